@@ -1,0 +1,167 @@
+/**
+ * Time as a value that is passed in. Both clocks run the same callbacks; what
+ * differs is who calls them back: the wall, or a heap. Times are integer
+ * nanoseconds since the clock was made. At equal times arrivals run before
+ * steps, then first come, first served, so every virtual run repeats exactly.
+ */
+
+/** Integer nanoseconds; 2^53 ns is 104 days. */
+export type Nanos = number;
+
+export const MICROSECOND: Nanos = 1_000;
+export const MILLISECOND: Nanos = 1_000_000;
+export const SECOND: Nanos = 1_000_000_000;
+
+export type Phase = "arrival" | "step";
+
+export interface Clock {
+  readonly kind: "real" | "virtual";
+  now(): Nanos;
+  /** Calls `run` at `when` (at once when that is past, but never inside `at`). Returns its cancellation. */
+  at(when: Nanos, run: () => void, phase?: Phase): () => void;
+  /** Something outside the clock is under way: virtual time waits until the returned release is called. */
+  hold(): () => void;
+}
+
+/** Below this distance a timer is too coarse and the event loop is turned instead. */
+const SPIN_NANOS = 1.5 * MILLISECOND;
+
+/**
+ * The wall's time. A deadline is reached by sleeping until 1.5 ms before it and
+ * turning the event loop for the rest: a bare timer is up to 1 ms late.
+ */
+export class RealClock implements Clock {
+  readonly kind = "real";
+  readonly #origin = process.hrtime.bigint();
+
+  now(): Nanos {
+    return Number(process.hrtime.bigint() - this.#origin);
+  }
+
+  at(when: Nanos, run: () => void): () => void {
+    let cancelled = false;
+    const wait = (): void => {
+      if (cancelled) return;
+      const left = when - this.now();
+      if (left <= 0) run();
+      else if (left > SPIN_NANOS) setTimeout(wait, (left - SPIN_NANOS) / MILLISECOND);
+      else setImmediate(wait);
+    };
+    setImmediate(wait);
+    return () => {
+      cancelled = true;
+    };
+  }
+
+  hold(): () => void {
+    return () => {};
+  }
+}
+
+interface Entry {
+  readonly when: Nanos;
+  /** Phase and insertion in one number: arrivals (0) before steps (2^52). */
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+const STEP_ORDER = 2 ** 52;
+
+/** Runs callbacks in order of time, as fast as they run. */
+export class VirtualClock implements Clock {
+  readonly kind = "virtual";
+  readonly #heap: Entry[] = [];
+  #now: Nanos = 0;
+  #inserted = 0;
+  #held = 0;
+  #resume: (() => void) | undefined;
+
+  now(): Nanos {
+    return this.#now;
+  }
+
+  at(when: Nanos, run: () => void, phase: Phase = "arrival"): () => void {
+    const entry: Entry = {
+      when: Math.max(when, this.#now),
+      order: this.#inserted++ + (phase === "step" ? STEP_ORDER : 0),
+      run,
+    };
+    this.#push(entry);
+    return () => {
+      entry.run = undefined;
+    };
+  }
+
+  hold(): () => void {
+    let released = false;
+    this.#held++;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#held--;
+      if (this.#held === 0) this.#resume?.();
+    };
+  }
+
+  /** Runs until the heap is empty and nothing is held, or until `until` is passed. */
+  async run(until: Nanos = Number.POSITIVE_INFINITY): Promise<void> {
+    for (;;) {
+      this.runReady(until);
+      if (this.#held === 0) return;
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+      this.#resume = undefined;
+    }
+  }
+
+  /** Runs without waiting for anything held: all of it when nothing is. */
+  runReady(until: Nanos = Number.POSITIVE_INFINITY): void {
+    while (this.#held === 0) {
+      const entry = this.#heap[0];
+      if (entry === undefined || entry.when > until) return;
+      this.#pop();
+      if (entry.run === undefined) continue;
+      this.#now = entry.when;
+      entry.run();
+    }
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || before(above, entry)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      let below = heap[child];
+      if (below === undefined) break;
+      const right = heap[child + 1];
+      if (right !== undefined && before(right, below)) {
+        child++;
+        below = right;
+      }
+      if (before(last, below)) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function before(a: Entry, b: Entry): boolean {
+  return a.when < b.when || (a.when === b.when && a.order < b.order);
+}

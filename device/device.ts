@@ -1,0 +1,172 @@
+/**
+ * The contract between the engine and whatever computes. Token ids cross it,
+ * never logits: the sampler is the engine's policy, handed to the device, which
+ * calls it where logits exist. A batch is complete and frozen: a device can be
+ * replayed from recorded batches.
+ */
+import type { Nanos } from "./clock.ts";
+import type { TraceSink } from "./trace.ts";
+
+export type TokenId = number;
+/** Given by the engine, unique for its lifetime. */
+export type SequenceId = number;
+export type BlockId = number;
+
+/** Stands in a context for the id that the step before samples for the same row. */
+export const PENDING_TOKEN: TokenId = -1;
+
+/**
+ * What a step may be. The scheduler reads these numbers and knows no device.
+ * A *long* row computes more than 1 + drafted tokens (a prompt or a piece of one).
+ */
+export interface DeviceLimits {
+  /** Tokens in a KV block. */
+  readonly blockSize: number;
+  /** KV blocks in the pool. */
+  readonly blocks: number;
+  /** Rows in a step. */
+  readonly maxRows: number;
+  /** Tokens in a step. */
+  readonly maxTokens: number;
+  /** Tokens in a sequence, prompt and output. */
+  readonly maxContext: number;
+  /** Drafted tokens a row may carry. */
+  readonly maxDrafted: number;
+  /** Steps that may be under way at once: 1, or 2 for overlap. */
+  readonly inFlight: 1 | 2;
+  /** (optional) Steps are padded up to one of these; absent: exact sizes. */
+  readonly tokenBuckets?: readonly number[];
+  readonly rowBuckets?: readonly number[];
+  readonly contextBuckets?: readonly number[];
+  /** (optional) Long rows in one step; absent: as many as fit. */
+  readonly longRowsPerStep?: number;
+  /** (optional) May a step hold long and short rows together? Absent: yes. */
+  readonly mixLong?: boolean;
+  /** (optional) A started prompt runs to its end before other rows; absent: no. */
+  readonly longRunsToEnd?: boolean;
+  /** (optional) Rows a decode step must hold (expert parallelism); fewer are padded. */
+  readonly minRows?: number;
+}
+
+/**
+ * One sequence's part of a step.
+ *
+ *     context   [0 ........ start) [start ...... start+count) [start+count ...)
+ *               in the KV cache     computed in this step      known, later chunks
+ *
+ * The last `drafted` of the computed tokens are guesses to verify.
+ */
+export interface BatchRow {
+  readonly id: SequenceId;
+  /** All known ids, prompt and output, drafts included. May hold PENDING_TOKEN. */
+  readonly context: Int32Array;
+  readonly start: number;
+  readonly count: number;
+  readonly drafted: number;
+  /** Block table: block i holds positions [i·blockSize, (i+1)·blockSize). */
+  readonly blocks: readonly BlockId[];
+  /**
+   * `none`: K and V only. `last`: sample from the last `drafted + 1` positions.
+   * `all`: every computed position goes to `Sampler.prompt`; the end of the
+   * context is sampled too when the chunk reaches it. `hidden`: the last hidden state.
+   */
+  readonly want: "none" | "last" | "all" | "hidden";
+  /** (optional) LoRA adapter. */
+  readonly adapter?: string;
+}
+
+export interface Batch {
+  /** Counts up from 0. */
+  readonly step: number;
+  readonly rows: readonly BatchRow[];
+  /** Block copies to make before the step (a fork's partial block). */
+  readonly copies: readonly { readonly from: BlockId; readonly to: BlockId }[];
+  /** (optional) The same step may be repeated up to so many times, each adding one token a row. */
+  readonly repeat?: number;
+}
+
+/** Log-probabilities of one sampled or prompt position. */
+export interface PositionLogprobs {
+  readonly chosen: number;
+  /** Rank of the chosen id, 1 is the most likely. */
+  readonly rank: number;
+  readonly topIds: readonly TokenId[];
+  readonly topLogprobs: readonly number[];
+}
+
+/** What a row gained: its accepted drafts and one more id. */
+export interface Sampled {
+  readonly tokens: readonly TokenId[];
+  /** Drafts accepted: `tokens.length − 1`, or fewer when sampling ended the row. */
+  readonly accepted: number;
+  readonly logprobs?: readonly PositionLogprobs[];
+  /** Of the chunk's positions, when the row wanted `all`; the k-th predicts context[start + k + 1]. */
+  readonly prompt?: readonly PositionLogprobs[];
+}
+
+/** Where a step's time went. */
+export interface StepCost {
+  readonly duration: Nanos;
+  /** Nanoseconds by cause; they add up to `duration`. */
+  readonly parts: Readonly<Record<string, Nanos>>;
+  /** Tokens and rows of padding in the step. */
+  readonly paddedTokens: number;
+  readonly paddedRows: number;
+  /** Made only when asked for. */
+  readonly spans: () => readonly CostSpan[];
+}
+
+export interface CostSpan {
+  readonly lane: string;
+  readonly name: string;
+  readonly start: Nanos;
+  readonly duration: Nanos;
+}
+
+export type StepResult =
+  | {
+      readonly ok: true;
+      readonly sampled: ReadonlyMap<SequenceId, Sampled>;
+      readonly hidden?: ReadonlyMap<SequenceId, Float32Array>;
+      readonly cost?: StepCost;
+      /** Repetitions done of a batch with `repeat`; absent: 1. Then `sampled` holds that many tokens a row. */
+      readonly repeated?: number;
+    }
+  | {
+      readonly ok: false;
+      readonly error: Error;
+      /** Rows known to be at fault; absent: any of them. */
+      readonly culprits?: readonly SequenceId[];
+    };
+
+/** The engine's sampling policy, called by a device on the thread of the engine. */
+export interface Sampler {
+  /** `logits` is [drafted + 1, vocabulary], row-major; it may be overwritten. */
+  sample(row: BatchRow, logits: Float32Array): Sampled;
+  /** Reduces prompt positions [position, position + n), at most 64 a call; `logits` is [n, vocabulary]. */
+  prompt(row: BatchRow, position: number, logits: Float32Array): readonly PositionLogprobs[];
+}
+
+export interface Device {
+  readonly name: string;
+  readonly limits: DeviceLimits;
+  /** Vocabulary of the model it runs. */
+  readonly vocabSize: number;
+  /** Starts a step; `done` is called once, later, in order, on the same thread. */
+  execute(batch: Batch, done: (result: StepResult) => void): void;
+  /** These sequences are over: whatever the device keeps of them may go. */
+  release(ids: readonly SequenceId[]): void;
+  close(): Promise<void>;
+  /** (optional) Up to `count` greedy draft tokens a row in one call; absent: the device cannot draft. */
+  draft?(
+    rows: readonly BatchRow[],
+    count: number,
+    done: (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>) => void,
+  ): void;
+}
+
+/** What a device is built from, beside its own settings. */
+export interface DeviceContext {
+  readonly sampler: Sampler;
+  readonly trace?: TraceSink;
+}

@@ -1,0 +1,84 @@
+/** A model as loaded: architecture, weights, words. Everything but the tokenizer is plain data. */
+import type { Architecture } from "./architecture.ts";
+import type { WeightFormat } from "./ops.ts";
+
+/** One tensor of a checkpoint, where it lies. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly file: string;
+  /** As safetensors spells it: F32, F16, BF16, F8_E4M3, U8, I8, … */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Byte range [begin, end) in the file. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Index of model.safetensors or of its shards; reads nothing until asked. Plain data. */
+export interface Checkpoint {
+  readonly folder: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Bytes of all tensors. */
+  readonly bytes: number;
+}
+
+/** What generation_config.json says, of the fields that vLLM reads. */
+export interface GenerationDefaults {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+  readonly maxNewTokens?: number;
+  readonly eosTokenIds: readonly number[];
+}
+
+/** Turns ids into text piece by piece; holds back half-finished characters. */
+export interface Decoder {
+  push(token: number): string;
+  /** The rest, at the end. */
+  end(): string;
+}
+
+export interface Tokenizer {
+  /** Ids in the model's vocabulary, added tokens included. */
+  readonly vocabSize: number;
+  readonly specialIds: ReadonlySet<number>;
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<Int32Array>;
+  /** Bytes of one id as they stand in running text; empty for an id with no text. */
+  bytes(id: number): Uint8Array;
+  /** The token as its vocabulary spells it, e.g. `Ġthe`. */
+  token(id: number): string | undefined;
+  id(token: string): number | undefined;
+  decode(ids: readonly number[] | Int32Array, options?: { readonly skipSpecial?: boolean }): string;
+  decoder(options?: { readonly skipSpecial?: boolean }): Decoder;
+}
+
+/** Chat messages and tools to prompt text, by the model's Jinja template. */
+export interface ChatTemplate {
+  render(input: {
+    readonly messages: readonly unknown[];
+    readonly tools?: readonly unknown[];
+    readonly addGenerationPrompt?: boolean;
+    readonly continueFinalMessage?: boolean;
+    readonly documents?: readonly unknown[];
+    /** chat_template_kwargs */
+    readonly variables?: Readonly<Record<string, unknown>>;
+  }): string;
+}
+
+export interface Model {
+  /** Path or catalogue id it was loaded from. */
+  readonly source: string;
+  /** config.json as read. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly architecture: Architecture;
+  /** Format of the dense weights in the checkpoint, or as the config declares it. */
+  readonly format: WeightFormat;
+  /** Absent: a config without weights (catalogue); only the simulated device can run it. */
+  readonly checkpoint?: Checkpoint;
+  readonly generation: GenerationDefaults;
+  /** Absent with the tokenizer files: only token-id prompts are served. */
+  readonly tokenizer?: Tokenizer;
+  readonly chatTemplate?: ChatTemplate;
+}

@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+const project = (name: string, timeoutSeconds: number) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: timeoutSeconds * 1000,
+    hookTimeout: timeoutSeconds * 1000,
+    setupFiles: ["test/support/setup.ts"],
+  },
+});
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    projects: [
+      project("unit", 20),
+      project("conformance", 60),
+      project("api", 60),
+      project("e2e", 120),
+      project("compat", 120),
+    ],
+  },
+});
