@@ -1,0 +1,93 @@
+/**
+ * The table of errors: code → status and `type`, as vLLM answers them. The body
+ * is `{"error":{"message","type","param","code"}}` with the status as `code`.
+ */
+
+interface ErrorRow {
+  readonly status: number;
+  readonly type: string;
+}
+
+const ERRORS = {
+  /** Not JSON, a missing field or a wrong type: found before the meaning is looked at. */
+  invalid: { status: 400, type: "Bad Request" },
+  /** The shape is right, the meaning is not. */
+  "bad-request": { status: 400, type: "BadRequestError" },
+  "not-found": { status: 404, type: "NotFoundError" },
+  "too-large": { status: 413, type: "RequestEntityTooLargeError" },
+  unprocessable: { status: 422, type: "UnprocessableEntityError" },
+  internal: { status: 500, type: "InternalServerError" },
+  /** Exists in vLLM, not built here. */
+  "not-implemented": { status: 501, type: "NotImplementedError" },
+  overloaded: { status: 503, type: "ServiceUnavailableError" },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: number;
+  };
+}
+
+export interface ErrorDetails {
+  /** Field at fault; named in `param`. */
+  readonly param?: string;
+  /** Given value; with it the message ends in ` (parameter=…, value=…)` as vLLM's does. */
+  readonly value?: unknown;
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** A request that cannot be served, with the answer it gets. */
+export class ApiError extends Error {
+  readonly code: ErrorCode;
+  readonly param: string | null;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(withValue(message, details), { cause: details.cause });
+    this.name = "ApiError";
+    this.code = code;
+    this.param = details.param ?? null;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get body(): ErrorBody {
+    const { status, type } = ERRORS[this.code];
+    return { error: { message: this.message, type, param: this.param, code: status } };
+  }
+}
+
+/** Shorthand of the commonest one. */
+export function badRequest(message: string, param?: string, value?: unknown): ApiError {
+  return new ApiError("bad-request", message, {
+    ...(param !== undefined && { param }),
+    ...(value !== undefined && { value }),
+  });
+}
+
+/** A field that vLLM has and this server does not (yet). */
+export function notImplemented(field: string): ApiError {
+  return new ApiError("not-implemented", `The field \`${field}\` is not supported.`, {
+    param: field,
+  });
+}
+
+/** What a client is told of an exception: the message of ours, nothing of a bug's. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError("internal", "Internal server error", { cause: error });
+}
+
+function withValue(message: string, { param, value }: ErrorDetails): string {
+  if (value === undefined) return message;
+  return `${message} (parameter=${param ?? ""}, value=${String(value)})`;
+}
