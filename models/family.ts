@@ -1,0 +1,12 @@
+/** What a family file exports: a name, the classes it covers, and the description. */
+import type { Architecture } from "./architecture.ts";
+import type { ConfigReader } from "./config.ts";
+
+export interface Family {
+  /** As in config.json's `model_type`, e.g. `llama`. */
+  readonly name: string;
+  /** Names in config.json's `architectures`, e.g. `LlamaForCausalLM`. */
+  readonly architectures: readonly string[];
+  /** Throws ModelConfigError naming the key that is missing or wrong. */
+  describe(config: ConfigReader): Architecture;
+}

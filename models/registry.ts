@@ -1,0 +1,35 @@
+/** The families, one line each, and the choice among them by config.json. */
+import type { Architecture } from "./architecture.ts";
+import { ConfigReader, ModelConfigError } from "./config.ts";
+import type { Family } from "./family.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { qwen2, qwen3 } from "./qwen.ts";
+
+export const FAMILIES: readonly Family[] = Object.freeze([llama, mistral, qwen2, qwen3]);
+
+/**
+ * The family that `architectures` names; by `model_type` when there is no such
+ * list. Throws ModelConfigError that lists the known ones.
+ */
+export function familyOf(config: ConfigReader): Family {
+  const names = config.strings("architectures", []);
+  const type = config.string("model_type", "");
+  const found =
+    names.length > 0
+      ? FAMILIES.find((family) => names.some((name) => family.architectures.includes(name)))
+      : FAMILIES.find((family) => family.name === type);
+  if (found) return found;
+  const said = names.length > 0 ? `architecture ${names.join(", ")}` : `model_type "${type}"`;
+  const known = FAMILIES.flatMap((family) => family.architectures).join(", ");
+  throw new ModelConfigError(`${config.file}: unknown ${said}; known: ${known}`);
+}
+
+/** Describes what config.json's model computes. `source` is the file, for messages. */
+export function describe(
+  config: Readonly<Record<string, unknown>>,
+  source = "config.json",
+): Architecture {
+  const reader = new ConfigReader(config, source);
+  return familyOf(reader).describe(reader);
+}
