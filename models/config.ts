@@ -25,6 +25,11 @@ export class ConfigReader {
     return (this.#values[key] ?? undefined) !== undefined;
   }
 
+  /** Is the key written at all, be it null? */
+  mentions(key: string): boolean {
+    return key in this.#values;
+  }
+
   /** The value as it stands; undefined for absent and for null. */
   raw(key: string): unknown {
     return this.#values[key] ?? undefined;

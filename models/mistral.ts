@@ -16,7 +16,10 @@ export const mistral: Family = {
   architectures: ["MistralForCausalLM"],
   describe(config) {
     const size = readSize(config);
-    const window = config.optionalInteger("sliding_window");
+    // null says no window; a file that does not mention it means 4096, as in transformers.
+    const window = config.mentions("sliding_window")
+      ? config.optionalInteger("sliding_window")
+      : 4096;
     const cache = layoutCache(
       size,
       readWindows(config, size.layers, window, () => true),
