@@ -1,0 +1,180 @@
+/**
+ * The table of settings: flag → default, check, sentence. vLLM's names and
+ * defaults where vLLM has the flag. `--help`, the environment names and
+ * SETTINGS.md are printed from it. Flags that vLLM has and that do nothing here,
+ * or are refused, stand in unsupported.ts.
+ */
+import { deviceNames } from "../../device/registry.ts";
+import { atLeast, rowsOf } from "./row.ts";
+
+const model = rowsOf("Model");
+const http = rowsOf("HTTP");
+const api = rowsOf("API");
+const engine = rowsOf("Engine");
+const device = rowsOf("Device");
+const observability = rowsOf("Observability");
+
+const one = { check: atLeast(1) };
+const path = { value: "PATH" };
+
+export const TABLE = {
+  model: model.text(undefined, "Folder or catalogue id of the model; MODEL does the same.", path),
+  "served-model-name": model.list(
+    [],
+    "Names the model answers to; the first is reported. Default: MODEL.",
+  ),
+  tokenizer: model.text(undefined, "Folder of the tokenizer, when not the model's.", path),
+  "chat-template": model.text(
+    undefined,
+    "File with the chat template, when not the model's.",
+    path,
+  ),
+  "generation-config": model.text(
+    "auto",
+    "Where sampling defaults come from: auto (the model's generation_config.json), vllm (none), or a folder.",
+  ),
+  "override-generation-config": model.json({}, "Sampling defaults over those of the model."),
+  "max-model-len": model.humanInteger(
+    undefined,
+    "Tokens in a request, prompt and output; 16k and 1M are understood; -1 or auto: as the model and the memory allow.",
+  ),
+  quantization: model.text(undefined, "Format of the weights: int4, int8; default: as stored.", {
+    short: "-q",
+  }),
+  seed: model.integer(0, "Seed of everything random.", {}),
+  "max-logprobs": model.integer(20, "Log-probabilities a request may ask for; -1: no limit.", {
+    check: atLeast(-1),
+  }),
+  "logprobs-mode": model.choice(
+    ["raw_logprobs", "processed_logprobs", "raw_logits", "processed_logits"],
+    "raw_logprobs",
+    "Which values logprobs report: before or after penalties and temperature.",
+  ),
+
+  host: http.text("127.0.0.1", "Address to listen on.", { env: "TRAINYARD_HOST" }),
+  port: http.integer(8000, "Port to listen on; 0: any free one.", {
+    env: "TRAINYARD_PORT",
+    check: (value) => (value < 0 || value > 65_535 ? "must be in 0 to 65535" : undefined),
+  }),
+  uds: http.text(undefined, "Unix socket to listen on instead.", path),
+  "api-key": http.list([], "Keys that clients must present one of. VLLM_API_KEY adds one."),
+  config: http.text(undefined, "YAML file of settings; the command line wins over it.", path),
+  "ssl-keyfile": http.text(undefined, "Private key for HTTPS.", path),
+  "ssl-certfile": http.text(undefined, "Certificate for HTTPS.", path),
+  "root-path": http.text("", "Path that a proxy in front has taken off."),
+  "allowed-origins": http.list(["*"], "CORS: origins."),
+  "allowed-methods": http.list(["*"], "CORS: methods."),
+  "allowed-headers": http.list(["*"], "CORS: headers."),
+  "allow-credentials": http.toggle(false, "CORS: credentials."),
+  "enable-request-id-headers": http.toggle(false, "Send X-Request-Id with every response."),
+  "disable-fastapi-docs": http.toggle(false, "No /openapi.json and no /docs."),
+  "max-request-body-bytes": http.humanInteger(
+    32 * 2 ** 20,
+    "Bytes of a request's body at most.",
+    one,
+  ),
+  "timeout-keep-alive": http.integer(5, "Seconds an idle connection is kept.", {
+    env: "VLLM_HTTP_TIMEOUT_KEEP_ALIVE",
+  }),
+  "shutdown-timeout": http.number(
+    0,
+    "Seconds that requests under way get on SIGTERM; 0: they are aborted.",
+    { check: atLeast(0) },
+  ),
+  "max-num-queued-reqs": http.integer(undefined, "Requests waiting at most; more get 503.", one),
+  "max-num-queued-tokens": http.integer(
+    undefined,
+    "Prompt tokens waiting at most; more get 503.",
+    one,
+  ),
+
+  "enable-auto-tool-choice": api.toggle(false, "Let the model choose tools (tool_choice auto)."),
+  "tool-call-parser": api.text(undefined, "Format of the model's tool calls."),
+  "exclude-tools-when-tool-choice-none": api.toggle(
+    false,
+    "With tool_choice none, do not show the tools to the model.",
+  ),
+  "reasoning-parser": api.text(undefined, "Format of the model's reasoning."),
+  "structured-outputs-config": api.json({}, "How structured output is enforced."),
+  "default-chat-template-kwargs": api.json({}, "Variables for the chat template."),
+  "trust-request-chat-template": api.toggle(false, "Accept a chat template in a request."),
+  "response-role": api.text("assistant", "Role of the answers."),
+  "enable-prompt-tokens-details": api.toggle(false, "Report cached tokens in usage."),
+  "enable-force-include-usage": api.toggle(false, "Report usage in every stream."),
+  "enable-per-request-metrics": api.toggle(false, "Report timings in every response."),
+  "enable-server-load-tracking": api.toggle(false, "Count requests under way for /load."),
+  "enable-tokenizer-info-endpoint": api.toggle(false, "Serve /tokenizer_info."),
+  "return-tokens-as-token-ids": api.toggle(false, "Name tokens in logprobs as token_id:N."),
+  "fingerprint-mode": api.choice(
+    ["full", "hash", "custom", "none"],
+    "full",
+    "What system_fingerprint tells.",
+  ),
+  "stream-interval": api.integer(1, "Tokens in a chunk of a stream.", one),
+  strict: api.toggle(false, "Refuse requests with fields that would be ignored."),
+
+  "max-num-seqs": engine.integer(undefined, "Requests in a step at most.", one),
+  "max-num-batched-tokens": engine.integer(undefined, "Tokens in a step at most.", one),
+  "enable-prefix-caching": engine.toggle(true, "Keep KV blocks for prompts that begin alike."),
+  "enable-chunked-prefill": engine.toggle(true, "Compute long prompts in pieces."),
+  "long-prefill-token-threshold": engine.integer(0, "Largest piece of a prompt; 0: no limit."),
+  "scheduling-policy": engine.choice(["fcfs", "priority"], "fcfs", "Who is served first."),
+  "async-scheduling": engine.toggle(true, "Schedule a step while the one before runs."),
+  "speculative-config": engine.json(undefined, "Speculative decoding: method, model, tokens."),
+  "tensor-parallel-size": engine.integer(1, "Ranks that share the weights.", {
+    short: "-tp",
+    ...one,
+  }),
+  "data-parallel-size": engine.integer(1, "Independent engines, served in turn.", {
+    short: "-dp",
+    ...one,
+  }),
+  "pipeline-parallel-size": engine.integer(1, "Pipeline stages; only 1.", {
+    short: "-pp",
+    check: (value) => (value === 1 ? undefined : "pipeline parallelism is not supported"),
+  }),
+  "enable-expert-parallel": engine.toggle(false, "Spread experts over the ranks whole."),
+  "block-size": engine.integer(undefined, "Tokens in a KV block.", one),
+  "num-gpu-blocks-override": engine.integer(undefined, "KV blocks, whatever the memory.", one),
+  "kv-cache-memory-bytes": engine.humanInteger(undefined, "Bytes for the KV cache.", one),
+
+  device: device.choice(deviceNames, undefined, "What computes: null, cpu or trainium.", {
+    env: "TRAINYARD_DEVICE",
+  }),
+  instance: device.text(undefined, "trainium: instance type, such as trn2.48xlarge."),
+  "neuron-kernels": device.text(undefined, "trainium: kernels, nki or compiler."),
+  "logical-nc-config": device.integer(undefined, "trainium: physical cores in a logical one."),
+  "serving-stack": device.text(undefined, "trainium: software in front of the chip."),
+  "additional-config": device.json({}, "trainium: settings of the vLLM plug-in for Neuron."),
+  "simulate-startup": device.toggle(false, "trainium: take as long to start as the real one."),
+  "price-per-hour": device.number(undefined, "trainium: price of an instance hour, in dollars."),
+  values: device.text(
+    "auto",
+    "trainium: where tokens come from: auto, synthetic, or the folder of a model for the cpu device.",
+  ),
+
+  "log-level": observability.choice(
+    ["trace", "debug", "info", "warn", "error", "silent"],
+    "info",
+    "Lines to log.",
+    { env: "TRAINYARD_LOG_LEVEL" },
+  ),
+  "enable-log-requests": observability.toggle(false, "Log each request's parameters."),
+  "disable-access-log": observability.toggle(false, "No line per request."),
+  "disable-log-stats": observability.toggle(false, "No metrics of the engine."),
+  "show-hidden-metrics-for-version": observability.text(
+    undefined,
+    "Serve metrics under removed names too (gpu_cache_usage_perc, …).",
+  ),
+  "kv-events-config": observability.json(undefined, "Publish KV-cache events over ZeroMQ."),
+} as const;
+
+type ValueOf<R> = R extends { readonly parse: (text: string) => infer T }
+  ? R extends { readonly default: infer D }
+    ? T | D
+    : never
+  : never;
+
+/** Every setting by its flag. */
+export type Settings = { readonly [Flag in keyof typeof TABLE]: ValueOf<(typeof TABLE)[Flag]> };
+export type Flag = keyof Settings;
