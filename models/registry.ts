@@ -1,12 +1,29 @@
 /** The families, one line each, and the choice among them by config.json. */
 import type { Architecture } from "./architecture.ts";
 import { ConfigReader, ModelConfigError } from "./config.ts";
+import { deepseek } from "./deepseek.ts";
 import type { Family } from "./family.ts";
+import { gptOss } from "./gpt-oss.ts";
 import { llama } from "./llama.ts";
+import { minimax } from "./minimax.ts";
 import { mistral } from "./mistral.ts";
+import { mixtral } from "./mixtral.ts";
 import { qwen2, qwen3 } from "./qwen.ts";
+import { qwenMoe } from "./qwen-moe.ts";
+import { routed } from "./routed.ts";
 
-export const FAMILIES: readonly Family[] = Object.freeze([llama, mistral, qwen2, qwen3]);
+export const FAMILIES: readonly Family[] = Object.freeze([
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gptOss,
+  mixtral,
+  qwenMoe,
+  deepseek,
+  minimax,
+  routed,
+]);
 
 /**
  * The family that `architectures` names; by `model_type` when there is no such
