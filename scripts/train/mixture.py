@@ -1,0 +1,92 @@
+"""What a training run reads: sources of documents and their shares of the tokens."""
+
+import random
+from pathlib import Path
+
+import corpora
+from chat import Chat
+from packing import Document
+
+CHUNK_CHARACTERS = 1800  # picture books are cut near paragraph ends
+
+
+class Source:
+    """Draws documents endlessly from make(rng); keeps count of the tokens drawn."""
+
+    def __init__(self, make, share: float):
+        self.make, self.share, self.tokens = make, share, 0
+
+
+class Mixture:
+    """An endless iterator of Documents; each source's tokens stay near its share."""
+
+    def __init__(self, sources: dict[str, Source], seed: int):
+        self.sources, self.random = sources, random.Random(seed)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> Document:
+        source = min(self.sources.values(), key=lambda s: s.tokens / s.share)
+        document = source.make(self.random)
+        source.tokens += len(document.ids)
+        return document
+
+
+def shuffled(items):
+    """make(rng) that goes through all items in a fresh order each epoch."""
+    order: list = []
+
+    def draw(rng: random.Random):
+        if not order:
+            order.extend(items)
+            rng.shuffle(order)
+        return order.pop()
+
+    return draw
+
+
+def book_chunks(books: list[dict]) -> list[str]:
+    chunks = []
+    for book in books:
+        chunk = ""
+        for paragraph in book["text"].split("\n"):
+            if len(chunk) + len(paragraph) > CHUNK_CHARACTERS and chunk:
+                chunks.append(chunk.strip())
+                chunk = ""
+            chunk += paragraph.strip() + "\n"
+        if len(chunk) > 80:
+            chunks.append(chunk.strip())
+    return chunks
+
+
+def plain_source(chat: Chat, texts: list[str], share: float) -> Source:
+    draw = shuffled(texts)
+
+    def make(rng: random.Random) -> Document:
+        ids, learn = chat.plain(draw(rng), with_start=rng.random() > 0.3)
+        return Document(ids, learn, True)
+
+    return Source(make, share)
+
+
+def chat_source(chat: Chat, make_messages, share: float) -> Source:
+    """make_messages(rng) → (messages, tools or None)."""
+
+    def make(rng: random.Random) -> Document:
+        messages, tools = make_messages(rng)
+        ids, learn = chat.document(messages, tools)
+        return Document(ids, learn, False)
+
+    return Source(make, share)
+
+
+def text_mixture(chat: Chat, data: Path, seed: int) -> Mixture:
+    """First stage: stories alone."""
+    return Mixture(
+        {
+            "stories": plain_source(chat, corpora.tiny_stories(data)["train"], 0.94),
+            "books": plain_source(chat, book_chunks(corpora.picture_books(data)), 0.06),
+        },
+        seed,
+    )

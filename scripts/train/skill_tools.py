@@ -1,0 +1,230 @@
+"""Tool calls: functions put together from verb_noun names, parameters and requests that fit them.
+
+One pair of verb and noun in eight never appears in training, so the held-out prompts ask for names that the
+model can only have copied from the list.
+"""
+
+import json
+import random
+import zlib
+
+from skill_words import (
+    CITIES, COLOURS, DAYS, FOODS, MONTHS, NAMES, NUMBERS, THINGS, TOOL_NOUNS, TOOL_VERBS,
+)
+
+
+HELD_OUT = {("set", "temperature")}  # asked for in prompts.json
+
+
+def held_out(verb: str, noun: str) -> bool:
+    return (verb, noun) in HELD_OUT or zlib.crc32(f"{verb}_{noun}".encode()) % 8 == 0
+
+
+def number(rng: random.Random, low: int, high: int):
+    value = rng.randint(low, high)
+    return (value, NUMBERS[value - 1]) if value <= 12 and rng.random() < 0.3 else (value, str(value))
+
+
+def date(rng: random.Random):
+    kind = rng.random()
+    if kind < 0.4:
+        value = rng.choice(DAYS)
+    elif kind < 0.8:
+        value = f"{rng.choice(MONTHS)} {rng.randint(1, 28)}"
+    else:
+        value = rng.choice(["today", "tomorrow", "next week"])
+        return value, value
+    return value, f"on {value}"
+
+
+def time_of_day(rng: random.Random):
+    value = f"{rng.randint(1, 12)} {rng.choice(['am', 'pm'])}" if rng.random() < 0.6 else f"{rng.randint(1, 12)}:{rng.choice(['15', '30', '45'])}"
+    return value, f"at {value}"
+
+
+def choice(values, phrase):
+    def draw(rng: random.Random):
+        value = rng.choice(values)
+        return value, phrase.format(value)
+
+    return draw
+
+
+def counted(unit, low, high):
+    def draw(rng: random.Random):
+        value, word = number(rng, low, high)
+        return value, f"for {word} {unit}"
+
+    return draw
+
+
+TITLES = [f"The {a} {b}" for a in ["Red", "Lost", "Brave", "Little", "Happy", "Blue"] for b in
+          ["Ball", "Bear", "Boat", "Garden", "Dragon", "Star", "Train"]]
+
+# name → (type, draw(rng) → (value, words in the request))
+PARAMETERS = {
+    "city": ("string", choice(CITIES, "in {}")),
+    "location": ("string", choice(CITIES, "in {}")),
+    "destination": ("string", choice(CITIES, "to {}")),
+    "origin": ("string", choice(CITIES, "from {}")),
+    "date": ("string", date),
+    "day": ("string", choice(DAYS, "on {}")),
+    "time": ("string", time_of_day),
+    "name": ("string", choice(NAMES, "for {}")),
+    "recipient": ("string", choice(NAMES, "to {}")),
+    "person": ("string", choice(NAMES, "with {}")),
+    "title": ("string", choice(TITLES, 'called "{}"')),
+    "item": ("string", choice(THINGS, "with a {}")),
+    "food": ("string", choice(FOODS, "with {}")),
+    "color": ("string", choice(COLOURS, "in {}")),
+    "people": ("integer", counted("people", 2, 12)),
+    "days": ("integer", counted("days", 2, 14)),
+    "minutes": ("integer", counted("minutes", 2, 60)),
+    "amount": ("number", lambda rng: (lambda v: (v, f"for {v} dollars"))(rng.randint(2, 900))),
+    "topic": ("string", choice(THINGS, "about a {}")),
+}
+
+# Requests that do not name the verb: (verbs, noun, parameters, sentences).
+KNOWN = [
+    (["get", "check", "find"], "weather", ["city"], ["What is the weather like in {city}?", "Is it raining in {city}?", "How is the weather in {city} today?", "Do I need an umbrella in {city}?"]),
+    (["find", "search"], "restaurant", ["food", "city"], ["I am hungry. Where can I eat {food} in {city}?", "Find me a place that has {food} in {city}."]),
+    (["set", "create"], "alarm", ["time"], ["Wake me up at {time}.", "I need to get up at {time}."]),
+    (["set", "create", "add"], "reminder", ["title", "date"], ["Remind me of {title} on {date}.", "Don't let me forget {title} on {date}."]),
+    (["send", "write"], "message", ["recipient", "text"], ["Tell {recipient} that {text}.", "Let {recipient} know that {text}."]),
+    (["play", "start"], "song", ["title"], ["I want to hear {title}.", "Put on {title}, please.", "Can you play {title}?"]),
+    (["calculate", "get"], "tip", ["amount"], ["How much tip should I give for {amount} dollars?", "I paid {amount} dollars for dinner. What is the tip?"]),
+    (["convert"], "currency", ["amount", "from", "to"], ["How much is {amount} {from} in {to}?", "Change {amount} {from} into {to}."]),
+    (["get", "calculate", "find"], "distance", ["origin", "destination"], ["How far is it from {origin} to {destination}?", "How many miles are there between {origin} and {destination}?"]),
+    (["book", "search", "find"], "flight", ["origin", "destination"], ["I want to fly from {origin} to {destination}.", "Get me on a plane from {origin} to {destination}."]),
+    (["set", "start"], "timer", ["minutes"], ["Start counting {minutes} minutes.", "Tell me when {minutes} minutes are over."]),
+    (["translate"], "word", ["text", "language"], ["How do you say {text} in {language}?", "What is {text} in {language}?"]),
+    (["get", "find", "lookup"], "definition", ["word"], ["What does {word} mean?", "Tell me the meaning of {word}."]),
+    (["get"], "time", ["city"], ["What time is it in {city}?", "Tell me the time in {city}."]),
+    (["get", "tell"], "joke", ["topic"], ["Make me laugh with something about a {topic}.", "Do you know a joke about a {topic}?"]),
+    (["check", "get"], "balance", ["name"], ["How much money does {name} have?", "What is on the account of {name}?"]),
+]
+
+KNOWN_VALUES = {
+    "from": ["dollars", "euros", "pounds", "yen"], "to": ["dollars", "euros", "pounds", "yen"],
+    "language": ["French", "Spanish", "German", "Italian", "Dutch"], "word": THINGS,
+    "text": ["dinner is ready", "I am late", "the train is here", "I am at home", "we will meet soon", "the cake is good"],
+}
+
+ASKING = [
+    "{verb} {noun} {rest}.", "Please {verb} {noun} {rest}.", "Can you {verb} {noun} {rest}?",
+    "I want to {verb} {noun} {rest}.", "I need to {verb} {noun} {rest}.", "Could you {verb} {noun} {rest}, please?",
+    "Hi, {verb} {noun} {rest}.", "I would like to {verb} {noun} {rest}.", "Help me {verb} {noun} {rest}.",
+]
+READING = ["What is {noun} {rest}?", "Tell me {noun} {rest}.", "Show me {noun} {rest}."]
+NO_TOOL = [
+    ("Hello!", "Hello! How can I help you?"), ("Hi there.", "Hi! What can I do for you?"),
+    ("Thank you!", "You are welcome!"), ("Thanks a lot.", "You are welcome!"),
+    ("How are you?", "I am fine, thank you. How can I help you?"), ("Good morning.", "Good morning! How can I help you?"),
+    ("That is all.", "Good. Have a nice day!"), ("Who are you?", "I am Trainyard Tiny, a small language model."),
+]
+DONE = ["Done.", "All right, it is done.", "OK, I did that for you."]
+
+
+def styled(verb: str, noun: str, style: float) -> str:
+    if style < 0.75:
+        return f"{verb}_{noun}"
+    return (verb if style < 0.9 else verb.capitalize()) + noun.capitalize()
+
+
+def tool(name: str, description: str | None, parameters: dict[str, str]) -> dict:
+    function = {"name": name, "parameters": {"type": "object", "properties": {k: {"type": t} for k, t in parameters.items()}}}
+    if description:
+        function["description"] = description
+    return {"type": "function", "function": function}
+
+
+def describe(rng: random.Random, verb: str, noun: str) -> str | None:
+    words = [f"{verb.capitalize()} one {noun}", f"{verb.capitalize()} the {noun}", f"{verb.capitalize()} {noun}s for the user", None]
+    return rng.choice(words)
+
+
+def random_pair(rng: random.Random, taken: set[str]) -> tuple[str, str]:
+    while True:
+        verb, noun = rng.choice(TOOL_VERBS), rng.choice(TOOL_NOUNS)
+        if verb != noun and noun not in taken and not held_out(verb, noun):
+            taken.add(noun)
+            return verb, noun
+
+
+def composed(rng: random.Random, verb: str, noun: str):
+    """(parameters, arguments, request) for any verb and noun."""
+    names = rng.sample(sorted(PARAMETERS), rng.choice([1, 1, 2, 2, 3]))
+    parameters, arguments, words = {}, {}, []
+    for name in names:
+        kind, draw = PARAMETERS[name]
+        value, phrase = draw(rng)
+        parameters[name], arguments[name] = kind, value
+        words.append(phrase)
+    one = "an " if noun[0] in "aeiou" else "a "
+    article = rng.choice([one, "the ", one, "the ", "my ", ""])
+    frames = READING if verb in ("get", "check", "show", "lookup") and rng.random() < 0.5 else ASKING
+    text = rng.choice(frames).format(verb=verb, noun=article + noun, rest=" ".join(words))
+    return parameters, arguments, text[0].upper() + text[1:]
+
+
+def known(rng: random.Random):
+    verbs, noun, names, sentences = rng.choice(KNOWN)
+    arguments, parameters = {}, {}
+    for name in names:
+        kind, draw = PARAMETERS.get(name, ("string", None))
+        arguments[name] = rng.choice(KNOWN_VALUES[name]) if draw is None else draw(rng)[0]
+        parameters[name] = kind
+    return rng.choice(verbs), noun, parameters, arguments, rng.choice(sentences).format(**arguments)
+
+
+def tool_dialogue(rng: random.Random):
+    """(messages, tools): a list of one to four functions and a request for one of them, or for none."""
+    taken: set[str] = set()
+    if rng.random() < 0.35:
+        verb, noun, parameters, arguments, request = known(rng)
+        if held_out(verb, noun):
+            return tool_dialogue(rng)
+        taken.add(noun)
+    else:
+        verb, noun = random_pair(rng, taken)
+        parameters, arguments, request = composed(rng, verb, noun)
+    style = rng.random()
+    name = styled(verb, noun, style)
+    tools = [tool(name, describe(rng, verb, noun), parameters)]
+    for _ in range(rng.choice([0, 0, 1, 1, 2, 2, 3])):
+        other_verb, other_noun = random_pair(rng, taken)
+        other_parameters = composed(rng, other_verb, other_noun)[0]
+        tools.append(tool(styled(other_verb, other_noun, style), describe(rng, other_verb, other_noun), other_parameters))
+    rng.shuffle(tools)
+    messages = []
+    if rng.random() < 0.15:
+        messages.append({"role": "system", "content": "You are a helpful assistant."})
+    if rng.random() < 0.12:
+        hello, answer = rng.choice(NO_TOOL)
+        messages += [{"role": "user", "content": hello}, {"role": "assistant", "content": answer}]
+        if rng.random() < 0.5:
+            return messages, tools
+    call = {"type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+    messages += [
+        {"role": "user", "content": request},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    if rng.random() < 0.25:
+        messages += outcome(rng, noun)
+    return messages, tools
+
+
+def outcome(rng: random.Random, noun: str) -> list[dict]:
+    """The tool's answer and a sentence that repeats it."""
+    kind = rng.random()
+    if kind < 0.5:
+        value = rng.choice([str(rng.randint(2, 99)), rng.choice(COLOURS), rng.choice(CITIES), rng.choice(["sunny", "rainy", "cold", "warm", "cloudy"])])
+        return [
+            {"role": "tool", "content": json.dumps({noun: value})},
+            {"role": "assistant", "content": f"The {noun} is {value}."},
+        ]
+    ok = {"status": "ok"} if kind < 0.8 else {"success": True}
+    return [
+        {"role": "tool", "content": json.dumps(ok)},
+        {"role": "assistant", "content": rng.choice(DONE)},
+    ]
