@@ -1,0 +1,143 @@
+/**
+ * One completion as text: the tokens of a sequence through the decoder and the
+ * stop strings, kept until somebody takes them. What is not taken is joined, so
+ * a slow reader gets fewer, longer pieces.
+ */
+import type { PositionLogprobs, TokenId } from "../../device/device.ts";
+import type { FinishReason } from "../../engine/sequence.ts";
+import type { Decoder } from "../../models/model.ts";
+import type { Receiver, SequenceEvent } from "./engines.ts";
+import { StopStrings } from "./stop-strings.ts";
+
+export interface ChoiceFinish {
+  readonly reason: FinishReason;
+  /** The stop string, or the stop token's id; null for everything else. */
+  readonly stopReason: string | number | null;
+  readonly error?: Error;
+}
+
+/** What a choice gained since it was last taken. */
+export interface ChoiceDelta {
+  readonly index: number;
+  /** May be empty while a character or a possible stop string is held back. */
+  readonly text: string;
+  readonly ids: readonly TokenId[];
+  /** One for each of `ids`, when asked for. */
+  readonly logprobs: readonly PositionLogprobs[];
+  /** With the first delta, when asked for: of prompt positions 1, 2, … */
+  readonly promptLogprobs?: readonly PositionLogprobs[];
+  readonly finish?: ChoiceFinish;
+}
+
+export interface TextOptions {
+  readonly stop: readonly string[];
+  readonly includeStop: boolean;
+  /** Stop strings count only from this many tokens on. */
+  readonly minTokens: number;
+  /** Absent: without a tokenizer there is no text, only ids. */
+  readonly decoder?: Decoder;
+}
+
+export class Choice implements Receiver {
+  readonly index: number;
+  /** Output tokens so far; those after a stop string do not count. */
+  tokens = 0;
+  /** Prompt tokens that were found in the prefix cache. */
+  cached = 0;
+  finish: ChoiceFinish | undefined;
+  readonly #options: TextOptions;
+  readonly #stops: StopStrings;
+  readonly #events: SequenceEvent[] = [];
+  readonly #changed: (choice: Choice) => void;
+  #text = "";
+  #ids: TokenId[] = [];
+  #logprobs: PositionLogprobs[] = [];
+  #promptLogprobs: readonly PositionLogprobs[] | undefined;
+  #untaken = false;
+
+  /** `changed` is called after each flush that brought something. */
+  constructor(index: number, options: TextOptions, changed: (choice: Choice) => void) {
+    this.index = index;
+    this.#options = options;
+    this.#stops = new StopStrings(options.stop, options.includeStop);
+    this.#changed = changed;
+  }
+
+  receive(event: SequenceEvent): void {
+    this.#events.push(event);
+  }
+
+  flush(): void {
+    const events = this.#events.splice(0);
+    if (this.finish !== undefined) return;
+    for (let index = 0; index < events.length && this.finish === undefined; index++) {
+      const event = events[index];
+      if (event === undefined) break;
+      this.#apply(event, events[index + 1]);
+    }
+    if (this.#untaken) this.#changed(this);
+  }
+
+  /** All since the last time; undefined: nothing. */
+  take(): ChoiceDelta | undefined {
+    if (!this.#untaken) return undefined;
+    this.#untaken = false;
+    const delta: ChoiceDelta = {
+      index: this.index,
+      text: this.#text,
+      ids: this.#ids,
+      logprobs: this.#logprobs,
+      ...(this.#promptLogprobs !== undefined && { promptLogprobs: this.#promptLogprobs }),
+      ...(this.finish !== undefined && { finish: this.finish }),
+    };
+    this.#text = "";
+    this.#ids = [];
+    this.#logprobs = [];
+    this.#promptLogprobs = undefined;
+    return delta;
+  }
+
+  #apply(event: SequenceEvent, next: SequenceEvent | undefined): void {
+    switch (event.type) {
+      case "request-scheduled":
+        if (!event.resumed) this.cached = event.cachedTokens;
+        return;
+      case "tokens-emitted": {
+        this.#untaken = true;
+        if (event.promptLogprobs !== undefined) this.#promptLogprobs = event.promptLogprobs;
+        // The token that ends the output (EOS, a stop id) is counted but has no text.
+        const ends = next?.type === "request-finished" && next.reason === "stop";
+        event.tokens.forEach((id, position) => {
+          if (this.finish !== undefined) return;
+          const silent = ends && position === event.tokens.length - 1 && !this.#options.includeStop;
+          this.#push(id, event.logprobs?.[position], silent);
+        });
+        return;
+      }
+      case "request-finished":
+        this.#untaken = true;
+        this.#text += this.#stops.skip(this.#options.decoder?.end() ?? "");
+        this.finish = {
+          reason: event.reason,
+          stopReason: event.stopTokenId ?? null,
+          ...(event.error !== undefined && { error: event.error }),
+        };
+        return;
+    }
+  }
+
+  #push(id: TokenId, logprobs: PositionLogprobs | undefined, silent: boolean): void {
+    this.tokens++;
+    this.#ids.push(id);
+    if (logprobs !== undefined) this.#logprobs.push(logprobs);
+    if (silent) return;
+    const text = this.#options.decoder?.push(id) ?? "";
+    if (this.tokens <= this.#options.minTokens) {
+      this.#text += this.#stops.skip(text);
+      return;
+    }
+    const found = this.#stops.push(text);
+    this.#text += found.text;
+    if (found.stop !== undefined) this.finish = { reason: "stop", stopReason: found.stop };
+  }
+}

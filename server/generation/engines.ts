@@ -1,0 +1,102 @@
+/**
+ * The engines of this server, one or (data parallel) several, and the way of
+ * their events back to the requests. Text is not made inside an engine's step:
+ * events are kept and handed on after the next step has been started, so that
+ * the device computes while the streams are written.
+ */
+import type { SequenceId } from "../../device/device.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { EngineEvent } from "../../engine/events.ts";
+import type { GenerationRequest } from "../../engine/sequence.ts";
+
+/** Events of one sequence. */
+export type SequenceEvent = Extract<EngineEvent, { readonly id: SequenceId }>;
+
+export interface Receiver {
+  /** Called inside the engine: keep it, do nothing else. */
+  receive(event: SequenceEvent): void;
+  /** Called later, once for all that was received. */
+  flush(): void;
+}
+
+/** A sequence of one of the engines. */
+export interface Handle {
+  readonly engine: number;
+  readonly id: SequenceId;
+}
+
+export class Engines {
+  readonly all: readonly Engine[];
+  readonly #receivers: readonly Map<SequenceId, Receiver>[];
+  readonly #dirty = new Set<Receiver>();
+  #next = 0;
+
+  constructor(engines: readonly Engine[]) {
+    this.all = engines;
+    this.#receivers = engines.map(() => new Map());
+    engines.forEach((engine, index) => {
+      engine.subscribe((event) => this.#receive(index, event));
+    });
+  }
+
+  /** Engine of the next request: in turn, or the one a header names. */
+  choose(pinned?: number): number {
+    if (pinned !== undefined) return pinned;
+    const chosen = this.#next;
+    this.#next = (chosen + 1) % this.all.length;
+    return chosen;
+  }
+
+  /** One handle for each completion. Throws what `Engine.submit` throws. */
+  submit(engine: number, request: GenerationRequest): readonly Handle[] {
+    const target = this.all[engine];
+    if (target === undefined) throw new Error(`There is no engine ${engine}.`);
+    return target.submit(request).map((id) => ({ engine, id }));
+  }
+
+  listen(handle: Handle, receiver: Receiver): void {
+    this.#receivers[handle.engine]?.set(handle.id, receiver);
+  }
+
+  finish(handle: Handle, reason: "stop" | "abort"): void {
+    this.all[handle.engine]?.finish(handle.id, reason);
+  }
+
+  get running(): number {
+    return this.all.reduce((sum, engine) => sum + engine.running, 0);
+  }
+
+  get waiting(): number {
+    return this.all.reduce((sum, engine) => sum + engine.waiting, 0);
+  }
+
+  /** The fullest engine's. */
+  get kvUsage(): number {
+    return Math.max(...this.all.map((engine) => engine.kvUsage));
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all(this.all.map((engine) => engine.idle()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((engine) => engine.close()));
+  }
+
+  #receive(index: number, event: EngineEvent): void {
+    if (!("id" in event)) return;
+    const receivers = this.#receivers[index];
+    const receiver = receivers?.get(event.id);
+    if (receiver === undefined) return;
+    receiver.receive(event);
+    if (event.type === "request-finished") receivers?.delete(event.id);
+    if (this.#dirty.size === 0) queueMicrotask(() => setImmediate(() => this.#flush()));
+    this.#dirty.add(receiver);
+  }
+
+  #flush(): void {
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const receiver of dirty) receiver.flush();
+  }
+}

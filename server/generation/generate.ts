@@ -1,0 +1,166 @@
+/**
+ * The bridge between a request and the engine: submits prompts × n completions
+ * and gives their text deltas. Streams take deltas as they come; a request that
+ * does not stream takes all of them at the end. The engine is never waited for
+ * and never made to wait.
+ */
+import type { Clock, Nanos } from "../../device/clock.ts";
+import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
+import type { GenerationRequest } from "../../engine/sequence.ts";
+import type { Tokenizer } from "../../models/model.ts";
+import { ApiError, badRequest } from "../errors.ts";
+import { Choice, type ChoiceDelta } from "./choice.ts";
+import type { Engines, Handle } from "./engines.ts";
+
+/** What a generation needs of the server. */
+export interface GenerationParts {
+  readonly engines: Engines;
+  readonly clock: Clock;
+  readonly tokenizer?: Tokenizer;
+  /** Told of each group of completions as it is submitted: what events do not carry. */
+  readonly submitted?: (
+    engine: number,
+    request: GenerationRequest,
+    handles: readonly Handle[],
+  ) => void;
+}
+
+/** One request, any number of prompts; choice index = prompt index · n + completion. */
+export interface GenerationTask {
+  readonly requests: readonly GenerationRequest[];
+  readonly stop: readonly string[];
+  readonly includeStop: boolean;
+  readonly skipSpecialTokens: boolean;
+  /** Data-parallel rank a header asks for. */
+  readonly rank?: number;
+}
+
+export interface GenerationTimings {
+  readonly submitted: Nanos;
+  readonly firstToken?: Nanos;
+  readonly finished?: Nanos;
+}
+
+export class Generation {
+  readonly choices: readonly Choice[];
+  /** Called when something can be taken. Set it before the event loop turns. */
+  onChange: () => void = () => {};
+  readonly #parts: GenerationParts;
+  readonly #handles: Handle[] = [];
+  readonly #untaken = new Set<Choice>();
+  readonly #submitted: Nanos;
+  #firstToken: Nanos | undefined;
+  #finished: Nanos | undefined;
+  #left: number;
+
+  /** Throws ApiError when the engine refuses one of the prompts; then none is left running. */
+  constructor(parts: GenerationParts, task: GenerationTask) {
+    this.#parts = parts;
+    this.#submitted = parts.clock.now();
+    const choices: Choice[] = [];
+    this.choices = choices;
+    this.#left = 0;
+    try {
+      for (const request of task.requests) {
+        const engine = parts.engines.choose(task.rank);
+        const handles = parts.engines.submit(engine, request);
+        parts.submitted?.(engine, request, handles);
+        for (const handle of handles) {
+          const decoder = parts.tokenizer?.decoder({ skipSpecial: task.skipSpecialTokens });
+          const choice = new Choice(
+            choices.length,
+            {
+              stop: task.stop,
+              includeStop: task.includeStop,
+              minTokens: request.params.minTokens,
+              ...(decoder !== undefined && { decoder }),
+            },
+            (changed) => this.#changed(changed),
+          );
+          choices.push(choice);
+          this.#handles.push(handle);
+          this.#left++;
+          parts.engines.listen(handle, choice);
+        }
+      }
+    } catch (error) {
+      this.abort();
+      throw engineError(error);
+    }
+  }
+
+  get done(): boolean {
+    return this.#left === 0;
+  }
+
+  get timings(): GenerationTimings {
+    return {
+      submitted: this.#submitted,
+      ...(this.#firstToken !== undefined && { firstToken: this.#firstToken }),
+      ...(this.#finished !== undefined && { finished: this.#finished }),
+    };
+  }
+
+  get outputTokens(): number {
+    return this.choices.reduce((sum, choice) => sum + choice.tokens, 0);
+  }
+
+  get cachedTokens(): number {
+    return this.choices.reduce((sum, choice) => sum + choice.cached, 0);
+  }
+
+  /** What came since the last time, one delta a choice. */
+  take(): readonly ChoiceDelta[] {
+    const changed = [...this.#untaken].sort((a, b) => a.index - b.index);
+    this.#untaken.clear();
+    return changed.flatMap((choice) => choice.take() ?? []);
+  }
+
+  /** Waits for the end and takes everything: one delta a choice, in order. */
+  async collect(): Promise<readonly ChoiceDelta[]> {
+    if (!this.done) {
+      await new Promise<void>((resolve) => {
+        this.onChange = () => {
+          if (this.done) resolve();
+        };
+      });
+    }
+    return this.take();
+  }
+
+  /** The client is gone or an error ended the request: nothing of it goes on. */
+  abort(): void {
+    this.#handles.forEach((handle, index) => {
+      if (this.choices[index]?.finish === undefined) this.#parts.engines.finish(handle, "abort");
+    });
+  }
+
+  #changed(choice: Choice): void {
+    const now = this.#parts.clock.now();
+    this.#untaken.add(choice);
+    if (this.#firstToken === undefined && choice.tokens > 0) this.#firstToken = now;
+    if (choice.finish !== undefined) {
+      this.#left--;
+      this.#finished = now;
+      const handle = this.#handles[choice.index];
+      // A stop string is found here, not in the engine.
+      const byText = typeof choice.finish.stopReason === "string";
+      if (handle !== undefined && byText) this.#parts.engines.finish(handle, "stop");
+    }
+    this.onChange();
+  }
+}
+
+function engineError(error: unknown): unknown {
+  if (error instanceof QueueFullError) {
+    return new ApiError("overloaded", error.message, {
+      retryAfterSeconds: error.retryAfterSeconds,
+      cause: error,
+    });
+  }
+  if (error instanceof EngineClosedError) {
+    return new ApiError("overloaded", "The server is shutting down.", { cause: error });
+  }
+  if (error instanceof PromptTooLongError) return badRequest(error.message, "input_tokens");
+  return error;
+}

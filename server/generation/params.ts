@@ -1,0 +1,276 @@
+/**
+ * Request fields to SamplingParams: the defaults of the model's generation
+ * config, then the checks of vLLM in vLLM's words. Shapes were checked by the
+ * route's schema.
+ */
+import type { TokenId } from "../../device/device.ts";
+import type { SamplingParams } from "../../engine/sequence.ts";
+import type { GenerationDefaults } from "../../models/model.ts";
+import { badRequest } from "../errors.ts";
+import type { SamplingFields } from "../openai/fields.ts";
+
+/** Limits of vLLM's environment variables, at their defaults. */
+const LIMITS = {
+  sequences: 16_384, // VLLM_MAX_N_SEQUENCES
+  stopStrings: 4, // VLLM_MAX_STOP_STRINGS
+  badWords: 128, // VLLM_MAX_NUM_BAD_WORDS
+  logprobTokenIds: 128,
+};
+
+export interface SamplingContext {
+  readonly defaults: GenerationDefaults;
+  readonly vocabSize: number;
+  readonly maxModelLen: number;
+  /** −1: no limit. */
+  readonly maxLogprobs: number;
+  /** Bad words as ids: each word as it stands at a start and after a space. */
+  readonly encode?: (text: string) => Promise<Int32Array>;
+}
+
+/** What the endpoints spell differently. */
+export interface SamplingRequest {
+  readonly maxTokens: number;
+  /** Wanted of each output position; absent: none. */
+  readonly logprobs?: number;
+  readonly promptLogprobs?: number;
+}
+
+export interface CheckedSampling {
+  readonly n: number;
+  readonly stop: readonly string[];
+  readonly includeStop: boolean;
+  readonly params: SamplingParams;
+}
+
+/** vLLM raises colder temperatures to this: below it softmax overflows in half precision. */
+const LOWEST_TEMPERATURE = 0.01;
+
+/** Throws ApiError 400 with vLLM's message. */
+export async function samplingParams(
+  fields: SamplingFields,
+  request: SamplingRequest,
+  context: SamplingContext,
+): Promise<CheckedSampling> {
+  const { defaults } = context;
+  const n = fields.n ?? 1;
+  const temperature = fields.temperature ?? defaults.temperature ?? 1;
+  const topP = fields.top_p ?? defaults.topP ?? 1;
+  const topK = fields.top_k ?? defaults.topK ?? 0;
+  const minP = fields.min_p ?? defaults.minP ?? 0;
+  const repetitionPenalty = fields.repetition_penalty ?? defaults.repetitionPenalty ?? 1;
+  const presencePenalty = fields.presence_penalty ?? 0;
+  const frequencyPenalty = fields.frequency_penalty ?? 0;
+  const minTokens = fields.min_tokens ?? 0;
+  const { maxTokens } = request;
+  const stop = typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? []);
+
+  if (n < 1) throw badRequest(`n must be at least 1, got ${n}.`, "n", n);
+  if (n > LIMITS.sequences) {
+    throw badRequest(
+      `n must be at most ${LIMITS.sequences}, got ${n}. To increase this limit, set the VLLM_MAX_N_SEQUENCES environment variable.`,
+      "n",
+      n,
+    );
+  }
+  within("presence_penalty", presencePenalty, -2, 2);
+  within("frequency_penalty", frequencyPenalty, -2, 2);
+  if (repetitionPenalty <= 0) {
+    throw badRequest(
+      `repetition_penalty must be greater than zero, got ${repetitionPenalty}.`,
+      "repetition_penalty",
+      repetitionPenalty,
+    );
+  }
+  if (temperature < 0) {
+    throw badRequest(
+      `temperature must be non-negative, got ${temperature}.`,
+      "temperature",
+      temperature,
+    );
+  }
+  within("temperature", temperature, 0, 2);
+  if (topP <= 0 || topP > 1) {
+    throw badRequest(`top_p must be in (0, 1], got ${topP}.`, "top_p", topP);
+  }
+  if (topK < -1) {
+    throw badRequest(`top_k must be 0 (disable), or at least 1, got ${topK}.`, "top_k", topK);
+  }
+  within("min_p", minP, 0, 1);
+  if (maxTokens < 1) {
+    throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens", maxTokens);
+  }
+  if (minTokens < 0) {
+    throw badRequest(
+      `min_tokens must be greater than or equal to 0, got ${minTokens}.`,
+      "min_tokens",
+      minTokens,
+    );
+  }
+  if (minTokens > maxTokens) {
+    throw badRequest(
+      `min_tokens must be less than or equal to max_tokens=${maxTokens}, got ${minTokens}.`,
+      "min_tokens",
+      minTokens,
+    );
+  }
+  checkLogprobs("sample", "logprobs", request.logprobs, context);
+  checkLogprobs("prompt", "prompt_logprobs", request.promptLogprobs, context);
+  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.", "stop", stop);
+  tooMany("stop", stop.length, LIMITS.stopStrings, "VLLM_MAX_STOP_STRINGS");
+  const badWords = fields.bad_words ?? [];
+  tooMany("bad_words", badWords.length, LIMITS.badWords, "VLLM_MAX_NUM_BAD_WORDS");
+  const greedy = temperature === 0;
+  if (greedy && n > 1) {
+    throw badRequest(`n must be 1 when using greedy sampling, got ${n}.`, "n", n);
+  }
+  const { seed } = fields;
+  return {
+    n,
+    stop,
+    includeStop: fields.include_stop_str_in_output ?? false,
+    params: {
+      maxTokens,
+      minTokens,
+      temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
+      topP: greedy ? 1 : topP,
+      topK: greedy || topK === -1 ? 0 : topK,
+      minP: greedy ? 0 : minP,
+      repetitionPenalty,
+      frequencyPenalty,
+      presencePenalty,
+      ...(seed !== undefined && seed !== null && seed !== -1 && { seed }),
+      logitBias: logitBias(fields.logit_bias, context.vocabSize),
+      ...allowedIds(fields.allowed_token_ids, context.vocabSize),
+      badWords: await badWordIds(badWords, context),
+      stopTokenIds: inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], context.vocabSize),
+      eosTokenIds: defaults.eosTokenIds,
+      ignoreEos: fields.ignore_eos ?? false,
+      ...(request.logprobs !== undefined && { logprobs: request.logprobs }),
+      ...logprobIds(fields.logprob_token_ids, request, context),
+      ...(request.promptLogprobs !== undefined && { promptLogprobs: request.promptLogprobs }),
+    },
+  };
+}
+
+function within(name: string, value: number, low: number, high: number): void {
+  if (value < low || value > high) {
+    throw badRequest(`${name} must be in [${low}, ${high}], got ${value}.`, name, value);
+  }
+}
+
+function checkLogprobs(
+  kind: "sample" | "prompt",
+  param: string,
+  value: number | undefined,
+  { maxLogprobs, vocabSize }: SamplingContext,
+): void {
+  if (value === undefined) return;
+  if (value < -1) {
+    throw badRequest(`${param} must be non-negative or -1, got ${value}.`, param, value);
+  }
+  const wanted = value === -1 ? vocabSize : value;
+  if (maxLogprobs !== -1 && wanted > maxLogprobs) {
+    throw badRequest(
+      `Requested ${kind} logprobs of ${wanted}, which is greater than max allowed: ${maxLogprobs}`,
+      param,
+      wanted,
+    );
+  }
+}
+
+function tooMany(name: string, count: number, most: number, variable: string): void {
+  if (count <= most) return;
+  throw badRequest(
+    `${name} list length ${count} exceeds the maximum allowed count of ${most}. To increase this limit, set the ${variable} environment variable.`,
+    name,
+    count,
+  );
+}
+
+function logitBias(
+  given: Readonly<Record<string, number>> | null | undefined,
+  vocabSize: number,
+): ReadonlyMap<TokenId, number> {
+  const bias = new Map<TokenId, number>();
+  const outside: string[] = [];
+  for (const [key, value] of Object.entries(given ?? {})) {
+    const id = Number(key);
+    if (!Number.isInteger(id)) {
+      throw badRequest(`Invalid key in logit_bias: ${key}; it must be a token id.`, "logit_bias");
+    }
+    if (id < 0 || id >= vocabSize) outside.push(key);
+    bias.set(id, Math.min(100, Math.max(-100, value)));
+  }
+  if (outside.length > 0) {
+    const shown = outside.slice(0, 20).join(", ");
+    throw badRequest(
+      `token_id(s) [${shown}] in logit_bias contain out-of-vocab token ids. Vocabulary size: ${vocabSize}`,
+      "logit_bias",
+      `[${shown}]`,
+    );
+  }
+  return bias;
+}
+
+function allowedIds(given: readonly number[] | null | undefined, vocabSize: number) {
+  if (given === undefined || given === null) return {};
+  if (given.length === 0) {
+    throw badRequest("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
+  }
+  if (given.some((id) => id < 0 || id >= vocabSize)) {
+    throw badRequest("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids");
+  }
+  return { allowedTokenIds: given };
+}
+
+function inVocabulary(name: string, ids: readonly number[], vocabSize: number): readonly number[] {
+  const outside = ids.find((id) => id < 0 || id >= vocabSize);
+  if (outside !== undefined) {
+    throw badRequest(
+      `token id ${outside} in ${name} is out of vocabulary. Vocabulary size: ${vocabSize}`,
+      name,
+      outside,
+    );
+  }
+  return ids;
+}
+
+function logprobIds(
+  given: readonly number[] | null | undefined,
+  request: SamplingRequest,
+  { vocabSize }: SamplingContext,
+) {
+  if (given === undefined || given === null) return {};
+  if (request.logprobs === undefined) {
+    throw badRequest("`logprob_token_ids` needs `logprobs`.", "logprob_token_ids");
+  }
+  if (given.length > LIMITS.logprobTokenIds) {
+    throw badRequest(
+      `logprob_token_ids list length ${given.length} exceeds the maximum allowed count of ${LIMITS.logprobTokenIds}.`,
+      "logprob_token_ids",
+      given.length,
+    );
+  }
+  return { logprobTokenIds: inVocabulary("logprob_token_ids", given, vocabSize) };
+}
+
+/** As vLLM: a word is banned at the start of a text and after a space. */
+async function badWordIds(
+  words: readonly string[],
+  { encode }: SamplingContext,
+): Promise<readonly (readonly TokenId[])[]> {
+  if (words.length === 0) return [];
+  if (encode === undefined) {
+    throw badRequest("bad_words needs a tokenizer, which this model has not.", "bad_words");
+  }
+  const found: TokenId[][] = [];
+  for (const word of words) {
+    const bare = [...(await encode(word.trimStart()))];
+    const spaced = [...(await encode(` ${word.trimStart()}`))];
+    if (bare.length > 0) found.push(bare);
+    if (spaced.length > 0 && spaced[0] !== bare[0] && spaced.length === bare.length) {
+      found.push(spaced);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,140 @@
+/**
+ * Prompts: text to ids, and whether they fit. The engine is asked only for what
+ * it can serve; what cannot fit is refused here with vLLM's messages.
+ */
+import type { Tokenizer } from "../../models/model.ts";
+import { badRequest } from "../errors.ts";
+
+export interface Prompt {
+  readonly ids: Int32Array;
+  /** Absent: the prompt came as ids. */
+  readonly text?: string;
+}
+
+export interface PromptLimits {
+  readonly maxModelLen: number;
+  readonly vocabSize: number;
+}
+
+export interface TokenizeOptions {
+  readonly addSpecialTokens: boolean;
+  /** truncate_prompt_tokens; −1: to the context's length. */
+  readonly truncate?: number;
+  readonly truncateFrom?: "left" | "right";
+}
+
+export async function textPrompt(
+  text: string,
+  tokenizer: Tokenizer | undefined,
+  limits: PromptLimits,
+  options: TokenizeOptions,
+): Promise<Prompt> {
+  if (tokenizer === undefined) {
+    throw badRequest("This model has no tokenizer: send token ids as the prompt.", "prompt");
+  }
+  if (options.truncate === undefined) checkCharacters(text, tokenizer, limits);
+  const ids = await tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens });
+  return { ids: truncate(ids, limits, options), text };
+}
+
+export function idsPrompt(
+  ids: readonly number[],
+  limits: PromptLimits,
+  options: Omit<TokenizeOptions, "addSpecialTokens">,
+): Prompt {
+  const outside = ids.find((id) => id < 0 || id >= limits.vocabSize);
+  if (outside !== undefined) {
+    throw badRequest(`Token id ${outside} is out of vocabulary`, "prompt", outside);
+  }
+  return { ids: truncate(Int32Array.from(ids), limits, options) };
+}
+
+/**
+ * Output tokens that this prompt leaves room for; `wanted` is what was asked.
+ * Throws what vLLM answers when they do not fit together.
+ */
+export function outputBudget(
+  promptTokens: number,
+  wanted: number | undefined,
+  { maxModelLen }: PromptLimits,
+): number {
+  if (promptTokens === 0) {
+    throw badRequest("The decoder prompt cannot be empty", "prompt");
+  }
+  if (wanted !== undefined && wanted > maxModelLen) {
+    throw badRequest(
+      `max_tokens=${wanted} cannot be greater than max_model_len=${maxModelLen}. Please request fewer output tokens.`,
+      "max_tokens",
+      wanted,
+    );
+  }
+  const output = wanted ?? Math.max(0, maxModelLen - promptTokens);
+  if (promptTokens + output > maxModelLen || promptTokens >= maxModelLen) {
+    throw tooLong(output, promptTokens, "", "input_tokens", maxModelLen);
+  }
+  return output;
+}
+
+function tooLong(
+  output: number,
+  input: number,
+  least: string,
+  param: "input_tokens" | "input_text",
+  maxModelLen: number,
+) {
+  const kind = param === "input_tokens" ? "input tokens" : "characters";
+  const total = param === "input_tokens" ? `, for a total of ${least}${input + output} tokens` : "";
+  return badRequest(
+    `This model's maximum context length is ${maxModelLen} tokens. However, you requested ${output} output tokens and your prompt contains ${least}${input} ${kind}${total}. Please reduce the length of the input prompt or the number of requested output tokens.`,
+    param,
+    input,
+  );
+}
+
+/** Text so long that no tokenization of it fits is not tokenized at all. */
+function checkCharacters(text: string, tokenizer: Tokenizer, { maxModelLen }: PromptLimits): void {
+  if (text.length <= maxModelLen * 8) return;
+  const longest = longestToken(tokenizer);
+  if (text.length > maxModelLen * longest) {
+    throw tooLong(0, text.length, "", "input_text", maxModelLen);
+  }
+}
+
+const longestTokens = new WeakMap<Tokenizer, number>();
+
+/** Bytes of the longest token; no token spans more characters than bytes. */
+function longestToken(tokenizer: Tokenizer): number {
+  const known = longestTokens.get(tokenizer);
+  if (known !== undefined) return known;
+  let longest = 1;
+  for (let id = 0; id < tokenizer.vocabSize; id++) {
+    longest = Math.max(longest, tokenizer.bytes(id).length);
+  }
+  longestTokens.set(tokenizer, longest);
+  return longest;
+}
+
+function truncate(
+  ids: Int32Array,
+  { maxModelLen }: PromptLimits,
+  { truncate: wanted, truncateFrom }: Omit<TokenizeOptions, "addSpecialTokens">,
+): Int32Array {
+  if (wanted === undefined) return ids;
+  if (wanted < -1) {
+    throw badRequest(
+      `truncate_prompt_tokens must be an integer >= -1, got ${wanted}.`,
+      "truncate_prompt_tokens",
+      wanted,
+    );
+  }
+  if (wanted > maxModelLen) {
+    throw badRequest(
+      `truncate_prompt_tokens value (${wanted}) is greater than max_model_len (${maxModelLen}). Please request a smaller truncation size.`,
+      "truncate_prompt_tokens",
+      wanted,
+    );
+  }
+  const size = wanted === -1 ? maxModelLen : wanted;
+  if (ids.length <= size) return ids;
+  return truncateFrom === "right" ? ids.slice(0, size) : ids.slice(ids.length - size);
+}

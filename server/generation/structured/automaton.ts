@@ -1,0 +1,254 @@
+/**
+ * Runs a grammar byte by byte. A state is the set of all ways the grammar may go
+ * on; a way is a linked list of what is still to match (a stack, shared by
+ * structure). Lists and states are kept once, so a state met again is the same
+ * object and its steps are array look-ups: a DFA built only where text goes.
+ *
+ * Nothing is compiled ahead, therefore a bound such as maxLength 4,000 costs
+ * nothing until reached. Work is bounded: past a limit a GrammarError is thrown.
+ */
+import { GrammarError, hasByte, type Node, type Rule } from "./grammar.ts";
+
+/** Still to match: `node` (with what is left of its count, for a repeat), then `next`. */
+interface Way {
+  readonly id: number;
+  /** Absent: the end of the text. */
+  readonly node: Node | undefined;
+  readonly min: number;
+  readonly max: number;
+  readonly next: Way | undefined;
+  closure: Closure | undefined;
+}
+
+interface Closure {
+  /** Ways whose node is a leaf. */
+  readonly leaves: readonly Way[];
+  readonly ends: boolean;
+}
+
+export interface State {
+  readonly id: number;
+  readonly leaves: readonly Way[];
+  /** The text may end here. */
+  readonly ends: boolean;
+  /** By byte: id of the next state, REFUSED, or UNKNOWN where not asked yet. */
+  readonly next: Int32Array;
+}
+
+export const REFUSED = -1;
+export const UNKNOWN = -2;
+
+/** Ways in one state, and steps of one closure. */
+const MAX_WAYS = 4_096;
+const MAX_CLOSURE = 20_000;
+/** States kept before the tables are dropped and refilled. */
+const MAX_STATES = 30_000;
+
+export class Automaton {
+  readonly #root: Node;
+  readonly #nodeIds = new Map<Node, number>();
+  readonly #nullable = new Map<Node, boolean>();
+  #ways = new Map<string, Way>();
+  #byWays = new Map<string, State>();
+  /** By id. */
+  #states: State[] = [];
+  #capped = new Map<number, Map<Way, Way>>();
+  #wayCount = 0;
+  #end: Way;
+  start: State;
+
+  constructor(root: Node) {
+    this.#root = root;
+    this.#end = this.#way(undefined, undefined);
+    this.start = this.#state([this.#way(root, this.#end)]);
+  }
+
+  /** Undefined: the grammar refuses the byte. */
+  step(state: State, byte: number): State | undefined {
+    const known = state.next[byte] ?? REFUSED;
+    return this.#states[known === UNKNOWN ? this.find(state, byte) : known];
+  }
+
+  /** The id behind a step not asked before. */
+  find(state: State, byte: number): number {
+    const ways: Way[] = [];
+    for (const leaf of state.leaves) {
+      if (leaf.node?.kind === "bytes" && hasByte(leaf.node.set, byte) && leaf.next !== undefined) {
+        ways.push(leaf.next);
+      }
+    }
+    const next = ways.length === 0 ? REFUSED : this.#state(ways).id;
+    state.next[byte] = next;
+    return next;
+  }
+
+  state(id: number): State | undefined {
+    return this.#states[id];
+  }
+
+  run(state: State, text: Uint8Array): State | undefined {
+    let at: State | undefined = state;
+    for (let i = 0; i < text.length && at !== undefined; i++) at = this.step(at, text[i] ?? 0);
+    return at;
+  }
+
+  accepts(text: string): boolean {
+    return this.run(this.start, new TextEncoder().encode(text))?.ends ?? false;
+  }
+
+  /**
+   * A state that takes the same texts of up to `length` bytes as this one: counts
+   * that no such text can exhaust are cut to `length`. States deep inside a long
+   * bounded string thereby share one.
+   */
+  capped(state: State, length: number): State {
+    let memo = this.#capped.get(length);
+    if (memo === undefined) {
+      memo = new Map();
+      this.#capped.set(length, memo);
+    }
+    const known = memo;
+    return this.#state(
+      state.leaves.map((way) => this.#cap(way, length, known)),
+      state.ends,
+    );
+  }
+
+  /** Drops the tables when they have grown large; false: nothing was dropped. */
+  trim(): boolean {
+    if (this.#states.length < MAX_STATES) return false;
+    this.#ways = new Map();
+    this.#byWays = new Map();
+    this.#capped = new Map();
+    this.#end = this.#way(undefined, undefined);
+    this.start = this.#state([this.#way(this.#root, this.#end)]);
+    return true;
+  }
+
+  #state(from: readonly Way[], ends = false): State {
+    const leaves = new Set<Way>();
+    let mayEnd = ends;
+    for (const way of from) {
+      const closure = this.#closure(way);
+      mayEnd ||= closure.ends;
+      for (const leaf of closure.leaves) leaves.add(leaf);
+    }
+    if (leaves.size > MAX_WAYS) throw new GrammarError("it is too ambiguous");
+    const sorted = [...leaves].sort((a, b) => a.id - b.id);
+    const key = `${mayEnd ? "e" : ""}${sorted.map((leaf) => leaf.id).join(",")}`;
+    let state = this.#states.get(key);
+    if (state === undefined) {
+      state = {
+        id: this.#stateCount++,
+        leaves: sorted,
+        ends: mayEnd,
+        next: new Array(256).fill(undefined),
+      };
+      this.#states.set(key, state);
+    }
+    return state;
+  }
+
+  /** What can come first along a way: leaves, and whether the text may end. */
+  #closure(start: Way): Closure {
+    if (start.closure !== undefined) return start.closure;
+    const leaves = new Set<Way>();
+    let ends = false;
+    const seen = new Set<Way>([start]);
+    const open = [start];
+    const visit = (way: Way) => {
+      if (seen.has(way)) return;
+      if (seen.size > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
+      seen.add(way);
+      open.push(way);
+    };
+    for (let way = open.pop(); way !== undefined; way = open.pop()) {
+      const { node, next } = way;
+      if (node === undefined || next === undefined) ends = true;
+      else if (node.kind === "bytes") leaves.add(way);
+      else if (node.kind === "rule") visit(this.#way(bodyOf(node.rule), next));
+      else if (node.kind === "alt")
+        for (const option of node.options) visit(this.#way(option, next));
+      else if (node.kind === "seq") {
+        visit(node.items.reduceRight((rest, item) => this.#way(item, rest), next));
+      } else {
+        if (way.min === 0) visit(next);
+        if (way.max > 0) {
+          const rest = this.#way(node, next, Math.max(way.min - 1, 0), way.max - 1);
+          visit(this.#way(node.item, rest));
+        }
+      }
+    }
+    start.closure = { leaves: [...leaves], ends };
+    return start.closure;
+  }
+
+  #way(node: Node | undefined, next: Way | undefined, min?: number, max?: number): Way {
+    const repeated = node?.kind === "repeat" ? node : undefined;
+    const least = min ?? repeated?.min ?? 0;
+    const most = max ?? repeated?.max ?? 0;
+    const key = `${node === undefined ? -1 : this.#nodeId(node)},${next?.id ?? -1},${least},${most}`;
+    let way = this.#ways.get(key);
+    if (way === undefined) {
+      way = { id: this.#wayCount++, node, min: least, max: most, next, closure: undefined };
+      this.#ways.set(key, way);
+    }
+    return way;
+  }
+
+  #nodeId(node: Node): number {
+    let id = this.#nodeIds.get(node);
+    if (id === undefined) {
+      id = this.#nodeIds.size;
+      this.#nodeIds.set(node, id);
+    }
+    return id;
+  }
+
+  #cap(way: Way, length: number, memo: Map<Way, Way>): Way {
+    // Along the list from its end, so that a deep stack does not recurse.
+    const chain: Way[] = [];
+    let at: Way | undefined = way;
+    let capped: Way | undefined;
+    for (; at !== undefined; at = at.next) {
+      capped = memo.get(at);
+      if (capped !== undefined) break;
+      chain.push(at);
+    }
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const link = chain[i];
+      if (link === undefined) continue;
+      const counted = link.node?.kind === "repeat" && !this.#isNullable(link.node.item);
+      const min = counted ? Math.min(link.min, length) : link.min;
+      const max = counted ? Math.min(link.max, Math.max(length, min)) : link.max;
+      const keepsEndless = link.max === Number.POSITIVE_INFINITY;
+      capped = this.#way(link.node, capped, min, keepsEndless ? link.max : max);
+      memo.set(link, capped);
+    }
+    return capped ?? way;
+  }
+
+  #isNullable(node: Node): boolean {
+    const known = this.#nullable.get(node);
+    if (known !== undefined) return known;
+    // A rule that is still open counts as nullable: it then is not cut, which is safe.
+    this.#nullable.set(node, true);
+    const is =
+      node.kind === "bytes"
+        ? false
+        : node.kind === "seq"
+          ? node.items.every((item) => this.#isNullable(item))
+          : node.kind === "alt"
+            ? node.options.some((option) => this.#isNullable(option))
+            : node.kind === "repeat"
+              ? node.min === 0 || this.#isNullable(node.item)
+              : this.#isNullable(bodyOf(node.rule));
+    this.#nullable.set(node, is);
+    return is;
+  }
+}
+
+function bodyOf(rule: Rule): Node {
+  if (rule.body === undefined) throw new GrammarError(`rule "${rule.name}" is not defined`);
+  return rule.body;
+}

@@ -1,0 +1,106 @@
+/** Sets of characters as byte grammars: ranges of code points become UTF-8. */
+import { alt, bytes, literal, type Node, seq } from "./grammar.ts";
+
+/** Inclusive, sorted, without overlaps and without surrogates. */
+export type CharSet = readonly (readonly [low: number, high: number])[];
+
+const MAX_CODE_POINT = 0x10ffff;
+const SURROGATES: readonly [number, number] = [0xd800, 0xdfff];
+
+export function charSet(ranges: CharSet): CharSet {
+  const sorted = [...ranges].sort((a, b) => a[0] - b[0]);
+  const merged: [number, number][] = [];
+  for (const [low, high] of sorted) {
+    const last = merged.at(-1);
+    if (last !== undefined && low <= last[1] + 1) last[1] = Math.max(last[1], high);
+    else merged.push([low, high]);
+  }
+  return merged.flatMap(([low, high]): [number, number][] => {
+    if (high < SURROGATES[0] || low > SURROGATES[1]) return [[low, high]];
+    const parts: [number, number][] = [
+      [low, SURROGATES[0] - 1],
+      [SURROGATES[1] + 1, high],
+    ];
+    return parts.filter(([from, to]) => from <= to);
+  });
+}
+
+export function complement(set: CharSet): CharSet {
+  const gaps: [number, number][] = [];
+  let from = 0;
+  for (const [low, high] of charSet(set)) {
+    if (from < low) gaps.push([from, low - 1]);
+    from = high + 1;
+  }
+  if (from <= MAX_CODE_POINT) gaps.push([from, MAX_CODE_POINT]);
+  return charSet(gaps);
+}
+
+export const minus = (set: CharSet, without: CharSet): CharSet =>
+  complement([...complement(set), ...without]);
+
+export const ANY_CHAR: CharSet = charSet([[0, MAX_CODE_POINT]]);
+
+/** First code points of each UTF-8 length. */
+const LENGTH_STARTS = [0, 0x80, 0x800, 0x10000] as const;
+
+/** One character of the set, as UTF-8. */
+export function characters(set: CharSet): Node {
+  const single: [number, number][] = [];
+  const longer: Node[] = [];
+  for (const [low, high] of charSet(set)) {
+    for (let length = 1; length <= 4; length++) {
+      const from = Math.max(low, LENGTH_STARTS[length - 1] ?? 0);
+      const to = Math.min(high, (LENGTH_STARTS[length] ?? MAX_CODE_POINT + 1) - 1);
+      if (from > to) continue;
+      if (length === 1) single.push([from, to]);
+      else
+        longer.push(
+          ...sameLength(utf8(from), utf8(to)).map((run) => seq(...run.map((r) => bytes(r)))),
+        );
+    }
+  }
+  return single.length > 0 ? alt(bytes(...single), ...longer) : alt(...longer);
+}
+
+function utf8(codePoint: number): readonly number[] {
+  return [...new TextEncoder().encode(String.fromCodePoint(codePoint))];
+}
+
+/** Splits [from, to], both of one length, into runs of independent byte ranges. */
+function sameLength(from: readonly number[], to: readonly number[]): [number, number][][] {
+  const [low = 0, ...lowRest] = from;
+  const [high = 0, ...highRest] = to;
+  if (lowRest.length === 0) return [[[low, high]]];
+  if (low === high) return sameLength(lowRest, highRest).map((run) => [[low, low], ...run]);
+  const first = lowRest.map(() => 0x80);
+  const last = lowRest.map(() => 0xbf);
+  const runs: [number, number][][] = [];
+  const wholeLow = lowRest.every((byte) => byte === 0x80) ? low : low + 1;
+  const wholeHigh = highRest.every((byte) => byte === 0xbf) ? high : high - 1;
+  if (wholeLow > low) runs.push(...sameLength([low, ...lowRest], [low, ...last]));
+  if (wholeLow <= wholeHigh) {
+    runs.push([[wholeLow, wholeHigh], ...first.map((): [number, number] => [0x80, 0xbf])]);
+  }
+  if (wholeHigh < high) runs.push(...sameLength([high, ...first], [high, ...highRest]));
+  return runs;
+}
+
+/** What JSON may not hold raw inside a string. */
+export const JSON_ESCAPED: CharSet = charSet([
+  [0, 0x1f],
+  [0x22, 0x22],
+  [0x5c, 0x5c],
+]);
+
+/** One character of the set as it stands in a JSON string, escaped only where it must be. */
+export function jsonCharacters(set: CharSet): Node {
+  const escaped = minus(set, complement(JSON_ESCAPED)).flatMap(([low, high]) =>
+    Array.from({ length: high - low + 1 }, (_, i) => low + i),
+  );
+  const raw = minus(set, JSON_ESCAPED);
+  return alt(
+    ...(raw.length > 0 ? [characters(raw)] : []),
+    ...escaped.map((code) => literal(JSON.stringify(String.fromCharCode(code)).slice(1, -1))),
+  );
+}

@@ -1,0 +1,202 @@
+/**
+ * A grammar over bytes, as plain data. Every front end (JSON schema, EBNF, regex,
+ * structural tags) builds these nodes; the automaton runs them. Nodes may be
+ * shared: a grammar is a graph, and only rules make cycles.
+ */
+
+/** 256 bits: which bytes a leaf takes. */
+export type ByteSet = Uint32Array;
+
+export type Node =
+  | { readonly kind: "bytes"; readonly set: ByteSet }
+  | { readonly kind: "seq"; readonly items: readonly Node[] }
+  | { readonly kind: "alt"; readonly options: readonly Node[] }
+  /** `max` may be Infinity. */
+  | { readonly kind: "repeat"; readonly item: Node; readonly min: number; readonly max: number }
+  | { readonly kind: "rule"; readonly rule: Rule };
+
+/** A named part that may refer to itself; `body` is set before the grammar is used. */
+export interface Rule {
+  readonly name: string;
+  body: Node | undefined;
+}
+
+/** A grammar, a regex or a schema that cannot be enforced; the message is for the client. */
+export class GrammarError extends Error {
+  override readonly name = "GrammarError";
+}
+
+export const EMPTY: Node = { kind: "seq", items: [] };
+/** Matches nothing at all. */
+export const NEVER: Node = { kind: "alt", options: [] };
+
+export function bytes(...ranges: readonly (readonly [low: number, high: number])[]): Node {
+  const set = new Uint32Array(8);
+  for (const [low, high] of ranges) {
+    for (let byte = low; byte <= high; byte++)
+      set[byte >> 5] = (set[byte >> 5] ?? 0) | (1 << (byte & 31));
+  }
+  return { kind: "bytes", set };
+}
+
+export function hasByte(set: ByteSet, byte: number): boolean {
+  return (((set[byte >> 5] ?? 0) >>> (byte & 31)) & 1) === 1;
+}
+
+export function seq(...items: readonly Node[]): Node {
+  const flat = items.flatMap((item) => (item.kind === "seq" ? item.items : [item]));
+  if (flat.includes(NEVER)) return NEVER;
+  const [only] = flat;
+  return flat.length === 1 && only !== undefined ? only : { kind: "seq", items: flat };
+}
+
+export function alt(...options: readonly Node[]): Node {
+  const flat = options.flatMap((option) => (option.kind === "alt" ? option.options : [option]));
+  const [only] = flat;
+  if (flat.length === 0) return NEVER;
+  return flat.length === 1 && only !== undefined ? only : { kind: "alt", options: flat };
+}
+
+export function repeat(item: Node, min: number, max: number): Node {
+  if (max < min) return NEVER;
+  if (max === 0) return EMPTY;
+  if (item === NEVER) return min === 0 ? EMPTY : NEVER;
+  if (min === 1 && max === 1) return item;
+  return { kind: "repeat", item, min, max };
+}
+
+export const optional = (item: Node): Node => repeat(item, 0, 1);
+export const many = (item: Node): Node => repeat(item, 0, Number.POSITIVE_INFINITY);
+
+export function ref(rule: Rule): Node {
+  return { kind: "rule", rule };
+}
+
+const encoder = new TextEncoder();
+
+export function literal(text: string): Node {
+  return seq(...Array.from(encoder.encode(text), (byte) => bytes([byte, byte])));
+}
+
+/** One of the texts; common beginnings are shared, so that a long list stays a small state. */
+export function literals(texts: readonly string[]): Node {
+  interface Branch {
+    ends: boolean;
+    readonly next: Map<number, Branch>;
+  }
+  const root: Branch = { ends: false, next: new Map() };
+  for (const text of texts) {
+    let branch = root;
+    for (const byte of encoder.encode(text)) {
+      let child = branch.next.get(byte);
+      if (child === undefined) {
+        child = { ends: false, next: new Map() };
+        branch.next.set(byte, child);
+      }
+      branch = child;
+    }
+    branch.ends = true;
+  }
+  const build = (start: Branch): Node => {
+    // A run without a fork becomes one flat sequence: long texts do not nest.
+    const run: Node[] = [];
+    let branch = start;
+    for (;;) {
+      const [entry] = branch.next;
+      if (branch.ends || branch.next.size !== 1 || entry === undefined) break;
+      run.push(bytes([entry[0], entry[0]]));
+      branch = entry[1];
+    }
+    const options = [...branch.next].map(([byte, child]) => seq(bytes([byte, byte]), build(child)));
+    const rest = branch.ends ? alt(EMPTY, ...options) : alt(...options);
+    return seq(...run, rest);
+  };
+  return build(root);
+}
+
+/** Refuses what can never end and what refers to itself before taking a byte. */
+export function checkGrammar(root: Node): void {
+  const nodes = reachable(root);
+  const productive = fixpoint(nodes, (node, known) => {
+    if (node.kind === "bytes") return node.set.some((word) => word !== 0);
+    if (node.kind === "seq") return node.items.every(known);
+    if (node.kind === "alt") return node.options.some(known);
+    if (node.kind === "repeat") return node.min === 0 || known(node.item);
+    return node.rule.body !== undefined && known(node.rule.body);
+  });
+  if (!productive.has(root)) throw new GrammarError("no finite text can satisfy it");
+  const nullable = fixpoint(nodes, (node, known) => {
+    if (node.kind === "bytes") return false;
+    if (node.kind === "seq") return node.items.every(known);
+    if (node.kind === "alt") return node.options.some(known);
+    if (node.kind === "repeat") return node.min === 0 || known(node.item);
+    return node.rule.body !== undefined && known(node.rule.body);
+  });
+  refuseLeftRecursion(nodes, nullable);
+}
+
+function reachable(root: Node): Node[] {
+  const seen = new Set<Node>([root]);
+  // A Set yields what is added while it is walked.
+  for (const node of seen) for (const child of children(node)) seen.add(child);
+  return [...seen];
+}
+
+function children(node: Node): readonly Node[] {
+  if (node.kind === "bytes") return [];
+  if (node.kind === "seq") return node.items;
+  if (node.kind === "alt") return node.options;
+  if (node.kind === "repeat") return [node.item];
+  if (node.rule.body === undefined)
+    throw new GrammarError(`rule "${node.rule.name}" is not defined`);
+  return [node.rule.body];
+}
+
+function fixpoint(
+  nodes: readonly Node[],
+  holds: (node: Node, known: (node: Node) => boolean) => boolean,
+): Set<Node> {
+  const known = new Set<Node>();
+  const isKnown = (node: Node) => known.has(node);
+  // Children come after parents in `nodes`, so backwards settles most in one pass.
+  for (let before = -1; before !== known.size; ) {
+    before = known.size;
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i];
+      if (node !== undefined && !known.has(node) && holds(node, isKnown)) known.add(node);
+    }
+  }
+  return known;
+}
+
+function refuseLeftRecursion(nodes: readonly Node[], nullable: ReadonlySet<Node>): void {
+  const state = new Map<Node, "open" | "done">();
+  for (const start of nodes) {
+    const stack: { node: Node; left: readonly Node[]; at: number }[] = [];
+    const open = (node: Node) => {
+      if (state.get(node) === "done") return;
+      if (state.get(node) === "open") {
+        const name = node.kind === "rule" ? ` (rule "${node.rule.name}")` : "";
+        throw new GrammarError(`it refers to itself before taking any text${name}`);
+      }
+      state.set(node, "open");
+      stack.push({ node, left: leftmost(node, nullable), at: 0 });
+    };
+    open(start);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const child = top.left[top.at++];
+      if (child !== undefined) open(child);
+      else {
+        state.set(top.node, "done");
+        stack.pop();
+      }
+    }
+  }
+}
+
+/** Parts that may come first. */
+function leftmost(node: Node, nullable: ReadonlySet<Node>): readonly Node[] {
+  if (node.kind !== "seq") return children(node);
+  const firstTaking = node.items.findIndex((item) => !nullable.has(item));
+  return firstTaking < 0 ? node.items : node.items.slice(0, firstTaking + 1);
+}

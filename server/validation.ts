@@ -1,0 +1,154 @@
+/**
+ * Shape errors, printed as vLLM prints pydantic's:
+ *
+ *     1 validation error:
+ *       {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required', 'input': {...}}
+ *
+ * One error is reported, the first: a long list of bad messages must not cost
+ * memory. Types are strict; "5" is no integer (pydantic would take it).
+ */
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { ApiError } from "./errors.ts";
+
+const ajv = new Ajv({ allErrors: false, strict: false, verbose: true, useDefaults: false });
+
+/** For fastify's `setValidatorCompiler`. */
+export function compileSchema(schema: object): ValidateFunction {
+  return ajv.compile(schema);
+}
+
+/** Characters of the offending input that are shown. */
+const SHOWN = 400;
+
+export function shapeError(errors: readonly ErrorObject[], where: string): ApiError {
+  // A union reports each branch and then itself; the deepest complaint is the most telling.
+  const telling = errors
+    .filter((error) => error.keyword !== "anyOf" && !saysNull(error))
+    .reduce<ErrorObject | undefined>(
+      (best, error) => (best === undefined || depth(error) > depth(best) ? error : best),
+      undefined,
+    );
+  const error = telling ?? errors[0];
+  if (error === undefined) return new ApiError("invalid", "Invalid request.");
+  const path = error.instancePath.split("/").slice(1).map(unescapePointer);
+  if (error.keyword === "required") path.push(String(error.params["missingProperty"]));
+  const { type, message } = describe(error);
+  const location = [where, ...path].map((part) => (/^\d+$/.test(part) ? part : python(part)));
+  const input = shorten(python(error.data));
+  const tuple = location.length === 1 ? `(${location[0]},)` : `(${location.join(", ")})`;
+  return new ApiError(
+    "invalid",
+    `1 validation error:\n  {'type': '${type}', 'loc': ${tuple}, 'msg': ${python(message)}, 'input': ${input}}\n`,
+    { param: [where, ...path].join(".") },
+  );
+}
+
+/** The body is no JSON; `position` is where the text broke off, if known. */
+export function jsonError(cause: Error): ApiError {
+  const position = /position (\d+)/.exec(cause.message)?.[1] ?? "0";
+  return new ApiError(
+    "invalid",
+    `1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', ${position}), 'msg': 'JSON decode error', 'input': {}, 'ctx': {'error': ${python(cause.message)}}}\n`,
+    { param: "body", cause },
+  );
+}
+
+function saysNull(error: ErrorObject): boolean {
+  return error.keyword === "type" && error.params["type"] === "null";
+}
+
+function depth(error: ErrorObject): number {
+  return error.instancePath.split("/").length + (error.keyword === "required" ? 1 : 0);
+}
+
+function describe(error: ErrorObject): { readonly type: string; readonly message: string } {
+  switch (error.keyword) {
+    case "required":
+      return { type: "missing", message: "Field required" };
+    case "type":
+      return describeType(String(error.params["type"]), error.data);
+    case "const":
+    case "enum":
+      return { type: "literal_error", message: `Input should be ${python(error.schema)}` };
+    case "minimum":
+      return {
+        type: "greater_than_equal",
+        message: `Input should be greater than or equal to ${error.params["limit"]}`,
+      };
+    case "minLength":
+      return {
+        type: "string_too_short",
+        message: `String should have at least ${error.params["limit"]} character`,
+      };
+    default:
+      return { type: "value_error", message: error.message ?? "Invalid value" };
+  }
+}
+
+function describeType(type: string, data: unknown) {
+  switch (type) {
+    case "integer":
+      if (typeof data === "string") {
+        return {
+          type: "int_parsing",
+          message: "Input should be a valid integer, unable to parse string as an integer",
+        };
+      }
+      return typeof data === "number"
+        ? {
+            type: "int_from_float",
+            message: "Input should be a valid integer, got a number with a fractional part",
+          }
+        : { type: "int_type", message: "Input should be a valid integer" };
+    case "number":
+      return typeof data === "string"
+        ? {
+            type: "float_parsing",
+            message: "Input should be a valid number, unable to parse string as a number",
+          }
+        : { type: "float_type", message: "Input should be a valid number" };
+    case "boolean":
+      return { type: "bool_type", message: "Input should be a valid boolean" };
+    case "array":
+      return { type: "list_type", message: "Input should be a valid list" };
+    case "object":
+      return { type: "dict_type", message: "Input should be a valid dictionary" };
+    default:
+      return { type: "string_type", message: "Input should be a valid string" };
+  }
+}
+
+/** A JSON value in Python's spelling; deep or long ones are cut. */
+function python(value: unknown, level = 0): string {
+  if (value === null || value === undefined) return "None";
+  if (value === true) return "True";
+  if (value === false) return "False";
+  if (typeof value === "string") return pythonString(value.slice(0, SHOWN));
+  if (typeof value !== "object") return String(value);
+  if (level > 3) return "...";
+  if (Array.isArray(value)) {
+    return `[${value
+      .slice(0, 20)
+      .map((item) => python(item, level + 1))
+      .join(", ")}]`;
+  }
+  const items = Object.entries(value)
+    .slice(0, 20)
+    .map(([key, item]) => `${pythonString(key.slice(0, SHOWN))}: ${python(item, level + 1)}`);
+  return `{${items.join(", ")}}`;
+}
+
+function pythonString(text: string): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return escaped.includes("'") && !escaped.includes('"')
+    ? `"${escaped}"`
+    : `'${escaped.replaceAll("'", "\\'")}'`;
+}
+
+function shorten(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}...`;
+}
+
+function unescapePointer(part: string): string {
+  return part.replaceAll("~1", "/").replaceAll("~0", "~");
+}
