@@ -99,7 +99,12 @@ export class ConfigReader {
     const values = this.#read(key, undefined, "an object", (value) =>
       isObject(value) ? value : undefined,
     );
-    return new ConfigReader(values, this.file, `${this.#prefix}${key}.`);
+    return this.inside(key, values);
+  }
+
+  /** A reader of `values`, which stand at `path` below this one. */
+  inside(path: string, values: Readonly<Record<string, unknown>>): ConfigReader {
+    return new ConfigReader(values, this.file, `${this.#prefix}${path}.`);
   }
 
   /** Throws: `key` is not `expected`. */

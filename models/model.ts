@@ -50,8 +50,16 @@ export interface Tokenizer {
   /** The token as its vocabulary spells it, e.g. `Ġthe`. */
   token(id: number): string | undefined;
   id(token: string): number | undefined;
+  /** Special tokens are kept unless `skipSpecial`. */
   decode(ids: readonly number[] | Int32Array, options?: { readonly skipSpecial?: boolean }): string;
-  decoder(options?: { readonly skipSpecial?: boolean }): Decoder;
+  /**
+   * A stream of text. `after`: ids it goes on from (the prompt), whose own text is not
+   * given; without them it is the beginning of a text, where some vocabularies drop a space.
+   */
+  decoder(options?: {
+    readonly skipSpecial?: boolean;
+    readonly after?: readonly number[] | Int32Array;
+  }): Decoder;
 }
 
 /** Chat messages and tools to prompt text, by the model's Jinja template. */

@@ -1,0 +1,126 @@
+/**
+ * Loads a model: a Hugging Face folder as users have it, or an id of the
+ * catalogue, which is a config without weights. Weights are indexed and checked
+ * here; devices read them.
+ */
+import { ConfigReader, ModelConfigError } from "./config.ts";
+import type { Checkpoint, GenerationDefaults, Model, Tokenizer } from "./model.ts";
+import type { WeightFormat } from "./ops.ts";
+import { describe } from "./registry.ts";
+import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
+import { loadTokenizer } from "./tokenizer/tokenizer.ts";
+import {
+  checkpointFormat,
+  checkWeights,
+  hasCheckpoint,
+  indexCheckpoint,
+} from "./weights/checkpoint.ts";
+import { locateModel, readJson, readJsonIfThere } from "./weights/folder.ts";
+
+export interface LoadOptions {
+  /** Folder of another tokenizer; absent: the model's own. */
+  readonly tokenizer?: string;
+  /** File of a chat template, or the template itself; absent: the tokenizer's own. */
+  readonly chatTemplate?: string;
+}
+
+/**
+ * Throws ModelConfigError or CheckpointError that names the file, what was
+ * expected and what was found.
+ */
+export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
+  const files = locateModel(source);
+  const config = readJson(files.config);
+  const architecture = describe(config, files.config);
+  const reader = new ConfigReader(config, files.config);
+  const checkpoint =
+    files.folder !== undefined && hasCheckpoint(files.folder)
+      ? indexCheckpoint(files.folder)
+      : undefined;
+  if (checkpoint) {
+    refuseQuantized(reader);
+    checkWeights(checkpoint, architecture);
+  }
+  const words = options.tokenizer ?? files.folder;
+  const tokenizer = words === undefined ? undefined : loadTokenizer(words);
+  if (options.tokenizer !== undefined && !tokenizer)
+    throw new ModelConfigError(`${options.tokenizer}: expected a folder with a tokenizer.json`);
+  const tokenizerConfig = words === undefined ? {} : readTokenizerConfig(words);
+  const template =
+    words === undefined && options.chatTemplate === undefined
+      ? undefined
+      : findChatTemplate(words ?? "", tokenizerConfig, options.chatTemplate);
+  return {
+    source,
+    config,
+    architecture,
+    format: formatOf(reader, checkpoint),
+    ...(checkpoint && { checkpoint }),
+    generation: readGeneration(reader, files.folder, tokenizer, tokenizerConfig),
+    ...(tokenizer && { tokenizer }),
+    ...(template && { chatTemplate: createChatTemplate(template) }),
+  };
+}
+
+/** tokenizer_config.json; special_tokens_map.json fills what it leaves out. */
+function readTokenizerConfig(folder: string): Record<string, unknown> {
+  return {
+    ...readJsonIfThere(folder, "special_tokens_map.json"),
+    ...readJsonIfThere(folder, "tokenizer_config.json"),
+  };
+}
+
+function refuseQuantized(config: ConfigReader): void {
+  const method = config.section("quantization_config")?.raw("quant_method");
+  if (method !== undefined)
+    config.fail("quantization_config", "absent: weights are read as F32, F16 or BF16");
+}
+
+const DTYPES: Readonly<Record<string, WeightFormat>> = {
+  float32: "f32",
+  float16: "f16",
+  bfloat16: "bf16",
+};
+
+/** Format of most weights: as stored, else as config.json declares it. */
+function formatOf(config: ConfigReader, checkpoint?: Checkpoint): WeightFormat {
+  const stored = checkpoint && checkpointFormat(checkpoint);
+  if (stored) return stored;
+  const method = config.section("quantization_config")?.raw("quant_method");
+  if (method === "fp8" || method === "compressed-tensors") return "fp8";
+  const dtype = config.raw("dtype") ?? config.raw("torch_dtype");
+  return DTYPES[String(dtype)] ?? "bf16";
+}
+
+/** generation_config.json, and the ids that end a text by it, by config.json and by the tokenizer. */
+function readGeneration(
+  config: ConfigReader,
+  folder: string | undefined,
+  tokenizer: Tokenizer | undefined,
+  tokenizerConfig: Readonly<Record<string, unknown>>,
+): GenerationDefaults {
+  const values = folder === undefined ? {} : readJsonIfThere(folder, "generation_config.json");
+  const own = new ConfigReader(values, `${folder ?? ""}/generation_config.json`);
+  const ends = own.has("eos_token_id") ? own : config;
+  const word = specialTokens(tokenizerConfig)["eos_token"];
+  const tokenizerEnd = word === undefined ? undefined : tokenizer?.id(word);
+  const eosTokenIds = new Set(ends.integers("eos_token_id", []));
+  if (tokenizerEnd !== undefined) eosTokenIds.add(tokenizerEnd);
+  const given = {
+    temperature: own.optionalNumber("temperature"),
+    topP: own.optionalNumber("top_p"),
+    topK: own.optionalInteger("top_k", 0),
+    minP: own.optionalNumber("min_p"),
+    repetitionPenalty: own.optionalNumber("repetition_penalty"),
+    maxNewTokens: own.optionalInteger("max_new_tokens"),
+  };
+  return { ...withoutAbsent(given), eosTokenIds: [...eosTokenIds] };
+}
+
+type Given<T> = { [key in keyof T]?: Exclude<T[key], undefined> };
+
+function withoutAbsent<T extends object>(values: T): Given<T> {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  // The entries left are those of T whose values are not undefined.
+  return Object.fromEntries(entries) as Given<T>;
+}

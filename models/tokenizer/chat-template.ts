@@ -1,0 +1,214 @@
+/**
+ * Chat messages to prompt text by the model's own Jinja template, over
+ * @huggingface/jinja, with the globals that Hugging Face transformers gives its
+ * templates. Templates are compiled once, when first rendered.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { Environment, Interpreter, Template } from "@huggingface/jinja";
+import { isObject, ModelConfigError } from "../config.ts";
+import type { ChatTemplate } from "../model.ts";
+import { loopsOverContent } from "./content-format.ts";
+import { strftime } from "./strftime.ts";
+
+/** The template does not compile, or refuses these messages (`raise_exception`). */
+export class ChatTemplateError extends Error {
+  override readonly name = "ChatTemplateError";
+}
+
+type RenderInput = Parameters<ChatTemplate["render"]>[0];
+
+/** Named templates and the tokens that they may print. */
+export interface TemplateSource {
+  /** By name; `default` is there, `tool_use` serves requests with tools when there. */
+  readonly templates: ReadonlyMap<string, string>;
+  /** `bos_token`, `eos_token`, … as text. */
+  readonly tokens: Readonly<Record<string, string>>;
+}
+
+/** Milliseconds since 1970; given by tests. */
+export type Now = () => number;
+
+export function createChatTemplate(source: TemplateSource, now: Now = Date.now): ChatTemplate {
+  const compiled = new Map<string, Template>();
+  const compile = (name: string): Template => {
+    const known = compiled.get(name);
+    if (known) return known;
+    const text = source.templates.get(name) ?? source.templates.get("default") ?? "";
+    const template = attempt(() => new Template(text), "chat template does not compile: ");
+    compiled.set(name, template);
+    return template;
+  };
+  return {
+    render(input) {
+      const withTools = input.tools !== undefined && source.templates.has("tool_use");
+      const template = compile(withTools ? "tool_use" : "default");
+      const text = attempt(() => run(template, source.tokens, input, now), "");
+      return input.continueFinalMessage ? cutAfterFinal(text, input.messages) : text;
+    },
+  };
+}
+
+function run(
+  template: Template,
+  tokens: Readonly<Record<string, string>>,
+  input: RenderInput,
+  now: Now,
+): string {
+  const environment = new Environment();
+  const variables = {
+    ...globals(now),
+    ...tokens,
+    tools: input.tools ?? null,
+    documents: input.documents ?? null,
+    ...input.variables,
+    messages: loopsOverContent(template.parsed) ? input.messages : joinTextParts(input.messages),
+    add_generation_prompt: input.addGenerationPrompt ?? !input.continueFinalMessage,
+  };
+  for (const [name, value] of Object.entries(variables)) environment.set(name, value);
+  const result: unknown = new Interpreter(environment).run(template.parsed).value;
+  return typeof result === "string" ? result : "";
+}
+
+/** What every template may use. */
+function globals(now: Now): Record<string, unknown> {
+  return {
+    true: true,
+    false: false,
+    none: null,
+    True: true,
+    False: false,
+    None: null,
+    range,
+    raise_exception: (message: unknown) => {
+      throw new ChatTemplateError(String(message));
+    },
+    strftime_now: (format: unknown) => strftime(new Date(now()), String(format)),
+  };
+}
+
+/** Longest list that `range` makes: templates count messages, not memory. */
+const RANGE_LIMIT = 100_000;
+
+function range(first: number, second?: number, step = 1): number[] {
+  const [start, stop] = second === undefined ? [0, first] : [first, second];
+  if (step === 0) throw new ChatTemplateError("range() arg 3 must not be zero");
+  const count = Math.max(0, Math.ceil((stop - start) / step));
+  if (count > RANGE_LIMIT) throw new ChatTemplateError(`range() of ${count} numbers is too long`);
+  return Array.from({ length: count }, (_, i) => start + i * step);
+}
+
+/**
+ * Ends the prompt within the last message, so that the model goes on with it.
+ * The message is looked for in the text, as transformers does: whatever the
+ * template prints after it is cut off.
+ */
+function cutAfterFinal(text: string, messages: readonly unknown[]): string {
+  const last = messages.at(-1);
+  const content = isObject(last) ? finalText(last["content"]) : undefined;
+  if (content === undefined)
+    throw new ChatTemplateError("continue_final_message: the final message has no text");
+  const begin = text.lastIndexOf(content.trim());
+  if (begin < 0)
+    throw new ChatTemplateError(
+      "continue_final_message is set but the final message does not appear in the chat after applying the chat template",
+    );
+  const kept = content.trimStart();
+  const end = text.startsWith(kept, begin) ? begin + kept.length : begin + content.trim().length;
+  return text.slice(0, end);
+}
+
+function finalText(content: unknown): string | undefined {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return undefined;
+  const part = content.findLast((each) => isObject(each) && typeof each["text"] === "string");
+  return isObject(part) ? String(part["text"]) : undefined;
+}
+
+/** Lists of text parts become one string, joined by line ends, as vLLM does for templates that print strings. */
+function joinTextParts(messages: readonly unknown[]): readonly unknown[] {
+  return messages.map((message) => {
+    if (!isObject(message) || !Array.isArray(message["content"])) return message;
+    const texts = message["content"].map((part) =>
+      isObject(part) && typeof part["text"] === "string" ? part["text"] : part,
+    );
+    return texts.every((text) => typeof text === "string")
+      ? { ...message, content: texts.join("\n") }
+      : message;
+  });
+}
+
+function attempt<T>(work: () => T, prefix: string): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof ChatTemplateError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ChatTemplateError(prefix + why, { cause });
+  }
+}
+
+/**
+ * The template of a model folder: `given` (a file, or the template itself), else
+ * chat_template.jinja, else tokenizer_config.json's `chat_template` (text or a
+ * list of named ones). Undefined when there is none. Throws ModelConfigError.
+ */
+export function findChatTemplate(
+  folder: string,
+  tokenizerConfig: Readonly<Record<string, unknown>>,
+  given?: string,
+): TemplateSource | undefined {
+  const tokens = specialTokens(tokenizerConfig);
+  const templates = given === undefined ? readTemplates(folder, tokenizerConfig) : readGiven(given);
+  return templates && { templates, tokens };
+}
+
+function readGiven(given: string): Map<string, string> {
+  if (existsSync(given)) return new Map([["default", readFileSync(given, "utf8")]]);
+  // A path has none of these; a template has at least one.
+  if (/[{}\n]/.test(given)) return new Map([["default", given]]);
+  throw new ModelConfigError(`chat template: no such file: ${given}`);
+}
+
+function readTemplates(
+  folder: string,
+  tokenizerConfig: Readonly<Record<string, unknown>>,
+): Map<string, string> | undefined {
+  const file = join(folder, "chat_template.jinja");
+  if (existsSync(file)) {
+    const named = new Map([["default", readFileSync(file, "utf8")]]);
+    const more = join(folder, "additional_chat_templates");
+    for (const name of existsSync(more) ? readdirSync(more) : [])
+      if (name.endsWith(".jinja"))
+        named.set(basename(name, ".jinja"), readFileSync(join(more, name), "utf8"));
+    return named;
+  }
+  const inside = tokenizerConfig["chat_template"] ?? undefined;
+  if (inside === undefined) return undefined;
+  if (typeof inside === "string") return new Map([["default", inside]]);
+  const named = new Map<string, string>();
+  for (const entry of Array.isArray(inside) ? inside : [])
+    if (
+      isObject(entry) &&
+      typeof entry["name"] === "string" &&
+      typeof entry["template"] === "string"
+    )
+      named.set(entry["name"], entry["template"]);
+  if (named.has("default")) return named;
+  throw new ModelConfigError(
+    `${join(folder, "tokenizer_config.json")}: "chat_template" must be a string or a list of {name, template} with a "default"`,
+  );
+}
+
+/** `bos_token`, `eos_token` and the like, as text: a string or `{ content }` in the file. */
+export function specialTokens(
+  tokenizerConfig: Readonly<Record<string, unknown>>,
+): Record<string, string> {
+  const tokens: Record<string, string> = {};
+  for (const [name, value] of Object.entries(tokenizerConfig)) {
+    if (!name.endsWith("_token")) continue;
+    const text = isObject(value) ? value["content"] : value;
+    if (typeof text === "string") tokens[name] = text;
+  }
+  return tokens;
+}

@@ -1,0 +1,144 @@
+/**
+ * The tokenizer of a model folder. Text to ids is the `tokenizers` package, on
+ * its own threads; ids to text is ours (byte-decoder.ts), synchronous and
+ * streaming.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Tokenizer as NativeTokenizer } from "tokenizers";
+import { ConfigReader, isObject, ModelConfigError } from "../config.ts";
+import type { Decoder, Tokenizer } from "../model.ts";
+import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
+import { readTextRules } from "./text-rules.ts";
+
+/** Reads `tokenizer.json` of a folder; undefined when there is none. Throws ModelConfigError. */
+export function loadTokenizer(folder: string): Tokenizer | undefined {
+  const path = join(folder, "tokenizer.json");
+  if (existsSync(path)) return readTokenizer(readFileSync(path, "utf8"), path);
+  for (const other of ["tokenizer.model", "tekken.json", "vocab.json"])
+    if (existsSync(join(folder, other)))
+      throw new ModelConfigError(
+        `${join(folder, other)}: only tokenizer.json is read; save the tokenizer in that form beside it`,
+      );
+  return undefined;
+}
+
+/** A tokenizer from the text of a tokenizer.json. `file` is for messages. */
+export function readTokenizer(text: string, file: string): Tokenizer {
+  const parsed = parseObject(text, file);
+  const reader = new ConfigReader(parsed, file);
+  const rules = readTextRules(reader);
+  const { tokens, special } = readVocabulary(reader);
+  return new BpeTokenizer(makeNative(text, file), new TokenBytes(tokens, rules), special);
+}
+
+/** A JSON object from text. Throws ModelConfigError naming the file. */
+export function parseObject(text: string, file: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch (cause) {
+    throw new ModelConfigError(`${file}: corrupt: its JSON does not parse`, { cause });
+  }
+  throw new ModelConfigError(`${file}: expected a JSON object`);
+}
+
+function makeNative(text: string, file: string): NativeTokenizer {
+  try {
+    const native = NativeTokenizer.fromString(text);
+    // A file may have been saved in the middle of a training run that truncates and pads.
+    native.disableTruncation();
+    native.disablePadding();
+    return native;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ModelConfigError(`${file}: not a tokenizer: ${why}`, { cause });
+  }
+}
+
+interface Vocabulary {
+  readonly tokens: readonly (string | undefined)[];
+  readonly special: ReadonlySet<number>;
+}
+
+/** The model's vocabulary, overlaid by the added tokens. */
+function readVocabulary(file: ConfigReader): Vocabulary {
+  const model = file.section("model");
+  const vocabulary = model?.raw("vocab");
+  const tokens: (string | undefined)[] = [];
+  if (isObject(vocabulary)) {
+    for (const [token, id] of Object.entries(vocabulary))
+      if (typeof id === "number") tokens[id] = token;
+  } else if (Array.isArray(vocabulary)) {
+    // Unigram: [token, score], the id is the place.
+    for (const [id, entry] of vocabulary.entries())
+      if (Array.isArray(entry) && typeof entry[0] === "string") tokens[id] = entry[0];
+  } else file.fail("model", "an object with a vocabulary");
+  const special = new Set<number>();
+  const added = file.raw("added_tokens") ?? [];
+  if (!Array.isArray(added)) file.fail("added_tokens", "a list");
+  for (const [index, entry] of added.entries()) {
+    if (!isObject(entry)) file.fail("added_tokens", "a list of objects");
+    const token = file.inside(`added_tokens.${index}`, entry);
+    const id = token.integer("id", undefined, 0);
+    tokens[id] = token.string("content");
+    if (token.boolean("special", false)) special.add(id);
+  }
+  // Holes become undefined, so that the table has no sparse part.
+  return { tokens: Array.from(tokens), special };
+}
+
+class BpeTokenizer implements Tokenizer {
+  readonly #native: NativeTokenizer;
+  readonly #table: TokenBytes;
+  readonly specialIds: ReadonlySet<number>;
+
+  constructor(native: NativeTokenizer, table: TokenBytes, special: ReadonlySet<number>) {
+    this.#native = native;
+    this.#table = table;
+    this.specialIds = special;
+  }
+
+  get vocabSize(): number {
+    return this.#table.size;
+  }
+
+  async encode(
+    text: string,
+    options: { readonly addSpecialTokens?: boolean } = {},
+  ): Promise<Int32Array> {
+    const encoding = await this.#native.encode(text, null, {
+      addSpecialTokens: options.addSpecialTokens ?? true,
+    });
+    return Int32Array.from(encoding.getIds());
+  }
+
+  bytes(id: number): Uint8Array {
+    return this.#table.at(id);
+  }
+
+  token(id: number): string | undefined {
+    return this.#table.token(id);
+  }
+
+  id(token: string): number | undefined {
+    return this.#native.tokenToId(token) ?? undefined;
+  }
+
+  decode(ids: readonly number[] | Int32Array, options: { readonly skipSpecial?: boolean } = {}) {
+    const decoder = this.decoder(options);
+    let text = "";
+    for (const id of ids) text += decoder.push(id);
+    return text + decoder.end();
+  }
+
+  decoder(
+    options: {
+      readonly skipSpecial?: boolean;
+      readonly after?: readonly number[] | Int32Array;
+    } = {},
+  ): Decoder {
+    const skip = options.skipSpecial ? this.specialIds : undefined;
+    return new StreamDecoder(this.#table, { skip, after: options.after });
+  }
+}

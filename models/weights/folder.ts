@@ -1,0 +1,66 @@
+/** Files of a model folder and of the catalogue: finding them, and reading their JSON. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isObject, ModelConfigError } from "../config.ts";
+
+const CATALOG = fileURLToPath(new URL("../catalog/", import.meta.url));
+
+/** Where a model's files are: a folder, or one config of the catalogue. */
+export interface ModelFiles {
+  /** Path of config.json. */
+  readonly config: string;
+  /** Absent for the catalogue. */
+  readonly folder?: string;
+}
+
+/** Finds a folder by its path, else a catalogue entry by its id (`org/name`). Throws ModelConfigError. */
+export function locateModel(source: string): ModelFiles {
+  if (existsSync(source)) {
+    if (!statSync(source).isDirectory())
+      throw new ModelConfigError(`${source}: expected a folder with a config.json, found a file`);
+    const config = join(source, "config.json");
+    if (!existsSync(config)) throw new ModelConfigError(`${config}: no such file`);
+    return { config, folder: source };
+  }
+  const config = join(CATALOG, `${source.replace("/", "--")}.json`);
+  if (/^[\w.-]+\/[\w.-]+$/.test(source) && existsSync(config)) return { config };
+  throw new ModelConfigError(
+    `model "${source}": neither a folder nor an id of the catalogue${similar(source)}`,
+  );
+}
+
+/** Ids of the catalogue, sorted. */
+export function catalogIds(): readonly string[] {
+  if (!existsSync(CATALOG)) return [];
+  const names = readdirSync(CATALOG).filter(
+    (name) => name.endsWith(".json") && name.includes("--"),
+  );
+  return names.map((name) => name.slice(0, -".json".length).replace("--", "/")).sort();
+}
+
+/** Up to five ids that share the name's letters, to help with a slip. */
+function similar(source: string): string {
+  const wanted = (source.split("/").at(-1) ?? source).toLowerCase();
+  const stem = wanted.split(/[-_.\d]/)[0] ?? wanted;
+  const close = stem === "" ? [] : catalogIds().filter((id) => id.toLowerCase().includes(stem));
+  return close.length === 0 ? "" : `; similar ids: ${close.slice(0, 5).join(", ")}`;
+}
+
+/** A JSON object from a file. Throws ModelConfigError naming it. */
+export function readJson(path: string): Record<string, unknown> {
+  const text = readFileSync(path, "utf8");
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch (cause) {
+    throw new ModelConfigError(`${path}: corrupt: its JSON does not parse`, { cause });
+  }
+  throw new ModelConfigError(`${path}: expected a JSON object`);
+}
+
+/** The same, of a file that may be absent: then empty. */
+export function readJsonIfThere(folder: string, file: string): Record<string, unknown> {
+  const path = join(folder, file);
+  return existsSync(path) ? readJson(path) : {};
+}
