@@ -1,0 +1,143 @@
+/** What the client asks a server beside generating: models, tokens, counters, readiness. */
+import type { Words } from "../workload/request.ts";
+import type { SpeculationCounts } from "./result.ts";
+
+export interface ServerAccess {
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface ServedModel {
+  readonly id: string;
+  /** What it was loaded from; the id when the server does not say. */
+  readonly root: string;
+  readonly maxModelLen?: number;
+}
+
+/** First of GET /v1/models. Throws with the URL when there is none. */
+export async function servedModel(server: ServerAccess): Promise<ServedModel> {
+  const url = `${server.baseUrl}/v1/models`;
+  const response = await fetch(url, { headers: server.headers }).catch((error: unknown) => {
+    throw new Error(
+      `No server at ${url}: ${String((error as { cause?: unknown }).cause ?? error)}`,
+    );
+  });
+  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}.`);
+  const body = (await response.json()) as {
+    data?: readonly { id?: string; root?: string | null; max_model_len?: number | null }[];
+  };
+  const first = body.data?.[0];
+  if (first?.id === undefined) throw new Error(`GET ${url} lists no model.`);
+  return {
+    id: first.id,
+    root: first.root ?? first.id,
+    ...(typeof first.max_model_len === "number" ? { maxModelLen: first.max_model_len } : {}),
+  };
+}
+
+/** POST /tokenize; undefined when the server has no such route. */
+export async function serverTokenize(
+  server: ServerAccess,
+  model: string,
+  text: string,
+): Promise<Int32Array | undefined> {
+  const response = await fetch(`${server.baseUrl}/tokenize`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...server.headers },
+    body: JSON.stringify({ model, prompt: text, add_special_tokens: false }),
+  });
+  if (!response.ok) return undefined;
+  const body = (await response.json()) as { tokens?: readonly number[] };
+  return body.tokens === undefined ? undefined : Int32Array.from(body.tokens);
+}
+
+async function serverDetokenize(
+  server: ServerAccess,
+  model: string,
+  ids: Int32Array,
+): Promise<string> {
+  const response = await fetch(`${server.baseUrl}/detokenize`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...server.headers },
+    body: JSON.stringify({ model, tokens: Array.from(ids) }),
+  });
+  if (!response.ok) throw new Error(`POST /detokenize answered ${response.status}.`);
+  return ((await response.json()) as { prompt?: string }).prompt ?? "";
+}
+
+/** Plain words, nearly all of them one token in any English vocabulary. */
+export const SAMPLE_WORDS =
+  " time year people way day man thing woman life child world school state family student group country problem hand part place case week company system program question work government number night point home water room mother area money story fact month lot right study book eye job word business issue side kind head house service friend father power hour game line end member law car city community name president team minute idea kid body information back parent face others level office door health person art war history party result change morning reason research girl guy moment air teacher force education";
+
+/** Words of a server that tokenises: random prompts draw from the ids of common words. */
+export async function serverWords(server: ServerAccess, model: string): Promise<Words | undefined> {
+  const sample = await serverTokenize(server, model, SAMPLE_WORDS).catch(() => undefined);
+  if (sample === undefined || sample.length === 0) return undefined;
+  const ids = [...new Set(sample)];
+  return {
+    ids: { length: ids.length, at: (index) => ids[index] ?? 0 },
+    encode: async (text) => {
+      const tokens = await serverTokenize(server, model, text);
+      if (tokens === undefined) throw new Error("POST /tokenize stopped answering.");
+      return tokens;
+    },
+    decode: (tokens) => serverDetokenize(server, model, tokens),
+  };
+}
+
+/** Reads the speculation counters of GET /metrics; undefined when there are none. */
+export async function speculationCounters(
+  server: ServerAccess,
+): Promise<SpeculationCounts | undefined> {
+  const response = await fetch(`${server.baseUrl}/metrics`, { headers: server.headers }).catch(
+    () => undefined,
+  );
+  if (response === undefined || !response.ok) return undefined;
+  return parseSpeculation(await response.text());
+}
+
+export function parseSpeculation(metrics: string): SpeculationCounts | undefined {
+  const sums = { drafts: 0, draft_tokens: 0, accepted_tokens: 0 };
+  const perPosition: number[] = [];
+  let found = false;
+  for (const line of metrics.split("\n")) {
+    const match =
+      /^vllm:spec_decode_num_(drafts|draft_tokens|accepted_tokens|accepted_tokens_per_pos)_total(\{[^}]*\})? (\S+)/.exec(
+        line,
+      );
+    if (match === null) continue;
+    found = true;
+    const [, name, labels, value] = match;
+    if (name === "accepted_tokens_per_pos") {
+      const position = Number(/position="(\d+)"/.exec(labels ?? "")?.[1] ?? 0);
+      perPosition[position] = (perPosition[position] ?? 0) + Number(value);
+    } else if (name === "drafts" || name === "draft_tokens" || name === "accepted_tokens") {
+      sums[name] += Number(value);
+    }
+  }
+  if (!found) return undefined;
+  return {
+    drafts: sums.drafts,
+    draftTokens: sums.draft_tokens,
+    acceptedTokens: sums.accepted_tokens,
+    perPosition: Array.from(perPosition, (count) => count ?? 0),
+  };
+}
+
+/** What was counted between two readings; undefined when nothing was drafted. */
+export function speculationBetween(
+  before: SpeculationCounts | undefined,
+  after: SpeculationCounts | undefined,
+): SpeculationCounts | undefined {
+  if (after === undefined) return undefined;
+  const drafts = after.drafts - (before?.drafts ?? 0);
+  if (drafts <= 0) return undefined;
+  return {
+    drafts,
+    draftTokens: after.draftTokens - (before?.draftTokens ?? 0),
+    acceptedTokens: after.acceptedTokens - (before?.acceptedTokens ?? 0),
+    perPosition: after.perPosition.map(
+      (count, position) => count - (before?.perPosition[position] ?? 0),
+    ),
+  };
+}

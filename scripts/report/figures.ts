@@ -1,0 +1,133 @@
+/**
+ * The figures of a sweep, in the order of the report. The first two say the most:
+ * how many users at which speed, and what the system gives at which load.
+ */
+import type { Figure, FigurePoint } from "./figure.ts";
+import { INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
+
+const inferencex = INTERACTIVITY.inferencex;
+
+export function sweepFigures(points: readonly Point[]): Figure[] {
+  const perChip = points.filter((point) => point.chips !== undefined);
+  return [
+    users(points, "system"),
+    ...(perChip.length > 0 ? [users(perChip, "chip")] : []),
+    outputRate(points),
+    definition(points, "inferencex"),
+    definition(points, "vllm"),
+    definition(points, "aiperf"),
+    latency(points, "ttft", "Time to first token"),
+    latency(points, "tpot", "Time per output token"),
+    latency(points, "e2el", "End-to-end latency"),
+  ];
+}
+
+function users(points: readonly Point[], per: "system" | "chip"): Figure {
+  return {
+    title: `Users per ${per} against interactivity`,
+    subtitle: `${workload(points)}; users = concurrency${per === "chip" ? " ÷ chips" : ""}`,
+    x: { label: `tokens/s/user = ${inferencex.formula}` },
+    y: { label: per === "chip" ? "users per chip" : "users", type: "log2" },
+    series: lines(points, (point) => {
+      const y = point.concurrency / (per === "chip" ? (point.chips ?? Number.NaN) : 1);
+      return between(point, inferencex.of(point), y, "x");
+    }),
+  };
+}
+
+function outputRate(points: readonly Point[]): Figure {
+  return {
+    title: "Output tokens/s against concurrency",
+    subtitle: `${workload(points)}; whole system`,
+    x: { label: "concurrency (users)", type: "log2" },
+    y: { label: "output tokens/s" },
+    series: lines(points, (point) =>
+      between(point, point.concurrency, point.outputThroughput, "y"),
+    ),
+  };
+}
+
+/** Each tool's own chart, with its own axes: aiperf draws throughput across and speed up. */
+function definition(points: readonly Point[], name: InteractivityName): Figure {
+  const { name: tool, formula, of } = INTERACTIVITY[name];
+  const chips = points.every((point) => point.chips !== undefined);
+  const unit = chips ? "/chip" : "";
+  const total = name === "inferencex";
+  const speed = { label: `tokens/s/user (${tool}) = ${formula}` };
+  const rate = {
+    label: `${total ? "input + output" : "output"} tokens/s${unit}`,
+  };
+  return {
+    title: `Throughput against interactivity, as ${tool} defines them`,
+    subtitle: `${workload(points)}; points carry their concurrency`,
+    x: name === "aiperf" ? rate : speed,
+    y: name === "aiperf" ? speed : rate,
+    series: lines(points, (point) => {
+      const y = (total ? point.totalThroughput : point.outputThroughput) / (point.chips ?? 1);
+      const drawn = name === "aiperf" ? [y, of(point)] : [of(point), y];
+      return {
+        ...between(point, drawn[0] ?? 0, drawn[1] ?? 0, "both"),
+        label: String(point.concurrency),
+      };
+    }),
+  };
+}
+
+function latency(points: readonly Point[], name: "ttft" | "tpot" | "e2el", title: string): Figure {
+  const series: { name: string; points: FigurePoint[] }[] = [];
+  const names = seriesOf(points);
+  for (const quantile of ["median", "p90", "p99"] as const) {
+    for (const line of names) {
+      const label = quantile === "median" ? "p50" : quantile;
+      series.push({
+        name: names.length > 1 ? `${line} ${label}` : label,
+        points: points
+          .filter((point) => point.series === line)
+          .map((point) => ({ x: point.concurrency, y: point.latency[name][quantile] })),
+      });
+    }
+  }
+  return {
+    title: `${title} (ms)`,
+    subtitle: `${workload(points)}; p50, p90 and p99 over requests`,
+    x: { label: "concurrency (users)", type: "log2" },
+    y: { label: `${name.toUpperCase()} (ms)`, type: "log10" },
+    series,
+  };
+}
+
+function lines(
+  points: readonly Point[],
+  draw: (point: Point) => FigurePoint,
+): { name: string; points: FigurePoint[] }[] {
+  return seriesOf(points).map((name) => ({
+    name,
+    points: points
+      .filter((point) => point.series === name)
+      .sort((a, b) => a.concurrency - b.concurrency)
+      .map(draw),
+  }));
+}
+
+/** Speeds are the inverse of time: a band [low, high] of times is [1/high, 1/low] of speeds. */
+function between(point: Point, x: number, y: number, along: "x" | "y" | "both"): FigurePoint {
+  if (point.band === undefined) return { x, y };
+  const slow = 1 / point.band.high;
+  const fast = 1 / point.band.low;
+  const scale = (factor: number): { x: number; y: number } => ({
+    x: along === "y" ? x : x * factor,
+    y: along === "x" ? y : y * factor,
+  });
+  return { x, y, low: scale(slow), high: scale(fast) };
+}
+
+function workload(points: readonly Point[]): string {
+  const shapes = [
+    ...new Set(points.map((point) => `${point.inputLen} in / ${point.outputLen} out`)),
+  ];
+  const models = [...new Set(points.map((point) => point.model))];
+  const simulated = points.some((point) => point.simulated);
+  return `${models.join(", ")}, ${shapes.join(", ")}${simulated ? "; simulated" : ""}${
+    points.some((point) => point.band !== undefined) ? ", shaded: 80 % band" : ""
+  }`;
+}

@@ -1,0 +1,136 @@
+/** The report of a sweep: one HTML file that needs nothing else, figures first. */
+import { drawFigure, escapeXml } from "./figure.ts";
+import { sweepFigures } from "./figures.ts";
+import { INTERACTIVITY, type Point } from "./point.ts";
+
+export interface ReportInput {
+  readonly title: string;
+  /** How to make it again. */
+  readonly command: string;
+  readonly points: readonly Point[];
+  /** What the reader should know of the runs, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+const STYLE = `
+:root { color-scheme: light; --ink: #1a1a1a; --soft: #666; --line: #e3e3e3; --back: #fafafa; }
+* { box-sizing: border-box; }
+body { margin: 0; font: 15px/1.5 system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--back); }
+main { max-width: 1320px; margin: 0 auto; padding: 28px 24px 60px; }
+h1 { font-size: 26px; margin: 0 0 4px; letter-spacing: -0.01em; }
+h2 { font-size: 18px; margin: 38px 0 6px; }
+p { margin: 6px 0; max-width: 80ch; }
+.soft { color: var(--soft); }
+code, pre { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, monospace; }
+pre { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; overflow-x: auto; white-space: pre-wrap; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 16px; margin: 14px 0; }
+figure { margin: 0; background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 8px; }
+figure svg { width: 100%; height: auto; display: block; }
+table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; font-size: 13px; }
+.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
+th, td { padding: 5px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { position: sticky; top: 0; background: #f3f3f3; font-weight: 600; }
+th:first-child, td:first-child { text-align: left; }
+tr:last-child td { border-bottom: 0; }
+ul.notices { margin: 6px 0; padding-left: 20px; }
+.badge { display: inline-block; border-radius: 10px; padding: 1px 9px; font-size: 12px; background: #fff3d6; border: 1px solid #ecd28c; color: #6d5200; vertical-align: 3px; margin-left: 8px; }
+`;
+
+export function reportHtml(input: ReportInput): string {
+  const { points } = input;
+  const figures = sweepFigures(points);
+  const perChip = points.some((point) => point.chips !== undefined);
+  const opening = perChip ? 3 : 2;
+  const simulated = points.some((point) => point.simulated);
+  const pictures = (from: number, to: number): string =>
+    `<div class="figures">${figures
+      .slice(from, to)
+      .map((figure) => `<figure>${drawFigure(figure)}</figure>`)
+      .join("\n")}</div>`;
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeXml(input.title)}</title><style>${STYLE}</style></head><body><main>
+<h1>${escapeXml(input.title)}${simulated ? '<span class="badge">simulated, not measured</span>' : ""}</h1>
+<p class="soft">${points.length} points. ${escapeXml(input.notes.join(" "))}</p>
+${pictures(0, opening)}
+<h2>One run, three definitions of interactivity</h2>
+<p>Tools mean different things by tokens/s/user. They differ by the share of the first token and by whether input tokens count, so each has its own plot with its formula on the axis: ${Object.values(
+    INTERACTIVITY,
+  )
+    .map((definition) => `<b>${definition.name}</b>: ${escapeXml(definition.formula)}`)
+    .join("; ")}.</p>
+${pictures(opening, opening + 3)}
+<h2>Latency</h2>
+${pictures(opening + 3, figures.length)}
+<h2>Points</h2>
+${pointTable(points)}
+<h2>What to mind</h2>
+${noticeList(points)}
+<h2>Make it again</h2>
+<pre>${escapeXml(input.command)}</pre>
+</main></body></html>
+`;
+}
+
+const TABLE: readonly (readonly [string, (point: Point) => string])[] = [
+  ["system", (point) => escapeXml(point.series)],
+  ["users", (point) => String(point.concurrency)],
+  ["tokens/s/user", (point) => fixed(INTERACTIVITY.inferencex.of(point), 1) + range(point)],
+  ["output tokens/s", (point) => fixed(point.outputThroughput, 0)],
+  ["total tokens/s", (point) => fixed(point.totalThroughput, 0)],
+  [
+    "output tokens/s/chip",
+    (point) => (point.chips === undefined ? "–" : fixed(point.outputThroughput / point.chips, 1)),
+  ],
+  ["TTFT p50 ms", (point) => fixed(point.latency.ttft.median, 1)],
+  ["TTFT p99 ms", (point) => fixed(point.latency.ttft.p99, 1)],
+  ["TPOT p50 ms", (point) => fixed(point.latency.tpot.median, 2)],
+  ["TPOT p99 ms", (point) => fixed(point.latency.tpot.p99, 2)],
+  ["ITL p99 ms", (point) => fixed(point.latency.itl.p99, 2)],
+  ["E2E p50 s", (point) => fixed(point.latency.e2el.median / 1000, 2)],
+  ["requests", (point) => `${point.completed}/${point.requests}`],
+  ["chips", (point) => (point.chips === undefined ? "–" : String(point.chips))],
+];
+
+function pointTable(points: readonly Point[]): string {
+  const head = TABLE.map(([name]) => `<th>${name}</th>`).join("");
+  const rows = points
+    .map((point) => `<tr>${TABLE.map(([, of]) => `<td>${of(point)}</td>`).join("")}</tr>`)
+    .join("\n");
+  return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+/** The same notice of several points is printed once, with the points that it is about. */
+function noticeList(points: readonly Point[]): string {
+  const byCode = new Map<string, { text: string; where: string[] }>();
+  for (const point of points) {
+    for (const notice of point.notices) {
+      const entry = byCode.get(notice.code) ?? { text: notice.text, where: [] };
+      entry.where.push(`${point.series} at ${point.concurrency}`);
+      byCode.set(notice.code, entry);
+    }
+  }
+  if (byCode.size === 0) {
+    return "<p>Nothing was noticed: prompts distinct, concurrency held, lengths as asked, no preemption.</p>";
+  }
+  const items = [...byCode].map(([code, { text, where }]) => {
+    const others = where.length > 1 ? ` (and ${where.length - 1} more points)` : "";
+    return `<li><b>${escapeXml(code)}</b>, ${escapeXml(where[0] ?? "")}${others}: ${escapeXml(text)}</li>`;
+  });
+  return `<ul class="notices">${items.join("\n")}</ul>`;
+}
+
+function range(point: Point): string {
+  if (point.band === undefined) return "";
+  const rate = INTERACTIVITY.inferencex.of(point);
+  return ` <span class="soft">(${fixed(rate / point.band.high, 1)}–${fixed(rate / point.band.low, 1)})</span>`;
+}
+
+function fixed(value: number, digits: number): string {
+  return Number.isFinite(value)
+    ? value.toLocaleString("en-US", {
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+      })
+    : "–";
+}

@@ -1,0 +1,110 @@
+/**
+ * One measured or simulated operating point: a system under a number of users.
+ * Plain data; a sweep is a list of them, and everything drawn comes from them.
+ */
+import type { Latency } from "../bench/metrics.ts";
+
+/** 80 % band of the device's step times: predicted time · low to predicted time · high. */
+export interface Band {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface Notice {
+  /** Stable name, for tests and filters. */
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Milliseconds. */
+export interface LatencyQuantiles {
+  readonly mean: number;
+  readonly median: number;
+  readonly std: number;
+  readonly p90: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
+export interface Point {
+  /** Line of the charts that the point belongs to, e.g. `trn2.48xlarge TP 16`. */
+  readonly series: string;
+  readonly model: string;
+  readonly simulated: boolean;
+  /** Empty for a live server. */
+  readonly instance: string;
+  readonly tensorParallel: number;
+  readonly dataParallel: number;
+  readonly expertParallel: boolean;
+  readonly kernels: string;
+  /** Weight format as priced or served, e.g. `bf16`, `mxfp4`; empty when not known. */
+  readonly precision: string;
+  /** `mtp`, `eagle`, …; `none` without. */
+  readonly speculation: string;
+  /** Accelerator chips that the system occupies; undefined when not known. */
+  readonly chips: number | undefined;
+  readonly inputLen: number;
+  readonly outputLen: number;
+  readonly concurrency: number;
+  readonly requests: number;
+  readonly warmups: number;
+  readonly seed: number;
+  /** Seconds, on the clock of the run. */
+  readonly duration: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** A second. */
+  readonly requestThroughput: number;
+  readonly inputThroughput: number;
+  readonly outputThroughput: number;
+  readonly totalThroughput: number;
+  readonly latency: Readonly<Record<Latency, LatencyQuantiles>>;
+  /** Mean over requests of 1 / TPOT. */
+  readonly meanUserRate: number;
+  readonly preemptions: number;
+  readonly band?: Band;
+  readonly notices: readonly Notice[];
+}
+
+/** Tokens/s/user as each tool defines it; the report never mixes them in one plot. */
+export const INTERACTIVITY = {
+  inferencex: {
+    name: "InferenceX",
+    formula: "1000 / median TPOT (ms)",
+    of: (point: Point): number => 1000 / point.latency.tpot.median,
+  },
+  vllm: {
+    name: "vLLM",
+    formula: "output tokens/s ÷ concurrency",
+    of: (point: Point): number => point.outputThroughput / point.concurrency,
+  },
+  aiperf: {
+    name: "aiperf",
+    formula: "mean over requests of 1 / TPOT",
+    of: (point: Point): number => point.meanUserRate,
+  },
+} as const;
+
+export type InteractivityName = keyof typeof INTERACTIVITY;
+
+/** Names of the series in order of appearance. */
+export function seriesOf(points: readonly Point[]): string[] {
+  return [...new Set(points.map((point) => point.series))];
+}
+
+/** Users at a given tokens/s/user, between the two points around it; undefined outside. */
+export function usersAt(points: readonly Point[], rate: number): number | undefined {
+  const curve = points
+    .map((point) => ({ x: INTERACTIVITY.inferencex.of(point), y: point.concurrency }))
+    .sort((a, b) => a.x - b.x);
+  for (let index = 1; index < curve.length; index++) {
+    const [left, right] = [curve[index - 1], curve[index]];
+    if (left === undefined || right === undefined) continue;
+    if (left.x <= rate && rate <= right.x) {
+      const share = right.x === left.x ? 0 : (rate - left.x) / (right.x - left.x);
+      return left.y + (right.y - left.y) * share;
+    }
+  }
+  return undefined;
+}

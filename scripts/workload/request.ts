@@ -1,0 +1,39 @@
+/** What a load generator sends: prompts with their lengths and, when timed, their arrival. */
+
+export type Prompt =
+  | { readonly type: "ids"; readonly ids: Int32Array }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "messages"; readonly messages: readonly unknown[] };
+
+export interface WorkRequest {
+  readonly prompt: Prompt;
+  /** Prompt tokens as the generator counts them. */
+  readonly promptTokens: number;
+  /** Output tokens wanted (`max_tokens`). */
+  readonly outputTokens: number;
+  /** Seconds from the start of the run; absent: the arrival process decides. */
+  readonly arrival?: number;
+}
+
+/**
+ * Where prompts get their tokens. `ids` is the alphabet that random prompts draw
+ * from: every id of a known vocabulary, or the ids seen in a sample of text.
+ */
+export interface Words {
+  readonly ids: { readonly length: number; at(index: number): number };
+  /** Absent: the words are ids only. */
+  readonly encode?: (text: string) => Promise<Int32Array>;
+  readonly decode?: (ids: Int32Array) => Promise<string>;
+}
+
+/** All ids in [first, vocabSize). */
+export function idRange(first: number, vocabSize: number): Words["ids"] {
+  return { length: vocabSize - first, at: (index) => first + index };
+}
+
+/** All ids in [0, vocabSize) but the special ones. */
+export function plainIds(vocabSize: number, special: ReadonlySet<number>): Words["ids"] {
+  const ids: number[] = [];
+  for (let id = 0; id < vocabSize; id++) if (!special.has(id)) ids.push(id);
+  return { length: ids.length, at: (index) => ids[index] ?? 0 };
+}

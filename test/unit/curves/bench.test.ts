@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import { runLoad } from "../../../scripts/bench/load.ts";
+import { isGood, measure } from "../../../scripts/bench/metrics.ts";
+import type { RequestRecord } from "../../../scripts/bench/record.ts";
+import { stamp, vllmResult } from "../../../scripts/bench/result.ts";
+import { parseSpeculation, speculationBetween } from "../../../scripts/bench/server.ts";
+import { SseParser } from "../../../scripts/bench/sse.ts";
+import { summarise } from "../../../scripts/report/statistics.ts";
+import type { WorkRequest } from "../../../scripts/workload/request.ts";
+
+function record(change: Partial<RequestRecord>): RequestRecord {
+  return {
+    ok: true,
+    sent: 0,
+    ttft: 0.1,
+    latency: 0.5,
+    itl: [0.1, 0.1, 0.2],
+    promptTokens: 10,
+    outputTokens: 5,
+    wantedTokens: 5,
+    ...change,
+  };
+}
+
+describe("statistics", () => {
+  it("are NumPy's", () => {
+    // numpy: mean, median, std, percentile([3, 1, 4, 1, 5], [90, 99])
+    const summary = summarise([3, 1, 4, 1, 5], [90, 99]);
+    expect(summary.mean).toBeCloseTo(2.8, 12);
+    expect(summary.median).toBe(3);
+    expect(summary.std).toBeCloseTo(1.6, 12);
+    expect(summary.percentiles.get(90)).toBeCloseTo(4.6, 12);
+    expect(summary.percentiles.get(99)).toBeCloseTo(4.96, 12);
+    expect(summarise([], [99]).mean).toBe(0);
+  });
+});
+
+describe("metrics", () => {
+  it("follow vLLM's definitions", () => {
+    const metrics = measure(
+      [
+        record({}),
+        record({ sent: 0.2, outputTokens: 1, latency: 0.1, itl: [] }),
+        record({ ok: false, error: "x" }),
+      ],
+      2,
+      { percentiles: [99], goodput: { ttft: 200, e2el: 300 } },
+    );
+    expect(metrics.completed).toBe(2);
+    expect(metrics.failed).toBe(1);
+    expect(metrics.latency.tpot.mean).toBeCloseTo(100, 9); // the single token has none
+    expect(metrics.latency.itl.mean).toBeCloseTo(400 / 3, 9);
+    expect(metrics.outputThroughput).toBe(3);
+    expect(metrics.totalThroughput).toBe(13);
+    expect(metrics.goodput).toBe(0.5);
+    expect(metrics.meanUserRate).toBeCloseTo(10, 9);
+    expect(metrics.peakConcurrentRequests).toBe(2);
+  });
+
+  it("count a request as good only when every limit holds", () => {
+    expect(isGood(record({}), { ttft: 100, tpot: 100, e2el: 500 })).toBe(true);
+    expect(isGood(record({}), { tpot: 99 })).toBe(false);
+    expect(isGood(record({ ok: false }), {})).toBe(false);
+  });
+
+  it("spread tokens over the chunks they came in", () => {
+    const metrics = measure([record({ outputTokens: 8 })], 1, { percentiles: [] });
+    expect(metrics.peakOutputTokensPerSecond).toBeCloseTo(8, 9);
+  });
+});
+
+describe("result file", () => {
+  const keys =
+    "date endpoint_type backend label model_id tokenizer_id num_prompts request_rate burstiness max_concurrency duration completed failed total_input_tokens total_output_tokens request_throughput request_goodput output_throughput total_token_throughput max_output_tokens_per_s max_concurrent_requests rtfx".split(
+      " ",
+    );
+  const latencies = ["ttft", "tpot", "itl", "e2el"] as const;
+  const run = {
+    date: new Date("2026-11-23T22:15:00Z"),
+    backend: "openai",
+    modelId: "m",
+    tokenizerId: "t",
+    numPrompts: 1,
+    requestRate: Number.POSITIVE_INFINITY,
+    burstiness: 1,
+    latencies,
+    speculation: { drafts: 4, draftTokens: 8, acceptedTokens: 6, perPosition: [4, 2] },
+  };
+
+  it("has every key of vllm bench serve", () => {
+    const metrics = measure([record({})], 1, { percentiles: [99, 99.9] });
+    const result = vllmResult(run, metrics, [record({ text: "hi" })]);
+    const wanted = [
+      ...keys,
+      ...latencies.flatMap((name) =>
+        ["mean", "median", "std", "p99", "p99.9"].map((kind) => `${kind}_${name}_ms`),
+      ),
+      ..."acceptance_rate acceptance_length num_drafts draft_tokens accepted_tokens per_position_acceptance_rates"
+        .split(" ")
+        .map((name) => `spec_decode_${name}`),
+      ..."input_lens output_lens ttfts itls start_times generated_texts errors".split(" "),
+    ];
+    expect(wanted.filter((key) => !(key in result))).toEqual([]);
+    expect(result["request_rate"]).toBe("inf");
+    expect(result["max_concurrency"]).toBeNull();
+    expect(result["spec_decode_acceptance_length"]).toBe(2.5);
+    expect(result["spec_decode_acceptance_rate"]).toBe(75);
+    expect(result["spec_decode_per_position_acceptance_rates"]).toEqual([1, 0.5]);
+  });
+
+  it("leaves details out unless they are asked for", () => {
+    const result = vllmResult(run, measure([record({})], 1, { percentiles: [] }));
+    expect("ttfts" in result).toBe(false);
+    expect(stamp(run.date)).toBe("20261123-221500");
+  });
+});
+
+describe("SSE", () => {
+  it("gives the same events however the bytes are cut", () => {
+    const stream =
+      'data: {"a":"é"}\n\n: ping\r\ndata: one\r\ndata:two\r\n\r\nevent: x\rdata: 3\r\rdata: lost';
+    const bytes = new TextEncoder().encode(stream);
+    for (let size = 1; size <= bytes.length; size++) {
+      const events: string[] = [];
+      const parser = new SseParser((data) => events.push(data));
+      for (let at = 0; at < bytes.length; at += size) parser.push(bytes.subarray(at, at + size));
+      parser.end();
+      expect(events).toEqual(['{"a":"é"}', "one\ntwo", "3"]);
+    }
+  });
+});
+
+describe("speculation counters", () => {
+  it("are read over engines and positions, and differenced", () => {
+    const text = [
+      'vllm:spec_decode_num_drafts_total{engine="0"} 10.0',
+      'vllm:spec_decode_num_drafts_total{engine="1"} 5.0',
+      'vllm:spec_decode_num_draft_tokens_total{engine="0"} 30',
+      'vllm:spec_decode_num_accepted_tokens_total{engine="0"} 12',
+      'vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",position="0"} 8',
+      'vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",position="1"} 4',
+      'vllm:spec_decode_num_drafts_created{engine="0"} 1e9',
+    ].join("\n");
+    const counts = parseSpeculation(text);
+    expect(counts).toEqual({
+      drafts: 15,
+      draftTokens: 30,
+      acceptedTokens: 12,
+      perPosition: [8, 4],
+    });
+    expect(speculationBetween(undefined, counts)).toEqual(counts);
+    expect(speculationBetween(counts, counts)).toBeUndefined();
+    expect(parseSpeculation("vllm:num_requests_running 1")).toBeUndefined();
+  });
+});
+
+describe("load", () => {
+  const request: WorkRequest = {
+    prompt: { type: "text", text: "x" },
+    promptTokens: 1,
+    outputTokens: 1,
+  };
+
+  it("keeps to its cap and gives records in order", async () => {
+    let under = 0;
+    let most = 0;
+    const run = await runLoad(
+      Array.from({ length: 12 }, () => request),
+      async (_request, index) => {
+        most = Math.max(most, ++under);
+        await new Promise((resolve) => setImmediate(resolve));
+        under--;
+        return record({ promptTokens: index });
+      },
+      { arrivals: new Array<number>(12).fill(0), maxConcurrency: 3 },
+    );
+    expect(most).toBe(3);
+    expect(run.records.map((entry) => entry.promptTokens)).toEqual([...Array(12).keys()]);
+    expect(run.lateness.held).toBeGreaterThan(0);
+  });
+
+  it("sends no request before its time", async () => {
+    const arrivals = [0, 0.004, 0.009];
+    const sent: number[] = [];
+    const run = await runLoad(
+      arrivals.map(() => request),
+      async (_request, _index, now) => {
+        sent.push(now());
+        return record({});
+      },
+      { arrivals },
+    );
+    for (const [index, at] of sent.entries())
+      expect(at).toBeGreaterThanOrEqual(arrivals[index] ?? 0);
+    expect(run.lateness.maxDispatch).toBeGreaterThanOrEqual(0);
+    expect(run.records.map((entry) => entry.due)).toEqual(arrivals);
+  });
+});

@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import type { RequestRecord } from "../../../scripts/bench/record.ts";
+import { inferenceXRow, sweepCsv } from "../../../scripts/report/csv.ts";
+import { drawFigure, tickText } from "../../../scripts/report/figure.ts";
+import { sweepFigures } from "../../../scripts/report/figures.ts";
+import { reportHtml } from "../../../scripts/report/html.ts";
+import { hygiene, peakConcurrency } from "../../../scripts/report/hygiene.ts";
+import { svgToPng } from "../../../scripts/report/png.ts";
+import { INTERACTIVITY, type Point, usersAt } from "../../../scripts/report/point.ts";
+import { terminalChart } from "../../../scripts/report/terminal.ts";
+import type { WorkRequest } from "../../../scripts/workload/request.ts";
+
+function point(concurrency: number, change: Partial<Point> = {}): Point {
+  const tpot = 5 + concurrency / 8;
+  const quantiles = (median: number) => ({
+    mean: median,
+    median,
+    std: 0,
+    p90: median * 1.1,
+    p95: median * 1.15,
+    p99: median * 1.2,
+    p999: median * 1.3,
+  });
+  return {
+    series: "trn2 <TP 16>",
+    model: "m",
+    simulated: true,
+    instance: "trn2.48xlarge",
+    tensorParallel: 16,
+    dataParallel: 1,
+    expertParallel: false,
+    kernels: "",
+    precision: "bf16",
+    speculation: "none",
+    chips: 4,
+    inputLen: 1024,
+    outputLen: 1024,
+    concurrency,
+    requests: 10 * concurrency,
+    warmups: 2 * concurrency,
+    seed: 0,
+    duration: 10,
+    completed: 10 * concurrency,
+    failed: 0,
+    requestThroughput: concurrency,
+    inputThroughput: (900 * concurrency) / tpot,
+    outputThroughput: (1000 * concurrency) / tpot,
+    totalThroughput: (1900 * concurrency) / tpot,
+    latency: {
+      ttft: quantiles(100),
+      tpot: quantiles(tpot),
+      itl: quantiles(tpot),
+      e2el: quantiles(1000 * tpot),
+    },
+    meanUserRate: 1000 / tpot,
+    preemptions: 0,
+    band: { low: 0.9, high: 1.2 },
+    notices: [],
+    ...change,
+  };
+}
+
+const points = [1, 8, 64].map((users) => point(users));
+
+describe("figures", () => {
+  it("name each definition of interactivity on its axis", () => {
+    const figures = sweepFigures(points);
+    const labels = figures.flatMap((figure) => [figure.x.label, figure.y.label]).join("\n");
+    for (const definition of Object.values(INTERACTIVITY)) {
+      expect(labels).toContain(definition.formula);
+    }
+    expect(figures.slice(0, 3).map((figure) => figure.title)).toEqual([
+      "Users per system against interactivity",
+      "Users per chip against interactivity",
+      "Output tokens/s against concurrency",
+    ]);
+  });
+
+  it("put the slow end of a time band at the slow end of a speed", () => {
+    const first = sweepFigures([point(8)])[0]?.series[0]?.points[0];
+    const speed = 1000 / 6;
+    expect(first?.x).toBeCloseTo(speed, 9);
+    expect(first?.low?.x).toBeCloseTo(speed / 1.2, 9);
+    expect(first?.high?.x).toBeCloseTo(speed / 0.9, 9);
+  });
+
+  it("draw as SVG and PNG, escaped", () => {
+    const figure = sweepFigures(points)[0];
+    const svg = figure === undefined ? "" : drawFigure(figure);
+    expect(svg).toContain("trn2 &lt;TP 16&gt;");
+    expect(svg).toContain("tokens/s/user = 1000 / median TPOT (ms)");
+    const png = svgToPng(svg, 1);
+    expect([...png.slice(1, 4)]).toEqual([..."PNG"].map((letter) => letter.charCodeAt(0)));
+  });
+
+  it("shorten ticks", () => {
+    expect([0.5, 256, 15_000, 2_000_000].map(tickText)).toEqual(["0.5", "256", "15k", "2M"]);
+  });
+
+  it("find users between two points", () => {
+    expect(usersAt(points, 1000 / 6)).toBeCloseTo(8, 9);
+    expect(usersAt(points, 1e6)).toBeUndefined();
+  });
+});
+
+describe("rows", () => {
+  it("CSV has one line a point and the three definitions", () => {
+    const lines = sweepCsv(points).trimEnd().split("\n");
+    expect(lines.length).toBe(4);
+    const header = lines[0]?.split(",") ?? [];
+    const cells = lines[2]?.split(",") ?? [];
+    expect(Number(cells[header.indexOf("tokens_per_s_per_user_inferencex")])).toBeCloseTo(
+      166.67,
+      2,
+    );
+    expect(Number(cells[header.indexOf("tokens_per_s_per_user_vllm")])).toBeCloseTo(166.67, 2);
+  });
+
+  it("InferenceX's row is in seconds and per chip", () => {
+    const row = inferenceXRow(point(8));
+    expect(row["median_tpot"]).toBeCloseTo(0.006, 12);
+    expect(row["median_intvty"]).toBeCloseTo(166.67, 2);
+    expect(row["output_tput_per_gpu"]).toBeCloseTo(8000 / 6 / 4, 9);
+  });
+});
+
+describe("report", () => {
+  it("opens with the figures, says what is simulated and what was noticed", () => {
+    const html = reportHtml({
+      title: "A sweep",
+      command: "trainyard sweep <x>",
+      points: [...points, point(4, { notices: [{ code: "few-requests", text: "Too few." }] })],
+      notes: [],
+    });
+    expect(html.indexOf("Users per system")).toBeLessThan(html.indexOf("three definitions"));
+    expect(html).toContain("simulated, not measured");
+    expect(html).toContain("<b>few-requests</b>");
+    expect(html).not.toMatch(/(src|href)="http/);
+  });
+
+  it("draws in the terminal", () => {
+    const chart = terminalChart(
+      [{ name: "one", points: points.map((p) => ({ x: p.concurrency, y: p.outputThroughput })) }],
+      { xLabel: "users", yLabel: "tokens/s", logX: true, width: 20, height: 5 },
+    );
+    expect(chart.split("\n").length).toBe(1 + 5 + 3 + 1);
+    expect(chart.match(/A/g)?.length).toBe(4); // three points and the legend
+  });
+});
+
+describe("hygiene", () => {
+  const ids = (first: number): WorkRequest => ({
+    prompt: { type: "ids", ids: Int32Array.from([first, 2, 3]) },
+    promptTokens: 3,
+    outputTokens: 4,
+  });
+  const record = (sent: number, change: Partial<RequestRecord> = {}): RequestRecord => ({
+    ok: true,
+    sent,
+    ttft: 0.1,
+    latency: 1,
+    itl: [0.3, 0.3, 0.3],
+    promptTokens: 3,
+    outputTokens: 4,
+    wantedTokens: 4,
+    ...change,
+  });
+  const codes = (
+    requests: readonly WorkRequest[],
+    records: readonly RequestRecord[],
+    change: { concurrency?: number; warmups?: number; lateness?: number } = {},
+  ): string[] =>
+    hygiene({ requests, records, warmups: 4, duration: 10, ...change }).map(({ code }) => code);
+  const clean = Array.from({ length: 20 }, (_, index) => ids(index));
+  const steady = clean.map((_, index) => record(Math.floor(index / 2)));
+
+  it("has nothing to say of a clean run", () => {
+    expect(codes(clean, steady, { concurrency: 2 })).toEqual([]);
+  });
+
+  it.each([
+    ["repeated-prompts", [...clean.slice(1), ids(3)], steady, {}],
+    ["cached-prompts", clean, steady.map((r) => ({ ...r, cachedTokens: 2 })), {}],
+    ["few-requests", clean.slice(0, 10), steady.slice(0, 10), { concurrency: 2 }],
+    ["concurrency-not-reached", clean, clean.map((_, index) => record(index)), { concurrency: 2 }],
+    ["length-mismatch", clean, steady.map((r) => ({ ...r, outputTokens: 2 })), {}],
+    ["preemptions", clean, steady.map((r) => ({ ...r, preemptions: 1 })), {}],
+    ["cold-start", clean, steady, { concurrency: 2, warmups: 0 }],
+    ["late-client", clean, steady, { lateness: 0.05 }],
+    ["failed-requests", clean, [record(0, { ok: false, error: "x" })], {}],
+  ] as const)("notices %s", (code, requests, records, change) => {
+    expect(codes(requests, records, change)).toContain(code);
+  });
+
+  it("counts what is under way at one instant", () => {
+    expect(peakConcurrency([record(0), record(0.5), record(1)])).toBe(2);
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { azureSeconds, parseAzure } from "../../../scripts/traces/azure.ts";
+import { parseBailian } from "../../../scripts/traces/bailian.ts";
+import { parseBurstGpt } from "../../../scripts/traces/burstgpt.ts";
+import { guessFormat, parseTrace } from "../../../scripts/traces/formats.ts";
+import { parseMooncake } from "../../../scripts/traces/mooncake.ts";
+import { generateServeGen, parseServeGen } from "../../../scripts/traces/servegen.ts";
+import { toolLoopTrace } from "../../../scripts/traces/sessions.ts";
+import { prefixOracle, scaled, TracePrompts } from "../../../scripts/traces/trace.ts";
+import { idRange } from "../../../scripts/workload/request.ts";
+
+const words = { ids: idRange(0, 5000) };
+
+const MOONCAKE = [
+  '{"timestamp": 0, "input_length": 1100, "output_length": 5, "hash_ids": [0, 1, 2]}',
+  '{"timestamp": 1500, "input_length": 1300, "output_length": 6, "hash_ids": [0, 1, 3]}',
+  '{"timestamp": 2500, "input_length": 600, "output_length": 7, "hash_ids": [4, 1]}',
+].join("\n");
+
+describe("formats", () => {
+  it("Azure: times to seconds, counts as they are", () => {
+    const trace = parseAzure(
+      "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:17:03.9799600,4808,10\r\n2023-11-16 18:17:04.0300000,110,27\r\n",
+    );
+    expect(trace.requests[0]).toEqual({ arrival: 0, inputTokens: 4808, outputTokens: 10 });
+    expect(trace.requests[1]?.arrival).toBeCloseTo(0.05004, 5);
+    expect(() => azureSeconds("yesterday", 4)).toThrow('Line 4: TIMESTAMP is "yesterday"');
+    expect(() => parseAzure("a,b\n1,2")).toThrow('no column "TIMESTAMP"');
+  });
+
+  it("BurstGPT: failures left out and said, one model kept", () => {
+    const text = [
+      "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
+      "5,ChatGPT,472,18,490,Conversation log",
+      "45,GPT-4,1087,230,1317,Conversation log",
+      "118,GPT-4,417,0,417,Conversation log",
+    ].join("\n");
+    expect(parseBurstGpt(text).requests.map((request) => request.arrival)).toEqual([0, 40]);
+    expect(parseBurstGpt(text).notes).toEqual(["1 requests without prompt or response tokens."]);
+    expect(parseBurstGpt(text, { model: "GPT-4" }).requests).toEqual([
+      { arrival: 0, inputTokens: 1087, outputTokens: 230 },
+    ]);
+  });
+
+  it("Bailian: seconds, blocks of 16, follow-ups counted", () => {
+    const text = [
+      '{"chat_id": 1, "parent_chat_id": -1, "timestamp": 0.5, "input_length": 30, "output_length": 4, "type": "text", "turn": 1, "hash_ids": [9, 8]}',
+      '{"chat_id": 2, "parent_chat_id": 1, "timestamp": 9, "input_length": 40, "output_length": 4, "type": "text", "turn": 2, "hash_ids": [9, 8, 7]}',
+    ].join("\n");
+    const trace = parseBailian(text);
+    expect(trace.blockTokens).toBe(16);
+    expect(trace.requests.map((request) => request.arrival)).toEqual([0.5, 9]);
+    expect(trace.turns).toEqual({ chats: 1, followUps: 1 });
+  });
+
+  it("are known by name, and unknown ones answered with the known", () => {
+    expect(guessFormat("/x/AzureLLMInferenceTrace_conv.csv.gz")).toBe("azure");
+    expect(guessFormat("conversation_trace.jsonl")).toBe("mooncake");
+    expect(() => parseTrace("nope", "", { seed: 0 })).toThrow("known: azure, mooncake");
+  });
+});
+
+describe("prefix blocks", () => {
+  const trace = parseMooncake(MOONCAKE);
+
+  it("become tokens: equal leading blocks, equal leading tokens", () => {
+    const prompts = new TracePrompts(trace, words, 1);
+    const [first, second, third] = trace.requests.map((request) => prompts.ids(request));
+    expect(first?.length).toBe(1100);
+    expect(first?.slice(0, 1024)).toEqual(second?.slice(0, 1024));
+    expect(first?.slice(1024, 1034)).not.toEqual(second?.slice(1024, 1034));
+    expect(third?.slice(0, 10)).not.toEqual(first?.slice(0, 10));
+  });
+
+  it("hit only from the start", () => {
+    expect(prefixOracle(trace)).toEqual({ blocks: 8, hits: 2, distinct: 5 });
+  });
+
+  it("shrink with the prompts and keep their sharing", () => {
+    const small = scaled(trace, { length: 1 / 64, rate: 2 });
+    expect(small.blockTokens).toBe(8);
+    expect(small.requests.map((request) => [request.arrival, request.inputTokens])).toEqual([
+      [0, 17],
+      [0.75, 20],
+      [1.25, 9],
+    ]);
+    const prompts = new TracePrompts(small, words, 1);
+    const [first, second] = small.requests.map((request) => prompts.ids(request));
+    expect(first?.slice(0, 16)).toEqual(second?.slice(0, 16));
+  });
+});
+
+describe("generation", () => {
+  const line = (client: number, rate: number): string =>
+    JSON.stringify({
+      client,
+      trace: [
+        [0, rate, 1, "Gamma", [2, 1 / (2 * rate)]],
+        [600, 0, 0],
+      ],
+      dataset: {
+        0: { input_tokens: { 100: 0.75, 200: 0.25 }, output_tokens: { 10: 1 } },
+      },
+    });
+
+  it("ServeGen: rates, gaps and lengths come out as they went in", () => {
+    const { clients, skipped } = parseServeGen(
+      [line(0, 4), line(1, 1), '{"client":2,"trace":[],"dataset":null}'].join("\n"),
+    );
+    expect(skipped).toBe(1);
+    const { requests } = generateServeGen(clients, { from: 0, to: 600, seed: 3 });
+    expect(Math.abs(requests.length / 600 / 5 - 1)).toBeLessThan(0.06);
+    const short = requests.filter((request) => request.inputTokens === 100).length;
+    expect(Math.abs(short / requests.length - 0.75)).toBeLessThan(0.03);
+    const slowed = generateServeGen(clients, { from: 0, to: 600, rate: 1, seed: 3 });
+    expect(Math.abs(slowed.requests.length / 600 - 1)).toBeLessThan(0.15);
+    expect(() => generateServeGen(clients, { from: 700, to: 800, seed: 3 })).toThrow("active");
+  });
+
+  it("tool loops: each turn begins with all of the turn before", () => {
+    const trace = toolLoopTrace({
+      sessions: 1,
+      sessionRate: 1,
+      meanTurns: 8,
+      systemTokens: 64,
+      taskTokens: 40,
+      toolTokens: 30,
+      outputTokens: 20,
+      toolSeconds: 1,
+      seed: 4,
+    });
+    const prompts = new TracePrompts(trace, words, 1);
+    const turns = trace.requests.map((request) => prompts.ids(request));
+    expect(turns.length).toBeGreaterThan(2);
+    for (const [index, turn] of turns.slice(1).entries()) {
+      const before = turns[index] ?? new Int32Array(1);
+      expect(turn.slice(0, before.length)).toEqual(before);
+    }
+  });
+});
