@@ -40,6 +40,8 @@ def export(run: Path, tokenizer_path: Path, shape: LlamaShape, target: Path):
         (target / name).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     (target / "chat_template.jinja").write_text(template)
     shutil.copyfile(tokenizer_path, target / "tokenizer.json")
+    for path in target.iterdir():
+        path.chmod(0o644)
     print(target, f"{model.parameter_count():,} parameters, step {state['step']}, {state['tokens']:,} tokens")
 
 

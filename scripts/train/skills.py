@@ -159,9 +159,8 @@ def full_mixtures(chat: Chat, options, seed: int) -> tuple[Mixture, Mixture]:
     }
     if options.rollouts:
         answers = [json.loads(line) for line in options.rollouts.read_text().splitlines()]
-        for mixture, wanted in ((short, False), (long, True)):
-            draw = shuffled([a for a in answers if bool(a["tools"]) == wanted])
-            mixture["rollouts"] = rollout_source(chat, draw, sum(s.share for s in mixture.values()) * 1.5)
+        share = options.rollout_share / (1 - options.rollout_share)
+        short["rollouts"] = rollout_source(chat, shuffled(answers), share)
     return Mixture(short, seed), Mixture(long, seed + 1)
 
 

@@ -25,6 +25,7 @@ from packing import Packer
 
 HERE = Path(__file__).parent
 WARM_UP, FALL = 0.02, 0.40  # shares of the schedule
+LONG = 4  # long rows are this many times --row-length: the model's whole context
 MUON_RATE, ADAM_RATE = 0.02, 0.004
 SAVE_SECONDS, LOG_STEPS, DEV_STEPS = 150, 20, 200
 
@@ -135,8 +136,8 @@ def train(options):
         mixture, long_mixture = full_mixtures(chat, options, seed)
     packer = Packer(mixture, options.row_length, chat.end_of_text)
     rows = options.batch_tokens // options.row_length
-    long_packer = long_mixture and Packer(long_mixture, 2 * options.row_length, chat.end_of_text)
-    # Two fixed shapes, so two compiled graphs: short rows and, for tool lists, rows twice as long.
+    long_packer = long_mixture and Packer(long_mixture, LONG * options.row_length, chat.end_of_text)
+    # Two fixed shapes, so two compiled graphs: short rows and, one batch in --long-every, rows of the whole context.
     function = losses(run.model, teacher, options.temperature)
     function = torch.compile(function, dynamic=False) if options.compile else function
     dev = corpora.tiny_stories(options.data)["dev"][: options.dev_stories]
@@ -156,7 +157,7 @@ def train(options):
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * rate_at(progress) * options.rate
         if long_packer and run.step % options.long_every == 0:
-            batch = long_packer.batch(rows // 2)
+            batch = long_packer.batch(rows // LONG)
         else:
             batch = packer.batch(rows)
         run.model.train()
@@ -198,13 +199,14 @@ def main():
     parser.add_argument("--steps", type=int, help="schedule by steps instead of wall time")
     parser.add_argument("--row-length", type=int, default=256)
     parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--long-every", type=int, default=10, help="every n-th batch has double rows")
+    parser.add_argument("--long-every", type=int, default=10, help="every n-th batch has rows of the whole context")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=1.0, help="factor on both learning rates")
     parser.add_argument("--teacher", help="run folder of trainyard-tiny to distil from")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--rollouts", type=Path, help="JSON lines of the target's own answers")
+    parser.add_argument("--rollout-share", type=float, default=0.5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dev-stories", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
