@@ -3,6 +3,7 @@
  * stop strings, kept until somebody takes them. What is not taken is joined, so
  * a slow reader gets fewer, longer pieces.
  */
+import type { Nanos } from "../../device/clock.ts";
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { FinishReason } from "../../engine/sequence.ts";
 import type { Decoder } from "../../models/model.ts";
@@ -38,6 +39,13 @@ export interface TextOptions {
   readonly decoder?: Decoder;
 }
 
+/** Of the engine's events. */
+interface ChoiceTimes {
+  scheduled?: Nanos;
+  firstToken?: Nanos;
+  last?: Nanos;
+}
+
 export class Choice implements Receiver {
   readonly index: number;
   /** Output tokens so far; those after a stop string do not count. */
@@ -45,6 +53,7 @@ export class Choice implements Receiver {
   /** Prompt tokens that were found in the prefix cache. */
   cached = 0;
   finish: ChoiceFinish | undefined;
+  readonly times: ChoiceTimes = {};
   readonly #options: TextOptions;
   readonly #stops: StopStrings;
   readonly #events: SequenceEvent[] = [];
@@ -100,10 +109,15 @@ export class Choice implements Receiver {
   #apply(event: SequenceEvent, next: SequenceEvent | undefined): void {
     switch (event.type) {
       case "request-scheduled":
-        if (!event.resumed) this.cached = event.cachedTokens;
+        if (!event.resumed) {
+          this.cached = event.cachedTokens;
+          this.times.scheduled = event.at;
+        }
         return;
       case "tokens-emitted": {
         this.#untaken = true;
+        this.times.firstToken ??= event.at;
+        this.times.last = event.at;
         if (event.promptLogprobs !== undefined) this.#promptLogprobs = event.promptLogprobs;
         // The token that ends the output (EOS, a stop id) is counted but has no text.
         const ends = next?.type === "request-finished" && next.reason === "stop";

@@ -31,12 +31,16 @@ export interface GenerationTask {
   readonly stop: readonly string[];
   readonly includeStop: boolean;
   readonly skipSpecialTokens: boolean;
+  /** Tokens in a delta, but for the first and the last; absent: as they come. */
+  readonly interval?: number;
   /** Data-parallel rank a header asks for. */
   readonly rank?: number;
 }
 
 export interface GenerationTimings {
   readonly submitted: Nanos;
+  /** First taken into a step. */
+  readonly scheduled?: Nanos;
   readonly firstToken?: Nanos;
   readonly finished?: Nanos;
 }
@@ -49,7 +53,6 @@ export class Generation {
   readonly #handles: Handle[] = [];
   readonly #untaken = new Set<Choice>();
   readonly #submitted: Nanos;
-  #firstToken: Nanos | undefined;
   #finished: Nanos | undefined;
   #left: number;
 
@@ -93,10 +96,16 @@ export class Generation {
     return this.#left === 0;
   }
 
+  /** In the engine's time; of the first choice that got there, the end of the last. */
   get timings(): GenerationTimings {
+    const least = (times: readonly (Nanos | undefined)[]) =>
+      times.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
+    const scheduled = least(this.choices.map((choice) => choice.times.scheduled));
+    const firstToken = least(this.choices.map((choice) => choice.times.firstToken));
     return {
       submitted: this.#submitted,
-      ...(this.#firstToken !== undefined && { firstToken: this.#firstToken }),
+      ...(scheduled !== undefined && { scheduled }),
+      ...(firstToken !== undefined && { firstToken }),
       ...(this.#finished !== undefined && { finished: this.#finished }),
     };
   }
@@ -136,12 +145,10 @@ export class Generation {
   }
 
   #changed(choice: Choice): void {
-    const now = this.#parts.clock.now();
     this.#untaken.add(choice);
-    if (this.#firstToken === undefined && choice.tokens > 0) this.#firstToken = now;
     if (choice.finish !== undefined) {
       this.#left--;
-      this.#finished = now;
+      this.#finished = choice.times.last;
       const handle = this.#handles[choice.index];
       // A stop string is found here, not in the engine.
       const byText = typeof choice.finish.stopReason === "string";

@@ -1,0 +1,320 @@
+/**
+ * vLLM's series of one engine, fed by its events. Names, labels and buckets as
+ * vLLM serves them. Durations are of the engine's clock. An aborted request
+ * counts under its reason, disconnected clients included (vLLM forgets those).
+ */
+import { type Nanos, SECOND } from "../../device/clock.ts";
+import type { SequenceId } from "../../device/device.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { EngineEvent, RequestFinished, TokensEmitted } from "../../engine/events.ts";
+import type { GenerationRequest } from "../../engine/sequence.ts";
+import { BUCKETS } from "./buckets.ts";
+import { type Families, type Labels, oneTwoFive } from "./families.ts";
+
+export interface EngineMetricsOptions {
+  readonly modelName: string;
+  readonly index: number;
+  readonly maxModelLen: number;
+  /** Drafts a step may verify; absent: no speculation, and none of its series. */
+  readonly maxDrafted?: number;
+  /** Serve removed names too. */
+  readonly hidden: boolean;
+  /** Label values of cache_config_info. */
+  readonly cacheConfig: Labels;
+}
+
+/** What is known of a sequence under way. */
+interface Track {
+  readonly queued: Nanos;
+  readonly promptTokens: number;
+  scheduled?: Nanos;
+  cached: number;
+  first?: Nanos;
+  last: Nanos;
+  tokens: number;
+  group?: Group;
+}
+
+/** The n completions of one request. */
+interface Group {
+  readonly n: number;
+  readonly maxTokens: number;
+  left: number;
+  longest: number;
+}
+
+const REASONS = ["stop", "length", "abort", "error", "repetition"] as const;
+
+export class EngineMetrics {
+  readonly #tracks = new Map<SequenceId, Track>();
+  readonly #series: ReturnType<typeof seriesOf>;
+  #deferred = 0;
+  /** Prompt tokens looked up and found so far. */
+  #queries = 0;
+  #hits = 0;
+
+  constructor(families: Families, engine: Engine, options: EngineMetricsOptions) {
+    this.#series = seriesOf(families, options);
+    const labels = { model_name: options.modelName, engine: String(options.index) };
+    const gauge = (name: string, help: string, read: () => number, further: Labels = {}) =>
+      families.gauge(`vllm:${name}`, help, { ...labels, ...further }, read);
+    const running = () => engine.running;
+    const waiting = () => engine.waiting;
+    const usage = () => engine.kvUsage;
+    gauge("num_requests_running", "Number of requests in the running batch.", running);
+    gauge("num_requests_waiting", "Number of requests waiting to be processed.", waiting);
+    const deferred = () => Math.min(this.#deferred, engine.waiting);
+    const why = "Number of waiting requests by reason.";
+    const byReason = "num_requests_waiting_by_reason";
+    gauge(byReason, why, () => engine.waiting - deferred(), { reason: "capacity" });
+    gauge(byReason, why, deferred, { reason: "deferred" });
+    gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", usage);
+    for (const state of ["awake", "weights_offloaded", "discard_all"]) {
+      const value = state === "awake" ? 1 : 0;
+      gauge("engine_sleep_state", "Engine sleep state.", () => value, { sleep_state: state });
+    }
+    families
+      .gauge("vllm:cache_config_info", "Information of the LLMEngine CacheConfig", {
+        ...options.cacheConfig,
+        engine: labels.engine,
+      })
+      .set(1);
+    if (options.hidden) {
+      gauge("gpu_cache_usage_perc", "Removed name of kv_cache_usage_perc.", usage);
+      gauge("cpu_cache_usage_perc", "Removed; there is no CPU cache.", () => 0);
+      gauge("num_requests_swapped", "Removed; requests are never swapped.", () => 0);
+      gauge("gpu_prefix_cache_hit_rate", "Removed; prefix-cache hits by queries.", () =>
+        this.#queries === 0 ? 0 : this.#hits / this.#queries,
+      );
+    }
+  }
+
+  /** Of the HTTP side: what events do not carry. */
+  submitted(request: GenerationRequest, ids: readonly SequenceId[]): void {
+    const group: Group = {
+      n: ids.length,
+      maxTokens: request.params.maxTokens,
+      left: ids.length,
+      longest: 0,
+    };
+    for (const id of ids) {
+      const track = this.#tracks.get(id);
+      if (track !== undefined) track.group = group;
+    }
+  }
+
+  receive(event: EngineEvent): void {
+    const series = this.#series;
+    switch (event.type) {
+      case "request-queued":
+        this.#tracks.set(event.id, {
+          queued: event.at,
+          promptTokens: event.promptTokens,
+          cached: 0,
+          last: event.at,
+          tokens: 0,
+        });
+        return;
+      case "request-scheduled": {
+        const track = this.#tracks.get(event.id);
+        if (track === undefined || event.resumed) return;
+        track.scheduled = event.at;
+        track.cached = event.cachedTokens;
+        this.#queries += track.promptTokens;
+        this.#hits += event.cachedTokens;
+        series.prefixQueries.forEach((one) => {
+          one.inc(track.promptTokens);
+        });
+        series.prefixHits.forEach((one) => {
+          one.inc(event.cachedTokens);
+        });
+        return;
+      }
+      case "request-preempted":
+        series.preemptions.inc();
+        return;
+      case "tokens-emitted":
+        this.#tokens(event);
+        return;
+      case "request-finished":
+        this.#finished(event);
+        return;
+      case "step-finished":
+        this.#deferred = event.waitingDeferred;
+        series.iterationTokens.observe(event.tokens);
+        return;
+    }
+  }
+
+  #tokens(event: TokensEmitted): void {
+    const series = this.#series;
+    const track = this.#tracks.get(event.id);
+    if (track === undefined) return;
+    if (track.first === undefined) {
+      track.first = event.at;
+      series.timeToFirstToken.observe((event.at - track.queued) / SECOND);
+      series.promptTokens.inc(track.promptTokens);
+      series.promptCached.inc(track.cached);
+      series.promptComputed.inc(track.promptTokens - track.cached);
+      series.promptFound.inc(track.cached);
+    } else {
+      const seconds = (event.at - track.last) / SECOND;
+      series.interToken.forEach((one) => {
+        one.observe(seconds);
+      });
+    }
+    track.last = event.at;
+    track.tokens += event.tokens.length;
+    series.generationTokens.inc(event.tokens.length);
+    if (event.drafted > 0 && series.speculation !== undefined) {
+      const { drafts, drafted, accepted, positions } = series.speculation;
+      drafts.inc();
+      drafted.inc(event.drafted);
+      accepted.inc(event.accepted);
+      for (let index = 0; index < event.accepted; index++) positions[index]?.inc();
+    }
+  }
+
+  #finished(event: RequestFinished): void {
+    const series = this.#series;
+    const track = this.#tracks.get(event.id);
+    this.#tracks.delete(event.id);
+    series.success[event.reason].inc();
+    if (track === undefined) return;
+    const { queued, scheduled, first, last, tokens, promptTokens, group } = track;
+    series.e2e.observe((event.at - queued) / SECOND);
+    series.requestPrompt.observe(promptTokens);
+    series.requestGeneration.observe(event.outputTokens);
+    series.prefillComputed.observe(promptTokens - track.cached);
+    if (scheduled !== undefined) {
+      series.queue.observe((scheduled - queued) / SECOND);
+      if (first !== undefined) {
+        series.prefill.observe((first - scheduled) / SECOND);
+        series.inference.observe((last - scheduled) / SECOND);
+      }
+    }
+    if (first !== undefined) {
+      const decode = (last - first) / SECOND;
+      series.decode.observe(decode);
+      series.perToken.observe(tokens > 1 ? decode / (tokens - 1) : 0);
+    }
+    if (group === undefined) return;
+    series.paramsMaxTokens.observe(group.maxTokens);
+    group.longest = Math.max(group.longest, event.outputTokens);
+    group.left--;
+    if (group.left > 0) return;
+    series.paramsN.observe(group.n);
+    series.maxGeneration.observe(group.longest);
+  }
+}
+
+function seriesOf(families: Families, options: EngineMetricsOptions) {
+  const labels = { model_name: options.modelName, engine: String(options.index) };
+  const counter = (name: string, help: string, further: Labels = {}) =>
+    families.counter(`vllm:${name}`, help, { ...labels, ...further });
+  const histogram = (name: string, help: string, buckets: readonly number[]) =>
+    families.histogram(`vllm:${name}`, { help, buckets, labels });
+  const lengths = oneTwoFive(options.maxModelLen);
+  const latency = (name: string, what: string) =>
+    histogram(name, `Histogram of ${what} in seconds.`, BUCKETS.requestSeconds);
+  const success = Object.fromEntries(
+    REASONS.map((reason) => [
+      reason,
+      counter("request_success", "Count of finished requests by reason.", {
+        finished_reason: reason,
+      }),
+    ]),
+  ) as Record<(typeof REASONS)[number], ReturnType<typeof counter>>; // one entry a reason, made above
+  const source = "Prompt tokens by source.";
+  const hidden = <T>(make: () => T): readonly T[] => (options.hidden ? [make()] : []);
+  const interToken = "inter-token latency";
+  for (const name of ["external_prefix_cache_queries", "external_prefix_cache_hits"]) {
+    counter(name, "Of a cache outside this server; there is none.");
+  }
+  for (const name of ["mm_cache_queries", "mm_cache_hits"]) {
+    counter(name, "Of the multi-modal cache; there is none.");
+  }
+  counter("prompt_tokens_by_source", source, { source: "external_kv_transfer" });
+  return {
+    success,
+    promptTokens: counter("prompt_tokens", "Number of prefill tokens processed."),
+    generationTokens: counter("generation_tokens", "Number of generation tokens processed."),
+    promptCached: counter("prompt_tokens_cached", "Number of cached prompt tokens."),
+    promptComputed: counter("prompt_tokens_by_source", source, { source: "local_compute" }),
+    promptFound: counter("prompt_tokens_by_source", source, { source: "local_cache_hit" }),
+    preemptions: counter("num_preemptions", "Cumulative number of preemptions."),
+    prefixQueries: [
+      counter("prefix_cache_queries", "Prefix cache queries, in tokens."),
+      ...hidden(() => counter("gpu_prefix_cache_queries", "Removed name.")),
+    ],
+    prefixHits: [
+      counter("prefix_cache_hits", "Prefix cache hits, in tokens."),
+      ...hidden(() => counter("gpu_prefix_cache_hits", "Removed name.")),
+    ],
+    timeToFirstToken: histogram(
+      "time_to_first_token_seconds",
+      "Histogram of time to first token in seconds.",
+      BUCKETS.firstTokenSeconds,
+    ),
+    interToken: [
+      histogram(
+        "inter_token_latency_seconds",
+        `Histogram of ${interToken} in seconds.`,
+        BUCKETS.tokenSeconds,
+      ),
+      ...hidden(() =>
+        histogram("time_per_output_token_seconds", "Removed name.", BUCKETS.tokenSeconds),
+      ),
+    ],
+    perToken: histogram(
+      "request_time_per_output_token_seconds",
+      "Histogram of time per output token of a request in seconds.",
+      BUCKETS.tokenSeconds,
+    ),
+    e2e: latency("e2e_request_latency_seconds", "e2e request latency"),
+    queue: latency("request_queue_time_seconds", "time spent in WAITING phase"),
+    prefill: latency("request_prefill_time_seconds", "time spent in PREFILL phase"),
+    decode: latency("request_decode_time_seconds", "time spent in DECODE phase"),
+    inference: latency("request_inference_time_seconds", "time spent in RUNNING phase"),
+    requestPrompt: histogram("request_prompt_tokens", "Prefill tokens of a request.", lengths),
+    requestGeneration: histogram(
+      "request_generation_tokens",
+      "Generation tokens of a request.",
+      lengths,
+    ),
+    maxGeneration: histogram(
+      "request_max_num_generation_tokens",
+      "Most generation tokens of a request's samples.",
+      lengths,
+    ),
+    paramsMaxTokens: histogram(
+      "request_params_max_tokens",
+      "The max_tokens parameter of a request.",
+      lengths,
+    ),
+    prefillComputed: histogram(
+      "request_prefill_kv_computed_tokens",
+      "New KV tokens computed in prefill, cached ones excluded.",
+      lengths,
+    ),
+    paramsN: histogram("request_params_n", "The n parameter of a request.", BUCKETS.completions),
+    iterationTokens: histogram(
+      "iteration_tokens_total",
+      "Histogram of number of tokens per engine_step.",
+      BUCKETS.stepTokens,
+    ),
+    speculation:
+      options.maxDrafted === undefined
+        ? undefined
+        : {
+            drafts: counter("spec_decode_num_drafts", "Number of spec decoding drafts."),
+            drafted: counter("spec_decode_num_draft_tokens", "Number of draft tokens."),
+            accepted: counter("spec_decode_num_accepted_tokens", "Number of accepted tokens."),
+            positions: Array.from({ length: options.maxDrafted }, (_, position) =>
+              counter("spec_decode_num_accepted_tokens_per_pos", "Accepted tokens by position.", {
+                position: String(position),
+              }),
+            ),
+          },
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * Metric families as the Python client of Prometheus exposes them, which vLLM's
+ * dashboards expect: a counter is `<name>_total`, and counters and histograms
+ * have a `<name>_created` beside them.
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface CounterSeries {
+  inc(value?: number): void;
+}
+
+export interface HistogramSeries {
+  observe(value: number): void;
+}
+
+export interface GaugeSeries {
+  set(value: number): void;
+}
+
+export class Families {
+  readonly registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #histograms = new Map<string, Histogram>();
+  readonly #gauges = new Map<string, Gauge>();
+  /** What each gauge reads at a scrape. */
+  readonly #reads = new Map<string, (() => void)[]>();
+  readonly #created = new Set<string>();
+  readonly #now: () => number;
+
+  /** `now` in Unix seconds, for the `_created` series. */
+  constructor(now: () => number = () => Date.now() / 1000) {
+    this.#now = now;
+  }
+
+  /** The series exists from now on, at 0. `name` without `_total`. */
+  counter(name: string, help: string, labels: Labels = {}): CounterSeries {
+    let family = this.#counters.get(name);
+    if (family === undefined) {
+      family = new Counter({
+        name: `${name}_total`,
+        help,
+        labelNames: Object.keys(labels),
+        registers: [this.registry],
+      });
+      this.#counters.set(name, family);
+    }
+    this.#markCreated(name, help, labels);
+    const child = family.labels(labels);
+    child.inc(0);
+    return child;
+  }
+
+  histogram(
+    name: string,
+    { help, buckets, labels = {} }: { help: string; buckets: readonly number[]; labels?: Labels },
+  ): HistogramSeries {
+    let family = this.#histograms.get(name);
+    if (family === undefined) {
+      family = new Histogram({
+        name,
+        help,
+        buckets: [...buckets],
+        labelNames: Object.keys(labels),
+        registers: [this.registry],
+      });
+      this.#histograms.set(name, family);
+    }
+    family.zero(labels);
+    this.#markCreated(name, help, labels);
+    return family.labels(labels);
+  }
+
+  /** `read` is called at each scrape; absent: the value is set. */
+  gauge(name: string, help: string, labels: Labels = {}, read?: () => number): GaugeSeries {
+    let family = this.#gauges.get(name);
+    if (family === undefined) {
+      const reads: (() => void)[] = [];
+      this.#reads.set(name, reads);
+      family = new Gauge({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers: [this.registry],
+        collect: () => {
+          for (const one of reads) one();
+        },
+      });
+      this.#gauges.set(name, family);
+    }
+    const child = family.labels(labels);
+    child.set(0);
+    if (read !== undefined) this.#reads.get(name)?.push(() => child.set(read()));
+    return child;
+  }
+
+  #markCreated(name: string, help: string, labels: Labels): void {
+    const key = `${name} ${JSON.stringify(labels)}`;
+    if (this.#created.has(key)) return;
+    this.#created.add(key);
+    this.gauge(`${name}_created`, help, labels).set(this.#now());
+  }
+}
+
+/** 1, 2, 5, 10, 20, … up to `most`, as vLLM's. */
+export function oneTwoFive(most: number): readonly number[] {
+  const buckets: number[] = [];
+  for (let power = 1; ; power *= 10) {
+    for (const step of [1, 2, 5]) {
+      if (step * power > most) return buckets;
+      buckets.push(step * power);
+    }
+  }
+}

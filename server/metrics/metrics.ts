@@ -1,0 +1,66 @@
+/** All series of this server: engines, HTTP, the process, and the curve. */
+import { collectDefaultMetrics } from "prom-client";
+import type { Engine } from "../../engine/engine.ts";
+import type { GenerationRequest } from "../../engine/sequence.ts";
+import type { Handle } from "../generation/engines.ts";
+import { Curve, type CurvePoint } from "./curve.ts";
+import { EngineMetrics, type EngineMetricsOptions } from "./engine-metrics.ts";
+import { Families } from "./families.ts";
+import { HttpMetrics } from "./http-metrics.ts";
+import { NeuronMetrics } from "./neuron-metrics.ts";
+
+export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
+  /** False: `--disable-log-stats`, only HTTP and process series. */
+  readonly engineSeries: boolean;
+}
+
+export class Metrics {
+  readonly families = new Families();
+  readonly http: HttpMetrics;
+  readonly #engines: readonly EngineMetrics[];
+  readonly #curves: readonly Curve[];
+
+  constructor(engines: readonly Engine[], options: MetricsOptions) {
+    collectDefaultMetrics({ register: this.families.registry });
+    this.http = new HttpMetrics(this.families);
+    if (!options.engineSeries) {
+      this.#engines = [];
+      this.#curves = [];
+      return;
+    }
+    this.#engines = engines.map(
+      (engine, index) => new EngineMetrics(this.families, engine, { ...options, index }),
+    );
+    const labels = engines.map((_, index) => ({
+      model_name: options.modelName,
+      engine: String(index),
+    }));
+    this.#curves = labels.map((one) => new Curve(this.families, one));
+    const neuron = labels.map((one) => new NeuronMetrics(this.families, one));
+    engines.forEach((engine, index) => {
+      engine.subscribe((event) => {
+        this.#engines[index]?.receive(event);
+        this.#curves[index]?.receive(event);
+        if (event.type === "step-finished") neuron[index]?.step(event);
+      });
+    });
+  }
+
+  /** Of the HTTP side: what events do not carry. */
+  submitted(engine: number, request: GenerationRequest, handles: readonly Handle[]): void {
+    this.#engines[engine]?.submitted(
+      request,
+      handles.map(({ id }) => id),
+    );
+  }
+
+  /** The curve of each engine. */
+  curve(): readonly (readonly CurvePoint[])[] {
+    return this.#curves.map((curve) => curve.points());
+  }
+
+  /** Prometheus text 0.0.4. */
+  async text(): Promise<string> {
+    return this.families.registry.metrics();
+  }
+}

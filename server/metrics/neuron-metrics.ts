@@ -1,0 +1,75 @@
+/**
+ * Series of the vLLM plug-in for Neuron, from the priced cost of each step, and
+ * where a step's time goes. Present once a step had a price.
+ */
+import { SECOND } from "../../device/clock.ts";
+import type { StepFinished } from "../../engine/events.ts";
+import type { CounterSeries, Families, HistogramSeries, Labels } from "./families.ts";
+
+const PADDING = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
+
+export class NeuronMetrics {
+  readonly #families: Families;
+  readonly #labels: Labels;
+  readonly #parts = new Map<string, CounterSeries>();
+  readonly #buckets = new Map<
+    string,
+    {
+      readonly rows: HistogramSeries;
+      readonly tokens: HistogramSeries;
+      readonly runs: CounterSeries;
+    }
+  >();
+
+  constructor(families: Families, labels: Labels) {
+    this.#families = families;
+    this.#labels = labels;
+  }
+
+  step({ cost, rows, tokens }: StepFinished): void {
+    if (cost === undefined) return;
+    const kind = tokens > rows ? "context_encoding" : "token_generation";
+    const name = `${kind}_${tokens + cost.paddedTokens}`;
+    const bucket = this.#bucket(name);
+    bucket.rows.observe(cost.paddedRows);
+    bucket.tokens.observe(cost.paddedTokens);
+    bucket.runs.inc();
+    for (const [part, nanos] of Object.entries(cost.parts)) {
+      let series = this.#parts.get(part);
+      if (series === undefined) {
+        series = this.#families.counter(
+          "trainyard:step_seconds_by_cause",
+          "Simulated seconds of steps, by what they were spent on.",
+          { ...this.#labels, cause: part },
+        );
+        this.#parts.set(part, series);
+      }
+      series.inc(nanos / SECOND);
+    }
+  }
+
+  #bucket(name: string) {
+    const known = this.#buckets.get(name);
+    if (known !== undefined) return known;
+    const labels = { model_name: this.#labels["model_name"] ?? "", bucket_name: name };
+    const bucket = {
+      rows: this.#families.histogram("vllm_neuron:num_seqs_padding", {
+        help: "Rows of padding in a step.",
+        buckets: PADDING,
+        labels,
+      }),
+      tokens: this.#families.histogram("vllm_neuron:num_batched_tokens_padding", {
+        help: "Tokens of padding in a step.",
+        buckets: PADDING,
+        labels,
+      }),
+      runs: this.#families.counter(
+        "vllm_neuron:neff_execution_count",
+        "Executions of a compiled graph.",
+        labels,
+      ),
+    };
+    this.#buckets.set(name, bucket);
+    return bucket;
+  }
+}

@@ -1,0 +1,202 @@
+/** Text completions, to the byte: keys in vLLM's order, nulls where vLLM has them. */
+import type { ChoiceDelta } from "../../generation/choice.ts";
+import type { Generation } from "../../generation/generate.ts";
+import type { Prompt } from "../../generation/prompt.ts";
+import type { Serving } from "../../serving.ts";
+import type { Exchange, StreamResponder } from "../exchange.ts";
+import {
+  appendLogprobs,
+  type CompletionLogprobs,
+  noLogprobs,
+  promptLogprobs,
+  TokenNames,
+} from "../logprobs.ts";
+import type { StreamOptions } from "../prepare.ts";
+import { requestMetrics, streamUsage, usage } from "../usage.ts";
+import type { CompletionRequest } from "./schema.ts";
+
+export interface CompletionAnswer {
+  readonly serving: Serving;
+  readonly exchange: Exchange;
+  readonly model: string;
+  readonly body: CompletionRequest;
+  readonly prompts: readonly Prompt[];
+  /** Completions of each prompt; choice index = prompt index · n + completion. */
+  readonly n: number;
+  /** `max_tokens` 0 with `echo`: the token that had to be drawn is not shown. */
+  readonly promptOnly: boolean;
+  readonly generation: Generation;
+}
+
+/** Text and logprobs of one choice, grown piece by piece. */
+class ChoiceText {
+  readonly #answer: CompletionAnswer;
+  readonly #names: TokenNames;
+  readonly #prompt: Prompt;
+  #offset = 0;
+  #started = false;
+
+  constructor(answer: CompletionAnswer, names: TokenNames, prompt: Prompt) {
+    this.#answer = answer;
+    this.#names = names;
+    this.#prompt = prompt;
+  }
+
+  push(delta: ChoiceDelta): {
+    readonly text: string;
+    readonly ids: readonly number[];
+    readonly logprobs: CompletionLogprobs | null;
+  } {
+    const { body, serving, promptOnly } = this.#answer;
+    const logprobs = typeof body.logprobs === "number" ? noLogprobs() : null;
+    let text = "";
+    const ids: number[] = [];
+    if (!this.#started && body.echo) {
+      text = this.#prompt.text ?? serving.tokenizer?.decode(this.#prompt.ids) ?? "";
+      ids.push(...this.#prompt.ids);
+      if (logprobs !== null) {
+        this.#offset = appendLogprobs(logprobs, ids, {
+          logprobs: [undefined, ...(delta.promptLogprobs ?? [])],
+          names: this.#names,
+          offset: 0,
+        });
+      }
+    }
+    this.#started = true;
+    if (promptOnly) return { text, ids, logprobs };
+    if (logprobs !== null) {
+      this.#offset = appendLogprobs(logprobs, delta.ids, {
+        logprobs: delta.logprobs,
+        names: this.#names,
+        offset: this.#offset,
+      });
+    }
+    return { text: text + delta.text, ids: [...ids, ...delta.ids], logprobs };
+  }
+}
+
+function choiceTexts(answer: CompletionAnswer): readonly ChoiceText[] {
+  const { body, serving, prompts, n, generation } = answer;
+  const asIds = body.return_tokens_as_token_ids ?? serving.settings["return-tokens-as-token-ids"];
+  const names = new TokenNames(serving.tokenizer, asIds);
+  return generation.choices.map((choice) => {
+    const prompt = prompts[Math.floor(choice.index / n)];
+    if (prompt === undefined) throw new Error(`Choice ${choice.index} has no prompt.`);
+    return new ChoiceText(answer, names, prompt);
+  });
+}
+
+const promptTokens = ({ prompts }: CompletionAnswer): number =>
+  prompts.reduce((sum, prompt) => sum + prompt.ids.length, 0);
+
+export function completionResponse(answer: CompletionAnswer, deltas: readonly ChoiceDelta[]) {
+  const { serving, exchange, body, prompts, n, generation } = answer;
+  const texts = choiceTexts(answer);
+  const names = new TokenNames(serving.tokenizer, false);
+  const choices = deltas.map((delta) => {
+    const prompt = prompts[Math.floor(delta.index / n)];
+    const { text, ids, logprobs } = texts[delta.index]?.push(delta) ?? {
+      text: "",
+      ids: [],
+      logprobs: null,
+    };
+    const prompted =
+      typeof body.prompt_logprobs === "number" && delta.promptLogprobs && prompt
+        ? promptLogprobs(prompt.ids, delta.promptLogprobs, names)
+        : null;
+    return {
+      index: delta.index,
+      text,
+      logprobs,
+      finish_reason: delta.finish?.reason ?? null,
+      stop_reason: delta.finish?.stopReason ?? null,
+      token_ids: body.return_token_ids ? ids : null,
+      prompt_logprobs: prompted,
+      prompt_token_ids: body.return_token_ids && prompt ? [...prompt.ids] : null,
+      routed_experts: null,
+    };
+  });
+  return {
+    id: exchange.id,
+    object: "text_completion",
+    created: exchange.created,
+    model: answer.model,
+    choices,
+    service_tier: null,
+    system_fingerprint: serving.fingerprint,
+    usage: usage({
+      promptTokens: promptTokens(answer),
+      generation,
+      settings: serving.settings,
+    }),
+    kv_transfer_params: null,
+    ec_transfer_params: null,
+    metrics: requestMetrics(generation, serving.settings),
+  };
+}
+
+export function completionStream(
+  answer: CompletionAnswer,
+  options: StreamOptions,
+): StreamResponder {
+  const { serving, exchange, body, prompts, n, generation } = answer;
+  const texts = choiceTexts(answer);
+  const started = new Set<number>();
+  const head = {
+    id: exchange.id,
+    object: "text_completion",
+    created: exchange.created,
+    model: answer.model,
+  };
+  const one = (delta: ChoiceDelta): string => {
+    const pushed = texts[delta.index]?.push(delta);
+    const prompt = prompts[Math.floor(delta.index / n)];
+    const first = !started.has(delta.index);
+    started.add(delta.index);
+    const tokens = generation.choices[delta.index]?.tokens ?? 0;
+    const input = prompt?.ids.length ?? 0;
+    return JSON.stringify({
+      ...head,
+      choices: [
+        {
+          index: delta.index,
+          text: pushed?.text ?? "",
+          logprobs: pushed?.logprobs ?? null,
+          finish_reason: delta.finish?.reason ?? null,
+          stop_reason: delta.finish?.stopReason ?? null,
+          prompt_token_ids: first && body.return_token_ids && prompt ? [...prompt.ids] : null,
+          token_ids: body.return_token_ids ? (pushed?.ids ?? []) : null,
+        },
+      ],
+      ...(options.continuousUsage && {
+        usage: {
+          prompt_tokens: input,
+          total_tokens: input + tokens,
+          completion_tokens: tokens,
+        },
+      }),
+      ...(delta.finish !== undefined &&
+        !options.includeUsage && { system_fingerprint: serving.fingerprint }),
+    });
+  };
+  return {
+    deltas: (deltas) => deltas.map(one),
+    end: () => {
+      if (!options.includeUsage) return [];
+      const metrics = requestMetrics(generation, serving.settings);
+      return [
+        JSON.stringify({
+          ...head,
+          choices: [],
+          usage: streamUsage({
+            promptTokens: promptTokens(answer),
+            generation,
+            settings: serving.settings,
+          }),
+          ...(serving.fingerprint !== null && { system_fingerprint: serving.fingerprint }),
+          ...(metrics !== null && { metrics }),
+        }),
+      ];
+    },
+  };
+}

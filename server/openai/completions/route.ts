@@ -1,0 +1,110 @@
+/** POST /v1/completions: one or many prompts, text or ids. */
+import type { FastifyInstance } from "fastify";
+import type { GenerationRequest } from "../../../engine/sequence.ts";
+import { badRequest } from "../../errors.ts";
+import type { CheckedSampling } from "../../generation/params.ts";
+import type { OutputFields } from "../../generation/planner.ts";
+import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";
+import { type Serving, servedName } from "../../serving.ts";
+import { Exchange } from "../exchange.ts";
+import {
+  checkBody,
+  checkedSampling,
+  engineRequest,
+  generationTask,
+  type SamplingWish,
+  streamOptions,
+  tokenizeOptions,
+} from "../prepare.ts";
+import { completionResponse, completionStream } from "./respond.ts";
+import { COMPLETION_UNBUILT, type CompletionRequest, completionRequest } from "./schema.ts";
+
+/** VLLM_MAX_COMPLETION_PROMPTS, at its default. */
+const MAX_PROMPTS = 1024;
+
+export function completionRoute(app: FastifyInstance, serving: Serving): void {
+  app.post<{ Body: CompletionRequest }>(
+    "/v1/completions",
+    { schema: { body: completionRequest } },
+    async (request, reply) => {
+      const { body } = request;
+      const model = servedName(serving, body.model);
+      const exchange = new Exchange(
+        serving,
+        { request, reply },
+        { prefix: "cmpl", requestId: body.request_id },
+      );
+      checkBody(body, COMPLETION_UNBUILT);
+      if (body.suffix) throw badRequest("suffix is not currently supported", "suffix");
+      const promptOnly = body.max_tokens === 0 && body.echo === true;
+      const wish = samplingWish(body, promptOnly);
+      const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
+      const prompts = await readPrompts(serving, body);
+      const priority = exchange.priority(body.priority);
+      const requests: GenerationRequest[] = [];
+      let sampling: CheckedSampling | undefined;
+      for (const prompt of prompts) {
+        sampling = await checkedSampling(serving, body, { prompt, wish });
+        requests.push(await engineRequest(body, prompt, { sampling, plan, priority }));
+      }
+      if (sampling === undefined) throw noPrompt();
+      const generation = exchange.start(
+        generationTask(body, requests, { sampling, plan, rank: exchange.rank }),
+      );
+      if (generation === undefined) return reply.hijack();
+      const { n } = sampling;
+      const answer = { serving, exchange, model, body, prompts, n, promptOnly, generation };
+      if (body.stream) {
+        await exchange.stream(generation, completionStream(answer, streamOptions(body, serving)));
+        return reply;
+      }
+      const deltas = await exchange.collect(generation);
+      return deltas === undefined ? reply.hijack() : completionResponse(answer, deltas);
+    },
+  );
+}
+
+function samplingWish(body: CompletionRequest, promptOnly: boolean): SamplingWish {
+  const { logprobs } = body;
+  if (typeof logprobs === "number" && logprobs < -1) {
+    throw badRequest("`logprobs` must be a positive value or -1.", "logprobs", logprobs);
+  }
+  // Echo with logprobs scores the prompt; a stream of it too.
+  const promptLogprobs =
+    body.prompt_logprobs ?? (body.echo && typeof logprobs === "number" ? logprobs : undefined);
+  return {
+    maxTokens: promptOnly ? 1 : (body.max_tokens ?? 16),
+    ...(typeof logprobs === "number" && { logprobs }),
+    ...(typeof promptLogprobs === "number" && { promptLogprobs }),
+  };
+}
+
+async function readPrompts(serving: Serving, body: CompletionRequest): Promise<readonly Prompt[]> {
+  const { prompt } = body;
+  const options = tokenizeOptions(body, true);
+  const text = (one: string) => textPrompt(one, serving.tokenizer, serving, options);
+  if (prompt === undefined || prompt === null) throw noPrompt();
+  if (typeof prompt === "string") return [await text(prompt)];
+  if (prompt.length === 0) throw noPrompt();
+  if (isNumbers(prompt)) return [idsPrompt(prompt, serving, options)];
+  if (prompt.length > MAX_PROMPTS) {
+    throw badRequest(
+      `prompt list length ${prompt.length} exceeds the maximum allowed count of ${MAX_PROMPTS}. To increase this limit, set the VLLM_MAX_COMPLETION_PROMPTS environment variable.`,
+      "prompt",
+      prompt.length,
+    );
+  }
+  const read: Prompt[] = [];
+  for (const one of prompt) {
+    read.push(typeof one === "string" ? await text(one) : idsPrompt(one, serving, options));
+  }
+  return read;
+}
+
+function isNumbers(prompt: readonly unknown[]): prompt is readonly number[] {
+  return typeof prompt[0] === "number";
+}
+
+function noPrompt() {
+  return badRequest("Either prompt or prompt_embeds must be provided and non-empty.", "prompt");
+}

@@ -1,0 +1,189 @@
+/**
+ * One request and its answer, as every generating endpoint has it: the id, the
+ * client that may leave, the generation it waits for, and what the log tells.
+ */
+import { randomUUID } from "node:crypto";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { ApiError } from "../errors.ts";
+import type { ChoiceDelta } from "../generation/choice.ts";
+import { Generation, type GenerationTask } from "../generation/generate.ts";
+import type { Serving } from "../serving.ts";
+import { EventStream } from "./sse.ts";
+
+/** What of a generation the request's log line and its timings need. */
+export interface RequestRecord {
+  id?: string;
+  promptTokens?: number;
+  generation?: Generation;
+  ignored?: readonly string[];
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    record: RequestRecord;
+  }
+}
+
+/** Turns what a generation gained into the events of a stream. */
+export interface StreamResponder {
+  /** Events for these deltas, in order. */
+  deltas(deltas: readonly ChoiceDelta[]): string[];
+  /** Events after the last delta: usage. */
+  end(): string[];
+}
+
+export class Exchange {
+  readonly id: string;
+  /** Unix seconds. */
+  readonly created: number;
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+  readonly #serving: Serving;
+  #gone = false;
+  #generation: Generation | undefined;
+
+  constructor(
+    serving: Serving,
+    { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+    {
+      prefix,
+      requestId,
+    }: { readonly prefix: string; readonly requestId?: string | null | undefined },
+  ) {
+    this.#serving = serving;
+    this.#request = request;
+    this.#reply = reply;
+    const given = request.headers["x-request-id"];
+    const suffix = (typeof given === "string" && given) || requestId || hexId();
+    this.id = `${prefix}-${suffix}`;
+    this.created = Math.floor(Date.now() / 1000);
+    request.record.id = this.id;
+    // 'close' of the response before it was written whole: the client is gone.
+    reply.raw.on("close", () => {
+      if (reply.raw.writableFinished) return;
+      this.#gone = true;
+      this.#generation?.abort();
+    });
+  }
+
+  /** Lower is earlier; the header wins over the body. */
+  priority(body: number | null | undefined): number {
+    const header = this.#request.headers["x-vllm-priority"];
+    const given = typeof header === "string" ? Number(header) : Number.NaN;
+    return Number.isInteger(given) ? given : (body ?? 0);
+  }
+
+  /** Data-parallel rank that a header pins. */
+  get rank(): number | undefined {
+    const header = this.#request.headers["x-data-parallel-rank"];
+    if (typeof header !== "string") return undefined;
+    const rank = Number(header);
+    const count = this.#serving.engines.all.length;
+    if (!Number.isInteger(rank) || rank < 0 || rank >= count) {
+      throw new ApiError(
+        "bad-request",
+        `data_parallel_rank ${header} is out of range [0, ${count}).`,
+        {
+          param: "X-data-parallel-rank",
+        },
+      );
+    }
+    return rank;
+  }
+
+  /** Submits; undefined when the client left before. */
+  start(task: GenerationTask): Generation | undefined {
+    if (this.#gone) return undefined;
+    const generation = new Generation(this.#serving, task);
+    this.#generation = generation;
+    this.#request.record.generation = generation;
+    this.#request.record.promptTokens = task.requests.reduce(
+      (sum, request) => sum + request.prompt.length,
+      0,
+    );
+    return generation;
+  }
+
+  /** Everything at once: one delta a choice. Undefined: nobody is there to answer. */
+  async collect(generation: Generation): Promise<readonly ChoiceDelta[] | undefined> {
+    const deltas = await generation.collect();
+    if (this.#gone) return undefined;
+    const failed = deltas.find((delta) => delta.finish?.reason === "error");
+    if (failed !== undefined) throw generationError(failed.finish?.error);
+    this.#loadReport();
+    return deltas;
+  }
+
+  /** Resolves when the stream is over or its client gone. */
+  async stream(generation: Generation, responder: StreamResponder): Promise<void> {
+    const events = new EventStream(this.#reply);
+    await new Promise<void>((resolve, reject) => {
+      const write = (): void => {
+        if (this.#gone) return;
+        if (events.blocked) return;
+        const deltas = generation.take();
+        const failed = deltas.find((delta) => delta.finish?.reason === "error");
+        if (failed !== undefined) {
+          const error = generationError(failed.finish?.error);
+          generation.abort();
+          if (!events.opened) {
+            reject(error);
+            return;
+          }
+          events.send([JSON.stringify(error.body)]);
+          events.done();
+          resolve();
+          return;
+        }
+        if (deltas.length > 0) events.send(responder.deltas(deltas));
+        if (generation.done && !this.#ended) {
+          this.#ended = true;
+          events.send(responder.end());
+          events.done();
+          resolve();
+        }
+      };
+      events.onDrain = write;
+      generation.onChange = write;
+      this.#reply.raw.on("close", resolve);
+      write();
+    });
+  }
+
+  #ended = false;
+
+  /** ORCA: the load of this server in a response header, for balancers that ask. */
+  #loadReport(): void {
+    const format = this.#request.headers["endpoint-load-metrics-format"];
+    if (typeof format !== "string") return;
+    const { engines } = this.#serving;
+    const values = {
+      kv_cache_usage_perc: engines.kvUsage,
+      num_requests_waiting: engines.waiting,
+    };
+    const named = { named_metrics: values };
+    const upper = format.toUpperCase();
+    if (upper === "JSON")
+      this.#reply.header("endpoint-load-metrics", `JSON ${JSON.stringify(named)}`);
+    if (upper === "TEXT") {
+      const text = Object.entries(values).map(([name, value]) => `named_metrics.${name}=${value}`);
+      this.#reply.header("endpoint-load-metrics", `TEXT ${text.join(", ")}`);
+    }
+  }
+}
+
+export function hexId(): string {
+  return randomUUID().replaceAll("-", "");
+}
+
+function generationError(cause: Error | undefined): ApiError {
+  return cause instanceof ApiError
+    ? cause
+    : new ApiError(
+        "internal",
+        "EngineCore encountered an issue. See the server's log for the root cause.",
+        {
+          cause,
+        },
+      );
+}

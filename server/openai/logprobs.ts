@@ -1,0 +1,132 @@
+/** Log-probabilities as chat, completions and prompt_logprobs spell them. */
+import type { PositionLogprobs, TokenId } from "../../device/device.ts";
+import type { Tokenizer } from "../../models/model.ts";
+
+/** vLLM's floor: JSON has no −∞. */
+const FLOOR = -9999;
+
+const floored = (value: number): number => Math.max(value, FLOOR);
+
+/** How tokens are called in logprobs. */
+export class TokenNames {
+  readonly #tokenizer: Tokenizer | undefined;
+  readonly #asIds: boolean;
+  readonly #decoder = new TextDecoder();
+
+  constructor(tokenizer: Tokenizer | undefined, asIds: boolean) {
+    this.#tokenizer = tokenizer;
+    this.#asIds = asIds;
+  }
+
+  name(id: TokenId): string {
+    return this.#asIds ? `token_id:${id}` : this.text(id);
+  }
+
+  text(id: TokenId): string {
+    const bytes = this.#tokenizer?.bytes(id);
+    if (bytes !== undefined && bytes.length > 0) return this.#decoder.decode(bytes);
+    return this.#tokenizer?.token(id) ?? "";
+  }
+
+  /** The token's own bytes, halves of characters included; of its id's name where ids are asked for. */
+  bytes(id: TokenId): number[] {
+    const bytes = this.#asIds ? undefined : this.#tokenizer?.bytes(id);
+    return bytes !== undefined && bytes.length > 0
+      ? [...bytes]
+      : [...new TextEncoder().encode(this.name(id))];
+  }
+}
+
+/** `choices[].logprobs` of chat; `top` entries a position, −1: all there are. */
+export function chatLogprobs(
+  ids: readonly TokenId[],
+  logprobs: readonly PositionLogprobs[],
+  { names, top }: { readonly names: TokenNames; readonly top: number },
+) {
+  const entry = (id: TokenId, logprob: number) => ({
+    token: names.name(id),
+    logprob: floored(logprob),
+    bytes: names.bytes(id),
+  });
+  return {
+    content: logprobs.map((position, index) => ({
+      ...entry(ids[index] ?? 0, position.chosen),
+      top_logprobs: position.topIds
+        .slice(0, top < 0 ? undefined : top)
+        .map((id, rank) => entry(id, position.topLogprobs[rank] ?? FLOOR)),
+    })),
+  };
+}
+
+/** `choices[].logprobs` of text completions. */
+export interface CompletionLogprobs {
+  readonly text_offset: number[];
+  readonly token_logprobs: (number | null)[];
+  readonly tokens: string[];
+  readonly top_logprobs: (Record<string, number> | null)[];
+}
+
+export const noLogprobs = (): CompletionLogprobs => ({
+  text_offset: [],
+  token_logprobs: [],
+  tokens: [],
+  top_logprobs: [],
+});
+
+/** Appends positions; `undefined` stands for the first prompt token, which has none. Returns the next offset. */
+export function appendLogprobs(
+  target: CompletionLogprobs,
+  ids: readonly TokenId[],
+  {
+    logprobs,
+    names,
+    offset,
+  }: {
+    readonly logprobs: readonly (PositionLogprobs | undefined)[];
+    readonly names: TokenNames;
+    readonly offset: number;
+  },
+): number {
+  let at = offset;
+  ids.forEach((id, index) => {
+    const position = logprobs[index];
+    const name = names.name(id);
+    target.text_offset.push(at);
+    target.tokens.push(name);
+    target.token_logprobs.push(position === undefined ? null : floored(position.chosen));
+    if (position === undefined) target.top_logprobs.push(null);
+    else {
+      const top: Record<string, number> = { [name]: floored(position.chosen) };
+      position.topIds.forEach((topId, rank) => {
+        top[names.name(topId)] ??= floored(position.topLogprobs[rank] ?? FLOOR);
+      });
+      target.top_logprobs.push(top);
+    }
+    at += names.text(id).length;
+  });
+  return at;
+}
+
+/** `prompt_logprobs`: the first is null, then a dictionary by id. */
+export function promptLogprobs(
+  prompt: Int32Array,
+  logprobs: readonly PositionLogprobs[],
+  names: TokenNames,
+) {
+  const positions = logprobs.map((position, index) => {
+    const entries: Record<string, { logprob: number; rank: number; decoded_token: string }> = {};
+    const add = (id: TokenId, logprob: number, rank: number): void => {
+      entries[String(id)] ??= {
+        logprob: floored(logprob),
+        rank,
+        decoded_token: names.text(id),
+      };
+    };
+    add(prompt[index + 1] ?? 0, position.chosen, position.rank);
+    position.topIds.forEach((id, rank) => {
+      add(id, position.topLogprobs[rank] ?? FLOOR, rank + 1);
+    });
+    return entries;
+  });
+  return [null, ...positions];
+}

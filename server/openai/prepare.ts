@@ -1,0 +1,141 @@
+/** Steps that chat and text completions take alike, between the schema and the engine. */
+import type { GenerationRequest } from "../../engine/sequence.ts";
+import { badRequest, notImplemented } from "../errors.ts";
+import type { GenerationTask } from "../generation/generate.ts";
+import {
+  type CheckedSampling,
+  type SamplingRequest,
+  samplingParams,
+} from "../generation/params.ts";
+import type { OutputPlan } from "../generation/planner.ts";
+import { outputBudget, type Prompt, type TokenizeOptions } from "../generation/prompt.ts";
+import type { Serving } from "../serving.ts";
+import { type RequestFields, type SamplingFields, unbuiltField } from "./fields.ts";
+
+type Body = RequestFields & SamplingFields & Readonly<Record<string, unknown>>;
+
+/** What the wire wants of a stream. */
+export interface StreamOptions {
+  readonly includeUsage: boolean;
+  readonly continuousUsage: boolean;
+}
+
+/** Checks that both endpoints make before anything is tokenized. */
+export function checkBody(body: Body, unbuilt: readonly string[]): void {
+  const field = unbuiltField(body, unbuilt);
+  if (field !== undefined) throw notImplemented(field);
+  if (body.stream_options && !body.stream) {
+    throw badRequest("Stream options can only be defined when `stream=True`.", "stream_options");
+  }
+  if (typeof body.prompt_logprobs === "number") {
+    if (body.stream && (body.prompt_logprobs > 0 || body.prompt_logprobs === -1)) {
+      throw badRequest(
+        "`prompt_logprobs` are not available when `stream=True`.",
+        "prompt_logprobs",
+      );
+    }
+    if (body.prompt_logprobs < -1) {
+      throw badRequest(
+        "`prompt_logprobs` must be a positive value or -1.",
+        "prompt_logprobs",
+        body.prompt_logprobs,
+      );
+    }
+  }
+}
+
+export function streamOptions(body: Body, { settings }: Serving): StreamOptions {
+  const forced = settings["enable-force-include-usage"];
+  const includeUsage = forced || (body.stream_options?.include_usage ?? false);
+  return {
+    includeUsage,
+    continuousUsage: includeUsage && (body.stream_options?.continuous_usage_stats ?? false),
+  };
+}
+
+export function tokenizeOptions(body: Body, addSpecialTokens: boolean): TokenizeOptions {
+  const truncate = body.truncate_prompt_tokens;
+  return {
+    addSpecialTokens: body.add_special_tokens ?? addSpecialTokens,
+    ...(typeof truncate === "number" && { truncate }),
+    ...(body.truncation_side && { truncateFrom: body.truncation_side }),
+  };
+}
+
+export interface SamplingWish extends Omit<SamplingRequest, "maxTokens"> {
+  /** As the client asked; absent: what the context leaves, or less where the model says so. */
+  readonly maxTokens?: number;
+}
+
+/** Checks that the prompt fits and turns the fields into parameters. */
+export async function checkedSampling(
+  serving: Serving,
+  body: Body,
+  { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
+): Promise<CheckedSampling> {
+  const { defaults, tokenizer } = serving;
+  const asked = wish.maxTokens;
+  const budget = outputBudget(prompt.ids.length, asked, serving);
+  const most = defaults.maxNewTokens ?? Number.POSITIVE_INFINITY;
+  return samplingParams(
+    body,
+    { ...wish, maxTokens: asked ?? Math.min(budget, most) },
+    {
+      defaults,
+      vocabSize: serving.vocabSize,
+      maxModelLen: serving.maxModelLen,
+      maxLogprobs: serving.settings["max-logprobs"],
+      ...(tokenizer && {
+        encode: (text: string) => tokenizer.encode(text, { addSpecialTokens: false }),
+      }),
+    },
+  );
+}
+
+/** The request for the engine; constraints are compiled here, before the engine sees it. */
+export async function engineRequest(
+  body: Body,
+  prompt: Prompt,
+  {
+    sampling,
+    plan,
+    priority,
+  }: {
+    readonly sampling: CheckedSampling;
+    readonly plan: OutputPlan;
+    readonly priority: number;
+  },
+): Promise<GenerationRequest> {
+  const constraints = await plan.constraints?.(sampling.n);
+  return {
+    prompt: prompt.ids,
+    params: sampling.params,
+    n: sampling.n,
+    priority,
+    ...(body.cache_salt && { salt: body.cache_salt }),
+    ...(constraints !== undefined && { constraints }),
+  };
+}
+
+export function generationTask(
+  body: Body,
+  requests: readonly GenerationRequest[],
+  {
+    sampling,
+    plan,
+    rank,
+  }: {
+    readonly sampling: CheckedSampling;
+    readonly plan: OutputPlan;
+    readonly rank: number | undefined;
+  },
+): GenerationTask {
+  return {
+    requests,
+    stop: sampling.stop,
+    includeStop: sampling.includeStop,
+    skipSpecialTokens: plan.skipSpecialTokens ?? body.skip_special_tokens ?? true,
+    ...(rank !== undefined && { rank }),
+    ...(body.stream && body.stream_interval && { interval: body.stream_interval }),
+  };
+}

@@ -1,0 +1,47 @@
+/** What the routes share: the model as it is served, the engines, the settings. */
+import type { Clock } from "../device/clock.ts";
+import type { GenerationRequest } from "../engine/sequence.ts";
+import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/model.ts";
+import { ApiError } from "./errors.ts";
+import type { Engines, Handle } from "./generation/engines.ts";
+import type { OutputPlanner } from "./generation/planner.ts";
+import type { Settings } from "./settings/table.ts";
+
+export interface Serving {
+  /** The first is reported, all are accepted. */
+  readonly names: readonly string[];
+  /** Path or catalogue id of the model. */
+  readonly root: string;
+  /** Unix seconds of the start. */
+  readonly created: number;
+  readonly maxModelLen: number;
+  readonly vocabSize: number;
+  readonly tokenizer?: Tokenizer;
+  /** tokenizer_config.json as read, for /tokenizer_info. */
+  readonly tokenizerInfo?: Readonly<Record<string, unknown>>;
+  readonly chatTemplate?: ChatTemplate;
+  /** Sampling defaults, `--generation-config` and its overrides applied. */
+  readonly defaults: GenerationDefaults;
+  /** `system_fingerprint`; null with `--fingerprint-mode none`. */
+  readonly fingerprint: string | null;
+  readonly settings: Settings;
+  readonly engines: Engines;
+  readonly clock: Clock;
+  readonly planner: OutputPlanner;
+  /** Told of each group of completions as it is submitted: what events do not carry. */
+  readonly submitted?: (
+    engine: number,
+    request: GenerationRequest,
+    handles: readonly Handle[],
+  ) => void;
+}
+
+/** The name to report; throws 404 for a model that is not served. */
+export function servedName(serving: Serving, model: string | null | undefined): string {
+  const first = serving.names[0] ?? "";
+  if (model === undefined || model === null || model === "") return first;
+  if (!serving.names.includes(model)) {
+    throw new ApiError("not-found", `The model \`${model}\` does not exist.`, { param: "model" });
+  }
+  return model;
+}
