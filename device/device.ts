@@ -79,7 +79,7 @@ export interface Batch {
   /** Counts up from 0. */
   readonly step: number;
   readonly rows: readonly BatchRow[];
-  /** Block copies to make before the step (a fork's partial block). */
+  /** Block copies to make before the step, in this order (a fork's partial block). */
   readonly copies: readonly { readonly from: BlockId; readonly to: BlockId }[];
   /** (optional) The same step may be repeated up to so many times, each adding one token a row. */
   readonly repeat?: number;
@@ -137,6 +137,8 @@ export type StepResult =
       readonly error: Error;
       /** Rows known to be at fault; absent: any of them. */
       readonly culprits?: readonly SequenceId[];
+      /** The KV cache is gone (a rank was restarted): everything is computed again. */
+      readonly kvLost?: boolean;
     };
 
 /** The engine's sampling policy, called by a device on the thread of the engine. */

@@ -1,0 +1,225 @@
+/**
+ * The cpu device: a real forward pass on rank threads, real logits, the engine's
+ * sampler. This half lives on the engine's thread; it keeps the queue of steps,
+ * puts sampled ids where PENDING_TOKEN stands, and hands logits to the sampler
+ * in windows, so that no step needs more than one window of shared memory.
+ */
+import { availableParallelism } from "node:os";
+import type {
+  Batch,
+  BatchRow,
+  Device,
+  DeviceLimits,
+  Sampled,
+  Sampler,
+  SequenceId,
+  StepResult,
+  TokenId,
+} from "../device.ts";
+import { PENDING_TOKEN } from "../device.ts";
+import type { DeviceSettings } from "../registry.ts";
+import type { MemoryPlan } from "./plan.ts";
+import { planMemory, quantizationOf } from "./plan.ts";
+import type { RankFailure } from "./ranks.ts";
+import { RankGroup } from "./ranks.ts";
+import type { Take } from "./windows.ts";
+import { planWindows, WINDOW_ROWS } from "./windows.ts";
+import { encodeStep } from "./wire.ts";
+
+/** Longest a step may take, in seconds; own flag `--step-timeout`. */
+const DEFAULT_STEP_TIMEOUT_SECONDS = 120;
+
+/** A step and whom to tell. */
+interface Job {
+  readonly batch: Batch;
+  readonly done: (result: StepResult) => void;
+}
+
+/** What sampling gathered so far. */
+interface Gathered {
+  readonly sampled: Map<SequenceId, Sampled>;
+  readonly hidden: Map<SequenceId, Float32Array>;
+  readonly prompt: Map<SequenceId, NonNullable<Sampled["prompt"]>[number][]>;
+}
+
+/**
+ * Loads the model on every rank. Rejects, naming what is wrong, when the model
+ * has no weights, has ops this device lacks, or cannot be divided over the ranks.
+ */
+export async function createCpuDevice(settings: DeviceSettings): Promise<Device> {
+  const { model, tensorParallelSize: ranks } = settings;
+  if (model.checkpoint === undefined) {
+    throw new Error(`The cpu device needs weights, and ${model.source} has none.`);
+  }
+  const plan = planMemory(model, settings);
+  const { architecture } = model;
+  const timeout = Number(settings.own["step-timeout"] ?? DEFAULT_STEP_TIMEOUT_SECONDS);
+  const group = await RankGroup.start(
+    {
+      architecture,
+      checkpoint: model.checkpoint,
+      rank: 0,
+      ranks,
+      threads: Math.max(1, Math.floor(availableParallelism() / ranks)),
+      quantization: quantizationOf(settings.quantization),
+      blockSize: plan.blockSize,
+      blocks: plan.blocks,
+      maxContext: plan.maxContext,
+    },
+    {
+      stepTimeoutMs: timeout * 1000,
+      resultElements: WINDOW_ROWS * Math.max(architecture.vocabSize, architecture.hidden),
+    },
+  );
+  return new CpuDevice(group, settings, plan);
+}
+
+export class CpuDevice implements Device {
+  readonly name = "cpu";
+  readonly limits: DeviceLimits;
+  readonly vocabSize: number;
+  readonly plan: MemoryPlan;
+  /** For tests that end a rank. */
+  readonly ranks: RankGroup;
+  readonly #hiddenSize: number;
+  readonly #sampler: Sampler;
+  /** Steps not yet given to the ranks. */
+  readonly #queue: Job[] = [];
+  /** The id each sequence sampled last. */
+  readonly #last = new Map<SequenceId, TokenId>();
+  #busy = false;
+  #closed = false;
+
+  constructor(ranks: RankGroup, settings: DeviceSettings, plan: MemoryPlan) {
+    const { architecture } = settings.model;
+    this.ranks = ranks;
+    this.plan = plan;
+    this.vocabSize = architecture.vocabSize;
+    this.#hiddenSize = architecture.hidden;
+    this.#sampler = settings.sampler;
+    this.limits = {
+      blockSize: plan.blockSize,
+      blocks: plan.blocks,
+      maxRows: plan.maxRows,
+      maxTokens: plan.maxTokens,
+      maxContext: plan.maxContext,
+      maxDrafted: Math.min(settings.maxDrafted ?? WINDOW_ROWS - 1, WINDOW_ROWS - 1),
+      inFlight: settings.inFlight ?? 1,
+    };
+  }
+
+  execute(batch: Batch, done: (result: StepResult) => void): void {
+    this.#queue.push({ batch, done });
+    if (!this.#busy) this.#next();
+  }
+
+  release(ids: readonly SequenceId[]): void {
+    for (const id of ids) this.#last.delete(id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#queue.length = 0;
+    await this.ranks.close();
+  }
+
+  #next(): void {
+    const job = this.#queue.shift();
+    this.#busy = job !== undefined;
+    if (job === undefined) return;
+    // A rank that is being started anew is waited for.
+    this.ranks.ready().then(
+      () => {
+        if (!this.#closed) this.#run(job);
+      },
+      (error: Error) => this.#fail(job, { error, kvLost: true }),
+    );
+  }
+
+  #run(job: Job): void {
+    const { batch } = job;
+    let packed: Int32Array;
+    try {
+      packed = encodeStep(batch, this.limits.blockSize, (row, index) => this.#resolve(row, index));
+    } catch (error) {
+      // The batch itself is wrong: the ranks never saw it.
+      this.#fail(job, { error: error as Error, kvLost: false });
+      return;
+    }
+    const windows = planWindows(batch.rows);
+    const gathered: Gathered = { sampled: new Map(), hidden: new Map(), prompt: new Map() };
+    const ask = (index: number): void => {
+      const window = windows[index];
+      const wanted = window ?? { tokens: new Int32Array(0), what: "logits" as const };
+      this.ranks.request(
+        {
+          ...(index === 0 && { packed }),
+          wanted: { tokens: wanted.tokens, what: wanted.what },
+        },
+        (failure) => {
+          if (this.#closed) return;
+          if (failure !== undefined) {
+            this.#fail(job, failure);
+            return;
+          }
+          for (const take of window?.takes ?? []) this.#take(take, gathered);
+          if (index + 1 < windows.length) ask(index + 1);
+          else this.#succeed(job, gathered);
+        },
+      );
+    };
+    ask(0);
+  }
+
+  /** The ranks begin the next step before the engine is told of this one. */
+  #succeed({ done }: Job, { sampled, hidden }: Gathered): void {
+    for (const [id, { tokens }] of sampled) {
+      const last = tokens.at(-1);
+      if (last !== undefined) this.#last.set(id, last);
+    }
+    this.#next();
+    done({ ok: true, sampled, ...(hidden.size > 0 && { hidden }) });
+  }
+
+  /** Steps queued behind a failed one may build on ids it did not sample: they fail too. */
+  #fail({ done }: Job, { error, kvLost }: RankFailure): void {
+    const queued = this.#queue.splice(0);
+    this.#busy = false;
+    const result: StepResult = { ok: false, error, ...(kvLost && { kvLost }) };
+    done(result);
+    for (const job of queued) job.done(result);
+  }
+
+  #resolve(row: BatchRow, index: number): TokenId {
+    const id = row.context[index] as number;
+    if (id !== PENDING_TOKEN) {
+      if (id >= 0 && id < this.vocabSize) return id;
+      throw new Error(`Row ${row.id} has token id ${id}, outside the vocabulary.`);
+    }
+    const last = this.#last.get(row.id);
+    if (last === undefined) throw new Error(`Row ${row.id} waits for an id that was not sampled.`);
+    return last;
+  }
+
+  /** Gives one row's part of a window to the sampler. */
+  #take({ row, kind, at, count, position }: Take, gathered: Gathered): void {
+    const { results } = this.ranks;
+    if (kind === "hidden") {
+      const begin = at * this.#hiddenSize;
+      gathered.hidden.set(row.id, results.slice(begin, begin + this.#hiddenSize));
+      return;
+    }
+    const logits = results.subarray(at * this.vocabSize, (at + count) * this.vocabSize);
+    if (kind === "prompt") {
+      const list = gathered.prompt.get(row.id) ?? [];
+      list.push(...this.#sampler.prompt(row, position, logits));
+      gathered.prompt.set(row.id, list);
+      const known = gathered.sampled.get(row.id) ?? { tokens: [], accepted: 0 };
+      gathered.sampled.set(row.id, { ...known, prompt: list });
+      return;
+    }
+    const prompt = gathered.prompt.get(row.id);
+    const sampled = this.#sampler.sample(row, logits);
+    gathered.sampled.set(row.id, prompt === undefined ? sampled : { ...sampled, prompt });
+  }
+}

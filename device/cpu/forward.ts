@@ -1,0 +1,190 @@
+/**
+ * One rank's share of the model: its sessions, its KV pool, and a step through
+ * them. Synchronous; runs on the rank's own thread.
+ */
+import type { Architecture } from "../../models/architecture.ts";
+import type { Checkpoint } from "../../models/model.ts";
+import { checkShards } from "../../models/weights/shard.ts";
+import type { AllReduce } from "./all-reduce.ts";
+import { Buffers, planSlots } from "./buffers.ts";
+import type { Quantization } from "./graph/lower.ts";
+import { lowerSegment } from "./graph/lower.ts";
+import type { Flow, Program, Segment, Step } from "./graph/program.ts";
+import { compileProgram } from "./graph/program.ts";
+import { ShardReader } from "./graph/shard-reader.ts";
+import type { AttentionOptions } from "./kv-pool.ts";
+import { KvPool } from "./kv-pool.ts";
+import { RotaryTable } from "./rotary.ts";
+import type { Tensors } from "./session.ts";
+import { Session, Tensor } from "./session.ts";
+import type { RankStep } from "./wire.ts";
+
+/** What a rank is made from; plain data, it crosses to the thread. */
+export interface RankSettings {
+  readonly architecture: Architecture;
+  readonly checkpoint: Checkpoint;
+  readonly rank: number;
+  readonly ranks: number;
+  readonly threads: number;
+  readonly quantization: Quantization;
+  readonly blockSize: number;
+  readonly blocks: number;
+  readonly maxContext: number;
+}
+
+/** A step of the program, ready to run. */
+type Ready =
+  | Exclude<Step, { kind: "run" } | { kind: "attend" }>
+  | { readonly kind: "run"; readonly segment: Segment; readonly session: Session }
+  | (Extract<Step, { kind: "attend" }> & { readonly options: AttentionOptions });
+
+export class Forward {
+  readonly #settings: RankSettings;
+  readonly #program: Program;
+  readonly #allReduce: AllReduce;
+  readonly #weights: ShardReader;
+  readonly #steps: readonly Ready[];
+  readonly #head: Session;
+  readonly #pool: KvPool;
+  readonly #buffers: Buffers;
+  readonly #rotary: RotaryTable | undefined;
+
+  constructor(settings: RankSettings, allReduce: AllReduce) {
+    const { architecture, rank, ranks, quantization } = settings;
+    checkShards(architecture, ranks);
+    this.#settings = settings;
+    this.#allReduce = allReduce;
+    this.#program = compileProgram(architecture, ranks);
+    this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
+    const { folder } = this.#weights;
+    const open = (segment: Segment): Session =>
+      new Session(lowerSegment(segment, this.#weights, quantization), {
+        threads: settings.threads,
+        folder,
+      });
+    this.#steps = this.#program.body.map((step) => this.#ready(step, open));
+    this.#head = open(this.#program.head);
+    const { blockSize, blocks } = settings;
+    this.#pool = new KvPool({ ...this.#program.cache, blockSize, blocks });
+    this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
+    const { rope } = this.#program;
+    this.#rotary = rope && new RotaryTable(rope, settings.maxContext);
+  }
+
+  /** Computes the hidden states of the step's tokens; they stay until the next step. */
+  run(step: RankStep): void {
+    const { rows, copies } = step;
+    const tokens = step.tokens.length;
+    for (let i = 0; i < copies.length; i += 2) {
+      this.#pool.copy(copies[i] as number, copies[i + 1] as number);
+    }
+    this.#allReduce.begin();
+    this.#buffers.reserve(tokens);
+    const rotary = this.#rotary?.inputs(rows, tokens) ?? {};
+    for (const each of this.#steps) this.#runStep(each, step, rotary);
+  }
+
+  /**
+   * Logits of the wanted tokens of the last step into `target`, whose rows are
+   * `vocabSize` long and of which this rank fills its columns.
+   */
+  logits(wanted: Int32Array, target: Float32Array): void {
+    const { logits, cache: _, final } = this.#program;
+    const { rank, ranks, architecture } = this.#settings;
+    const out = new Float32Array(wanted.length * logits.width);
+    this.#runHead(wanted, logits, out, final, undefined);
+    const begin = rank * Math.ceil(architecture.vocabSize / ranks);
+    for (let row = 0; row < wanted.length; row++) {
+      const part = out.subarray(row * logits.width, (row + 1) * logits.width);
+      target.set(part, row * architecture.vocabSize + begin);
+    }
+  }
+
+  /** Normed hidden states of the wanted tokens of the last step, `[wanted, hidden]`. */
+  hidden(wanted: Int32Array, target: Float32Array): void {
+    const { logits, final } = this.#program;
+    const out = new Float32Array(wanted.length * final.width);
+    this.#runHead(wanted, logits, new Float32Array(wanted.length * logits.width), final, out);
+    target.set(out);
+  }
+
+  close(): void {
+    for (const step of this.#steps) if (step.kind === "run") step.session.close();
+    this.#head.close();
+    this.#weights.close();
+  }
+
+  #runHead(
+    wanted: Int32Array,
+    logits: Flow,
+    out: Float32Array,
+    final: Flow,
+    normed: Float32Array | undefined,
+  ): void {
+    const { hidden, head } = this.#program;
+    const states = this.#buffers.view(hidden, Math.max(...wanted) + 1);
+    const input = new Float32Array(wanted.length * hidden.width);
+    wanted.forEach((token, row) => {
+      const begin = token * hidden.width;
+      input.set(states.subarray(begin, begin + hidden.width), row * hidden.width);
+    });
+    const tensor = (data: Float32Array, width: number): Tensor =>
+      new Tensor("float32", data, [wanted.length, width]);
+    const [from] = head.inputs;
+    if (from === undefined) throw new Error("cpu: the head has no input.");
+    this.#head.run(
+      { [from.name]: tensor(input, hidden.width) },
+      {
+        [logits.name]: tensor(out, logits.width),
+        ...(normed && { [final.name]: tensor(normed, final.width) }),
+      },
+    );
+  }
+
+  #runStep(each: Ready, step: RankStep, rotary: Tensors): void {
+    const tokens = step.tokens.length;
+    const buffers = this.#buffers;
+    switch (each.kind) {
+      case "embed": {
+        const out = buffers.view(each.out, tokens);
+        const { width } = each.out;
+        step.tokens.forEach((id, row) => {
+          const target = out.subarray(row * width, (row + 1) * width);
+          this.#weights.readRow(each.op.table, id, target);
+        });
+        return;
+      }
+      case "run": {
+        const feeds: Record<string, Tensor> = {};
+        const fetches: Record<string, Tensor> = {};
+        for (const flow of each.segment.inputs) feeds[flow.name] = buffers.tensor(flow, tokens);
+        if (each.segment.ops.some((op) => op.op === "rope")) Object.assign(feeds, rotary);
+        for (const flow of each.segment.outputs) fetches[flow.name] = buffers.tensor(flow, tokens);
+        each.session.run(feeds, fetches);
+        return;
+      }
+      case "attend": {
+        const view = (flow: Flow): Float32Array => buffers.view(flow, tokens);
+        this.#pool.write(each.layer, step.rows, view(each.k), view(each.v));
+        this.#pool.attend(each.layer, step.rows, view(each.q), view(each.out), each.options);
+        return;
+      }
+      case "sum":
+        this.#allReduce.sum(buffers.view(each.value, tokens));
+    }
+  }
+
+  #ready(step: Step, open: (segment: Segment) => Session): Ready {
+    if (step.kind === "run") return { ...step, session: open(step.segment) };
+    if (step.kind !== "attend") return step;
+    const { scale, window, sinks } = step.op;
+    return {
+      ...step,
+      options: {
+        scale,
+        ...(window !== undefined && { window }),
+        ...(sinks && { sinks: this.#weights.read(sinks) }),
+      },
+    };
+  }
+}

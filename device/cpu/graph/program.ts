@@ -1,0 +1,312 @@
+/**
+ * Cuts a model's op lists into what a rank runs, in order: ONNX segments, and
+ * between them what no segment can do: attention over the paged pool, and sums
+ * over ranks. Pure; the result is the same on every rank but for the weights.
+ *
+ *     embed │ norm q k v rope │ attend │ o ─sum─ add norm gate up act down ─sum─ add norm q k v … │ …
+ *
+ * With one rank nothing is summed and a segment reaches from attention to attention.
+ */
+import type { Architecture } from "../../../models/architecture.ts";
+import type { AttentionOp, EmbedOp, Op, RopeOp, Value, Weight } from "../../../models/ops.ts";
+import { kvHeadsPerRank, shardShape } from "../../../models/weights/shard.ts";
+
+/** A value between steps: unique over the whole program, `[tokens, width]` on each rank. */
+export interface Flow {
+  readonly name: Value;
+  readonly width: number;
+}
+
+/** Ops that one ONNX session computes; value names are unique over the program. */
+export interface Segment {
+  readonly name: string;
+  readonly ops: readonly Op[];
+  readonly inputs: readonly Flow[];
+  readonly outputs: readonly Flow[];
+}
+
+export type Step =
+  | { readonly kind: "embed"; readonly op: EmbedOp; readonly out: Flow }
+  | { readonly kind: "run"; readonly segment: Segment }
+  | {
+      readonly kind: "attend";
+      readonly op: AttentionOp;
+      /** Counts the attention ops of the program: the pool's layer. */
+      readonly layer: number;
+      readonly q: Flow;
+      readonly k: Flow;
+      readonly v: Flow;
+      readonly out: Flow;
+    }
+  | { readonly kind: "sum"; readonly value: Flow };
+
+export interface Program {
+  /** From token ids to the last hidden state. */
+  readonly body: readonly Step[];
+  readonly hidden: Flow;
+  /** From wanted rows of the hidden state to their logits (the rank's share of the vocabulary). */
+  readonly head: Segment;
+  /** Input of the head's product: the normed hidden state. */
+  readonly final: Flow;
+  readonly logits: Flow;
+  /** Shape of the KV cache on a rank. */
+  readonly cache: CacheShape;
+  /** The rotary embedding's ops differ by at most this one description. */
+  readonly rope?: RopeOp;
+}
+
+export interface CacheShape {
+  readonly layers: number;
+  /** On this rank. */
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** Throws for ops that this device does not compute, naming them. */
+export function compileProgram(architecture: Architecture, ranks: number): Program {
+  const body = new Cutter(ranks);
+  body.take("", architecture.prologue);
+  for (const layer of architecture.layers) body.take(`layer${layer.index}.`, layer.ops);
+  const [take, ...rest] = architecture.epilogue;
+  if (take?.op !== "take-wanted") throw new Error("cpu: the epilogue must start with take-wanted.");
+  const hidden = body.flow(take.in);
+  const steps = body.finish([hidden]);
+
+  const end = new Cutter(ranks);
+  end.define(take.out, hidden.width);
+  end.take("head.", rest);
+  const logits = end.flow("logits");
+  const last = rest.at(-1);
+  if (last?.op !== "linear") throw new Error("cpu: the epilogue must end in the head's product.");
+  const final = end.flow(last.in);
+  const [head, ...more] = end.finish([logits, final]);
+  if (head?.kind !== "run" || more.length > 0) {
+    throw new Error("cpu: the epilogue must be one segment.");
+  }
+  return {
+    body: steps,
+    hidden,
+    head: head.segment,
+    final,
+    logits,
+    cache: cacheShape(steps, ranks),
+    ...ropeOf(architecture),
+  };
+}
+
+function cacheShape(steps: readonly Step[], ranks: number): CacheShape {
+  const ops = steps.flatMap((step) => (step.kind === "attend" ? [step.op] : []));
+  const first = ops[0];
+  if (first === undefined) throw new Error("cpu: the model has no attention.");
+  const { heads, kvHeads, headDim } = first;
+  if (ops.some((op) => op.heads !== heads || op.kvHeads !== kvHeads || op.headDim !== headDim)) {
+    throw new Error("cpu: layers with different attention shapes are not supported.");
+  }
+  return {
+    layers: ops.length,
+    heads: heads / ranks,
+    kvHeads: kvHeadsPerRank(kvHeads, ranks),
+    headDim,
+  };
+}
+
+function ropeOf(architecture: Architecture): { readonly rope?: RopeOp } {
+  const ropes = architecture.layers.flatMap((layer) => layer.ops.filter((op) => op.op === "rope"));
+  const first = ropes[0];
+  if (first === undefined) return {};
+  const key = ({ rotaryDim, theta, scaling }: RopeOp): string =>
+    JSON.stringify([rotaryDim, theta, scaling]);
+  if (ropes.some((rope) => key(rope) !== key(first))) {
+    throw new Error("cpu: layers with different rotary embeddings are not supported.");
+  }
+  return { rope: first };
+}
+
+interface Known {
+  readonly flow: Flow;
+  /** A term of a sum over ranks that was not made yet. */
+  readonly partial: boolean;
+}
+
+/** Walks ops in order; keeps the open segment and who is in scope. */
+class Cutter {
+  readonly #ranks: number;
+  readonly #steps: Step[] = [];
+  /** Values in scope by their name in the op list. */
+  readonly #scope = new Map<Value, Known>();
+  /** Every value made so far by its unique name. */
+  readonly #flows = new Map<Value, Flow>();
+  /** Ops since the last cut, renamed. */
+  #open: Op[] = [];
+  #attentions = 0;
+  #prefix = "";
+
+  constructor(ranks: number) {
+    this.#ranks = ranks;
+  }
+
+  /** Brings a value into scope that something else provides. */
+  define(name: Value, width: number): void {
+    const flow = { name, width };
+    this.#flows.set(name, flow);
+    this.#scope.set(name, { flow, partial: false });
+  }
+
+  take(prefix: string, ops: readonly Op[]): void {
+    this.#prefix = prefix;
+    for (const op of ops) this.#take(op);
+  }
+
+  flow(name: Value): Flow {
+    return this.#known(name).flow;
+  }
+
+  /** Closes the last segment; `wanted` are the program's outputs. */
+  finish(wanted: readonly Flow[]): readonly Step[] {
+    this.#cut();
+    return withLiveOutputs(this.#steps, new Set(wanted.map((flow) => flow.name)));
+  }
+
+  #take(op: Op): void {
+    switch (op.op) {
+      case "embed": {
+        this.#cut();
+        const out = this.#add(op.out, op.table.shape[1] ?? 0);
+        this.#steps.push({ kind: "embed", op, out });
+        return;
+      }
+      case "rms-norm":
+      case "rope": {
+        const { name, width } = this.#use(op.in);
+        const out = this.#add(op.out, width).name;
+        const moved = { ...op, in: name, out };
+        this.#open.push(moved.op === "rope" ? { ...moved, heads: width / moved.headDim } : moved);
+        return;
+      }
+      case "linear": {
+        const { name } = this.#use(op.in);
+        const [width = 0] = this.#local(op.weight);
+        const out = this.#add(op.out, width, op.partial === true && this.#ranks > 1);
+        this.#open.push({ ...op, in: name, out: out.name });
+        return;
+      }
+      case "gated-activation": {
+        const gate = this.#use(op.gate);
+        const up = this.#use(op.up);
+        const out = this.#add(op.out, gate.width);
+        this.#open.push({ ...op, gate: gate.name, up: up.name, out: out.name });
+        return;
+      }
+      case "add": {
+        const a = this.#use(op.a);
+        const b = this.#use(op.b);
+        const out = this.#add(op.out, a.width);
+        this.#open.push({ ...op, a: a.name, b: b.name, out: out.name });
+        return;
+      }
+      case "attention": {
+        const [q, k, v] = [this.#use(op.q), this.#use(op.k), this.#use(op.v)];
+        this.#cut();
+        const out = this.#add(op.out, q.width);
+        this.#steps.push({ kind: "attend", op, layer: this.#attentions++, q, k, v, out });
+        return;
+      }
+      case "latent-attention":
+      case "router":
+      case "experts":
+      case "take-wanted":
+        throw new Error(
+          `cpu: ${op.path} needs the op "${op.op}", which this device does not compute.`,
+        );
+    }
+  }
+
+  #local(weight: Weight): readonly number[] {
+    return shardShape(weight, 0, this.#ranks);
+  }
+
+  /** Reads a value; a partial sum is summed over the ranks first. */
+  #use(name: Value): Flow {
+    const known = this.#known(name);
+    if (known.partial) {
+      this.#cut();
+      this.#steps.push({ kind: "sum", value: known.flow });
+      this.#scope.set(name, { ...known, partial: false });
+    }
+    return known.flow;
+  }
+
+  #known(name: Value): Known {
+    const known = this.#scope.get(name);
+    if (known === undefined) throw new Error(`cpu: value "${name}" is read before it is made.`);
+    return known;
+  }
+
+  #add(name: Value, width: number, partial = false): Flow {
+    const flow = { name: this.#prefix + name, width };
+    this.#flows.set(flow.name, flow);
+    this.#scope.set(name, { flow, partial });
+    return flow;
+  }
+
+  #cut(): void {
+    if (this.#open.length === 0) return;
+    const name = this.#open[0]?.path ?? "segment";
+    // Inputs and outputs are known when the whole program is: see withLiveOutputs.
+    const made = new Set(this.#open.map((op) => op.out));
+    const read = [...new Set(this.#open.flatMap(readsOf))].filter((value) => !made.has(value));
+    const flows = (names: Iterable<Value>): Flow[] =>
+      [...names].flatMap((value) => this.#flows.get(value) ?? []);
+    this.#steps.push({
+      kind: "run",
+      segment: { name, ops: this.#open, inputs: flows(read), outputs: flows(made) },
+    });
+    this.#open = [];
+  }
+}
+
+/** Drops from every segment the outputs that nothing later reads. */
+function withLiveOutputs(steps: readonly Step[], wanted: ReadonlySet<Value>): readonly Step[] {
+  const live = new Set(wanted);
+  const result: Step[] = [];
+  for (const step of [...steps].reverse()) {
+    if (step.kind === "run") {
+      const outputs = step.segment.outputs.filter((flow) => live.has(flow.name));
+      result.push({ kind: "run", segment: { ...step.segment, outputs } });
+    } else {
+      result.push(step);
+    }
+    for (const flow of flowsRead(step)) live.add(flow.name);
+  }
+  return result.reverse();
+}
+
+/** Values a step takes from before it. */
+export function flowsRead(step: Step): readonly Flow[] {
+  switch (step.kind) {
+    case "embed":
+      return [];
+    case "run":
+      return step.segment.inputs;
+    case "attend":
+      return [step.q, step.k, step.v];
+    case "sum":
+      return [step.value];
+  }
+}
+
+function readsOf(op: Op): readonly Value[] {
+  switch (op.op) {
+    case "rms-norm":
+    case "linear":
+    case "rope":
+      return [op.in];
+    case "gated-activation":
+      return [op.gate, op.up];
+    case "add":
+      return [op.a, op.b];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,81 @@
+/** A rank's part of each weight: read as F32, or named as a range of its file. */
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Checkpoint } from "../../../models/model.ts";
+import type { Weight } from "../../../models/ops.ts";
+import { findTensor } from "../../../models/weights/checkpoint.ts";
+import { WeightReader } from "../../../models/weights/read.ts";
+import { shardShape, shardWeight } from "../../../models/weights/shard.ts";
+
+/** Bytes `[begin, end)` of a file in `ShardReader.folder`. */
+export interface FileRange {
+  readonly file: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+export class ShardReader {
+  readonly rank: number;
+  /** The folder that ranges are relative to, links resolved: the runtime maps no file outside it. */
+  readonly folder: string;
+  readonly #ranks: number;
+  readonly #checkpoint: Checkpoint;
+  readonly #reader: WeightReader;
+
+  constructor(checkpoint: Checkpoint, rank: number, ranks: number) {
+    this.rank = rank;
+    this.#ranks = ranks;
+    this.#checkpoint = checkpoint;
+    this.#reader = new WeightReader(checkpoint);
+    const first = [...checkpoint.tensors.values()][0];
+    this.folder =
+      first === undefined
+        ? checkpoint.folder
+        : dirname(realpathSync(join(checkpoint.folder, first.file)));
+  }
+
+  /** Of the rank's part of a matrix `[rows, width]`. */
+  size(weight: Weight): { readonly rows: number; readonly width: number } {
+    const [rows = 0, width = 1] = shardShape(weight, this.rank, this.#ranks);
+    return { rows, width };
+  }
+
+  /** The rank's part as F32, row-major. */
+  read(weight: Weight): Float32Array<ArrayBuffer> {
+    const [rows = 0, width = 1] = shardShape(weight, this.rank, this.#ranks);
+    const target = new Float32Array(rows * width);
+    this.#reader.read(weight.name, shardWeight(weight, this.rank, this.#ranks), target);
+    return target;
+  }
+
+  /** Row `index` of a table into `target`, as F32. */
+  readRow(weight: Weight, index: number, target: Float32Array): void {
+    this.#reader.read(weight.name, { axis: 0, begin: index, end: index + 1 }, target);
+  }
+
+  /**
+   * Where the rank's part lies in its file, when it is F32 and in one piece;
+   * undefined when it must be read.
+   */
+  range(weight: Weight): FileRange | undefined {
+    const stored = findTensor(this.#checkpoint, weight.name);
+    const shard = shardWeight(weight, this.rank, this.#ranks);
+    const path = realpathSync(join(this.#checkpoint.folder, stored.file));
+    if (stored.dtype !== "F32" || stored.begin % 4 !== 0 || dirname(path) !== this.folder) {
+      return undefined;
+    }
+    const file = path.slice(this.folder.length + 1);
+    if (shard === undefined) return { file, begin: stored.begin, end: stored.end };
+    if (shard.axis !== 0) return undefined;
+    const rowBytes = (stored.end - stored.begin) / (stored.shape[0] ?? 1);
+    return {
+      file,
+      begin: stored.begin + shard.begin * rowBytes,
+      end: stored.begin + shard.end * rowBytes,
+    };
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The memory plan: what a rank holds, and how many KV blocks fit. The KV cache
+ * takes the bytes it is given, by default 1 GiB over all ranks, but never more
+ * than every row at full context could use.
+ */
+import { architectureWeights } from "../../models/architecture.ts";
+import type { Model } from "../../models/model.ts";
+import type { Weight } from "../../models/ops.ts";
+import { shardShape } from "../../models/weights/shard.ts";
+import type { DeviceSettings } from "../registry.ts";
+import type { Quantization } from "./graph/lower.ts";
+import { compileProgram } from "./graph/program.ts";
+import { int4Block } from "./graph/quantise.ts";
+import { poolBytesPerBlock } from "./kv-pool.ts";
+
+export const DEFAULT_BLOCK_SIZE = 16;
+const DEFAULT_KV_BYTES = 2 ** 30;
+const DEFAULT_MAX_ROWS = 256;
+const DEFAULT_MAX_TOKENS = 2048;
+
+/** A rank's pool is one WebAssembly memory, which ends at 4 GiB; some is scratch. */
+const POOL_LIMIT_BYTES = 3.75 * 2 ** 30;
+
+export interface MemoryPlan {
+  readonly ranks: number;
+  readonly blockSize: number;
+  readonly blocks: number;
+  readonly maxRows: number;
+  readonly maxTokens: number;
+  readonly maxContext: number;
+  /** On each rank. */
+  readonly weightBytes: number;
+  readonly kvBytesPerBlock: number;
+  readonly kvBytes: number;
+}
+
+export type PlanSettings = Pick<
+  DeviceSettings,
+  | "tensorParallelSize"
+  | "blockSize"
+  | "blocks"
+  | "kvCacheBytes"
+  | "maxRows"
+  | "maxTokens"
+  | "maxContext"
+  | "quantization"
+>;
+
+/** Throws for a block size or a pool that cannot be had. */
+export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
+  const ranks = settings.tensorParallelSize;
+  const blockSize = settings.blockSize ?? DEFAULT_BLOCK_SIZE;
+  if (blockSize < 1 || blockSize % 4 !== 0) {
+    throw new Error(`The cpu device needs a block size that is a multiple of 4, not ${blockSize}.`);
+  }
+  const { cache } = compileProgram(model.architecture, ranks);
+  const maxRows = settings.maxRows ?? DEFAULT_MAX_ROWS;
+  const maxContext = settings.maxContext ?? model.architecture.maxContext;
+  const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize });
+  const useful = maxRows * Math.ceil(maxContext / blockSize);
+  const budget = (settings.kvCacheBytes ?? DEFAULT_KV_BYTES) / ranks;
+  const limit = Math.floor(POOL_LIMIT_BYTES / kvBytesPerBlock);
+  const blocks = settings.blocks ?? Math.min(Math.floor(budget / kvBytesPerBlock), useful, limit);
+  if (blocks > limit) {
+    throw new Error(
+      `${blocks} KV blocks of ${kvBytesPerBlock} bytes do not fit a rank's pool of at most ${limit} blocks.`,
+    );
+  }
+  if (blocks < 1) {
+    throw new Error(`${budget} bytes a rank hold no KV block of ${kvBytesPerBlock} bytes.`);
+  }
+  return {
+    ranks,
+    blockSize,
+    blocks,
+    maxRows,
+    maxTokens: settings.maxTokens ?? DEFAULT_MAX_TOKENS,
+    maxContext,
+    weightBytes: weightBytes(model, ranks, quantizationOf(settings.quantization)),
+    kvBytesPerBlock,
+    kvBytes: blocks * kvBytesPerBlock,
+  };
+}
+
+/** The plan as rows of a table, for whoever prints it. */
+export function planTable(plan: MemoryPlan): readonly (readonly [string, string])[] {
+  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const tokens = plan.blocks * plan.blockSize;
+  return [
+    ["ranks", String(plan.ranks)],
+    ["weights, each rank", mib(plan.weightBytes)],
+    ["KV cache, each rank", mib(plan.kvBytes)],
+    ["KV block", `${plan.blockSize} tokens, ${mib(plan.kvBytesPerBlock)}`],
+    ["KV blocks", `${plan.blocks} (${tokens} tokens)`],
+    [`sequences of ${plan.maxContext} tokens`, (tokens / plan.maxContext).toFixed(2)],
+  ];
+}
+
+export function quantizationOf(name: string | undefined): Quantization {
+  if (name === undefined || name === "none") return "none";
+  if (name === "int4" || name === "int8") return name;
+  throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8.`);
+}
+
+/** Bytes a rank streams a step: the embedding table is read row by row from its file. */
+function weightBytes(model: Model, ranks: number, quantization: Quantization): number {
+  const { architecture } = model;
+  const tied = architecture.tiedHead;
+  const table = architecture.prologue.find((op) => op.op === "embed")?.table.name;
+  return architectureWeights(architecture)
+    .filter((weight) => tied || weight.name !== table)
+    .reduce((sum, weight) => sum + bytesOf(shardShape(weight, 0, ranks), weight, quantization), 0);
+}
+
+function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantization): number {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  const width = shape.at(-1) ?? 1;
+  if (weight.shape.length < 2 || quantization === "none") return 4 * elements;
+  if (quantization === "int8") return elements + 4 * (elements / width);
+  const block = int4Block(width);
+  return block === undefined ? 4 * elements : elements / 2 + 4 * (elements / block);
+}

@@ -1,0 +1,22 @@
+/**
+ * Starts a worker thread whose entry is a module of ours. Node 20 cannot load
+ * TypeScript in a worker, under tsx and vitest alike: there an evaluated script
+ * registers tsx first. Compiled, the entry is started as it is.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+
+/** Is this file run from its source? */
+const FROM_SOURCE = import.meta.url.endsWith(".ts");
+
+/** `entry` is a sibling module without its extension, e.g. `./rank`. */
+export function startThread(entry: string, base: string, workerData: unknown): Worker {
+  const url = new URL(`${entry}${FROM_SOURCE ? ".ts" : ".js"}`, base);
+  if (!FROM_SOURCE) return new Worker(fileURLToPath(url), { workerData });
+  // `require` resolves to the CommonJS build; beside it lies the one to import.
+  const resolved = createRequire(import.meta.url).resolve("tsx/esm/api");
+  const tsx = pathToFileURL(resolved.replace(/\.cjs$/, ".mjs")).href;
+  const code = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(url.href)}); });`;
+  return new Worker(code, { eval: true, execArgv: [], workerData });
+}

@@ -1,0 +1,89 @@
+/**
+ * Divides the results that a batch wants into windows of at most 64 positions,
+ * the size of the memory that ranks write results to. The positions that one
+ * call of the sampler needs stay together.
+ */
+import type { BatchRow } from "../device.ts";
+
+export const WINDOW_ROWS = 64;
+
+/** Part of a window that belongs to one call: `count` results from result `at` on. */
+export interface Take {
+  readonly row: BatchRow;
+  readonly kind: "sample" | "prompt" | "hidden";
+  readonly at: number;
+  readonly count: number;
+  /** Position in the sequence of the first result. */
+  readonly position: number;
+}
+
+export interface Window {
+  readonly what: "logits" | "hidden";
+  /** By place among the step's tokens. */
+  readonly tokens: Int32Array;
+  readonly takes: readonly Take[];
+}
+
+/** Positions `[begin, end)` of a row, counted from its first computed token. */
+interface Piece {
+  readonly row: BatchRow;
+  readonly offset: number;
+  readonly kind: Take["kind"];
+  readonly begin: number;
+  readonly end: number;
+}
+
+export function planWindows(rows: readonly BatchRow[]): readonly Window[] {
+  const pieces: Piece[] = [];
+  let offset = 0;
+  for (const row of rows) {
+    pieces.push(...piecesOf(row, offset));
+    offset += row.count;
+  }
+  const logits = pieces.filter(({ kind }) => kind !== "hidden");
+  const hidden = pieces.filter(({ kind }) => kind === "hidden");
+  return [...fill("logits", logits), ...fill("hidden", hidden)];
+}
+
+function piecesOf(row: BatchRow, offset: number): readonly Piece[] {
+  const { want, count, drafted } = row;
+  const last: Piece = { row, offset, kind: "sample", begin: count - drafted - 1, end: count };
+  switch (want) {
+    case "none":
+      return [];
+    case "last":
+      return [last];
+    case "hidden":
+      return [{ ...last, kind: "hidden", begin: count - 1 }];
+    case "all": {
+      const pieces: Piece[] = [];
+      const reachesEnd = row.start + count === row.context.length;
+      // The end of the context predicts an id that is not known yet: it is sampled.
+      const known = reachesEnd ? count - 1 : count;
+      for (let begin = 0; begin < known; begin += WINDOW_ROWS) {
+        const end = Math.min(begin + WINDOW_ROWS, known);
+        pieces.push({ row, offset, kind: "prompt", begin, end });
+      }
+      return reachesEnd ? [...pieces, last] : pieces;
+    }
+  }
+}
+
+function fill(what: Window["what"], pieces: readonly Piece[]): readonly Window[] {
+  const windows: Window[] = [];
+  let tokens: number[] = [];
+  let takes: Take[] = [];
+  const close = (): void => {
+    if (takes.length > 0) windows.push({ what, tokens: Int32Array.from(tokens), takes });
+    tokens = [];
+    takes = [];
+  };
+  for (const { row, offset, kind, begin, end } of pieces) {
+    if (tokens.length + end - begin > WINDOW_ROWS) close();
+    const position = row.start + begin;
+    takes.push({ row, kind, at: tokens.length, count: end - begin, position });
+    for (let index = begin; index < end; index++) tokens.push(offset + index);
+  }
+  close();
+  return windows;
+}

@@ -1,0 +1,77 @@
+/**
+ * A step as its ranks receive it: one Int32Array, cheap to copy to a thread.
+ *
+ *     rows, copies, then per row: start, count, blocks, count ids, the block table;
+ *     then per copy: from, to
+ */
+import type { Batch, BatchRow, TokenId } from "../device.ts";
+
+export interface StepRow {
+  readonly start: number;
+  readonly count: number;
+  /** First token of the row among the step's tokens. */
+  readonly offset: number;
+  /** Block of positions [i·blockSize, (i+1)·blockSize), as far as the step reaches. */
+  readonly blocks: Int32Array;
+}
+
+export interface RankStep {
+  readonly rows: readonly StepRow[];
+  /** Ids of all rows, one row after the other. */
+  readonly tokens: Int32Array;
+  /** from, to, from, to, … */
+  readonly copies: Int32Array;
+}
+
+/** `resolve` gives the id at an index of a row's context. */
+export function encodeStep(
+  batch: Pick<Batch, "rows" | "copies">,
+  blockSize: number,
+  resolve: (row: BatchRow, index: number) => TokenId,
+): Int32Array {
+  const blocksOf = (row: BatchRow): number => Math.ceil((row.start + row.count) / blockSize);
+  const size = batch.rows.reduce((sum, row) => sum + 3 + row.count + blocksOf(row), 2);
+  const out = new Int32Array(size + 2 * batch.copies.length);
+  out[0] = batch.rows.length;
+  out[1] = batch.copies.length;
+  let at = 2;
+  for (const row of batch.rows) {
+    const blocks = blocksOf(row);
+    if (row.blocks.length < blocks) {
+      throw new Error(`Row ${row.id} has ${row.blocks.length} blocks and needs ${blocks}.`);
+    }
+    out[at++] = row.start;
+    out[at++] = row.count;
+    out[at++] = blocks;
+    for (let i = 0; i < row.count; i++) out[at++] = resolve(row, row.start + i);
+    for (let i = 0; i < blocks; i++) out[at++] = row.blocks[i] ?? 0;
+  }
+  for (const { from, to } of batch.copies) {
+    out[at++] = from;
+    out[at++] = to;
+  }
+  return out;
+}
+
+export function decodeStep(packed: Int32Array): RankStep {
+  const rows: StepRow[] = [];
+  const ids: Int32Array[] = [];
+  const [rowCount = 0, copyCount = 0] = packed;
+  let at = 2;
+  let offset = 0;
+  for (let r = 0; r < rowCount; r++) {
+    const start = packed[at++] ?? 0;
+    const count = packed[at++] ?? 0;
+    const blocks = packed[at++] ?? 0;
+    ids.push(packed.subarray(at, at + count));
+    at += count;
+    rows.push({ start, count, offset, blocks: packed.subarray(at, at + blocks) });
+    at += blocks;
+    offset += count;
+  }
+  const tokens = new Int32Array(offset);
+  rows.forEach((row, index) => {
+    tokens.set(ids[index] ?? [], row.offset);
+  });
+  return { rows, tokens, copies: packed.subarray(at, at + 2 * copyCount) };
+}
