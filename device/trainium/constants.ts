@@ -1,0 +1,210 @@
+/**
+ * Every number that is not printed on a data sheet: fitted to the calibration
+ * rows (scripts/validate/fit.ts) or taken from a page. Each belongs to a core, a
+ * kernel, a collective, the runtime or a stack, never to a model. README.md
+ * prints this table. Keys end in the core (`v2`, `v3`, `v4`) they belong to.
+ */
+
+export interface Constant {
+  readonly key: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly scope: "chip" | "kernel" | "collective" | "runtime" | "stack";
+  /** Page, or ids of the rows that fix it. */
+  readonly source: string;
+  /** Range the fit may move it in; absent: not fitted. */
+  readonly range?: readonly [number, number];
+}
+
+const fitted = (
+  key: string,
+  value: number,
+  unit: string,
+  scope: Constant["scope"],
+  source: string,
+  range: readonly [number, number],
+): Constant => ({ key, value, unit, scope, source, range });
+
+const given = (
+  key: string,
+  value: number,
+  unit: string,
+  scope: Constant["scope"],
+  source: string,
+): Constant => ({ key, value, unit, scope, source });
+
+const V2 = "v0051–v0390 (transformers-neuronx)";
+const V3 = "v1527–v1862, v1900–v1903 (NxD Inference)";
+
+export const CONSTANTS: readonly Constant[] = Object.freeze([
+  // Memory
+  fitted("hbm.weights.v2", 0.9, "of the DMA ceiling", "chip", V2, [0.7, 1]),
+  fitted("hbm.weights.v3", 0.95, "of the DMA ceiling", "chip", V3, [0.75, 1]),
+  fitted("hbm.kv.v2", 0.95, "of the DMA ceiling", "kernel", V2, [0.5, 1.2]),
+  fitted("hbm.kv.v3", 0.85, "of the DMA ceiling", "kernel", V3, [0.3, 1]),
+  given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "v2044–v2053"),
+  given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "v2044–v2053"),
+  given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst, v2043"),
+  // Decode
+  fitted("region.v2", 6500, "ns a kernel region", "kernel", V2, [2000, 16_000]),
+  fitted("region.v3", 8000, "ns a kernel region", "kernel", V3, [2000, 16_000]),
+  fitted("softmax.v2", 3.5, "vector passes over the compiled context", "kernel", V2, [0, 12]),
+  fitted("softmax.v3", 8, "vector passes over the compiled context", "kernel", V3, [0, 25]),
+  fitted("pair.v2", 4000, "ns a sequence and KV head", "kernel", V2, [0, 12_000]),
+  fitted("pair.v3", 2800, "ns a sequence and KV head", "kernel", V3, [0, 12_000]),
+  fitted(
+    "fused-attention.regions",
+    5,
+    "regions of the fused decode block",
+    "kernel",
+    "v1527–v1550, v1583–v1694",
+    [1, 12],
+  ),
+  fitted(
+    "fused-attention.pair",
+    2800,
+    "ns a sequence and KV head, beside the plain cost",
+    "kernel",
+    "v1639–v1694",
+    [0, 9000],
+  ),
+  // Mixture of experts
+  fitted("moe.selective", 9800, "ns a gathered expert", "kernel", "v1835–v1842", [0, 40_000]),
+  fitted(
+    "moe.fused-row",
+    15,
+    "regions saved by the fused block at one row",
+    "kernel",
+    "v1825–v1843",
+    [0, 40],
+  ),
+  fitted(
+    "moe.block",
+    100_000,
+    "ns a block of prefill tokens",
+    "kernel",
+    "v1563–v1566, v1825–v1841",
+    [0, 300_000],
+  ),
+  fitted(
+    "moe.expert-parallel",
+    1e6,
+    "ns a layer, expert-parallel decode without fused kernel",
+    "kernel",
+    "v1737–v1748",
+    [0, 3e6],
+  ),
+  // Prefill
+  fitted("prefill.gemm.v2", 0.35, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
+  fitted("prefill.gemm.v3", 0.6, "of BF16 peak", "kernel", "v1856–v1860, v1583–v1694", [0.2, 0.9]),
+  fitted(
+    "prefill.knee",
+    256,
+    "tokens at which GEMM utilisation is half its limit",
+    "kernel",
+    "v1856–v1860",
+    [0, 1500],
+  ),
+  given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
+  given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
+  fitted("attention.plain.v2", 300, "ps a score", "kernel", V2, [20, 1500]),
+  given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
+  fitted("attention.plain.v3", 60, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
+  // Collectives
+  fitted(
+    "collective.base.v2",
+    8000,
+    "ns a decode all-reduce, beside hops",
+    "collective",
+    V2,
+    [1000, 60_000],
+  ),
+  fitted(
+    "collective.base.v3",
+    30_000,
+    "ns a decode all-reduce, beside hops",
+    "collective",
+    V3,
+    [1000, 60_000],
+  ),
+  fitted(
+    "collective.bandwidth.v2",
+    30e9,
+    "bytes a second, algorithm",
+    "collective",
+    V2,
+    [5e9, 200e9],
+  ),
+  fitted(
+    "collective.bandwidth.v3",
+    95e9,
+    "bytes a second, algorithm",
+    "collective",
+    "v2164–v2179",
+    [20e9, 400e9],
+  ),
+  given("collective.efa-hop", 15_000, "ns", "collective", "internode-collective-comm.rst"),
+  given(
+    "collective.switch-all-gather",
+    6,
+    "times lower latency than a torus",
+    "collective",
+    "AIM201",
+  ),
+  given(
+    "collective.switch-all-reduce",
+    2,
+    "times lower latency than a torus",
+    "collective",
+    "AIM201",
+  ),
+  // Runtime
+  given(
+    "runtime.sync-gap",
+    437_000,
+    "ns between executions without async",
+    "runtime",
+    "v2129, async_execution.md",
+  ),
+  given("runtime.jitter", 80_000, "ns between cores", "runtime", "v2132, async_execution.md"),
+  given(
+    "runtime.cpu-sampling-row",
+    720_000,
+    "ns a row at a vocabulary of 128k",
+    "runtime",
+    "v0763–v0779",
+  ),
+]);
+
+/**
+ * No absolute figure of a v4 core is published: its constants are those of v3,
+ * scaled where a clock or a width says so. Whatever rests on them is extrapolated.
+ */
+const V4_SCALE: Readonly<Record<string, number>> = {
+  region: 0.96 / 1.2, // vector clock
+  "attention.plain": (0.96 / 1.2) * (256 / 512), // vector clock and width
+  "attention.flash": (0.96 / 1.2) * (256 / 512),
+};
+
+export const ALL_CONSTANTS: readonly Constant[] = Object.freeze([
+  ...CONSTANTS,
+  ...CONSTANTS.filter((its) => its.key.endsWith(".v3")).map((its): Constant => {
+    const name = its.key.slice(0, -".v3".length);
+    const scale = V4_SCALE[name] ?? 1;
+    const source = scale === 1 ? "as v3; extrapolated" : `v3 × ${scale.toFixed(2)}; extrapolated`;
+    return given(`${name}.v4`, its.value * scale, its.unit, its.scope, source);
+  }),
+]);
+
+export type ConstantTable = ReadonlyMap<string, number>;
+
+export const DEFAULT_CONSTANTS: ConstantTable = new Map(
+  ALL_CONSTANTS.map((its) => [its.key, its.value]),
+);
+
+/** A constant by key; throws when there is none, which is a mistake in the caller. */
+export function constant(table: ConstantTable, key: string): number {
+  const value = table.get(key);
+  if (value === undefined) throw new Error(`No constant "${key}".`);
+  return value;
+}

@@ -1,0 +1,266 @@
+/**
+ * The price of a step: a compiled graph's kernels one after another, each as
+ * long as its slowest engine or its DMA, plus fixed regions, collectives that
+ * nothing hides, and the stack's host work. Pure; memoised by bucket. Every
+ * nanosecond belongs to one part.
+ */
+
+import type { Nanos } from "../clock.ts";
+import type { Batch, CostSpan, StepCost } from "../device.ts";
+import type { Engine } from "./chips/chip.ts";
+import { collectiveNanos } from "./collectives.ts";
+import { type Site, type StepShape, siteOf, type Work } from "./kernels/kernel.ts";
+import {
+  headSite,
+  type KernelCall,
+  type LayerGroup,
+  layerGroups,
+  lowerEdge,
+  lowerLayer,
+} from "./lower.ts";
+import { type Buckets, bucketOf, bucketsOf, type Plan } from "./plan.ts";
+
+/** Where the time of a step goes. */
+export type Part =
+  | "weights"
+  | "kv"
+  | "activations"
+  | "compute"
+  | "launch"
+  | "collectives"
+  | "sampling"
+  | "host"
+  | "padding";
+
+export type Parts = Partial<Record<Part, number>>;
+
+/** A kernel call with its time, ns. */
+export interface TimedCall {
+  readonly call: KernelCall;
+  readonly nanos: number;
+  readonly parts: Parts;
+  /** Busy time of each engine and of DMA within it, ns. */
+  readonly busy: Readonly<Partial<Record<Engine | "dma", number>>>;
+}
+
+/** One compiled graph's price: its device time and what it is made of. */
+export interface GraphCost {
+  readonly shape: StepShape;
+  readonly nanos: number;
+  readonly parts: Parts;
+  readonly prologue: readonly TimedCall[];
+  readonly layers: readonly { readonly group: LayerGroup; readonly calls: readonly TimedCall[] }[];
+  readonly epilogue: readonly TimedCall[];
+}
+
+export class CostModel {
+  readonly plan: Plan;
+  readonly buckets: Buckets;
+  readonly #groups: readonly LayerGroup[];
+  readonly #graphs = new Map<string, GraphCost>();
+
+  constructor(plan: Plan, groups = layerGroups(plan.architecture)) {
+    this.plan = plan;
+    this.buckets = bucketsOf(plan);
+    this.#groups = groups;
+  }
+
+  /** The graph of exactly this shape, priced once. */
+  graph(shape: StepShape): GraphCost {
+    const key = `${shape.phase} ${shape.rows} ${shape.queries} ${shape.context}`;
+    let cost = this.#graphs.get(key);
+    if (cost === undefined) {
+      cost = this.#price(shape);
+      this.#graphs.set(key, cost);
+    }
+    return cost;
+  }
+
+  /**
+   * The price of a batch. `previous` is the batch before it: a step that
+   * continues the same rows is launched ahead of the host, any other waits.
+   */
+  price(batch: Batch, previous?: Batch): StepCost {
+    const { plan, buckets } = this;
+    const parts: Parts = {};
+    const graphs: GraphCost[] = [];
+    let paddedTokens = 0;
+    let paddedRows = 0;
+    const short = batch.rows.filter((row) => row.count <= 1 + row.drafted);
+    for (const row of batch.rows) {
+      if (row.count <= 1 + row.drafted) continue;
+      const tokens = bucketOf(buckets.tokens, row.count);
+      paddedTokens += tokens - row.count;
+      const context = row.start > 0 ? bucketOf(buckets.contexts, row.start + tokens) : tokens;
+      const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
+      graphs.push(graph);
+      addPadded(parts, graph.parts, { compute: row.count / tokens });
+      add(parts, "host", plan.stack.hostPromptNanos * (row.want === "none" ? 0 : 1));
+    }
+    if (short.length > 0) {
+      const rows = bucketOf(buckets.rows, short.length);
+      let longest = 0;
+      let queries = 1;
+      let context = 0;
+      for (const row of short) {
+        longest = Math.max(longest, row.start + row.count);
+        queries = Math.max(queries, row.count);
+        context += row.start + row.count;
+      }
+      const bucket = bucketOf(buckets.contexts, longest);
+      paddedRows = rows - short.length;
+      paddedTokens += paddedRows * queries;
+      const graph = this.graph({ phase: "decode", rows, queries, context: bucket });
+      graphs.push(graph);
+      addPadded(parts, graph.parts, { kv: context / (rows * bucket) });
+      add(parts, "host", plan.stack.hostStepNanos + plan.stack.hostRowNanos * short.length);
+    }
+    const constants = plan.constants;
+    if (!plan.onDeviceSampling) {
+      const vocabulary = plan.architecture.vocabSize / 128_256;
+      const row = (constants.get("runtime.cpu-sampling-row") ?? 0) * vocabulary;
+      add(parts, "sampling", row * bucketOf(buckets.rows, batch.rows.length));
+    }
+    if (!plan.asyncScheduling || !continues(batch, previous)) {
+      add(parts, "host", constants.get("runtime.sync-gap") ?? 0);
+    }
+    return finish(parts, { paddedTokens, paddedRows }, () => spansOf(graphs, parts));
+  }
+
+  #price(shape: StepShape): GraphCost {
+    const { plan } = this;
+    const site = siteOf(plan, shape);
+    const time = (calls: readonly KernelCall[]): TimedCall[] =>
+      calls.map((call) => timeCall(call, site));
+    const { prologue, epilogue } = plan.architecture;
+    const before = time(lowerEdge(prologue, site, plan.tensorParallel));
+    const layers = this.#groups.map((group) => ({
+      group,
+      calls: time(lowerLayer(group.ops, site)),
+    }));
+    const after = time(lowerEdge(epilogue, headSite(site, plan), plan.tensorParallel));
+    const parts: Parts = {};
+    const collect = (calls: readonly TimedCall[], count: number): void => {
+      for (const { parts: its } of calls) {
+        for (const [part, nanos] of Object.entries(its)) add(parts, part as Part, nanos * count);
+      }
+    };
+    collect(before, 1);
+    for (const { group, calls } of layers) collect(calls, group.indices.length);
+    collect(after, 1);
+    const nanos = Object.values(parts).reduce((sum, its) => sum + its, 0);
+    return { shape, nanos, parts, prologue: before, layers, epilogue: after };
+  }
+}
+
+/** Does a batch hold the same rows as the one before, each one step on? */
+function continues(batch: Batch, previous: Batch | undefined): boolean {
+  if (previous === undefined || previous.rows.length !== batch.rows.length) return false;
+  return batch.rows.every((row, index) => previous.rows[index]?.id === row.id);
+}
+
+/** Time of one call: the slower of DMA and engines (or their sum), regions, exposed collective. */
+export function timeCall(call: KernelCall, site: Site): TimedCall {
+  if (call.collective !== undefined) {
+    const exposed = 1 - site.plan.principles.collectiveOverlap;
+    const nanos = collectiveNanos(site.plan, call.collective) * exposed;
+    return { call, nanos, parts: { collectives: nanos }, busy: {} };
+  }
+  const work = call.work;
+  if (work === undefined) return { call, nanos: 0, parts: {}, busy: {} };
+  const { dma, byCause } = dmaTime(work, site);
+  const busy: Partial<Record<Engine | "dma", number>> = { dma };
+  let engines = 0;
+  for (const [engine, cycles] of Object.entries(work.cycles) as [Engine, number][]) {
+    const nanos = (cycles / site.rank.cores / site.plan.instance.chip.clockHz[engine]) * 1e9;
+    busy[engine] = nanos;
+    engines = Math.max(engines, nanos);
+  }
+  const launch = work.regions * site.core("region") * site.plan.stack.regionShare + work.fixed;
+  const serial = work.serial === true || !site.plan.principles.pipelined;
+  const parts: Parts = { launch };
+  if (serial || dma >= engines) for (const [cause, nanos] of byCause) add(parts, cause, nanos);
+  if (serial || engines > dma) add(parts, "compute", engines);
+  const nanos = Object.values(parts).reduce((sum, its) => sum + its, 0);
+  return { call, nanos, parts, busy };
+}
+
+function dmaTime(
+  work: Work,
+  site: Site,
+): { dma: number; byCause: readonly (readonly [Part, number])[] } {
+  const saturates = site.constant("dma.chunk");
+  const ceiling = site.constant("dma.ceiling");
+  const chunkOf = (bytes: number): number =>
+    Math.min(bytes, site.plan.principles.dmaChunkBytes ?? Number.POSITIVE_INFINITY);
+  const byCause = work.moves.map((move) => {
+    // Relative to large chunks: `efficiency` was fitted where DMAs run at their ceiling.
+    const relative = Math.min(ceiling, chunkOf(move.chunkBytes) / saturates) / ceiling;
+    const nanos = (move.bytes / (site.rank.bytesPerSecond * move.efficiency * relative)) * 1e9;
+    return [move.cause, nanos] as const;
+  });
+  return { dma: byCause.reduce((sum, [, nanos]) => sum + nanos, 0), byCause };
+}
+
+function add(parts: Parts, part: Part, nanos: number): void {
+  parts[part] = (parts[part] ?? 0) + nanos;
+}
+
+/** Adds `from`, with the unused share of the named parts counted as padding. */
+function addPadded(parts: Parts, from: Parts, used: Parts): void {
+  for (const [name, nanos] of Object.entries(from) as [Part, number][]) {
+    const share = used[name] ?? 1;
+    add(parts, name, nanos * share);
+    if (share < 1) add(parts, "padding", nanos * (1 - share));
+  }
+}
+
+/** Rounds the parts so that they add up to the duration. */
+function finish(
+  parts: Parts,
+  padding: { readonly paddedTokens: number; readonly paddedRows: number },
+  spans: () => readonly CostSpan[],
+): StepCost {
+  const rounded: Record<string, Nanos> = {};
+  let duration = 0;
+  for (const [part, nanos] of Object.entries(parts)) {
+    const whole = Math.round(nanos);
+    if (whole === 0) continue;
+    rounded[part] = whole;
+    duration += whole;
+  }
+  return { duration, parts: rounded, ...padding, spans };
+}
+
+function spansOf(graphs: readonly GraphCost[], parts: Parts): readonly CostSpan[] {
+  const spans: CostSpan[] = [];
+  let at = 0;
+  const emit = (call: TimedCall, layer: number | undefined): void => {
+    const where = layer === undefined ? "" : `layers.${layer}.`;
+    const start = Math.round(at);
+    const name = `${where}${call.call.role}: ${call.call.kernel}`;
+    const lane = call.call.collective === undefined ? "device" : "collective";
+    spans.push({ lane, name, start, duration: Math.round(at + call.nanos) - start });
+    for (const [engine, nanos] of Object.entries(call.busy)) {
+      if (nanos < 1) continue;
+      spans.push({ lane: engine, name, start, duration: Math.round(nanos) });
+    }
+    at += call.nanos;
+  };
+  for (const graph of graphs) {
+    for (const call of graph.prologue) emit(call, undefined);
+    const byLayer = new Map<number, readonly TimedCall[]>();
+    for (const { group, calls } of graph.layers) {
+      for (const index of group.indices) byLayer.set(index, calls);
+    }
+    for (let layer = 0; layer < byLayer.size; layer++) {
+      for (const call of byLayer.get(layer) ?? []) emit(call, layer);
+    }
+    for (const call of graph.epilogue) emit(call, undefined);
+  }
+  const rest = (parts.host ?? 0) + (parts.sampling ?? 0);
+  if (rest > 0) {
+    spans.push({ lane: "host", name: "host", start: Math.round(at), duration: Math.round(rest) });
+  }
+  return spans;
+}

@@ -1,0 +1,50 @@
+/**
+ * Kernels that join ops: what they cover runs as few regions instead of one or
+ * more an op. A fusion applies when its name is among the plan's kernels.
+ */
+import type { Role } from "../roles.ts";
+import type { Site } from "./kernel.ts";
+
+export interface Fusion {
+  readonly name: string;
+  readonly summary: string;
+  readonly covers: readonly Role[];
+  /** Regions of the whole, in place of those of the covered ops; `plain` is their sum. */
+  regions(site: Site, plain: number): number | undefined;
+}
+
+const decodeOnly =
+  (regions: (site: Site, plain: number) => number) =>
+  (site: Site, plain: number): number | undefined =>
+    site.shape.phase === "decode" ? regions(site, plain) : undefined;
+
+export const FUSIONS: readonly Fusion[] = Object.freeze([
+  {
+    name: "fused-attention",
+    summary: "Norm, QKV, rotation, attention and output projection in one decode kernel.",
+    covers: ["attention-norm", "qkv", "qk-norm", "rope", "attention", "attention-out"],
+    regions: decodeOnly((site) => site.constant("fused-attention.regions")),
+  },
+  {
+    name: "fused-qkv",
+    summary: "One product for Q, K and V, behind their norm.",
+    covers: ["attention-norm", "qkv"],
+    regions: () => 1,
+  },
+  {
+    name: "fused-mlp",
+    summary: "Norm, gate, up, activation and down in one kernel.",
+    covers: ["mlp-norm", "gate-up", "activation", "down"],
+    regions: () => 2,
+  },
+  {
+    name: "fused-moe",
+    summary: "Norm, router and experts in one decode kernel.",
+    covers: ["mlp-norm", "router", "experts", "shared"],
+    regions: decodeOnly((site, plain) =>
+      site.tokens === 1
+        ? Math.max(1, plain - site.constant("moe.fused-row"))
+        : Math.max(1, plain - site.constant("moe.fused-row") / 2),
+    ),
+  },
+]);

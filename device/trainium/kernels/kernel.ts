@@ -1,0 +1,199 @@
+/**
+ * What a kernel is to the cost model: how many cycles each engine works, what
+ * moves, and how many kernel-sized regions (pipeline fill, first DMA byte,
+ * semaphores) it needs. Numbers are per rank (one logical core).
+ */
+import type { Op, Weight, WeightFormat } from "../../../models/ops.ts";
+import type { Engine } from "../chips/chip.ts";
+import { constant } from "../constants.ts";
+import { FORMAT_BYTES, type Plan, type RankSpec, rankOf } from "../plan.ts";
+
+export type Cause = "weights" | "kv" | "activations";
+
+export interface Move {
+  readonly cause: Cause;
+  readonly bytes: number;
+  /** Bytes of one DMA descriptor row. */
+  readonly chunkBytes: number;
+  /** Share of the rank's DMA ceiling that is reached with large chunks. */
+  readonly efficiency: number;
+}
+
+export interface Work {
+  /** Cycles of one physical core's engine; a logical core of two splits them. */
+  readonly cycles: Readonly<Partial<Record<Engine, number>>>;
+  readonly moves: readonly Move[];
+  /** Kernel-sized regions, each a fixed cost. */
+  readonly regions: number;
+  /** Further fixed time, ns. */
+  readonly fixed: number;
+  /** Do its DMA and its engines overlap? Absent: yes. */
+  readonly serial?: boolean;
+}
+
+/** The step a graph is compiled for. */
+export interface StepShape {
+  readonly phase: "decode" | "prefill";
+  /** Sequences. */
+  readonly rows: number;
+  /** Tokens computed of each: 1 and drafts in decode, the bucket in prefill. */
+  readonly queries: number;
+  /** KV tokens that attention goes over, of each. */
+  readonly context: number;
+}
+
+/** Where a kernel runs: the plan, its rank, the step. */
+export interface Site {
+  readonly plan: Plan;
+  readonly rank: RankSpec;
+  readonly shape: StepShape;
+  /** rows · queries */
+  readonly tokens: number;
+  /** A constant of this chip's core: `key` + `.v3`. */
+  readonly core: (key: string) => number;
+  readonly constant: (key: string) => number;
+}
+
+export function siteOf(plan: Plan, shape: StepShape): Site {
+  const core = plan.instance.chip.core;
+  return {
+    plan,
+    rank: rankOf(plan),
+    shape,
+    tokens: shape.rows * shape.queries,
+    core: (key) => constant(plan.constants, `${key}.${core}`),
+    constant: (key) => constant(plan.constants, key),
+  };
+}
+
+/** A kernel for one kind of op. The first of a registry's list that fits is taken. */
+export interface Kernel<Kind extends Op> {
+  readonly name: string;
+  /** One sentence for the README and `--help`. */
+  readonly summary: string;
+  fits(op: Kind, site: Site): boolean;
+  work(op: Kind, site: Site): Work;
+}
+
+/** Large enough for every DMA to run at its ceiling. */
+export const LARGE_CHUNK = 16_384;
+
+export function bytesOf(format: WeightFormat): number {
+  return FORMAT_BYTES[format];
+}
+
+/** Units (heads) of one rank: padded up when the stack pads, whole heads when fewer than ranks. */
+export function localUnits(units: number, ranks: number): number {
+  return Math.max(1, Math.ceil(units / ranks));
+}
+
+/** KV heads that one rank holds: replicated when TP exceeds them, or as many as its query heads. */
+export function localKvHeads(kvHeads: number, heads: number, plan: Plan): number {
+  const ranks = plan.tensorParallel;
+  const uneven = heads % ranks !== 0;
+  if (plan.stack.convertToMha && uneven && kvHeads % ranks !== 0) return localUnits(heads, ranks);
+  return localUnits(kvHeads, ranks);
+}
+
+/** A size that is no multiple of 128 is padded to the next multiple of 512 (gpt-oss: 2880 → 3072). */
+export function padded(size: number): number {
+  return size % 128 === 0 || size < 128 ? size : Math.ceil(size / 512) * 512;
+}
+
+/** `[out, in]` of a weight on one rank. */
+export function localShape(weight: Weight, plan: Plan): readonly [number, number] {
+  const ranks = plan.tensorParallel;
+  const [out = 1, width = 1] = weight.shape;
+  const split = (size: number): number => {
+    const units = weight.units ?? size;
+    return (size / units) * localUnits(units, ranks);
+  };
+  switch (weight.shard) {
+    case "replicated":
+      return [out, width];
+    case "column":
+      return [split(out), width];
+    case "kv-head": {
+      const units = weight.units ?? 1;
+      return [(out / units) * localKvHeads(units, plan.architecture.heads, plan), width];
+    }
+    case "row":
+      return [out, split(width)];
+    case "vocab":
+      return [Math.ceil(out / ranks), width];
+    case "expert":
+      return [out, width];
+  }
+}
+
+/** Operands of a product: stored in `format`, computed natively or dequantised to BF16. */
+export function tensorRate(site: Site, format: WeightFormat): number {
+  return site.plan.instance.chip.tensorRate[format] ?? 1;
+}
+
+/**
+ * Tensor cycles of `[tokens, k] · [k, out]`: weights stream past the tokens, or
+ * tokens past the weights, whichever is fewer (nc_matmul: max(64, moving) cycles
+ * a 128 × 128 tile).
+ */
+export function matmulCycles(tokens: number, k: number, out: number, rate: number): number {
+  const deep = Math.ceil(k / 128);
+  const weightsMove = Math.ceil(out / 512) * 512 * Math.ceil(tokens / 128);
+  const tokensMove = Math.ceil(out / 128) * Math.max(tokens, 64);
+  return (deep * Math.min(weightsMove, tokensMove)) / rate;
+}
+
+/** Share of peak that a GEMM over many tokens reaches. */
+export function utilisation(site: Site): number {
+  const { phase } = site.shape;
+  if (phase === "decode") return 1;
+  const knee = site.constant("prefill.knee");
+  return (site.core("prefill.gemm") * site.tokens) / (site.tokens + knee);
+}
+
+/** `[tokens, k] · [k, out]` with its weights streamed from HBM. */
+export function matmulWork(
+  site: Site,
+  size: { readonly k: number; readonly out: number; readonly format: WeightFormat },
+): Work {
+  const { k, out, format } = size;
+  const spilled = site.plan.principles.sbufResident ? 0 : site.tokens * (k + out) * 2;
+  const cycles = matmulCycles(site.tokens, k, out, tensorRate(site, format)) / utilisation(site);
+  return {
+    cycles: { tensor: cycles },
+    moves: [
+      weightsMove(site, k * out * bytesOf(format)),
+      ...(spilled > 0 ? [activationsMove(site, spilled)] : []),
+    ],
+    regions: 1,
+    fixed: 0,
+  };
+}
+
+export function weightsMove(site: Site, bytes: number): Move {
+  return {
+    cause: "weights",
+    bytes,
+    chunkBytes: LARGE_CHUNK,
+    efficiency: site.core("hbm.weights"),
+  };
+}
+
+export function activationsMove(site: Site, bytes: number): Move {
+  return { cause: "activations", bytes, chunkBytes: 4096, efficiency: site.core("hbm.weights") };
+}
+
+/** Work of an op that only the vector engine sees, `passes` over `[tokens, width]`. */
+export function vectorWork(site: Site, width: number, passes: number): Work {
+  const { chip } = site.plan.instance;
+  const elements = site.tokens * width * passes;
+  // Up to 128 tokens lie on as many partitions: a narrow step leaves lanes idle.
+  const lanes = Math.min(1, site.tokens / 128);
+  const spilled = site.plan.principles.sbufResident ? 0 : 2 * site.tokens * width * 2;
+  return {
+    cycles: { vector: elements / (chip.vectorWidth * Math.max(lanes, 1 / 128)) },
+    moves: spilled > 0 ? [activationsMove(site, spilled)] : [],
+    regions: 1,
+    fixed: 0,
+  };
+}

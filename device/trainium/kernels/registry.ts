@@ -1,0 +1,87 @@
+/** Kernels by op, in order of preference; the last of each list always fits. */
+import type { AttentionOp, ExpertsOp, LatentAttentionOp } from "../../../models/ops.ts";
+import {
+  flashAttention,
+  latentAttention,
+  plainAttention,
+  tokenGenerationAttention,
+} from "./attention.ts";
+import { FUSIONS } from "./fusions.ts";
+import type { Kernel, Site } from "./kernel.ts";
+import { allExperts, blockwiseExperts, expertParallel, selectiveExperts } from "./moe.ts";
+
+export const ATTENTION_KERNELS: readonly Kernel<AttentionOp>[] = Object.freeze([
+  tokenGenerationAttention,
+  flashAttention,
+  plainAttention,
+]);
+
+export const LATENT_KERNELS: readonly Kernel<LatentAttentionOp>[] = Object.freeze([
+  latentAttention,
+]);
+
+export const EXPERT_KERNELS: readonly Kernel<ExpertsOp>[] = Object.freeze([
+  blockwiseExperts,
+  selectiveExperts,
+  allExperts,
+  expertParallel,
+]);
+
+/** Names that `--neuron-kernels` takes, beside `plain` and `default`. */
+export const KERNEL_NAMES: readonly string[] = Object.freeze([
+  "flash-attention",
+  ...FUSIONS.map((fusion) => fusion.name),
+]);
+
+/** Keys of vLLM-Neuron's and NxDI's neuron_config that switch a kernel. */
+const CONFIG_KEYS: Readonly<Record<string, string>> = Object.freeze({
+  fused_qkv: "fused-qkv",
+  qkv_kernel_enabled: "fused-qkv",
+  qkv_nki_kernel_enabled: "fused-qkv",
+  attn_kernel_enabled: "flash-attention",
+  attn_block_tkg_nki_kernel_enabled: "fused-attention",
+  mlp_kernel_enabled: "fused-mlp",
+  quantized_mlp_kernel_enabled: "fused-mlp",
+  moe_fused_nki_kernel_enabled: "fused-moe",
+});
+
+/**
+ * The kernels of a plan: the stack's own, or the named ones, then what
+ * neuron_config switches. Throws listing the known names.
+ */
+export function chooseKernels(
+  defaults: readonly string[],
+  named: string | undefined,
+  neuronConfig: Readonly<Record<string, unknown>> = {},
+): ReadonlySet<string> {
+  const names =
+    named === undefined || named === "default"
+      ? defaults
+      : named === "plain"
+        ? []
+        : named.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (!KERNEL_NAMES.includes(name)) {
+      throw new Error(
+        `--neuron-kernels "${name}" is not known; known: default, plain, ${KERNEL_NAMES.join(", ")}.`,
+      );
+    }
+  }
+  const chosen = new Set(names);
+  for (const [key, kernel] of Object.entries(CONFIG_KEYS)) {
+    if (neuronConfig[key] === true) chosen.add(kernel);
+    else if (neuronConfig[key] === false) chosen.delete(kernel);
+  }
+  return chosen;
+}
+
+/** The first kernel of a list that fits; the last always does. */
+export function choose<Kind extends AttentionOp | LatentAttentionOp | ExpertsOp>(
+  kernels: readonly Kernel<Kind>[],
+  op: Kind,
+  site: Site,
+): Kernel<Kind> {
+  const found = kernels.find((kernel) => kernel.fits(op, site));
+  if (found === undefined) throw new Error(`No kernel for ${op.path} in ${site.shape.phase}.`);
+  return found;
+}

@@ -1,0 +1,204 @@
+/**
+ * Ops × shards → kernels: one rank's calls of a layer, for one step shape. A
+ * partial sum that meets an add becomes a collective; ops that a fusion covers
+ * share its regions. Layers of one structure are lowered once.
+ */
+import type { Architecture } from "../../models/architecture.ts";
+import type { LinearOp, Op, Value } from "../../models/ops.ts";
+import type { Collective } from "./collectives.ts";
+import { FUSIONS, type Fusion } from "./kernels/fusions.ts";
+import {
+  bytesOf,
+  localShape,
+  localUnits,
+  matmulWork,
+  padded,
+  type Site,
+  vectorWork,
+  type Work,
+  weightsMove,
+} from "./kernels/kernel.ts";
+import { ATTENTION_KERNELS, choose, EXPERT_KERNELS, LATENT_KERNELS } from "./kernels/registry.ts";
+import type { Plan } from "./plan.ts";
+import { edgeRole, layerRoles, type Role } from "./roles.ts";
+
+export interface KernelCall {
+  readonly role: Role;
+  /** Name of the kernel, or of the fusion that it is part of. */
+  readonly kernel: string;
+  /** Path of the op with the layer's number left as it is in the checkpoint. */
+  readonly path: string;
+  readonly work?: Work;
+  readonly collective?: Collective;
+}
+
+/** Layers of one structure: priced once, counted `indices.length` times. */
+export interface LayerGroup {
+  readonly indices: readonly number[];
+  readonly ops: readonly Op[];
+}
+
+/** Groups the layers whose ops differ only in names. */
+export function layerGroups(architecture: Architecture): readonly LayerGroup[] {
+  const groups = new Map<string, { indices: number[]; ops: readonly Op[] }>();
+  for (const layer of architecture.layers) {
+    const key = JSON.stringify(layer.ops, (name, value: unknown) =>
+      name === "path" || name === "name" || name === "kvGroup" ? undefined : value,
+    );
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { indices: [layer.index], ops: layer.ops });
+    else group.indices.push(layer.index);
+  }
+  return [...groups.values()];
+}
+
+/** A layer's calls on one rank. */
+export function lowerLayer(ops: readonly Op[], site: Site): readonly KernelCall[] {
+  const roles = layerRoles(ops);
+  const partial = new Set<Value>();
+  const calls: KernelCall[] = [];
+  ops.forEach((op, index) => {
+    const role = roles[index] ?? "residual";
+    if ("partial" in op && op.partial) partial.add(op.out);
+    if (op.op === "add") {
+      const sums = partial.has(op.a) && partial.has(op.b);
+      // Two partial sums add up on each rank; the sum stays partial until it meets the residual.
+      if (sums) partial.add(op.out);
+      else if (partial.has(op.a) || partial.has(op.b)) calls.push(reduction(site, op.path));
+    }
+    const { kernel, work } = lowerOp(op, site);
+    calls.push({ role, kernel, path: op.path, work });
+  });
+  return fuse(calls, site);
+}
+
+/** Embedding and its sum over ranks, or final norm, head and choice. */
+export function lowerEdge(ops: readonly Op[], site: Site, ranks: number): readonly KernelCall[] {
+  const calls: KernelCall[] = [];
+  for (const op of ops) {
+    const { kernel, work } = lowerOp(op, site);
+    calls.push({ role: edgeRole(op), kernel, path: op.path, work });
+    if (op.op === "embed" && ranks > 1) calls.push(reduction(site, op.path));
+  }
+  return calls;
+}
+
+function reduction(site: Site, path: string): KernelCall {
+  const { plan, tokens } = site;
+  const bytes = tokens * padded(plan.architecture.hidden) * 2;
+  return {
+    role: "residual",
+    kernel: site.shape.phase === "prefill" ? "reduce-scatter + all-gather" : "all-reduce",
+    path,
+    collective: { kind: "all-reduce", bytes, ranks: plan.tensorParallel },
+  };
+}
+
+function lowerOp(op: Op, site: Site): { readonly kernel: string; readonly work: Work } {
+  const { plan } = site;
+  switch (op.op) {
+    case "embed": {
+      const width = op.table.shape[1] ?? 1;
+      const bytes = site.tokens * width * bytesOf(plan.formats.dense);
+      return {
+        kernel: "gather",
+        work: { cycles: {}, moves: [weightsMove(site, bytes)], regions: 1, fixed: 0 },
+      };
+    }
+    case "rms-norm": {
+      const width = (op.weight.shape[0] ?? 1) * localUnits(op.heads ?? 1, plan.tensorParallel);
+      return { kernel: "norm", work: vectorWork(site, width, 3) };
+    }
+    case "linear":
+      return { kernel: "matmul", work: linearWork(op, site) };
+    case "rope": {
+      const width = localUnits(op.heads, plan.tensorParallel) * op.rotaryDim;
+      return { kernel: "rope", work: { ...vectorWork(site, width, 4), regions: 0.5 } };
+    }
+    case "attention": {
+      const kernel = choose(ATTENTION_KERNELS, op, site);
+      return { kernel: kernel.name, work: kernel.work(op, site) };
+    }
+    case "latent-attention": {
+      const kernel = choose(LATENT_KERNELS, op, site);
+      return { kernel: kernel.name, work: kernel.work(op, site) };
+    }
+    case "gated-activation": {
+      const width = padded(plan.architecture.hidden) / plan.tensorParallel;
+      return { kernel: "activation", work: vectorWork(site, width, 3) };
+    }
+    case "router": {
+      const work = matmulWork(site, {
+        k: padded(op.weight.shape[1] ?? 1),
+        out: op.experts,
+        format: plan.formats.dense,
+      });
+      return { kernel: "router", work: { ...work, regions: 3 } }; // scores, top-k, weights
+    }
+    case "experts": {
+      const kernel = choose(EXPERT_KERNELS, op, site);
+      return { kernel: kernel.name, work: kernel.work(op, site) };
+    }
+    case "add":
+      return {
+        kernel: "add",
+        work: { ...vectorWork(site, padded(plan.architecture.hidden), 1), regions: 0.5 },
+      };
+    case "take-wanted":
+      return { kernel: "select", work: { cycles: {}, moves: [], regions: 1, fixed: 0 } };
+  }
+}
+
+function linearWork(op: LinearOp, site: Site): Work {
+  const [out, k] = localShape(op.weight, site.plan);
+  const work = matmulWork(site, {
+    k: op.weight.shard === "row" ? k : padded(k),
+    out: op.weight.shard === "row" ? padded(out) : out,
+    format: op.weight.format ?? site.plan.formats.dense,
+  });
+  return op.bias === undefined ? work : { ...work, regions: work.regions + 1 };
+}
+
+/** Gives fused calls their share of the fusion's regions: the first all, the others none. */
+function fuse(calls: readonly KernelCall[], site: Site): readonly KernelCall[] {
+  let result = calls;
+  for (const fusion of FUSIONS) {
+    if (site.plan.kernels.has(fusion.name)) result = applyFusion(result, fusion, site);
+  }
+  return result;
+}
+
+function applyFusion(
+  calls: readonly KernelCall[],
+  fusion: Fusion,
+  site: Site,
+): readonly KernelCall[] {
+  const covers = (call: KernelCall): boolean =>
+    call.work !== undefined &&
+    fusion.covers.includes(call.role) &&
+    !FUSIONS.some((other) => other !== fusion && other.name === call.kernel);
+  const its = calls.filter(covers);
+  if (its.length < 2) return calls;
+  const plain = its.reduce((sum, call) => sum + (call.work?.regions ?? 0), 0);
+  const regions = fusion.regions(site, plain);
+  if (regions === undefined || regions >= plain) return calls;
+  let first = true;
+  return calls.map((call) => {
+    if (!covers(call) || call.work === undefined) return call;
+    const work = { ...call.work, regions: first ? regions : 0 };
+    first = false;
+    return { ...call, kernel: fusion.name, work };
+  });
+}
+
+/** A step's sampling site: the wanted rows alone pass the head. */
+export function headSite(site: Site, plan: Plan): Site {
+  const { shape } = site;
+  const tokens = shape.phase === "prefill" ? shape.rows : site.tokens;
+  return {
+    ...site,
+    plan,
+    tokens,
+    shape: { ...shape, phase: "decode", queries: tokens / shape.rows },
+  };
+}

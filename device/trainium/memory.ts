@@ -1,0 +1,135 @@
+/**
+ * What lies in the HBM of one logical core. A logical core owns its cores' share
+ * of the chip's stacks, so a model can be too big with the machine half empty.
+ *
+ *     [ weights | runtime and scratch | KV pool ............ | free ]
+ */
+import { architectureWeights, type KvGroup } from "../../models/architecture.ts";
+import type { Weight } from "../../models/ops.ts";
+import { localKvHeads, localShape, padded } from "./kernels/kernel.ts";
+import { FORMAT_BYTES, type Plan, rankOf } from "./plan.ts";
+
+export interface MemoryPlan {
+  /** Bytes of HBM that one logical core owns. */
+  readonly capacity: number;
+  readonly weights: number;
+  readonly runtime: number;
+  /** Bytes of one block of the KV pool, all layers. */
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly kv: number;
+}
+
+/** Runtime, DMA rings, NEFF instructions and scratch: 1 GiB (VLLM_NEURON_MIN_KV_BUDGET_GIB's neighbour, an estimate). */
+const RUNTIME_BYTES = 2 ** 30;
+
+const GIB = 2 ** 30;
+
+/** Bytes of a weight on one rank, in the plan's formats. */
+export function localBytes(weight: Weight, plan: Plan): number {
+  if (weight.shard === "expert") {
+    const [experts = 1, ...shape] = weight.shape;
+    const each = shape.reduce((product, size) => product * padded(size), 1);
+    const spread = plan.tensorParallel;
+    return ((experts * each) / spread) * FORMAT_BYTES[plan.formats.experts];
+  }
+  const elements =
+    weight.shape.length === 1
+      ? (weight.shape[0] ?? 0)
+      : localShape(weight, plan).reduce((product, size) => product * size, 1);
+  return elements * FORMAT_BYTES[plan.formats.dense];
+}
+
+/** KV bytes of one token on one rank, all layers of a group. */
+export function kvBytesPerToken(group: KvGroup, plan: Plan): number {
+  const heads =
+    group.kind === "latent" ? 1 : localKvHeads(group.kvHeads, plan.architecture.heads, plan);
+  const each = group.keyDim + group.valueDim;
+  return group.layers.length * heads * each * FORMAT_BYTES[plan.formats.kv];
+}
+
+/**
+ * Lays the memory out. A group of sliding layers keeps its window alone, so a
+ * block costs it only the window's share of the compiled context.
+ */
+export function planMemory(
+  plan: Plan,
+  wanted?: { readonly blocks?: number; readonly bytes?: number },
+): MemoryPlan {
+  const rank = rankOf(plan);
+  const weights = architectureWeights(plan.architecture).reduce(
+    (sum, weight) => sum + localBytes(weight, plan),
+    0,
+  );
+  const blockBytes = plan.architecture.kvGroups.reduce((sum, group) => {
+    const kept = Math.min(1, (group.window ?? plan.maxContext) / plan.maxContext);
+    return sum + kvBytesPerToken(group, plan) * plan.stack.blockSize * kept;
+  }, 0);
+  const free = rank.hbmBytes - weights - RUNTIME_BYTES;
+  const needed = Math.ceil(plan.maxContext / plan.stack.blockSize);
+  const budget = wanted?.bytes ?? Math.min(free, rank.hbmBytes * plan.stack.kvShare);
+  const blocks = wanted?.blocks ?? Math.max(0, Math.floor(budget / blockBytes));
+  const memory = {
+    capacity: rank.hbmBytes,
+    weights,
+    runtime: RUNTIME_BYTES,
+    blockBytes,
+    blocks,
+    kv: blocks * blockBytes,
+  };
+  if (weights + RUNTIME_BYTES + memory.kv > rank.hbmBytes || blocks < needed) {
+    throw new Error(refusal(plan, memory, needed));
+  }
+  return memory;
+}
+
+function refusal(plan: Plan, memory: MemoryPlan, needed: number): string {
+  const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`;
+  const { chip } = plan.instance;
+  const least = memory.runtime + needed * memory.blockBytes;
+  const spare = memory.capacity - least;
+  const total = memory.weights * plan.tensorParallel;
+  const fitting = spare > 0 ? Math.ceil(total / spare) : undefined;
+  const heads = plan.architecture.heads;
+  const cores = (plan.instance.chips * chip.cores) / plan.logicalCore;
+  let next = plan.tensorParallel;
+  while (next <= cores && (heads % next !== 0 || next < (fitting ?? Number.POSITIVE_INFINITY)))
+    next *= 2;
+  const help =
+    memory.weights + memory.runtime <= memory.capacity
+      ? "a smaller --max-model-len, --kv-cache-dtype fp8, or a larger --tensor-parallel-size"
+      : next <= cores && fitting !== undefined
+        ? `--tensor-parallel-size ${next}`
+        : "a larger --instance or a smaller weight format (--quantization fp8)";
+  return (
+    `The model does not fit: each of ${plan.tensorParallel} logical cores of ${chip.name} owns ` +
+    `${gib(memory.capacity)} of HBM, but needs ${gib(memory.weights)} for weights ` +
+    `(${plan.formats.dense}/${plan.formats.experts}), ${gib(memory.runtime)} for the runtime and ` +
+    `${gib(needed * memory.blockBytes)} for one sequence of ${plan.maxContext} tokens. Try ${help}.`
+  );
+}
+
+/** The plan as a table, one row a use. */
+export function memoryTable(plan: Plan, memory: MemoryPlan): string {
+  const free = memory.capacity - memory.weights - memory.runtime - memory.kv;
+  const rows: readonly (readonly [string, number, string])[] = [
+    ["weights", memory.weights, `${plan.formats.dense}, experts ${plan.formats.experts}`],
+    ["runtime", memory.runtime, "rings, instructions, scratch (estimate)"],
+    [
+      "KV pool",
+      memory.kv,
+      `${memory.blocks} blocks of ${plan.stack.blockSize} tokens, ${plan.formats.kv}`,
+    ],
+    ["free", free, ""],
+    [
+      "HBM",
+      memory.capacity,
+      `of one logical core (LNC ${plan.logicalCore}), ${plan.instance.chip.name}`,
+    ],
+  ];
+  return rows
+    .map(([name, bytes, note]) =>
+      `${name.padEnd(8)} ${(bytes / GIB).toFixed(2).padStart(7)} GiB  ${note}`.trimEnd(),
+    )
+    .join("\n");
+}

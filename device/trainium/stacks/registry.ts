@@ -1,0 +1,92 @@
+/** The serving stacks. Facts: vllm-neuron docs (SDK 2.32), NxD Inference guides, optimum-neuron benchmarks. */
+import type { StackSpec } from "./stack.ts";
+
+/** The vLLM plug-in: torch.compile graphs with NKI library kernels. */
+export const vllmNeuron: StackSpec = {
+  name: "vllm-neuron",
+  aliases: ["vllm-neuron plugin", "vllm plugin"],
+  blockSize: 32,
+  firstTokenBucket: 128,
+  rowBuckets: "powers",
+  contextBuckets: "powers",
+  firstContextBucket: 1024,
+  mixLong: false,
+  asyncScheduling: true,
+  onDeviceSampling: true,
+  padHeads: false,
+  convertToMha: false,
+  kernels: ["flash-attention", "fused-qkv", "fused-mlp", "fused-attention", "fused-moe"],
+  hostStepNanos: 0,
+  hostRowNanos: 0,
+  hostPromptNanos: 14e6,
+  regionShare: 1,
+  kvShare: 0.3,
+};
+
+/** NxD Inference under vLLM: traced graphs, one per bucket, kernels by flag. */
+export const nxdInference: StackSpec = {
+  ...vllmNeuron,
+  name: "nxd-inference",
+  aliases: ["nxdi", "nxd inference", "nxd"],
+  maxSegment: 1024,
+  firstTokenBucket: 1024,
+  rowBuckets: "compiled",
+  firstContextBucket: 256,
+  kernels: ["flash-attention", "fused-qkv"],
+  hostPromptNanos: 14e6,
+  kvShare: 0.9,
+};
+
+/** optimum-neuron under vLLM: one compiled batch and context, no asynchronous steps. */
+export const optimum: StackSpec = {
+  ...nxdInference,
+  name: "optimum",
+  aliases: ["optimum-neuron", "optimum"],
+  maxSegment: 4096,
+  contextBuckets: "compiled",
+  asyncScheduling: false,
+  hostStepNanos: 1e6,
+  hostRowNanos: 50_000,
+  hostPromptNanos: 30e6,
+};
+
+/** Text Generation Inference over optimum-neuron: sampling on the host. */
+export const tgi: StackSpec = {
+  ...optimum,
+  name: "tgi",
+  aliases: ["tgi"],
+  onDeviceSampling: false,
+};
+
+/** transformers-neuronx: HLO graphs, static batches, heads padded to the cores. */
+export const transformersNeuronx: StackSpec = {
+  ...nxdInference,
+  name: "transformers-neuronx",
+  aliases: ["transformers-neuronx"],
+  maxSegment: 65_536,
+  firstTokenBucket: 128,
+  contextBuckets: "compiled",
+  padHeads: true,
+  convertToMha: true,
+  kernels: [],
+  hostPromptNanos: 2e6,
+};
+
+export const STACKS: readonly StackSpec[] = Object.freeze([
+  vllmNeuron,
+  nxdInference,
+  optimum,
+  tgi,
+  transformersNeuronx,
+]);
+
+/** By name; throws listing the known ones. */
+export function findStack(name: string): StackSpec {
+  const found = STACKS.find((its) => its.name === name.toLowerCase());
+  if (found === undefined) {
+    throw new Error(
+      `--serving-stack "${name}" is not known; known: ${STACKS.map((its) => its.name).join(", ")}.`,
+    );
+  }
+  return found;
+}
