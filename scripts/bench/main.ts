@@ -1,0 +1,55 @@
+/** `trainyard bench`: `serve` loads a server over HTTP, `replay` replays a trace. */
+import { BenchUsage, parseBench } from "./flags.ts";
+import { benchServe } from "./serve.ts";
+import { resultTable } from "./table.ts";
+
+const USAGE = `Usage: trainyard bench <serve|replay> [flags]
+
+  serve    load an OpenAI-compatible server; flags and result of \`vllm bench serve\`
+  replay   replay a trace (Azure, Mooncake, BurstGPT, Bailian, ServeGen, tool loops),
+           in virtual time on a simulated device or over HTTP
+
+Each has --help.
+`;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const [command, ...rest] = argv;
+  try {
+    switch (command) {
+      case "serve":
+        return await serve(rest);
+      case "replay":
+        return await (await import("../traces/main.ts")).run(rest);
+      case undefined:
+      case "--help":
+      case "-h":
+        process.stdout.write(USAGE);
+        return command === undefined ? 2 : 0;
+      default:
+        throw new BenchUsage(`"${command}" is not a benchmark; known: serve, replay.`);
+    }
+  } catch (error) {
+    if (error instanceof BenchUsage && error.code === 0) return 0;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof BenchUsage ? error.code : 1;
+  }
+}
+
+async function serve(argv: readonly string[]): Promise<number> {
+  const options = parseBench(argv, (text) => void process.stdout.write(text));
+  const outcome = await benchServe(options);
+  const { metrics, run, notices } = outcome;
+  process.stdout.write(
+    `${resultTable({
+      metrics,
+      latencies: options.latencies,
+      requestRate: options.requestRate,
+      lateness: run.lateness,
+      ...(options.maxConcurrency === undefined ? {} : { maxConcurrency: options.maxConcurrency }),
+      ...(outcome.speculation === undefined ? {} : { speculation: outcome.speculation }),
+    })}\n`,
+  );
+  for (const notice of notices) process.stdout.write(`! ${notice.code}: ${notice.text}\n`);
+  if (outcome.file !== undefined) process.stdout.write(`${outcome.file}\n`);
+  return metrics.completed === 0 ? 1 : 0;
+}

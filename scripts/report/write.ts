@@ -1,0 +1,45 @@
+/** Writes a sweep's report: HTML, CSV, InferenceX rows, each figure as SVG, the opening ones as PNG. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { inferenceXRow, sweepCsv } from "./csv.ts";
+import { drawFigure, FIGURE } from "./figure.ts";
+import { sweepFigures } from "./figures.ts";
+import { type ReportInput, reportHtml } from "./html.ts";
+import { sideBySide, svgToPng } from "./png.ts";
+
+/** Names of the files, in the order of `sweepFigures`, cut to what is there. */
+function figureName(title: string): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-|-$/g, "");
+}
+
+/** Paths written. */
+export async function writeReport(folder: string, input: ReportInput): Promise<string[]> {
+  await mkdir(join(folder, "figures"), { recursive: true });
+  const figures = sweepFigures(input.points).map((figure) => ({
+    name: figureName(figure.title),
+    title: figure.title,
+    svg: drawFigure(figure),
+  }));
+  const files: (readonly [string, string | Uint8Array])[] = [
+    ["report.html", reportHtml(input)],
+    ["sweep.csv", sweepCsv(input.points)],
+    ["inferencex.json", `${JSON.stringify(input.points.map(inferenceXRow), null, 1)}\n`],
+    ...figures.map(({ name, svg }) => [`figures/${name}.svg`, svg] as const),
+  ];
+  const opening = figures.filter(({ title }) => /^(Users|Output)/.test(title));
+  const height = Math.max(
+    ...opening.map(({ svg }) => Number(/ height="(\d+)"/.exec(svg)?.[1] ?? FIGURE.height)),
+  );
+  const poster = sideBySide(
+    opening.map(({ svg }) => svg),
+    FIGURE.width,
+    height,
+    3,
+  );
+  files.push(["curve.svg", poster], ["curve.png", svgToPng(poster)]);
+  for (const [name, content] of files) await writeFile(join(folder, name), content);
+  return files.map(([name]) => join(folder, name)).filter((path) => !path.includes("figures/"));
+}

@@ -1,0 +1,33 @@
+/** What the report says of a simulated system beside its figures. */
+import { TrainiumDevice } from "../../device/trainium/device.ts";
+import type { Band } from "../report/point.ts";
+import type { VirtualSystem } from "./system.ts";
+
+export interface SystemFacts {
+  /** Chips billed: whole ones. */
+  readonly chips: number | undefined;
+  readonly instance: string;
+  readonly precision: string;
+  readonly band?: Band;
+  /** Chips of one instance, and its listed dollars an hour. */
+  readonly instanceChips?: number;
+  readonly listedPrice?: number;
+}
+
+export function factsOf(system: VirtualSystem): SystemFacts {
+  const { spec, model } = system;
+  const device = system.devices[0];
+  if (!(device instanceof TrainiumDevice)) {
+    return { chips: undefined, instance: spec.device, precision: model.format };
+  }
+  const { instance, logicalCore, formats } = device.plan;
+  const cores = spec.tensorParallel * spec.dataParallel * logicalCore;
+  return {
+    chips: Math.ceil(cores / instance.chip.cores),
+    instance: instance.name,
+    precision:
+      formats.dense === formats.experts ? formats.dense : `${formats.dense}/${formats.experts}`,
+    instanceChips: instance.chips,
+    ...(instance.dollarsPerHour === undefined ? {} : { listedPrice: instance.dollarsPerHour }),
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * A simulated system in virtual time: one clock, one engine a data-parallel
+ * replica, built as the server builds them and never listening.
+ *
+ *     clock → model → sampler → device → engine    × replicas
+ */
+import { VirtualClock } from "../../device/clock.ts";
+import type { Device } from "../../device/device.ts";
+import { createDevice } from "../../device/registry.ts";
+import { Engine } from "../../engine/engine.ts";
+import { TokenSampler } from "../../engine/sample/sampler.ts";
+import { loadModel } from "../../models/load.ts";
+import type { Model } from "../../models/model.ts";
+
+/** All that tells one simulated system from another. Plain data: it keys saved results. */
+export interface SystemSpec {
+  readonly model: string;
+  /** As in the device registry. */
+  readonly device: string;
+  /** Empty: the device's default. */
+  readonly instance: string;
+  readonly tensorParallel: number;
+  readonly dataParallel: number;
+  readonly expertParallel: boolean;
+  /** As `--neuron-kernels`; empty: the device's default. */
+  readonly kernels: string;
+  /** Further flags of the device, kebab-case. */
+  readonly own: Readonly<Record<string, string | number | boolean>>;
+  /** A replica's. */
+  readonly maxNumSeqs: number;
+  readonly maxModelLen: number;
+  /** Absent: the device's own. */
+  readonly maxNumBatchedTokens?: number;
+  readonly blockSize?: number;
+  readonly blocks?: number;
+  readonly quantization?: string;
+  readonly prefixCaching: boolean;
+  readonly seed: number;
+}
+
+export interface VirtualSystem {
+  readonly spec: SystemSpec;
+  readonly clock: VirtualClock;
+  readonly model: Model;
+  readonly engines: readonly Engine[];
+  readonly devices: readonly Device[];
+  close(): Promise<void>;
+}
+
+/** Throws what the device refuses (does not fit, TP does not divide) with its own words. */
+export async function buildSystem(spec: SystemSpec, loaded?: Model): Promise<VirtualSystem> {
+  const model = loaded ?? (await loadModel(spec.model));
+  const clock = new VirtualClock();
+  const engines: Engine[] = [];
+  const devices: Device[] = [];
+  for (let replica = 0; replica < spec.dataParallel; replica++) {
+    const sampler = new TokenSampler({ seed: spec.seed });
+    const device = await createDevice(spec.device, {
+      model,
+      clock,
+      sampler,
+      tensorParallelSize: spec.tensorParallel,
+      maxRows: spec.maxNumSeqs,
+      maxContext: spec.maxModelLen,
+      seed: spec.seed,
+      // One step under way: nothing is decided between steps that a second would hide.
+      own: ownFlags(spec),
+      ...(spec.maxNumBatchedTokens === undefined ? {} : { maxTokens: spec.maxNumBatchedTokens }),
+      ...(spec.blockSize === undefined ? {} : { blockSize: spec.blockSize }),
+      ...(spec.blocks === undefined ? {} : { blocks: spec.blocks }),
+      ...(spec.quantization === undefined ? {} : { quantization: spec.quantization }),
+    });
+    devices.push(device);
+    engines.push(
+      new Engine(
+        { device, clock, sampler },
+        {
+          maxNumSeqs: spec.maxNumSeqs,
+          maxNumBatchedTokens: spec.maxNumBatchedTokens ?? device.limits.maxTokens,
+          enablePrefixCaching: spec.prefixCaching,
+          repeat: true,
+          seed: spec.seed,
+        },
+      ),
+    );
+  }
+  return {
+    spec,
+    clock,
+    model,
+    engines,
+    devices,
+    close: async () => {
+      // Engines close their devices; what is still in the heap runs out first.
+      const closing = engines.map((engine) => engine.close());
+      await clock.run();
+      await Promise.all(closing);
+    },
+  };
+}
+
+/** The device's own flags, as the command line would give them. */
+export function ownFlags(spec: SystemSpec): Readonly<Record<string, string | number | boolean>> {
+  return {
+    ...spec.own,
+    ...(spec.instance === "" ? {} : { instance: spec.instance }),
+    ...(spec.kernels === "" ? {} : { "neuron-kernels": spec.kernels }),
+    ...(spec.expertParallel ? { "enable-expert-parallel": true } : {}),
+    ...(spec.dataParallel > 1 ? { "data-parallel-size": spec.dataParallel } : {}),
+  };
+}
+
+/** The line of the charts: what differs between systems, shortly. */
+export function systemLabel(spec: SystemSpec): string {
+  const parts = [spec.instance === "" ? spec.device : spec.instance, `TP ${spec.tensorParallel}`];
+  if (spec.dataParallel > 1) parts.push(`DP ${spec.dataParallel}`);
+  if (spec.expertParallel) parts.push("EP");
+  if (spec.kernels !== "") parts.push(spec.kernels);
+  if (spec.quantization !== undefined) parts.push(spec.quantization);
+  return parts.join(" ");
+}
