@@ -7,7 +7,7 @@
  * Nothing is compiled ahead, therefore a bound such as maxLength 4,000 costs
  * nothing until reached. Work is bounded: past a limit a GrammarError is thrown.
  */
-import { GrammarError, hasByte, type Node, type Rule } from "./grammar.ts";
+import { checkGrammar, GrammarError, hasByte, type Node, type Rule } from "./grammar.ts";
 
 /** Still to match: `node` (with what is left of its count, for a repeat), then `next`. */
 interface Way {
@@ -31,12 +31,13 @@ export interface State {
   readonly leaves: readonly Way[];
   /** The text may end here. */
   readonly ends: boolean;
-  /** By byte: id of the next state, REFUSED, or UNKNOWN where not asked yet. */
-  readonly next: Int32Array;
+  /** By byte: the next state, REFUSED, or UNKNOWN where not asked yet. */
+  readonly next: State[];
 }
 
-export const REFUSED = -1;
-export const UNKNOWN = -2;
+const marker = (id: number): State => ({ id, leaves: [], ends: false, next: [] });
+export const REFUSED = marker(-1);
+export const UNKNOWN = marker(-2);
 
 /** Ways in one state, and steps of one closure. */
 const MAX_WAYS = 4_096;
@@ -46,44 +47,44 @@ const MAX_STATES = 30_000;
 
 export class Automaton {
   readonly #root: Node;
+  /** Parts that can end. */
+  readonly #productive: ReadonlySet<Node>;
   readonly #nodeIds = new Map<Node, number>();
   readonly #nullable = new Map<Node, boolean>();
   #ways = new Map<string, Way>();
   #byWays = new Map<string, State>();
-  /** By id. */
-  #states: State[] = [];
+  #stateCount = 0;
   #capped = new Map<number, Map<Way, Way>>();
   #wayCount = 0;
   #end: Way;
   start: State;
 
+  /** Throws GrammarError where no finite text satisfies the grammar. */
   constructor(root: Node) {
     this.#root = root;
+    this.#productive = checkGrammar(root);
     this.#end = this.#way(undefined, undefined);
     this.start = this.#state([this.#way(root, this.#end)]);
   }
 
   /** Undefined: the grammar refuses the byte. */
   step(state: State, byte: number): State | undefined {
-    const known = state.next[byte] ?? REFUSED;
-    return this.#states[known === UNKNOWN ? this.find(state, byte) : known];
+    const known = state.next[byte];
+    const next = known === undefined || known === UNKNOWN ? this.find(state, byte) : known;
+    return next === REFUSED ? undefined : next;
   }
 
-  /** The id behind a step not asked before. */
-  find(state: State, byte: number): number {
+  /** A step not asked before; may be REFUSED. */
+  find(state: State, byte: number): State {
     const ways: Way[] = [];
     for (const leaf of state.leaves) {
       if (leaf.node?.kind === "bytes" && hasByte(leaf.node.set, byte) && leaf.next !== undefined) {
         ways.push(leaf.next);
       }
     }
-    const next = ways.length === 0 ? REFUSED : this.#state(ways).id;
+    const next = ways.length === 0 ? REFUSED : this.#state(ways);
     state.next[byte] = next;
     return next;
-  }
-
-  state(id: number): State | undefined {
-    return this.#states[id];
   }
 
   run(state: State, text: Uint8Array): State | undefined {
@@ -114,15 +115,14 @@ export class Automaton {
     );
   }
 
-  /** Drops the tables when they have grown large; false: nothing was dropped. */
-  trim(): boolean {
-    if (this.#states.length < MAX_STATES) return false;
+  /** Drops the tables when they have grown large; states in use stay valid. */
+  trim(): void {
+    if (this.#byWays.size < MAX_STATES) return;
     this.#ways = new Map();
     this.#byWays = new Map();
     this.#capped = new Map();
     this.#end = this.#way(undefined, undefined);
     this.start = this.#state([this.#way(this.#root, this.#end)]);
-    return true;
   }
 
   #state(from: readonly Way[], ends = false): State {
@@ -136,15 +136,15 @@ export class Automaton {
     if (leaves.size > MAX_WAYS) throw new GrammarError("it is too ambiguous");
     const sorted = [...leaves].sort((a, b) => a.id - b.id);
     const key = `${mayEnd ? "e" : ""}${sorted.map((leaf) => leaf.id).join(",")}`;
-    let state = this.#states.get(key);
+    let state = this.#byWays.get(key);
     if (state === undefined) {
       state = {
         id: this.#stateCount++,
         leaves: sorted,
         ends: mayEnd,
-        next: new Array(256).fill(undefined),
+        next: new Array<State>(256).fill(UNKNOWN),
       };
-      this.#states.set(key, state);
+      this.#byWays.set(key, state);
     }
     return state;
   }
@@ -157,7 +157,7 @@ export class Automaton {
     const seen = new Set<Way>([start]);
     const open = [start];
     const visit = (way: Way) => {
-      if (seen.has(way)) return;
+      if (seen.has(way) || (way.node !== undefined && !this.#productive.has(way.node))) return;
       if (seen.size > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
       seen.add(way);
       open.push(way);

@@ -4,11 +4,13 @@
  */
 import type { Constraint } from "../../../engine/sequence.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
-import { checkGrammar, GrammarError, type Node } from "./grammar.ts";
+import { GrammarError, type Node } from "./grammar.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Masks kept for a grammar: 512 of them are 10 MB at a vocabulary of 152k. */
 const MAX_MASKS = 512;
+/** New steps of the automaton that one mask may ask for. */
+const MAX_STEPS = 300_000;
 
 export class CompiledGrammar {
   readonly vocabulary: Vocabulary;
@@ -19,7 +21,6 @@ export class CompiledGrammar {
 
   /** Throws GrammarError where the grammar can never be satisfied. */
   constructor(root: Node, vocabulary: Vocabulary) {
-    checkGrammar(root);
     this.vocabulary = vocabulary;
     this.automaton = new Automaton(root);
     this.#path = new Array(vocabulary.longest + 1).fill(this.automaton.start);
@@ -40,26 +41,38 @@ export class CompiledGrammar {
     return mask;
   }
 
+  /** Every index below is within its array, which is what the casts rest on. */
   #scan(from: State): Int32Array {
     const { byte, depth, end, first, here, tokens, size } = this.vocabulary;
     const mask = new Int32Array((size + 31) >> 5);
     const path = this.#path;
     const count = byte.length;
-    path[0] = from.next;
+    path[0] = from;
     let steps = 0;
     for (let i = 1; i < count; ) {
       const level = depth[i] as number;
-      const before = path[level - 1] as Int32Array;
-      let after = before[byte[i] as number] as number;
+      const before = path[level - 1] as State;
+      let after = before.next[byte[i] as number] as State;
       if (after === UNKNOWN) {
         if (steps++ > MAX_STEPS) throw new GrammarError("it needs too much work at one place");
-        after = this.automaton.find(this.#states[level - 1] as State, byte[i] as number);
+        after = this.automaton.find(before, byte[i] as number);
       }
       if (after === REFUSED) {
         i = end[i] as number;
         continue;
       }
-XX
+      path[level] = after;
+      const start = first[i] as number;
+      const to = start + (here[i] as number);
+      for (let k = start; k < to; k++) {
+        const id = tokens[k] as number;
+        mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
+      }
+      i++;
+    }
+    return mask;
+  }
+
   #forgetOldest(): void {
     const [oldest] = this.#masks.keys();
     if (oldest !== undefined) this.#masks.delete(oldest);

@@ -114,8 +114,11 @@ export function literals(texts: readonly string[]): Node {
   return build(root);
 }
 
-/** Refuses what can never end and what refers to itself before taking a byte. */
-export function checkGrammar(root: Node): void {
+/**
+ * Refuses what can never end and what refers to itself before taking a byte.
+ * Returns the parts that can end: the others are dead ends, not to be entered.
+ */
+export function checkGrammar(root: Node): ReadonlySet<Node> {
   const nodes = reachable(root);
   const productive = fixpoint(nodes, (node, known) => {
     if (node.kind === "bytes") return node.set.some((word) => word !== 0);
@@ -133,6 +136,7 @@ export function checkGrammar(root: Node): void {
     return node.rule.body !== undefined && known(node.rule.body);
   });
   refuseLeftRecursion(nodes, nullable);
+  return productive;
 }
 
 function reachable(root: Node): Node[] {

@@ -37,7 +37,7 @@ export class Vocabulary {
     const end: number[] = [0];
     const here: number[] = [0];
     let longest = 0;
-    let previous = NONE;
+    let previous: Uint8Array = NONE;
     const closeBelow = (level: number) => {
       while (path.length - 1 > level) end[path.pop() ?? 0] = byte.length;
     };

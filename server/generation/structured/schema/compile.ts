@@ -1,0 +1,237 @@
+/**
+ * A JSON schema to a grammar that generates only values the schema accepts. It may
+ * generate fewer: properties come in the order given, objects with `properties` are
+ * closed unless `additionalProperties` says otherwise (as vLLM has it), formats and
+ * numbers are the plain ones. Whatever would let a wrong value through is refused.
+ */
+import { Automaton } from "../automaton.ts";
+import {
+  alt,
+  EMPTY,
+  GrammarError,
+  literal,
+  literals,
+  many,
+  NEVER,
+  type Node,
+  optional,
+  type Rule,
+  ref,
+  repeat,
+  seq,
+} from "../grammar.ts";
+import { type Alternative, Expander } from "./expand.ts";
+import { type All, type Flat, type Schema, type Type, typeOf } from "./flat.ts";
+import { type Bounds, integers, multiples, numbers } from "./numbers.ts";
+import { objects } from "./objects.ts";
+import { FREE_STRING, strings } from "./strings.ts";
+import { impliedTypes } from "./types.ts";
+
+export interface SchemaOptions {
+  /** No white space at all; else one blank, or a line break and up to 20 blanks, where JSON allows it. */
+  readonly compact?: boolean;
+}
+
+/** What the parts of a schema's grammar are written with. */
+export interface Writer {
+  /** Around brackets and after commas. */
+  readonly space: Node;
+  /** After a colon. */
+  readonly gap: Node;
+  readonly anyValue: Node;
+  value(schemas: All): Node;
+}
+
+/** Rules of one schema; each stands for one sub-schema. */
+const MAX_RULES = 20_000;
+const BLANK = literal(" ");
+
+export function compileSchema(schema: Schema, options: SchemaOptions = {}): Node {
+  return new SchemaCompiler(schema, options).value([schema]);
+}
+
+/** Any JSON object. */
+export function anyObject(options: SchemaOptions = {}): Node {
+  return compileSchema({ type: "object" }, options);
+}
+
+class SchemaCompiler implements Writer {
+  readonly space: Node;
+  readonly gap: Node;
+  readonly #expander: Expander;
+  readonly #rules = new Map<string, Rule>();
+  readonly #ids = new Map<Schema, number>();
+  #anyValue: Node | undefined;
+  /** Inside `enum`: values are compared with the rest of their schema. */
+
+  constructor(root: Schema, options: SchemaOptions) {
+    this.#expander = new Expander(root);
+    const compact = options.compact === true;
+    const indent = seq(literal("\n"), alt(repeat(BLANK, 0, 20), repeat(literal("\t"), 1, 8)));
+    this.space = compact ? EMPTY : optional(alt(BLANK, indent));
+    this.gap = compact ? EMPTY : optional(BLANK);
+  }
+
+  get anyValue(): Node {
+    if (this.#anyValue === undefined) {
+      const rule: Rule = { name: "any value", body: undefined };
+      this.#anyValue = ref(rule);
+      const pair = seq(FREE_STRING, literal(":"), this.gap, this.#anyValue);
+      rule.body = alt(
+        literals(["null", "true", "false"]),
+        numbers({}),
+        FREE_STRING,
+        this.list(
+          literal("["),
+          many(seq(literal(","), this.space, this.#anyValue)),
+          this.#anyValue,
+          literal("]"),
+        ),
+        this.list(literal("{"), many(seq(literal(","), this.space, pair)), pair, literal("}")),
+      );
+    }
+    return this.#anyValue;
+  }
+
+  list(open: Node, more: Node, first: Node, close: Node): Node {
+    return seq(open, this.space, optional(seq(first, more, this.space)), close);
+  }
+
+  value(schemas: All): Node {
+    if (schemas.length === 0 || schemas.every((schema) => schema === true)) return this.anyValue;
+    const key = [...new Set(schemas.map((schema) => this.#id(schema)))].sort().join("&");
+    let rule = this.#rules.get(key);
+    if (rule === undefined) {
+      if (this.#rules.size >= MAX_RULES) throw new GrammarError("it is too large");
+      rule = { name: key, body: undefined };
+      this.#rules.set(key, rule);
+      rule.body = alt(
+        ...this.#expander.expandAll(schemas).map((option) => this.#alternative(option)),
+      );
+    }
+    return rule.body === NEVER ? NEVER : ref(rule);
+  }
+
+  #id(schema: Schema): number {
+    let id = this.#ids.get(schema);
+    if (id === undefined) {
+      id = this.#ids.size;
+      this.#ids.set(schema, id);
+    }
+    return id;
+  }
+
+  #alternative(option: Alternative): Node {
+    return option.kind === "same" ? this.value([option.schema]) : this.#flat(option.flat);
+  }
+
+  #flat(flat: Flat): Node {
+    if (flat.values !== undefined) return this.#values(flat, flat.values);
+    return alt(
+      ...[...impliedTypes(flat)]
+        .map((type) => this.#typed(type, flat))
+        .filter((node) => node !== NEVER),
+    );
+  }
+
+  /** Those of the listed values that the other conditions accept. */
+  #values(flat: Flat, values: readonly unknown[]): Node {
+    const { values: _, ...rest } = flat;
+    const conditions = new Map<Type, Automaton | undefined>();
+    const kept = values.filter((value) => {
+      const type = typeOf(value);
+      if (
+        rest.types !== undefined &&
+        !rest.types.has(type) &&
+        !(type === "integer" && rest.types.has("number"))
+      )
+        return false;
+      if (!conditions.has(type)) {
+        const node = this.#typed(type, rest);
+        conditions.set(type, node === NEVER ? undefined : new Automaton(node));
+      }
+      return conditions.get(type)?.accepts(JSON.stringify(value)) ?? false;
+    });
+    return kept.length === 0 ? NEVER : literals(kept.map((value) => JSON.stringify(value)));
+  }
+
+  #typed(type: Type, flat: Flat): Node {
+    switch (type) {
+      case "null":
+        return literal("null");
+      case "boolean":
+        return literals(["true", "false"]);
+      case "integer":
+      case "number":
+        return this.#numeric(type, flat);
+      case "string":
+        return flat.maxLength < flat.minLength ? NEVER : strings(flat);
+      case "array":
+        return this.#array(flat);
+      case "object":
+        return objects(flat, this);
+    }
+  }
+
+  #numeric(type: "integer" | "number", flat: Flat): Node {
+    const bounds = strictest(flat);
+    const [divisor, ...others] = [...new Set(flat.divisors)];
+    if (others.length > 0)
+      throw new GrammarError('the keyword "multipleOf" is not supported twice');
+    if (divisor !== undefined) return multiples(divisor, bounds);
+    return type === "integer" ? integers(bounds) : numbers(bounds);
+  }
+
+  /**
+   * Positions [0, prefix.length) have schemas of their own, those after share one:
+   *
+   *     prefix[0] , prefix[1] , … , items , items
+   *
+   * Without `items` a list that has a prefix ends with it, unless more are required.
+   */
+  #array(flat: Flat): Node {
+    const { prefix, minItems } = flat;
+    const closed = flat.items?.includes(false) ?? (prefix.length > 0 && minItems <= prefix.length);
+    const maxItems = Math.min(flat.maxItems, closed ? prefix.length : Number.POSITIVE_INFINITY);
+    if (maxItems < minItems) return NEVER;
+    const comma = seq(literal(","), this.space);
+    const rest = closed || maxItems <= prefix.length ? NEVER : this.value(flat.items ?? []);
+    const fixed = prefix
+      .slice(0, Number.isFinite(maxItems) ? maxItems : prefix.length)
+      .map((all) => this.value(all));
+    const least = Math.max(minItems - fixed.length, 0);
+    const most = maxItems - fixed.length;
+    let node: Node;
+    if (fixed.length > 0) {
+      // From the last back: an item is there only if those before it are.
+      node = repeat(seq(comma, rest), least, most);
+      for (let i = fixed.length - 1; i >= 0; i--) {
+        const item = fixed[i] ?? NEVER;
+        const here = seq(i > 0 ? comma : EMPTY, item, node);
+        node = i < minItems ? here : here === NEVER ? EMPTY : optional(here);
+      }
+    } else {
+      const list =
+        rest === NEVER || most === 0
+          ? NEVER
+          : seq(rest, repeat(seq(comma, rest), Math.max(least - 1, 0), most - 1));
+      node = least > 0 ? list : list === NEVER ? EMPTY : optional(list);
+    }
+    return seq(literal("["), this.space, node, this.space, literal("]"));
+  }
+}
+
+function strictest(flat: Flat): Bounds {
+  let bounds: Bounds = {};
+  for (const { kind, value, open } of flat.numeric) {
+    const now = kind === "min" ? bounds.min : bounds.max;
+    const tighter =
+      now === undefined || (kind === "min" ? value > now : value < now) || (value === now && open);
+    if (!tighter) continue;
+    bounds =
+      kind === "min"
+        ? { ...bounds, min: value, minOpen: open }
+        : { ...bounds, max: value, maxOpen: open };
+  }
+  return bounds;
+}

@@ -1,0 +1,178 @@
+/**
+ * A schema without references and combinators: plain conditions on one value, and
+ * how two such sets of conditions become one. `allOf`, siblings of `anyOf` and of
+ * `$ref` are all this one merge.
+ */
+import { GrammarError } from "../grammar.ts";
+
+export type Schema = boolean | Readonly<Record<string, unknown>>;
+export type Type = "null" | "boolean" | "integer" | "number" | "string" | "array" | "object";
+
+export const TYPES: readonly Type[] = [
+  "null",
+  "boolean",
+  "integer",
+  "number",
+  "string",
+  "array",
+  "object",
+];
+
+/** Schemas that must all hold; empty: anything. */
+export type All = readonly Schema[];
+
+export interface Flat {
+  /** Absent: any. */
+  readonly types?: ReadonlySet<Type>;
+  /** The value is one of these (enum, const). */
+  readonly values?: readonly unknown[];
+  readonly numeric: readonly NumericLimit[];
+  readonly divisors: readonly number[];
+  readonly minLength: number;
+  readonly maxLength: number;
+  readonly patterns: readonly string[];
+  readonly formats: readonly string[];
+  readonly prefix: readonly All[];
+  /** Items past the prefix; absent: not said. */
+  readonly items?: All;
+  readonly minItems: number;
+  readonly maxItems: number;
+  readonly properties: ReadonlyMap<string, All>;
+  readonly patternProperties: ReadonlyMap<string, All>;
+  /** Properties not named; absent: not said. */
+  readonly additional?: All;
+  readonly required: ReadonlySet<string>;
+  readonly keys: All;
+  readonly minProperties: number;
+  readonly maxProperties: number;
+}
+
+export interface NumericLimit {
+  readonly kind: "min" | "max";
+  readonly value: number;
+  readonly open: boolean;
+}
+
+export const ANYTHING: Flat = {
+  numeric: [],
+  divisors: [],
+  minLength: 0,
+  maxLength: Number.POSITIVE_INFINITY,
+  patterns: [],
+  formats: [],
+  prefix: [],
+  minItems: 0,
+  maxItems: Number.POSITIVE_INFINITY,
+  properties: new Map(),
+  patternProperties: new Map(),
+  required: new Set(),
+  keys: [],
+  minProperties: 0,
+  maxProperties: Number.POSITIVE_INFINITY,
+};
+
+/** Undefined: nothing satisfies both. */
+export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
+  const types =
+    a.types === undefined || b.types === undefined
+      ? (a.types ?? b.types)
+      : commonTypes(a.types, b.types);
+  if (types?.size === 0) return undefined;
+  const values =
+    a.values === undefined || b.values === undefined
+      ? (a.values ?? b.values)
+      : a.values.filter((value) => b.values?.some((other) => sameValue(value, other)));
+  if (values?.length === 0) return undefined;
+  const items = both(a.items, b.items);
+  const additional = both(a.additional, b.additional);
+  return {
+    ...(types !== undefined && { types }),
+    ...(values !== undefined && { values }),
+    numeric: [...a.numeric, ...b.numeric],
+    divisors: [...a.divisors, ...b.divisors],
+    minLength: Math.max(a.minLength, b.minLength),
+    maxLength: Math.min(a.maxLength, b.maxLength),
+    patterns: [...new Set([...a.patterns, ...b.patterns])],
+    formats: [...new Set([...a.formats, ...b.formats])],
+    prefix: Array.from({ length: Math.max(a.prefix.length, b.prefix.length) }, (_, i) => [
+      ...(a.prefix[i] ?? a.items ?? []),
+      ...(b.prefix[i] ?? b.items ?? []),
+    ]),
+    ...(items !== undefined && { items }),
+    minItems: Math.max(a.minItems, b.minItems),
+    maxItems: Math.min(a.maxItems, b.maxItems),
+    properties: new Map(
+      [...new Set([...a.properties.keys(), ...b.properties.keys()])].map((name) => [
+        name,
+        // Patterns that match a name are applied when the object is written.
+        [...namedOrAdditional(a, name), ...namedOrAdditional(b, name)],
+      ]),
+    ),
+    patternProperties: new Map(
+      [...new Set([...a.patternProperties.keys(), ...b.patternProperties.keys()])].map(
+        (pattern) => [
+          pattern,
+          [
+            ...(a.patternProperties.get(pattern) ?? []),
+            ...(b.patternProperties.get(pattern) ?? []),
+          ],
+        ],
+      ),
+    ),
+    ...(additional !== undefined && { additional }),
+    required: new Set([...a.required, ...b.required]),
+    keys: [...a.keys, ...b.keys],
+    minProperties: Math.max(a.minProperties, b.minProperties),
+    maxProperties: Math.min(a.maxProperties, b.maxProperties),
+  };
+}
+
+function namedOrAdditional(flat: Flat, name: string): All {
+  const named = flat.properties.get(name);
+  if (named !== undefined) return named;
+  if (flat.patternProperties.size > 0 && flat.additional !== undefined) {
+    throw new GrammarError(
+      'the keyword "patternProperties" is not supported together with "allOf"',
+    );
+  }
+  return flat.additional ?? [];
+}
+
+function both(a: All | undefined, b: All | undefined): All | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : [...a, ...b];
+}
+
+function commonTypes(a: ReadonlySet<Type>, b: ReadonlySet<Type>): ReadonlySet<Type> {
+  const common = new Set<Type>();
+  for (const type of a) {
+    if (b.has(type)) common.add(type);
+    else if (type === "integer" && b.has("number")) common.add("integer");
+    else if (type === "number" && b.has("integer")) common.add("integer");
+  }
+  return common;
+}
+
+export function sameValue(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b);
+}
+
+/** JSON with sorted keys: equal values have equal texts. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isObject(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([x], [y]) => (x < y ? -1 : 1)))
+      : inner,
+  );
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function typeOf(value: unknown): Type {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  if (typeof value === "boolean") return "boolean";
+  return typeof value === "string" ? "string" : "object";
+}

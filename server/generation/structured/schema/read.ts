@@ -1,0 +1,191 @@
+/**
+ * The keywords of one schema object to plain conditions. What cannot be enforced is
+ * refused here, by name; keywords that JSON schema calls annotations, and unknown
+ * ones, mean nothing and are passed over.
+ */
+import { GrammarError } from "../grammar.ts";
+import {
+  type All,
+  ANYTHING,
+  type Flat,
+  isObject,
+  type NumericLimit,
+  type Schema,
+  TYPES,
+  type Type,
+} from "./flat.ts";
+
+/** Cannot be enforced on a text that grows; refused unless it says nothing. */
+const REFUSED: readonly string[] = [
+  "not",
+  "if",
+  "contains",
+  "dependentRequired",
+  "dependentSchemas",
+  "dependencies",
+  "$dynamicRef",
+  "$recursiveRef",
+  "disallow",
+  "extends",
+];
+
+type Keywords = Readonly<Record<string, unknown>>;
+
+export function unsupported(keyword: string, why = ""): GrammarError {
+  return new GrammarError(`the keyword "${keyword}" is not supported${why}`);
+}
+
+export function asSchema(value: unknown, keyword: string): Schema {
+  if (typeof value === "boolean" || isObject(value)) return value;
+  throw new GrammarError(`"${keyword}" must be a schema: an object or a boolean`);
+}
+
+export function schemaList(value: unknown, keyword: string): readonly Schema[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new GrammarError(`"${keyword}" must be a list of schemas that is not empty`);
+  }
+  return value.map((item: unknown) => asSchema(item, keyword));
+}
+
+/** The conditions beside `$ref`, `allOf`, `anyOf` and `oneOf`. */
+export function readFlat(schema: Keywords): Flat {
+  refuse(schema);
+  const types = readTypes(schema["type"], schema["nullable"] === true);
+  const values = readValues(schema);
+  const numeric = readNumeric(schema);
+  const divisor = number(schema, "multipleOf");
+  const format = schema["format"];
+  const pattern = schema["pattern"];
+  if (pattern !== undefined && typeof pattern !== "string") throw wrongType("pattern", "a string");
+  const items = readItems(schema);
+  const additional = schema["additionalProperties"];
+  const names = schema["propertyNames"];
+  return {
+    ...ANYTHING,
+    ...(types !== undefined && { types }),
+    ...(values !== undefined && { values }),
+    numeric,
+    divisors: divisor === undefined ? [] : [divisor],
+    minLength: count(schema, "minLength") ?? 0,
+    maxLength: count(schema, "maxLength") ?? Number.POSITIVE_INFINITY,
+    patterns: pattern === undefined ? [] : [pattern],
+    formats: typeof format === "string" ? [format] : [],
+    ...items,
+    minItems: count(schema, "minItems") ?? 0,
+    maxItems: count(schema, "maxItems") ?? Number.POSITIVE_INFINITY,
+    properties: schemaMap(schema, "properties"),
+    patternProperties: schemaMap(schema, "patternProperties"),
+    ...(additional !== undefined && {
+      additional: all(asSchema(additional, "additionalProperties")),
+    }),
+    required: readRequired(schema["required"]),
+    keys: names === undefined ? [] : all(asSchema(names, "propertyNames")),
+    minProperties: count(schema, "minProperties") ?? 0,
+    maxProperties: count(schema, "maxProperties") ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+const all = (schema: Schema): All => (schema === true ? [] : [schema]);
+
+function refuse(schema: Keywords): void {
+  for (const keyword of REFUSED) {
+    const value = schema[keyword];
+    if (value === undefined || (keyword === "not" && value === false)) continue;
+    if (isObject(value) && Object.keys(value).length === 0 && keyword.startsWith("depend"))
+      continue;
+    // A condition without consequences says nothing.
+    if (keyword === "if" && schema["then"] === undefined && schema["else"] === undefined) continue;
+    throw unsupported(keyword);
+  }
+  if (schema["uniqueItems"] === true && !((count(schema, "maxItems") ?? 2) <= 1))
+    throw unsupported("uniqueItems");
+}
+
+function readTypes(value: unknown, nullable: boolean): ReadonlySet<Type> | undefined {
+  if (value === undefined) return undefined;
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const types = new Set<Type>();
+  for (const item of list) {
+    const type = TYPES.find((known) => known === item);
+    if (type === undefined) throw new GrammarError(`the type ${JSON.stringify(item)} is unknown`);
+    types.add(type);
+  }
+  if (types.size === 0) throw wrongType("type", "a type or a list of types");
+  if (types.has("number")) types.delete("integer");
+  if (nullable) types.add("null");
+  return types;
+}
+
+function readValues(schema: Keywords): readonly unknown[] | undefined {
+  const list = schema["enum"];
+  if (list !== undefined && (!Array.isArray(list) || list.length === 0)) {
+    throw wrongType("enum", "a list that is not empty");
+  }
+  if (!("const" in schema)) return list as readonly unknown[] | undefined;
+  const value = schema["const"];
+  if (list === undefined) return [value];
+  const text = JSON.stringify(value);
+  return (list as readonly unknown[]).filter((item) => JSON.stringify(item) === text);
+}
+
+function readNumeric(schema: Keywords): readonly NumericLimit[] {
+  const limits: NumericLimit[] = [];
+  for (const kind of ["min", "max"] as const) {
+    const plain = number(schema, `${kind}imum`);
+    const name = `exclusive${kind === "min" ? "Min" : "Max"}imum`;
+    // Draft 4 has a flag here, later drafts a bound of its own.
+    const flag = schema[name];
+    const open = typeof flag === "boolean" ? undefined : number(schema, name);
+    if (plain !== undefined) limits.push({ kind, value: plain, open: flag === true });
+    if (open !== undefined) limits.push({ kind, value: open, open: true });
+  }
+  return limits;
+}
+
+function readItems(schema: Keywords): Pick<Flat, "prefix" | "items"> {
+  const tuple =
+    schema["prefixItems"] ?? (Array.isArray(schema["items"]) ? schema["items"] : undefined);
+  const rest = Array.isArray(schema["items"]) ? schema["additionalItems"] : schema["items"];
+  const prefix =
+    tuple === undefined || (Array.isArray(tuple) && tuple.length === 0)
+      ? []
+      : schemaList(tuple, "prefixItems").map(all);
+  if (rest === undefined) return { prefix };
+  return { prefix, items: all(asSchema(rest, "items")) };
+}
+
+function readRequired(value: unknown): ReadonlySet<string> {
+  if (value === undefined || typeof value === "boolean") return new Set();
+  if (!Array.isArray(value) || !value.every((name) => typeof name === "string")) {
+    throw wrongType("required", "a list of names");
+  }
+  return new Set(value as readonly string[]);
+}
+
+function schemaMap(schema: Keywords, keyword: string): ReadonlyMap<string, All> {
+  const value = schema[keyword];
+  if (value === undefined) return new Map();
+  if (!isObject(value)) throw wrongType(keyword, "an object");
+  return new Map(
+    Object.entries(value).map(([name, inner]) => [name, all(asSchema(inner, keyword))]),
+  );
+}
+
+function number(schema: Keywords, keyword: string): number | undefined {
+  const value = schema[keyword];
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !Number.isFinite(value)) throw wrongType(keyword, "a number");
+  return value;
+}
+
+function count(schema: Keywords, keyword: string): number | undefined {
+  const value = number(schema, keyword);
+  if (value !== undefined && (!Number.isInteger(value) || value < 0)) {
+    throw wrongType(keyword, "a whole number that is not negative");
+  }
+  return value;
+}
+
+function wrongType(keyword: string, expected: string): GrammarError {
+  return new GrammarError(`"${keyword}" must be ${expected}`);
+}
