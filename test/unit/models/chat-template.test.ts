@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { loadModel } from "../../../models/load.ts";
+import {
+  createChatTemplate,
+  findChatTemplate,
+  specialTokens,
+} from "../../../models/tokenizer/chat-template.ts";
+import { strftime } from "../../../models/tokenizer/strftime.ts";
+import { goldens } from "../../support/golden.ts";
+
+const template = (text: string, tokens: Readonly<Record<string, string>> = {}) =>
+  createChatTemplate({ templates: new Map([["default", text]]), tokens }, () =>
+    new Date(2026, 0, 5, 9, 7, 3).getTime(),
+  );
+const user = (content: unknown) => ({ role: "user", content });
+const assistant = (content: unknown) => ({ role: "assistant", content });
+const PLAIN =
+  "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }};{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+
+describe("chat templates of the tiny models", () => {
+  for (const golden of goldens())
+    it(`${golden.name}: as transformers renders them`, async () => {
+      const { chatTemplate } = await loadModel(golden.folder);
+      for (const { messages, add_generation_prompt, prompt } of golden.chats)
+        expect(chatTemplate?.render({ messages, addGenerationPrompt: add_generation_prompt })).toBe(
+          prompt,
+        );
+    });
+});
+
+describe("what a template is given", () => {
+  it("tokens, tools, documents and variables", () => {
+    const text =
+      "{{ bos_token }}{{ tools is none }}{{ documents is none }}{{ enable_thinking }}{{ missing is defined }}";
+    const render = template(text, { bos_token: "<s>" }).render;
+    const output = render({ messages: [], variables: { enable_thinking: false } });
+    expect(output.toLowerCase()).toBe("<s>truetruefalsefalse");
+    const tools = [{ type: "function", function: { name: "f" } }];
+    expect(template("{{ tools | tojson }}").render({ messages: [], tools })).toBe(
+      '[{"type": "function", "function": {"name": "f"}}]',
+    );
+  });
+
+  it("the generation prompt unless told otherwise, or the last message is continued", () => {
+    const { render } = template(PLAIN);
+    expect(render({ messages: [user("Hi")] })).toBe("[user]Hi;[assistant]");
+    expect(render({ messages: [user("Hi")], addGenerationPrompt: false })).toBe("[user]Hi;");
+  });
+
+  it("range, booleans of both spellings, and the time", () => {
+    const { render } = template(
+      "{{ range(3) | list }} {{ True and true }} {{ strftime_now('%d %b %Y') }}",
+    );
+    expect(render({ messages: [] })).toBe("[0, 1, 2] true 05 Jan 2026");
+  });
+
+  it("tool_use serves requests with tools", () => {
+    const templates = new Map([
+      ["default", "plain"],
+      ["tool_use", "with tools"],
+    ]);
+    const { render } = createChatTemplate({ templates, tokens: {} });
+    expect(render({ messages: [] })).toBe("plain");
+    expect(render({ messages: [], tools: [{}] })).toBe("with tools");
+  });
+});
+
+describe("content parts", () => {
+  const parts = [
+    { type: "text", text: "one" },
+    { type: "text", text: "two" },
+  ];
+
+  it("are joined by line ends for a template that prints content", () => {
+    expect(template(PLAIN).render({ messages: [user(parts)] })).toBe("[user]one\ntwo;[assistant]");
+  });
+
+  it("are left for a template that loops over them, directly or by a name", () => {
+    const direct =
+      "{% for m in messages %}{% for p in m['content'] %}<{{ p.text }}>{% endfor %}{% endfor %}";
+    const named =
+      "{% for m in messages %}{% set parts = m.content %}{% for p in parts | list %}<{{ p.text }}>{% endfor %}{% endfor %}";
+    for (const text of [direct, named])
+      expect(template(text).render({ messages: [user(parts)] })).toBe("<one><two>");
+  });
+});
+
+describe("continuing the final message", () => {
+  it("ends the prompt within it", () => {
+    const { render } = template(PLAIN);
+    const messages = [user("Count."), assistant("1, 2,")];
+    expect(render({ messages, continueFinalMessage: true })).toBe("[user]Count.;[assistant]1, 2,");
+  });
+
+  it("keeps the message's own end where the template keeps it, and takes its last text part", () => {
+    const { render } = template(
+      "{% for m in messages %}[{{ m.role }}]{{ m.content }};{% endfor %}",
+    );
+    const end = { continueFinalMessage: true };
+    expect(render({ messages: [assistant("1, 2 ")], ...end })).toBe("[assistant]1, 2 ");
+    expect(render({ messages: [assistant([{ type: "text", text: "so" }])], ...end })).toBe(
+      "[assistant]so",
+    );
+    expect(template(PLAIN).render({ messages: [assistant("1, 2 ")], ...end })).toBe(
+      "[assistant]1, 2",
+    );
+  });
+
+  it("refuses a message that the template hides, or that has no text", () => {
+    const render = (content: unknown) =>
+      template("nothing").render({ messages: [assistant(content)], continueFinalMessage: true });
+    expect(() => render("so")).toThrow(/does not appear in the chat after applying/);
+    expect(() => render(null)).toThrow(/the final message has no text/);
+  });
+});
+
+describe("errors", () => {
+  const message = (text: string): unknown => {
+    try {
+      return template(text).render({ messages: [] });
+    } catch (error) {
+      return error;
+    }
+  };
+
+  it("raise_exception gives the template's own words", () => {
+    expect(message("{{ raise_exception('Roles must alternate!') }}")).toMatchObject({
+      name: "ChatTemplateError",
+      message: "Roles must alternate!",
+    });
+  });
+
+  it("a template that does not compile or run says so", () => {
+    expect(message("{% for %}")).toMatchObject({
+      name: "ChatTemplateError",
+      message: expect.stringMatching(/^chat template does not compile: /),
+    });
+    expect(message("{{ 1 | no_such_filter }}")).toMatchObject({ name: "ChatTemplateError" });
+    expect(message("{{ range(999999999) }}")).toMatchObject({
+      message: "range() of 999999999 numbers is too long",
+    });
+  });
+
+  it("a variable cannot take a name's place twice", () => {
+    const { render } = template("{{ range }}");
+    expect(render({ messages: [], variables: { range: "mine" } })).toBe("mine");
+  });
+});
+
+describe("finding the template of a folder", () => {
+  const inFolder = (files: Readonly<Record<string, string>>, config: object) => {
+    const folder = mkdtempSync(join(tmpdir(), "template-"));
+    try {
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+      return findChatTemplate(folder, { ...config })?.templates;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  it("prefers chat_template.jinja to tokenizer_config.json", () => {
+    const found = inFolder({ "chat_template.jinja": "file" }, { chat_template: "config" });
+    expect(found?.get("default")).toBe("file");
+    expect(inFolder({}, { chat_template: "config" })?.get("default")).toBe("config");
+    expect(inFolder({}, {})).toBeUndefined();
+  });
+
+  it("reads a list of named ones, which must have a default", () => {
+    const named = [
+      { name: "default", template: "a" },
+      { name: "tool_use", template: "b" },
+    ];
+    expect([...(inFolder({}, { chat_template: named }) ?? [])]).toEqual([
+      ["default", "a"],
+      ["tool_use", "b"],
+    ]);
+    expect(() => inFolder({}, { chat_template: named.slice(1) })).toThrow(
+      /tokenizer_config\.json: "chat_template" must be a string or a list/,
+    );
+  });
+
+  it("takes special tokens as text or as objects", () => {
+    const config = {
+      bos_token: { content: "<s>" },
+      eos_token: "</s>",
+      pad_token: null,
+      model_max_length: 5,
+    };
+    expect(specialTokens(config)).toEqual({ bos_token: "<s>", eos_token: "</s>" });
+  });
+});
+
+describe("strftime", () => {
+  const at = new Date(2026, 1, 3, 15, 4, 5);
+  const cases: readonly (readonly [string, string])[] = [
+    ["%Y-%m-%d %H:%M:%S", "2026-02-03 15:04:05"],
+    ["%A, %d %B %Y", "Tuesday, 03 February 2026"],
+    ["%a %-d %b %y, %I %p, day %j, 100%%", "Tue 3 Feb 26, 03 PM, day 034, 100%"],
+    ["%F %T %e %Q", "2026-02-03 15:04:05  3 %Q"],
+  ];
+  for (const [format, text] of cases)
+    it(format, () => {
+      expect(strftime(at, format)).toBe(text);
+    });
+});
