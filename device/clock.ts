@@ -21,6 +21,8 @@ export interface Clock {
   at(when: Nanos, run: () => void, phase?: Phase): () => void;
   /** Something outside the clock is under way: virtual time waits until the returned release is called. */
   hold(): () => void;
+  /** (optional) When the earliest callback is due, where that is known: virtual time. */
+  next?(): Nanos | undefined;
 }
 
 /** Below this distance a timer is too coarse and the event loop is turned instead. */
@@ -101,6 +103,11 @@ export class VirtualClock implements Clock {
       this.#held--;
       if (this.#held === 0) this.#resume?.();
     };
+  }
+
+  next(): Nanos | undefined {
+    while (this.#heap[0] !== undefined && this.#heap[0].run === undefined) this.#pop();
+    return this.#heap[0]?.when;
   }
 
   /** Runs until the heap is empty and nothing is held, or until `until` is passed. */

@@ -1,9 +1,26 @@
-/** Takes requests, gives events (public shape). */
+/**
+ * Requests in, events out. The whole product is in `#step` and `#landed`:
+ *
+ *     schedule → execute → apply the result → tell → again
+ *
+ * The engine never awaits and reads no clock of its own: the clock and the
+ * device call it back, so that real and virtual time run the same lines.
+ */
 import type { Clock, Nanos } from "../device/clock.ts";
-import type { Device, SequenceId } from "../device/device.ts";
-import type { EngineListener } from "./events.ts";
-import type { EngineHealth, EngineOptions } from "./options.ts";
+import type { Device, SequenceId, StepResult } from "../device/device.ts";
+import type { EngineEvent, EngineListener } from "./events.ts";
+import { LiveSequence } from "./live-sequence.ts";
+import {
+  EngineClosedError,
+  type EngineHealth,
+  type EngineOptions,
+  PromptTooLongError,
+  QueueFullError,
+} from "./options.ts";
+import { applyFailure, applySuccess, applyVoid, type Flight, trimRepeats } from "./outcome.ts";
+import { Roster } from "./roster.ts";
 import type { TokenSampler } from "./sample/sampler.ts";
+import { Scheduler } from "./scheduler.ts";
 import type { GenerationRequest } from "./sequence.ts";
 
 export interface EngineParts {
@@ -14,52 +31,298 @@ export interface EngineParts {
 }
 
 export class Engine {
-  readonly #parts: EngineParts;
   readonly options: EngineOptions;
+  /** Tokens in a sequence at most, prompt and output: the least of model, device and pool. */
+  readonly maxContext: number;
+  readonly #device: Device;
+  readonly #clock: Clock;
+  readonly #sampler: TokenSampler;
+  readonly #roster: Roster;
+  readonly #scheduler: Scheduler;
+  /** Steps under way, oldest first. */
+  readonly #flights: Flight[] = [];
+  readonly #listeners = new Set<EngineListener>();
+  readonly #deadlines = new Map<SequenceId, () => void>();
+  #outbox: EngineEvent[] = [];
+  #telling = false;
+  #asked = false;
+  #proposing = false;
+  #closed = false;
+  #nextId: SequenceId = 0;
+  #progressAt: Nanos = 0;
+  #endedAt: Nanos = 0;
+  #meanInterval: Nanos = 0;
+  #idlers: (() => void)[] = [];
 
-  constructor(parts: EngineParts, options: EngineOptions) {
-    this.#parts = parts;
+  constructor({ device, clock, sampler }: EngineParts, options: EngineOptions) {
     this.options = options;
+    this.#device = device;
+    this.#clock = clock;
+    this.#sampler = sampler;
+    const { limits } = device;
+    sampler.attach(device.vocabSize);
+    this.maxContext = Math.min(
+      options.maxModelLen ?? limits.maxContext,
+      limits.maxContext,
+      limits.blocks * limits.blockSize,
+    );
+    this.#roster = new Roster(limits, options);
+    this.#scheduler = new Scheduler(this.#roster, limits, options);
   }
 
   get running(): number {
-    return 0;
+    return this.#roster.running.length;
   }
 
   get waiting(): number {
-    return 0;
+    return this.#roster.waiting;
   }
 
   /** 0 to 1; cached blocks that nobody holds count as free. */
   get kvUsage(): number {
-    return 0;
+    return this.#roster.kv.usage;
   }
 
   /** Ids of the `n` completions. Throws PromptTooLongError, QueueFullError, EngineClosedError. */
-  submit(_request: GenerationRequest): readonly SequenceId[] {
-    throw new Error(`Engine on ${this.#parts.device.name} is not built yet.`);
+  submit(request: GenerationRequest): readonly SequenceId[] {
+    const n = request.n ?? 1;
+    this.#admissible(request.prompt.length, n);
+    const arrival = this.#clock.now();
+    this.#roster.now = arrival;
+    const ids = Array.from({ length: n }, (_, index) => this.#nextId + index);
+    this.#nextId += n;
+    const maxContext = this.maxContext;
+    const group = ids.map((id, index) => {
+      return new LiveSequence(request, { id, index, group: ids, arrival, maxContext });
+    });
+    if (!this.#busy) this.#progressAt = arrival;
+    for (const sequence of group) {
+      this.#sampler.add(sequence);
+      this.#watchDeadline(sequence);
+    }
+    this.#roster.add(group);
+    this.#tell();
+    this.#wake();
+    return ids;
   }
 
-  /** Ends a sequence; takes effect now, or when the step that holds it ends. Unknown ids are ignored. */
-  finish(_id: SequenceId, _reason: "stop" | "abort"): void {}
+  /** Ends a sequence now, or when the step that holds it ends. Unknown ids are ignored. */
+  finish(id: SequenceId, reason: "stop" | "abort"): void {
+    this.#roster.now = this.#clock.now();
+    this.#roster.finish(id, reason);
+    this.#tell();
+    this.#wake();
+  }
 
-  /** Returns the way out. Events come synchronously, in order. */
-  subscribe(_listener: EngineListener): () => void {
-    return () => {};
+  /**
+   * Returns the way out. Events come synchronously and in order; a listener may
+   * call the engine, and what follows from that is told after the event at hand.
+   */
+  subscribe(listener: EngineListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** False, and nothing done, while a sequence holds blocks. */
   resetPrefixCache(): boolean {
+    const { kv } = this.#roster;
+    if (kv.free < kv.total) return false;
+    this.#roster.now = this.#clock.now();
+    kv.forget();
+    this.#tell();
     return true;
   }
 
-  health(_now: Nanos): EngineHealth {
-    return { pending: false, sinceProgress: 0, failures: 0 };
+  health(now: Nanos): EngineHealth {
+    const oldest = this.#flights[0];
+    return {
+      pending: this.#busy,
+      ...(oldest === undefined ? {} : { stepAge: now - this.#startOf(oldest) }),
+      sinceProgress: now - this.#progressAt,
+      failures: this.#roster.recovery.failures,
+    };
   }
 
   /** Resolves when nothing runs, waits or is under way. */
-  async idle(): Promise<void> {}
+  idle(): Promise<void> {
+    if (!this.#busy) return Promise.resolve();
+    return new Promise((resolve) => this.#idlers.push(resolve));
+  }
 
   /** Ends everything with `abort`, waits for the steps under way and closes the device. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const id of [...this.#roster.sequences.keys()]) this.finish(id, "abort");
+    await this.idle();
+    await this.options.speculative?.proposer.close();
+    await this.#device.close();
+  }
+
+  /** Throws when the books are wrong: a block leaked or a sequence was miscounted. */
+  check(): void {
+    this.#roster.check();
+  }
+
+  get #busy(): boolean {
+    return this.#roster.sequences.size > 0 || this.#flights.length > 0 || this.#proposing;
+  }
+
+  #wake(): void {
+    if (this.#asked || this.#closed) return;
+    this.#asked = true;
+    this.#clock.at(this.#clock.now(), () => this.#step(), "step");
+  }
+
+  #step(): void {
+    this.#asked = false;
+    while (
+      !this.#closed &&
+      !this.#proposing &&
+      this.#flights.length < this.#scheduler.maxInFlight
+    ) {
+      const flight = this.#scheduler.schedule(this.#clock.now());
+      this.#tell();
+      if (flight === undefined) return;
+      this.#flights.push(flight);
+      this.#device.execute(flight.batch, (result) => this.#landed(result));
+    }
+  }
+
+  #landed(result: StepResult): void {
+    const flight = this.#flights.shift();
+    if (flight === undefined)
+      throw new Error(`${this.#device.name} ended a step it was not given.`);
+    const now = this.#clock.now();
+    const roster = this.#roster;
+    roster.now = now;
+    roster.kv.settle(flight.batch.step);
+    if (flight.void) {
+      applyVoid(roster, flight);
+    } else if (result.ok) {
+      applySuccess(roster, flight, { result, faults: this.#sampler });
+      trimRepeats(roster, flight);
+      this.#stepFinished(flight, result);
+    } else {
+      applyFailure(roster, flight, { result, later: this.#flights });
+    }
+    this.#tell();
+    this.#propose();
+    this.#wake();
+  }
+
+  #stepFinished(flight: Flight, result: Extract<StepResult, { ok: true }>): void {
+    const roster = this.#roster;
+    const { batch } = flight;
+    const { now } = roster;
+    const duration = now - this.#startOf(flight);
+    this.#progressAt = now;
+    const repeated = result.repeated ?? 1;
+    const computed = batch.rows.reduce((sum, row) => sum + row.count, 0);
+    roster.emit({
+      type: "step-finished",
+      at: now,
+      step: batch.step,
+      repeated,
+      rows: batch.rows.length,
+      tokens: computed + (repeated - 1) * batch.rows.length,
+      duration,
+      running: roster.running.length,
+      waiting: roster.waiting,
+      waitingCapacity: roster.waiting - roster.waitingDeferred,
+      waitingDeferred: roster.waitingDeferred,
+      kvUsage: roster.kv.usage,
+      preemptions: roster.takePreemptions(),
+      ...(result.cost === undefined ? {} : { cost: result.cost }),
+    });
+  }
+
+  /** A step begins when it is scheduled, or when the one before it ends. */
+  #startOf(flight: Flight): Nanos {
+    return Math.max(flight.scheduledAt, this.#progressAt);
+  }
+
+  /** Guesses for the next step, before it is asked for. */
+  #propose(): void {
+    const { speculative } = this.options;
+    if (speculative === undefined || this.#flights.length > 0) return;
+    const most = Math.min(speculative.maxTokens, this.#device.limits.maxDrafted);
+    const requests = this.#scheduler.draftable(most);
+    if (requests.length === 0) return;
+    this.#proposing = true;
+    speculative.proposer.propose(requests, (drafts) => {
+      this.#proposing = false;
+      this.#scheduler.setDrafts(requests, drafts);
+      this.#wake();
+      this.#tellIdle();
+    });
+  }
+
+  /** Delivers events and lets go of sequences that are over. */
+  #tell(): void {
+    for (const event of this.#roster.takeEvents()) this.#outbox.push(event);
+    const over = this.#roster.takeOver();
+    if (over.length > 0) this.#release(over);
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      // Grows while it is read when a listener calls the engine.
+      for (let i = 0; i < this.#outbox.length; i++) {
+        const event = this.#outbox[i];
+        if (event !== undefined) for (const listener of this.#listeners) listener(event);
+      }
+    } finally {
+      this.#outbox = [];
+      this.#telling = false;
+    }
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#idlers.length === 0 || this.#busy) return;
+    const idlers = this.#idlers;
+    this.#idlers = [];
+    for (const resolve of idlers) resolve();
+  }
+
+  #release(over: readonly LiveSequence[]): void {
+    const now = this.#clock.now();
+    for (const sequence of over) {
+      this.#sampler.remove(sequence.id);
+      this.options.speculative?.proposer.release?.(sequence);
+      this.#deadlines.get(sequence.id)?.();
+      this.#deadlines.delete(sequence.id);
+      this.#meanInterval += 0.1 * (now - this.#endedAt - this.#meanInterval);
+      this.#endedAt = now;
+    }
+    this.#device.release(over.map((sequence) => sequence.id));
+  }
+
+  #watchDeadline(sequence: LiveSequence): void {
+    if (sequence.deadline === undefined) return;
+    const cancel = this.#clock.at(sequence.deadline, () => this.finish(sequence.id, "abort"));
+    this.#deadlines.set(sequence.id, cancel);
+  }
+
+  #admissible(promptLength: number, n: number): void {
+    if (this.#closed) throw new EngineClosedError("The engine is closed.");
+    if (promptLength < 1) throw new RangeError("A prompt has at least one token.");
+    if (promptLength >= this.maxContext) {
+      throw new PromptTooLongError(
+        `The prompt has ${promptLength} tokens and leaves no room for output in ${this.maxContext}.`,
+      );
+    }
+    const { maxNumQueuedReqs, maxNumQueuedTokens } = this.options;
+    const { waiting, waitingTokens } = this.#roster;
+    const full =
+      (maxNumQueuedReqs !== undefined && waiting + n > maxNumQueuedReqs && waiting > 0) ||
+      (maxNumQueuedTokens !== undefined &&
+        waitingTokens + n * promptLength > maxNumQueuedTokens &&
+        waiting > 0);
+    if (!full) return;
+    const seconds = Math.min(60, Math.max(1, Math.ceil((n * this.#meanInterval) / 1e9)));
+    throw new QueueFullError(
+      `${waiting} requests (${waitingTokens} tokens) wait already; try again in ${seconds} s.`,
+      seconds,
+    );
+  }
 }

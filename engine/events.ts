@@ -73,6 +73,7 @@ export interface StepFinished extends Of {
   readonly waitingDeferred: number;
   /** 0 to 1; cached blocks that nobody holds count as free. */
   readonly kvUsage: number;
+  /** Since the step before. */
   readonly preemptions: number;
   /** Present on priced devices. */
   readonly cost?: StepCost;
@@ -92,6 +93,7 @@ export interface BlocksStored extends Of {
   readonly parent?: Uint8Array;
   readonly tokens: readonly TokenId[];
   readonly salt?: string;
+  readonly adapter?: string;
 }
 
 export interface BlocksRemoved extends Of {

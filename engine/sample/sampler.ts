@@ -1,5 +1,32 @@
-/** The sampling policy (public shape). */
-import type { BatchRow, PositionLogprobs, Sampled, Sampler } from "../../device/device.ts";
+/**
+ * Which id comes next. The order of vLLM's V1 sampler:
+ *
+ *     0 the grammar's mask           5 penalties: repetition, frequency, presence
+ *     1 raw logprobs are kept        6 greedy: the likeliest; else temperature
+ *     2 allowed ids, bad words       7 min_p
+ *     3 min_tokens                   8 top_k, then top_p
+ *     4 logit_bias                   9 the draw, and logprobs of what was drawn
+ *
+ * Guesses are verified by the same draw: the id at a position is drawn as if
+ * there were no guess, and the guess holds when it is that id. That is rejection
+ * sampling with a one-hot q (accept with p(guess), else p without the guess,
+ * Leviathan et al. 2023), and since draws depend on position alone, ids with and
+ * without speculation are not only equally distributed but equal.
+ */
+import type {
+  BatchRow,
+  PositionLogprobs,
+  Sampled,
+  Sampler,
+  SequenceId,
+  TokenId,
+} from "../../device/device.ts";
+import type { Constraint, SamplingParams, Sequence } from "../sequence.ts";
+import { addBias, allowOnly, applyMask, argmax, forbid, forbidBadWords } from "./logits.ts";
+import { logprobsOf } from "./logprobs.ts";
+import { TokenHistory } from "./penalties.ts";
+import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "./random.ts";
+import { Candidates } from "./truncate.ts";
 
 export type LogprobsMode =
   | "raw_logprobs"
@@ -8,24 +35,208 @@ export type LogprobsMode =
   | "processed_logits";
 
 export interface SamplerOptions {
-  /** Absent: 0. */
+  /** Of requests that bring none; absent: 0. */
   readonly seed?: number;
   /** Absent: raw_logprobs. */
   readonly logprobsMode?: LogprobsMode;
 }
 
+interface State {
+  readonly params: SamplingParams;
+  readonly promptLength: number;
+  readonly key: RandomKey;
+  readonly greedy: boolean;
+  /** Nothing changes its logits and nothing is reported: the likeliest id is the answer. */
+  readonly plain: boolean;
+  readonly constraint: Constraint | undefined;
+  /** Kept when the choice depends on what was said. */
+  readonly history: TokenHistory | undefined;
+}
+
+/** As vLLM: a temperature below this is greedy. */
+const GREEDY_TEMPERATURE = 1e-5;
+
 export class TokenSampler implements Sampler {
-  readonly options: SamplerOptions;
+  readonly #seed: number;
+  readonly #raw: boolean;
+  readonly #normalized: boolean;
+  readonly #states = new Map<SequenceId, State>();
+  readonly #faults = new Map<SequenceId, Error>();
+  readonly #candidates = new Candidates();
+  #kept = new Float32Array(0);
+  #mask = new Int32Array(0);
+  #vocabSize = 0;
 
   constructor(options: SamplerOptions = {}) {
-    this.options = options;
+    const mode = options.logprobsMode ?? "raw_logprobs";
+    this.#seed = options.seed ?? 0;
+    this.#raw = mode.startsWith("raw");
+    this.#normalized = mode.endsWith("logprobs");
   }
 
-  sample(_row: BatchRow, _logits: Float32Array): Sampled {
-    throw new Error("TokenSampler is not built yet.");
+  /** Told by the engine, which knows the device: the width of a row of logits. */
+  attach(vocabSize: number): void {
+    this.#vocabSize = vocabSize;
   }
 
-  prompt(_row: BatchRow, _position: number, _logits: Float32Array): readonly PositionLogprobs[] {
-    return [];
+  add(sequence: Sequence): void {
+    const { id, params, promptLength, constraint } = sequence;
+    const penalized =
+      params.repetitionPenalty !== 1 ||
+      params.frequencyPenalty !== 0 ||
+      params.presencePenalty !== 0;
+    const remembers = penalized || params.badWords.length > 0 || constraint !== undefined;
+    const greedy = params.temperature < GREEDY_TEMPERATURE;
+    const prompt = sequence.tokens.subarray(0, promptLength);
+    this.#states.set(id, {
+      params,
+      promptLength,
+      key: params.seed === undefined ? keyOfSequence(this.#seed, id) : keyOfSeed(params.seed),
+      greedy,
+      plain:
+        greedy &&
+        !remembers &&
+        params.logprobs === undefined &&
+        params.allowedTokenIds === undefined &&
+        params.minTokens === 0 &&
+        params.logitBias.size === 0,
+      constraint,
+      history: remembers ? new TokenHistory(prompt, params, constraint) : undefined,
+    });
   }
+
+  remove(id: SequenceId): void {
+    this.#states.delete(id);
+    this.#faults.delete(id);
+  }
+
+  /** Why the sequence could not be sampled, once. */
+  takeFault(id: SequenceId): Error | undefined {
+    if (this.#faults.size === 0) return undefined;
+    const fault = this.#faults.get(id);
+    this.#faults.delete(id);
+    return fault;
+  }
+
+  sample(row: BatchRow, logits: Float32Array): Sampled {
+    const state = this.#states.get(row.id);
+    const width = logits.length / (row.drafted + 1);
+    const position = row.start + row.count - row.drafted;
+    const tokens: TokenId[] = [];
+    const logprobs: PositionLogprobs[] = [];
+    for (let index = 0; index <= row.drafted; index++) {
+      const view = row.drafted === 0 ? logits : logits.subarray(index * width, (index + 1) * width);
+      const token =
+        state === undefined || state.plain
+          ? argmax(view)
+          : this.#choose(state, view, { row, position: position + index, logprobs });
+      if (token === undefined) {
+        const error = new Error(
+          `No id can be sampled at position ${position + index}: no logit is finite.`,
+        );
+        this.#faults.set(row.id, error);
+        break;
+      }
+      tokens.push(token);
+      const guess = index < row.drafted ? row.context[position + index] : undefined;
+      if (token !== guess || (state !== undefined && isStop(state, token))) break;
+    }
+    const accepted = Math.max(0, tokens.length - 1);
+    return state?.params.logprobs === undefined
+      ? { tokens, accepted }
+      : { tokens, accepted, logprobs };
+  }
+
+  prompt(row: BatchRow, position: number, logits: Float32Array): readonly PositionLogprobs[] {
+    const state = this.#states.get(row.id);
+    const count = state?.params.promptLogprobs;
+    if (state === undefined || count === undefined) return [];
+    const width = this.#vocabSize;
+    const known = state.promptLength - 1 - position;
+    const positions = Math.min(Math.round(logits.length / width), known);
+    const wanted = { count, normalized: this.#normalized };
+    return Array.from({ length: Math.max(0, positions) }, (_, index) => {
+      const view = logits.subarray(index * width, (index + 1) * width);
+      return logprobsOf(view, row.context[position + index + 1] ?? 0, wanted);
+    });
+  }
+
+  #choose(
+    state: State,
+    logits: Float32Array,
+    at: {
+      readonly row: BatchRow;
+      readonly position: number;
+      readonly logprobs: PositionLogprobs[];
+    },
+  ): TokenId | undefined {
+    const { params, history } = state;
+    const { row, position } = at;
+    history?.sync(row.context, position);
+    const reports = params.logprobs !== undefined;
+    if (state.constraint !== undefined) this.#constrain(state.constraint, logits);
+    if (reports && this.#raw) this.#keep(logits);
+    this.#process(state, logits, position);
+    const token = state.greedy ? argmax(logits) : this.#draw(state, logits, position);
+    if (token === undefined) return undefined;
+    if (reports) {
+      if (!this.#raw && !state.greedy) this.#maskOthers(logits, params.temperature);
+      const wanted = {
+        count: params.logprobs ?? 0,
+        normalized: this.#normalized,
+        ...(params.logprobTokenIds === undefined ? {} : { ids: params.logprobTokenIds }),
+      };
+      at.logprobs.push(logprobsOf(this.#raw ? this.#kept : logits, token, wanted));
+    }
+    if (history?.push(token) === false) {
+      this.#faults.set(
+        row.id,
+        new Error(`The grammar refused token ${token}, which its mask allowed.`),
+      );
+    }
+    return token;
+  }
+
+  #process(state: State, logits: Float32Array, position: number): void {
+    const { params, history } = state;
+    if (params.allowedTokenIds !== undefined) allowOnly(logits, params.allowedTokenIds);
+    if (params.badWords.length > 0) forbidBadWords(logits, params.badWords, history?.output ?? []);
+    if (position - state.promptLength < params.minTokens) {
+      forbid(logits, params.stopTokenIds);
+      forbid(logits, params.eosTokenIds);
+    }
+    if (params.logitBias.size > 0) addBias(logits, params.logitBias);
+    history?.penalize(logits, params);
+  }
+
+  #draw(state: State, logits: Float32Array, position: number): TokenId | undefined {
+    if (!this.#candidates.gather(logits, state.params)) return undefined;
+    return this.#candidates.at(uniform(state.key, position));
+  }
+
+  #constrain(constraint: Constraint, logits: Float32Array): void {
+    const words = Math.ceil(logits.length / 32);
+    if (this.#mask.length !== words) this.#mask = new Int32Array(words);
+    this.#mask.fill(0);
+    if (constraint.mask(this.#mask)) applyMask(logits, this.#mask);
+  }
+
+  #keep(logits: Float32Array): void {
+    if (this.#kept.length !== logits.length) this.#kept = new Float32Array(logits.length);
+    this.#kept.set(logits);
+  }
+
+  /** Leaves the candidates' scaled logits and −∞ elsewhere: what processed logprobs are of. */
+  #maskOthers(logits: Float32Array, temperature: number): void {
+    const { ids, count } = this.#candidates;
+    const kept = Float32Array.from(ids.subarray(0, count), (id) => (logits[id] ?? 0) / temperature);
+    logits.fill(Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < count; i++) logits[ids[i] ?? 0] = kept[i] ?? 0;
+  }
+}
+
+function isStop({ params }: State, token: TokenId): boolean {
+  return (
+    (!params.ignoreEos && params.eosTokenIds.includes(token)) || params.stopTokenIds.includes(token)
+  );
 }

@@ -1,0 +1,159 @@
+/**
+ * Who holds which KV block. Three kinds, and together they are all blocks:
+ *
+ *     held     references ≥ 1             (in `find` too when published)
+ *     cached   references = 0, hashed     free, but its K and V can be found again
+ *     blank    references = 0, no hash    free
+ *
+ * Free blocks stand in one queue, taken from the head: blank ones first, then
+ * cached ones, least recently used first and of one sequence its tail first, so
+ * that shared prefixes live longest. The queue is two Int32Arrays of links:
+ * a block found again leaves from the middle in O(1) (vLLM's FreeKVCacheBlockQueue).
+ */
+import type { BlockId } from "../../device/device.ts";
+import type { BlockHash } from "./block-hash.ts";
+
+export class BlockPool {
+  readonly total: number;
+  readonly #references: Int32Array;
+  /** Links of the free queue; index `total` is the ring's anchor, NONE: not free. */
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  readonly #hashes: (BlockHash | undefined)[];
+  readonly #byHash = new Map<BlockHash, BlockId>();
+  readonly #evicted: (hash: BlockHash) => void;
+  #free: number;
+
+  /** `evicted` is told when a published block's content is given up. */
+  constructor(total: number, evicted: (hash: BlockHash) => void = () => {}) {
+    this.total = total;
+    this.#free = total;
+    this.#evicted = evicted;
+    this.#references = new Int32Array(total);
+    this.#hashes = new Array<BlockHash | undefined>(total).fill(undefined);
+    this.#next = Int32Array.from({ length: total + 1 }, (_, i) => (i + 1) % (total + 1));
+    this.#previous = Int32Array.from({ length: total + 1 }, (_, i) => (i + total) % (total + 1));
+  }
+
+  /** Blocks nobody holds, cached ones included. */
+  get free(): number {
+    return this.#free;
+  }
+
+  /** Appends `count` fresh blocks to `blocks`, or changes nothing and returns false. */
+  take(count: number, blocks: BlockId[]): boolean {
+    if (count > this.#free) return false;
+    for (let i = 0; i < count; i++) {
+      const block = this.#next[this.total] ?? NONE;
+      this.#unlink(block);
+      this.#forget(block);
+      this.#references[block] = 1;
+      blocks.push(block);
+    }
+    return true;
+  }
+
+  /** One more holder; a free block leaves the queue. */
+  retain(block: BlockId): void {
+    if (this.#references[block] === 0) this.#unlink(block);
+    this.#references[block] = this.references(block) + 1;
+  }
+
+  /** One holder less for each, the last block first: a sequence's tail is reused before its head. */
+  release(blocks: readonly BlockId[]): void {
+    for (let i = blocks.length - 1; i >= 0; i--) {
+      const block = blocks[i] ?? NONE;
+      const references = this.references(block) - 1;
+      if (references < 0) throw new Error(`Block ${block} was released more often than held.`);
+      this.#references[block] = references;
+      if (references > 0) continue;
+      const anchor = this.total;
+      if (this.#hashes[block] === undefined) this.#link(block, anchor);
+      else this.#link(block, this.#previous[anchor] ?? NONE);
+    }
+  }
+
+  references(block: BlockId): number {
+    const references = this.#references[block];
+    if (references === undefined) throw new Error(`No block ${block} in a pool of ${this.total}.`);
+    return references;
+  }
+
+  find(hash: BlockHash): BlockId | undefined {
+    return this.#byHash.get(hash);
+  }
+
+  /** Names a held block. False when its content is known under another block (duplicates are not merged). */
+  publish(block: BlockId, hash: BlockHash): boolean {
+    if (this.#byHash.has(hash)) return false;
+    this.#forget(block);
+    this.#hashes[block] = hash;
+    this.#byHash.set(hash, block);
+    return true;
+  }
+
+  /** Forgets every name. Held blocks stay held. */
+  clear(): void {
+    this.#hashes.fill(undefined);
+    this.#byHash.clear();
+  }
+
+  /** Hashes that can be found. */
+  published(): IterableIterator<BlockHash> {
+    return this.#byHash.keys();
+  }
+
+  /** Throws unless free + held = total, the queue is whole and every name leads back to its block. */
+  check(): void {
+    let held = 0;
+    for (const references of this.#references) {
+      if (references < 0) throw new Error("A block has fewer than no holders.");
+      if (references > 0) held++;
+    }
+    let queued = 0;
+    for (let at = this.#next[this.total]; at !== this.total; at = this.#next[at ?? NONE]) {
+      if (at === undefined || at === NONE) throw new Error("The free queue is broken.");
+      if (this.#references[at] !== 0) throw new Error(`Block ${at} is held and free at once.`);
+      if (++queued > this.total) throw new Error("The free queue is a knot.");
+    }
+    if (queued !== this.#free || held + queued !== this.total) {
+      throw new Error(
+        `${held} held + ${queued} queued (${this.#free} free) ≠ ${this.total} blocks.`,
+      );
+    }
+    for (const [hash, block] of this.#byHash) {
+      if (this.#hashes[block] !== hash)
+        throw new Error(`Block ${block} is found by a name it lost.`);
+    }
+  }
+
+  #forget(block: BlockId): void {
+    const hash = this.#hashes[block];
+    if (hash === undefined) return;
+    this.#hashes[block] = undefined;
+    this.#byHash.delete(hash);
+    this.#evicted(hash);
+  }
+
+  /** Puts `block` behind `after` in the free queue. */
+  #link(block: BlockId, after: number): void {
+    const next = this.#next[after] ?? NONE;
+    this.#next[after] = block;
+    this.#previous[block] = after;
+    this.#next[block] = next;
+    this.#previous[next] = block;
+    this.#free++;
+  }
+
+  #unlink(block: BlockId): void {
+    const next = this.#next[block] ?? NONE;
+    const previous = this.#previous[block] ?? NONE;
+    this.#next[previous] = next;
+    this.#previous[next] = previous;
+    this.#next[block] = NONE;
+    this.#previous[block] = NONE;
+    this.#free--;
+  }
+}
+
+const NONE = -1;

@@ -1,0 +1,173 @@
+/**
+ * A sequence as the scheduler keeps it. Positions of its token buffer:
+ *
+ *     [0 ......... promptLength ......... known) [known .. length) [length .. + draft)
+ *      given by the client   sampled              pending: sampled  guesses to verify
+ *                                                 by steps in flight
+ *
+ *     [0 ... written) [written ... computed) [computed ........ length + draft)
+ *      K and V exist   steps in flight write  the next step's work
+ *
+ * There is no prefill and no decode: a step computes from `computed` towards the
+ * end, and whoever reaches it samples.
+ */
+import type { Nanos } from "../device/clock.ts";
+import {
+  type BlockId,
+  PENDING_TOKEN,
+  type PositionLogprobs,
+  type SequenceId,
+  type TokenId,
+} from "../device/device.ts";
+import type { BlockHash } from "./kv/block-hash.ts";
+import type {
+  Constraint,
+  FinishReason,
+  GenerationRequest,
+  SamplingParams,
+  Sequence,
+} from "./sequence.ts";
+
+export type Status = "waiting" | "running" | "ended";
+
+const NO_DRAFT: readonly TokenId[] = [];
+
+export class LiveSequence implements Sequence {
+  readonly id: SequenceId;
+  readonly arrival: Nanos;
+  readonly priority: number;
+  readonly params: SamplingParams;
+  readonly promptLength: number;
+  readonly salt?: string;
+  readonly adapter?: string;
+  readonly tenant?: string;
+  readonly deadline?: Nanos;
+  readonly group: readonly SequenceId[];
+  readonly constraint?: Constraint;
+  /** Position at which it ends whatever is sampled: the prompt and maxTokens, or the model's limit. */
+  readonly limit: number;
+
+  tokens: Int32Array;
+  length: number;
+  computed = 0;
+  draft: readonly TokenId[] = NO_DRAFT;
+  /** Only appended to, or replaced: a batch may hold it. */
+  blocks: BlockId[] = [];
+
+  status: Status = "waiting";
+  /** Placeholders at the end of `length`. */
+  pending = 0;
+  /** Rows in steps under way. */
+  inFlight = 0;
+  /** Counts how often its cache was given up; results of older rows write no K and V. */
+  epoch = 0;
+  /** Asked to end; done when its steps in flight are. */
+  ending: FinishReason | undefined;
+  /** Names of its full blocks, as far as known; the first `published` were offered to the cache. */
+  readonly hashes: BlockHash[] = [];
+  published = 0;
+  cachedTokens = 0;
+  scheduledOnce = false;
+  /** Of prompt positions 1, 2, …; gathered until the first token leaves. */
+  promptLogprobs: PositionLogprobs[] | undefined;
+  /** Others were admitted past it so often. */
+  overtaken = 0;
+  /** Siblings that wait for this one's prompt, to fork from it. */
+  followers: readonly LiveSequence[] = [];
+  /** Waits for its leader's prompt. */
+  following = false;
+  /** Nothing but its length can end it. */
+  readonly endsByLength: boolean;
+
+  constructor(
+    request: GenerationRequest,
+    place: {
+      id: SequenceId;
+      index: number;
+      group: readonly SequenceId[];
+      arrival: Nanos;
+      maxContext: number;
+    },
+  ) {
+    const { params } = request;
+    this.id = place.id;
+    this.arrival = place.arrival;
+    this.group = place.group;
+    this.priority = request.priority ?? 0;
+    // As vLLM: the i-th completion of a seeded request draws with seed + i.
+    this.params =
+      params.seed === undefined || place.index === 0
+        ? params
+        : { ...params, seed: params.seed + place.index };
+    this.promptLength = request.prompt.length;
+    this.limit = Math.min(this.promptLength + params.maxTokens, place.maxContext);
+    if (request.salt !== undefined) this.salt = request.salt;
+    if (request.adapter !== undefined) this.adapter = request.adapter;
+    if (request.tenant !== undefined) this.tenant = request.tenant;
+    if (request.deadline !== undefined) this.deadline = request.deadline;
+    const constraint = request.constraints?.[place.index];
+    if (constraint !== undefined) this.constraint = constraint;
+    this.endsByLength =
+      (params.ignoreEos || params.eosTokenIds.length === 0) &&
+      params.stopTokenIds.length === 0 &&
+      constraint === undefined;
+    this.tokens = new Int32Array(this.promptLength + Math.min(params.maxTokens, 64) + 1);
+    this.tokens.set(request.prompt);
+    this.length = this.promptLength;
+    if (params.promptLogprobs !== undefined && place.index === 0) this.promptLogprobs = [];
+  }
+
+  /** Tokens known: the prompt and what was sampled. */
+  get known(): number {
+    return this.length - this.pending;
+  }
+
+  get outputLength(): number {
+    return this.known - this.promptLength;
+  }
+
+  /** Tokens a step could compute now. */
+  get want(): number {
+    return this.length + this.draft.length - this.computed;
+  }
+
+  /** Writes ids at `position`, growing the buffer. */
+  write(position: number, ids: readonly TokenId[]): void {
+    const end = position + ids.length;
+    if (end > this.tokens.length) {
+      const grown = new Int32Array(Math.max(end, Math.ceil(1.5 * this.tokens.length)));
+      grown.set(this.tokens);
+      this.tokens = grown;
+    }
+    for (let i = 0; i < ids.length; i++) this.tokens[position + i] = ids[i] ?? PENDING_TOKEN;
+  }
+
+  /** The step about to go will sample one id: keep its place. */
+  addPending(): void {
+    this.write(this.length, PENDING);
+    this.length++;
+    this.pending++;
+  }
+
+  /** The id of the oldest place is known now, or never will be. */
+  dropPending(): void {
+    this.length--;
+    this.pending--;
+  }
+
+  /** Its K and V are given up: all is to compute again. */
+  rewind(): void {
+    this.computed = 0;
+    this.draft = NO_DRAFT;
+    this.published = 0;
+    this.epoch++;
+  }
+
+  /** Keeps the first `count` guesses. */
+  keepDraft(count: number): void {
+    if (this.draft.length <= count) return;
+    this.draft = count <= 0 ? NO_DRAFT : this.draft.slice(0, count);
+  }
+}
+
+const PENDING: readonly TokenId[] = [PENDING_TOKEN];

@@ -1,0 +1,48 @@
+/** Who is next, who gives way: pure functions of what the scheduler knows. */
+import type { LiveSequence } from "./live-sequence.ts";
+import type { SchedulingPolicy } from "./options.ts";
+
+/** Order of admission: urgency, then arrival, then order of submission. */
+export function comesBefore(a: LiveSequence, b: LiveSequence): boolean {
+  if (a.priority !== b.priority) return a.priority < b.priority;
+  if (a.arrival !== b.arrival) return a.arrival < b.arrival;
+  return a.id < b.id;
+}
+
+/**
+ * Who gives its blocks back when the pool is empty. fcfs: who was admitted last;
+ * it has the least to compute again. priority: the least urgent, of those the latest.
+ */
+export function chooseVictim(
+  running: readonly LiveSequence[],
+  policy: SchedulingPolicy,
+): LiveSequence | undefined {
+  if (policy === "fcfs") return running[running.length - 1];
+  return running.reduce<LiveSequence | undefined>(
+    (worst, sequence) => (worst === undefined || comesBefore(worst, sequence) ? sequence : worst),
+    undefined,
+  );
+}
+
+/** Past a head that does not fit, how many may still be admitted before it becomes a barrier. */
+export const MOST_OVERTAKEN = 64;
+
+/**
+ * Where long and short rows do not mix, long ones go first (a running prompt
+ * hides decoding) unless short ones have a share: each long step that they
+ * wait for earns them `share / (1 − share)` of a step.
+ */
+export function earnedByLongStep(share: number): number {
+  return share <= 0 ? 0 : share / (1 - Math.min(share, 0.99));
+}
+
+/** Tokens of a prompt to compute in a step that has room for `room`; 0: wait for a step with more. */
+export function chunkOf(
+  want: number,
+  room: number,
+  rules: { readonly chunked: boolean; readonly threshold: number; readonly stepTokens: number },
+): number {
+  const most = rules.threshold > 0 ? Math.min(want, rules.threshold) : want;
+  if (most <= room) return most;
+  return rules.chunked || most > rules.stepTokens ? room : 0;
+}

@@ -1,0 +1,266 @@
+/**
+ * Who waits, who runs, who is over, and the blocks each holds. Every change of a
+ * sequence's state is a method here; when and why is the scheduler's business.
+ *
+ *     add → waiting → run → running → end → ended
+ *             ↑_______ preempt ________|
+ */
+import type { Nanos } from "../device/clock.ts";
+import type { BlockId, DeviceLimits, SequenceId } from "../device/device.ts";
+import type { EngineEvent } from "./events.ts";
+import { KVCache } from "./kv/kv-cache.ts";
+import type { LiveSequence } from "./live-sequence.ts";
+import type { EngineOptions } from "./options.ts";
+import { Recovery } from "./recovery.ts";
+import type { FinishReason } from "./sequence.ts";
+import { WaitingQueue } from "./waiting-queue.ts";
+
+export interface EndingFacts {
+  readonly reason: FinishReason;
+  readonly stopTokenId?: number;
+  readonly error?: Error;
+}
+
+interface Copies {
+  readonly copies: readonly { readonly from: BlockId; readonly to: BlockId }[];
+  readonly forked: readonly LiveSequence[];
+}
+
+const NO_COPIES: Copies = { copies: [], forked: [] };
+
+export class Roster {
+  readonly kv: KVCache;
+  readonly recovery = new Recovery();
+  readonly queue = new WaitingQueue();
+  readonly sequences = new Map<SequenceId, LiveSequence>();
+  /** In order of admission. */
+  readonly running: LiveSequence[] = [];
+  readonly maxRunning: number;
+  /** Time of the call under way. */
+  now: Nanos = 0;
+  /** The next step's number. */
+  steps = 0;
+  #events: EngineEvent[] = [];
+  #over: LiveSequence[] = [];
+  #waiting = 0;
+  #waitingTokens = 0;
+  #following = 0;
+  #preemptions = 0;
+  #copies: { from: BlockId; to: BlockId }[] = [];
+  #forked: LiveSequence[] = [];
+
+  constructor(limits: DeviceLimits, options: EngineOptions) {
+    this.maxRunning = Math.min(options.maxNumSeqs, limits.maxRows);
+    this.kv = new KVCache({
+      blocks: limits.blocks,
+      blockSize: limits.blockSize,
+      prefixCaching: options.enablePrefixCaching !== false,
+      ...(options.kvEvents ? { report: (change) => this.emit({ ...change, at: this.now }) } : {}),
+    });
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  get waitingTokens(): number {
+    return this.#waitingTokens;
+  }
+
+  /** Of those waiting, on their leader. */
+  get waitingDeferred(): number {
+    return this.#following;
+  }
+
+  /** Preemptions since the last call. */
+  takePreemptions(): number {
+    const count = this.#preemptions;
+    this.#preemptions = 0;
+    return count;
+  }
+
+  emit(event: EngineEvent): void {
+    this.#events.push(event);
+  }
+
+  /** What happened since the last call, in order. */
+  takeEvents(): readonly EngineEvent[] {
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  /** Sequences over since the last call, no longer named by any step. */
+  takeOver(): readonly LiveSequence[] {
+    const over = this.#over;
+    if (over.length > 0) this.#over = [];
+    return over;
+  }
+
+  /** Completions of one request, the leader first. */
+  add(group: readonly LiveSequence[]): void {
+    const [leader, ...followers] = group;
+    if (leader === undefined) return;
+    leader.followers = followers;
+    for (const sequence of group) {
+      this.sequences.set(sequence.id, sequence);
+      this.#wait(sequence);
+      this.emit({
+        type: "request-queued",
+        at: this.now,
+        id: sequence.id,
+        promptTokens: sequence.promptLength,
+      });
+    }
+    this.queue.push(leader);
+    for (const follower of followers) {
+      follower.following = true;
+      this.#following++;
+    }
+  }
+
+  /** Ends a sequence now, or when the steps that hold it end. */
+  finish(id: SequenceId, reason: FinishReason): void {
+    const sequence = this.sequences.get(id);
+    if (sequence === undefined || sequence.ending !== undefined) return;
+    if (sequence.inFlight > 0) sequence.ending = reason;
+    else this.end(sequence, { reason });
+  }
+
+  /** A waiting sequence that was given its blocks runs. */
+  run(sequence: LiveSequence, cached: number): void {
+    this.#leaveQueue(sequence);
+    sequence.status = "running";
+    this.running.push(sequence);
+    const resumed = sequence.scheduledOnce;
+    if (!resumed) sequence.cachedTokens = cached;
+    sequence.scheduledOnce = true;
+    const { id } = sequence;
+    this.emit({ type: "request-scheduled", at: this.now, id, cachedTokens: cached, resumed });
+  }
+
+  /** Takes a running sequence's blocks; it computes again when it is next admitted. */
+  preempt(sequence: LiveSequence): void {
+    this.#stopRunning(sequence);
+    this.#dropBlocks(sequence);
+    sequence.rewind();
+    sequence.status = "waiting";
+    this.#wait(sequence);
+    this.queue.push(sequence);
+    this.#preemptions++;
+    this.emit({ type: "request-preempted", at: this.now, id: sequence.id });
+  }
+
+  /**
+   * The leader's prompt is computed: its siblings join in if there is room, each
+   * sharing the prompt's blocks; the others wait like anyone (and meet its cache).
+   */
+  releaseFollowers(leader: LiveSequence): void {
+    const { followers } = leader;
+    leader.followers = [];
+    for (const follower of followers) {
+      if (follower.status !== "waiting" || !follower.following) continue;
+      this.#unfollow(follower);
+      const room = this.running.length < this.maxRunning;
+      const copy = room ? this.kv.fork(follower, leader) : undefined;
+      if (copy === undefined) {
+        this.queue.push(follower);
+        continue;
+      }
+      this.#copies.push(copy);
+      this.#forked.push(follower);
+      this.run(follower, follower.computed);
+    }
+  }
+
+  /** Ends a sequence that no step holds, or whose steps hold nothing that matters any more. */
+  end(sequence: LiveSequence, facts: EndingFacts): void {
+    if (sequence.status === "running") this.#stopRunning(sequence);
+    else this.#leaveQueue(sequence);
+    if (sequence.following) this.#unfollow(sequence);
+    sequence.status = "ended";
+    this.sequences.delete(sequence.id);
+    this.#dropBlocks(sequence);
+    if (sequence.inFlight === 0) this.#over.push(sequence);
+    this.#promoteFollower(sequence);
+    this.recovery.review();
+    this.emit({
+      type: "request-finished",
+      at: this.now,
+      id: sequence.id,
+      ...facts,
+      promptTokens: sequence.promptLength,
+      cachedTokens: sequence.cachedTokens,
+      outputTokens: sequence.outputLength,
+    });
+  }
+
+  /** Block copies the next step must make first, and the sequences they are for. */
+  takeCopies(): Copies {
+    if (this.#copies.length === 0) return NO_COPIES;
+    const taken = { copies: this.#copies, forked: this.#forked };
+    this.#copies = [];
+    this.#forked = [];
+    return taken;
+  }
+
+  /** One row less of it is under way. */
+  landed(sequence: LiveSequence): void {
+    sequence.inFlight--;
+    if (sequence.inFlight === 0 && sequence.status === "ended") this.#over.push(sequence);
+  }
+
+  /** The device lost all K and V: whoever runs computes again. */
+  loseCache(): void {
+    for (const sequence of [...this.running]) this.preempt(sequence);
+    this.#copies = [];
+    this.#forked = [];
+    this.kv.forget();
+  }
+
+  /** Throws when a count is wrong; for tests and idle moments. */
+  check(): void {
+    this.kv.check();
+    const live = [...this.sequences.values()];
+    const waiting = live.filter((sequence) => sequence.status === "waiting");
+    if (waiting.length !== this.#waiting) throw new Error("The waiting are miscounted.");
+    if (live.length - waiting.length !== this.running.length)
+      throw new Error("The running are miscounted.");
+    const held = this.kv.total - this.kv.free;
+    if (live.length === 0 && held > this.kv.comingFree) throw new Error(`${held} blocks leaked.`);
+  }
+
+  /** A leader that ends before its prompt is computed leaves the lead to its first follower. */
+  #promoteFollower(leader: LiveSequence): void {
+    const [heir, ...rest] = leader.followers.filter((each) => each.status === "waiting");
+    leader.followers = [];
+    if (heir === undefined) return;
+    heir.followers = rest;
+    this.#unfollow(heir);
+    this.queue.push(heir);
+  }
+
+  #unfollow(sequence: LiveSequence): void {
+    sequence.following = false;
+    this.#following--;
+  }
+
+  #wait(sequence: LiveSequence): void {
+    this.#waiting++;
+    this.#waitingTokens += sequence.promptLength;
+  }
+
+  #leaveQueue(sequence: LiveSequence): void {
+    this.#waiting--;
+    this.#waitingTokens -= sequence.promptLength;
+  }
+
+  #stopRunning(sequence: LiveSequence): void {
+    this.running.splice(this.running.lastIndexOf(sequence), 1);
+  }
+
+  #dropBlocks(sequence: LiveSequence): void {
+    const last = sequence.inFlight > 0 ? this.steps - 1 : undefined;
+    this.kv.drop(sequence, last);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Temperature, min_p, top_k, top_p and the draw, in vLLM's order. min_p and top_k
+ * are thresholds on the logits, so one pass gathers the candidates; top_p orders
+ * them by bins of 1/16 nat and sorts only the bin where the mass is reached. The
+ * vocabulary is never copied or sorted.
+ */
+import type { TokenId } from "../../device/device.ts";
+import type { SamplingParams } from "../sequence.ts";
+
+/** Below e^−40 of the likeliest, 10^6 ids together weigh less than a double's last bit. */
+const NEGLIGIBLE_NATS = 40;
+const BINS_PER_NAT = 16;
+const BINS = NEGLIGIBLE_NATS * BINS_PER_NAT + 1;
+
+/** Up to this k a heap of k logits finds the k-th largest; above, selection on a copy. */
+const HEAP_K = 256;
+
+/** Reused from row to row; grows to the largest vocabulary. */
+export class Candidates {
+  count = 0;
+  total = 0;
+  ids = new Int32Array(0);
+  weights = new Float64Array(0);
+  /** Of each candidate, when top_p asks for it: its distance to the likeliest, in bins. */
+  #bins = new Uint16Array(0);
+  readonly #binMass = new Float64Array(BINS);
+  #copy = new Float32Array(0);
+  #heap = new Float32Array(HEAP_K);
+
+  /** Keeps what may be drawn. False when no logit is finite. */
+  gather(logits: Float32Array, params: SamplingParams): boolean {
+    const size = logits.length;
+    if (this.ids.length < size) {
+      this.ids = new Int32Array(size);
+      this.weights = new Float64Array(size);
+      this.#bins = new Uint16Array(size);
+    }
+    let top = Number.NEGATIVE_INFINITY;
+    for (let id = 0; id < size; id++) {
+      const value = logits[id] as number; // id < size
+      if (value > top) top = value;
+    }
+    this.count = 0;
+    this.total = 0;
+    if (!Number.isFinite(top)) return false;
+    const floor = this.#floor(logits, top, params);
+    const scale = 1 / params.temperature;
+    let count = 0;
+    let total = 0;
+    const { ids, weights } = this;
+    const bins = this.#bins;
+    for (let id = 0; id < size; id++) {
+      const value = logits[id] as number; // id < size
+      if (!(value >= floor)) continue; // NaN is not
+      const nats = (top - value) * scale;
+      const weight = Math.exp(-nats);
+      ids[count] = id;
+      bins[count] = nats * BINS_PER_NAT;
+      weights[count++] = weight;
+      total += weight;
+    }
+    this.count = count;
+    this.total = total;
+    if (params.topP < 1) this.#nucleus(params.topP);
+    return true;
+  }
+
+  /** The id at `u` of the mass, 0 ≤ u < 1, in order of ids. */
+  at(u: number): TokenId {
+    const target = u * this.total;
+    let sum = 0;
+    for (let i = 0; i < this.count; i++) {
+      sum += this.weights[i] as number; // i < count
+      if (sum > target) return this.ids[i] as number;
+    }
+    return this.ids[this.count - 1] as number; // rounding left a last bit of mass
+  }
+
+  #floor(logits: Float32Array, top: number, params: SamplingParams): number {
+    const { temperature, minP, topK } = params;
+    const least = minP > 0 ? Math.log(minP) : -NEGLIGIBLE_NATS;
+    const floor = top + temperature * Math.max(least, -NEGLIGIBLE_NATS);
+    if (topK <= 0 || topK >= logits.length) return floor;
+    return Math.max(floor, topK === 1 ? top : this.#kthLargest(logits, topK));
+  }
+
+  #kthLargest(logits: Float32Array, k: number): number {
+    if (k > HEAP_K) {
+      if (this.#copy.length !== logits.length) this.#copy = new Float32Array(logits.length);
+      this.#copy.set(logits);
+      return select(this.#copy, k);
+    }
+    return smallestOfLargest(logits, this.#heap.subarray(0, k));
+  }
+
+  /** Keeps the fewest candidates, likeliest first, whose mass reaches `share`; at least one. */
+  #nucleus(share: number): void {
+    const { ids, weights } = this;
+    const bins = this.#bins;
+    const massOf = this.#binMass.fill(0);
+    for (let i = 0; i < this.count; i++) {
+      const bin = bins[i] as number; // i < count
+      massOf[bin] = (massOf[bin] as number) + (weights[i] as number);
+    }
+    const wanted = share * this.total;
+    let mass = 0;
+    let edge = 0;
+    while (edge < BINS - 1 && mass + (massOf[edge] as number) < wanted) {
+      mass += massOf[edge++] as number;
+    }
+    const atEdge: number[] = [];
+    for (let i = 0; i < this.count; i++) if (bins[i] === edge) atEdge.push(i);
+    atEdge.sort((a, b) => (weights[b] as number) - (weights[a] as number) || a - b);
+    let kept = 0;
+    while (kept < atEdge.length && (mass < wanted || (mass === 0 && kept === 0))) {
+      mass += weights[atEdge[kept++] ?? 0] as number;
+    }
+    for (const index of atEdge.slice(kept)) weights[index] = 0;
+    let count = 0;
+    this.total = 0;
+    for (let i = 0; i < this.count; i++) {
+      const weight = weights[i] as number;
+      if (weight === 0 || (bins[i] as number) > edge) continue;
+      ids[count] = ids[i] as number;
+      weights[count++] = weight;
+      this.total += weight;
+    }
+    this.count = count;
+  }
+}
+
+/** The k-th largest value by a min-heap of k, `heap.length` = k. */
+export function smallestOfLargest(values: Float32Array, heap: Float32Array): number {
+  const k = heap.length;
+  heap.fill(Number.NEGATIVE_INFINITY);
+  let root = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number; // i < length
+    if (value <= root || Number.isNaN(value)) continue;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= k) break;
+      if (child + 1 < k && (heap[child + 1] as number) < (heap[child] as number)) child++;
+      const below = heap[child] as number; // child < k
+      if (below >= value) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = value;
+    root = heap[0] as number;
+  }
+  return root;
+}
+
+/** The k-th largest value; reorders `values` (Hoare's selection, median of three). */
+function select(values: Float32Array, k: number): number {
+  let low = 0;
+  let high = values.length - 1;
+  const target = k - 1;
+  while (low < high) {
+    const pivot = medianOf(
+      values[low] as number,
+      values[(low + high) >> 1] as number,
+      values[high] as number,
+    );
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while ((values[i] as number) > pivot) i++;
+      while ((values[j] as number) < pivot) j--;
+      if (i > j) break;
+      const swapped = values[i] as number;
+      values[i++] = values[j] as number;
+      values[j--] = swapped;
+    }
+    if (target <= j) high = j;
+    else if (target >= i) low = i;
+    else break;
+  }
+  return values[target] as number;
+}
+
+function medianOf(a: number, b: number, c: number): number {
+  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+}

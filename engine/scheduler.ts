@@ -1,0 +1,291 @@
+/**
+ * Whose turn it is. A step hands out tokens so that what is computed catches up
+ * with what is known; prompts, their pieces, cache hits, drafts and resumed
+ * sequences are all the same subtraction (vLLM's v1 scheduler). The shape of a
+ * step comes from DeviceLimits: no device is known by name.
+ *
+ * A function of (state, time): no I/O, no promise, no clock. What happens is
+ * kept as events in the roster until they are taken.
+ */
+import type { Nanos } from "../device/clock.ts";
+import type { Batch, BatchRow, DeviceLimits } from "../device/device.ts";
+import type { LiveSequence } from "./live-sequence.ts";
+import type { EngineOptions } from "./options.ts";
+import type { Flight } from "./outcome.ts";
+import { chooseVictim, chunkOf, earnedByLongStep, MOST_OVERTAKEN } from "./policy.ts";
+import type { Roster } from "./roster.ts";
+import type { ProposalRequest, Proposals } from "./speculate/proposer.ts";
+import { StepPlan } from "./step-plan.ts";
+
+/** Longest run of repeated steps offered to a device at once. */
+const MOST_REPEATS = 1024;
+
+export class Scheduler {
+  readonly #roster: Roster;
+  readonly #limits: DeviceLimits;
+  readonly #options: EngineOptions;
+  readonly #maxTokens: number;
+  /** Places are kept for ids that a step in flight samples. */
+  readonly #overlaps: boolean;
+  /** Steps that short rows have earned while long ones went first. */
+  #shortCredit = 0;
+
+  constructor(roster: Roster, limits: DeviceLimits, options: EngineOptions) {
+    this.#roster = roster;
+    this.#limits = limits;
+    this.#options = options;
+    this.#maxTokens = Math.min(options.maxNumBatchedTokens, limits.maxTokens);
+    this.#overlaps = limits.inFlight > 1 && options.speculative === undefined;
+  }
+
+  /** Steps that may be under way at once now. */
+  get maxInFlight(): number {
+    return this.#overlaps && !this.#roster.recovery.active ? this.#limits.inFlight : 1;
+  }
+
+  /** The next step, or undefined when there is nothing to compute (yet). */
+  schedule(now: Nanos): Flight | undefined {
+    this.#roster.now = now;
+    const plan = new StepPlan(this.#limits, this.#roster.maxRunning, this.#maxTokens);
+    this.#plan(plan);
+    return plan.rows.length === 0 ? undefined : this.#form(plan);
+  }
+
+  /** Who could use guesses in the next step: one known token to compute, and room after it. */
+  draftable(most: number): ProposalRequest[] {
+    const requests: ProposalRequest[] = [];
+    for (const sequence of this.#roster.running) {
+      if (kindOf(sequence) === "long" || !isReady(sequence)) continue;
+      // The step samples one id more than the guesses that hold.
+      const count = Math.min(most, sequence.limit - sequence.length - 1);
+      if (count > 0) requests.push({ sequence, count });
+    }
+    return requests;
+  }
+
+  setDrafts(requests: readonly ProposalRequest[], drafts: Proposals): void {
+    for (const { sequence, count } of requests) {
+      const draft = drafts.get(sequence.id);
+      const live = this.#roster.sequences.get(sequence.id);
+      if (draft === undefined || live?.status !== "running") continue;
+      live.draft = draft.length > count ? draft.slice(0, count) : draft;
+    }
+  }
+
+  #plan(plan: StepPlan): void {
+    const { mixLong, longRunsToEnd } = this.#limits;
+    if (mixLong !== false && longRunsToEnd !== true) {
+      this.#planRunning(plan, "short");
+      this.#planRunning(plan, "long");
+      if (!plan.preempted) this.#admit(plan);
+      return;
+    }
+    // Long rows have the step to themselves, and go first unless short ones earned a turn.
+    if (this.#shortCredit >= 1) {
+      this.#planRunning(plan, "short");
+      if (plan.rows.length > 0) {
+        this.#shortCredit--;
+        return;
+      }
+    }
+    this.#planRunning(plan, "long");
+    const before = this.#roster.running.slice();
+    if (!(longRunsToEnd && plan.hasLong)) this.#admit(plan);
+    if (plan.hasLong) this.#earn();
+    else this.#planRunning(plan, "short", before);
+  }
+
+  /** Short rows that wait for a long step earn a part of a step of their own. */
+  #earn(): void {
+    const share = this.#options.decodeShare ?? 0;
+    if (share <= 0) return;
+    const waits = this.#roster.running.some((each) => isReady(each) && kindOf(each) === "short");
+    if (waits) this.#shortCredit += earnedByLongStep(share);
+  }
+
+  /** Rows of one kind for those who run already: a copy, since a row may cost another its place. */
+  #planRunning(plan: StepPlan, kind: "long" | "short", running = [...this.#roster.running]): void {
+    const { recovery } = this.#roster;
+    for (const sequence of running) {
+      if (!plan.takes(kind === "long")) return;
+      if (kindOf(sequence) !== kind || !isReady(sequence)) continue;
+      // A sequence further up may just have been preempted.
+      if (sequence.status !== "running" || !recovery.allows(sequence)) continue;
+      this.#planRow(plan, sequence);
+    }
+  }
+
+  #planRow(plan: StepPlan, sequence: LiveSequence): void {
+    const { kv, running } = this.#roster;
+    const known = sequence.length - sequence.computed;
+    const long = known > 1;
+    if (!long) sequence.keepDraft(plan.room - known);
+    let count = long ? this.#chunk(plan, known) : known + sequence.draft.length;
+    if (count <= 0) return;
+    while (!kv.grow(sequence, sequence.computed + count)) {
+      if (sequence.draft.length > 0) {
+        sequence.keepDraft(0);
+        count = known;
+        continue;
+      }
+      if (kv.comingFree > 0) return; // a step in flight brings them
+      const victim = chooseVictim(running, this.#options.schedulingPolicy ?? "fcfs");
+      if (victim === undefined) return;
+      plan.remove(victim);
+      plan.preempted = true;
+      this.#roster.preempt(victim);
+      if (victim === sequence) return;
+    }
+    plan.add({ sequence, count, long: count > 1 && long });
+  }
+
+  /** Takes in waiting sequences, most urgent first, while there is room. */
+  #admit(plan: StepPlan): void {
+    const { queue, recovery, running, maxRunning } = this.#roster;
+    if (recovery.active) {
+      this.#admitTrial(plan);
+      return;
+    }
+    const passed: LiveSequence[] = [];
+    const skipAhead = this.#options.skipAhead ?? 8;
+    while (running.length < maxRunning && !plan.full) {
+      const sequence = queue.peek();
+      if (sequence === undefined) break;
+      const admitted = this.#admitOne(plan, sequence);
+      if (admitted === "no-turn") break;
+      if (admitted === "no-blocks") {
+        if (passed.length >= skipAhead || sequence.overtaken >= MOST_OVERTAKEN) break;
+        passed.push(sequence);
+      } else {
+        for (const each of passed) each.overtaken++;
+      }
+      queue.pop();
+    }
+    for (const sequence of passed) queue.push(sequence);
+  }
+
+  /** While a culprit is sought only those on trial come in, and others make room for them. */
+  #admitTrial(plan: StepPlan): void {
+    const { recovery, running, maxRunning } = this.#roster;
+    for (const sequence of recovery.trial) {
+      if (sequence.status !== "waiting" || sequence.following) continue;
+      for (;;) {
+        const room = running.length < maxRunning;
+        if (room && this.#admitOne(plan, sequence) !== "no-blocks") break;
+        const victim = running.findLast((other) => !recovery.allows(other));
+        if (victim === undefined) break;
+        this.#roster.preempt(victim);
+      }
+    }
+  }
+
+  #admitOne(plan: StepPlan, sequence: LiveSequence): "admitted" | "no-blocks" | "no-turn" {
+    const { kv, running } = this.#roster;
+    if (plan.full) return "no-turn";
+    // Its last id is still being sampled by a step from before its preemption.
+    if (sequence.pending > 0) return "no-blocks";
+    const cached = kv.admit(sequence, running.length === 0);
+    if (cached === undefined) return "no-blocks";
+    const known = sequence.length - cached;
+    const long = known > 1;
+    const count = plan.takes(long) ? this.#chunk(plan, known) : 0;
+    if (count === 0) {
+      kv.drop(sequence, undefined);
+      sequence.rewind();
+      return "no-turn";
+    }
+    this.#roster.run(sequence, cached);
+    plan.add({ sequence, count, long: count > 1 && long });
+    return "admitted";
+  }
+
+  #chunk(plan: StepPlan, want: number): number {
+    const chunk = chunkOf(want, plan.room, {
+      chunked: this.#options.enableChunkedPrefill !== false,
+      threshold: this.#options.longPrefillTokenThreshold ?? 0,
+      stepTokens: this.#maxTokens,
+    });
+    // One token of many would be a short row among long ones: the next step does better.
+    return chunk === 1 && want > 1 && plan.rows.length > 0 ? 0 : chunk;
+  }
+
+  #form(plan: StepPlan): Flight {
+    const repeat = this.#options.repeat ? this.#repeats(plan) : 1;
+    const rows: BatchRow[] = [];
+    const sequences: LiveSequence[] = [];
+    const epochs: number[] = [];
+    const placed: boolean[] = [];
+    for (const { sequence, count } of plan.rows) {
+      const reaches = sequence.want === count;
+      const place = reaches && this.#overlaps;
+      rows.push(rowOf(sequence, count, reaches));
+      sequence.computed += count;
+      sequence.inFlight++;
+      if (place) sequence.addPending();
+      sequences.push(sequence);
+      epochs.push(sequence.epoch);
+      placed.push(place);
+    }
+    const { copies, forked } = this.#roster.takeCopies();
+    const step = this.#roster.steps++;
+    const batch: Batch = { step, rows, copies, ...(repeat > 1 ? { repeat } : {}) };
+    const scheduledAt = this.#roster.now;
+    return { batch, scheduledAt, sequences, epochs, placed, forked, void: false };
+  }
+
+  /**
+   * How often this step may be repeated with nothing to decide in between: until
+   * the first row reaches its length, as far as free blocks go. Whoever waits now
+   * waits on: nobody ends, so nothing becomes free.
+   */
+  #repeats(plan: StepPlan): number {
+    const { kv, running } = this.#roster;
+    if (this.#overlaps || this.#options.speculative !== undefined) return 1;
+    if (plan.hasLong || plan.rows.length !== running.length) return 1;
+    let repeats = MOST_REPEATS;
+    for (const { sequence } of plan.rows) {
+      if (!sequence.endsByLength || sequence.promptLogprobs !== undefined) return 1;
+      repeats = Math.min(repeats, sequence.limit - sequence.length);
+    }
+    const missing = (times: number): number =>
+      plan.rows.reduce((sum, { sequence }) => {
+        const blocks = kv.blocksOf(sequence.length + times - 1);
+        return sum + Math.max(0, blocks - sequence.blocks.length);
+      }, 0);
+    while (repeats > 1 && missing(repeats) > kv.free) repeats >>= 1;
+    if (repeats > 1) {
+      for (const { sequence } of plan.rows) kv.grow(sequence, sequence.length + repeats - 1);
+    }
+    return repeats;
+  }
+}
+
+/** A long row has more than one known token to compute. */
+function kindOf(sequence: LiveSequence): "long" | "short" {
+  return sequence.length - sequence.computed > 1 ? "long" : "short";
+}
+
+/** Has something to compute, and a position left for what it would sample. */
+function isReady(sequence: LiveSequence): boolean {
+  return (
+    sequence.computed < sequence.length &&
+    sequence.length < sequence.limit &&
+    sequence.ending === undefined
+  );
+}
+
+function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRow {
+  const { draft, length, promptLength, computed } = sequence;
+  if (draft.length > 0) sequence.write(length, draft);
+  const wantsPrompt = sequence.promptLogprobs !== undefined && computed < promptLength - 1;
+  return {
+    id: sequence.id,
+    context: sequence.tokens.subarray(0, length + draft.length),
+    start: computed,
+    count,
+    drafted: draft.length,
+    blocks: sequence.blocks,
+    want: wantsPrompt ? "all" : reaches ? "last" : "none",
+    ...(sequence.adapter === undefined ? {} : { adapter: sequence.adapter }),
+  };
+}

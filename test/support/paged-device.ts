@@ -1,0 +1,118 @@
+/**
+ * A device that remembers which id each KV slot was written with, and throws when
+ * a row would read another one: a block shared, copied, freed or published wrongly.
+ */
+import {
+  type Batch,
+  type BatchRow,
+  type Device,
+  type DeviceLimits,
+  PENDING_TOKEN,
+  type SequenceId,
+  type StepResult,
+} from "../../device/device.ts";
+
+export class PagedDevice implements Device {
+  readonly name = "paged";
+  readonly limits: DeviceLimits;
+  readonly vocabSize: number;
+  /** Every batch, as given. */
+  readonly batches: Batch[] = [];
+  readonly released: SequenceId[] = [];
+  readonly #inner: Device;
+  readonly #slots: Int32Array;
+  readonly #last = new Map<SequenceId, number>();
+
+  constructor(inner: Device) {
+    this.#inner = inner;
+    this.limits = inner.limits;
+    this.vocabSize = inner.vocabSize;
+    this.#slots = new Int32Array(inner.limits.blocks * inner.limits.blockSize).fill(-2);
+  }
+
+  execute(batch: Batch, done: (result: StepResult) => void): void {
+    this.batches.push(batch);
+    this.#checkShape(batch);
+    this.#inner.execute(batch, (result) => {
+      this.#compute(batch);
+      if (result.ok) {
+        for (const [id, { tokens }] of result.sampled)
+          this.#last.set(id, tokens[tokens.length - 1] ?? -2);
+      }
+      done(result);
+    });
+  }
+
+  release(ids: readonly SequenceId[]): void {
+    this.released.push(...ids);
+    this.#inner.release(ids);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  draft(...args: Parameters<NonNullable<Device["draft"]>>): void {
+    this.#inner.draft?.(...args);
+  }
+
+  #checkShape(batch: Batch): void {
+    const { limits } = this;
+    const long = batch.rows.filter((row) => row.count > 1 + row.drafted);
+    const tokens = batch.rows.reduce((sum, row) => sum + row.count, 0);
+    if (batch.rows.length > limits.maxRows) throw new Error("Too many rows.");
+    if (tokens > limits.maxTokens) throw new Error("Too many tokens.");
+    if (long.length > (limits.longRowsPerStep ?? limits.maxRows))
+      throw new Error("Too many long rows.");
+    if (limits.mixLong === false && long.length > 0 && long.length < batch.rows.length) {
+      throw new Error("Long and short rows in one step.");
+    }
+    if (new Set(batch.rows.map((row) => row.id)).size !== batch.rows.length) {
+      throw new Error("A sequence has two rows.");
+    }
+    for (const row of batch.rows) {
+      if (row.count < 1 || row.start + row.count > row.context.length)
+        throw new Error("A row out of bounds.");
+      if (row.drafted > limits.maxDrafted) throw new Error("Too many guesses.");
+      if (row.blocks.length * limits.blockSize < row.start + row.count)
+        throw new Error("A row lacks blocks.");
+    }
+  }
+
+  #compute(batch: Batch): void {
+    const size = this.limits.blockSize;
+    for (const { from, to } of batch.copies) {
+      this.#slots.copyWithin(to * size, from * size, (from + 1) * size);
+    }
+    const written = new Set<number>();
+    for (const row of batch.rows) {
+      for (let at = row.start; at < row.start + row.count; at++) {
+        const slot = this.#slot(row, at);
+        if (written.has(slot)) throw new Error(`Two rows write slot ${slot}.`);
+        written.add(slot);
+        this.#slots[slot] = this.#id(row, at);
+      }
+    }
+    for (const row of batch.rows) {
+      for (let at = 0; at < row.start + row.count; at++) {
+        const found = this.#slots[this.#slot(row, at)];
+        const known = this.#id(row, at);
+        if (found !== known) {
+          throw new Error(
+            `Step ${batch.step}: sequence ${row.id} reads ${found} at ${at}, not ${known}.`,
+          );
+        }
+      }
+    }
+  }
+
+  #slot(row: BatchRow, at: number): number {
+    const size = this.limits.blockSize;
+    return (row.blocks[Math.floor(at / size)] ?? -1) * size + (at % size);
+  }
+
+  #id(row: BatchRow, at: number): number {
+    const known = row.context[at] ?? -2;
+    return known === PENDING_TOKEN ? (this.#last.get(row.id) ?? -2) : known;
+  }
+}
