@@ -186,12 +186,11 @@ export function activationsMove(site: Site, bytes: number): Move {
 /** Work of an op that only the vector engine sees, `passes` over `[tokens, width]`. */
 export function vectorWork(site: Site, width: number, passes: number): Work {
   const { chip } = site.plan.instance;
+  // Rows lie on partitions in a prompt, the hidden axis does in decode: lanes are full either way.
   const elements = site.tokens * width * passes;
-  // Up to 128 tokens lie on as many partitions: a narrow step leaves lanes idle.
-  const lanes = Math.min(1, site.tokens / 128);
   const spilled = site.plan.principles.sbufResident ? 0 : 2 * site.tokens * width * 2;
   return {
-    cycles: { vector: elements / (chip.vectorWidth * Math.max(lanes, 1 / 128)) },
+    cycles: { vector: elements / chip.vectorWidth },
     moves: spilled > 0 ? [activationsMove(site, spilled)] : [],
     regions: 1,
     fixed: 0,

@@ -1,0 +1,68 @@
+/** Prices of rows that need no scheduler: one stream, or one static batch. */
+import { CostModel } from "../../device/trainium/cost-model.ts";
+import { constant } from "../../device/trainium/constants.ts";
+import { bucketOf } from "../../device/trainium/plan.ts";
+import type { SetUp } from "./setup.ts";
+
+const models = new WeakMap<SetUp, CostModel>();
+
+export function costOf(setUp: SetUp): CostModel {
+  let cost = models.get(setUp);
+  if (cost === undefined) {
+    cost = new CostModel(setUp.plan);
+    models.set(setUp, cost);
+  }
+  return cost;
+}
+
+/** ms of one decode step of the compiled batch, between two tokens of a stream. */
+export function stepMilliseconds(setUp: SetUp): number {
+  const cost = costOf(setUp);
+  const { plan } = setUp;
+  const context =
+    setUp.compiled !== undefined && plan.stack.contextBuckets === "compiled"
+      ? setUp.compiled
+      : bucketOf(cost.buckets.contexts, (setUp.prompt ?? 128) + (setUp.output ?? 0) / 2);
+  const graph = cost.graph({
+    phase: "decode",
+    rows: bucketOf(cost.buckets.rows, setUp.batch),
+    queries: 1 + setUp.drafted,
+    context,
+  });
+  return (graph.nanos + hostNanos(setUp)) / 1e6;
+}
+
+function hostNanos({ plan, batch }: SetUp): number {
+  const { stack, constants } = plan;
+  let nanos = stack.hostStepNanos + stack.hostRowNanos;
+  if (!plan.asyncScheduling) nanos += constant(constants, "runtime.sync-gap");
+  if (!plan.onDeviceSampling) {
+    const vocabulary = plan.architecture.vocabSize / 128_256;
+    nanos += constant(constants, "runtime.cpu-sampling-row") * batch * vocabulary;
+  }
+  return nanos;
+}
+
+/** ms of one prompt's graphs, or of the whole static batch's in one graph. */
+export function promptMilliseconds(setUp: SetUp, rows = 1): number {
+  const cost = costOf(setUp);
+  const prompt = setUp.prompt ?? 128;
+  const { plan } = setUp;
+  const buckets = setUp.bucket === undefined ? cost.buckets.tokens : [setUp.bucket];
+  const longest = buckets[buckets.length - 1] ?? prompt;
+  let nanos = plan.stack.hostPromptNanos;
+  // A served prompt carries at least one token of its own (BOS), so a full bucket spills over.
+  const total = setUp.bucket === undefined && plan.stack.maxSegment !== undefined && prompt > longest ? prompt + 1 : prompt;
+  for (let start = 0; start < total; start += longest) {
+    const tokens = bucketOf(buckets, Math.min(longest, total - start));
+    const context = start === 0 ? tokens : bucketOf(cost.buckets.contexts, start + tokens);
+    nanos += cost.graph({ phase: "prefill", rows, queries: tokens, context }).nanos;
+  }
+  if (!plan.asyncScheduling) nanos += constant(plan.constants, "runtime.sync-gap");
+  return nanos / 1e6;
+}
+
+/** Does the stack prefill its static batch in one graph? */
+export function batchesPrompts(setUp: SetUp): boolean {
+  return setUp.loop === "static" && setUp.plan.stack.name !== "optimum";
+}
