@@ -65,6 +65,7 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
       blockSize: plan.blockSize,
       blocks: plan.blocks,
       maxContext: plan.maxContext,
+      maxTokens: plan.maxTokens,
     },
     {
       stepTimeoutMs: timeout * 1000,

@@ -30,6 +30,7 @@ export interface RankSettings {
   readonly blockSize: number;
   readonly blocks: number;
   readonly maxContext: number;
+  readonly maxTokens: number;
 }
 
 /** A step of the program, ready to run. */
@@ -64,8 +65,14 @@ export class Forward {
       });
     this.#steps = this.#program.body.map((step) => this.#ready(step, open));
     this.#head = open(this.#program.head);
-    const { blockSize, blocks } = settings;
-    this.#pool = new KvPool({ ...this.#program.cache, blockSize, blocks });
+    const { blockSize, blocks, maxContext, maxTokens } = settings;
+    this.#pool = new KvPool({
+      ...this.#program.cache,
+      blockSize,
+      blocks,
+      maxContext,
+      maxTokens,
+    });
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
     const { rope } = this.#program;
     this.#rotary = rope && new RotaryTable(rope, settings.maxContext);

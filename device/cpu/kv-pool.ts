@@ -1,59 +1,132 @@
 /**
- * A rank's paged KV cache and the attention over it. Keys and values of a token
- * are written to its block before anyone reads them; attention walks a row's
- * block table, position by position, so a row's result depends on nothing else.
+ * A rank's paged KV cache: one WebAssembly memory that holds every layer's keys
+ * and values, and the scratch of the attention kernel that reads them in place
+ * (layouts: kernel/attention.ts). Keys and values of a step's tokens are written
+ * before anyone reads them.
+ *
+ *     [ tables | sinks | queries | outputs | scores ][ layer 0: keys, values ][ layer 1 … ]
  */
 import type { CacheShape } from "./graph/program.ts";
+import type { Attend, KernelLayout } from "./kernel/attention.ts";
+import { kernelLayout, linkAttention } from "./kernel/attention.ts";
 import type { StepRow } from "./wire.ts";
 
 export interface PoolShape extends CacheShape {
   readonly blockSize: number;
   readonly blocks: number;
+  readonly maxContext: number;
+  /** Tokens in a step. */
+  readonly maxTokens: number;
 }
 
 export interface AttentionOptions {
   readonly scale: number;
+  /** A query at position p sees (p − window, p]; absent: all before it. */
   readonly window?: number;
   /** One logit per head that joins the softmax and is dropped. */
   readonly sinks?: Float32Array;
 }
 
+const PAGE_BYTES = 65_536;
+
+/** Bytes of one block on a rank, all layers. */
+export function poolBytesPerBlock(
+  shape: CacheShape & { readonly blockSize: number; readonly maxContext: number },
+): number {
+  const { keyBlockBytes, valueBlockBytes } = layoutOf(shape);
+  return shape.layers * (keyBlockBytes + valueBlockBytes);
+}
+
+function layoutOf(
+  shape: CacheShape & { readonly blockSize: number; readonly maxContext: number },
+): KernelLayout {
+  return kernelLayout({ ...shape, group: shape.heads / shape.kvHeads });
+}
+
 export class KvPool {
   readonly #shape: PoolShape;
-  readonly #keys: readonly Float32Array[];
-  readonly #values: readonly Float32Array[];
-  #scores = new Float32Array(1024);
+  readonly #layout: KernelLayout;
+  readonly #attend: Attend;
+  readonly #floats: Float32Array;
+  readonly #ints: Int32Array;
+  /** Bytes from the start of the memory. */
+  readonly #at: {
+    readonly tables: number;
+    readonly sinks: number;
+    readonly queries: number;
+    readonly outputs: number;
+    readonly scratch: number;
+    readonly layers: number;
+  };
 
   constructor(shape: PoolShape) {
     this.#shape = shape;
-    const size = shape.blocks * shape.blockSize * shape.kvHeads * shape.headDim;
-    this.#keys = Array.from({ length: shape.layers }, () => new Float32Array(size));
-    this.#values = Array.from({ length: shape.layers }, () => new Float32Array(size));
+    this.#layout = layoutOf(shape);
+    const { heads, kvHeads, headDim, layers, blocks, maxTokens } = shape;
+    const { paddedDim, scratchBytes } = this.#layout;
+    let end = 0;
+    const room = (bytes: number): number => {
+      const begin = end;
+      end = Math.ceil((end + bytes) / 64) * 64;
+      return begin;
+    };
+    // One table at a time: a row's.
+    const tables = room(4 * Math.ceil(shape.maxContext / shape.blockSize));
+    const sinks = room(4 * heads);
+    // A query head more than there are: heads are read in pairs.
+    const queries = room(4 * (maxTokens * heads + 1) * headDim);
+    const outputs = room(4 * maxTokens * heads * paddedDim);
+    const scratch = room(scratchBytes);
+    const layersAt = room(layers * blocks * this.#layerBlockBytes());
+    this.#at = { tables, sinks, queries, outputs, scratch, layers: layersAt };
+    const pages = Math.ceil(end / PAGE_BYTES);
+    const { buffer, attend } = linkAttention({ ...shape, group: heads / kvHeads }, pages);
+    this.#attend = attend;
+    this.#floats = new Float32Array(buffer);
+    this.#ints = new Int32Array(buffer);
   }
 
   /** Copies every layer's K and V of block `from` to block `to`. */
   copy(from: number, to: number): void {
-    const { blockSize, kvHeads, headDim } = this.#shape;
-    const size = blockSize * kvHeads * headDim;
-    for (const pool of [...this.#keys, ...this.#values]) {
-      pool.copyWithin(to * size, from * size, (from + 1) * size);
+    const { layers } = this.#shape;
+    const { keyBlockBytes, valueBlockBytes } = this.#layout;
+    for (let layer = 0; layer < layers; layer++) {
+      for (const [area, bytes] of [
+        [this.#keysOf(layer), keyBlockBytes],
+        [this.#valuesOf(layer), valueBlockBytes],
+      ] as const) {
+        const begin = (area + from * bytes) / 4;
+        this.#floats.copyWithin((area + to * bytes) / 4, begin, begin + bytes / 4);
+      }
     }
   }
 
   /** `k` and `v` are [tokens, kvHeads · headDim]. */
   write(layer: number, rows: readonly StepRow[], k: Float32Array, v: Float32Array): void {
     const { blockSize, kvHeads, headDim } = this.#shape;
-    const width = kvHeads * headDim;
-    const keys = this.#keys[layer];
-    const values = this.#values[layer];
+    const { lanes, paddedDim, keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } =
+      this.#layout;
+    const floats = this.#floats;
+    const keys = this.#keysOf(layer) / 4;
+    const values = this.#valuesOf(layer) / 4;
     for (const row of rows) {
       for (let i = 0; i < row.count; i++) {
         const position = row.start + i;
-        const block = row.blocks[Math.floor(position / blockSize)] ?? 0;
-        const slot = (block * blockSize + (position % blockSize)) * width;
-        const token = (row.offset + i) * width;
-        keys?.set(k.subarray(token, token + width), slot);
-        values?.set(v.subarray(token, token + width), slot);
+        const block = row.blocks[Math.floor(position / blockSize)] as number;
+        const within = position % blockSize;
+        const lane = within % lanes;
+        for (let head = 0; head < kvHeads; head++) {
+          const token = ((row.offset + i) * kvHeads + head) * headDim;
+          const key =
+            keys +
+            (block * keyBlockBytes + head * keyHeadBytes) / 4 +
+            (within - lane) * headDim +
+            lane;
+          for (let d = 0; d < headDim; d++) floats[key + d * lanes] = k[token + d] as number;
+          const value =
+            values + (block * valueBlockBytes + head * valueHeadBytes) / 4 + within * paddedDim;
+          for (let d = 0; d < headDim; d++) floats[value + d] = v[token + d] as number;
+        }
       }
     }
   }
@@ -66,64 +139,64 @@ export class KvPool {
     out: Float32Array,
     options: AttentionOptions,
   ): void {
-    const { heads } = this.#shape;
+    const { heads, kvHeads, headDim } = this.#shape;
+    const { paddedDim, keyHeadBytes, valueHeadBytes } = this.#layout;
+    const at = this.#at;
+    const group = heads / kvHeads;
+    const keys = this.#keysOf(layer);
+    const values = this.#valuesOf(layer);
+    const sinks = this.#floats.subarray(at.sinks / 4, at.sinks / 4 + heads);
+    if (options.sinks) sinks.set(options.sinks);
+    else sinks.fill(Number.NEGATIVE_INFINITY);
+    this.#floats.set(q, at.queries / 4);
     for (const row of rows) {
+      this.#ints.set(row.blocks, at.tables / 4);
       for (let i = 0; i < row.count; i++) {
-        for (let head = 0; head < heads; head++) {
-          this.#attendOne(layer, row, i, head, q, out, options);
+        const end = row.start + i + 1;
+        const begin = options.window === undefined ? 0 : Math.max(0, end - options.window);
+        for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
+          const head = (row.offset + i) * heads + kvHead * group;
+          this.#attend(
+            at.queries + head * headDim * 4,
+            at.outputs + head * paddedDim * 4,
+            at.tables,
+            begin,
+            end,
+            keys + kvHead * keyHeadBytes,
+            values + kvHead * valueHeadBytes,
+            at.scratch,
+            at.sinks + kvHead * group * 4,
+            options.scale,
+          );
         }
       }
     }
+    this.#readOutputs(out);
   }
 
-  #attendOne(
-    layer: number,
-    row: StepRow,
-    index: number,
-    head: number,
-    q: Float32Array,
-    out: Float32Array,
-    options: AttentionOptions,
-  ): void {
-    const { heads, kvHeads, headDim, blockSize } = this.#shape;
-    const keys = this.#keys[layer] as Float32Array;
-    const values = this.#values[layer] as Float32Array;
-    const kvHead = Math.floor((head * kvHeads) / heads);
-    const query = ((row.offset + index) * heads + head) * headDim;
-    const end = row.start + index + 1;
-    const begin = options.window === undefined ? 0 : Math.max(0, end - options.window);
-    if (this.#scores.length < end) this.#scores = new Float32Array(2 * end);
-    const scores = this.#scores;
-    const slotOf = (position: number): number => {
-      const block = row.blocks[Math.floor(position / blockSize)] as number;
-      return ((block * blockSize + (position % blockSize)) * kvHeads + kvHead) * headDim;
-    };
-    let largest = options.sinks?.[head] ?? Number.NEGATIVE_INFINITY;
-    for (let position = begin; position < end; position++) {
-      const slot = slotOf(position);
-      let sum = 0;
-      for (let d = 0; d < headDim; d++) {
-        sum += (q[query + d] as number) * (keys[slot + d] as number);
-      }
-      sum *= options.scale;
-      scores[position] = sum;
-      if (sum > largest) largest = sum;
+  #readOutputs(out: Float32Array): void {
+    const { headDim } = this.#shape;
+    const { paddedDim } = this.#layout;
+    const begin = this.#at.outputs / 4;
+    if (paddedDim === headDim) {
+      out.set(this.#floats.subarray(begin, begin + out.length));
+      return;
     }
-    let total = options.sinks ? Math.exp((options.sinks[head] as number) - largest) : 0;
-    const sums = new Float64Array(headDim);
-    for (let position = begin; position < end; position++) {
-      const weight = Math.exp((scores[position] as number) - largest);
-      total += weight;
-      const slot = slotOf(position);
-      for (let d = 0; d < headDim; d++) {
-        sums[d] = (sums[d] as number) + weight * (values[slot + d] as number);
-      }
+    for (let head = 0; head < out.length / headDim; head++) {
+      const from = begin + head * paddedDim;
+      out.set(this.#floats.subarray(from, from + headDim), head * headDim);
     }
-    for (let d = 0; d < headDim; d++) out[query + d] = (sums[d] as number) / total;
   }
-}
 
-/** Bytes of one block on a rank, all layers. */
-export function poolBytesPerBlock(shape: CacheShape & { readonly blockSize: number }): number {
-  return shape.layers * shape.kvHeads * shape.blockSize * 2 * shape.headDim * 4;
+  #layerBlockBytes(): number {
+    return this.#layout.keyBlockBytes + this.#layout.valueBlockBytes;
+  }
+
+  #keysOf(layer: number): number {
+    return this.#at.layers + layer * this.#shape.blocks * this.#layerBlockBytes();
+  }
+
+  #valuesOf(layer: number): number {
+    return this.#keysOf(layer) + this.#shape.blocks * this.#layout.keyBlockBytes;
+  }
 }

@@ -56,7 +56,7 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
   const { cache } = compileProgram(model.architecture, ranks);
   const maxRows = settings.maxRows ?? DEFAULT_MAX_ROWS;
   const maxContext = settings.maxContext ?? model.architecture.maxContext;
-  const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize });
+  const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize, maxContext });
   const useful = maxRows * Math.ceil(maxContext / blockSize);
   const budget = (settings.kvCacheBytes ?? DEFAULT_KV_BYTES) / ranks;
   const limit = Math.floor(POOL_LIMIT_BYTES / kvBytesPerBlock);
