@@ -148,6 +148,13 @@ export const TABLE = {
   "additional-config": device.json({}, "trainium: settings of the vLLM plug-in for Neuron."),
   "simulate-startup": device.toggle(false, "trainium: take as long to start as the real one."),
   "price-per-hour": device.number(undefined, "trainium: price of an instance hour, in dollars."),
+  "kv-cache-dtype": device.text("auto", "trainium: format of the KV cache: auto or fp8."),
+  "expert-parallel": device.integer(undefined, "trainium: ranks the experts are spread over.", one),
+  "time-scale": device.number(undefined, "trainium: wall seconds a simulated second takes."),
+  "step-timeout": device.number(
+    undefined,
+    "cpu: seconds a step may take before its ranks are restarted.",
+  ),
   values: device.text(
     "auto",
     "trainium: where tokens come from: auto, synthetic, or the folder of a model for the cpu device.",

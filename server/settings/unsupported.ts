@@ -22,7 +22,6 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "enforce-eager": toggle("there are no graphs captured at start to leave out"),
   "gpu-memory-utilization": value(`${GPU}; see --kv-cache-memory-bytes`),
   dtype: value("weights are read as stored and computed as the device does"),
-  "kv-cache-dtype": value("the KV cache has the device's own format"),
   "trust-remote-code": toggle("no code of a model is ever run"),
   "load-format": value("weights are safetensors"),
   "download-dir": value("nothing is downloaded"),

@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+/** The bin: `trainyard <command> …`. A command is one line here and one module. */
+
+interface CommandModule {
+  /** Resolves with the exit code. */
+  run(argv: readonly string[]): Promise<number>;
+}
+
+interface CommandRow {
+  readonly sentence: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const COMMANDS: Readonly<Record<string, CommandRow>> = {
+  serve: {
+    sentence: "serve a model over HTTP, as vLLM does",
+    load: () => import("../server/main.ts"),
+  },
+  chat: {
+    sentence: "talk to a model in the terminal",
+    load: () => import("./chat.ts"),
+  },
+  bench: {
+    sentence: "load a server and measure it",
+    load: () => import("./bench/main.ts"),
+  },
+  sweep: {
+    sentence: "tokens/s against concurrency, simulated or live",
+    load: () => import("./sweep/main.ts"),
+  },
+  plan: {
+    sentence: "chips, parallelism and price for a workload",
+    load: () => import("./plan/main.ts"),
+  },
+  validate: {
+    sentence: "the simulated device against published measurements",
+    load: () => import("./validate.ts"),
+  },
+};
+
+function help(): string {
+  const lines = Object.entries(COMMANDS).map(
+    ([name, { sentence }]) => `  ${name.padEnd(10)}${sentence}`,
+  );
+  return `Usage: trainyard <command> [options]\n\n${lines.join("\n")}\n\ntrainyard <command> --help tells more.\n`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(help());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version" || name === "-v") {
+    const { VERSION } = await import("../server/version.ts");
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`trainyard: unknown command "${name}".\n\n${help()}`);
+    return 2;
+  }
+  return (await command.load()).run(rest);
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,175 @@
+/**
+ * The HTTP application: routes, keys, limits, errors. `buildApp` returns a
+ * fastify instance that has not listened; tests call it with `inject`.
+ */
+import { randomUUID } from "node:crypto";
+import cors from "@fastify/cors";
+import websocket from "@fastify/websocket";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from "fastify";
+import { requireKeys } from "./auth.ts";
+import { ApiError, toApiError } from "./errors.ts";
+import { reportIgnored } from "./ignored.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { chatRoute } from "./openai/chat/route.ts";
+import { completionRoute } from "./openai/completions/route.ts";
+import { modelsRoute } from "./openai/models/route.ts";
+import { healthRoutes } from "./ops/health.ts";
+import { liveRoute } from "./ops/live.ts";
+import { tokenizeRoutes } from "./ops/tokenize.ts";
+import { logRequests } from "./request-log.ts";
+import type { Serving } from "./serving.ts";
+import { compileSchema, jsonError, shapeError } from "./validation.ts";
+
+export interface AppParts {
+  readonly serving: Serving;
+  readonly metrics: Metrics;
+  /** Absent: nothing is logged. */
+  readonly logger?: FastifyBaseLogger;
+  /** True from the first signal on: requests that still come in are turned away. */
+  readonly draining?: () => boolean;
+  /** Certificate and key for HTTPS. */
+  readonly https?: { readonly key: string; readonly cert: string };
+}
+
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { serving, metrics, logger, https } = parts;
+  const { settings } = serving;
+  // One type for both transports: routes do not care.
+  const app = fastify({
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    ...(https !== undefined && { https }),
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: settings["max-request-body-bytes"],
+    keepAliveTimeout: settings["timeout-keep-alive"] * 1000,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const known = errorOf(error);
+      void reply.code(known.status).send(known.body);
+    },
+  }) as unknown as FastifyInstance;
+  app.setValidatorCompiler(({ schema }) => compileSchema(schema as object)); // route schemas are objects
+  readJson(app);
+  answerErrors(app);
+  app.decorateRequest("record");
+  app.addHook("onRequest", async (request) => {
+    request.record = {};
+    if (parts.draining?.()) {
+      throw new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 });
+    }
+  });
+  logRequests(app, metrics, settings);
+  await app.register(cors, {
+    origin: starOr(settings["allowed-origins"]),
+    methods: settings["allowed-methods"].includes("*")
+      ? ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
+      : [...settings["allowed-methods"]],
+    ...(settings["allowed-headers"].includes("*")
+      ? {}
+      : { allowedHeaders: [...settings["allowed-headers"]] }),
+    credentials: settings["allow-credentials"],
+  });
+  await app.register(websocket, { options: { maxPayload: 1 << 20 } });
+  requireKeys(app, settings["api-key"], settings["root-path"]);
+  reportIgnored(app, settings.strict);
+  if (settings["enable-request-id-headers"]) {
+    app.addHook("onRequest", async (request, reply) => {
+      const given = request.headers["x-request-id"];
+      reply.header("x-request-id", typeof given === "string" ? given : randomUUID());
+    });
+  }
+  const load = trackLoad(app, settings["enable-server-load-tracking"]);
+  await app.register(async (routes) => {
+    healthRoutes(routes, serving, load);
+    modelsRoute(routes, serving);
+    chatRoute(routes, serving);
+    completionRoute(routes, serving);
+    tokenizeRoutes(routes, serving);
+    liveRoute(routes, serving, metrics);
+    routes.get("/metrics", async (_request, reply) => {
+      const text = await metrics.text();
+      return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);
+    });
+  });
+  return app;
+}
+
+/** JSON only, whatever a client says it sends; errors as vLLM prints them. */
+function readJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
+    try {
+      done(null, JSON.parse(body as string)); // parseAs gives text
+    } catch (error) {
+      done(jsonError(error as SyntaxError)); // all that JSON.parse throws
+    }
+  });
+}
+
+function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    const known = errorOf(error);
+    if (known.status >= 500 && known.code === "internal") {
+      request.log.error({ err: known.cause ?? known }, "request failed");
+    }
+    if (known.retryAfterSeconds !== undefined) {
+      reply.header("retry-after", Math.max(1, Math.ceil(known.retryAfterSeconds)));
+    }
+    return reply.code(known.status).send(known.body);
+  });
+  const methods = ["GET", "POST"] as const;
+  app.setNotFoundHandler(async (request, reply) => {
+    const url = request.url.split("?")[0] ?? "";
+    const allowed = methods.filter((method) => app.hasRoute({ method, url }));
+    if (allowed.length === 0) return reply.code(404).send({ detail: "Not Found" });
+    reply.header("allow", allowed.join(", "));
+    return reply.code(405).send({ detail: "Method Not Allowed" });
+  });
+}
+
+/** Fastify's own errors in vLLM's words. */
+function errorOf(error: unknown): ApiError {
+  if (error instanceof ApiError || !(error instanceof Error)) return toApiError(error);
+  const { validation, code, statusCode } = error as FastifyError;
+  if (validation !== undefined) {
+    return shapeError(validation as unknown as Parameters<typeof shapeError>[0], "body"); // ajv's, from compileSchema
+  }
+  switch (code) {
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new ApiError(
+        "invalid",
+        "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed\n",
+      );
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new ApiError("too-large", `${error.message}; the limit is --max-request-body-bytes.`);
+  }
+  if (statusCode !== undefined && statusCode < 500) {
+    return new ApiError("bad-request", error.message, { cause: error });
+  }
+  return toApiError(error);
+}
+
+/** Requests under way, for /load; 0 unless tracked. */
+function trackLoad(app: FastifyInstance, tracked: boolean): () => number {
+  if (!tracked) return () => 0;
+  let load = 0;
+  const counted = (method: string, url: string) =>
+    method === "POST" && (url.startsWith("/v1/") || url.includes("tokenize"));
+  app.addHook("onRequest", async (request) => {
+    if (counted(request.method, request.url)) load++;
+  });
+  app.addHook("onResponse", async (request) => {
+    if (counted(request.method, request.url)) load--;
+  });
+  return () => load;
+}
+
+function starOr(values: readonly string[]): string | string[] {
+  return values.includes("*") ? "*" : [...values];
+}

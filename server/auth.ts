@@ -1,0 +1,26 @@
+/** API keys: `Authorization: Bearer <key>` for the model's paths; probes and metrics stay open, as in vLLM. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+
+const GUARDED = ["/v1", "/v2", "/inference", "/cohere"];
+
+export function requireKeys(app: FastifyInstance, keys: readonly string[], rootPath: string): void {
+  if (keys.length === 0) return;
+  const digests = keys.map(digest);
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.method === "OPTIONS") return;
+    const path =
+      rootPath !== "" && request.url.startsWith(rootPath)
+        ? request.url.slice(rootPath.length)
+        : request.url;
+    if (!GUARDED.some((prefix) => path.startsWith(prefix))) return;
+    const [scheme, token] = (request.headers.authorization ?? "").split(" ");
+    if (scheme?.toLowerCase() === "bearer" && token !== undefined) {
+      const given = digest(token);
+      if (digests.some((known) => timingSafeEqual(known, given))) return;
+    }
+    await reply.code(401).send({ error: "Unauthorized" });
+  });
+}
+
+const digest = (key: string): Buffer => createHash("sha256").update(key).digest();

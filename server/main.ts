@@ -1,0 +1,113 @@
+/**
+ * `trainyard serve`: settings → world → app; listens, and drains on SIGTERM. All
+ * that can go wrong at the start is one clear line and an exit code.
+ */
+import { readFileSync } from "node:fs";
+import type { FastifyInstance } from "fastify";
+import { type Logger, pino } from "pino";
+import { buildApp } from "./app.ts";
+import { parseSettings, SettingsError } from "./config.ts";
+import { memoryLines } from "./memory-report.ts";
+import type { Settings } from "./settings/table.ts";
+import { buildWorld, type World } from "./world.ts";
+
+/** Resolves with the exit code when the server has ended. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const out = (text: string): void => void process.stdout.write(text);
+  let logger: Logger;
+  let running: RunningServer;
+  try {
+    const { settings, warnings } = parseSettings(argv, process.env, { out, err: () => {} });
+    logger = pino({ level: settings["log-level"], base: null });
+    for (const warning of warnings) logger.warn(warning);
+    running = await serve(settings, logger);
+  } catch (error) {
+    if (error instanceof SettingsError && error.exitCode === 0) return 0;
+    process.stderr.write(`trainyard serve: ${startError(error)}\n`);
+    return error instanceof SettingsError ? error.exitCode : 1;
+  }
+  return untilSignal(running, logger);
+}
+
+export interface RunningServer {
+  readonly world: World;
+  readonly app: FastifyInstance;
+  readonly url: string;
+  /** Lets requests end for so many seconds, then aborts them and closes everything. */
+  stop(seconds: number): Promise<void>;
+}
+
+/** Builds and listens. */
+export async function serve(settings: Settings, logger: Logger): Promise<RunningServer> {
+  const world = await buildWorld(settings);
+  let draining = false;
+  const key = settings["ssl-keyfile"];
+  const cert = settings["ssl-certfile"];
+  try {
+    const app = await buildApp({
+      serving: world.serving,
+      metrics: world.metrics,
+      logger,
+      draining: () => draining,
+      ...(key !== undefined &&
+        cert !== undefined && {
+          https: { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") },
+        }),
+    });
+    for (const line of memoryLines(world)) logger.info(line);
+    const url = await app.listen(
+      settings.uds === undefined
+        ? { host: settings.host, port: settings.port }
+        : { path: settings.uds },
+    );
+    logger.info(
+      {
+        url,
+        model: world.serving.names[0],
+        device: world.device.name,
+        maxModelLen: world.serving.maxModelLen,
+        startup: { ...world.startup, total: Math.round(performance.now()) },
+      },
+      `Serving on ${url} after ${(performance.now() / 1000).toFixed(1)} s`,
+    );
+    const stop = async (seconds: number): Promise<void> => {
+      draining = true;
+      app.server.close();
+      const { engines } = world.serving;
+      if (seconds > 0) await Promise.race([engines.idle(), sleep(seconds * 1000)]);
+      await world.close();
+      await sleep(20); // the last events of streams are written after the engine's end
+      await app.close();
+    };
+    return { world, app, url, stop };
+  } catch (error) {
+    await world.close();
+    throw error;
+  }
+}
+
+/** SIGTERM or Ctrl-C drains; a second one ends at once. */
+async function untilSignal({ stop, world }: RunningServer, logger: Logger): Promise<number> {
+  const seconds = world.serving.settings["shutdown-timeout"];
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
+  });
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => process.exit(130));
+  const { running, waiting } = world.serving.engines;
+  logger.info({ signal, running, waiting, seconds }, "Shutting down");
+  await stop(seconds);
+  return 0;
+}
+
+function startError(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException; // whatever was thrown, a message is all we want
+  if (code === "EADDRINUSE") return `${message.replace(/^listen /, "")}. Choose another --port.`;
+  if (code === "EACCES") return `${message}. Choose another --port.`;
+  return message;
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}

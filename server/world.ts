@@ -1,0 +1,247 @@
+/**
+ * Everything below HTTP, in the order of its making: clock → model → sampler →
+ * device → engine. One device and engine for each data-parallel rank.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { RealClock } from "../device/clock.ts";
+import type { Device } from "../device/device.ts";
+import { createDevice, type DeviceSettings } from "../device/registry.ts";
+import { Engine } from "../engine/engine.ts";
+import type { EngineOptions } from "../engine/options.ts";
+import { TokenSampler } from "../engine/sample/sampler.ts";
+import { loadModel } from "../models/load.ts";
+import type { Model } from "../models/model.ts";
+import { projectPath } from "../models/weights/project-files.ts";
+import { SettingsError } from "./config.ts";
+import { Engines } from "./generation/engines.ts";
+import type { OutputPlanner } from "./generation/planner.ts";
+import { plainPlanner } from "./generation/planner.ts";
+import { samplingDefaults } from "./generation-defaults.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import type { Serving } from "./serving.ts";
+import type { Settings } from "./settings/table.ts";
+import { VERSION } from "./version.ts";
+
+export interface World {
+  readonly model: Model;
+  readonly device: Device;
+  readonly serving: Serving;
+  readonly metrics: Metrics;
+  /** Milliseconds of each part of the start. */
+  readonly startup: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+const BUNDLED = ["trainyard-tiny", "trainyard-draft"];
+
+/** Throws SettingsError, or the model's and the device's own errors, which name what is wrong. */
+export async function buildWorld(given: Settings): Promise<World> {
+  const startup: Record<string, number> = {};
+  const timed = async <T>(name: string, make: () => Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const made = await make();
+    startup[name] = Math.round(performance.now() - began);
+    return made;
+  };
+  const clock = new RealClock();
+  const source = given.model ?? bundledModel();
+  const model = await timed("model", () =>
+    loadModel(source, {
+      ...(given.tokenizer !== undefined && { tokenizer: given.tokenizer }),
+      ...(given["chat-template"] !== undefined && { chatTemplate: given["chat-template"] }),
+    }),
+  );
+  const name = given.device ?? (model.checkpoint === undefined ? "trainium" : "cpu");
+  const settings: Settings = { ...given, model: source, device: name };
+  checkContext(settings, model);
+  const words = name === "trainium" ? await valuesModel(settings, model) : model;
+  const engines: Engine[] = [];
+  const devices: Device[] = [];
+  await timed("device", async () => {
+    for (let rank = 0; rank < settings["data-parallel-size"]; rank++) {
+      const sampler = new TokenSampler({
+        seed: settings.seed + rank,
+        logprobsMode: settings["logprobs-mode"],
+      });
+      const base = deviceSettings(settings, { model, clock, sampler });
+      const device = await createDevice(name, {
+        ...base,
+        ...(name === "trainium" &&
+          words !== undefined && {
+            inner: await createDevice("cpu", { ...base, model: words, tensorParallelSize: 1 }),
+          }),
+      });
+      devices.push(device);
+      engines.push(new Engine({ device, clock, sampler }, engineOptions(settings, device)));
+    }
+  });
+  const [device] = devices;
+  const [engine] = engines;
+  if (device === undefined || engine === undefined) throw new Error("No engine was made.");
+  const group = new Engines(engines);
+  const modelName = settings["served-model-name"][0] ?? source;
+  const metrics = new Metrics(engines, {
+    modelName,
+    maxModelLen: engine.maxContext,
+    hidden: settings["show-hidden-metrics-for-version"] !== undefined,
+    engineSeries: !settings["disable-log-stats"],
+    cacheConfig: cacheConfig(settings, device),
+  });
+  const planner: OutputPlanner = plainPlanner;
+  const tokenizer = model.tokenizer ?? words?.tokenizer;
+  const chatTemplate = model.chatTemplate ?? words?.chatTemplate;
+  const serving: Serving = {
+    names: settings["served-model-name"].length > 0 ? settings["served-model-name"] : [source],
+    root: source,
+    created: Math.floor(Date.now() / 1000),
+    maxModelLen: engine.maxContext,
+    // With borrowed words, only their ids have a text.
+    vocabSize: model.tokenizer === undefined && tokenizer ? tokenizer.vocabSize : device.vocabSize,
+    ...(tokenizer && { tokenizer }),
+    ...(chatTemplate && { chatTemplate }),
+    defaults: samplingDefaults(
+      model.tokenizer === undefined && words ? words.generation : model.generation,
+      settings,
+    ),
+    fingerprint: fingerprint(settings),
+    settings,
+    engines: group,
+    clock,
+    planner,
+    submitted: (index, request, handles) => metrics.submitted(index, request, handles),
+  };
+  return {
+    model,
+    device,
+    serving,
+    metrics,
+    startup,
+    close: async () => {
+      await group.close();
+      await planner.close();
+    },
+  };
+}
+
+function bundledModel(): string {
+  const found = BUNDLED.map((name) => projectPath("models", "bundled", name)).find(existsSync);
+  if (found === undefined) throw new SettingsError("No MODEL was given and none is bundled.");
+  return found;
+}
+
+/**
+ * The model whose words a simulated device says: its own where it has weights,
+ * else the bundled one; undefined: synthetic ids.
+ */
+async function valuesModel(settings: Settings, model: Model): Promise<Model | undefined> {
+  const { values } = settings;
+  if (values === "synthetic") return undefined;
+  if (values !== "auto") return loadModel(values);
+  if (model.checkpoint !== undefined) return model;
+  if (model.tokenizer !== undefined) return undefined;
+  return loadModel(bundledModel());
+}
+
+function checkContext(settings: Settings, model: Model): void {
+  const asked = settings["max-model-len"];
+  const most = model.architecture.maxContext;
+  if (asked === undefined || asked === -1) return;
+  if (asked < 1) throw new SettingsError(`--max-model-len must be at least 1, got ${asked}.`);
+  if (asked > most) {
+    throw new SettingsError(
+      `--max-model-len ${asked} is greater than the model's own ${most} (max_position_embeddings).`,
+    );
+  }
+}
+
+/** Flags that a device reads by itself. */
+const OWN = [
+  "instance",
+  "neuron-kernels",
+  "logical-nc-config",
+  "serving-stack",
+  "additional-config",
+  "simulate-startup",
+  "price-per-hour",
+  "kv-cache-dtype",
+  "enable-expert-parallel",
+  "expert-parallel",
+  "async-scheduling",
+  "time-scale",
+  "step-timeout",
+] as const;
+
+function deviceSettings(
+  settings: Settings,
+  made: Pick<DeviceSettings, "model" | "clock" | "sampler">,
+): DeviceSettings {
+  const context = settings["max-model-len"];
+  const speculative = settings["speculative-config"]?.["num_speculative_tokens"];
+  const own = Object.fromEntries(
+    OWN.flatMap((flag) => (settings[flag] === undefined ? [] : [[flag, settings[flag]]])),
+  );
+  return {
+    ...made,
+    tensorParallelSize: settings["tensor-parallel-size"],
+    seed: settings.seed,
+    own,
+    ...optional("blockSize", settings["block-size"]),
+    ...optional("blocks", settings["num-gpu-blocks-override"]),
+    ...optional("kvCacheBytes", settings["kv-cache-memory-bytes"]),
+    ...optional("maxRows", settings["max-num-seqs"]),
+    ...optional("maxTokens", settings["max-num-batched-tokens"]),
+    ...optional("maxContext", context === -1 ? undefined : context),
+    ...optional("quantization", settings.quantization),
+    ...optional("inFlight", settings["async-scheduling"] ? undefined : (1 as const)),
+    ...optional("maxDrafted", typeof speculative === "number" ? speculative : undefined),
+  };
+}
+
+function engineOptions(settings: Settings, { limits }: Device): EngineOptions {
+  if (settings["speculative-config"] !== undefined) {
+    throw new SettingsError("--speculative-config is not supported yet.");
+  }
+  return {
+    maxNumSeqs: settings["max-num-seqs"] ?? limits.maxRows,
+    maxNumBatchedTokens: settings["max-num-batched-tokens"] ?? limits.maxTokens,
+    maxModelLen: limits.maxContext,
+    enablePrefixCaching: settings["enable-prefix-caching"],
+    enableChunkedPrefill: settings["enable-chunked-prefill"],
+    longPrefillTokenThreshold: settings["long-prefill-token-threshold"],
+    schedulingPolicy: settings["scheduling-policy"],
+    seed: settings.seed,
+    ...optional("maxNumQueuedReqs", settings["max-num-queued-reqs"]),
+    ...optional("maxNumQueuedTokens", settings["max-num-queued-tokens"]),
+    kvEvents: settings["kv-events-config"]?.["enable_kv_cache_events"] === true,
+  };
+}
+
+/** Labels of vllm:cache_config_info, spelled as Python spells them. */
+function cacheConfig(settings: Settings, { limits }: Device): Record<string, string> {
+  const tokens = limits.blocks * limits.blockSize;
+  return {
+    block_size: String(limits.blockSize),
+    num_gpu_blocks: String(limits.blocks),
+    num_cpu_blocks: "0",
+    num_gpu_blocks_override: String(settings["num-gpu-blocks-override"] ?? "None"),
+    enable_prefix_caching: settings["enable-prefix-caching"] ? "True" : "False",
+    gpu_memory_utilization: "None",
+    cache_dtype: settings["kv-cache-dtype"],
+    prefix_caching_hash_algo: "sha256_cbor",
+    kv_cache_size_tokens: String(tokens),
+    kv_cache_max_concurrency: (tokens / limits.maxContext).toFixed(2),
+  };
+}
+
+function fingerprint(settings: Settings): string | null {
+  const mode = settings["fingerprint-mode"];
+  if (mode === "none") return null;
+  const hash = createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 8);
+  if (mode === "hash") return hash;
+  return `trainyard-${VERSION}-tp${settings["tensor-parallel-size"]}-${hash}`;
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]?: V }); // one key, one value
+}
