@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import corpora
-from chat import Chat
+from chat import MARKERS, SPECIAL, Chat
 from packing import Document
 
 CHUNK_CHARACTERS = 1800  # picture books are cut near paragraph ends
@@ -77,6 +77,25 @@ def chat_source(chat: Chat, make_messages, share: float) -> Source:
         messages, tools = make_messages(rng)
         ids, learn = chat.document(messages, tools)
         return Document(ids, learn, False)
+
+    return Source(make, share)
+
+
+def copy_source(chat: Chat, share: float) -> Source:
+    """Random tokens said twice, the second time learned: brings forth the heads that copy (names of
+    functions, words of a given text) in a few hundred steps, which stories alone would take far longer for."""
+    first, last = len(SPECIAL), chat.tokenizer.get_vocab_size() - len(MARKERS) - 1
+
+    def tokens(rng: random.Random, count: int) -> list[int]:
+        # Low numbers are the frequent tokens; half of the draws fall in the first eighth.
+        return [first + int((last - first) * rng.random() ** 3) for _ in range(count)]
+
+    def make(rng: random.Random) -> Document:
+        piece = tokens(rng, rng.randint(4, 40))
+        before, between = tokens(rng, rng.randint(0, 12)), tokens(rng, rng.randint(0, 12))
+        ids = [*before, *piece, *between, *piece, chat.end_of_text]
+        quiet = len(before) + len(piece) + len(between) + 1
+        return Document(ids, [0] * quiet + [1] * (len(piece) - 1) + [0], False)
 
     return Source(make, share)
 

@@ -151,67 +151,66 @@ def random_pair(rng: random.Random, taken: set[str]) -> tuple[str, str]:
             return verb, noun
 
 
-def composed(rng: random.Random, verb: str, noun: str):
-    """(parameters, arguments, request) for any verb and noun."""
-    names = rng.sample(sorted(PARAMETERS), rng.choice([1, 1, 2, 2, 3]))
-    parameters, arguments, words = {}, {}, []
-    for name in names:
-        kind, draw = PARAMETERS[name]
-        value, phrase = draw(rng)
-        parameters[name], arguments[name] = kind, value
-        words.append(phrase)
-    one = "an " if noun[0] in "aeiou" else "a "
-    article = rng.choice([one, "the ", one, "the ", "my ", ""])
-    frames = READING if verb in ("get", "check", "show", "lookup") and rng.random() < 0.5 else ASKING
-    text = rng.choice(frames).format(verb=verb, noun=article + noun, rest=" ".join(words))
-    return parameters, arguments, text[0].upper() + text[1:]
+class Function:
+    """One function on offer: its tool entry, and any number of requests for it."""
 
+    def __init__(self, rng: random.Random, taken: set[str], style: float):
+        self.known = rng.choice(KNOWN) if rng.random() < 0.35 else None
+        if self.known:
+            self.verb, self.noun, self.parameters = rng.choice(self.known[0]), *self.known[1:3]
+            if self.noun in taken or held_out(self.verb, self.noun):
+                self.known = None
+        if self.known:
+            taken.add(self.noun)
+        else:
+            self.verb, self.noun = random_pair(rng, taken)
+            self.parameters = rng.sample(sorted(PARAMETERS), rng.choice([1, 1, 2, 2, 3]))
+        self.name = styled(self.verb, self.noun, style)
+        kinds = {name: PARAMETERS.get(name, ("string", None))[0] for name in self.parameters}
+        self.tool = tool(self.name, describe(rng, self.verb, self.noun), kinds)
 
-def known(rng: random.Random):
-    verbs, noun, names, sentences = rng.choice(KNOWN)
-    arguments, parameters = {}, {}
-    for name in names:
-        kind, draw = PARAMETERS.get(name, ("string", None))
-        arguments[name] = rng.choice(KNOWN_VALUES[name]) if draw is None else draw(rng)[0]
-        parameters[name] = kind
-    return rng.choice(verbs), noun, parameters, arguments, rng.choice(sentences).format(**arguments)
+    def request(self, rng: random.Random) -> tuple[str, dict]:
+        """(the user's words, the arguments)."""
+        arguments, words = {}, []
+        for name in self.parameters:
+            if name in PARAMETERS:
+                arguments[name], phrase = PARAMETERS[name][1](rng)
+                words.append(phrase)
+            else:
+                arguments[name] = rng.choice(KNOWN_VALUES[name])
+        if self.known:
+            return rng.choice(self.known[3]).format(**arguments), arguments
+        one = "an " if self.noun[0] in "aeiou" else "a "
+        article = rng.choice([one, "the ", one, "the ", "my ", ""])
+        reads = self.verb in ("get", "check", "show", "lookup") and rng.random() < 0.5
+        frame = rng.choice(READING if reads else ASKING)
+        text = frame.format(verb=self.verb, noun=article + self.noun, rest=" ".join(words))
+        return text[0].upper() + text[1:], arguments
 
 
 def tool_dialogue(rng: random.Random):
-    """(messages, tools): a list of one to four functions and a request for one of them, or for none."""
+    """(messages, tools): a list of one to four functions and one to five requests, or none."""
     taken: set[str] = set()
-    if rng.random() < 0.35:
-        verb, noun, parameters, arguments, request = known(rng)
-        if held_out(verb, noun):
-            return tool_dialogue(rng)
-        taken.add(noun)
-    else:
-        verb, noun = random_pair(rng, taken)
-        parameters, arguments, request = composed(rng, verb, noun)
     style = rng.random()
-    name = styled(verb, noun, style)
-    tools = [tool(name, describe(rng, verb, noun), parameters)]
-    for _ in range(rng.choice([0, 0, 1, 1, 2, 2, 3])):
-        other_verb, other_noun = random_pair(rng, taken)
-        other_parameters = composed(rng, other_verb, other_noun)[0]
-        tools.append(tool(styled(other_verb, other_noun, style), describe(rng, other_verb, other_noun), other_parameters))
-    rng.shuffle(tools)
+    functions = [Function(rng, taken, style) for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4]))]
     messages = []
     if rng.random() < 0.15:
         messages.append({"role": "system", "content": "You are a helpful assistant."})
-    if rng.random() < 0.12:
+    if rng.random() < 0.1:
         hello, answer = rng.choice(NO_TOOL)
         messages += [{"role": "user", "content": hello}, {"role": "assistant", "content": answer}]
-        if rng.random() < 0.5:
-            return messages, tools
-    call = {"type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-    messages += [
-        {"role": "user", "content": request},
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-    ]
-    if rng.random() < 0.25:
-        messages += outcome(rng, noun)
-    return messages, tools
+    # Several calls per list: the list is the dear part, the names copied from it are what is learned.
+    for _ in range(rng.choice([1, 1, 2, 3, 4])):
+        function = rng.choice(functions)
+        request, arguments = function.request(rng)
+        call = {"type": "function", "function": {"name": function.name, "arguments": json.dumps(arguments)}}
+        messages += [
+            {"role": "user", "content": request},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+        ]
+        if rng.random() < 0.15:
+            messages += outcome(rng, function.noun)
+    return messages, [function.tool for function in functions]
 
 
 def outcome(rng: random.Random, noun: str) -> list[dict]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import corpora
 from chat import Chat
-from mixture import Mixture, Source, book_chunks, chat_source, plain_source, shuffled
+from mixture import Mixture, Source, book_chunks, chat_source, copy_source, plain_source, shuffled
 from packing import Document
 from skill_talk import NAMED, SYSTEM, a, instruction, name_recall, reading, small_talk, story_reading
 from skill_tools import tool_dialogue
@@ -151,6 +151,8 @@ def full_mixtures(chat: Chat, options, seed: int) -> tuple[Mixture, Mixture]:
     plain = options.plain_share
     short = {name: chat_source(chat, make, share * (0.97 - plain)) for name, (make, share) in chats.items()}
     short["plain"] = plain_source(chat, stories, plain)
+    if options.copy_share:
+        short["copies"] = copy_source(chat, options.copy_share)
     short["books"] = plain_source(chat, books, 0.03)
     long = {
         "tools": chat_source(chat, skills.tools, 0.20),

@@ -24,7 +24,7 @@ from muon import Muon
 from packing import Packer
 
 HERE = Path(__file__).parent
-WARM_UP, FALL = 0.02, 0.40  # shares of the schedule
+WARM_UP, FALL = 0.02, 0.75  # shares of the schedule
 LONG = 4  # long rows are this many times --row-length: the model's whole context
 MUON_RATE, ADAM_RATE = 0.02, 0.004
 SAVE_SECONDS, LOG_STEPS, DEV_STEPS = 150, 20, 200
@@ -195,11 +195,12 @@ def main():
     parser.add_argument("--name", help="run folder's name; default the model's")
     parser.add_argument("--mix", choices=["text", "full"], default="full")
     parser.add_argument("--plain-share", type=float, default=0.5, help="of bare stories in the full mix")
+    parser.add_argument("--copy-share", type=float, default=0.08, help="of random tokens said twice")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, help="schedule by steps instead of wall time")
     parser.add_argument("--row-length", type=int, default=256)
     parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--long-every", type=int, default=10, help="every n-th batch has rows of the whole context")
+    parser.add_argument("--long-every", type=int, default=16, help="every n-th batch has rows of the whole context")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=1.0, help="factor on both learning rates")
