@@ -1,0 +1,64 @@
+/** `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3. */
+import { JsonCall } from "./json-call.ts";
+import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
+
+const OPEN = "<tool_call>";
+const CLOSE = "</tool_call>";
+
+export class HermesParser implements ToolParser {
+  readonly #output: ToolOutput;
+  #state: "text" | "call" | "after" = "text";
+  readonly #open = new MarkerScan(OPEN);
+  #close = new MarkerScan(CLOSE);
+  #call: JsonCall;
+
+  constructor(output: ToolOutput) {
+    this.#output = output;
+    this.#call = new JsonCall(output);
+  }
+
+  char(char: string): void {
+    if (this.#state === "text") {
+      const { text, found } = this.#open.push(char);
+      this.#output.text(text);
+      if (found !== undefined) {
+        this.#state = "call";
+        this.#call = new JsonCall(this.#output);
+      }
+      return;
+    }
+    if (this.#state === "call") {
+      const at = this.#call.push(char);
+      if (at === "done") {
+        this.#state = "after";
+        this.#close = new MarkerScan(CLOSE);
+      } else if (at === "failed")
+        this.#giveUp(this.#call.raw === "" ? char : `${OPEN}${this.#call.raw}`);
+      return;
+    }
+    const { text, found } = this.#close.push(char);
+    if (found !== undefined) this.#state = "text";
+    // What stands between the object and its closing tag is text, unless blank.
+    else if (!isBlankText(text)) this.#giveUp(text + this.#close.rest());
+  }
+
+  end(): void {
+    if (this.#state === "text") this.#output.text(this.#open.rest());
+    else if (this.#state === "call" && this.#call.raw !== "") {
+      this.#giveUp(`${OPEN}${this.#call.raw}`);
+      this.end();
+    } else if (this.#state === "call" && this.#output.count === 0) this.#output.text(OPEN);
+  }
+
+  #giveUp(raw: string): void {
+    this.#state = "text";
+    // The text may hold the beginning of the next call: it is read again, but for the tag.
+    const again = raw.startsWith(OPEN) ? raw.slice(OPEN.length) : raw;
+    if (again !== raw) this.#output.text(OPEN);
+    for (const char of again) this.char(char);
+  }
+}
+
+function isBlankText(text: string): boolean {
+  return Array.from(text).every(isBlank);
+}

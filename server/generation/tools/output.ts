@@ -1,0 +1,110 @@
+/** Where a tool parser puts what it finds; joined until it is taken. */
+import type { OutputPart, ToolCallDelta } from "../parser.ts";
+
+/** Reads text character by character, so that no split of it can matter. */
+export interface ToolParser {
+  char(char: string): void;
+  end(): void;
+}
+
+interface Growing {
+  readonly index: number;
+  id?: string;
+  name?: string;
+  arguments?: string;
+}
+
+const BLANK = /^\s$/;
+export const isBlank = (char: string): boolean => BLANK.test(char);
+
+export class ToolOutput {
+  readonly #newId: () => string;
+  #content = "";
+  #calls: Growing[] = [];
+  #count = 0;
+  /** Blanks that belong to the text only if text follows: those around calls do not. */
+  #blanks = "";
+  #inText = false;
+
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
+
+  /** Calls begun so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  text(piece: string): void {
+    for (const char of piece) {
+      if (!this.#inText && isBlank(char)) {
+        this.#blanks += char;
+        continue;
+      }
+      this.#content += this.#blanks + char;
+      this.#blanks = "";
+      this.#inText = true;
+    }
+  }
+
+  call(name: string): void {
+    this.#blanks = "";
+    this.#inText = false;
+    this.#calls.push({ index: this.#count++, id: this.#newId(), name });
+  }
+
+  /** More of the JSON text of the arguments of the call begun last. */
+  arguments(piece: string): void {
+    const index = this.#count - 1;
+    let call = this.#calls.at(-1);
+    if (call?.index !== index) {
+      call = { index };
+      this.#calls.push(call);
+    }
+    call.arguments = (call.arguments ?? "") + piece;
+  }
+
+  end(): void {
+    if (this.#count === 0) this.#content += this.#blanks;
+    this.#blanks = "";
+  }
+
+  /** Calls from `most` on are left out. */
+  take(most = Number.POSITIVE_INFINITY): OutputPart {
+    const calls: readonly ToolCallDelta[] = this.#calls.filter((call) => call.index < most);
+    const content = this.#content;
+    this.#calls = [];
+    this.#content = "";
+    return { ...(content !== "" && { content }), ...(calls.length > 0 && { toolCalls: calls }) };
+  }
+}
+
+/** Finds markers in text that comes by the character; holds back what may become one. */
+export class MarkerScan {
+  readonly #markers: readonly string[];
+  #held = "";
+
+  constructor(...markers: readonly string[]) {
+    this.#markers = markers;
+  }
+
+  /** `text`: what surely is part of no marker; `found`: the marker that is complete. */
+  push(char: string): { readonly text: string; readonly found: string | undefined } {
+    this.#held += char;
+    let text = "";
+    while (!this.#markers.some((marker) => marker.startsWith(this.#held))) {
+      text += this.#held[0] ?? "";
+      this.#held = this.#held.slice(1);
+    }
+    const found = this.#markers.find((marker) => marker === this.#held);
+    if (found !== undefined) this.#held = "";
+    return { text, found };
+  }
+
+  /** What is held back, given up. */
+  rest(): string {
+    const rest = this.#held;
+    this.#held = "";
+    return rest;
+  }
+}
