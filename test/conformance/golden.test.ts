@@ -125,4 +125,26 @@ describe.skipIf(stories === undefined)("stories260K (skipped without TRAINYARD_D
         }
       });
     });
+
+  it("gives each prompt token's log-probability, whole and in chunks", async () => {
+    interface PromptGolden {
+      readonly ids: readonly number[];
+      readonly prompt_logprobs: readonly (number | null)[];
+    }
+    const golden: PromptGolden = JSON.parse(
+      readFileSync(join(stories ?? "", "prompt_logprobs.json"), "utf8"),
+    );
+    for (const maxTokens of [512, 7])
+      await withEngine(join(stories ?? "", "hf"), { maxTokens }, async (greedy) => {
+        await greedy.run([golden.ids], 1, { promptLogprobs: 0 });
+        const emitted = greedy.events.flatMap((event) =>
+          event.type === "tokens-emitted" ? (event.promptLogprobs ?? []) : [],
+        );
+        expect(emitted.length).toBe(golden.ids.length - 1);
+        for (const [i, { chosen }] of emitted.entries())
+          expect(Math.abs(chosen - (golden.prompt_logprobs[i + 1] ?? 0))).toBeLessThan(
+            LOGITS_TOLERANCE,
+          );
+      });
+  });
 });
