@@ -93,11 +93,7 @@ export function parseSettings(
 
 /** SETTINGS.md. */
 export function settingsTable(): string {
-  const lines = [
-    "# Settings",
-    "",
-    "Printed from `server/settings/` by `npm run settings`; a test compares.",
-  ];
+  const lines = ["# Settings", "", "Printed from `server/settings/`; a test compares."];
   for (const group of new Set(ROWS.map(([, row]) => row.group))) {
     lines.push("", `## ${group}`, "", "| flag | default | meaning |", "|---|---|---|");
     for (const [flag, row] of ROWS) {

@@ -4,9 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { RealClock } from "../device/clock.ts";
 import type { Device } from "../device/device.ts";
 import { createDevice, type DeviceSettings } from "../device/registry.ts";
+import { borrowWords } from "../device/words.ts";
 import { Engine } from "../engine/engine.ts";
 import type { EngineOptions } from "../engine/options.ts";
 import { TokenSampler } from "../engine/sample/sampler.ts";
@@ -69,7 +71,7 @@ export async function buildWorld(given: Settings): Promise<World> {
         ...base,
         ...(name === "trainium" &&
           words !== undefined && {
-            inner: await createDevice("cpu", { ...base, model: words, tensorParallelSize: 1 }),
+            inner: await borrow(words, base),
           }),
       });
       devices.push(device);
@@ -80,9 +82,9 @@ export async function buildWorld(given: Settings): Promise<World> {
   const [engine] = engines;
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
   const group = new Engines(engines);
-  const modelName = settings["served-model-name"][0] ?? source;
+  const names = servedNames(settings, given.model);
   const metrics = new Metrics(engines, {
-    modelName,
+    modelName: names[0] ?? source,
     maxModelLen: engine.maxContext,
     hidden: settings["show-hidden-metrics-for-version"] !== undefined,
     engineSeries: !settings["disable-log-stats"],
@@ -92,8 +94,8 @@ export async function buildWorld(given: Settings): Promise<World> {
   const tokenizer = model.tokenizer ?? words?.tokenizer;
   const chatTemplate = model.chatTemplate ?? words?.chatTemplate;
   const serving: Serving = {
-    names: settings["served-model-name"].length > 0 ? settings["served-model-name"] : [source],
-    root: source,
+    names,
+    root: given.model ?? names[0] ?? source,
     created: Math.floor(Date.now() / 1000),
     maxModelLen: engine.maxContext,
     // With borrowed words, only their ids have a text.
@@ -124,6 +126,12 @@ export async function buildWorld(given: Settings): Promise<World> {
   };
 }
 
+/** As the flag says, else as the model was named; the bundled one goes by its folder. */
+function servedNames(settings: Settings, model: string | undefined): readonly string[] {
+  const names = settings["served-model-name"];
+  return names.length > 0 ? names : [model ?? basename(bundledModel())];
+}
+
 function bundledModel(): string {
   const found = BUNDLED.map((name) => projectPath("models", "bundled", name)).find(existsSync);
   if (found === undefined) throw new SettingsError("No MODEL was given and none is bundled.");
@@ -141,6 +149,22 @@ async function valuesModel(settings: Settings, model: Model): Promise<Model | un
   if (model.checkpoint !== undefined) return model;
   if (model.tokenizer !== undefined) return undefined;
   return loadModel(bundledModel());
+}
+
+/** The device that gives values: exact rows of the model's own weights, or borrowed words. */
+function borrow(words: Model, base: DeviceSettings): Promise<Device> {
+  const { model, clock, sampler, seed } = base;
+  if (words === model) return createDevice("cpu", { ...base, tensorParallelSize: 1 });
+  return borrowWords(sampler, (shown) =>
+    createDevice("cpu", {
+      model: words,
+      clock,
+      sampler: shown,
+      tensorParallelSize: 1,
+      seed,
+      own: {},
+    }),
+  );
 }
 
 function checkContext(settings: Settings, model: Model): void {

@@ -35,6 +35,8 @@ export interface TextOptions {
   readonly includeStop: boolean;
   /** Stop strings count only from this many tokens on. */
   readonly minTokens: number;
+  /** Tokens in a delta, but for the first and the last; absent: as they come. */
+  readonly interval?: number;
   /** Absent: without a tokenizer there is no text, only ids. */
   readonly decoder?: Decoder;
 }
@@ -84,7 +86,7 @@ export class Choice implements Receiver {
       if (event === undefined) break;
       this.#apply(event, events[index + 1]);
     }
-    if (this.#untaken) this.#changed(this);
+    if (this.#untaken && this.#due()) this.#changed(this);
   }
 
   /** All since the last time; undefined: nothing. */
@@ -104,6 +106,13 @@ export class Choice implements Receiver {
     this.#logprobs = [];
     this.#promptLogprobs = undefined;
     return delta;
+  }
+
+  /** The first delta goes out at once, and so does the last. */
+  #due(): boolean {
+    const { interval = 1 } = this.#options;
+    const held = this.#ids.length;
+    return this.finish !== undefined || this.tokens === held || held >= interval;
   }
 
   #apply(event: SequenceEvent, next: SequenceEvent | undefined): void {

@@ -76,6 +76,7 @@ export class Generation {
               stop: task.stop,
               includeStop: task.includeStop,
               minTokens: request.params.minTokens,
+              ...(task.interval !== undefined && { interval: task.interval }),
               ...(decoder !== undefined && { decoder }),
             },
             (changed) => this.#changed(changed),

@@ -118,24 +118,27 @@ export async function engineRequest(
 }
 
 export function generationTask(
+  { settings }: Serving,
   body: Body,
-  requests: readonly GenerationRequest[],
   {
+    requests,
     sampling,
     plan,
     rank,
   }: {
+    readonly requests: readonly GenerationRequest[];
     readonly sampling: CheckedSampling;
     readonly plan: OutputPlan;
     readonly rank: number | undefined;
   },
 ): GenerationTask {
+  const interval = body.stream ? (body.stream_interval ?? settings["stream-interval"]) : 1;
   return {
     requests,
     stop: sampling.stop,
     includeStop: sampling.includeStop,
     skipSpecialTokens: plan.skipSpecialTokens ?? body.skip_special_tokens ?? true,
     ...(rank !== undefined && { rank }),
-    ...(body.stream && body.stream_interval && { interval: body.stream_interval }),
+    ...(interval > 1 && { interval }),
   };
 }

@@ -53,10 +53,11 @@ export async function chatPrompt(
       "messages",
     );
   }
+  const messages = body.messages.map(templateMessage);
   let text: string;
   try {
     text = chatTemplate.render({
-      messages: body.messages.map(templateMessage),
+      messages,
       ...(plan.tools !== undefined && { tools: plan.tools }),
       addGenerationPrompt: body.add_generation_prompt ?? true,
       continueFinalMessage: body.continue_final_message ?? false,

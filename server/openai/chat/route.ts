@@ -40,7 +40,7 @@ export function chatRoute(app: FastifyInstance, serving: Serving): void {
       const priority = exchange.priority(body.priority);
       const engine = await engineRequest(body, prompt, { sampling, plan, priority });
       const generation = exchange.start(
-        generationTask(body, [engine], { sampling, plan, rank: exchange.rank }),
+        generationTask(serving, body, { requests: [engine], sampling, plan, rank: exchange.rank }),
       );
       if (generation === undefined) return reply.hijack();
       const answer = { serving, exchange, model, body, prompt, plan, generation };

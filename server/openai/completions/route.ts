@@ -49,7 +49,7 @@ export function completionRoute(app: FastifyInstance, serving: Serving): void {
       }
       if (sampling === undefined) throw noPrompt();
       const generation = exchange.start(
-        generationTask(body, requests, { sampling, plan, rank: exchange.rank }),
+        generationTask(serving, body, { requests, sampling, plan, rank: exchange.rank }),
       );
       if (generation === undefined) return reply.hijack();
       const { n } = sampling;

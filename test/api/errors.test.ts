@@ -1,0 +1,389 @@
+/** Bad input: status, type, code and param as vLLM answers, and the server still serving. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer([
+    "models/tiny/llama",
+    "--device",
+    "null",
+    "--served-model-name",
+    "tiny",
+  ]);
+});
+afterAll(() => server.stop(0));
+
+const CHAT = "/v1/chat/completions";
+const TEXT = "/v1/completions";
+const hello = [{ role: "user", content: "hello" }];
+
+interface Case {
+  readonly what: string;
+  readonly path?: string;
+  readonly body: unknown;
+  readonly status?: number;
+  readonly type?: string;
+  readonly param?: string | null;
+  /** Part of the message. */
+  readonly says: string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    what: "malformed JSON",
+    body: '{"messages": [',
+    type: "Bad Request",
+    param: "body",
+    says: "JSON decode error",
+  },
+  { what: "empty body", body: "", type: "Bad Request", param: "body", says: "JSON decode error" },
+  { what: "a JSON list", body: "[]", type: "Bad Request", param: "body", says: "valid dictionary" },
+  {
+    what: "missing messages",
+    body: {},
+    type: "Bad Request",
+    param: "body.messages",
+    says: "1 validation error:\n  {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'",
+  },
+  {
+    what: "messages of a wrong type",
+    body: { messages: "hi" },
+    type: "Bad Request",
+    param: "body.messages",
+    says: "'type': 'list_type'",
+  },
+  {
+    what: "a message without role",
+    body: { messages: [{ content: "x" }] },
+    type: "Bad Request",
+    param: "body.messages.0.role",
+    says: "Field required",
+  },
+  {
+    what: "text for a number",
+    body: { messages: hello, temperature: "hot" },
+    type: "Bad Request",
+    param: "body.temperature",
+    says: "unable to parse string as a number",
+  },
+  {
+    what: "a fraction for an integer",
+    body: { messages: hello, max_tokens: 1.5 },
+    type: "Bad Request",
+    param: "body.max_tokens",
+    says: "fractional part",
+  },
+  {
+    what: "unknown model",
+    body: { model: "gpt-5", messages: hello },
+    status: 404,
+    type: "NotFoundError",
+    param: "model",
+    says: "The model `gpt-5` does not exist.",
+  },
+  { what: "empty messages", body: { messages: [] }, param: "messages", says: "empty" },
+  {
+    what: "unknown role",
+    body: { messages: [{ role: "king", content: "x" }] },
+    param: "messages.role",
+    says: "Unknown role",
+  },
+  {
+    what: "temperature 5",
+    body: { messages: hello, temperature: 5 },
+    param: "temperature",
+    says: "temperature must be in [0, 2], got 5. (parameter=temperature, value=5)",
+  },
+  {
+    what: "negative temperature",
+    body: { messages: hello, temperature: -1 },
+    param: "temperature",
+    says: "temperature must be non-negative, got -1.",
+  },
+  {
+    what: "top_p 0",
+    body: { messages: hello, top_p: 0 },
+    param: "top_p",
+    says: "top_p must be in (0, 1], got 0.",
+  },
+  {
+    what: "top_k -2",
+    body: { messages: hello, top_k: -2 },
+    param: "top_k",
+    says: "top_k must be 0 (disable), or at least 1, got -2.",
+  },
+  {
+    what: "min_p 2",
+    body: { messages: hello, min_p: 2 },
+    param: "min_p",
+    says: "min_p must be in [0, 1], got 2.",
+  },
+  {
+    what: "repetition_penalty 0",
+    body: { messages: hello, repetition_penalty: 0 },
+    param: "repetition_penalty",
+    says: "repetition_penalty must be greater than zero, got 0.",
+  },
+  {
+    what: "presence_penalty 3",
+    body: { messages: hello, presence_penalty: 3 },
+    param: "presence_penalty",
+    says: "presence_penalty must be in [-2, 2], got 3.",
+  },
+  {
+    what: "frequency_penalty -3",
+    body: { messages: hello, frequency_penalty: -3 },
+    param: "frequency_penalty",
+    says: "frequency_penalty must be in [-2, 2], got -3.",
+  },
+  {
+    what: "n 0",
+    body: { messages: hello, n: 0 },
+    param: "n",
+    says: "n must be at least 1, got 0.",
+  },
+  {
+    what: "n with greedy",
+    body: { messages: hello, n: 2, temperature: 0 },
+    param: "n",
+    says: "n must be 1 when using greedy sampling, got 2.",
+  },
+  {
+    what: "max_tokens 0",
+    body: { messages: hello, max_tokens: 0 },
+    param: "max_tokens",
+    says: "max_tokens must be at least 1, got 0.",
+  },
+  {
+    what: "min_tokens above max_tokens",
+    body: { messages: hello, min_tokens: 9, max_tokens: 3 },
+    param: "min_tokens",
+    says: "min_tokens must be less than or equal to max_tokens=3, got 9.",
+  },
+  {
+    what: "max_tokens beyond the model",
+    body: { messages: hello, max_tokens: 100_000 },
+    param: "max_tokens",
+    says: "max_tokens=100000 cannot be greater than max_model_len=512",
+  },
+  {
+    what: "prompt and output too long together",
+    body: { messages: hello, max_tokens: 512 },
+    param: "input_tokens",
+    says: "This model's maximum context length is 512 tokens. However, you requested 512 output tokens and your prompt contains",
+  },
+  {
+    what: "prompt too long",
+    path: TEXT,
+    body: { prompt: "ab ".repeat(1200) },
+    param: "input_tokens",
+    says: "maximum context length is 512 tokens",
+  },
+  {
+    what: "prompt far too long to tokenize",
+    path: TEXT,
+    body: { prompt: "x".repeat(200_000) },
+    param: "input_text",
+    says: "200000 characters",
+  },
+  {
+    what: "empty stop string",
+    body: { messages: hello, stop: [""] },
+    param: "stop",
+    says: "stop cannot contain an empty string.",
+  },
+  {
+    what: "five stop strings",
+    body: { messages: hello, stop: ["a", "b", "c", "d", "e"] },
+    param: "stop",
+    says: "exceeds the maximum allowed count of 4",
+  },
+  {
+    what: "too many logprobs",
+    body: { messages: hello, logprobs: true, top_logprobs: 21 },
+    param: "logprobs",
+    says: "Requested sample logprobs of 21, which is greater than max allowed: 20",
+  },
+  {
+    what: "top_logprobs without logprobs",
+    body: { messages: hello, top_logprobs: 2 },
+    param: "top_logprobs",
+    says: "when using `top_logprobs`, `logprobs` must be set to true.",
+  },
+  {
+    what: "prompt_logprobs in a stream",
+    body: { messages: hello, stream: true, prompt_logprobs: 1 },
+    param: "prompt_logprobs",
+    says: "`prompt_logprobs` are not available when `stream=True`.",
+  },
+  {
+    what: "stream options without stream",
+    body: { messages: hello, stream_options: { include_usage: true } },
+    param: "stream_options",
+    says: "Stream options can only be defined when `stream=True`.",
+  },
+  {
+    what: "logit_bias out of vocabulary",
+    body: { messages: hello, logit_bias: { "99999": 1 } },
+    param: "logit_bias",
+    says: "token_id(s) [99999] in logit_bias contain out-of-vocab token ids. Vocabulary size:",
+  },
+  {
+    what: "allowed_token_ids empty",
+    body: { messages: hello, allowed_token_ids: [] },
+    param: "allowed_token_ids",
+    says: "allowed_token_ids is not None and empty!",
+  },
+  {
+    what: "allowed_token_ids out of vocabulary",
+    body: { messages: hello, allowed_token_ids: [99_999] },
+    param: "allowed_token_ids",
+    says: "allowed_token_ids contains out-of-vocab token id!",
+  },
+  {
+    what: "both ways to begin",
+    body: { messages: hello, continue_final_message: true },
+    says: "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
+    param: null,
+  },
+  {
+    what: "a template in the request",
+    body: { messages: hello, chat_template: "{{ 1 }}" },
+    param: "chat_template",
+    says: "--trust-request-chat-template",
+  },
+  {
+    what: "no prompt",
+    path: TEXT,
+    body: {},
+    param: "prompt",
+    says: "Either prompt or prompt_embeds must be provided and non-empty.",
+  },
+  {
+    what: "an empty list of prompts",
+    path: TEXT,
+    body: { prompt: [] },
+    param: "prompt",
+    says: "Either prompt or prompt_embeds must be provided and non-empty.",
+  },
+  {
+    what: "an empty prompt of ids",
+    path: TEXT,
+    body: { prompt: [[]] },
+    param: "prompt",
+    says: "cannot be empty",
+  },
+  {
+    what: "token id out of range",
+    path: TEXT,
+    body: { prompt: [1, 99_999] },
+    param: "prompt",
+    says: "Token id 99999 is out of vocabulary",
+  },
+  {
+    what: "suffix",
+    path: TEXT,
+    body: { prompt: "a", suffix: "b" },
+    param: "suffix",
+    says: "suffix is not currently supported",
+  },
+  {
+    what: "1025 prompts",
+    path: TEXT,
+    body: { prompt: Array(1025).fill("a") },
+    param: "prompt",
+    says: "prompt list length 1025 exceeds the maximum allowed count of 1024. To increase this limit, set the VLLM_MAX_COMPLETION_PROMPTS environment variable.",
+  },
+  {
+    what: "beam search",
+    body: { messages: hello, use_beam_search: true },
+    status: 501,
+    type: "NotImplementedError",
+    param: "use_beam_search",
+    says: "`use_beam_search`",
+  },
+  {
+    what: "prompt embeddings",
+    path: TEXT,
+    body: { prompt_embeds: "AAAA" },
+    status: 501,
+    type: "NotImplementedError",
+    param: "prompt_embeds",
+    says: "`prompt_embeds`",
+  },
+  {
+    what: "an image",
+    body: {
+      messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }],
+    },
+    status: 501,
+    type: "NotImplementedError",
+    param: "messages.content.image_url",
+    says: "image_url",
+  },
+  {
+    what: "an empty cache_salt",
+    body: { messages: hello, cache_salt: "" },
+    type: "Bad Request",
+    param: "body.cache_salt",
+    says: "at least 1 character",
+  },
+];
+
+describe("bad requests", () => {
+  it.each(CASES)(
+    "$what",
+    async ({ path = CHAT, body, status = 400, type = "BadRequestError", param, says }) => {
+      const { status: got, json } = await server.post(path, body);
+      expect(json.error.message).toContain(says);
+      expect({ status: got, ...json.error, message: undefined }).toEqual({
+        status,
+        type,
+        param: param ?? null,
+        code: status,
+      });
+      expect(Object.keys(json.error)).toEqual(["message", "type", "param", "code"]);
+    },
+  );
+
+  it("refuses a body of 65 MB, told in length or not", async () => {
+    const body = JSON.stringify({ prompt: "a".repeat(65_000_000) });
+    const { status, json } = await server.post(TEXT, body);
+    expect(status).toBe(413);
+    expect(json.error.message).toContain("--max-request-body-bytes");
+    expect(json.error.code).toBe(413);
+  });
+
+  it("answers unknown routes and methods as vLLM's framework does", async () => {
+    expect(await server.get("/v1/nothing")).toMatchObject({
+      status: 404,
+      text: '{"detail":"Not Found"}',
+    });
+    expect(await server.get(CHAT)).toMatchObject({
+      status: 405,
+      text: '{"detail":"Method Not Allowed"}',
+    });
+  });
+
+  it("takes JSON only", async () => {
+    const { status, json } = await server.post(TEXT, "prompt=a", { "content-type": "text/plain" });
+    expect(status).toBe(400);
+    expect(json.error.message).toContain(
+      "Unsupported Media Type: Only 'application/json' is allowed",
+    );
+  });
+
+  it("ignores unknown fields and says so in a header", async () => {
+    const { status, headers } = await server.post(TEXT, { prompt: "a", max_tokens: 1, best_of: 2 });
+    expect(status).toBe(200);
+    expect(headers.get("x-trainyard-ignored-fields")).toBe("best_of");
+  });
+
+  it("serves on after all of it", async () => {
+    const { status } = await server.post(CHAT, { messages: hello, max_tokens: 2 });
+    expect(status).toBe(200);
+    expect(server.world.serving.engines.running).toBe(0);
+    expect(server.world.serving.engines.kvUsage).toBe(0);
+  });
+});

@@ -1,0 +1,194 @@
+/** Probes, tokenizing, metrics, keys, the live feed. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import WebSocket from "ws";
+import { startServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer([
+    "models/tiny/llama",
+    "--device",
+    "null",
+    "--served-model-name",
+    "tiny",
+    "--enable-server-load-tracking",
+    "--show-hidden-metrics-for-version",
+    "0.8",
+  ]);
+});
+afterAll(() => server.stop(0));
+
+const hello = { messages: [{ role: "user", content: "hello" }] };
+
+describe("probes", () => {
+  it("answers /health, /ping, /version and /load", async () => {
+    expect(await server.get("/health")).toMatchObject({ status: 200, text: "" });
+    expect(await server.get("/ping")).toMatchObject({ status: 200, text: "" });
+    expect((await server.get("/version")).json).toEqual({ version: "0.1.0" });
+    expect((await server.get("/load")).json).toEqual({ server_load: 0 });
+  });
+
+  it("describes the model as vLLM does", async () => {
+    const { json } = await server.get("/v1/models");
+    expect(json.object).toBe("list");
+    expect(json.data[0]).toMatchObject({
+      id: "tiny",
+      object: "model",
+      owned_by: "vllm",
+      root: "models/tiny/llama",
+      parent: null,
+      max_model_len: 512,
+    });
+    expect(json.data[0].permission[0].id).toMatch(/^modelperm-/);
+  });
+});
+
+describe("tokenizing", () => {
+  it("goes there and back", async () => {
+    const { json } = await server.post("/tokenize", {
+      prompt: "Once upon a time",
+      return_token_strs: true,
+    });
+    expect(json).toMatchObject({ count: json.tokens.length, max_model_len: 512 });
+    expect(json.token_strs).toHaveLength(json.count);
+    const tokens = json.tokens.filter(
+      (id: number) => !server.world.serving.tokenizer?.specialIds.has(id),
+    );
+    expect((await server.post("/detokenize", { tokens })).json).toEqual({
+      prompt: "Once upon a time",
+    });
+  });
+
+  it("renders chats", async () => {
+    const plain = (await server.post("/tokenize", { ...hello, add_generation_prompt: false })).json;
+    const prompted = (await server.post("/tokenize", hello)).json;
+    expect(prompted.count).toBeGreaterThan(plain.count);
+    expect(prompted.token_strs).toBeNull();
+  });
+});
+
+describe("metrics", () => {
+  it("has every unconditional series of vLLM before the first request", async () => {
+    const { text, headers } = await server.get("/metrics");
+    expect(headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const missing = EXPECTED.filter((name) => !text.includes(`\n${name}{`));
+    expect(missing).toEqual([]);
+    for (const reason of ["stop", "length", "abort", "error", "repetition"]) {
+      expect(text).toMatch(
+        new RegExp(`vllm:request_success_total\\{.*finished_reason="${reason}"`),
+      );
+    }
+    expect(text).toMatch(/vllm:cache_config_info\{.*num_gpu_blocks="\d+"/);
+    expect(text).toContain("process_cpu_seconds_total");
+  });
+
+  it("counts what clients count", async () => {
+    const before = {
+      prompt: await server.metric("vllm:prompt_tokens_total"),
+      generation: await server.metric("vllm:generation_tokens_total"),
+      steps: await server.metric("trainyard:output_tokens_by_concurrency_total"),
+    };
+    let prompt = 0;
+    let generation = 0;
+    for (let index = 0; index < 5; index++) {
+      const { usage } = (
+        await server.post("/v1/chat/completions", { ...hello, max_tokens: 7, seed: index })
+      ).json;
+      prompt += usage.prompt_tokens;
+      generation += usage.completion_tokens;
+    }
+    expect(await server.metric("vllm:prompt_tokens_total")).toBe(before.prompt + prompt);
+    expect(await server.metric("vllm:generation_tokens_total")).toBe(
+      before.generation + generation,
+    );
+    expect(
+      await server.metric("trainyard:output_tokens_by_concurrency_total", 'concurrency="1"'),
+    ).toBe(before.steps + generation);
+    expect(await server.metric("vllm:e2e_request_latency_seconds_count")).toBe(5);
+    expect(await server.metric("vllm:time_to_first_token_seconds_count")).toBe(5);
+    expect(await server.metric("vllm:inter_token_latency_seconds_count")).toBe(generation - 5);
+    expect(await server.metric("vllm:request_params_max_tokens_sum")).toBe(35);
+    expect(await server.metric("vllm:num_requests_running")).toBe(0);
+    expect(await server.metric("http_requests_total", '"/v1/chat/completions"')).toBe(5);
+  });
+
+  it("revives removed names when told to", async () => {
+    const { text } = await server.get("/metrics");
+    for (const name of [
+      "gpu_cache_usage_perc",
+      "gpu_prefix_cache_hit_rate",
+      "num_requests_swapped",
+    ]) {
+      expect(text).toContain(`\nvllm:${name}{`);
+    }
+  });
+});
+
+describe("the live feed", () => {
+  it("sends steps and the curve", async () => {
+    const socket = new WebSocket(`${server.url.replace("http", "ws")}/live`);
+    const seen = new Map<string, Record<string, unknown>>();
+    const both = new Promise<void>((resolve) => {
+      socket.on("message", (data) => {
+        const message = JSON.parse(String(data)) as Record<string, unknown>;
+        seen.set(String(message["type"]), message);
+        if (seen.has("step") && seen.has("curve")) resolve();
+      });
+    });
+    await new Promise((resolve) => socket.once("open", resolve));
+    await server.post("/v1/chat/completions", { ...hello, max_tokens: 5 });
+    await both;
+    socket.close();
+    expect(seen.get("hello")).toMatchObject({ model: "tiny", device: "null", engines: 1 });
+    expect(seen.get("step")).toMatchObject({ engine: 0, running: 1 });
+    expect(seen.get("curve")?.["engines"]).toHaveLength(1);
+  });
+});
+
+describe("load reports", () => {
+  it("come in a header when asked for", async () => {
+    const ask = (format: string) =>
+      server.post(
+        "/v1/completions",
+        { prompt: "a", max_tokens: 1 },
+        { "endpoint-load-metrics-format": format },
+      );
+    expect((await ask("JSON")).headers.get("endpoint-load-metrics")).toMatch(
+      /^JSON \{"named_metrics":\{"kv_cache_usage_perc":[\d.]+,"num_requests_waiting":0\}\}$/,
+    );
+    expect((await ask("TEXT")).headers.get("endpoint-load-metrics")).toContain(
+      "named_metrics.num_requests_waiting=0",
+    );
+  });
+});
+
+const histogram = (name: string): string[] =>
+  ["bucket", "sum", "count", "created"].map((part) => `vllm:${name}_${part}`);
+const counter = (name: string): string[] => [`vllm:${name}_total`, `vllm:${name}_created`];
+
+const EXPECTED: readonly string[] = [
+  "vllm:num_requests_running",
+  "vllm:num_requests_waiting",
+  "vllm:num_requests_waiting_by_reason",
+  "vllm:kv_cache_usage_perc",
+  "vllm:engine_sleep_state",
+  "vllm:cache_config_info",
+  ...[
+    "prompt_tokens",
+    "generation_tokens",
+    "prompt_tokens_by_source",
+    "prompt_tokens_cached",
+  ].flatMap(counter),
+  ...["request_success", "num_preemptions", "prefix_cache_queries", "prefix_cache_hits"].flatMap(
+    counter,
+  ),
+  ...["external_prefix_cache_queries", "external_prefix_cache_hits"].flatMap(counter),
+  ...["mm_cache_queries", "mm_cache_hits"].flatMap(counter),
+  ...["time_to_first_token_seconds", "inter_token_latency_seconds"].flatMap(histogram),
+  ...["request_time_per_output_token_seconds", "e2e_request_latency_seconds"].flatMap(histogram),
+  ...["request_queue_time_seconds", "request_prefill_time_seconds"].flatMap(histogram),
+  ...["request_decode_time_seconds", "request_inference_time_seconds"].flatMap(histogram),
+  ...["request_prompt_tokens", "request_generation_tokens", "request_params_n"].flatMap(histogram),
+  ...["request_max_num_generation_tokens", "request_params_max_tokens"].flatMap(histogram),
+  ...["request_prefill_kv_computed_tokens", "iteration_tokens_total"].flatMap(histogram),
+];

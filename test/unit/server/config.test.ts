@@ -1,0 +1,145 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseSettings, SettingsError, settingsTable } from "../../../server/config.ts";
+import { VERSION } from "../../../server/version.ts";
+
+const settings = (...argv: string[]) => parseSettings(argv).settings;
+
+function refusal(...argv: string[]): string {
+  try {
+    parseSettings(argv);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.message;
+  }
+  throw new Error(`Accepted: ${argv.join(" ")}`);
+}
+
+function yaml(text: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), "settings-")), "config.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("settings", () => {
+  it("has vLLM's defaults", () => {
+    expect(settings()).toMatchObject({
+      host: "127.0.0.1",
+      port: 8000,
+      seed: 0,
+      "max-logprobs": 20,
+      "generation-config": "auto",
+      "enable-prefix-caching": true,
+      "scheduling-policy": "fcfs",
+      "shutdown-timeout": 0,
+      "tensor-parallel-size": 1,
+    });
+  });
+
+  it("takes the model as a word or a flag; the word wins", () => {
+    expect(settings("a").model).toBe("a");
+    expect(settings("--model", "b").model).toBe("b");
+    expect(settings("a", "--model", "b").model).toBe("a");
+  });
+
+  it("takes dashes and underscores, = and spaces, short names and --no-", () => {
+    expect(settings("--max_num_seqs=4", "-tp", "2", "--no-enable-prefix-caching")).toMatchObject({
+      "max-num-seqs": 4,
+      "tensor-parallel-size": 2,
+      "enable-prefix-caching": false,
+    });
+  });
+
+  it("reads 16k as 16,000 and 16K as 16,384", () => {
+    expect(settings("--max-model-len", "16k")["max-model-len"]).toBe(16_000);
+    expect(settings("--max-model-len", "16K")["max-model-len"]).toBe(16_384);
+    expect(settings("--max-model-len", "auto")["max-model-len"]).toBe(-1);
+  });
+
+  it("joins the parts of a JSON flag", () => {
+    const given = settings(
+      "--speculative-config",
+      '{"method": "ngram"}',
+      "--speculative-config.num_speculative_tokens",
+      "3",
+      "--additional_config.neuron_config.batch_size=4",
+    );
+    expect(given["speculative-config"]).toEqual({ method: "ngram", num_speculative_tokens: 3 });
+    expect(given["additional-config"]).toEqual({ neuron_config: { batch_size: 4 } });
+  });
+
+  it("takes several values", () => {
+    expect(settings("--served-model-name", "a", "b", "--port", "1")["served-model-name"]).toEqual([
+      "a",
+      "b",
+    ]);
+    expect(settings("--allowed-origins", '["x", "y"]')["allowed-origins"]).toEqual(["x", "y"]);
+  });
+
+  it("reads a file; the command line wins over it, and it over the environment", () => {
+    const path = yaml("port: 9\nmax_num_seqs: 3\nserved-model-name: [x, y]\nstrict: true\n");
+    const { settings: given } = parseSettings(["--config", path, "--port", "7"], {
+      TRAINYARD_PORT: "5",
+      TRAINYARD_HOST: "0.0.0.0",
+    });
+    expect(given).toMatchObject({
+      port: 7,
+      host: "0.0.0.0",
+      "max-num-seqs": 3,
+      "served-model-name": ["x", "y"],
+      strict: true,
+    });
+  });
+
+  it("adds VLLM_API_KEY", () => {
+    const { settings: given } = parseSettings(["--api-key", "a"], { VLLM_API_KEY: "b" });
+    expect(given["api-key"]).toEqual(["a", "b"]);
+  });
+
+  it("warns of flags without effect", () => {
+    expect(parseSettings(["--enforce-eager", "--dtype", "half"]).warnings).toEqual([
+      "--enforce-eager has no effect: there are no graphs captured at start to leave out.",
+      "--dtype has no effect: weights are read as stored and computed as the device does.",
+    ]);
+  });
+
+  it.each([
+    [["--prot", "1"], "unknown option '--prot'"],
+    [["--port", "70000"], "--port must be in 0 to 65535, got 70000."],
+    [["--port", "x"], "--port must be a whole number, got x."],
+    [["--max-num-seqs", "0"], "--max-num-seqs must be at least 1, got 0."],
+    [["--device", "gpu"], "--device must be one of null, cpu, trainium, got gpu."],
+    [["--enable-lora"], "--enable-lora is not supported: LoRA adapters are not served."],
+    [["--pipeline-parallel-size", "2"], "pipeline parallelism is not supported"],
+    [["--speculative-config", "ngram"], "must be a JSON object"],
+    [["--nothing.at", "1"], "unknown option '--nothing'"],
+    [["--config", "/nowhere.yaml"], "cannot read /nowhere.yaml"],
+    [["--config", yaml("prot: 1")], 'unknown setting "prot"'],
+    [["--config", yaml("- a")], "one setting a line"],
+    [["a", "b"], "too many arguments"],
+  ])("refuses %j", (argv, message) => {
+    expect(refusal(...argv)).toContain(message);
+  });
+
+  it("prints help with groups, defaults and environment names", () => {
+    let text = "";
+    const out = (part: string): void => {
+      text += part;
+    };
+    expect(() => parseSettings(["--help"], {}, { out, err: out })).toThrow(SettingsError);
+    expect(text).toContain("Engine:");
+    expect(text).toMatch(
+      /--port <value>\s+Port to listen on; 0: any free one. \(default: 8000,\s+env: TRAINYARD_PORT\)/,
+    );
+  });
+
+  it("is printed in SETTINGS.md as it is", () => {
+    expect(readFileSync("server/SETTINGS.md", "utf8")).toBe(settingsTable());
+  });
+
+  it("has the version of the package", () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+    expect(VERSION).toBe(version);
+  });
+});

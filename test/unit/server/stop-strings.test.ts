@@ -1,0 +1,68 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { StopStrings } from "../../../server/generation/stop-strings.ts";
+
+/** Runs pieces through, to the stop or the end. */
+function run(pieces: readonly string[], stops: readonly string[], include = false) {
+  const finder = new StopStrings(stops, include);
+  let text = "";
+  for (const piece of pieces) {
+    const found = finder.push(piece);
+    text += found.text;
+    if (found.stop !== undefined) return { text, stop: found.stop };
+  }
+  return { text: text + finder.end(), stop: undefined };
+}
+
+describe("StopStrings", () => {
+  it("ends before the stop string, or after it", () => {
+    expect(run(["Hello wo", "rld, and"], ["world"])).toEqual({ text: "Hello ", stop: "world" });
+    expect(run(["Hello wo", "rld, and"], ["world"], true)).toEqual({
+      text: "Hello world",
+      stop: "world",
+    });
+  });
+
+  it("holds back only what may begin a stop string", () => {
+    const finder = new StopStrings(["###"], false);
+    expect(finder.push("text #").text).toBe("text ");
+    expect(finder.push("# more").text).toBe("## more");
+    expect(finder.end()).toBe("");
+  });
+
+  it("finds a stop string that overlaps its own start", () => {
+    expect(run(["aa", "ab"], ["aab"])).toEqual({ text: "a", stop: "aab" });
+  });
+
+  it("gives the same for any split of the text", () => {
+    const letters = fc.string({ unit: fc.constantFrom("a", "b", "c"), maxLength: 40 });
+    const stop = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(
+        letters,
+        fc.array(stop, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        fc.array(fc.nat(40), { maxLength: 12 }),
+        (text, stops, include, cuts) => {
+          const points = [0, ...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b)];
+          const pieces = points.map((from, index) => text.slice(from, points[index + 1]));
+          // The truth, one character at a time: the first stop string that is complete.
+          let expected: { text: string; stop: string | undefined } = { text, stop: undefined };
+          for (let end = 1; end <= text.length && expected.stop === undefined; end++) {
+            const done = stops
+              .filter((one) => text.slice(0, end).endsWith(one))
+              .sort((a, b) => b.length - a.length)[0];
+            if (done === undefined) continue;
+            expected = { text: text.slice(0, include ? end : end - done.length), stop: done };
+          }
+          const byCharacter = run([...text], stops, include);
+          expect(byCharacter).toEqual(expected);
+          // A piece may hold several matches; then the one that begins first wins.
+          const split = run(pieces, stops, include);
+          expect(split.stop === undefined).toBe(expected.stop === undefined);
+          expect(text.startsWith(split.text)).toBe(true);
+        },
+      ),
+    );
+  });
+});
