@@ -88,8 +88,8 @@ async function draw(options: BenchOptions, words: Words, random: Random): Promis
       });
       const chosen = random.shuffled(trace.requests).slice(0, count);
       const prompts = new TracePrompts(trace, words, options.seed);
-      return chosen.map((request) => ({
-        prompt: { type: "ids", ids: prompts.ids(request) },
+      return chosen.map((request, index) => ({
+        prompt: { type: "ids", ids: prompts.ids(request, index) },
         promptTokens: request.inputTokens,
         outputTokens: request.outputTokens,
       }));

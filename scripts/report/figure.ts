@@ -16,7 +16,16 @@ export interface Figure {
   readonly subtitle: string;
   readonly x: Axis;
   readonly y: Axis;
-  readonly series: readonly { readonly name: string; readonly points: readonly FigurePoint[] }[];
+  readonly series: readonly Series[];
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly FigurePoint[];
+  /** (optional) Place in the palette; absent: its place in the list. */
+  readonly colour?: number;
+  /** (optional) SVG dash pattern; absent: solid. */
+  readonly dash?: string;
 }
 
 export interface Axis {
@@ -45,10 +54,10 @@ export function colourOf(index: number): string {
 export function drawFigure(figure: Figure): string {
   const series = figure.series.map((line, index) => ({
     ...line,
-    colour: colourOf(index),
+    colour: colourOf(line.colour ?? index),
     points: line.points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)),
   }));
-  const legend = legendRows(series.map((line) => ({ name: line.name, colour: line.colour })));
+  const legend = legendRows(series);
   const head = FIGURE.head + (legend.rows - 1) * 17;
   const body = plotSvg(figure, series);
   return [
@@ -62,23 +71,20 @@ export function drawFigure(figure: Figure): string {
   ].join("");
 }
 
-type Line = {
-  readonly name: string;
-  readonly colour: string;
-  readonly points: readonly FigurePoint[];
-};
+type Line = Omit<Series, "colour"> & { readonly colour: string };
 
 function plotSvg(figure: Figure, series: readonly Line[]): string {
   const { document } = parseHTML("<html><body></body></html>");
   const marks: Plot.Markish[] = [];
   for (const { points, colour } of series) marks.push(...bandMarks(points, colour));
-  for (const { points, colour } of series) {
+  for (const { points, colour, dash } of series) {
     marks.push(
       Plot.line(points, {
         x: "x",
         y: "y",
         stroke: colour,
         strokeWidth: 2,
+        ...(dash === undefined ? {} : { strokeDasharray: dash }),
         strokeLinejoin: "round",
       }),
       Plot.dot(points, { x: "x", y: "y", r: 3, fill: colour, stroke: "#fff", strokeWidth: 1 }),
@@ -159,23 +165,23 @@ export function tickText(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-function legendRows(entries: readonly { name: string; colour: string }[]): {
+function legendRows(entries: readonly Line[]): {
   svg: string;
   rows: number;
 } {
   let x = 14;
   let rows = 1;
   const parts: string[] = [];
-  for (const { name, colour } of entries) {
-    const width = 24 + name.length * 6.3;
+  for (const { name, colour, dash } of entries) {
+    const width = 32 + name.length * 6.3;
     if (x > 14 && x + width > FIGURE.width - 10) {
       x = 14;
       rows++;
     }
     const y = 56 + (rows - 1) * 17;
     parts.push(
-      `<rect x="${x}" y="${y - 7}" width="11" height="4" rx="2" fill="${colour}"/>`,
-      `<text x="${x + 16}" y="${y - 1}" font-size="11" fill="#333">${escapeXml(name)}</text>`,
+      `<line x1="${x}" x2="${x + 18}" y1="${y - 5}" y2="${y - 5}" stroke="${colour}" stroke-width="2.5"${dash === undefined ? "" : ` stroke-dasharray="${dash}"`}/>`,
+      `<text x="${x + 23}" y="${y - 1}" font-size="11" fill="#333">${escapeXml(name)}</text>`,
     );
     x += width;
   }

@@ -2,6 +2,7 @@
  * The figures of a sweep, in the order of the report. The first two say the most:
  * how many users at which speed, and what the system gives at which load.
  */
+import type { Latency } from "../bench/metrics.ts";
 import type { Figure, FigurePoint } from "./figure.ts";
 import { INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
 
@@ -18,6 +19,7 @@ export function sweepFigures(points: readonly Point[]): Figure[] {
     definition(points, "aiperf"),
     latency(points, "ttft", "Time to first token"),
     latency(points, "tpot", "Time per output token"),
+    latency(points, "itl", "Inter-token latency"),
     latency(points, "e2el", "End-to-end latency"),
   ];
 }
@@ -73,23 +75,28 @@ function definition(points: readonly Point[], name: InteractivityName): Figure {
   };
 }
 
-function latency(points: readonly Point[], name: "ttft" | "tpot" | "e2el", title: string): Figure {
-  const series: { name: string; points: FigurePoint[] }[] = [];
+const QUANTILES = [
+  { key: "median", label: "p50" },
+  { key: "p90", label: "p90", dash: "6 3" },
+  { key: "p99", label: "p99", dash: "2 3" },
+] as const;
+
+/** One colour a system, one dash a quantile. */
+function latency(points: readonly Point[], name: Latency, title: string): Figure {
   const names = seriesOf(points);
-  for (const quantile of ["median", "p90", "p99"] as const) {
-    for (const line of names) {
-      const label = quantile === "median" ? "p50" : quantile;
-      series.push({
-        name: names.length > 1 ? `${line} ${label}` : label,
-        points: points
-          .filter((point) => point.series === line)
-          .map((point) => ({ x: point.concurrency, y: point.latency[name][quantile] })),
-      });
-    }
-  }
+  const series = names.flatMap((line, colour) =>
+    QUANTILES.map((quantile) => ({
+      name: names.length > 1 ? `${line} ${quantile.label}` : quantile.label,
+      colour,
+      ...("dash" in quantile ? { dash: quantile.dash } : {}),
+      points: points
+        .filter((point) => point.series === line)
+        .map((point) => ({ x: point.concurrency, y: point.latency[name][quantile.key] })),
+    })),
+  );
   return {
-    title: `${title} (ms)`,
-    subtitle: `${workload(points)}; p50, p90 and p99 over requests`,
+    title,
+    subtitle: `${workload(points)}; p50, p90 and p99 over ${name === "itl" ? "all gaps" : "requests"}`,
     x: { label: "concurrency (users)", type: "log2" },
     y: { label: `${name.toUpperCase()} (ms)`, type: "log10" },
     series,

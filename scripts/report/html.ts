@@ -1,7 +1,7 @@
 /** The report of a sweep: one HTML file that needs nothing else, figures first. */
 import { drawFigure, escapeXml } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
-import { INTERACTIVITY, type Point } from "./point.ts";
+import { INTERACTIVITY, type Point, seriesOf, usersAt } from "./point.ts";
 
 export interface ReportInput {
   readonly title: string;
@@ -25,6 +25,9 @@ code, pre { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, monospace; }
 pre { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; overflow-x: auto; white-space: pre-wrap; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 16px; margin: 14px 0; }
 figure { margin: 0; background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 8px; }
+h3 { font-size: 15px; margin: 10px 0 4px; }
+.card { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 10px 22px; }
+.card table { margin: 8px 0 18px; }
 figure svg { width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; font-size: 13px; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
@@ -42,24 +45,19 @@ export function reportHtml(input: ReportInput): string {
   const perChip = points.some((point) => point.chips !== undefined);
   const opening = perChip ? 3 : 2;
   const simulated = points.some((point) => point.simulated);
-  const pictures = (from: number, to: number): string =>
+  const pictures = (from: number, to: number, beside = ""): string =>
     `<div class="figures">${figures
       .slice(from, to)
       .map((figure) => `<figure>${drawFigure(figure)}</figure>`)
-      .join("\n")}</div>`;
+      .join("\n")}${beside === "" ? "" : `<div class="card">${beside}</div>`}</div>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeXml(input.title)}</title><style>${STYLE}</style></head><body><main>
 <h1>${escapeXml(input.title)}${simulated ? '<span class="badge">simulated, not measured</span>' : ""}</h1>
 <p class="soft">${points.length} points. ${escapeXml(input.notes.join(" "))}</p>
-${pictures(0, opening)}
+${pictures(0, opening, usersTable(points))}
 <h2>One run, three definitions of interactivity</h2>
-<p>Tools mean different things by tokens/s/user. They differ by the share of the first token and by whether input tokens count, so each has its own plot with its formula on the axis: ${Object.values(
-    INTERACTIVITY,
-  )
-    .map((definition) => `<b>${definition.name}</b>: ${escapeXml(definition.formula)}`)
-    .join("; ")}.</p>
-${pictures(opening, opening + 3)}
+${pictures(opening, opening + 3, definitions())}
 <h2>Latency</h2>
 ${pictures(opening + 3, figures.length)}
 <h2>Points</h2>
@@ -70,6 +68,50 @@ ${noticeList(points)}
 <pre>${escapeXml(input.command)}</pre>
 </main></body></html>
 `;
+}
+
+/** Rates at which people compare systems; those that no system reaches are left out. */
+const RATES = [10, 20, 30, 50, 75, 100, 150, 200, 300];
+
+function usersTable(points: readonly Point[]): string {
+  const names = seriesOf(points);
+  const rates = RATES.map((rate) => ({
+    rate,
+    users: names.map((name) => usersAt(pointsOf(points, name), rate)),
+  })).filter(({ users }) => users.some((value) => value !== undefined));
+  const peaks = names.map((name) => {
+    const best = pointsOf(points, name).reduce((a, b) =>
+      b.outputThroughput > a.outputThroughput ? b : a,
+    );
+    const chip =
+      best.chips === undefined ? "" : `, ${fixed(best.outputThroughput / best.chips, 0)} a chip`;
+    return `<tr><td>${escapeXml(name)}</td><td>${fixed(best.outputThroughput, 0)} tokens/s at ${best.concurrency} users${chip}</td></tr>`;
+  });
+  const head = names.map((name) => `<th>${escapeXml(name)}</th>`).join("");
+  const rows = rates
+    .map(
+      ({ rate, users }) =>
+        `<tr><td>${rate} tokens/s/user</td>${users.map((value) => `<td>${value === undefined ? "–" : fixed(value, value < 10 ? 1 : 0)}</td>`).join("")}</tr>`,
+    )
+    .join("");
+  return `<h3>Users served at a given speed</h3>
+<p class="soft">Between the two points around it; – where the sweep does not reach.</p>
+<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows}</tbody></table>
+<h3>Highest output</h3><table><tbody>${peaks.join("")}</tbody></table>`;
+}
+
+function pointsOf(points: readonly Point[], series: string): Point[] {
+  return points.filter((point) => point.series === series);
+}
+
+function definitions(): string {
+  const items = Object.values(INTERACTIVITY)
+    .map((definition) => `<li><b>${definition.name}</b>: ${escapeXml(definition.formula)}</li>`)
+    .join("");
+  return `<h3>Never mix them in one plot</h3>
+<p>Tools mean different things by tokens/s/user. The definitions differ by the share of the first token, and their charts by whether input tokens count. Each has its own plot here, with its formula on the axis:</p>
+<ul>${items}</ul>
+<p class="soft">InferenceX counts input and output tokens a chip; vLLM (<code>bench sweep plot_pareto</code>) and aiperf count output tokens. aiperf draws throughput across and speed up.</p>`;
 }
 
 const TABLE: readonly (readonly [string, (point: Point) => string])[] = [

@@ -93,17 +93,20 @@ export function seriesOf(points: readonly Point[]): string[] {
   return [...new Set(points.map((point) => point.series))];
 }
 
-/** Users at a given tokens/s/user, between the two points around it; undefined outside. */
+/**
+ * Most users served at a given tokens/s/user or better, between the two points
+ * around it; undefined where the points do not enclose it.
+ */
 export function usersAt(points: readonly Point[], rate: number): number | undefined {
   const curve = points
-    .map((point) => ({ x: INTERACTIVITY.inferencex.of(point), y: point.concurrency }))
-    .sort((a, b) => a.x - b.x);
+    .map((point) => ({ users: point.concurrency, rate: INTERACTIVITY.inferencex.of(point) }))
+    .sort((a, b) => b.users - a.users);
   for (let index = 1; index < curve.length; index++) {
-    const [left, right] = [curve[index - 1], curve[index]];
-    if (left === undefined || right === undefined) continue;
-    if (left.x <= rate && rate <= right.x) {
-      const share = right.x === left.x ? 0 : (rate - left.x) / (right.x - left.x);
-      return left.y + (right.y - left.y) * share;
+    const [more, fewer] = [curve[index - 1], curve[index]];
+    if (more === undefined || fewer === undefined) continue;
+    if (more.rate <= rate && rate <= fewer.rate) {
+      const share = fewer.rate === more.rate ? 0 : (fewer.rate - rate) / (fewer.rate - more.rate);
+      return fewer.users + (more.users - fewer.users) * share;
     }
   }
   return undefined;

@@ -1,7 +1,8 @@
 /** What the report says of a simulated system beside its figures. */
 import { TrainiumDevice } from "../../device/trainium/device.ts";
+import type { Model } from "../../models/model.ts";
 import type { Band } from "../report/point.ts";
-import type { VirtualSystem } from "./system.ts";
+import { buildSystem, type SystemSpec, type VirtualSystem } from "./system.ts";
 
 export interface SystemFacts {
   /** Chips billed: whole ones. */
@@ -30,4 +31,12 @@ export function factsOf(system: VirtualSystem): SystemFacts {
     instanceChips: instance.chips,
     ...(instance.dollarsPerHour === undefined ? {} : { listedPrice: instance.dollarsPerHour }),
   };
+}
+
+/** The band of a system that is not running. */
+export async function bandOf(spec: SystemSpec, model: Model): Promise<Band | undefined> {
+  const system = await buildSystem(spec, { model, repeat: true });
+  const { band } = factsOf(system);
+  await system.close();
+  return band;
 }

@@ -11,6 +11,7 @@ import { Engine } from "../../engine/engine.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
+import { withBlocks } from "./endless-cache.ts";
 
 /** All that tells one simulated system from another. Plain data: it keys saved results. */
 export interface SystemSpec {
@@ -47,9 +48,21 @@ export interface VirtualSystem {
   close(): Promise<void>;
 }
 
+export interface BuildOptions {
+  /** Loaded already. */
+  readonly model?: Model;
+  /**
+   * Steps may be repeated in one go. Right for closed loops, where nobody arrives
+   * between two finishes; an open loop's arrivals would wait for the repeats.
+   */
+  readonly repeat: boolean;
+  /** KV blocks of a pool without limit; absent: what fits the memory. */
+  readonly endlessBlocks?: number;
+}
+
 /** Throws what the device refuses (does not fit, TP does not divide) with its own words. */
-export async function buildSystem(spec: SystemSpec, loaded?: Model): Promise<VirtualSystem> {
-  const model = loaded ?? (await loadModel(spec.model));
+export async function buildSystem(spec: SystemSpec, build: BuildOptions): Promise<VirtualSystem> {
+  const model = build.model ?? (await loadModel(spec.model));
   const clock = new VirtualClock();
   const engines: Engine[] = [];
   const devices: Device[] = [];
@@ -63,7 +76,6 @@ export async function buildSystem(spec: SystemSpec, loaded?: Model): Promise<Vir
       maxRows: spec.maxNumSeqs,
       maxContext: spec.maxModelLen,
       seed: spec.seed,
-      // One step under way: nothing is decided between steps that a second would hide.
       own: ownFlags(spec),
       ...(spec.maxNumBatchedTokens === undefined ? {} : { maxTokens: spec.maxNumBatchedTokens }),
       ...(spec.blockSize === undefined ? {} : { blockSize: spec.blockSize }),
@@ -73,12 +85,17 @@ export async function buildSystem(spec: SystemSpec, loaded?: Model): Promise<Vir
     devices.push(device);
     engines.push(
       new Engine(
-        { device, clock, sampler },
+        {
+          device:
+            build.endlessBlocks === undefined ? device : withBlocks(device, build.endlessBlocks),
+          clock,
+          sampler,
+        },
         {
           maxNumSeqs: spec.maxNumSeqs,
           maxNumBatchedTokens: spec.maxNumBatchedTokens ?? device.limits.maxTokens,
           enablePrefixCaching: spec.prefixCaching,
-          repeat: true,
+          repeat: build.repeat,
           seed: spec.seed,
         },
       ),

@@ -64,63 +64,62 @@ export function scaled(trace: Trace, scale: TraceScale): Trace {
  *     blocks   [ 7 ][ 12 ][ 30 ]          [ 7 ][ 12 ][ 31 ]
  *     prompt   run(7) run(12) run(30)…    run(7) run(12) run(31)…
  *
- * so equal leading blocks are equal leading tokens. The last block is cut at the
- * prompt's length. Requests without blocks get a prompt of their own.
+ * so equal leading blocks are equal leading tokens, and different blocks differ in
+ * their first two ids. The last block is cut at the prompt's length. What no block
+ * covers is the request's own.
  */
 export class TracePrompts {
-  readonly #words: Words;
-  readonly #blockTokens: number | undefined;
+  readonly #ids: Words["ids"];
+  readonly #blockTokens: number;
   readonly #seed: number;
-  readonly #runs = new Map<number, Int32Array>();
-  #fresh: Random;
 
   constructor(trace: Trace, words: Words, seed: number) {
-    this.#words = words;
-    this.#blockTokens = trace.blockTokens;
+    this.#ids = words.ids;
+    this.#blockTokens = trace.blockTokens ?? 0;
     this.#seed = seed;
-    this.#fresh = new Random(seed);
   }
 
-  ids(request: TraceRequest): Int32Array {
-    const { blocks } = request;
-    const size = this.#blockTokens;
-    if (blocks === undefined || size === undefined) {
-      return randomIds(request.inputTokens, this.#words.ids, this.#fresh);
-    }
+  /** `index`: the request's place in the trace. */
+  ids(request: TraceRequest, index: number): Int32Array {
     const ids = new Int32Array(request.inputTokens);
+    const size = this.#blockTokens;
     let end = 0;
-    for (const block of blocks) {
-      const run = this.#run(block, size);
-      const count = Math.min(size, ids.length - end);
-      ids.set(count === size ? run : run.subarray(0, count), end);
-      end += count;
+    for (const block of size > 0 ? (request.blocks ?? []) : []) {
       if (end === ids.length) break;
+      const next = Math.min(end + size, ids.length);
+      this.#fill(ids.subarray(end, next), block);
+      end = next;
     }
     if (end < ids.length) {
-      ids.set(randomIds(ids.length - end, this.#words.ids, this.#fresh), end);
+      const own = new Random(Math.imul(index + 1, 0x9e3779b1) ^ this.#seed);
+      ids.set(randomIds(ids.length - end, this.#ids, own), end);
     }
     return ids;
   }
 
-  #run(block: number, size: number): Int32Array {
-    let run = this.#runs.get(block);
-    if (run === undefined) {
-      run = randomIds(
-        size,
-        this.#words.ids,
-        new Random(Math.imul(block + 1, 0x9e3779b1) ^ this.#seed),
-      );
-      this.#runs.set(block, run);
+  /** [block mod span, block ÷ span, then an arithmetic progression through the alphabet]. */
+  #fill(run: Int32Array, block: number): void {
+    const span = this.#ids.length;
+    const mixed = new Random(Math.imul(block + 1, 0x85ebca6b) ^ this.#seed);
+    const step = 1 + (mixed.bits() % Math.max(1, span - 1));
+    let place = mixed.bits() % span;
+    for (let index = 2; index < run.length; index++) {
+      run[index] = this.#ids.at(place);
+      place += step;
+      if (place >= span) place -= span;
     }
-    return run;
+    if (run.length > 0) run[0] = this.#ids.at(block % span);
+    if (run.length > 1) run[1] = this.#ids.at(Math.floor(block / span) % span);
   }
 }
 
-/** The trace as requests to send, each at its time. */
+/** The trace as requests to send, each at its time; a prompt is made when it is read. */
 export function traceRequests(trace: Trace, words: Words, seed: number): WorkRequest[] {
   const prompts = new TracePrompts(trace, words, seed);
-  return trace.requests.map((request) => ({
-    prompt: { type: "ids", ids: prompts.ids(request) },
+  return trace.requests.map((request, index) => ({
+    get prompt() {
+      return { type: "ids", ids: prompts.ids(request, index) } as const;
+    },
     promptTokens: request.inputTokens,
     outputTokens: request.outputTokens,
     arrival: request.arrival,

@@ -100,6 +100,7 @@ describe("figures", () => {
   it("find users between two points", () => {
     expect(usersAt(points, 1000 / 6)).toBeCloseTo(8, 9);
     expect(usersAt(points, 1e6)).toBeUndefined();
+    expect(usersAt(points, 1)).toBeUndefined();
   });
 });
 
@@ -135,6 +136,7 @@ describe("report", () => {
     expect(html.indexOf("Users per system")).toBeLessThan(html.indexOf("three definitions"));
     expect(html).toContain("simulated, not measured");
     expect(html).toContain("<b>few-requests</b>");
+    expect(html).toContain("<td>100 tokens/s/user</td>");
     expect(html).not.toMatch(/(src|href)="http/);
   });
 

@@ -65,7 +65,9 @@ describe("prefix blocks", () => {
 
   it("become tokens: equal leading blocks, equal leading tokens", () => {
     const prompts = new TracePrompts(trace, words, 1);
-    const [first, second, third] = trace.requests.map((request) => prompts.ids(request));
+    const [first, second, third] = trace.requests.map((request, index) =>
+      prompts.ids(request, index),
+    );
     expect(first?.length).toBe(1100);
     expect(first?.slice(0, 1024)).toEqual(second?.slice(0, 1024));
     expect(first?.slice(1024, 1034)).not.toEqual(second?.slice(1024, 1034));
@@ -85,7 +87,7 @@ describe("prefix blocks", () => {
       [1.25, 9],
     ]);
     const prompts = new TracePrompts(small, words, 1);
-    const [first, second] = small.requests.map((request) => prompts.ids(request));
+    const [first, second] = small.requests.map((request, index) => prompts.ids(request, index));
     expect(first?.slice(0, 16)).toEqual(second?.slice(0, 16));
   });
 });
@@ -130,7 +132,7 @@ describe("generation", () => {
       seed: 4,
     });
     const prompts = new TracePrompts(trace, words, 1);
-    const turns = trace.requests.map((request) => prompts.ids(request));
+    const turns = trace.requests.map((request, index) => prompts.ids(request, index));
     expect(turns.length).toBeGreaterThan(2);
     for (const [index, turn] of turns.slice(1).entries()) {
       const before = turns[index] ?? new Int32Array(1);

@@ -1,0 +1,91 @@
+/**
+ * Replays a trace open loop, in virtual time or over HTTP, and says what users
+ * saw: TTFT, TPOT and prefix-cache hits.
+ */
+
+import { Client } from "../bench/client.ts";
+import { runLoad } from "../bench/load.ts";
+import { type LoadMetrics, measure } from "../bench/metrics.ts";
+import { Progress } from "../bench/progress.ts";
+import type { RequestRecord } from "../bench/record.ts";
+import { servedModel, serverWords } from "../bench/server.ts";
+import type { VirtualSystem } from "../sweep/system.ts";
+import { runVirtual, type StepTotals } from "../sweep/virtual.ts";
+import { idRange } from "../workload/request.ts";
+import { type Trace, traceRequests } from "./trace.ts";
+
+export interface ReplayRow {
+  readonly name: string;
+  readonly metrics: LoadMetrics;
+  readonly steps?: StepTotals;
+  /** Share of prompt tokens found in the prefix cache. */
+  readonly hitRate: number;
+  readonly hitTokens: number;
+  /** Seconds that a virtual run took here. */
+  readonly wallSeconds?: number;
+}
+
+export function replayRow(
+  name: string,
+  run: {
+    readonly records: readonly RequestRecord[];
+    readonly duration: number;
+    readonly steps?: StepTotals;
+  },
+): ReplayRow {
+  const metrics = measure(run.records, run.duration, { percentiles: [90, 99] });
+  return {
+    name,
+    metrics,
+    hitTokens: metrics.cachedTokens,
+    hitRate: metrics.inputTokens === 0 ? 0 : metrics.cachedTokens / metrics.inputTokens,
+    ...(run.steps === undefined ? {} : { steps: run.steps }),
+  };
+}
+
+/** The trace's prompts are made here, so the same trace gives the same run. */
+export async function replayVirtual(
+  name: string,
+  system: VirtualSystem,
+  trace: Trace,
+  seed: number,
+): Promise<ReplayRow> {
+  const words = { ids: idRange(0, system.model.architecture.vocabSize) };
+  const run = await runVirtual(system, traceRequests(trace, words, seed), {});
+  return replayRow(name, run);
+}
+
+/** In real time, against a live server; token-id prompts over text completions. */
+export async function replayHttp(
+  url: string,
+  trace: Trace,
+  headers: Readonly<Record<string, string>>,
+): Promise<ReplayRow> {
+  const server = { baseUrl: url.replace(/\/$/, ""), headers };
+  const model = await servedModel(server);
+  const words = (await serverWords(server, model.id)) ?? { ids: idRange(100, 1000) };
+  const requests = traceRequests(trace, words, 0);
+  const client = new Client({
+    baseUrl: server.baseUrl,
+    endpoint: "/v1/completions",
+    api: "completions",
+    model: model.id,
+    headers,
+    body: { ignore_eos: true, temperature: 0 },
+    keepText: false,
+  });
+  try {
+    const bar = new Progress("Requests", requests.length);
+    const run = await runLoad(requests, client.run.bind(client), {
+      arrivals: requests.map((request) => request.arrival ?? 0),
+      onDone: () => bar.step(),
+    });
+    bar.end();
+    return replayRow(
+      `over HTTP (late p99 ${(1000 * run.lateness.p99Dispatch).toFixed(1)} ms)`,
+      run,
+    );
+  } finally {
+    client.close();
+  }
+}
