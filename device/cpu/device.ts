@@ -18,8 +18,10 @@ import type {
 } from "../device.ts";
 import { PENDING_TOKEN } from "../device.ts";
 import type { DeviceSettings } from "../registry.ts";
+import { draftTokens } from "./draft.ts";
 import type { MemoryPlan } from "./plan.ts";
 import { planMemory, quantizationOf } from "./plan.ts";
+import type { RankRequest } from "./rank.ts";
 import type { RankFailure } from "./ranks.ts";
 import { RankGroup } from "./ranks.ts";
 import type { Take } from "./windows.ts";
@@ -29,10 +31,10 @@ import { encodeStep } from "./wire.ts";
 /** Longest a step may take, in seconds; own flag `--step-timeout`. */
 const DEFAULT_STEP_TIMEOUT_SECONDS = 120;
 
-/** A step and whom to tell. */
+/** Something for the ranks to do; the next begins when `run` calls `end`. */
 interface Job {
-  readonly batch: Batch;
-  readonly done: (result: StepResult) => void;
+  run(end: () => void): void;
+  fail(failure: RankFailure): void;
 }
 
 /** What sampling gathered so far. */
@@ -110,8 +112,42 @@ export class CpuDevice implements Device {
   }
 
   execute(batch: Batch, done: (result: StepResult) => void): void {
-    this.#queue.push({ batch, done });
-    if (!this.#busy) this.#next();
+    const fail = ({ error, kvLost }: RankFailure): void =>
+      done({ ok: false, error, ...(kvLost && { kvLost }) });
+    this.#add({
+      run: (end) => this.#execute(batch, { done, fail, end }),
+      fail,
+    });
+  }
+
+  /** Greedy; a row ends early at its blocks' or the context's end. A failure gives no drafts. */
+  draft(
+    rows: readonly BatchRow[],
+    count: number,
+    done: (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>) => void,
+  ): void {
+    this.#add({
+      run: (end) => {
+        const finish = (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>): void => {
+          end();
+          done(drafts);
+        };
+        draftTokens(
+          rows,
+          { count, limits: this.limits },
+          {
+            step: (next, each, then) =>
+              this.#step(
+                { rows: next, copies: [] },
+                (take) => each(take.row, this.#logits(take)),
+                then,
+              ),
+            done: finish,
+          },
+        );
+      },
+      fail: () => done(new Map()),
+    });
   }
 
   release(ids: readonly SequenceId[]): void {
@@ -124,6 +160,11 @@ export class CpuDevice implements Device {
     await this.ranks.close();
   }
 
+  #add(job: Job): void {
+    this.#queue.push(job);
+    if (!this.#busy) this.#next();
+  }
+
   #next(): void {
     const job = this.#queue.shift();
     this.#busy = job !== undefined;
@@ -131,64 +172,79 @@ export class CpuDevice implements Device {
     // A rank that is being started anew is waited for.
     this.ranks.ready().then(
       () => {
-        if (!this.#closed) this.#run(job);
+        if (!this.#closed) job.run(() => this.#next());
       },
-      (error: Error) => this.#fail(job, { error, kvLost: true }),
+      (error: Error) => {
+        job.fail({ error, kvLost: true });
+        this.#next();
+      },
     );
   }
 
-  #run(job: Job): void {
-    const { batch } = job;
+  #execute(
+    batch: Batch,
+    on: {
+      readonly done: (result: StepResult) => void;
+      readonly fail: (failure: RankFailure) => void;
+      readonly end: () => void;
+    },
+  ): void {
+    const gathered: Gathered = { sampled: new Map(), hidden: new Map(), prompt: new Map() };
+    const { sampled, hidden } = gathered;
+    this.#step(
+      batch,
+      (take) => this.#take(take, gathered),
+      (failure) => {
+        if (failure !== undefined) {
+          // Steps queued behind may build on ids that were not sampled: they fail too.
+          const behind = this.#queue.splice(0);
+          on.end();
+          on.fail(failure);
+          for (const job of behind) job.fail(failure);
+          return;
+        }
+        for (const [id, { tokens }] of sampled) {
+          const last = tokens.at(-1);
+          if (last !== undefined) this.#last.set(id, last);
+        }
+        // The ranks begin the next step before the engine is told of this one.
+        on.end();
+        on.done({ ok: true, sampled, ...(hidden.size > 0 && { hidden }) });
+      },
+    );
+  }
+
+  /** One step on the ranks: `take` is called for each result in turn, then `then`. */
+  #step(
+    batch: Pick<Batch, "rows" | "copies">,
+    take: (take: Take) => void,
+    then: (failure?: RankFailure) => void,
+  ): void {
     let packed: Int32Array;
     try {
-      packed = encodeStep(batch, this.limits.blockSize, (row, index) => this.#resolve(row, index));
+      packed = encodeStep(batch, this.limits, (row, index) => this.#resolve(row, index));
     } catch (error) {
       // The batch itself is wrong: the ranks never saw it.
-      this.#fail(job, { error: error as Error, kvLost: false });
+      setImmediate(then, { error: error as Error, kvLost: false });
       return;
     }
     const windows = planWindows(batch.rows);
-    const gathered: Gathered = { sampled: new Map(), hidden: new Map(), prompt: new Map() };
     const ask = (index: number): void => {
       const window = windows[index];
-      const wanted = window ?? { tokens: new Int32Array(0), what: "logits" as const };
-      this.ranks.request(
-        {
-          ...(index === 0 && { packed }),
-          wanted: { tokens: wanted.tokens, what: wanted.what },
-        },
-        (failure) => {
-          if (this.#closed) return;
-          if (failure !== undefined) {
-            this.#fail(job, failure);
-            return;
-          }
-          for (const take of window?.takes ?? []) this.#take(take, gathered);
-          if (index + 1 < windows.length) ask(index + 1);
-          else this.#succeed(job, gathered);
-        },
-      );
+      const { tokens, what } = window ?? { tokens: new Int32Array(0), what: "logits" };
+      const request: RankRequest = { ...(index === 0 && { packed }), wanted: { tokens, what } };
+      this.ranks.request(request, (failure) => {
+        if (this.#closed) return;
+        if (failure !== undefined) {
+          then(failure);
+          return;
+        }
+        for (const each of window?.takes ?? []) take(each);
+        if (index + 1 < windows.length) ask(index + 1);
+        else then();
+      });
     };
     ask(0);
-  }
-
-  /** The ranks begin the next step before the engine is told of this one. */
-  #succeed({ done }: Job, { sampled, hidden }: Gathered): void {
-    for (const [id, { tokens }] of sampled) {
-      const last = tokens.at(-1);
-      if (last !== undefined) this.#last.set(id, last);
-    }
-    this.#next();
-    done({ ok: true, sampled, ...(hidden.size > 0 && { hidden }) });
-  }
-
-  /** Steps queued behind a failed one may build on ids it did not sample: they fail too. */
-  #fail({ done }: Job, { error, kvLost }: RankFailure): void {
-    const queued = this.#queue.splice(0);
-    this.#busy = false;
-    const result: StepResult = { ok: false, error, ...(kvLost && { kvLost }) };
-    done(result);
-    for (const job of queued) job.done(result);
   }
 
   #resolve(row: BatchRow, index: number): TokenId {
@@ -203,14 +259,15 @@ export class CpuDevice implements Device {
   }
 
   /** Gives one row's part of a window to the sampler. */
-  #take({ row, kind, at, count, position }: Take, gathered: Gathered): void {
+  #take(take: Take, gathered: Gathered): void {
+    const { row, kind, at, position } = take;
     const { results } = this.ranks;
     if (kind === "hidden") {
       const begin = at * this.#hiddenSize;
       gathered.hidden.set(row.id, results.slice(begin, begin + this.#hiddenSize));
       return;
     }
-    const logits = results.subarray(at * this.vocabSize, (at + count) * this.vocabSize);
+    const logits = this.#logits(take);
     if (kind === "prompt") {
       const list = gathered.prompt.get(row.id) ?? [];
       list.push(...this.#sampler.prompt(row, position, logits));
@@ -222,5 +279,9 @@ export class CpuDevice implements Device {
     const prompt = gathered.prompt.get(row.id);
     const sampled = this.#sampler.sample(row, logits);
     gathered.sampled.set(row.id, prompt === undefined ? sampled : { ...sampled, prompt });
+  }
+
+  #logits({ at, count }: Take): Float32Array {
+    return this.ranks.results.subarray(at * this.vocabSize, (at + count) * this.vocabSize);
   }
 }

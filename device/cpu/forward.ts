@@ -4,7 +4,6 @@
  */
 import type { Architecture } from "../../models/architecture.ts";
 import type { Checkpoint } from "../../models/model.ts";
-import { checkShards } from "../../models/weights/shard.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
 import type { Quantization } from "./graph/lower.ts";
@@ -52,10 +51,9 @@ export class Forward {
 
   constructor(settings: RankSettings, allReduce: AllReduce) {
     const { architecture, rank, ranks, quantization } = settings;
-    checkShards(architecture, ranks);
     this.#settings = settings;
     this.#allReduce = allReduce;
-    this.#program = compileProgram(architecture, ranks);
+    this.#program = compileProgram(architecture, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
     const { folder } = this.#weights;
     const open = (segment: Segment): Session =>

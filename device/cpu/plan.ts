@@ -6,7 +6,7 @@
 import { architectureWeights } from "../../models/architecture.ts";
 import type { Model } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
-import { shardShape } from "../../models/weights/shard.ts";
+import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../registry.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
@@ -53,7 +53,8 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
   if (blockSize < 1 || blockSize % 4 !== 0) {
     throw new Error(`The cpu device needs a block size that is a multiple of 4, not ${blockSize}.`);
   }
-  const { cache } = compileProgram(model.architecture, ranks);
+  checkShards(model.architecture, ranks);
+  const { cache } = compileProgram(model.architecture, { rank: 0, ranks });
   const maxRows = settings.maxRows ?? DEFAULT_MAX_ROWS;
   const maxContext = settings.maxContext ?? model.architecture.maxContext;
   const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize, maxContext });

@@ -40,7 +40,7 @@ export interface SessionOptions {
   readonly folder: string;
 }
 
-const RUN_OPTIONS = {};
+const RUN_OPTIONS = { logSeverityLevel: 4 };
 
 export class Session {
   readonly #session: NativeSession;
@@ -55,6 +55,8 @@ export class Session {
       graphOptimizationLevel: "all",
       // Step sizes vary: remembered allocation patterns would rarely fit.
       enableMemPattern: false,
+      // Errors are thrown; the runtime need not print them too.
+      logSeverityLevel: 4,
       externalData: graph.externalData,
       extra: {
         session: {

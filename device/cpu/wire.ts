@@ -4,7 +4,7 @@
  *     rows, copies, then per row: start, count, blocks, count ids, the block table;
  *     then per copy: from, to
  */
-import type { Batch, BatchRow, TokenId } from "../device.ts";
+import type { Batch, BatchRow, DeviceLimits, TokenId } from "../device.ts";
 
 export interface StepRow {
   readonly start: number;
@@ -23,10 +23,13 @@ export interface RankStep {
   readonly copies: Int32Array;
 }
 
-/** `resolve` gives the id at an index of a row's context. */
+/**
+ * `resolve` gives the id at an index of a row's context. Throws for a row that
+ * lacks blocks and for a block outside the pool.
+ */
 export function encodeStep(
   batch: Pick<Batch, "rows" | "copies">,
-  blockSize: number,
+  { blockSize, blocks: poolBlocks }: Pick<DeviceLimits, "blockSize" | "blocks">,
   resolve: (row: BatchRow, index: number) => TokenId,
 ): Int32Array {
   const blocksOf = (row: BatchRow): number => Math.ceil((row.start + row.count) / blockSize);
@@ -44,7 +47,13 @@ export function encodeStep(
     out[at++] = row.count;
     out[at++] = blocks;
     for (let i = 0; i < row.count; i++) out[at++] = resolve(row, row.start + i);
-    for (let i = 0; i < blocks; i++) out[at++] = row.blocks[i] ?? 0;
+    for (let i = 0; i < blocks; i++) {
+      const block = row.blocks[i] ?? -1;
+      if (block < 0 || block >= poolBlocks) {
+        throw new Error(`Row ${row.id} has block ${block}, and the pool has ${poolBlocks}.`);
+      }
+      out[at++] = block;
+    }
   }
   for (const { from, to } of batch.copies) {
     out[at++] = from;

@@ -1,7 +1,7 @@
 /**
  * Cuts a model's op lists into what a rank runs, in order: ONNX segments, and
  * between them what no segment can do: attention over the paged pool, and sums
- * over ranks. Pure; the result is the same on every rank but for the weights.
+ * over ranks. Pure. Ranks get the same steps; widths may differ (the last share of the vocabulary).
  *
  *     embed │ norm q k v rope │ attend │ o ─sum─ add norm gate up act down ─sum─ add norm q k v … │ …
  *
@@ -64,8 +64,11 @@ export interface CacheShape {
 }
 
 /** Throws for ops that this device does not compute, naming them. */
-export function compileProgram(architecture: Architecture, ranks: number): Program {
-  const body = new Cutter(ranks);
+export function compileProgram(
+  architecture: Architecture,
+  { rank, ranks }: { readonly rank: number; readonly ranks: number },
+): Program {
+  const body = new Cutter(rank, ranks);
   body.take("", architecture.prologue);
   for (const layer of architecture.layers) body.take(`layer${layer.index}.`, layer.ops);
   const [take, ...rest] = architecture.epilogue;
@@ -73,7 +76,7 @@ export function compileProgram(architecture: Architecture, ranks: number): Progr
   const hidden = body.flow(take.in);
   const steps = body.finish([hidden]);
 
-  const end = new Cutter(ranks);
+  const end = new Cutter(rank, ranks);
   end.define(take.out, hidden.width);
   end.take("head.", rest);
   const logits = end.flow("logits");
@@ -131,6 +134,7 @@ interface Known {
 
 /** Walks ops in order; keeps the open segment and who is in scope. */
 class Cutter {
+  readonly #rank: number;
   readonly #ranks: number;
   readonly #steps: Step[] = [];
   /** Values in scope by their name in the op list. */
@@ -142,7 +146,8 @@ class Cutter {
   #attentions = 0;
   #prefix = "";
 
-  constructor(ranks: number) {
+  constructor(rank: number, ranks: number) {
+    this.#rank = rank;
     this.#ranks = ranks;
   }
 
@@ -223,7 +228,7 @@ class Cutter {
   }
 
   #local(weight: Weight): readonly number[] {
-    return shardShape(weight, 0, this.#ranks);
+    return shardShape(weight, this.#rank, this.#ranks);
   }
 
   /** Reads a value; a partial sum is summed over the ranks first. */

@@ -1,0 +1,186 @@
+/**
+ * Batch invariance of the cpu device: a request's logits are the same bits alone
+ * or among others, in any chunks, with its prefix computed or found in the cache.
+ */
+import { afterAll, describe, expect, it } from "vitest";
+import { RealClock } from "../../device/clock.ts";
+import { createCpuDevice } from "../../device/cpu/device.ts";
+import type { BatchRow, Device } from "../../device/device.ts";
+import { blockRange, execute, RecordingSampler, row } from "../support/device-driver.ts";
+import type { RandomModel } from "../support/random-model.ts";
+import { MISTRAL_LIKE, QWEN_LIKE, randomModel, seeded } from "../support/random-model.ts";
+
+const BLOCK = 16;
+const DECODED = 3;
+
+interface Request {
+  readonly id: number;
+  readonly prompt: readonly number[];
+  readonly blocks: readonly number[];
+}
+
+const models: RandomModel[] = [];
+afterAll(() => {
+  for (const model of models) model.remove();
+});
+
+async function open(
+  config: Readonly<Record<string, unknown>>,
+  quantization: string,
+  ranks = 1,
+): Promise<{ device: Device; sampler: RecordingSampler }> {
+  const made = randomModel(config);
+  models.push(made);
+  const sampler = new RecordingSampler();
+  const device = await createCpuDevice({
+    model: made.model,
+    clock: new RealClock(),
+    sampler,
+    tensorParallelSize: ranks,
+    blockSize: BLOCK,
+    blocks: 4096,
+    maxTokens: 1024,
+    quantization,
+    seed: 0,
+    own: {},
+  });
+  return { device, sampler };
+}
+
+function makeRequests(count: number, longest: number, seed: number): Request[] {
+  const random = seeded(seed);
+  const blocks = Math.ceil((longest + DECODED) / BLOCK);
+  return Array.from({ length: count }, (_, id) => ({
+    id,
+    prompt: Array.from({ length: 1 + Math.floor(random() ** 2 * longest) }, () =>
+      Math.floor(random() * QWEN_LIKE.vocab_size),
+    ),
+    blocks: blockRange(id * blocks, blocks),
+  }));
+}
+
+/** Each request alone: the whole prompt in one step, then one id a step. */
+async function runAlone(device: Device, requests: readonly Request[]): Promise<void> {
+  for (const { id, prompt, blocks } of requests) {
+    const tokens = [...prompt];
+    for (let step = 0; step <= DECODED; step++) {
+      const start = step === 0 ? 0 : tokens.length - 1;
+      const result = await execute(device, [row(id, tokens, { start, blocks })]);
+      if (!result.ok) throw result.error;
+      tokens.push(...(result.sampled.get(id)?.tokens ?? []));
+    }
+  }
+}
+
+/** The same requests in random company, in random chunks. */
+async function runMixed(device: Device, requests: readonly Request[], seed: number): Promise<void> {
+  const random = seeded(seed);
+  const running = requests.map((request) => ({
+    ...request,
+    tokens: [...request.prompt],
+    computed: 0,
+    sampled: 0,
+  }));
+  while (running.some(({ sampled }) => sampled <= DECODED)) {
+    const chosen = running
+      .filter(({ sampled }) => sampled <= DECODED)
+      .filter(() => random() < 0.4)
+      .slice(0, 24);
+    let budget = 1024;
+    const rows: BatchRow[] = [];
+    for (const each of chosen) {
+      const left = each.tokens.length - each.computed;
+      const count = Math.min(left, budget, left > 1 ? 1 + Math.floor(random() * left * 1.5) : 1);
+      if (count === 0) continue;
+      budget -= count;
+      const { id, tokens, computed: start, blocks } = each;
+      rows.push(row(id, tokens, { start, count, blocks, want: count === left ? "last" : "none" }));
+      each.computed += count;
+    }
+    if (rows.length === 0) continue;
+    const result = await execute(device, rows);
+    if (!result.ok) throw result.error;
+    for (const each of chosen) {
+      const sampled = result.sampled.get(each.id);
+      if (sampled === undefined) continue;
+      each.tokens.push(...sampled.tokens);
+      each.sampled++;
+    }
+  }
+}
+
+/** Ids of requests whose logits differ in any bit. */
+function different(a: RecordingSampler["logits"], b: RecordingSampler["logits"]): number[] {
+  return [...a.keys()].filter((id) => {
+    const one = a.get(id) ?? [];
+    const other = b.get(id) ?? [];
+    return (
+      one.length !== other.length ||
+      one.some(
+        (logits, step) =>
+          !Buffer.from(logits.buffer).equals(
+            Buffer.from(other[step]?.buffer ?? new ArrayBuffer(0)),
+          ),
+      )
+    );
+  });
+}
+
+describe.each([
+  { name: "F32, full attention", config: QWEN_LIKE, quantization: "none", ranks: 1 },
+  { name: "F32, sliding window", config: MISTRAL_LIKE, quantization: "none", ranks: 1 },
+  { name: "int8, full attention", config: QWEN_LIKE, quantization: "int8", ranks: 1 },
+  { name: "F32, two ranks", config: QWEN_LIKE, quantization: "none", ranks: 2 },
+])("$name", ({ config, quantization, ranks }) => {
+  it("gives 200 requests the same bits alone and in random mixes", async () => {
+    const { device, sampler } = await open(config, quantization, ranks);
+    const requests = makeRequests(200, 300, 7);
+    await runAlone(device, requests);
+    const alone = new Map(sampler.logits);
+    sampler.logits.clear();
+    await runMixed(device, requests, 11);
+    const mixed = new Map(sampler.logits);
+    await device.close();
+    expect(mixed.size).toBe(200);
+    expect(different(alone, mixed)).toEqual([]);
+  });
+});
+
+describe("a cached prefix", () => {
+  it.each(["none", "int8"])("gives the same bits as a computed one (%s)", async (quantization) => {
+    const { device, sampler } = await open(QWEN_LIKE, quantization);
+    const tokens = makeRequests(1, 5000, 3)[0]?.prompt.slice(0, 600) ?? [];
+    expect(tokens.length).toBe(600);
+    const first = blockRange(0, 40);
+    await execute(device, [row(0, tokens, { blocks: first })]);
+    // Another sequence that shares all full blocks of the first 37 and computes the rest.
+    const shared = [...first.slice(0, 37), ...blockRange(100, 3)];
+    await execute(device, [row(1, tokens, { start: 37 * BLOCK, blocks: shared })]);
+    // And one that got its last block by a copy.
+    const copied = [...first.slice(0, 37), 200];
+    await execute(
+      device,
+      [row(2, tokens, { start: 599, blocks: copied })],
+      [{ from: 37, to: 200 }],
+    );
+    await device.close();
+    const [one, other, third] = [0, 1, 2].map((id) => sampler.logits.get(id)?.[0]);
+    expect(other).toEqual(one);
+    expect(third).toEqual(one);
+  });
+});
+
+it("would notice: int4 products differ between one row and many", async () => {
+  const { device, sampler } = await open(
+    { ...QWEN_LIKE, hidden_size: 192, intermediate_size: 256 },
+    "int4",
+  );
+  const requests = makeRequests(40, 60, 7);
+  await runAlone(device, requests);
+  const alone = new Map(sampler.logits);
+  sampler.logits.clear();
+  await runMixed(device, requests, 11);
+  const mixed = new Map(sampler.logits);
+  await device.close();
+  expect(different(alone, mixed).length).toBeGreaterThan(0);
+});

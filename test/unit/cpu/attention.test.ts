@@ -1,0 +1,147 @@
+/** The attention kernel against the formula in double precision. */
+import { describe, expect, it } from "vitest";
+import type { AttentionOptions, PoolShape } from "../../../device/cpu/kv-pool.ts";
+import { KvPool } from "../../../device/cpu/kv-pool.ts";
+import type { StepRow } from "../../../device/cpu/wire.ts";
+import { seeded } from "../../support/random-model.ts";
+
+const LENGTH = 75;
+
+interface Case {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly blockSize: number;
+  readonly options: AttentionOptions;
+}
+
+const CASES: readonly Case[] = [
+  { heads: 14, kvHeads: 2, headDim: 64, blockSize: 16, options: { scale: 0.125 } },
+  { heads: 4, kvHeads: 4, headDim: 8, blockSize: 4, options: { scale: 0.5 } },
+  { heads: 6, kvHeads: 2, headDim: 20, blockSize: 8, options: { scale: 0.3, window: 13 } },
+  { heads: 2, kvHeads: 1, headDim: 6, blockSize: 12, options: { scale: 0.3 } },
+  {
+    heads: 4,
+    kvHeads: 2,
+    headDim: 32,
+    blockSize: 32,
+    options: { scale: 0.2, window: 40, sinks: Float32Array.of(0.5, -1, 3, 0) },
+  },
+];
+
+/** One query of head `head` at the position, over all keys it sees. */
+function formula(
+  shape: Case,
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  position: number,
+  head: number,
+): number[] {
+  const { heads, kvHeads, headDim, options } = shape;
+  const kvHead = Math.floor((head * kvHeads) / heads);
+  const first = options.window === undefined ? 0 : Math.max(0, position + 1 - options.window);
+  const scores: number[] = [];
+  for (let p = first; p <= position; p++) {
+    let sum = 0;
+    for (let d = 0; d < headDim; d++) {
+      sum +=
+        (q[(position * heads + head) * headDim + d] ?? 0) *
+        (k[(p * kvHeads + kvHead) * headDim + d] ?? 0);
+    }
+    scores.push(sum * options.scale);
+  }
+  const sink = options.sinks?.[head] ?? Number.NEGATIVE_INFINITY;
+  const most = Math.max(sink, ...scores);
+  const weights = scores.map((score) => Math.exp(score - most));
+  const total = weights.reduce((a, b) => a + b, Math.exp(sink - most));
+  return Array.from({ length: headDim }, (_, d) =>
+    weights.reduce(
+      (sum, weight, i) =>
+        sum + (weight / total) * (v[((first + i) * kvHeads + kvHead) * headDim + d] ?? 0),
+      0,
+    ),
+  );
+}
+
+function pool(shape: Case): KvPool {
+  const { heads, kvHeads, headDim, blockSize } = shape;
+  const whole: PoolShape = {
+    layers: 2,
+    heads,
+    kvHeads,
+    headDim,
+    blockSize,
+    blocks: 64,
+    maxContext: 100,
+    maxTokens: 100,
+  };
+  return new KvPool(whole);
+}
+
+describe.each(CASES)("$heads heads over $kvHeads of $headDim, blocks of $blockSize", (shape) => {
+  const random = seeded(3);
+  const { heads, kvHeads, headDim, blockSize, options } = shape;
+  const numbers = (count: number): Float32Array =>
+    Float32Array.from({ length: count }, () => 4 * (random() - 0.5));
+  const q = numbers(LENGTH * heads * headDim);
+  const k = numbers(LENGTH * kvHeads * headDim);
+  const v = numbers(LENGTH * kvHeads * headDim);
+  // Blocks out of order.
+  const blocks = Int32Array.from({ length: Math.ceil(LENGTH / blockSize) }, (_, i) => 40 - 2 * i);
+  const whole: StepRow = { start: 0, count: LENGTH, offset: 0, blocks };
+
+  it("equals the formula", () => {
+    const cache = pool(shape);
+    const out = new Float32Array(q.length);
+    cache.write(1, [whole], k, v);
+    cache.attend(1, [whole], q, out, options);
+    let worst = 0;
+    for (let position = 0; position < LENGTH; position++) {
+      for (let head = 0; head < heads; head++) {
+        formula(shape, q, k, v, position, head).forEach((value, d) => {
+          const found = out[(position * heads + head) * headDim + d] ?? Number.NaN;
+          worst = Math.max(worst, Math.abs(found - value));
+        });
+      }
+    }
+    expect(worst).toBeLessThan(5e-6);
+  });
+
+  it("gives the same bits one position at a time, whatever else the pool holds", () => {
+    const together = new Float32Array(q.length);
+    const first = pool(shape);
+    first.write(0, [whole], k, v);
+    first.attend(0, [whole], q, together, options);
+    const second = pool(shape);
+    // A former owner left what must not be seen.
+    const poison = new Float32Array(k.length).fill(Number.NaN);
+    second.write(0, [whole], poison, poison);
+    const apart = new Float32Array(q.length);
+    for (let position = 0; position < LENGTH; position++) {
+      const row = { ...whole, start: position, count: 1 };
+      const part = (values: Float32Array, width: number): Float32Array =>
+        values.subarray(position * width, (position + 1) * width);
+      second.write(0, [row], part(k, kvHeads * headDim), part(v, kvHeads * headDim));
+      second.attend(0, [row], part(q, heads * headDim), part(apart, heads * headDim), options);
+    }
+    expect(apart).toEqual(together);
+  });
+
+  it("reads copied blocks", () => {
+    const cache = pool(shape);
+    const out = new Float32Array(q.length);
+    const moved = new Float32Array(q.length);
+    cache.write(0, [whole], k, v);
+    cache.attend(0, [whole], q, out, options);
+    cache.copy(blocks[1] ?? 0, 63);
+    cache.attend(
+      0,
+      [{ ...whole, blocks: blocks.map((block, i) => (i === 1 ? 63 : block)) }],
+      q,
+      moved,
+      options,
+    );
+    expect(moved).toEqual(out);
+  });
+});

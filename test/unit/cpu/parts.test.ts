@@ -1,0 +1,204 @@
+/** Parts of the cpu device that need no thread: program, quantisation, wire, windows, plan. */
+import { describe, expect, it } from "vitest";
+import { planSlots } from "../../../device/cpu/buffers.ts";
+import { compileProgram, flowsRead } from "../../../device/cpu/graph/program.ts";
+import { int4Block, quantiseInt4, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
+import { planMemory, planTable } from "../../../device/cpu/plan.ts";
+import { planWindows } from "../../../device/cpu/windows.ts";
+import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
+import type { Model } from "../../../models/model.ts";
+import { describe as describeModel } from "../../../models/registry.ts";
+import { blockRange, row } from "../../support/device-driver.ts";
+import { QWEN_LIKE, seeded } from "../../support/random-model.ts";
+
+const architecture = describeModel(QWEN_LIKE);
+const model: Model = {
+  source: "test",
+  config: QWEN_LIKE,
+  architecture,
+  format: "f32",
+  generation: { eosTokenIds: [] },
+};
+
+describe("program", () => {
+  it("is cut at attention alone with one rank", () => {
+    const { body } = compileProgram(architecture, { rank: 0, ranks: 1 });
+    expect(body.map(({ kind }) => kind)).toEqual([
+      "embed",
+      "run",
+      "attend",
+      "run",
+      "attend",
+      "run",
+    ]);
+  });
+
+  it("is cut at sums too with two, and shares heads out", () => {
+    const { body, cache } = compileProgram(architecture, { rank: 0, ranks: 2 });
+    const layer = ["attend", "run", "sum", "run", "sum", "run"];
+    expect(body.map(({ kind }) => kind)).toEqual(["embed", "run", ...layer, ...layer]);
+    expect(cache).toEqual({ layers: 2, heads: 3, kvHeads: 1, headDim: 16 });
+  });
+
+  it("gives the last rank the rest of the vocabulary", () => {
+    const widths = [0, 1].map(
+      (rank) => compileProgram(architecture, { rank, ranks: 2 }).logits.width,
+    );
+    expect(widths).toEqual([151, 150]);
+  });
+
+  it("names the op that the device lacks", () => {
+    const layer = architecture.layers[0];
+    const ops = [{ op: "take-wanted", path: "model.layers.0", in: "hidden", out: "x" }] as const;
+    const odd = { ...architecture, layers: [{ index: layer?.index ?? 0, ops }] };
+    expect(() => compileProgram(odd, { rank: 0, ranks: 1 })).toThrow(/model.layers.0.*take-wanted/);
+  });
+
+  it("never gives a value the slot of one that its step reads", () => {
+    const { body, hidden } = compileProgram(architecture, { rank: 0, ranks: 2 });
+    const { slotOf, widths } = planSlots(body, hidden);
+    for (const step of body) {
+      const made =
+        step.kind === "run" ? step.segment.outputs : step.kind === "attend" ? [step.out] : [];
+      const read = flowsRead(step).map(({ name }) => slotOf.get(name));
+      for (const { name, width } of made) {
+        expect(read).not.toContain(slotOf.get(name));
+        expect(widths[slotOf.get(name) ?? -1]).toBe(width);
+      }
+    }
+    // Slots are used again: two layers need no more than one.
+    expect(widths.length).toBeLessThan(12);
+  });
+});
+
+describe("quantisation", () => {
+  const random = seeded(5);
+  const weight = Float32Array.from({ length: 8 * 64 }, () => random() - 0.5);
+
+  it("int4 keeps every value within half a step", () => {
+    const { nibbles, scales } = quantiseInt4(weight, 32);
+    weight.forEach((value, i) => {
+      const byte = nibbles[i >> 1] ?? 0;
+      const nibble = i % 2 === 0 ? byte & 15 : byte >> 4;
+      const scale = scales[Math.floor(i / 32)] ?? 0;
+      // The far end of the range has one step less (−8 … 7).
+      expect(Math.abs((nibble - 8) * scale - value)).toBeLessThanOrEqual(Math.abs(scale) * 1.001);
+    });
+    const error = weight.reduce((sum, value, i) => {
+      const byte = nibbles[i >> 1] ?? 0;
+      const nibble = i % 2 === 0 ? byte & 15 : byte >> 4;
+      return sum + Math.abs((nibble - 8) * (scales[Math.floor(i / 32)] ?? 0) - value);
+    }, 0);
+    expect(error / weight.length).toBeLessThan(0.5 / 8 / 3);
+  });
+
+  it("int4 blocks are 128 where they fit, else 32, else none", () => {
+    expect([4864, 160, 100].map(int4Block)).toEqual([128, 32, undefined]);
+  });
+
+  it("int8 transposes and keeps every value within half a step; zeros stay zeros", () => {
+    const padded = Float32Array.from([...weight, ...new Float32Array(64)]);
+    const { values, scales } = quantiseInt8(padded, 64);
+    for (let out = 0; out < 9; out++) {
+      for (let i = 0; i < 64; i++) {
+        const scale = scales[out] ?? 0;
+        const back = (values[i * 9 + out] ?? 0) * scale;
+        expect(Math.abs(back - (padded[out * 64 + i] ?? 0))).toBeLessThanOrEqual(scale * 0.5001);
+      }
+    }
+    expect(scales[8]).toBe(0);
+  });
+});
+
+describe("a step on the wire", () => {
+  const rows = [
+    row(0, [1, 2, 3, 4, 5], { start: 2, blocks: [7, 9] }),
+    row(1, [6], { blocks: [3] }),
+  ];
+  const limits = { blockSize: 4, blocks: 10 };
+
+  it("arrives as it was sent", () => {
+    const packed = encodeStep(
+      { rows, copies: [{ from: 1, to: 2 }] },
+      limits,
+      (each, index) => each.context[index] ?? -1,
+    );
+    const step = decodeStep(packed);
+    expect([...step.tokens]).toEqual([3, 4, 5, 6]);
+    expect(step.rows.map(({ blocks, ...rest }) => ({ ...rest, blocks: [...blocks] }))).toEqual([
+      { start: 2, count: 3, offset: 0, blocks: [7, 9] },
+      { start: 0, count: 1, offset: 3, blocks: [3] },
+    ]);
+    expect([...step.copies]).toEqual([1, 2]);
+  });
+
+  it("refuses rows without blocks and blocks outside the pool", () => {
+    const send = (blocks: readonly number[]) => () =>
+      encodeStep({ rows: [row(4, [1, 2, 3, 4, 5], { blocks })], copies: [] }, limits, () => 0);
+    expect(send([1])).toThrow("Row 4 has 1 blocks and needs 2.");
+    expect(send([1, 10])).toThrow("Row 4 has block 10, and the pool has 10.");
+  });
+});
+
+describe("windows", () => {
+  it("keep a row's drafts together and number results from the window's start", () => {
+    const rows = Array.from({ length: 30 }, (_, id) =>
+      row(id, [1, 2, 3, 4, 5], { start: 1, drafted: 2, blocks: [0] }),
+    );
+    const windows = planWindows(rows);
+    expect(windows.map(({ tokens }) => tokens.length)).toEqual([63, 27]);
+    expect([...(windows[1]?.tokens.slice(0, 3) ?? [])]).toEqual([
+      21 * 4 + 1,
+      21 * 4 + 2,
+      21 * 4 + 3,
+    ]);
+    expect(windows[1]?.takes[0]).toMatchObject({ at: 0, count: 3, position: 2 });
+  });
+
+  it("ask nothing for rows that want nothing", () => {
+    expect(planWindows([row(0, [1, 2], { want: "none", blocks: [0] })])).toEqual([]);
+  });
+
+  it("sample the end of a prompt only when the chunk reaches it", () => {
+    const chunk = row(0, [1, 2, 3, 4], { count: 2, want: "all", blocks: [0] });
+    expect(planWindows([chunk])[0]?.takes.map(({ kind }) => kind)).toEqual(["prompt"]);
+    const end = row(0, [1, 2, 3, 4], { start: 2, want: "all", blocks: [0] });
+    expect(planWindows([end])[0]?.takes.map(({ kind, count }) => [kind, count])).toEqual([
+      ["prompt", 1],
+      ["sample", 1],
+    ]);
+  });
+});
+
+describe("memory plan", () => {
+  it("fits blocks into the bytes given, over all ranks", () => {
+    const one = planMemory(model, { tensorParallelSize: 1, kvCacheBytes: 1_000_000 });
+    // 2 layers · 2 KV heads · 16 tokens · (K + V) · 16 elements · 4 bytes
+    expect(one.kvBytesPerBlock).toBe(2 * 2 * 16 * 2 * 16 * 4);
+    expect(one.blocks).toBe(Math.floor(1_000_000 / 8192));
+    const two = planMemory(model, { tensorParallelSize: 2, kvCacheBytes: 1_000_000 });
+    expect(two.blocks).toBe(one.blocks);
+  });
+
+  it("takes no more than all rows can use, and refuses what no pool holds", () => {
+    const { blocks } = planMemory(model, { tensorParallelSize: 1, maxRows: 2, maxContext: 100 });
+    expect(blocks).toBe(2 * 7);
+    const much = { tensorParallelSize: 1, blocks: 10 ** 6 };
+    expect(() => planMemory(model, much)).toThrow("do not fit");
+    expect(() => planMemory(model, { tensorParallelSize: 1, kvCacheBytes: 100 })).toThrow(
+      "no KV block",
+    );
+  });
+
+  it("prints as a table", () => {
+    const plan = planMemory(model, { tensorParallelSize: 1, blocks: 64, maxContext: 256 });
+    expect(Object.fromEntries(planTable(plan))).toMatchObject({
+      "KV blocks": "64 (1024 tokens)",
+      "sequences of 256 tokens": "4.00",
+    });
+  });
+});
+
+it("block ranges are half-open", () => {
+  expect(blockRange(3, 2)).toEqual([3, 4]);
+});
