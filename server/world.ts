@@ -17,8 +17,7 @@ import type { Model } from "../models/model.ts";
 import { projectPath } from "../models/weights/project-files.ts";
 import { SettingsError } from "./config.ts";
 import { Engines } from "./generation/engines.ts";
-import type { OutputPlanner } from "./generation/planner.ts";
-import { plainPlanner } from "./generation/planner.ts";
+import { createPlanner } from "./generation/structured/planner.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import type { Serving } from "./serving.ts";
@@ -90,9 +89,22 @@ export async function buildWorld(given: Settings): Promise<World> {
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
   });
-  const planner: OutputPlanner = plainPlanner;
   const tokenizer = model.tokenizer ?? words?.tokenizer;
   const chatTemplate = model.chatTemplate ?? words?.chatTemplate;
+  const defaults = samplingDefaults(
+    model.tokenizer === undefined && words ? words.generation : model.generation,
+    settings,
+  );
+  const planner = createPlanner({
+    ...(tokenizer && { tokenizer }),
+    vocabSize: device.vocabSize,
+    endIds: defaults.eosTokenIds,
+    ...optional("toolParser", settings["tool-call-parser"]),
+    autoTools: settings["enable-auto-tool-choice"],
+    hideUnusedTools: settings["exclude-tools-when-tool-choice-none"],
+    ...optional("reasoningParser", settings["reasoning-parser"]),
+    templateDefaults: settings["default-chat-template-kwargs"],
+  });
   const serving: Serving = {
     names,
     root: given.model ?? names[0] ?? source,
@@ -102,10 +114,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     vocabSize: model.tokenizer === undefined && tokenizer ? tokenizer.vocabSize : device.vocabSize,
     ...(tokenizer && { tokenizer }),
     ...(chatTemplate && { chatTemplate }),
-    defaults: samplingDefaults(
-      model.tokenizer === undefined && words ? words.generation : model.generation,
-      settings,
-    ),
+    defaults,
     fingerprint: fingerprint(settings),
     settings,
     engines: group,

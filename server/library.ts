@@ -1,0 +1,255 @@
+/**
+ * The library: vLLM's offline API, a thin layer over the engine.
+ *
+ *     import { LLM, SamplingParams } from "trainyard";
+ *     const llm = new LLM({ tensorParallelSize: 2 });
+ *     const [output] = await llm.generate("Once upon a time", new SamplingParams({ temperature: 0.8 }));
+ *     console.log(output?.outputs[0]?.text);
+ *     await llm.close();
+ */
+import type { PositionLogprobs, TokenId } from "../device/device.ts";
+import { parseSettings } from "./config.ts";
+import { badRequest } from "./errors.ts";
+import type { ChoiceDelta } from "./generation/choice.ts";
+import { Generation } from "./generation/generate.ts";
+import { samplingParams } from "./generation/params.ts";
+import { idsPrompt, outputBudget, type Prompt, textPrompt } from "./generation/prompt.ts";
+import { chatPrompt } from "./openai/chat/prompt.ts";
+import type { ChatMessage } from "./openai/chat/schema.ts";
+import type { SamplingFields } from "./openai/fields.ts";
+import type { Settings } from "./settings/table.ts";
+import { buildWorld, type World } from "./world.ts";
+
+type Camel<Text extends string> = Text extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Text;
+type CamelOfSnake<Text extends string> = Text extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelOfSnake<Tail>>}`
+  : Text;
+
+/** Every setting of `trainyard serve`, in camel case: `tensorParallelSize`, `maxModelLen`, … */
+export type LLMOptions = {
+  readonly [Flag in keyof Settings as Camel<Flag>]?: Settings[Flag];
+};
+
+/** Every sampling field of a request, in camel case, with vLLM's defaults and checks. */
+export type SamplingOptions = {
+  readonly [Field in keyof SamplingFields as CamelOfSnake<Field>]?: NonNullable<
+    SamplingFields[Field]
+  >;
+} & {
+  /** Absent: 16, as in vLLM; a chat: what the context leaves. */
+  readonly maxTokens?: number;
+  /** Log-probabilities of each output position. */
+  readonly logprobs?: number;
+};
+
+export class SamplingParams {
+  readonly options: SamplingOptions;
+
+  constructor(options: SamplingOptions = {}) {
+    this.options = options;
+  }
+}
+
+/** Text, or token ids. */
+export type PromptInput = string | readonly number[];
+
+export interface CompletionOutput {
+  readonly index: number;
+  readonly text: string;
+  readonly tokenIds: readonly TokenId[];
+  /** One for each token, when asked for. */
+  readonly logprobs?: readonly PositionLogprobs[];
+  readonly finishReason: string;
+  /** The stop string or the stop token's id. */
+  readonly stopReason: string | number | null;
+}
+
+export interface RequestOutput {
+  /** Absent: the prompt came as ids. */
+  readonly prompt?: string;
+  readonly promptTokenIds: readonly TokenId[];
+  /** Of prompt positions 1, 2, …, when asked for. */
+  readonly promptLogprobs?: readonly PositionLogprobs[];
+  /** Prompt tokens found in the prefix cache. */
+  readonly numCachedTokens: number;
+  readonly outputs: readonly CompletionOutput[];
+}
+
+type OneOrMore<T> = T | readonly T[];
+
+export class LLM {
+  readonly #options: LLMOptions;
+  #world: Promise<World> | undefined;
+
+  /** The model is loaded at the first call, or by `ready`. */
+  constructor(options: LLMOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Loads the model. Throws what is wrong with it or with the options. */
+  async ready(): Promise<void> {
+    await this.#start();
+  }
+
+  /** All prompts are submitted at once and batched; outputs come in their order. */
+  async generate(
+    prompts: OneOrMore<string> | readonly number[] | readonly PromptInput[],
+    sampling: SamplingParams | readonly SamplingParams[] = new SamplingParams(),
+  ): Promise<readonly RequestOutput[]> {
+    const world = await this.#start();
+    const { serving } = world;
+    const options = { addSpecialTokens: true };
+    const read = await Promise.all(
+      promptList(prompts).map((prompt) =>
+        typeof prompt === "string"
+          ? textPrompt(prompt, serving.tokenizer, serving, options)
+          : idsPrompt(prompt, serving, {}),
+      ),
+    );
+    return this.#run(world, read, { sampling, defaultTokens: 16 });
+  }
+
+  /** One conversation or several; each gets an answer. */
+  async chat(
+    conversations: readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
+    sampling: SamplingParams | readonly SamplingParams[] = new SamplingParams(),
+  ): Promise<readonly RequestOutput[]> {
+    const world = await this.#start();
+    const tokenize = { addSpecialTokens: false };
+    const list = isConversation(conversations) ? [conversations] : conversations;
+    const read = await Promise.all(
+      list.map((messages) => chatPrompt(world.serving, { messages }, { plan: {}, tokenize })),
+    );
+    return this.#run(world, read, { sampling, defaultTokens: undefined });
+  }
+
+  /** Ends what runs and frees the device. */
+  async close(): Promise<void> {
+    await (await this.#world)?.close();
+    this.#world = undefined;
+  }
+
+  #start(): Promise<World> {
+    this.#world ??= buildWorld(parseSettings(argumentsOf(this.#options), process.env).settings);
+    return this.#world;
+  }
+
+  async #run(
+    { serving }: World,
+    prompts: readonly Prompt[],
+    {
+      sampling,
+      defaultTokens,
+    }: {
+      readonly sampling: SamplingParams | readonly SamplingParams[];
+      readonly defaultTokens: number | undefined;
+    },
+  ): Promise<readonly RequestOutput[]> {
+    if (Array.isArray(sampling) && sampling.length !== prompts.length) {
+      throw badRequest(
+        "The lengths of prompts and sampling_params must be the same.",
+        "sampling_params",
+        sampling.length,
+      );
+    }
+    const { tokenizer } = serving;
+    const tasks = await Promise.all(
+      prompts.map(async (prompt, index) => {
+        const { options } =
+          (sampling instanceof SamplingParams ? sampling : sampling[index]) ?? new SamplingParams();
+        const budget = outputBudget(prompt.ids.length, options.maxTokens ?? defaultTokens, serving);
+        const checked = await samplingParams(
+          snakeFields(options),
+          {
+            maxTokens: budget,
+            ...(options.logprobs !== undefined && { logprobs: options.logprobs }),
+            ...(options.promptLogprobs !== undefined && { promptLogprobs: options.promptLogprobs }),
+          },
+          {
+            defaults: serving.defaults,
+            vocabSize: serving.vocabSize,
+            maxModelLen: serving.maxModelLen,
+            maxLogprobs: serving.settings["max-logprobs"],
+            ...(tokenizer && {
+              encode: (text: string) => tokenizer.encode(text, { addSpecialTokens: false }),
+            }),
+          },
+        );
+        return {
+          requests: [{ prompt: prompt.ids, params: checked.params, n: checked.n }],
+          stop: checked.stop,
+          includeStop: checked.includeStop,
+          skipSpecialTokens: options.skipSpecialTokens ?? true,
+        };
+      }),
+    );
+    // Everything is checked before anything is submitted.
+    const generations = tasks.map((task) => new Generation(serving, task));
+    return Promise.all(
+      generations.map(async (generation, index) => {
+        const deltas = await generation.collect();
+        const failed = deltas.find((delta) => delta.finish?.error !== undefined);
+        if (failed?.finish?.error !== undefined) throw failed.finish.error;
+        return requestOutput(prompts[index], generation, deltas);
+      }),
+    );
+  }
+}
+
+function requestOutput(
+  prompt: Prompt | undefined,
+  generation: Generation,
+  deltas: readonly ChoiceDelta[],
+): RequestOutput {
+  const prompted = deltas.find((delta) => delta.promptLogprobs !== undefined)?.promptLogprobs;
+  return {
+    ...(prompt?.text !== undefined && { prompt: prompt.text }),
+    promptTokenIds: [...(prompt?.ids ?? [])],
+    ...(prompted !== undefined && { promptLogprobs: prompted }),
+    numCachedTokens: generation.cachedTokens,
+    outputs: deltas.map((delta) => ({
+      index: delta.index,
+      text: delta.text,
+      tokenIds: delta.ids,
+      ...(delta.logprobs.length > 0 && { logprobs: delta.logprobs }),
+      finishReason: delta.finish?.reason ?? "abort",
+      stopReason: delta.finish?.stopReason ?? null,
+    })),
+  };
+}
+
+function promptList(
+  prompts: OneOrMore<string> | readonly number[] | readonly PromptInput[],
+): readonly PromptInput[] {
+  if (typeof prompts === "string") return [prompts];
+  if (typeof prompts[0] === "number") return [prompts as readonly number[]]; // ids have numbers first
+  return prompts as readonly PromptInput[]; // neither one text nor one list of ids
+}
+
+function isConversation(
+  given: readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
+): given is readonly ChatMessage[] {
+  return !Array.isArray(given[0]);
+}
+
+/** Options as a command line, so that they are checked like one. */
+function argumentsOf(options: LLMOptions): string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (typeof value === "boolean") return [value ? `--${flag}` : `--no-${flag}`];
+    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    return [`--${flag}=${text}`];
+  });
+}
+
+function snakeFields(options: SamplingOptions): SamplingFields {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  ) as SamplingFields; // the names of SamplingOptions are made from those of SamplingFields
+}
