@@ -22,6 +22,7 @@ import { Roster } from "./roster.ts";
 import type { TokenSampler } from "./sample/sampler.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { GenerationRequest } from "./sequence.ts";
+import { Speculator } from "./speculate/speculator.ts";
 
 export interface EngineParts {
   readonly device: Device;
@@ -39,14 +40,15 @@ export class Engine {
   readonly #sampler: TokenSampler;
   readonly #roster: Roster;
   readonly #scheduler: Scheduler;
+  readonly #speculator: Speculator | undefined;
   /** Steps under way, oldest first. */
   readonly #flights: Flight[] = [];
   readonly #listeners = new Set<EngineListener>();
   readonly #deadlines = new Map<SequenceId, () => void>();
+  /** Events being told; nested calls append. */
   #outbox: EngineEvent[] = [];
   #telling = false;
   #asked = false;
-  #proposing = false;
   #closed = false;
   #nextId: SequenceId = 0;
   #progressAt: Nanos = 0;
@@ -68,6 +70,10 @@ export class Engine {
     );
     this.#roster = new Roster(limits, options);
     this.#scheduler = new Scheduler(this.#roster, limits, options);
+    const { speculative } = options;
+    if (speculative !== undefined) {
+      this.#speculator = new Speculator(speculative, limits.maxDrafted, clock);
+    }
   }
 
   get running(): number {
@@ -154,13 +160,17 @@ export class Engine {
     this.#closed = true;
     for (const id of [...this.#roster.sequences.keys()]) this.finish(id, "abort");
     await this.idle();
-    await this.options.speculative?.proposer.close();
+    await this.#speculator?.close();
     await this.#device.close();
   }
 
   /** Throws when the books are wrong: a block leaked or a sequence was miscounted. */
   check(): void {
     this.#roster.check();
+  }
+
+  get #proposing(): boolean {
+    return this.#speculator?.busy === true;
   }
 
   get #busy(): boolean {
@@ -216,6 +226,7 @@ export class Engine {
     const { now } = roster;
     const duration = now - this.#startOf(flight);
     this.#progressAt = now;
+    this.#speculator?.observe(batch, result, duration);
     const repeated = result.repeated ?? 1;
     const computed = batch.rows.reduce((sum, row) => sum + row.count, 0);
     roster.emit({
@@ -243,14 +254,10 @@ export class Engine {
 
   /** Guesses for the next step, before it is asked for. */
   #propose(): void {
-    const { speculative } = this.options;
-    if (speculative === undefined || this.#flights.length > 0) return;
-    const most = Math.min(speculative.maxTokens, this.#device.limits.maxDrafted);
-    const requests = this.#scheduler.draftable(most);
-    if (requests.length === 0) return;
-    this.#proposing = true;
-    speculative.proposer.propose(requests, (drafts) => {
-      this.#proposing = false;
+    const speculator = this.#speculator;
+    if (speculator === undefined || this.#flights.length > 0) return;
+    const candidates = this.#scheduler.draftable(speculator.maxTokens);
+    speculator.propose(candidates, (requests, drafts) => {
       this.#scheduler.setDrafts(requests, drafts);
       this.#wake();
       this.#tellIdle();
@@ -259,7 +266,9 @@ export class Engine {
 
   /** Delivers events and lets go of sequences that are over. */
   #tell(): void {
-    for (const event of this.#roster.takeEvents()) this.#outbox.push(event);
+    const events = this.#roster.takeEvents();
+    if (this.#telling) for (const event of events) this.#outbox.push(event);
+    else this.#outbox = events;
     const over = this.#roster.takeOver();
     if (over.length > 0) this.#release(over);
     if (this.#telling) return;
@@ -288,7 +297,7 @@ export class Engine {
     const now = this.#clock.now();
     for (const sequence of over) {
       this.#sampler.remove(sequence.id);
-      this.options.speculative?.proposer.release?.(sequence);
+      this.#speculator?.release(sequence);
       this.#deadlines.get(sequence.id)?.();
       this.#deadlines.delete(sequence.id);
       this.#meanInterval += 0.1 * (now - this.#endedAt - this.#meanInterval);

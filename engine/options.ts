@@ -3,6 +3,14 @@ import type { Proposer } from "./speculate/proposer.ts";
 
 export type SchedulingPolicy = "fcfs" | "priority";
 
+export interface Speculation {
+  readonly proposer: Proposer;
+  /** Guesses a row may carry at most. */
+  readonly maxTokens: number;
+  /** Lengths follow acceptance and cost, down to none; absent: yes. */
+  readonly adaptive?: boolean;
+}
+
 /** Names as vLLM's flags; absent means vLLM's default where it has one. */
 export interface EngineOptions {
   /** Sequences that run at once. */
@@ -28,8 +36,8 @@ export interface EngineOptions {
   readonly maxNumQueuedTokens?: number;
   /** Seed of every request that brings none; absent: 0. */
   readonly seed?: number;
-  /** Drafts a row may carry at most and who proposes them; absent: no speculation. */
-  readonly speculative?: { readonly proposer: Proposer; readonly maxTokens: number };
+  /** Absent: no speculation. */
+  readonly speculative?: Speculation;
   /** Offer the device `Batch.repeat` where nothing but length can end a row. For virtual time; absent: off. */
   readonly repeat?: boolean;
   /** Report blocks-stored, -removed and -cleared; absent: off. */

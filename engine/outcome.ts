@@ -45,10 +45,12 @@ export function applySuccess(
   outcome: { readonly result: Success; readonly faults: FaultSource },
 ): void {
   const { result, faults } = outcome;
-  flight.sequences.forEach((sequence, index) => {
+  for (let index = 0; index < flight.sequences.length; index++) {
+    const sequence = flight.sequences[index];
     const row = flight.batch.rows[index];
+    if (sequence === undefined || row === undefined) continue;
     roster.landed(sequence);
-    if (row === undefined || sequence.status === "ended") return;
+    if (sequence.status === "ended") continue;
     if (flight.placed[index]) sequence.dropPending();
     const current = sequence.epoch === flight.epochs[index];
     const fault = faults.takeFault(sequence.id);
@@ -56,7 +58,7 @@ export function applySuccess(
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
     else if (fault !== undefined) roster.end(sequence, { reason: "error", error: fault });
     else applyRow(roster, { sequence, row, sampled, current });
-  });
+  }
   roster.recovery.succeeded();
 }
 
@@ -114,17 +116,24 @@ function emitTokens(
   of: { readonly row: BatchRow; readonly sampled: Sampled; readonly emitted: number },
 ): void {
   const { row, sampled, emitted } = of;
-  const { tokens, logprobs } = sampled;
-  const whole = emitted === tokens.length;
+  const { logprobs } = sampled;
+  const whole = emitted === sampled.tokens.length;
   const { promptLogprobs } = sequence;
   sequence.promptLogprobs = undefined;
-  roster.emit({
+  const event = {
     type: "tokens-emitted",
     at: roster.now,
     id: sequence.id,
-    tokens: whole ? tokens : tokens.slice(0, emitted),
+    tokens: whole ? sampled.tokens : sampled.tokens.slice(0, emitted),
     drafted: row.drafted,
     accepted: Math.min(sampled.accepted, emitted),
+  } as const;
+  if (logprobs === undefined && promptLogprobs === undefined) {
+    roster.emit(event); // the hot path: no spreads
+    return;
+  }
+  roster.emit({
+    ...event,
     ...(logprobs === undefined ? {} : { logprobs: whole ? logprobs : logprobs.slice(0, emitted) }),
     ...(promptLogprobs === undefined ? {} : { promptLogprobs }),
   });

@@ -84,9 +84,9 @@ export class Roster {
   }
 
   /** What happened since the last call, in order. */
-  takeEvents(): readonly EngineEvent[] {
+  takeEvents(): EngineEvent[] {
     const events = this.#events;
-    if (events.length > 0) this.#events = [];
+    this.#events = [];
     return events;
   }
 

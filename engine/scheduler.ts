@@ -246,6 +246,7 @@ export class Scheduler {
     for (const { sequence } of plan.rows) {
       if (!sequence.endsByLength || sequence.promptLogprobs !== undefined) return 1;
       repeats = Math.min(repeats, sequence.limit - sequence.length);
+      if (repeats === 1) return 1;
     }
     const missing = (times: number): number =>
       plan.rows.reduce((sum, { sequence }) => {
@@ -275,17 +276,11 @@ function isReady(sequence: LiveSequence): boolean {
 }
 
 function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRow {
-  const { draft, length, promptLength, computed } = sequence;
+  const { id, draft, length, promptLength, computed, blocks, adapter } = sequence;
   if (draft.length > 0) sequence.write(length, draft);
+  const context = sequence.tokens.subarray(0, length + draft.length);
   const wantsPrompt = sequence.promptLogprobs !== undefined && computed < promptLength - 1;
-  return {
-    id: sequence.id,
-    context: sequence.tokens.subarray(0, length + draft.length),
-    start: computed,
-    count,
-    drafted: draft.length,
-    blocks: sequence.blocks,
-    want: wantsPrompt ? "all" : reaches ? "last" : "none",
-    ...(sequence.adapter === undefined ? {} : { adapter: sequence.adapter }),
-  };
+  const want = wantsPrompt ? "all" : reaches ? "last" : "none";
+  const row = { id, context, start: computed, count, drafted: draft.length, blocks, want } as const;
+  return adapter === undefined ? row : { ...row, adapter };
 }

@@ -1,6 +1,6 @@
 /** Log-probabilities of one position: the chosen id, its rank, and the likeliest ids. */
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
-import { smallestOfLargest } from "./truncate.ts";
+import { expMinus, smallestOfLargest } from "./truncate.ts";
 
 export interface LogprobsWanted {
   /** Likeliest ids to report; −1: all. */
@@ -52,8 +52,8 @@ function logSumExp(values: Float32Array): number {
   if (top === Number.NEGATIVE_INFINITY) return 0;
   let sum = 0;
   for (let id = 0; id < values.length; id++) {
-    const distance = (values[id] as number) - top;
-    if (distance > -50) sum += Math.exp(distance);
+    const nats = top - (values[id] as number);
+    if (nats < 50) sum += expMinus(nats);
   }
   return top + Math.log(sum);
 }

@@ -1,0 +1,166 @@
+/**
+ * How long a guess pays. A row with acceptance p and k guesses yields
+ * 1 + p + … + p^k ids a step; the step then takes longer. Lengths are chosen to
+ * maximise ids per second over all rows: for a given rate ρ a guess is worth
+ * having while p^j > ρ · (its cost), and ρ is what the plan itself yields
+ * (Dinkelbach's iteration for a ratio). No guess at all is one of the plans, so
+ * speculation ends by itself when the batch makes it a loss.
+ *
+ * Costs are learned: step time as a line over tokens (recent steps weigh more),
+ * drafting time as a line over the guess's length.
+ */
+import type { Nanos } from "../../device/clock.ts";
+import type { SequenceId } from "../../device/device.ts";
+
+/** Weight of what was known, at each new observation. */
+const STEP_MEMORY = 0.98;
+const ACCEPTANCE_MEMORY = 0.95;
+/** The common rate counts as so many guesses of a new sequence. */
+const PRIOR_WEIGHT = 2;
+/** Steps without a guess after which one is tried again, to learn whether it pays by now. */
+const PROBE_EVERY = 64;
+/** Steps that guess in full, before costs and rates are known. */
+const LEARNING_STEPS = 8;
+
+/** y = intercept + slope · x by least squares, older points weighing less. */
+class Line {
+  #weight = 0;
+  #x = 0;
+  #y = 0;
+  #xx = 0;
+  #xy = 0;
+
+  add(x: number, y: number): void {
+    this.#weight = STEP_MEMORY * this.#weight + 1;
+    this.#x = STEP_MEMORY * this.#x + x;
+    this.#y = STEP_MEMORY * this.#y + y;
+    this.#xx = STEP_MEMORY * this.#xx + x * x;
+    this.#xy = STEP_MEMORY * this.#xy + x * y;
+  }
+
+  /** Never falling: more work takes no less time. */
+  at(x: number): number {
+    if (this.#weight === 0) return 0;
+    const variance = this.#weight * this.#xx - this.#x * this.#x;
+    const mean = this.#y / this.#weight;
+    if (variance <= 1e-9 * this.#xx * this.#weight) return mean;
+    const slope = Math.max(0, (this.#weight * this.#xy - this.#x * this.#y) / variance);
+    return Math.max(0, mean + slope * (x - this.#x / this.#weight));
+  }
+}
+
+interface Rate {
+  held: number;
+  judged: number;
+}
+
+export class AdaptiveLength {
+  readonly #most: number;
+  readonly #steps = new Line();
+  readonly #drafting = new Line();
+  readonly #common: Rate = { held: 0, judged: 0 };
+  readonly #rates = new Map<SequenceId, Rate>();
+  #learned = 0;
+  #idleSteps = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** A step of short rows only took so long. */
+  observeStep(tokens: number, duration: Nanos): void {
+    this.#steps.add(tokens, duration);
+  }
+
+  /** One call that drafted up to `length` ids a row took so long. */
+  observeDraft(length: number, duration: Nanos): void {
+    this.#drafting.add(length, duration);
+  }
+
+  observeGuess(id: SequenceId, drafted: number, accepted: number): void {
+    if (drafted === 0) return;
+    this.#learned++;
+    const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
+    this.#rates.set(id, own);
+    const judged = accepted + (accepted < drafted ? 1 : 0);
+    for (const rate of [own, this.#common]) {
+      rate.held = ACCEPTANCE_MEMORY * rate.held + accepted;
+      rate.judged = ACCEPTANCE_MEMORY * rate.judged + judged;
+    }
+  }
+
+  release(id: SequenceId): void {
+    this.#rates.delete(id);
+  }
+
+  /** Guesses for each row of the next step; `limits` is the most that each can use. */
+  choose(ids: readonly SequenceId[], limits: readonly number[]): readonly number[] {
+    if (this.#learned < LEARNING_STEPS) return limits.map((limit) => Math.min(limit, this.#most));
+    const rates = ids.map((id) => this.#rateOf(id));
+    const none = ids.map(() => 0);
+    let best: readonly number[] = none;
+    let bestYield = this.#yieldOf(none, rates, 0);
+    for (let longest = 1; longest <= this.#most; longest++) {
+      const plan = this.#planUpTo(longest, { rates, limits, target: bestYield });
+      const planYield = this.#yieldOf(plan, rates, longest);
+      if (planYield > bestYield) {
+        best = plan;
+        bestYield = planYield;
+      }
+    }
+    if (best !== none) {
+      this.#idleSteps = 0;
+      return best;
+    }
+    if (++this.#idleSteps % PROBE_EVERY !== 0) return none;
+    return limits.map((limit) => Math.min(limit, 1));
+  }
+
+  #planUpTo(
+    longest: number,
+    of: {
+      readonly rates: readonly number[];
+      readonly limits: readonly number[];
+      /** Ids a nanosecond that a guess has to beat. */
+      readonly target: number;
+    },
+  ): number[] {
+    const rows = of.rates.length;
+    const cost = Math.max(0, this.#steps.at(rows + 1) - this.#steps.at(rows));
+    const least = of.target * cost;
+    return of.rates.map((rate, row) => {
+      const most = Math.min(longest, of.limits[row] ?? 0);
+      let length = 0;
+      let chance = rate;
+      while (length < most && chance > least) {
+        length++;
+        chance *= rate;
+      }
+      return length;
+    });
+  }
+
+  /** Expected ids a nanosecond. */
+  #yieldOf(plan: readonly number[], rates: readonly number[], longest: number): number {
+    let ids = 0;
+    let tokens = 0;
+    plan.forEach((length, row) => {
+      const rate = rates[row] ?? 0;
+      tokens += 1 + length;
+      let chance = 1;
+      for (let i = 0; i <= length; i++) {
+        ids += chance;
+        chance *= rate;
+      }
+    });
+    const drafting = longest === 0 ? 0 : this.#drafting.at(longest);
+    return ids / Math.max(1, this.#steps.at(tokens) + drafting);
+  }
+
+  #rateOf(id: SequenceId): number {
+    const { held, judged } = this.#common;
+    const prior = judged === 0 ? 0.5 : held / judged;
+    const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
+    return Math.min(0.99, (own.held + PRIOR_WEIGHT * prior) / (own.judged + PRIOR_WEIGHT));
+  }
+}

@@ -1,0 +1,98 @@
+/** One order of time, two drivers. */
+import { describe, expect, it } from "vitest";
+import { MILLISECOND, RealClock, VirtualClock } from "../../device/clock.ts";
+
+describe("virtual clock", () => {
+  it("orders by time, then arrivals before steps, then insertion", () => {
+    const clock = new VirtualClock();
+    const order: string[] = [];
+    clock.at(5, () => order.push("step a"), "step");
+    clock.at(5, () => order.push("arrival a"));
+    clock.at(3, () => order.push("early"), "step");
+    clock.at(5, () => order.push("step b"), "step");
+    clock.at(5, () => order.push("arrival b"), "arrival");
+    clock.runReady();
+    expect(order).toEqual(["early", "arrival a", "arrival b", "step a", "step b"]);
+    expect(clock.now()).toBe(5);
+  });
+
+  it("runs a thousand random times in order", () => {
+    const clock = new VirtualClock();
+    const seen: number[] = [];
+    for (let i = 0; i < 1000; i++) clock.at((i * 7919) % 503, () => seen.push(clock.now()));
+    clock.runReady();
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen).toHaveLength(1000);
+  });
+
+  it("takes the past for now, and never runs inside `at`", () => {
+    const clock = new VirtualClock();
+    clock.at(10, () => {
+      let ran = false;
+      clock.at(1, () => {
+        ran = true;
+        expect(clock.now()).toBe(10);
+      });
+      expect(ran).toBe(false);
+    });
+    clock.runReady();
+  });
+
+  it("cancels, and knows what is next", () => {
+    const clock = new VirtualClock();
+    let ran = 0;
+    const cancel = clock.at(1, () => ran++);
+    clock.at(2, () => ran++);
+    expect(clock.next()).toBe(1);
+    cancel();
+    expect(clock.next()).toBe(2);
+    clock.runReady();
+    expect(ran).toBe(1);
+    expect(clock.next()).toBeUndefined();
+  });
+
+  it("stops at `until` and goes on later", () => {
+    const clock = new VirtualClock();
+    const seen: number[] = [];
+    for (const when of [1, 2, 3]) clock.at(when, () => seen.push(when));
+    clock.runReady(2);
+    expect(seen).toEqual([1, 2]);
+    clock.runReady();
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it("waits for what is held", async () => {
+    const clock = new VirtualClock();
+    const seen: string[] = [];
+    clock.at(1, () => {
+      const release = clock.hold();
+      setImmediate(() => {
+        seen.push("outside");
+        release();
+        release(); // twice is once
+      });
+    });
+    clock.at(2, () => seen.push("after"));
+    await clock.run();
+    expect(seen).toEqual(["outside", "after"]);
+  });
+});
+
+describe("real clock", () => {
+  it("calls back at or after the time, later ones later, cancelled ones never", async () => {
+    const clock = new RealClock();
+    const seen: number[] = [];
+    const start = clock.now();
+    clock.at(start + MILLISECOND, () => seen.push(-1))();
+    await new Promise<void>((resolve) => {
+      clock.at(start + 4 * MILLISECOND, () => {
+        seen.push(clock.now() - start);
+        resolve();
+      });
+      clock.at(start + 2 * MILLISECOND, () => seen.push(clock.now() - start));
+    });
+    expect(seen).toHaveLength(2);
+    expect(seen[0]).toBeGreaterThanOrEqual(2 * MILLISECOND);
+    expect(seen[1]).toBeGreaterThanOrEqual(4 * MILLISECOND);
+  });
+});
