@@ -22,6 +22,7 @@ import { samplingDefaults } from "./generation-defaults.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
+import { speculation, speculativeConfig } from "./speculation.ts";
 import { VERSION } from "./version.ts";
 
 export interface World {
@@ -57,6 +58,7 @@ export async function buildWorld(given: Settings): Promise<World> {
   const settings: Settings = { ...given, model: source, device: name };
   checkContext(settings, model);
   const words = name === "trainium" ? await valuesModel(settings, model) : model;
+  const drafting = speculativeConfig(settings);
   const engines: Engine[] = [];
   const devices: Device[] = [];
   await timed("device", async () => {
@@ -65,7 +67,12 @@ export async function buildWorld(given: Settings): Promise<World> {
         seed: settings.seed + rank,
         logprobsMode: settings["logprobs-mode"],
       });
-      const base = deviceSettings(settings, { model, clock, sampler });
+      const base = deviceSettings(settings, {
+        model,
+        clock,
+        sampler,
+        ...optional("maxDrafted", drafting?.maxTokens),
+      });
       const device = await createDevice(name, {
         ...base,
         ...(name === "trainium" &&
@@ -74,7 +81,14 @@ export async function buildWorld(given: Settings): Promise<World> {
           }),
       });
       devices.push(device);
-      engines.push(new Engine({ device, clock, sampler }, engineOptions(settings, device)));
+      const speculative = drafting && (await speculation(drafting, device, base));
+      const options = engineOptions(settings, device);
+      engines.push(
+        new Engine(
+          { device, clock, sampler },
+          { ...options, ...optional("speculative", speculative) },
+        ),
+      );
     }
   });
   const [device] = devices;
@@ -88,6 +102,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     hidden: settings["show-hidden-metrics-for-version"] !== undefined,
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
+    ...optional("maxDrafted", drafting?.maxTokens),
   });
   const tokenizer = model.tokenizer ?? words?.tokenizer;
   const chatTemplate = model.chatTemplate ?? words?.chatTemplate;
@@ -207,10 +222,9 @@ const OWN = [
 
 function deviceSettings(
   settings: Settings,
-  made: Pick<DeviceSettings, "model" | "clock" | "sampler">,
+  made: Pick<DeviceSettings, "model" | "clock" | "sampler" | "maxDrafted">,
 ): DeviceSettings {
   const context = settings["max-model-len"];
-  const speculative = settings["speculative-config"]?.["num_speculative_tokens"];
   const own = Object.fromEntries(
     OWN.flatMap((flag) => (settings[flag] === undefined ? [] : [[flag, settings[flag]]])),
   );
@@ -227,14 +241,10 @@ function deviceSettings(
     ...optional("maxContext", context === -1 ? undefined : context),
     ...optional("quantization", settings.quantization),
     ...optional("inFlight", settings["async-scheduling"] ? undefined : (1 as const)),
-    ...optional("maxDrafted", typeof speculative === "number" ? speculative : undefined),
   };
 }
 
 function engineOptions(settings: Settings, { limits }: Device): EngineOptions {
-  if (settings["speculative-config"] !== undefined) {
-    throw new SettingsError("--speculative-config is not supported yet.");
-  }
   return {
     maxNumSeqs: settings["max-num-seqs"] ?? limits.maxRows,
     maxNumBatchedTokens: settings["max-num-batched-tokens"] ?? limits.maxTokens,

@@ -1,0 +1,58 @@
+/** `--speculative-config` to a proposer; a draft model gets a cpu device of its own. */
+import type { Device } from "../device/device.ts";
+import { createDevice, type DeviceSettings } from "../device/registry.ts";
+import type { EngineOptions } from "../engine/options.ts";
+import {
+  createProposer,
+  readSpeculativeConfig,
+  type SpeculativeConfig,
+} from "../engine/speculate/registry.ts";
+import { loadModel } from "../models/load.ts";
+import { SettingsError } from "./config.ts";
+import type { Settings } from "./settings/table.ts";
+
+/** Throws SettingsError naming the key that is wrong. */
+export function speculativeConfig(settings: Settings): SpeculativeConfig | undefined {
+  const given = settings["speculative-config"];
+  if (given === undefined) return undefined;
+  try {
+    return readSpeculativeConfig(given);
+  } catch (error) {
+    throw new SettingsError(`--speculative-config: ${(error as Error).message}`); // the reader throws Errors
+  }
+}
+
+/** `base`: what the target device was made from. */
+export async function speculation(
+  config: SpeculativeConfig,
+  target: Device,
+  base: DeviceSettings,
+): Promise<NonNullable<EngineOptions["speculative"]>> {
+  const draft = config.method === "draft_model" ? await draftDevice(config, base) : undefined;
+  if (draft !== undefined && draft.vocabSize !== target.vocabSize) {
+    await draft.close();
+    throw new SettingsError(
+      `--speculative-config: the draft model has a vocabulary of ${draft.vocabSize}, the model one of ${target.vocabSize}; they must be the same.`,
+    );
+  }
+  const proposer = await createProposer({
+    config,
+    target,
+    seed: base.seed,
+    ...(draft !== undefined && { draft }),
+  });
+  return { proposer, maxTokens: config.maxTokens, adaptive: config.adaptive };
+}
+
+async function draftDevice(config: SpeculativeConfig, base: DeviceSettings): Promise<Device> {
+  const { model: source } = config;
+  if (source === undefined) {
+    throw new SettingsError('--speculative-config: draft_model needs "model".');
+  }
+  const { model: _target, quantization: _format, blocks: _blocks, inner: _inner, ...rest } = base;
+  return createDevice("cpu", {
+    ...rest,
+    model: await loadModel(source),
+    tensorParallelSize: Number(config.keys["draft_tensor_parallel_size"] ?? 1),
+  });
+}
