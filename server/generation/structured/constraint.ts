@@ -7,8 +7,8 @@ import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** Masks kept for a grammar: 512 of them are 10 MB at a vocabulary of 152k. */
-const MAX_MASKS = 512;
+/** Bytes of masks kept for a grammar: some 200 at a vocabulary of 152k. */
+const MAX_MASK_BYTES = 4 * 2 ** 20;
 /** New steps of the automaton that one mask may ask for. */
 const MAX_STEPS = 300_000;
 
@@ -32,7 +32,7 @@ export class CompiledGrammar {
     let mask = this.#masks.get(capped);
     if (mask === undefined) {
       mask = this.#scan(capped);
-      if (this.#masks.size >= MAX_MASKS) this.#forgetOldest();
+      if (this.#masks.size * mask.byteLength >= MAX_MASK_BYTES) this.#forgetOldest();
     } else {
       this.#masks.delete(capped);
     }
@@ -84,8 +84,8 @@ export class CompiledGrammar {
 export class GrammarConstraint implements Constraint {
   readonly #grammar: CompiledGrammar;
   readonly #endIds: readonly number[];
-  /** States before each accepted id, and the present one last; undefined: ended. */
-  readonly #history: (State | undefined)[];
+  /** State before each id, and the present one last; ENDED after the end, LOST after a refused id. */
+  readonly #history: (State | typeof ENDED | typeof LOST)[];
 
   constructor(grammar: CompiledGrammar, endIds: readonly number[]) {
     this.#grammar = grammar;
@@ -95,43 +95,66 @@ export class GrammarConstraint implements Constraint {
 
   /** The text so far is complete. */
   get complete(): boolean {
-    const state = this.#history.at(-1);
-    return state === undefined || state.ends;
+    const state = this.#state;
+    return state === ENDED || (state !== LOST && state.ends);
   }
 
+  /**
+   * Where nothing may follow, nothing is allowed: the engine then ends this
+   * sequence with an error, and no other.
+   */
   mask(mask: Int32Array): boolean {
-    const state = this.#history.at(-1);
+    const state = this.#state;
     mask.fill(0);
-    let any = false;
-    if (state !== undefined) {
-      const allowed = this.#grammar.mask(state);
+    if (state !== ENDED && state !== LOST) {
+      const allowed = this.#allowed(state);
       mask.set(allowed.length > mask.length ? allowed.subarray(0, mask.length) : allowed);
-      any = allowed.some((word) => word !== 0);
     }
-    if (state === undefined || state.ends) {
+    if (this.complete) {
       for (const id of this.#endIds) mask[id >> 5] = (mask[id >> 5] ?? 0) | (1 << (id & 31));
-    } else if (!any) {
-      throw new GrammarError("the vocabulary cannot spell what the grammar needs next");
     }
     return true;
   }
 
   accept(id: number): boolean {
-    const state = this.#history.at(-1);
-    if (this.#endIds.includes(id)) {
-      if (state !== undefined && !state.ends) return false;
-      this.#history.push(undefined);
-      return true;
-    }
-    const text = this.#grammar.vocabulary.bytes(id);
-    if (state === undefined || text.length === 0) return false;
-    const next = this.#grammar.automaton.run(state, text);
-    if (next === undefined) return false;
+    const next = this.#after(id);
     this.#history.push(next);
-    return true;
+    return next !== LOST;
   }
 
   rollback(count: number): void {
     this.#history.length = Math.max(1, this.#history.length - count);
   }
+
+  get #state(): State | typeof ENDED | typeof LOST {
+    return this.#history.at(-1) ?? LOST;
+  }
+
+  #allowed(state: State): Int32Array {
+    try {
+      return this.#grammar.mask(state);
+    } catch (error) {
+      if (!(error instanceof GrammarError)) throw error;
+      this.#history[this.#history.length - 1] = LOST;
+      return NOTHING;
+    }
+  }
+
+  #after(id: number): State | typeof ENDED | typeof LOST {
+    const state = this.#state;
+    if (state === LOST) return LOST;
+    if (this.#endIds.includes(id)) return this.complete ? ENDED : LOST;
+    const text = this.#grammar.vocabulary.bytes(id);
+    if (state === ENDED || text.length === 0) return LOST;
+    try {
+      return this.#grammar.automaton.run(state, text) ?? LOST;
+    } catch (error) {
+      if (error instanceof GrammarError) return LOST;
+      throw error;
+    }
+  }
 }
+
+const ENDED = "ended";
+const LOST = "lost";
+const NOTHING = new Int32Array(0);

@@ -62,6 +62,10 @@ export function repeat(item: Node, min: number, max: number): Node {
   if (max === 0) return EMPTY;
   if (item === NEVER) return min === 0 ? EMPTY : NEVER;
   if (min === 1 && max === 1) return item;
+  // Counts of counts are one count where the inner ones leave no gaps.
+  if (item.kind === "repeat" && item.min <= 1) {
+    return { kind: "repeat", item: item.item, min: item.min * min, max: item.max * max };
+  }
   return { kind: "repeat", item, min, max };
 }
 
@@ -139,7 +143,8 @@ export function checkGrammar(root: Node): ReadonlySet<Node> {
   return productive;
 }
 
-function reachable(root: Node): Node[] {
+/** The node and all it is made of. */
+export function reachable(root: Node): Node[] {
   const seen = new Set<Node>([root]);
   // A Set yields what is added while it is walked.
   for (const node of seen) for (const child of children(node)) seen.add(child);

@@ -1,0 +1,313 @@
+/**
+ * The planner of the server: reads tools, structured output and reasoning off a
+ * request, compiles its grammar and chooses its parsers.
+ */
+import type { Constraint } from "../../../engine/sequence.ts";
+import type { Tokenizer } from "../../../models/model.ts";
+import { ApiError, badRequest } from "../../errors.ts";
+import type { OutputFields, OutputPlan, OutputPlanner } from "../planner.ts";
+import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../reasoning/registry.ts";
+import { type ToolWish, toolWish } from "../tools/choice.ts";
+import { ArgumentsParser, CallListParser } from "../tools/fixed.ts";
+import { ToolOutput } from "../tools/output.ts";
+import { createOutputParser, type ParserParts } from "../tools/output-parser.ts";
+import { createToolParser, newToolCallId, TOOL_PARSERS, toolFormat } from "../tools/registry.ts";
+import { BuilderBusyError, GrammarBuilder } from "./builder.ts";
+import { CompiledGrammar, GrammarConstraint } from "./constraint.ts";
+import { structuredSpec } from "./fields.ts";
+import { GrammarError } from "./grammar.ts";
+import type { GrammarSpec } from "./spec.ts";
+import { ThinkingConstraint } from "./thinking.ts";
+import { type Vocabulary, vocabularyOf } from "./vocabulary.ts";
+
+export interface PlannerOptions {
+  /** Absent: ids only, and no structured output. */
+  readonly tokenizer?: Tokenizer;
+  /** Of the logits. */
+  readonly vocabSize: number;
+  /** Ids that end an output. */
+  readonly endIds: readonly number[];
+  readonly toolParser?: string;
+  readonly autoTools: boolean;
+  readonly hideUnusedTools: boolean;
+  readonly reasoningParser?: string;
+  /** `--default-chat-template-kwargs`. */
+  readonly templateDefaults: Readonly<Record<string, unknown>>;
+  /** Milliseconds that a grammar may take to compile. */
+  readonly compileMs?: number;
+}
+
+/** Grammars kept for requests that ask for the same again. */
+const MAX_GRAMMARS = 32;
+
+/** Throws with the known names when a parser's name is unknown. */
+export function createPlanner(options: PlannerOptions): OutputPlanner {
+  const { toolParser, reasoningParser } = options;
+  if (toolParser !== undefined && toolFormat(toolParser) === undefined) {
+    throw new Error(
+      `--tool-call-parser ${toolParser} is unknown; known are ${TOOL_PARSERS.join(", ")}.`,
+    );
+  }
+  if (reasoningParser !== undefined && reasoningFormat(reasoningParser) === undefined) {
+    throw new Error(
+      `--reasoning-parser ${reasoningParser} is unknown; known are ${REASONING_PARSERS.join(", ")}.`,
+    );
+  }
+  return new Planner(options);
+}
+
+class Planner implements OutputPlanner {
+  readonly #options: PlannerOptions;
+  readonly #builder: GrammarBuilder;
+  readonly #grammars = new Map<string, Promise<CompiledGrammar>>();
+  #vocabulary: Vocabulary | undefined;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+    this.#builder = new GrammarBuilder({ timeLimitMs: options.compileMs ?? 2_000, maxWaiting: 64 });
+  }
+
+  async plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {
+    const structured = structuredSpec(fields);
+    const wish = kind === "chat" ? toolWish(fields) : undefined;
+    const thinking = kind === "chat" ? this.#thinking(fields) : undefined;
+    if (
+      structured !== undefined &&
+      wish !== undefined &&
+      wish.choice !== "auto" &&
+      wish.choice !== "none"
+    ) {
+      throw badRequest(
+        "You can only either use constraints for structured outputs or tools, not both.",
+        structured.field,
+      );
+    }
+    this.#checkToolSettings(wish);
+    const tools = toolsSpec(wish, this.#options.toolParser);
+    const wanted =
+      structured ?? (tools === undefined ? undefined : { spec: tools, field: "tools" });
+    const grammar =
+      wanted === undefined ? undefined : await this.#compile(wanted.spec, wanted.field);
+    const hold = await this.#holds(fields, thinking, grammar);
+    const parsed = this.#parses(wish, thinking?.format, fields);
+    const variables = this.#variables(fields);
+    const shown =
+      wish === undefined || (wish.choice === "none" && this.#options.hideUnusedTools)
+        ? undefined
+        : wish.tools;
+    const special =
+      thinking?.format.kind === "harmony" ||
+      (parsed.tools && toolFormat(this.#options.toolParser ?? "")?.special);
+    return {
+      ...(shown !== undefined && { tools: shown }),
+      ...(variables !== undefined && { templateVariables: variables }),
+      ...(special && { skipSpecialTokens: false }),
+      ...(parsed.parser !== undefined && { parser: parsed.parser }),
+      ...(hold !== undefined && {
+        constraints: async (count: number) => Array.from({ length: count }, hold),
+      }),
+      ...(wish !== undefined && { finishReason: (output) => finishReason(wish, output) }),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#builder.close();
+  }
+
+  #checkToolSettings(wish: ToolWish | undefined): void {
+    const { toolParser, autoTools } = this.#options;
+    if (wish?.choice === "auto" && !(autoTools && toolParser !== undefined)) {
+      throw badRequest(
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+        "tool_choice",
+      );
+    }
+  }
+
+  /** How reasoning goes in this request; undefined: there is none. */
+  #thinking(fields: OutputFields): { readonly format: ReasoningFormat } | undefined {
+    const format = reasoningFormat(this.#options.reasoningParser ?? "");
+    if (format === undefined) return undefined;
+    const { switch: name } = format;
+    const variables = {
+      ...this.#options.templateDefaults,
+      ...fields.chat_template_kwargs,
+      ...this.#variables(fields),
+    };
+    return name !== undefined && variables[name] === false ? undefined : { format };
+  }
+
+  /** reasoning_effort for the template; "none" turns thinking off where the model can. */
+  #variables(fields: OutputFields): Readonly<Record<string, unknown>> | undefined {
+    const { reasoning_effort: effort } = fields;
+    if (effort === undefined || effort === null) return undefined;
+    const name = reasoningFormat(this.#options.reasoningParser ?? "")?.switch;
+    return {
+      reasoning_effort: effort,
+      ...(effort === "none" && name !== undefined && { [name]: false }),
+    };
+  }
+
+  /** A maker of constraints, one a choice. */
+  async #holds(
+    fields: OutputFields,
+    thinking: { readonly format: ReasoningFormat } | undefined,
+    grammar: CompiledGrammar | undefined,
+  ): Promise<(() => Constraint) | undefined> {
+    const { endIds, tokenizer } = this.#options;
+    const asked = fields.thinking_token_budget;
+    const budget = asked === undefined || asked === null || asked === -1 ? undefined : asked;
+    if (budget !== undefined && budget < 0) {
+      throw badRequest(
+        `thinking_token_budget must be -1 or at least 0, got ${budget}.`,
+        "thinking_token_budget",
+        budget,
+      );
+    }
+    if (
+      budget !== undefined &&
+      reasoningFormat(this.#options.reasoningParser ?? "") === undefined
+    ) {
+      throw badRequest(
+        "thinking_token_budget requires --reasoning-parser to be set.",
+        "thinking_token_budget",
+      );
+    }
+    const inner = grammar === undefined ? undefined : () => new GrammarConstraint(grammar, endIds);
+    if (thinking === undefined || (inner === undefined && budget === undefined)) return inner;
+    const marker = await tokenizer?.encode(thinking.format.endMarker, { addSpecialTokens: false });
+    if (marker === undefined) return inner;
+    return () =>
+      new ThinkingConstraint({
+        endIds: [...marker],
+        ...(budget !== undefined && { budget }),
+        ...(inner !== undefined && { inner: inner() }),
+      });
+  }
+
+  /** The parser of each choice, and whether it reads the model's own call format. */
+  #parses(wish: ToolWish | undefined, format: ReasoningFormat | undefined, fields: OutputFields) {
+    const { toolParser } = this.#options;
+    const none = wish === undefined || wish.choice === "none";
+    if (none && format === undefined) return { tools: false, parser: undefined };
+    const read = none ? undefined : toolReader(wish, toolParser);
+    const parser = () =>
+      createOutputParser({
+        reasoning: format?.kind,
+        tools: read?.create(),
+        maxCalls: wish?.maxCalls ?? Number.POSITIVE_INFINITY,
+        showReasoning: fields.include_reasoning !== false,
+      });
+    return { tools: read?.native ?? false, parser };
+  }
+
+  async #compile(spec: GrammarSpec, field: string): Promise<CompiledGrammar> {
+    const key = JSON.stringify(spec);
+    const known = this.#grammars.get(key);
+    if (known !== undefined) {
+      this.#grammars.delete(key);
+      this.#grammars.set(key, known);
+      return known;
+    }
+    const vocabulary = this.#words();
+    const made = this.#builder.build(spec).then((root) => new CompiledGrammar(root, vocabulary));
+    this.#grammars.set(key, made);
+    const [oldest] = this.#grammars.keys();
+    if (this.#grammars.size > MAX_GRAMMARS && oldest !== undefined) this.#grammars.delete(oldest);
+    try {
+      return await made;
+    } catch (error) {
+      this.#grammars.delete(key);
+      throw compileError(error, spec, field);
+    }
+  }
+
+  #words(): Vocabulary {
+    const { tokenizer, vocabSize } = this.#options;
+    if (tokenizer === undefined)
+      throw badRequest(
+        "This model has no tokenizer: structured output needs one.",
+        "structured_outputs",
+      );
+    this.#vocabulary ??= vocabularyOf(tokenizer, vocabSize);
+    return this.#vocabulary;
+  }
+}
+
+function toolsSpec(
+  wish: ToolWish | undefined,
+  parser: string | undefined,
+): GrammarSpec | undefined {
+  if (wish === undefined || wish.choice === "none") return undefined;
+  const { choice, schemas: tools, maxCalls } = wish;
+  const native = parser === "hermes";
+  if (choice === "auto") {
+    if (!wish.strict || !native) return undefined;
+    return { kind: "tools", tools, format: "hermes", maxCalls, required: false };
+  }
+  if (choice === "required") {
+    return { kind: "tools", tools, format: native ? "hermes" : "list", maxCalls, required: true };
+  }
+  const tool = tools.find((one) => one.name === choice.name);
+  return tool === undefined ? undefined : { kind: "json", schema: tool.parameters, compact: false };
+}
+
+/** Who reads the calls; `native`: in the model's own format. */
+function toolReader(
+  wish: ToolWish,
+  parser: string | undefined,
+): { readonly native: boolean; readonly create: () => ParserParts["tools"] } | undefined {
+  const { choice, tools } = wish;
+  if (typeof choice === "object") {
+    return {
+      native: false,
+      create: () => {
+        const output = new ToolOutput(newToolCallId);
+        return { output, parser: new ArgumentsParser(output, choice.name) };
+      },
+    };
+  }
+  const format = toolFormat(parser ?? "");
+  if (choice === "required" && parser !== "hermes") {
+    return {
+      native: false,
+      create: () => {
+        const output = new ToolOutput(format?.newId ?? newToolCallId);
+        return { output, parser: new CallListParser(output) };
+      },
+    };
+  }
+  return format === undefined
+    ? undefined
+    : { native: true, create: () => createToolParser(format, tools) };
+}
+
+/** As vLLM: a named call ends with "stop", `required` only turns "stop" into "tool_calls". */
+function finishReason(
+  wish: ToolWish,
+  { reason, toolCalls }: { readonly reason: string; readonly toolCalls: number },
+): string {
+  if (toolCalls === 0 || typeof wish.choice === "object") return reason;
+  if (wish.choice === "required") return reason === "stop" ? "tool_calls" : reason;
+  return "tool_calls";
+}
+
+const NAMES: Readonly<Record<GrammarSpec["kind"], string>> = {
+  json: "JSON schema",
+  object: "JSON schema",
+  regex: "regular expression",
+  choice: "choice",
+  grammar: "grammar",
+  tag: "structural tag",
+  tools: "schema of a tool",
+};
+
+function compileError(error: unknown, spec: GrammarSpec, field: string): unknown {
+  if (error instanceof GrammarError) {
+    return badRequest(`Invalid ${NAMES[spec.kind]} in \`${field}\`: ${error.message}.`, field);
+  }
+  if (error instanceof BuilderBusyError) {
+    return new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
+  }
+  return error;
+}
