@@ -9,6 +9,7 @@ import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { isObject, ModelConfigError } from "../config.ts";
 import type { ChatTemplate } from "../model.ts";
 import { loopsOverContent } from "./content-format.ts";
+import { declareHelpers, readAsPython } from "./python.ts";
 import { strftime } from "./strftime.ts";
 
 /** The template does not compile, or refuses these messages (`raise_exception`). */
@@ -26,6 +27,9 @@ export interface TemplateSource {
   readonly tokens: Readonly<Record<string, string>>;
 }
 
+/** Of compiled templates: do they loop over content parts? */
+const contentLoops = new WeakMap<Template, boolean>();
+
 /** Milliseconds since 1970; given by tests. */
 export type Now = () => number;
 
@@ -35,7 +39,12 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
     const known = compiled.get(name);
     if (known) return known;
     const text = source.templates.get(name) ?? source.templates.get("default") ?? "";
-    const template = attempt(() => new Template(text), "chat template does not compile: ");
+    const template = attempt(
+      () => new Template(expandRaw(text)),
+      "chat template does not compile: ",
+    );
+    contentLoops.set(template, loopsOverContent(template.parsed));
+    readAsPython(template.parsed);
     compiled.set(name, template);
     return template;
   };
@@ -56,18 +65,31 @@ function run(
   now: Now,
 ): string {
   const environment = new Environment();
+  declareHelpers(environment);
   const variables = {
     ...globals(now),
     ...tokens,
     tools: input.tools ?? null,
     documents: input.documents ?? null,
     ...input.variables,
-    messages: loopsOverContent(template.parsed) ? input.messages : joinTextParts(input.messages),
+    messages: contentLoops.get(template) ? input.messages : joinTextParts(input.messages),
     add_generation_prompt: input.addGenerationPrompt ?? !input.continueFinalMessage,
   };
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
   const result: unknown = new Interpreter(environment).run(template.parsed).value;
   return typeof result === "string" ? result : "";
+}
+
+/** `{% raw %}…{% endraw %}`, which the engine does not know, as a string that is printed. */
+function expandRaw(template: string): string {
+  return template.replace(
+    /\{%(-?)\s*raw\s*(-?)%\}([\s\S]*?)\{%(-?)\s*endraw\s*(-?)%\}\n?/g,
+    (_, before: string, first: string, inner: string, last: string, after: string) => {
+      const head = first === "" ? inner : inner.trimStart();
+      const text = last === "" ? head : head.trimEnd();
+      return `{{${before} ${JSON.stringify(text)} ${after}}}`;
+    },
+  );
 }
 
 /** What every template may use. */

@@ -54,7 +54,7 @@ describe("what a template is given", () => {
     const { render } = template(
       "{{ range(3) | list }} {{ True and true }} {{ strftime_now('%d %b %Y') }}",
     );
-    expect(render({ messages: [] })).toBe("[0, 1, 2] true 05 Jan 2026");
+    expect(render({ messages: [] })).toBe("[0, 1, 2] True 05 Jan 2026");
   });
 
   it("tool_use serves requests with tools", () => {
@@ -68,6 +68,45 @@ describe("what a template is given", () => {
   });
 });
 
+describe("Python's reading", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    [
+      "{{ true }} {{ [1, 'a', none] }} {{ {'k': 1.5} }} {{ 2.0 }}",
+      "True [1, 'a', None] {'k': 1.5} 2.0",
+    ],
+    ["{{ ['it\\'s', 'a\\nb'] }}", "[\"it's\", 'a\\nb']"],
+    ["[{{ missing | trim }}][{{ 'a' ~ missing ~ none ~ true }}]", "[][aNoneTrue]"],
+    ["{{ {'a': [1]} | string }}", "{'a': [1]}"],
+    ["{% for c in 'añ' %}<{{ c }}>{% endfor %}{% for c in missing %}x{% endfor %}", "<a><ñ>"],
+    ["{% for c in 'abc' if c != 'b' %}{{ c }}{% endfor %}", "ac"],
+    ["{{ '%s has %d of %.1f%%' | format('he', 3, 2) }}", "he has 3 of 2.0%"],
+    [
+      "[{{ ' \\nx\\n'.strip('\\n') }}][{{ 'xay'.lstrip('x') }}][{{ 'xay'.rstrip('xy') }}][{{ ' a '.strip() }}]",
+      "[ \nx][ay][xa][a]",
+    ],
+    [
+      "{% set s = {'items': 1, 'b': 2} %}{% for k, v in s.items() %}{{ k }}={{ v }};{% endfor %}{{ s.get('b') }}{{ s.items }}",
+      "items=1;b=2;21",
+    ],
+    ["a {% raw %}\n{{ not read }}{% endraw %}\nb", "a \n{{ not read }}b"],
+    ["a {%- raw -%} {{ x }} {%- endraw -%} b", "a{{ x }}b"],
+    [
+      "[{{ {'a': 1}[missing] }}]{{ {'a': 1}['a'] }}{{ [7, 8][1] }}{% set k = 'a' %}{{ {'a': 1}[k] }}",
+      "[]181",
+    ],
+    ["{{ {} is iterable }}{{ 1 is iterable }}", "TrueFalse"],
+    ["{% macro yes() %}{{ 1 == 1 }}{% endmacro %}{% if yes() == 'True' %}ok{% endif %}", "ok"],
+    [
+      "{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}",
+      "3",
+    ],
+  ];
+  for (const [text, output] of cases)
+    it(text, () => {
+      expect(template(text).render({ messages: [] })).toBe(output);
+    });
+});
+
 describe("content parts", () => {
   const parts = [
     { type: "text", text: "one" },
@@ -78,13 +117,11 @@ describe("content parts", () => {
     expect(template(PLAIN).render({ messages: [user(parts)] })).toBe("[user]one\ntwo;[assistant]");
   });
 
-  it("are left for a template that loops over them, directly or by a name", () => {
-    const direct =
-      "{% for m in messages %}{% for p in m['content'] %}<{{ p.text }}>{% endfor %}{% endfor %}";
-    const named =
-      "{% for m in messages %}{% set parts = m.content %}{% for p in parts | list %}<{{ p.text }}>{% endfor %}{% endfor %}";
-    for (const text of [direct, named])
+  it("are left for a template that loops over them", () => {
+    for (const content of ["m['content']", "m.content | list", "m.content[0:]"]) {
+      const text = `{% for m in messages %}{% for p in ${content} %}<{{ p.text }}>{% endfor %}{% endfor %}`;
       expect(template(text).render({ messages: [user(parts)] })).toBe("<one><two>");
+    }
   });
 });
 
