@@ -41,6 +41,7 @@ export class RealClock implements Clock {
   }
 
   at(when: Nanos, run: () => void): () => void {
+    checkTime(when);
     let cancelled = false;
     const wait = (): void => {
       if (cancelled) return;
@@ -83,6 +84,7 @@ export class VirtualClock implements Clock {
   }
 
   at(when: Nanos, run: () => void, phase: Phase = "arrival"): () => void {
+    checkTime(when);
     const entry: Entry = {
       when: Math.max(when, this.#now),
       order: this.#inserted++ + (phase === "step" ? STEP_ORDER : 0),
@@ -167,6 +169,11 @@ export class VirtualClock implements Clock {
     }
     heap[index] = last;
   }
+}
+
+/** A time that is no number would be waited for for ever. */
+function checkTime(when: Nanos): void {
+  if (Number.isNaN(when)) throw new RangeError("A clock was given a time that is not a number.");
 }
 
 function before(a: Entry, b: Entry): boolean {

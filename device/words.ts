@@ -1,0 +1,246 @@
+/**
+ * Words for a device that only keeps time: another, smaller model says what the
+ * big one would. Rows come with the big model's ids, blocks and positions; here
+ * each sequence has blocks of its own in the inner device's pool and a window
+ * of its own on the context:
+ *
+ *     context   [0 ......... origin)[origin .... computed)[computed .... length)
+ *               forgotten            in the inner cache     computed now
+ *
+ * When the window would outgrow the inner model's context it restarts with the
+ * last half, so that a step recomputes half a window once in half a window.
+ * Ids that the inner model does not have are folded into its vocabulary. The
+ * sampler sees the row as the engine made it: positions, seeds and penalties
+ * are those of the whole context.
+ */
+import {
+  type Batch,
+  type BatchRow,
+  type BlockId,
+  type Device,
+  type DeviceLimits,
+  PENDING_TOKEN,
+  type Sampled,
+  type Sampler,
+  type SequenceId,
+  type StepResult,
+  type TokenId,
+} from "./device.ts";
+
+interface Step {
+  readonly batch: Batch;
+  readonly done: (result: StepResult) => void;
+}
+
+/** One sequence's view of its context. */
+interface View {
+  origin: number;
+  /** Positions from `origin` on whose K and V are in the inner cache. */
+  computed: number;
+  blocks: BlockId[];
+  /** Last id sampled, for PENDING_TOKEN. */
+  last: TokenId;
+  /** Step in which it was used last: the longest unused gives its blocks up first. */
+  used: number;
+}
+
+/** Makes the inner device with a sampler that is shown the engine's own rows. */
+export async function borrowWords(
+  sampler: Sampler,
+  make: (sampler: Sampler) => Promise<Device>,
+): Promise<Device> {
+  const rows = new Map<SequenceId, BatchRow>();
+  const shown: Sampler = {
+    sample: (row, logits) => sampler.sample(rows.get(row.id) ?? row, logits),
+    prompt: () => [],
+  };
+  return new BorrowedWords(await make(shown), rows);
+}
+
+class BorrowedWords implements Device {
+  readonly name: string;
+  readonly limits: DeviceLimits;
+  readonly vocabSize: number;
+  readonly #inner: Device;
+  /** The engine's rows of the step under way. */
+  readonly #rows: Map<SequenceId, BatchRow>;
+  readonly #views = new Map<SequenceId, View>();
+  readonly #free: BlockId[];
+  readonly #queue: Step[] = [];
+  #innerStep = 0;
+
+  constructor(inner: Device, rows: Map<SequenceId, BatchRow>) {
+    this.#inner = inner;
+    this.#rows = rows;
+    this.name = inner.name;
+    this.limits = inner.limits;
+    this.vocabSize = inner.vocabSize;
+    this.#free = Array.from({ length: inner.limits.blocks }, (_, index) => index).reverse();
+  }
+
+  execute(batch: Batch, done: (result: StepResult) => void): void {
+    this.#queue.push({ batch, done });
+    if (this.#queue.length === 1) this.#next();
+  }
+
+  release(ids: readonly SequenceId[]): void {
+    for (const id of ids) {
+      const view = this.#views.get(id);
+      if (view !== undefined) this.#free.push(...view.blocks);
+      this.#views.delete(id);
+    }
+    this.#inner.release(ids);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  /** Steps run one after another: a pending id is known when its turn comes. */
+  #next(): void {
+    const first = this.#queue[0];
+    if (first === undefined) return;
+    const refused = first.batch.rows.filter((row) => row.want === "all" || row.want === "hidden");
+    const sampled = new Map<SequenceId, Sampled>();
+    const finish = (result: StepResult): void => {
+      this.#queue.shift();
+      first.done(result);
+      this.#next();
+    };
+    if (refused.length > 0) {
+      const error = new Error("Borrowed words have no prompt log-probabilities or hidden states.");
+      finish({ ok: false, error, culprits: refused.map((row) => row.id) });
+      return;
+    }
+    const wanted = first.batch.rows.filter((row) => row.want === "last");
+    this.#rows.clear();
+    for (const row of wanted) this.#rows.set(row.id, this.#known(row));
+    this.#run(wanted, sampled, finish);
+  }
+
+  /** Inner steps until every row is sampled: prompts go in pieces, as many rows at once as fit. */
+  #run(
+    rows: readonly BatchRow[],
+    sampled: Map<SequenceId, Sampled>,
+    finish: (result: StepResult) => void,
+  ): void {
+    const left = rows.filter((row) => !sampled.has(row.id));
+    if (left.length === 0) {
+      finish({ ok: true, sampled });
+      return;
+    }
+    const step = this.#innerStep++;
+    const plan: BatchRow[] = [];
+    let room = this.#inner.limits.maxTokens;
+    for (const row of left) {
+      if (plan.length === this.#inner.limits.maxRows || room <= row.drafted) break;
+      const inner = this.#plan(row, { step, room, busy: plan });
+      if (inner === undefined) break;
+      plan.push(inner);
+      room -= inner.count;
+    }
+    if (plan.length === 0) {
+      finish({ ok: false, error: new Error("The borrowed model's KV pool holds no row.") });
+      return;
+    }
+    this.#inner.execute({ step, rows: plan, copies: [] }, (result) => {
+      if (!result.ok) {
+        // What the inner cache holds is unknown now; contexts are whole, so it is made again.
+        for (const view of this.#views.values()) view.computed = 0;
+        finish(result);
+        return;
+      }
+      for (const row of plan) this.#took(row, result.sampled.get(row.id), sampled);
+      this.#run(rows, sampled, finish);
+    });
+  }
+
+  /** The inner row that brings `row` on, or undefined when no block is left for it. */
+  #plan(
+    row: BatchRow,
+    at: { readonly step: number; readonly room: number; readonly busy: readonly BatchRow[] },
+  ): BatchRow | undefined {
+    const view = this.#view(row, at.step);
+    const context = this.#window(row, view);
+    // The guesses and the id before them are computed together, whatever is cached.
+    view.computed = Math.min(view.computed, context.length - row.drafted - 1);
+    const missing = context.length - view.computed;
+    const count = missing <= at.room ? missing : Math.min(at.room, missing - row.drafted - 1);
+    if (count <= 0 || !this.#grow(view, view.computed + count, at)) return undefined;
+    const reaches = count === missing;
+    return {
+      id: row.id,
+      context,
+      start: view.computed,
+      count,
+      drafted: reaches ? row.drafted : 0,
+      blocks: view.blocks,
+      want: reaches ? "last" : "none",
+    };
+  }
+
+  #took(row: BatchRow, gained: Sampled | undefined, sampled: Map<SequenceId, Sampled>): void {
+    const view = this.#views.get(row.id);
+    const over = view === undefined; // released during the step
+    if (over || row.want === "last") sampled.set(row.id, gained ?? { tokens: [], accepted: 0 });
+    if (over) return;
+    view.computed = row.start + row.count - row.drafted + (gained?.accepted ?? 0);
+    view.last = gained?.tokens.at(-1) ?? view.last;
+  }
+
+  #view(row: BatchRow, step: number): View {
+    let view = this.#views.get(row.id);
+    if (view === undefined) {
+      view = { origin: 0, computed: 0, blocks: [], last: 0, used: step };
+      this.#views.set(row.id, view);
+    }
+    view.used = step;
+    const { maxContext } = this.#inner.limits;
+    if (row.context.length - view.origin > maxContext) {
+      view.origin = row.context.length - (maxContext >> 1);
+      view.computed = 0;
+    }
+    return view;
+  }
+
+  /** The context with a pending id filled in. */
+  #known(row: BatchRow): BatchRow {
+    if (row.context.at(-1) !== PENDING_TOKEN) return row;
+    const last = this.#views.get(row.id)?.last ?? 0;
+    return { ...row, context: row.context.map((id) => (id === PENDING_TOKEN ? last : id)) };
+  }
+
+  #window(row: BatchRow, view: View): Int32Array {
+    return row.context.slice(view.origin).map((id) => id % this.vocabSize);
+  }
+
+  #grow(
+    view: View,
+    tokens: number,
+    at: { readonly step: number; readonly busy: readonly BatchRow[] },
+  ): boolean {
+    const need = Math.ceil(tokens / this.#inner.limits.blockSize) - view.blocks.length;
+    while (this.#free.length < need) {
+      if (!this.#evict(at.step)) return false;
+    }
+    for (let i = 0; i < need; i++) {
+      const block = this.#free.pop();
+      if (block !== undefined) view.blocks.push(block);
+    }
+    return true;
+  }
+
+  /** Takes the blocks of the view unused for longest; false when all are of this step. */
+  #evict(step: number): boolean {
+    let oldest: View | undefined;
+    for (const view of this.#views.values()) {
+      if (view.used === step || view.blocks.length === 0) continue;
+      if (oldest === undefined || view.used < oldest.used) oldest = view;
+    }
+    if (oldest === undefined) return false;
+    this.#free.push(...oldest.blocks);
+    oldest.blocks = [];
+    oldest.computed = 0;
+    return true;
+  }
+}

@@ -1,0 +1,117 @@
+/** Borrowed words: a narrow inner device must say what a wide one says. */
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../../device/clock.ts";
+import type {
+  Batch,
+  BatchRow,
+  Device,
+  DeviceLimits,
+  Sampler,
+  StepResult,
+} from "../../../device/device.ts";
+import { NullDevice } from "../../../device/null/device.ts";
+import { borrowWords } from "../../../device/words.ts";
+import { TokenSampler } from "../../../engine/sample/sampler.ts";
+
+const VOCAB = 50;
+
+function nullDevice(clock: VirtualClock, sampler: Sampler, limits: Partial<DeviceLimits>): Device {
+  return new NullDevice({
+    clock,
+    sampler,
+    vocabSize: VOCAB,
+    limits: {
+      blockSize: 4,
+      blocks: 1000,
+      maxRows: 8,
+      maxTokens: 1000,
+      maxContext: 1000,
+      maxDrafted: 4,
+      inFlight: 1,
+      ...limits,
+    },
+  });
+}
+
+function row(id: number, context: readonly number[], drafted = 0): BatchRow {
+  return {
+    id,
+    context: Int32Array.from(context),
+    start: 0,
+    count: context.length,
+    drafted,
+    blocks: [],
+    want: "last",
+  };
+}
+
+async function execute(
+  device: Device,
+  clock: VirtualClock,
+  rows: readonly BatchRow[],
+): Promise<StepResult> {
+  const batch: Batch = { step: 0, rows, copies: [] };
+  const results: StepResult[] = [];
+  device.execute(batch, (result) => results.push(result));
+  await clock.run();
+  const [result] = results;
+  if (result === undefined || results.length > 1) throw new Error("A step ends once.");
+  return result;
+}
+
+async function generate(device: Device, clock: VirtualClock, steps: number): Promise<number[][]> {
+  const contexts = [[7, 8, 9], [3, 4], Array.from({ length: 30 }, (_, i) => i)];
+  for (let step = 0; step < steps; step++) {
+    const rows = contexts.map((context, id) => row(id, context));
+    const result = await execute(device, clock, rows);
+    if (!result.ok) throw result.error;
+    for (const [id, { tokens }] of result.sampled) contexts[id]?.push(...tokens);
+  }
+  return contexts;
+}
+
+describe("borrowWords", () => {
+  it("says the same through a rolling window, pieces of prompts and too small a pool", async () => {
+    const clock = new VirtualClock();
+    const sampler = new TokenSampler();
+    const wide = await generate(nullDevice(clock, sampler, {}), clock, 40);
+    const narrow = await borrowWords(sampler, async (shown) =>
+      nullDevice(clock, shown, { blocks: 5, maxRows: 2, maxTokens: 6, maxContext: 16 }),
+    );
+    expect(await generate(narrow, clock, 40)).toEqual(wide);
+  });
+
+  it("folds ids the inner model does not have", async () => {
+    const clock = new VirtualClock();
+    const device = await borrowWords(new TokenSampler(), async (shown) =>
+      nullDevice(clock, shown, {}),
+    );
+    const folded = await execute(device, clock, [row(0, [3, 4])]);
+    const high = await execute(device, clock, [row(1, [3 + VOCAB * 7, 4 + VOCAB * 9])]);
+    if (!folded.ok || !high.ok) throw new Error("A step failed.");
+    expect(high.sampled.get(1)?.tokens).toEqual(folded.sampled.get(0)?.tokens);
+  });
+
+  it("verifies guesses and goes on from those that held", async () => {
+    const clock = new VirtualClock();
+    const sampler = new TokenSampler();
+    const [expected] = await generate(nullDevice(clock, sampler, {}), clock, 3);
+    const [a = 0, b = 0, c = 0] = expected?.slice(3) ?? [];
+    const device = await borrowWords(sampler, async (shown) => nullDevice(clock, shown, {}));
+    const wrong = (b + 1) % VOCAB;
+    const guessed = await execute(device, clock, [row(0, [7, 8, 9, a, wrong], 2)]);
+    if (!guessed.ok) throw guessed.error;
+    expect(guessed.sampled.get(0)).toMatchObject({ tokens: [a, b], accepted: 1 });
+    const next = await execute(device, clock, [row(0, [7, 8, 9, a, b])]);
+    expect(next.ok && next.sampled.get(0)?.tokens).toEqual([c]);
+  });
+
+  it("refuses prompt log-probabilities by naming the row", async () => {
+    const clock = new VirtualClock();
+    const device = await borrowWords(new TokenSampler(), async (shown) =>
+      nullDevice(clock, shown, {}),
+    );
+    const result = await execute(device, clock, [{ ...row(5, [1, 2]), want: "all" }]);
+    expect(result.ok === false && result.culprits).toEqual([5]);
+  });
+});
