@@ -70,6 +70,10 @@ class Run:
             self.step, self.tokens, self.elapsed = saved["step"], saved["tokens"], saved["elapsed"]
             self.curve = saved["curve"]
             torch.set_rng_state(saved["rng"])
+        elif (folder / "start.pt").exists():  # written by grow.py: weights without optimiser state
+            start = torch.load(folder / "start.pt", weights_only=False)
+            self.model.load_state_dict(start["model"])
+            self.step, self.tokens, self.curve = start["step"], start["tokens"], start["curve"]
         for optimiser, rate in zip(self.optimisers, (MUON_RATE, ADAM_RATE)):
             for group in optimiser.param_groups:
                 group["base_lr"] = rate
@@ -117,7 +121,7 @@ def losses(model: Llama, teacher: Llama | None, temperature: float):
 
 
 def train(options):
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads or 1)
     chat = Chat(Tokenizer.from_file(str(options.runs / "tokenizer.json")))
     shape = LlamaShape.load(HERE / "configs" / f"{options.model}.json")
     run = Run(options.runs / options.name, shape, options)
@@ -137,6 +141,7 @@ def train(options):
     packer = Packer(mixture, options.row_length, chat.end_of_text)
     rows = options.batch_tokens // options.row_length
     long_packer = long_mixture and Packer(long_mixture, LONG * options.row_length, chat.end_of_text)
+    torch._inductor.config.cpp.dynamic_threads = True
     # Two fixed shapes, so two compiled graphs: short rows and, one batch in --long-every, rows of the whole context.
     function = losses(run.model, teacher, options.temperature)
     function = torch.compile(function, dynamic=False) if options.compile else function
@@ -169,6 +174,9 @@ def train(options):
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         run.step, run.tokens, total = run.step + 1, run.tokens + batch[0].numel(), total + loss.item()
+        if options.threads == 0 and run.step % LOG_STEPS == 0:
+            # A shared machine: a second thread waits more than it works when others fill the cores.
+            torch.set_num_threads(2 if os.getloadavg()[0] < 2.6 else 1)
         if run.step % LOG_STEPS == 0:
             now = time.monotonic()
             speed = LOG_STEPS * options.batch_tokens / (now - logged)
@@ -208,7 +216,7 @@ def main():
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--rollouts", type=Path, help="JSON lines of the target's own answers")
     parser.add_argument("--rollout-share", type=float, default=0.5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="0: one or two, by the machine's load")
     parser.add_argument("--dev-stories", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
