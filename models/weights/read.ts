@@ -164,9 +164,18 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
   F32: (bytes, from, count, out, at) =>
     out.set(new Float32Array(bytes.buffer, bytes.byteOffset + from * 4, count), at),
   BF16: (bytes, from, count, out, at) => {
-    const halves = new Uint16Array(bytes.buffer, bytes.byteOffset + from * 2, count);
-    const words = new Uint32Array(out.buffer, out.byteOffset + at * 4, count);
-    for (let i = 0; i < count; i++) words[i] = (halves[i] ?? 0) << 16;
+    const begin = bytes.byteOffset + from * 2;
+    const words = new Int32Array(out.buffer, out.byteOffset + at * 4, count);
+    // Two at a time where they are aligned: signed words, for unsigned ones become doubles.
+    const pairs = begin % 4 === 0 ? count >> 1 : 0;
+    const both = new Int32Array(bytes.buffer, begin - (begin % 4), pairs);
+    for (let i = 0, word = 0; i < pairs; i++, word += 2) {
+      const pair = both[i] ?? 0;
+      words[word] = pair << 16;
+      words[word + 1] = pair & -65536;
+    }
+    const halves = new Uint16Array(bytes.buffer, begin, count);
+    for (let i = pairs * 2; i < count; i++) words[i] = (halves[i] ?? 0) << 16;
   },
   F16: (bytes, from, count, out, at) => {
     const halves = new Uint16Array(bytes.buffer, bytes.byteOffset + from * 2, count);
