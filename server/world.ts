@@ -105,6 +105,9 @@ export async function buildWorld(given: Settings): Promise<World> {
     ...optional("maxDrafted", drafting?.maxTokens),
   });
   const tokenizer = model.tokenizer ?? words?.tokenizer;
+  // With borrowed words, only their ids have a text.
+  const borrowed = model.tokenizer === undefined ? words?.architecture.vocabSize : undefined;
+  const vocabSize = borrowed ?? device.vocabSize;
   const chatTemplate = model.chatTemplate ?? words?.chatTemplate;
   const defaults = samplingDefaults(
     model.tokenizer === undefined && words ? words.generation : model.generation,
@@ -112,7 +115,7 @@ export async function buildWorld(given: Settings): Promise<World> {
   );
   const planner = createPlanner({
     ...(tokenizer && { tokenizer }),
-    vocabSize: device.vocabSize,
+    vocabSize,
     endIds: defaults.eosTokenIds,
     ...optional("toolParser", settings["tool-call-parser"]),
     autoTools: settings["enable-auto-tool-choice"],
@@ -125,8 +128,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     root: given.model ?? names[0] ?? source,
     created: Math.floor(Date.now() / 1000),
     maxModelLen: engine.maxContext,
-    // With borrowed words, only their ids have a text.
-    vocabSize: model.tokenizer === undefined && tokenizer ? tokenizer.vocabSize : device.vocabSize,
+    vocabSize,
     ...(tokenizer && { tokenizer }),
     ...(chatTemplate && { chatTemplate }),
     defaults,

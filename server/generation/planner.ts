@@ -5,7 +5,6 @@
  * Routes know only the plan.
  */
 import type { Constraint } from "../../engine/sequence.ts";
-import { notImplemented } from "../errors.ts";
 import type { OutputParser } from "./parser.ts";
 
 /** The fields a plan depends on; shapes are checked by the route's schema, meanings by the planner. */
@@ -55,18 +54,3 @@ export interface OutputPlanner {
   plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan>;
   close(): Promise<void>;
 }
-
-/** Plain text only: a request that asks for more is told so. */
-export const plainPlanner: OutputPlanner = {
-  async plan(fields) {
-    for (const name of ["tools", "structured_outputs", "thinking_token_budget"] as const) {
-      if (fields[name] !== undefined && fields[name] !== null) throw notImplemented(name);
-    }
-    const format = fields.response_format as { readonly type?: string } | null | undefined; // an object by schema
-    if (format !== undefined && format !== null && format.type !== "text") {
-      throw notImplemented("response_format");
-    }
-    return {};
-  },
-  async close() {},
-};
