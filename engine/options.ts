@@ -34,7 +34,7 @@ export interface EngineOptions {
   /** More waiting requests than this, or more waiting prompt tokens, and `submit` throws QueueFullError. */
   readonly maxNumQueuedReqs?: number;
   readonly maxNumQueuedTokens?: number;
-  /** Seed of every request that brings none; absent: 0. */
+  /** Seed of requests that bring none, unless the sampler was made with one; absent: 0. */
   readonly seed?: number;
   /** Absent: no speculation. */
   readonly speculative?: Speculation;

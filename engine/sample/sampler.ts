@@ -35,7 +35,7 @@ export type LogprobsMode =
   | "processed_logits";
 
 export interface SamplerOptions {
-  /** Of requests that bring none; absent: 0. */
+  /** Of requests that bring none; absent: the engine's. */
   readonly seed?: number;
   /** Absent: raw_logprobs. */
   readonly logprobsMode?: LogprobsMode;
@@ -57,7 +57,7 @@ interface State {
 const GREEDY_TEMPERATURE = 1e-5;
 
 export class TokenSampler implements Sampler {
-  readonly #seed: number;
+  #seed: number | undefined;
   readonly #raw: boolean;
   readonly #normalized: boolean;
   readonly #states = new Map<SequenceId, State>();
@@ -69,14 +69,15 @@ export class TokenSampler implements Sampler {
 
   constructor(options: SamplerOptions = {}) {
     const mode = options.logprobsMode ?? "raw_logprobs";
-    this.#seed = options.seed ?? 0;
+    this.#seed = options.seed;
     this.#raw = mode.startsWith("raw");
     this.#normalized = mode.endsWith("logprobs");
   }
 
-  /** Told by the engine, which knows the device: the width of a row of logits. */
-  attach(vocabSize: number): void {
+  /** Told by the engine: the width of a row of logits, and its seed. */
+  attach(vocabSize: number, seed: number): void {
     this.#vocabSize = vocabSize;
+    this.#seed ??= seed;
   }
 
   add(sequence: Sequence): void {
@@ -91,7 +92,7 @@ export class TokenSampler implements Sampler {
     this.#states.set(id, {
       params,
       promptLength,
-      key: params.seed === undefined ? keyOfSequence(this.#seed, id) : keyOfSeed(params.seed),
+      key: params.seed === undefined ? keyOfSequence(this.#seed ?? 0, id) : keyOfSeed(params.seed),
       greedy,
       plain:
         greedy &&

@@ -55,6 +55,7 @@ export class DraftModelProposer implements Proposer {
       return;
     }
     this.#device.draft(rows, most, (drafts) => {
+      if (drafts.size === 0) this.#forget(); // the call failed: its cache may be gone
       const proposals = new Map<SequenceId, readonly TokenId[]>();
       chosen.forEach(({ sequence, count }, index) => {
         const guess = this.#learn(sequence.id, rows[index], drafts.get(sequence.id) ?? []);
@@ -91,9 +92,18 @@ export class DraftModelProposer implements Proposer {
     return { id, context, start, count, drafted: 0, blocks: drafted.blocks, want: "last" };
   }
 
+  #forget(): void {
+    for (const drafted of this.#drafted.values()) {
+      drafted.computed = 0;
+      drafted.length = 0;
+      drafted.guess = [];
+    }
+  }
+
   #learn(id: SequenceId, row: BatchRow | undefined, guess: readonly TokenId[]): readonly TokenId[] {
     const drafted = this.#drafted.get(id);
     if (drafted === undefined || row === undefined) return []; // it ended meanwhile
+    if (guess.length === 0) return [];
     const whole = row.start + row.count === row.context.length;
     drafted.length = row.context.length;
     drafted.computed = row.start + row.count;
