@@ -59,6 +59,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     generation: readGeneration(reader, files.folder, tokenizer, tokenizerConfig),
     ...(tokenizer && { tokenizer }),
     ...(template && { chatTemplate: createChatTemplate(template) }),
+    ...(tokenizer && { tokenizerConfig }),
   };
 }
 

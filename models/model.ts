@@ -70,6 +70,8 @@ export interface ChatTemplate {
     readonly addGenerationPrompt?: boolean;
     readonly continueFinalMessage?: boolean;
     readonly documents?: readonly unknown[];
+    /** `string` joins text parts by line ends, `openai` leaves lists; absent: as the template reads them. */
+    readonly contentFormat?: "string" | "openai";
     /** chat_template_kwargs */
     readonly variables?: Readonly<Record<string, unknown>>;
   }): string;
@@ -89,4 +91,6 @@ export interface Model {
   /** Absent with the tokenizer files: only token-id prompts are served. */
   readonly tokenizer?: Tokenizer;
   readonly chatTemplate?: ChatTemplate;
+  /** tokenizer_config.json as read. */
+  readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
 }

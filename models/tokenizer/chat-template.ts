@@ -72,7 +72,7 @@ function run(
     tools: input.tools ?? null,
     documents: input.documents ?? null,
     ...input.variables,
-    messages: contentLoops.get(template) ? input.messages : joinTextParts(input.messages),
+    messages: keepsParts(template, input) ? input.messages : joinTextParts(input.messages),
     add_generation_prompt: input.addGenerationPrompt ?? !input.continueFinalMessage,
   };
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
@@ -118,6 +118,10 @@ function range(first: number, second?: number, step = 1): number[] {
   const count = Math.max(0, Math.ceil((stop - start) / step));
   if (count > RANGE_LIMIT) throw new ChatTemplateError(`range() of ${count} numbers is too long`);
   return Array.from({ length: count }, (_, i) => start + i * step);
+}
+
+function keepsParts(template: Template, { contentFormat }: RenderInput): boolean {
+  return contentFormat ? contentFormat === "openai" : contentLoops.get(template) === true;
 }
 
 /**

@@ -125,6 +125,15 @@ describe("content parts", () => {
   });
 });
 
+describe("a content format that is given", () => {
+  it("overrules what the template shows", () => {
+    const { render } = template("{% for m in messages %}{{ m.content }}{% endfor %}");
+    const messages = [user([{ type: "text", text: "a" }])];
+    expect(render({ messages, contentFormat: "openai" })).toBe("[{'type': 'text', 'text': 'a'}]");
+    expect(render({ messages, contentFormat: "string" })).toBe("a");
+  });
+});
+
 describe("continuing the final message", () => {
   it("ends the prompt within it", () => {
     const { render } = template(PLAIN);

@@ -33,6 +33,7 @@ describe("loadModel", () => {
     expect(model.checkpoint?.tensors.size).toBeGreaterThan(20);
     expect(model.tokenizer?.vocabSize).toBe(320);
     expect(model.generation.eosTokenIds).toEqual([319]);
+    expect(model.tokenizerConfig).toMatchObject({ eos_token: "<|im_end|>" });
     expect(model.chatTemplate?.render({ messages: [{ role: "user", content: "Hi" }] })).toContain(
       "<|im_start|>user\nHi<|im_end|>",
     );
