@@ -141,7 +141,8 @@ async function candidateOf(
       spec,
       instance,
       chips: Math.ceil((spec.tensorParallel * plan.logicalCore) / instance.chip.cores),
-      format: dense === experts ? dense : `${dense}/${experts}`,
+      // A dense model has no experts, whatever their format would be.
+      format: dense === experts || !hasExperts(model) ? dense : `${dense}/${experts}`,
       estimate: estimateUsers(device, load, Math.min(most, capacity)),
       capacity,
     };
@@ -189,10 +190,11 @@ function batchOf(rows: number, start: number, count: number): Batch {
 }
 
 function expertChoices(model: Model): readonly boolean[] {
-  const experts = model.architecture.layers.some((layer) =>
-    layer.ops.some((op) => op.op === "experts"),
-  );
-  return experts ? [false, true] : [false];
+  return hasExperts(model) ? [false, true] : [false];
+}
+
+function hasExperts(model: Model): boolean {
+  return model.architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
 }
 
 /** Formats that a chip lowers to the same one are one candidate. */

@@ -145,7 +145,12 @@ async function nextCheaper(
       break;
     }
   }
-  const next = cheaper.sort(byCost).at(-1);
+  const dearest = cheaper.sort(byCost).at(-1);
+  // Of equal cost: the one that comes nearest to the promise.
+  const next = cheaper
+    .filter((its) => dearest !== undefined && its.dollarsPerHour === dearest.dollarsPerHour)
+    .filter((its) => its.dollarsPerHour !== undefined || its.chips === dearest?.chips)
+    .sort((a, b) => nearness(b, goal) - nearness(a, goal))[0];
   if (next === undefined) {
     print("Nothing cheaper could be built from the systems searched.\n");
     return;
@@ -158,6 +163,12 @@ async function nextCheaper(
   print(
     `Next cheaper: ${next.instances} × ${spec.instance} TP ${spec.tensorParallel} ${next.candidate.format} (${cost}) ${next.run.kept.ok ? "also keeps it for this seed" : `breaks it: ${next.run.kept.broken.join(", ")}`}.\n`,
   );
+}
+
+/** 1 or more: both promises kept. */
+function nearness(its: ServingPlan, goal: PlanGoal): number {
+  const { ttft, tokensPerUser } = its.run.kept;
+  return Math.min(tokensPerUser / goal.slo.tokensPerUser, goal.slo.ttft / Math.max(ttft, 1e-9));
 }
 
 function priceNotes(prices: Prices): string[] {
@@ -192,7 +203,7 @@ function parse(argv: readonly string[], print: (text: string) => void): PlanOpti
       "--price-per-hour <name=dollars...>",
       "of an instance; or one price for the only --instance",
     )
-    .option("--seconds <s>", "spent searching at most", "40")
+    .option("--seconds <s>", "spent searching at most", "30")
     .option("--rows <n>", "of the table", "12")
     .option("--seed <n>", "", "0")
     .exitOverride()
