@@ -99,9 +99,17 @@ async function untilSignal({ stop, world }: RunningServer, logger: Logger): Prom
   return 0;
 }
 
+interface ListenError extends NodeJS.ErrnoException {
+  readonly address?: string;
+  readonly port?: number;
+}
+
 function startError(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException; // whatever was thrown, a message is all we want
-  if (code === "EADDRINUSE") return `${message.replace(/^listen /, "")}. Choose another --port.`;
+  const { code, message, address, port } = error as ListenError; // whatever was thrown, these are all we want
+  if (code === "EADDRINUSE") {
+    const where = port === undefined ? address : `port ${port} on ${address}`;
+    return `${where} is in use; choose another --port, or end what listens there.`;
+  }
   if (code === "EACCES") return `${message}. Choose another --port.`;
   return message;
 }

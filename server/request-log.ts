@@ -36,7 +36,7 @@ function generationFields({ record }: FastifyRequest): object {
   if (generation === undefined) return record.id === undefined ? {} : { id: record.id };
   const { submitted, scheduled, firstToken, finished } = generation.timings;
   const since = (time: number | undefined) =>
-    time === undefined ? {} : round((time - submitted) / 1e6);
+    time === undefined ? undefined : round((time - submitted) / 1e6);
   const tokens = generation.outputTokens;
   const decodeMs =
     firstToken === undefined || finished === undefined ? 0 : (finished - firstToken) / 1e6;

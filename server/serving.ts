@@ -26,6 +26,8 @@ export interface Serving {
   readonly fingerprint: string | null;
   readonly settings: Settings;
   readonly engines: Engines;
+  /** False: the device gives no log-probabilities of prompts. */
+  readonly scoresPrompts: boolean;
   readonly clock: Clock;
   readonly planner: OutputPlanner;
   /** Told of each group of completions as it is submitted: what events do not carry. */

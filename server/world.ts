@@ -135,6 +135,8 @@ export async function buildWorld(given: Settings): Promise<World> {
     fingerprint: fingerprint(settings),
     settings,
     engines: group,
+    // Borrowed words are drawn one by one; nobody computes the prompt's positions.
+    scoresPrompts: words === undefined || name !== "trainium",
     clock,
     planner,
     submitted: (index, request, handles) => metrics.submitted(index, request, handles),
@@ -177,10 +179,8 @@ async function valuesModel(settings: Settings, model: Model): Promise<Model | un
   return loadModel(bundledModel());
 }
 
-/** The device that gives values: exact rows of the model's own weights, or borrowed words. */
-function borrow(words: Model, base: DeviceSettings): Promise<Device> {
-  const { model, clock, sampler, seed } = base;
-  if (words === model) return createDevice("cpu", { ...base, tensorParallelSize: 1 });
+/** The device that gives values: it keeps blocks of its own, so that the big pool costs nothing here. */
+function borrow(words: Model, { clock, sampler, seed }: DeviceSettings): Promise<Device> {
   return borrowWords(sampler, (shown) =>
     createDevice("cpu", {
       model: words,

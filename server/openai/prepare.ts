@@ -74,6 +74,9 @@ export async function checkedSampling(
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
 ): Promise<CheckedSampling> {
   const { defaults, tokenizer } = serving;
+  if (wish.promptLogprobs !== undefined && !serving.scoresPrompts) {
+    throw notImplemented("prompt_logprobs");
+  }
   const asked = wish.maxTokens;
   const budget = outputBudget(prompt.ids.length, asked, serving);
   const most = defaults.maxNewTokens ?? Number.POSITIVE_INFINITY;
