@@ -68,6 +68,7 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
       blocks: plan.blocks,
       maxContext: plan.maxContext,
       maxTokens: plan.maxTokens,
+      maxRows: plan.maxRows,
     },
     {
       stepTimeoutMs: timeout * 1000,

@@ -30,6 +30,7 @@ export interface RankSettings {
   readonly blocks: number;
   readonly maxContext: number;
   readonly maxTokens: number;
+  readonly maxRows: number;
 }
 
 /** A step of the program, ready to run. */
@@ -63,13 +64,15 @@ export class Forward {
       });
     this.#steps = this.#program.body.map((step) => this.#ready(step, open));
     this.#head = open(this.#program.head);
-    const { blockSize, blocks, maxContext, maxTokens } = settings;
+    const { blockSize, blocks, maxContext, maxTokens, maxRows, threads } = settings;
     this.#pool = new KvPool({
       ...this.#program.cache,
       blockSize,
       blocks,
       maxContext,
       maxTokens,
+      maxRows,
+      threads,
     });
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
     const { rope } = this.#program;
@@ -83,6 +86,7 @@ export class Forward {
     for (let i = 0; i < copies.length; i += 2) {
       this.#pool.copy(copies[i] as number, copies[i + 1] as number);
     }
+    this.#pool.begin(rows);
     this.#allReduce.begin();
     this.#buffers.reserve(tokens);
     const rotary = this.#rotary?.inputs(rows, tokens) ?? {};
@@ -170,8 +174,8 @@ export class Forward {
       }
       case "attend": {
         const view = (flow: Flow): Float32Array => buffers.view(flow, tokens);
-        this.#pool.write(each.layer, step.rows, view(each.k), view(each.v));
-        this.#pool.attend(each.layer, step.rows, view(each.q), view(each.out), each.options);
+        this.#pool.write(each.layer, view(each.k), view(each.v));
+        this.#pool.attend(each.layer, view(each.q), view(each.out), each.options);
         return;
       }
       case "sum":

@@ -1,14 +1,15 @@
 /**
  * A rank's paged KV cache: one WebAssembly memory that holds every layer's keys
- * and values, and the scratch of the attention kernel that reads them in place
- * (layouts: kernel/attention.ts). Keys and values of a step's tokens are written
- * before anyone reads them.
+ * and values, and what the attention kernel works on (layouts: kernel/attention.ts).
+ * Keys and values of a step's tokens are written before anyone reads them.
  *
- *     [ tables | sinks | queries | outputs | scores ][ layer 0: keys, values ][ layer 1 … ]
+ *     [ control | tables | queries | outputs | scores ][ layer 0: keys, values ][ layer 1 … ]
  */
 import type { CacheShape } from "./graph/program.ts";
-import type { Attend, KernelLayout } from "./kernel/attention.ts";
-import { kernelLayout, linkAttention } from "./kernel/attention.ts";
+import type { KernelLayout } from "./kernel/attention.ts";
+import { attentionModule, kernelLayout } from "./kernel/attention.ts";
+import { AttentionTeam, CONTROL_BYTES } from "./kernel/team.ts";
+import { createMemory } from "./kernel/wasm.ts";
 import type { StepRow } from "./wire.ts";
 
 export interface PoolShape extends CacheShape {
@@ -17,6 +18,10 @@ export interface PoolShape extends CacheShape {
   readonly maxContext: number;
   /** Tokens in a step. */
   readonly maxTokens: number;
+  /** Rows in a step. */
+  readonly maxRows: number;
+  /** Threads that attend: 1, or 2. */
+  readonly threads: number;
 }
 
 export interface AttentionOptions {
@@ -30,9 +35,7 @@ export interface AttentionOptions {
 const PAGE_BYTES = 65_536;
 
 /** Bytes of one block on a rank, all layers. */
-export function poolBytesPerBlock(
-  shape: CacheShape & { readonly blockSize: number; readonly maxContext: number },
-): number {
+export function poolBytesPerBlock(shape: Parameters<typeof layoutOf>[0]): number {
   const { keyBlockBytes, valueBlockBytes } = layoutOf(shape);
   return shape.layers * (keyBlockBytes + valueBlockBytes);
 }
@@ -43,47 +46,76 @@ function layoutOf(
   return kernelLayout({ ...shape, group: shape.heads / shape.kvHeads });
 }
 
+/** Byte offsets of the areas. */
+interface Areas {
+  readonly control: number;
+  readonly positions: number;
+  readonly tables: number;
+  /** Block tables of all rows, one after the other. */
+  readonly blocks: number;
+  readonly sinks: number;
+  readonly queries: number;
+  readonly outputs: number;
+  readonly scratch: readonly number[];
+  readonly layers: number;
+  readonly end: number;
+}
+
+function layAreas(shape: PoolShape, layout: KernelLayout): Areas {
+  const { heads, headDim, layers, blocks, maxTokens, maxRows, threads } = shape;
+  let end = 0;
+  const room = (bytes: number): number => {
+    const begin = end;
+    end = Math.ceil((end + bytes) / 64) * 64;
+    return begin;
+  };
+  return {
+    control: room(CONTROL_BYTES),
+    positions: room(4 * maxTokens),
+    tables: room(4 * maxTokens),
+    blocks: room(4 * maxRows * Math.ceil(shape.maxContext / shape.blockSize)),
+    sinks: room(4 * heads),
+    // A query head more than there are: heads are read in pairs.
+    queries: room(4 * (maxTokens * heads + 1) * headDim),
+    outputs: room(4 * maxTokens * heads * layout.paddedDim),
+    scratch: Array.from({ length: Math.min(threads, 2) }, () => room(layout.scratchBytes)),
+    layers: room(layers * blocks * (layout.keyBlockBytes + layout.valueBlockBytes)),
+    end,
+  };
+}
+
 export class KvPool {
   readonly #shape: PoolShape;
   readonly #layout: KernelLayout;
-  readonly #attend: Attend;
+  readonly #areas: Areas;
+  readonly #team: AttentionTeam;
   readonly #floats: Float32Array;
   readonly #ints: Int32Array;
-  /** Bytes from the start of the memory. */
-  readonly #at: {
-    readonly tables: number;
-    readonly sinks: number;
-    readonly queries: number;
-    readonly outputs: number;
-    readonly scratch: number;
-    readonly layers: number;
-  };
+  #rows: readonly StepRow[] = [];
+  #tokens = 0;
 
   constructor(shape: PoolShape) {
     this.#shape = shape;
     this.#layout = layoutOf(shape);
-    const { heads, kvHeads, headDim, layers, blocks, maxTokens } = shape;
-    const { paddedDim, scratchBytes } = this.#layout;
-    let end = 0;
-    const room = (bytes: number): number => {
-      const begin = end;
-      end = Math.ceil((end + bytes) / 64) * 64;
-      return begin;
-    };
-    // One table at a time: a row's.
-    const tables = room(4 * Math.ceil(shape.maxContext / shape.blockSize));
-    const sinks = room(4 * heads);
-    // A query head more than there are: heads are read in pairs.
-    const queries = room(4 * (maxTokens * heads + 1) * headDim);
-    const outputs = room(4 * maxTokens * heads * paddedDim);
-    const scratch = room(scratchBytes);
-    const layersAt = room(layers * blocks * this.#layerBlockBytes());
-    this.#at = { tables, sinks, queries, outputs, scratch, layers: layersAt };
-    const pages = Math.ceil(end / PAGE_BYTES);
-    const { buffer, attend } = linkAttention({ ...shape, group: heads / kvHeads }, pages);
-    this.#attend = attend;
-    this.#floats = new Float32Array(buffer);
-    this.#ints = new Int32Array(buffer);
+    this.#areas = layAreas(shape, this.#layout);
+    const { kvHeads, headDim } = shape;
+    const group = shape.heads / kvHeads;
+    const pages = Math.ceil(this.#areas.end / PAGE_BYTES);
+    const memory = createMemory(pages);
+    const { paddedDim, keyHeadBytes, valueHeadBytes } = this.#layout;
+    this.#team = new AttentionTeam({
+      module: attentionModule({ ...shape, group }, pages),
+      memory,
+      group,
+      kvHeads,
+      headDim,
+      paddedDim,
+      keyHeadBytes,
+      valueHeadBytes,
+      at: this.#areas,
+    });
+    this.#floats = new Float32Array(memory.buffer);
+    this.#ints = new Int32Array(memory.buffer);
   }
 
   /** Copies every layer's K and V of block `from` to block `to`. */
@@ -101,15 +133,37 @@ export class KvPool {
     }
   }
 
+  /** The rows that `write` and `attend` are about, until the next call. */
+  begin(rows: readonly StepRow[]): void {
+    const { maxRows, maxTokens } = this.#shape;
+    const { positions, tables, blocks } = this.#areas;
+    this.#rows = rows;
+    this.#tokens = rows.reduce((sum, { count }) => sum + count, 0);
+    if (rows.length > maxRows || this.#tokens > maxTokens) {
+      throw new Error(
+        `A step of ${rows.length} rows, ${this.#tokens} tokens: the limits are ${maxRows} and ${maxTokens}.`,
+      );
+    }
+    let table = blocks;
+    for (const row of rows) {
+      this.#ints.set(row.blocks, table / 4);
+      for (let i = 0; i < row.count; i++) {
+        this.#ints[positions / 4 + row.offset + i] = row.start + i;
+        this.#ints[tables / 4 + row.offset + i] = table;
+      }
+      table += row.blocks.length * 4;
+    }
+  }
+
   /** `k` and `v` are [tokens, kvHeads · headDim]. */
-  write(layer: number, rows: readonly StepRow[], k: Float32Array, v: Float32Array): void {
+  write(layer: number, k: Float32Array, v: Float32Array): void {
     const { blockSize, kvHeads, headDim } = this.#shape;
     const { lanes, paddedDim, keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } =
       this.#layout;
     const floats = this.#floats;
     const keys = this.#keysOf(layer) / 4;
     const values = this.#valuesOf(layer) / 4;
-    for (const row of rows) {
+    for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
         const position = row.start + i;
         const block = row.blocks[Math.floor(position / blockSize)] as number;
@@ -117,14 +171,11 @@ export class KvPool {
         const lane = within % lanes;
         for (let head = 0; head < kvHeads; head++) {
           const token = ((row.offset + i) * kvHeads + head) * headDim;
-          const key =
-            keys +
-            (block * keyBlockBytes + head * keyHeadBytes) / 4 +
-            (within - lane) * headDim +
-            lane;
+          const keyHead = keys + (block * keyBlockBytes + head * keyHeadBytes) / 4;
+          const key = keyHead + (within - lane) * headDim + lane;
           for (let d = 0; d < headDim; d++) floats[key + d * lanes] = k[token + d] as number;
-          const value =
-            values + (block * valueBlockBytes + head * valueHeadBytes) / 4 + within * paddedDim;
+          const valueHead = values + (block * valueBlockBytes + head * valueHeadBytes) / 4;
+          const value = valueHead + within * paddedDim;
           for (let d = 0; d < headDim; d++) floats[value + d] = v[token + d] as number;
         }
       }
@@ -132,52 +183,44 @@ export class KvPool {
   }
 
   /** `q` and `out` are [tokens, heads · headDim]. */
-  attend(
-    layer: number,
-    rows: readonly StepRow[],
-    q: Float32Array,
-    out: Float32Array,
-    options: AttentionOptions,
-  ): void {
-    const { heads, kvHeads, headDim } = this.#shape;
-    const { paddedDim, keyHeadBytes, valueHeadBytes } = this.#layout;
-    const at = this.#at;
-    const group = heads / kvHeads;
-    const keys = this.#keysOf(layer);
-    const values = this.#valuesOf(layer);
-    const sinks = this.#floats.subarray(at.sinks / 4, at.sinks / 4 + heads);
-    if (options.sinks) sinks.set(options.sinks);
-    else sinks.fill(Number.NEGATIVE_INFINITY);
-    this.#floats.set(q, at.queries / 4);
-    for (const row of rows) {
-      this.#ints.set(row.blocks, at.tables / 4);
-      for (let i = 0; i < row.count; i++) {
-        const end = row.start + i + 1;
-        const begin = options.window === undefined ? 0 : Math.max(0, end - options.window);
-        for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
-          const head = (row.offset + i) * heads + kvHead * group;
-          this.#attend(
-            at.queries + head * headDim * 4,
-            at.outputs + head * paddedDim * 4,
-            at.tables,
-            begin,
-            end,
-            keys + kvHead * keyHeadBytes,
-            values + kvHead * valueHeadBytes,
-            at.scratch,
-            at.sinks + kvHead * group * 4,
-            options.scale,
-          );
-        }
+  attend(layer: number, q: Float32Array, out: Float32Array, options: AttentionOptions): void {
+    const { heads, headDim } = this.#shape;
+    const { sinks, queries } = this.#areas;
+    const { window, scale } = options;
+    this.#floats
+      .subarray(sinks / 4, sinks / 4 + heads)
+      .set(options.sinks ?? new Float32Array(heads).fill(Number.NEGATIVE_INFINITY));
+    this.#floats.set(q, queries / 4);
+    let pairs = 0;
+    for (const { start, count } of this.#rows) {
+      for (let end = start + 1; end <= start + count; end++) {
+        pairs += window === undefined ? end : Math.min(end, window);
       }
     }
+    this.#team.run({
+      tokens: this.#tokens,
+      keys: this.#keysOf(layer),
+      values: this.#valuesOf(layer),
+      window: window ?? 0,
+      scale,
+      work: 2 * pairs * heads * headDim,
+    });
     this.#readOutputs(out);
+  }
+
+  /** Layers' attentions so far of which a helper had a share. */
+  get helpedJobs(): number {
+    return this.#team.helpedJobs;
+  }
+
+  async close(): Promise<void> {
+    await this.#team.close();
   }
 
   #readOutputs(out: Float32Array): void {
     const { headDim } = this.#shape;
     const { paddedDim } = this.#layout;
-    const begin = this.#at.outputs / 4;
+    const begin = this.#areas.outputs / 4;
     if (paddedDim === headDim) {
       out.set(this.#floats.subarray(begin, begin + out.length));
       return;
@@ -188,12 +231,9 @@ export class KvPool {
     }
   }
 
-  #layerBlockBytes(): number {
-    return this.#layout.keyBlockBytes + this.#layout.valueBlockBytes;
-  }
-
   #keysOf(layer: number): number {
-    return this.#at.layers + layer * this.#shape.blocks * this.#layerBlockBytes();
+    const { keyBlockBytes, valueBlockBytes } = this.#layout;
+    return this.#areas.layers + layer * this.#shape.blocks * (keyBlockBytes + valueBlockBytes);
   }
 
   #valuesOf(layer: number): number {

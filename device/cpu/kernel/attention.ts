@@ -15,7 +15,8 @@
  * Keys lie with positions side by side: a product of one query element with 4
  * positions is one instruction, and nothing is summed across a register.
  */
-import type { Code, Local } from "./wasm.ts";
+import { exponential } from "./exponential.ts";
+import type { Code, Local, Memory } from "./wasm.ts";
 import {
   F32,
   FunctionBuilder,
@@ -24,7 +25,6 @@ import {
   get,
   I32,
   i32,
-  i32x4,
   link,
   loop,
   sequence,
@@ -112,14 +112,15 @@ export type Attend = (
   scale: number,
 ) => void;
 
-/** The kernel over a memory of `pages` pages. */
-export function linkAttention(
-  shape: KernelShape,
-  pages: number,
-): { readonly buffer: ArrayBuffer; readonly attend: Attend } {
-  const { buffer, exported } = link("attend", new AttentionKernel(shape).module(pages), pages);
-  // The module was built above with this type.
-  return { buffer, attend: exported as Attend };
+/** The module of the kernel, for a memory of `pages` pages. */
+export function attentionModule(shape: KernelShape, pages: number): Uint8Array<ArrayBuffer> {
+  return new AttentionKernel(shape).module(pages);
+}
+
+/** The kernel over the memory, on the thread that calls. */
+export function linkAttention(module: Uint8Array<ArrayBuffer>, memory: Memory): Attend {
+  // attentionModule builds a module whose one function has this type.
+  return link("attend", module, memory) as Attend;
 }
 
 class AttentionKernel {
@@ -277,49 +278,19 @@ class AttentionKernel {
       each(
         sequence(
           set(this.#x, f32x4.sub(v128.load(at(this.#position)), get(this.#largest))),
-          this.#exponential(),
+          exponential(this.#x, [this.#n, ...this.#rows]),
           v128.store(at(this.#position), get(this.#x)),
           set(this.#sum, f32x4.add(get(this.#sum), get(this.#x))),
         ),
       ),
       set(this.#x, f32x4.sub(f32x4.splat(sink), get(this.#largest))),
-      this.#exponential(),
+      exponential(this.#x, [this.#n, ...this.#rows]),
       f32.store(
         this.#inverseOfHead(),
         f32.div(f32.const(1), f32.add(lanesOf(this.#sum, f32.add), f32x4.lane(get(this.#x), 0))),
       ),
     );
     return loop(this.#head, i32.const(0), i32.const(group), 1, perHead);
-  }
-
-  /**
-   * x = exp(x) for x ≤ 0, 0 below −87: 2^n · e^r with |r| ≤ ln 2 / 2, the
-   * polynomial of the Cephes library (S. Moshier, expf), about 1 ulp.
-   */
-  #exponential(): Code {
-    const { add, sub, mul, const: constant, nearest, toInt, less } = f32x4;
-    const x = get(this.#x);
-    const n = get(this.#n);
-    const r = get(this.#rows[0] as Local);
-    const poly = [
-      1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5,
-    ].reduce<Code>(
-      (value, coefficient) => add(mul(value, r), constant(coefficient)),
-      constant(1.98756915e-4),
-    );
-    const power = i32x4.shiftLeft(i32x4.add(toInt(n), i32x4.splat(i32.const(127))), 23);
-    return sequence(
-      set(this.#rows[1] as Local, less(x, constant(-87))),
-      set(this.#x, f32x4.max(x, constant(-87))),
-      set(this.#n, nearest(mul(x, constant(Math.LOG2E)))),
-      // ln 2 in two parts, the first exact in few bits.
-      set(
-        this.#rows[0] as Local,
-        sub(sub(x, mul(n, constant(0.693359375))), mul(n, constant(-2.1219444e-4))),
-      ),
-      set(this.#x, add(add(mul(poly, mul(r, r)), r), constant(1))),
-      set(this.#x, v128.andNot(mul(x, power), get(this.#rows[1] as Local))),
-    );
   }
 
   /** out[head] = Σ weight[position] · v[position] · inverse, 16 elements at a time. */

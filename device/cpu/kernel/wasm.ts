@@ -135,7 +135,7 @@ export const when = (condition: Code, body: Code): Code => [
   0x0b,
 ];
 
-/** One exported function over an imported memory `env.memory`. */
+/** One exported function over an imported shared memory `env.memory`. */
 export class FunctionBuilder {
   readonly #params: readonly ValueType[];
   readonly #locals: ValueType[] = [];
@@ -168,7 +168,16 @@ export class FunctionBuilder {
     return Uint8Array.from([
       ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       ...section(1, 1, 0x60, ...unsigned(this.#params.length), ...this.#params, 0),
-      ...section(2, 1, ...text("env"), ...text("memory"), 2, 0, ...unsigned(pages)),
+      ...section(
+        2,
+        1,
+        ...text("env"),
+        ...text("memory"),
+        2,
+        3,
+        ...unsigned(pages),
+        ...unsigned(pages),
+      ),
       ...section(3, 1, 0),
       ...section(7, 1, ...text(name), 0, 0),
       ...section(10, 1, ...unsigned(code.length), ...code),
@@ -176,9 +185,14 @@ export class FunctionBuilder {
   }
 }
 
+/** A shared memory; it crosses to other threads. */
+export interface Memory {
+  readonly buffer: SharedArrayBuffer;
+}
+
 /** What is used of the WebAssembly global, for which Node's types have no value. */
 declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => Memory;
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   readonly Instance: new (
     module: object,
@@ -186,15 +200,13 @@ declare const WebAssembly: {
   ) => { readonly exports: Readonly<Record<string, unknown>> };
 };
 
-export interface Linked {
-  readonly buffer: ArrayBuffer;
-  readonly exported: unknown;
+/** A memory of `pages` pages of 64 KiB; the system gives them when they are touched. */
+export function createMemory(pages: number): Memory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
-/** Makes a memory of `pages` pages of 64 KiB and links the module's one function to it. */
-export function link(name: string, bytes: Uint8Array<ArrayBuffer>, pages: number): Linked {
-  const memory = new WebAssembly.Memory({ initial: pages });
+/** The module's exported function, linked to the memory. */
+export function link(name: string, bytes: Uint8Array<ArrayBuffer>, memory: Memory): unknown {
   const module = new WebAssembly.Module(bytes);
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  return { buffer: memory.buffer, exported: instance.exports[name] };
+  return new WebAssembly.Instance(module, { env: { memory } }).exports[name];
 }

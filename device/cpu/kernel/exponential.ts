@@ -1,0 +1,37 @@
+/** exp for four F32 at a time. */
+import type { Code, Local } from "./wasm.ts";
+import { f32x4, get, i32, i32x4, sequence, set, v128 } from "./wasm.ts";
+
+/** Coefficients of the Cephes library (S. Moshier, expf), highest power first. */
+const POLYNOMIAL = [
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5,
+];
+
+/** Below this the result is 0. */
+const LOWEST = -87;
+
+/**
+ * x = exp(x) for x ≤ 0: 2^n · e^r with |r| ≤ ln 2 / 2; about 1 ulp. Exactly 0
+ * below −87, for −∞ too. Overwrites the three scratch locals.
+ */
+export function exponential(x: Local, scratch: readonly Local[]): Code {
+  const [n = x, r = x, tiny = x] = scratch;
+  const { add, sub, mul, max, less, nearest, toInt, const: constant } = f32x4;
+  const [first = 0, ...rest] = POLYNOMIAL;
+  const polynomial = rest.reduce<Code>(
+    (value, coefficient) => add(mul(value, get(r)), constant(coefficient)),
+    constant(first),
+  );
+  const power = i32x4.shiftLeft(i32x4.add(toInt(get(n)), i32x4.splat(i32.const(127))), 23);
+  // ln 2 in two parts, the first exact in few bits, so that n · ln 2 loses nothing.
+  const high = mul(get(n), constant(0.693359375));
+  const low = mul(get(n), constant(-2.1219444e-4));
+  return sequence(
+    set(tiny, less(get(x), constant(LOWEST))),
+    set(x, max(get(x), constant(LOWEST))),
+    set(n, nearest(mul(get(x), constant(Math.LOG2E)))),
+    set(r, sub(sub(get(x), high), low)),
+    set(x, add(add(mul(polynomial, mul(get(r), get(r))), get(r)), constant(1))),
+    set(x, v128.andNot(mul(get(x), power), get(tiny))),
+  );
+}
