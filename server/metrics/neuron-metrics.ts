@@ -6,12 +6,18 @@ import { SECOND } from "../../device/clock.ts";
 import type { StepFinished } from "../../engine/events.ts";
 import type { CounterSeries, Families, HistogramSeries, Labels } from "./families.ts";
 
+/** Seconds by which a step ended after its priced deadline. */
+const LATENESS = [
+  0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5,
+];
 const PADDING = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
 
 export class NeuronMetrics {
   readonly #families: Families;
   readonly #labels: Labels;
   readonly #parts = new Map<string, CounterSeries>();
+  /** Made with the first priced step. */
+  #lateness: HistogramSeries | undefined;
   readonly #buckets = new Map<
     string,
     {
@@ -26,8 +32,14 @@ export class NeuronMetrics {
     this.#labels = labels;
   }
 
-  step({ cost, rows, tokens }: StepFinished): void {
+  step({ cost, rows, tokens, duration }: StepFinished): void {
     if (cost === undefined) return;
+    this.#lateness ??= this.#families.histogram("trainyard:step_lateness_seconds", {
+      help: "How much longer a step took than its price: the host was late.",
+      buckets: LATENESS,
+      labels: this.#labels,
+    });
+    this.#lateness.observe(Math.max(0, duration - cost.duration) / SECOND);
     const kind = tokens > rows ? "context_encoding" : "token_generation";
     const name = `${kind}_${tokens + cost.paddedTokens}`;
     const bucket = this.#bucket(name);
