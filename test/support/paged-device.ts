@@ -8,6 +8,7 @@ import {
   type Device,
   type DeviceLimits,
   PENDING_TOKEN,
+  type Sampled,
   type SequenceId,
   type StepResult,
 } from "../../device/device.ts";
@@ -36,6 +37,7 @@ export class PagedDevice implements Device {
     this.#inner.execute(batch, (result) => {
       this.#compute(batch);
       if (result.ok) {
+        if ((result.repeated ?? 1) > 1) this.#repeat(batch, result.sampled);
         for (const [id, { tokens }] of result.sampled)
           this.#last.set(id, tokens[tokens.length - 1] ?? -2);
       }
@@ -103,6 +105,16 @@ export class PagedDevice implements Device {
           );
         }
       }
+    }
+  }
+
+  /** Each repetition computes the id sampled before it. */
+  #repeat(batch: Batch, sampled: ReadonlyMap<SequenceId, Sampled>): void {
+    for (const row of batch.rows) {
+      const tokens = sampled.get(row.id)?.tokens.slice(0, -1) ?? [];
+      tokens.forEach((id, index) => {
+        this.#slots[this.#slot(row, row.start + row.count + index)] = id;
+      });
     }
   }
 
