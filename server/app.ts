@@ -21,6 +21,7 @@ import { completionRoute } from "./openai/completions/route.ts";
 import { modelsRoute } from "./openai/models/route.ts";
 import { healthRoutes } from "./ops/health.ts";
 import { liveRoute } from "./ops/live.ts";
+import { openApiRoutes } from "./ops/openapi.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { logRequests } from "./request-log.ts";
 import type { Serving } from "./serving.ts";
@@ -86,6 +87,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   }
   const load = trackLoad(app, settings["enable-server-load-tracking"]);
   await app.register(async (routes) => {
+    if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
     healthRoutes(routes, serving, load);
     modelsRoute(routes, serving);
     chatRoute(routes, serving);

@@ -74,7 +74,7 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
   const choices = deltas.map((delta) => {
     const parser = newParser(answer);
     const parts = [parser.push(delta.text, delta.ids), parser.end()];
-    if (parser.reasoningTokens !== undefined) {
+    if (serving.settings["reasoning-parser"] && parser.reasoningTokens !== undefined) {
       reasoningTokens = (reasoningTokens ?? 0) + parser.reasoningTokens;
     }
     const reasoning = join(parts, "reasoning");
@@ -209,7 +209,9 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
     deltas: (deltas) => deltas.flatMap(one),
     end: () => {
       if (!options.includeUsage) return [];
-      const reasoning = choices.flatMap(({ parser }) => parser.reasoningTokens ?? []);
+      const reasoning = settings["reasoning-parser"]
+        ? choices.flatMap(({ parser }) => parser.reasoningTokens ?? [])
+        : [];
       const metrics = requestMetrics(generation, settings);
       return [
         JSON.stringify({
