@@ -4,6 +4,7 @@ import { ConfigReader } from "../../../models/config.ts";
 import { loadModel } from "../../../models/load.ts";
 import { describe, FAMILIES } from "../../../models/registry.ts";
 import { readRotary, rotaryTable } from "../../../models/rope.ts";
+import { catalogIds } from "../../../models/weights/folder.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
 import { goldens, logitsError, tinyJson } from "../../support/golden.ts";
 import { referenceLogits } from "./reference.ts";
@@ -35,6 +36,20 @@ group("the description computes what transformers computes", () => {
         }
         reader.close();
       });
+});
+
+group("the catalogue has as many parameters as transformers counts", () => {
+  const counts = tinyJson("parameter-counts.json") as Readonly<Record<string, number>>;
+  /** Dense families must agree to the last parameter. */
+  const dense = new Set(["llama", "mistral", "qwen2", "qwen3"]);
+  for (const [id, count] of Object.entries(counts))
+    it.skipIf(!catalogIds().includes(id))(id, async () => {
+      const { architecture } = await loadModel(id);
+      const ours = parameterCount(architecture);
+      if (dense.has(architecture.family)) expect(ours).toBe(count);
+      // transformers keeps a router's choice bias apart, and some norms and indexers are not described.
+      else expect(Math.abs(ours / count - 1)).toBeLessThan(1.5e-3);
+    });
 });
 
 group("families", () => {
