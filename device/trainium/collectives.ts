@@ -59,6 +59,9 @@ export function linkBandwidth(plan: Plan, kind: CollectiveKind, ranks: number): 
   return Math.min(inner / spread, outer * (kind === "all-to-all" ? 1 : ranksPerChip));
 }
 
+/** Mesh below this, RDH and KangaRing above (intranode-collective-comm.rst). */
+const MESH_BYTES = 2 ** 20;
+
 /** ns of one collective within a graph. */
 export function collectiveNanos(plan: Plan, { kind, bytes, ranks }: Collective): number {
   if (ranks <= 1) return 0;
@@ -71,11 +74,15 @@ export function collectiveNanos(plan: Plan, { kind, bytes, ranks }: Collective):
     topology === "switch"
       ? key(`collective.switch-${kind === "all-reduce" ? "all-reduce" : "all-gather"}`)
       : 1;
-  const base = (key(`collective.base.${chip.core}`) * (1 + rounds)) / 3;
-  const hops = rounds * diameter(topology, chips) * chip.link.hopNanos;
+  // Below 1 MB a mesh: every rank writes to every other at once, so hops overlap and ranks count.
+  const mesh = bytes * traffic(kind, ranks) < MESH_BYTES;
+  const base = key(`collective.base.${chip.core}`) + key("collective.rank") * ranks;
+  const hops = mesh ? 0 : rounds * diameter(topology, chips) * chip.link.hopNanos;
   const bandwidth = Math.min(
     key(`collective.bandwidth.${chip.core}`),
     linkBandwidth(plan, kind, ranks),
   );
-  return (base + hops) / faster + ((bytes * traffic(kind, ranks)) / bandwidth) * 1e9;
+  return (
+    ((base * (1 + rounds)) / 3 + hops) / faster + ((bytes * traffic(kind, ranks)) / bandwidth) * 1e9
+  );
 }

@@ -9,6 +9,7 @@ import type { Nanos } from "../clock.ts";
 import type { Batch, CostSpan, StepCost } from "../device.ts";
 import type { Engine } from "./chips/chip.ts";
 import { collectiveNanos } from "./collectives.ts";
+import { constant } from "./constants.ts";
 import { type Site, type StepShape, siteOf, type Work } from "./kernels/kernel.ts";
 import {
   headSite,
@@ -95,7 +96,7 @@ export class CostModel {
       const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
       graphs.push(graph);
       addPadded(parts, graph.parts, { compute: row.count / tokens });
-      add(parts, "host", plan.stack.hostPromptNanos * (row.want === "none" ? 0 : 1));
+      add(parts, "host", row.want === "none" ? 0 : this.#host("prompt"));
     }
     if (short.length > 0) {
       const rows = bucketOf(buckets.rows, short.length);
@@ -113,7 +114,7 @@ export class CostModel {
       const graph = this.graph({ phase: "decode", rows, queries, context: bucket });
       graphs.push(graph);
       addPadded(parts, graph.parts, { kv: context / (rows * bucket) });
-      add(parts, "host", plan.stack.hostStepNanos + plan.stack.hostRowNanos * short.length);
+      add(parts, "host", this.#host("step") + this.#host("row") * short.length);
     }
     const constants = plan.constants;
     if (!plan.onDeviceSampling) {
@@ -125,6 +126,10 @@ export class CostModel {
       add(parts, "host", constants.get("runtime.sync-gap") ?? 0);
     }
     return finish(parts, { paddedTokens, paddedRows }, () => spansOf(graphs, parts));
+  }
+
+  #host(what: "prompt" | "step" | "row"): number {
+    return constant(this.plan.constants, `stack.${what}.${this.plan.stack.name}`);
   }
 
   #price(shape: StepShape): GraphCost {
@@ -176,7 +181,7 @@ export function timeCall(call: KernelCall, site: Site): TimedCall {
     busy[engine] = nanos;
     engines = Math.max(engines, nanos);
   }
-  const launch = work.regions * site.core("region") * site.plan.stack.regionShare + work.fixed;
+  const launch = work.regions * site.core("region") * site.stack("regions") + work.fixed;
   const serial = work.serial === true || !site.plan.principles.pipelined;
   const parts: Parts = { launch };
   if (serial || dma >= engines) for (const [cause, nanos] of byCause) add(parts, cause, nanos);

@@ -38,8 +38,19 @@ export interface LayerGroup {
   readonly ops: readonly Op[];
 }
 
-/** Groups the layers whose ops differ only in names. */
+const grouped = new WeakMap<Architecture, readonly LayerGroup[]>();
+
+/** Groups the layers whose ops differ only in names; remembered by architecture. */
 export function layerGroups(architecture: Architecture): readonly LayerGroup[] {
+  let groups = grouped.get(architecture);
+  if (groups === undefined) {
+    groups = groupLayers(architecture);
+    grouped.set(architecture, groups);
+  }
+  return groups;
+}
+
+function groupLayers(architecture: Architecture): readonly LayerGroup[] {
   const groups = new Map<string, { indices: number[]; ops: readonly Op[] }>();
   for (const layer of architecture.layers) {
     const key = JSON.stringify(layer.ops, (name, value: unknown) =>

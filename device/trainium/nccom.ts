@@ -36,5 +36,7 @@ export function measuredCollective(its: Benchmarked): Nanos {
     const floor = many ? OLDER_FLOOR.many : OLDER_FLOOR.few;
     return floor + (traffic / (many ? BUS.many / 1.6 : BUS.older)) * 1e9;
   }
-  return (many ? NEWER_FLOOR.many : NEWER_FLOOR.few) + (traffic / (many ? BUS.many : BUS.few)) * 1e9;
+  return (
+    (many ? NEWER_FLOOR.many : NEWER_FLOOR.few) + (traffic / (many ? BUS.many : BUS.few)) * 1e9
+  );
 }

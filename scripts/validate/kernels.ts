@@ -1,15 +1,16 @@
 /** Rows of single kernels, DMAs, collectives and the runtime: priced by the same parts. */
-import { siteOf, type StepShape } from "../../device/trainium/kernels/kernel.ts";
-import { flashAttention, plainAttention } from "../../device/trainium/kernels/attention.ts";
+
+import { type ConstantTable, constant } from "../../device/trainium/constants.ts";
 import { timeCall } from "../../device/trainium/cost-model.ts";
-import { constant, type ConstantTable } from "../../device/trainium/constants.ts";
-import { measuredCollective } from "../../device/trainium/nccom.ts";
 import { findInstance } from "../../device/trainium/instances.ts";
+import { flashAttention, plainAttention } from "../../device/trainium/kernels/attention.ts";
+import { type StepShape, siteOf } from "../../device/trainium/kernels/kernel.ts";
+import { measuredCollective } from "../../device/trainium/nccom.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../device/trainium/plan.ts";
 import { nxdInference } from "../../device/trainium/stacks/registry.ts";
 import type { AttentionOp } from "../../models/ops.ts";
-import { findArchitecture } from "./setup.ts";
 import { milliseconds, type Row } from "./rows.ts";
+import { findArchitecture } from "./setup.ts";
 
 export interface KernelPrice {
   readonly group: "kernels" | "collectives" | "runtime";
@@ -68,7 +69,10 @@ function attention(row: Row, constants: ConstantTable): KernelPrice | string {
   const op = architecture.layers[0]?.ops.find((its): its is AttentionOp => its.op === "attention");
   if (op === undefined) return "no attention";
   const work = flashAttention.work(op, site);
-  const timed = timeCall({ role: "attention", kernel: plainAttention.name, path: "", work: { ...work, regions: 0 } }, site);
+  const timed = timeCall(
+    { role: "attention", kernel: plainAttention.name, path: "", work: { ...work, regions: 0 } },
+    site,
+  );
   // The published kernel is not causal: it visits the square, twice the causal half.
   const fixed = work.fixed;
   const nanos = fixed + 2 * (timed.nanos - fixed);
@@ -111,9 +115,21 @@ function collective(row: Row): KernelPrice | string {
   const nodes = Number(/(\d+) nodes/.exec(words)?.[1] ?? 1);
   if (/concurrent stream/.test(words)) return "two streams at once";
   if (/300 us floor/.test(words)) return "the page's floor is not a hardware latency";
-  if (/^(alltoallv|all_gatherv|permute)/.test(row.metric)) return "a collective of another kind, one row";
+  if (/^(alltoallv|all_gatherv|permute)/.test(row.metric))
+    return "a collective of another kind, one row";
   const kind = /^all_gather/.test(row.metric) ? "all-gather" : "all-reduce";
-  const predicted = measuredCollective({ kind, ranks, bytes, nodes, olderRuntime: /older runtime/.test(words) });
+  const predicted = measuredCollective({
+    kind,
+    ranks,
+    bytes,
+    nodes,
+    olderRuntime: /older runtime/.test(words),
+  });
   const us = milliseconds(row.value, row.unit) * 1000;
-  return { group: "collectives", predicted: predicted / 1000, measured: us, baseline: (bytes / 100e9) * 1e6 };
+  return {
+    group: "collectives",
+    predicted: predicted / 1000,
+    measured: us,
+    baseline: (bytes / 100e9) * 1e6,
+  };
 }

@@ -14,7 +14,8 @@ import { batchesPrompts, costOf, promptMilliseconds, stepMilliseconds } from "./
 export type Group =
   | "dense decode"
   | "MoE decode"
-  | "dense prefill"
+  | "bucketed prefill"
+  | "static prefill"
   | "MoE prefill"
   | "serving"
   | "kernels"
@@ -42,6 +43,8 @@ export type Answer = Priced | Unpriced;
 
 export interface Pricing {
   readonly constants: ConstantTable;
+  /** Set-ups by row id, kept over several pricings of one table. */
+  readonly setUps?: Map<string, SetUp | string>;
   /** Runs a set-up through the engine in virtual time; absent: serving rows are left out. */
   readonly serve?: (setUp: SetUp) => Serving | string;
 }
@@ -51,11 +54,21 @@ export function priceRow(row: Row, pricing: Pricing): Answer {
   if (!Number.isFinite(row.value)) return none("no value", false);
   const kernel = priceKernel(row, pricing.constants);
   if (typeof kernel === "string") return none(kernel, false);
-  if (kernel !== undefined) return { row, key: `${row.model}|${row.kernelNotes}|${row.inputLength}|${row.notes}`, ...kernel };
+  if (kernel !== undefined)
+    return {
+      row,
+      key: `${row.model}|${row.kernelNotes}|${row.inputLength}|${row.notes}`,
+      ...kernel,
+    };
   const architecture = findArchitecture(row.model);
   if (architecture === undefined) return none("no config in models/catalog", false);
-  if (row.split === "" || /load_time|startup/.test(row.metric)) return none("a start-up time, not a step", true);
-  const setUp = setUpOf(row, architecture, pricing.constants);
+  if (row.split === "" || /load_time|startup/.test(row.metric))
+    return none("a start-up time, not a step", true);
+  let setUp = pricing.setUps?.get(row.id);
+  if (setUp === undefined) {
+    setUp = setUpOf(row, architecture, pricing.constants);
+    pricing.setUps?.set(row.id, setUp);
+  }
   if (typeof setUp === "string") return none(setUp, true);
   const answer = predict(row, setUp, pricing);
   if (typeof answer === "string") return none(answer, true);
@@ -92,7 +105,7 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
     case "prefill_time_whole_batch":
       if (setUp.prompt === undefined) return "no prompt length";
       return {
-        group: setUp.moe ? "MoE prefill" : "dense prefill",
+        group: setUp.moe ? "MoE prefill" : prefillGroup(setUp),
         predicted: first(),
         measured,
         baseline: baselinePrompt(setUp) * rows * prompts,
@@ -104,7 +117,10 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
     case "per_request_throughput": {
       const rate = (ms: number, prompt: number): number => {
         const total = whole(ms, prompt);
-        return metric === "per_request_throughput" || total === undefined || output === undefined || setUp.prompt === undefined
+        return metric === "per_request_throughput" ||
+          total === undefined ||
+          output === undefined ||
+          setUp.prompt === undefined
           ? 1000 / ms
           : (1000 * output) / total;
       };
@@ -121,7 +137,8 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
     case "sequence_throughput": {
       const total = whole(step, first());
       const baseline = whole(base, baselinePrompt(setUp));
-      if (total === undefined || baseline === undefined || output === undefined) return "no output length";
+      if (total === undefined || baseline === undefined || output === undefined)
+        return "no output length";
       const of = (ms: number): number =>
         metric === "e2e_latency"
           ? ms
@@ -130,12 +147,18 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
             : metric === "request_rate"
               ? 1000 / ms
               : (1000 * (output + (setUp.prompt ?? 0))) / ms;
-      const value = metric === "request_rate" || metric === "sequence_throughput" ? row.value : measured;
+      const value =
+        metric === "request_rate" || metric === "sequence_throughput" ? row.value : measured;
       return { group: decode, predicted: of(total), measured: value, baseline: of(baseline) };
     }
     default:
       return `metric "${metric}" is not one of a step's`;
   }
+}
+
+/** Prompts padded to buckets by a serving stack, or graphs of one length driven by hand. */
+function prefillGroup(setUp: SetUp): Group {
+  return setUp.plan.stack.padHeads ? "static prefill" : "bucketed prefill";
 }
 
 /** Tokens a draft of `k` is worth: each holds with the acceptance published beside the EAGLE3 rows. */
@@ -146,7 +169,12 @@ export function tokenMilliseconds(setUp: SetUp): number {
   const step = stepMilliseconds(setUp);
   const { drafted, plan } = setUp;
   if (drafted === 0) return step;
-  const graph = costOf(setUp).graph({ phase: "decode", rows: setUp.batch, queries: 1, context: plan.maxContext });
+  const graph = costOf(setUp).graph({
+    phase: "decode",
+    rows: setUp.batch,
+    queries: 1,
+    context: plan.maxContext,
+  });
   const layers = plan.architecture.layers.length;
   const edge = graph.epilogue.reduce((sum, call) => sum + call.nanos, 0);
   const draft = (graph.nanos - edge) / layers + edge;
@@ -160,7 +188,11 @@ function served(row: Row, setUp: SetUp, serving: Serving | string): Prediction |
   if (typeof serving === "string") return serving;
   const base = setUp.live === undefined ? undefined : baselineServing(setUp);
   const measured = milliseconds(row.value, row.unit);
-  const picked = serving.metric(row.metric, row.percentile, /TPOT does not depend on live/.test(row.notes));
+  const picked = serving.metric(
+    row.metric,
+    row.percentile,
+    /TPOT does not depend on live/.test(row.notes),
+  );
   if (picked === undefined) return `metric "${row.metric}" is not one of serving's`;
   const rate = /throughput|rate/.test(row.metric);
   return {
@@ -178,17 +210,37 @@ function profile(row: Row, setUp: SetUp): Prediction | string {
   const graph = costOf(setUp).graph({ phase: "decode", rows: 1, queries: 1, context: 512 });
   const bytes = weightBytes(setUp);
   const of = (ms: number): number => bytes / (rank * setUp.plan.logicalCore * ms * 1e-3);
-  return { group: "profiles", predicted: of(graph.nanos / 1e6), measured: row.value, baseline: of(baselineStep(setUp)) };
+  return {
+    group: "profiles",
+    predicted: of(graph.nanos / 1e6),
+    measured: row.value,
+    baseline: of(baselineStep(setUp)),
+  };
 }
+
+const streamed = new WeakMap<SetUp, number>();
 
 /** Weight bytes that a decode step streams on one rank: all but the embedding table. */
 function weightBytes(setUp: SetUp): number {
+  const known = streamed.get(setUp);
+  if (known !== undefined) return known;
+  const bytes = countWeightBytes(setUp);
+  streamed.set(setUp, bytes);
+  return bytes;
+}
+
+function countWeightBytes(setUp: SetUp): number {
   const { plan, moe } = setUp;
   const its = plan.architecture;
   const table = its.tiedHead ? "" : "model.embed_tokens.weight";
   return architectureWeights(its)
     .filter((weight) => weight.name !== table)
-    .reduce((sum, weight) => sum + localBytes(weight, plan) * (moe && weight.shard === "expert" ? activeShare(its, setUp) : 1), 0);
+    .reduce(
+      (sum, weight) =>
+        sum +
+        localBytes(weight, plan) * (moe && weight.shard === "expert" ? activeShare(its, setUp) : 1),
+      0,
+    );
 }
 
 function activeShare(architecture: Architecture, setUp: SetUp): number {
@@ -224,7 +276,10 @@ function baselinePrompt(setUp: SetUp): number {
   const tokens = setUp.bucket ?? 2 ** Math.ceil(Math.log2(setUp.prompt ?? 128));
   const parameters = weightBytes(setUp) / 2;
   const core = 2 * 128 * 128 * chip.clockHz.tensor;
-  return ((2 * parameters * tokens) / (0.5 * core * plan.logicalCore)) * 1e3 + 0.18 * plan.architecture.layers.length;
+  return (
+    ((2 * parameters * tokens) / (0.5 * core * plan.logicalCore)) * 1e3 +
+    0.18 * plan.architecture.layers.length
+  );
 }
 
 /** Its kin for serving: the law of one prefill at a time over the baseline's own step and prompt. */

@@ -19,7 +19,10 @@ export function errorOf(predicted: number, measured: number): number {
 }
 
 /** Mean error of each set-up (all its metrics of the group together). */
-export function bySetUp(priced: readonly Priced[], of: (its: Priced) => number): ReadonlyMap<string, number> {
+export function bySetUp(
+  priced: readonly Priced[],
+  of: (its: Priced) => number,
+): ReadonlyMap<string, number> {
   const sums = new Map<string, { sum: number; count: number }>();
   for (const its of priced) {
     const error = of(its);
@@ -77,7 +80,8 @@ export function reportGroups(priced: readonly Priced[]): readonly GroupReport[] 
   });
 }
 
-const percent = (value: number): string => (Number.isFinite(value) ? `${(value * 100).toFixed(1)}%` : "–");
+const percent = (value: number): string =>
+  Number.isFinite(value) ? `${(value * 100).toFixed(1)}%` : "–";
 
 export function printGroups(reports: readonly GroupReport[]): string {
   const head = ["group", "rows", "set-ups", "models", "mean", "90% interval", "worst", "baseline"];
@@ -101,7 +105,9 @@ export function table(lines: readonly (readonly string[])[]): string {
   return lines
     .map((line) =>
       line
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
         .join("  ")
         .trimEnd(),
     )

@@ -1,16 +1,23 @@
 /** Prices of rows that need no scheduler: one stream, or one static batch. */
-import { CostModel } from "../../device/trainium/cost-model.ts";
+
 import { constant } from "../../device/trainium/constants.ts";
-import { bucketOf } from "../../device/trainium/plan.ts";
+import { CostModel } from "../../device/trainium/cost-model.ts";
+import { bucketOf, type Plan } from "../../device/trainium/plan.ts";
 import type { SetUp } from "./setup.ts";
 
-const models = new WeakMap<SetUp, CostModel>();
+let models = new WeakMap<object, CostModel>();
 
+/** Forgets every priced graph: the constants have changed. */
+export function forgetCosts(): void {
+  models = new WeakMap();
+}
+
+/** One cost model a plan; set-ups of one plan share its graphs. */
 export function costOf(setUp: SetUp): CostModel {
-  let cost = models.get(setUp);
+  let cost = models.get(setUp.plan);
   if (cost === undefined) {
     cost = new CostModel(setUp.plan);
-    models.set(setUp, cost);
+    models.set(setUp.plan, cost);
   }
   return cost;
 }
@@ -32,9 +39,13 @@ export function stepMilliseconds(setUp: SetUp): number {
   return (graph.nanos + hostNanos(setUp)) / 1e6;
 }
 
+function stackNanos(plan: Plan, what: string): number {
+  return constant(plan.constants, `stack.${what}.${plan.stack.name}`);
+}
+
 function hostNanos({ plan, batch }: SetUp): number {
-  const { stack, constants } = plan;
-  let nanos = stack.hostStepNanos + stack.hostRowNanos;
+  const { constants } = plan;
+  let nanos = stackNanos(plan, "step") + stackNanos(plan, "row");
   if (!plan.asyncScheduling) nanos += constant(constants, "runtime.sync-gap");
   if (!plan.onDeviceSampling) {
     const vocabulary = plan.architecture.vocabSize / 128_256;
@@ -50,9 +61,12 @@ export function promptMilliseconds(setUp: SetUp, rows = 1): number {
   const { plan } = setUp;
   const buckets = setUp.bucket === undefined ? cost.buckets.tokens : [setUp.bucket];
   const longest = buckets[buckets.length - 1] ?? prompt;
-  let nanos = plan.stack.hostPromptNanos;
+  let nanos = stackNanos(plan, "prompt");
   // A served prompt carries at least one token of its own (BOS), so a full bucket spills over.
-  const total = setUp.bucket === undefined && plan.stack.maxSegment !== undefined && prompt > longest ? prompt + 1 : prompt;
+  const total =
+    setUp.bucket === undefined && plan.stack.maxSegment !== undefined && prompt > longest
+      ? prompt + 1
+      : prompt;
   for (let start = 0; start < total; start += longest) {
     const tokens = bucketOf(buckets, Math.min(longest, total - start));
     const context = start === 0 ? tokens : bucketOf(cost.buckets.contexts, start + tokens);

@@ -12,6 +12,7 @@ import {
   localUnits,
   matmulCycles,
   type Site,
+  utilisation,
   type Work,
   weightsMove,
 } from "./kernel.ts";
@@ -85,7 +86,7 @@ export const flashAttention: Kernel<AttentionOp> = {
   fits: (_op, site) =>
     site.plan.kernels.has("flash-attention") &&
     site.shape.phase === "prefill" &&
-    site.shape.context >= 512,
+    site.shape.context >= site.plan.stack.flashFrom,
   work(op, site) {
     const heads = localUnits(op.heads, site.plan.tensorParallel) * site.shape.rows;
     const { context, queries } = site.shape;
@@ -132,7 +133,7 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
         1,
       );
       return {
-        cycles: { vector: cycles, tensor: expand / site.core("prefill.gemm") },
+        cycles: { vector: cycles, tensor: expand / utilisation(site, op.latentDim) },
         moves: [weightsMove(site, up)],
         regions: 6,
         fixed: 0,

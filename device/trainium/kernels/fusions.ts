@@ -41,10 +41,6 @@ export const FUSIONS: readonly Fusion[] = Object.freeze([
     name: "fused-moe",
     summary: "Norm, router and experts in one decode kernel.",
     covers: ["mlp-norm", "router", "experts", "shared"],
-    regions: decodeOnly((site, plain) =>
-      site.tokens === 1
-        ? Math.max(1, plain - site.constant("moe.fused-row"))
-        : Math.max(1, plain - site.constant("moe.fused-row") / 2),
-    ),
+    regions: decodeOnly((site) => (site.tokens === 1 ? 1 : site.constant("moe.fused-rows"))),
   },
 ]);

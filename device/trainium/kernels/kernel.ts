@@ -52,6 +52,8 @@ export interface Site {
   /** A constant of this chip's core: `key` + `.v3`. */
   readonly core: (key: string) => number;
   readonly constant: (key: string) => number;
+  /** A constant of the serving stack: `stack.` + `key` + its name. */
+  readonly stack: (key: string) => number;
 }
 
 export function siteOf(plan: Plan, shape: StepShape): Site {
@@ -63,6 +65,7 @@ export function siteOf(plan: Plan, shape: StepShape): Site {
     tokens: shape.rows * shape.queries,
     core: (key) => constant(plan.constants, `${key}.${core}`),
     constant: (key) => constant(plan.constants, key),
+    stack: (key) => constant(plan.constants, `stack.${key}.${plan.stack.name}`),
   };
 }
 
@@ -143,12 +146,11 @@ export function matmulCycles(tokens: number, k: number, out: number, rate: numbe
   return (deep * Math.min(weightsMove, tokensMove)) / rate;
 }
 
-/** Share of peak that a GEMM over many tokens reaches. */
-export function utilisation(site: Site): number {
-  const { phase } = site.shape;
-  if (phase === "decode") return 1;
-  const knee = site.constant("prefill.knee");
-  return (site.core("prefill.gemm") * site.tokens) / (site.tokens + knee);
+/** Share of peak that a GEMM of a prompt reaches: narrow shards fill and drain the array more often. */
+export function utilisation(site: Site, narrow: number): number {
+  if (site.shape.phase === "decode") return 1;
+  const width = site.constant("prefill.width");
+  return (site.core("prefill.gemm") * site.stack("gemm") * narrow) / (narrow + width);
 }
 
 /** `[tokens, k] · [k, out]` with its weights streamed from HBM. */
@@ -158,7 +160,9 @@ export function matmulWork(
 ): Work {
   const { k, out, format } = size;
   const spilled = site.plan.principles.sbufResident ? 0 : site.tokens * (k + out) * 2;
-  const cycles = matmulCycles(site.tokens, k, out, tensorRate(site, format)) / utilisation(site);
+  const cycles =
+    matmulCycles(site.tokens, k, out, tensorRate(site, format)) /
+    utilisation(site, Math.min(k, out));
   return {
     cycles: { tensor: cycles },
     moves: [

@@ -11,6 +11,7 @@ import {
   padded,
   type Site,
   tensorRate,
+  utilisation,
   type Work,
   weightsMove,
 } from "./kernel.ts";
@@ -60,7 +61,9 @@ export const selectiveExperts: Kernel<ExpertsOp> = {
       cycles: { tensor: gathered * expertCycles(op, site, 1) },
       moves: [weightsMove(site, gathered * expertBytes(op, site))],
       regions: 4,
-      fixed: gathered * site.constant("moe.selective"),
+      fixed:
+        gathered * site.constant("moe.selective") +
+        (site.plan.kernels.has("fused-moe") ? 0 : site.constant("moe.gather")),
     };
   },
 };
@@ -68,20 +71,19 @@ export const selectiveExperts: Kernel<ExpertsOp> = {
 export const allExperts: Kernel<ExpertsOp> = {
   name: "moe-all-experts",
   summary: "Streams every expert of the rank past all tokens.",
-  fits: (_op, { plan, shape }) => shape.phase === "decode" && plan.expertParallel === 1,
+  fits: (_op, { shape }) => shape.phase === "decode",
   work: (op, site) => streamAll(op, site, 0),
 };
 
 export const expertParallel: Kernel<ExpertsOp> = {
   name: "moe-expert-parallel",
-  summary: "Streams the experts of the rank's group; tokens are gathered and summed around it.",
-  fits: (_op, { shape }) => shape.phase === "decode",
-  work: (op, site) =>
-    streamAll(
-      op,
-      site,
-      site.plan.kernels.has("fused-moe") ? 0 : site.constant("moe.expert-parallel"),
-    ),
+  summary: "Streams the experts of the rank's group past tiles of 128 tokens.",
+  fits: (_op, { plan }) => plan.expertParallel > 1,
+  work(op, site) {
+    const fused = site.plan.kernels.has("fused-moe");
+    const tiles = fused ? 0 : Math.ceil(site.tokens / 128);
+    return streamAll(op, site, tiles * site.constant("moe.expert-parallel"));
+  },
 };
 
 function streamAll(op: ExpertsOp, site: Site, fixed: number): Work {
@@ -105,7 +107,7 @@ export const blockwiseExperts: Kernel<ExpertsOp> = {
     const experts = localExperts(op, site);
     const share = (site.tokens * op.topK) / site.plan.expertParallel;
     const blocks = Math.ceil(share / BLOCK_TOKENS) + experts - 1;
-    const peak = site.core("prefill.gemm");
+    const peak = utilisation(site, expertOf(op, site).width);
     return {
       cycles: { tensor: (blocks * expertCycles(op, site, BLOCK_TOKENS)) / peak },
       moves: [weightsMove(site, blocks * expertBytes(op, site))],

@@ -21,10 +21,10 @@ export const LATENT_KERNELS: readonly Kernel<LatentAttentionOp>[] = Object.freez
 ]);
 
 export const EXPERT_KERNELS: readonly Kernel<ExpertsOp>[] = Object.freeze([
+  expertParallel,
   blockwiseExperts,
   selectiveExperts,
   allExperts,
-  expertParallel,
 ]);
 
 /** Names that `--neuron-kernels` takes, beside `plain` and `default`. */

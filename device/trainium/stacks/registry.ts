@@ -15,11 +15,8 @@ export const vllmNeuron: StackSpec = {
   onDeviceSampling: true,
   padHeads: false,
   convertToMha: false,
+  flashFrom: 512,
   kernels: ["flash-attention", "fused-qkv", "fused-mlp", "fused-attention", "fused-moe"],
-  hostStepNanos: 0,
-  hostRowNanos: 0,
-  hostPromptNanos: 14e6,
-  regionShare: 1,
   kvShare: 0.3,
 };
 
@@ -33,8 +30,16 @@ export const nxdInference: StackSpec = {
   rowBuckets: "compiled",
   firstContextBucket: 256,
   kernels: ["flash-attention", "fused-qkv"],
-  hostPromptNanos: 14e6,
   kvShare: 0.9,
+};
+
+/** NxD Inference driven by its own scripts: one graph a prompt bucket, static batches. */
+export const nxdDirect: StackSpec = {
+  ...nxdInference,
+  name: "nxd-direct",
+  aliases: [],
+  maxSegment: 65_536,
+  firstTokenBucket: 128,
 };
 
 /** optimum-neuron under vLLM: one compiled batch and context, no asynchronous steps. */
@@ -45,17 +50,13 @@ export const optimum: StackSpec = {
   maxSegment: 4096,
   contextBuckets: "compiled",
   asyncScheduling: false,
-  hostStepNanos: 1e6,
-  hostRowNanos: 50_000,
-  hostPromptNanos: 30e6,
 };
 
-/** Text Generation Inference over optimum-neuron: sampling on the host. */
+/** Text Generation Inference over optimum-neuron. */
 export const tgi: StackSpec = {
   ...optimum,
   name: "tgi",
   aliases: ["tgi"],
-  onDeviceSampling: false,
 };
 
 /** transformers-neuronx: HLO graphs, static batches, heads padded to the cores. */
@@ -68,13 +69,14 @@ export const transformersNeuronx: StackSpec = {
   contextBuckets: "compiled",
   padHeads: true,
   convertToMha: true,
-  kernels: [],
-  hostPromptNanos: 2e6,
+  flashFrom: 8192,
+  kernels: ["flash-attention"],
 };
 
 export const STACKS: readonly StackSpec[] = Object.freeze([
   vllmNeuron,
   nxdInference,
+  nxdDirect,
   optimum,
   tgi,
   transformersNeuronx,

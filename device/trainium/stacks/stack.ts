@@ -1,4 +1,4 @@
-/** What a serving stack does to latency, as data. */
+/** What a serving stack does to latency, as data. Its times are constants `stack.<what>.<name>`. */
 export interface StackSpec {
   readonly name: string;
   /** How calibration rows and users name it. */
@@ -22,15 +22,10 @@ export interface StackSpec {
   readonly padHeads: boolean;
   /** KV heads become as many as query heads when TP divides neither. */
   readonly convertToMha: boolean;
+  /** Prompts from this length on use the flash kernel, where it is among the kernels. */
+  readonly flashFrom: number;
   /** Kernels when none are named. */
   readonly kernels: readonly string[];
-  /** Host work of a decode step that nothing hides, ns: fixed and per live row. */
-  readonly hostStepNanos: number;
-  readonly hostRowNanos: number;
-  /** Host work of a prompt beyond the graph, ns. */
-  readonly hostPromptNanos: number;
-  /** Share of a graph's plain kernel regions that the compiler leaves (1: all). */
-  readonly regionShare: number;
   /** Share of HBM that the KV pool may take. */
   readonly kvShare: number;
 }

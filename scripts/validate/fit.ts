@@ -1,0 +1,176 @@
+/**
+ * Fits the constants that have a range to the rows that may fix them: damped
+ * Gauss–Newton on log errors, reweighted towards absolute error, each group and
+ * each set-up with its own share. Deterministic. Prints the values; constants.ts
+ * is edited with them.
+ */
+import { CONSTANTS, type Constant, DEFAULT_CONSTANTS } from "../../device/trainium/constants.ts";
+import { type Priced, priceRow } from "./price.ts";
+import type { Row } from "./rows.ts";
+import type { SetUp } from "./setup.ts";
+import { forgetCosts } from "./static.ts";
+
+export interface Fit {
+  readonly values: ReadonlyMap<string, number>;
+  readonly loss: number;
+}
+
+/** Rows that fix constants: marked so, no tail percentiles. */
+export function fittingRows(rows: readonly Row[]): readonly Row[] {
+  return rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
+}
+
+/** Share of each group in the loss; groups not named are not fitted. */
+const WEIGHTS: Readonly<Record<string, number>> = {
+  "dense decode": 3,
+  "MoE decode": 0.7,
+  "bucketed prefill": 1.5,
+  "static prefill": 0.7,
+  "MoE prefill": 0.3,
+};
+
+/** Errors below this count as if they were quadratic, above it as absolute. */
+const SOFT = 0.04;
+
+export function fit(
+  rows: readonly Row[],
+  options: { readonly rounds?: number; readonly start?: ReadonlyMap<string, number> } = {},
+): Fit {
+  const table = new Map(options.start ?? DEFAULT_CONSTANTS);
+  const setUps = new Map<string, SetUp | string>();
+  const price = (its: readonly Row[]): readonly Priced[] => {
+    forgetCosts();
+    return its
+      .map((row) => priceRow(row, { constants: table, setUps }))
+      .filter((one): one is Priced => "predicted" in one && WEIGHTS[one.group] !== undefined);
+  };
+  const first = price(rows);
+  shareSetUps(setUps);
+  const used = first.map((its) => its.row);
+  const shares = sharesOf(first);
+  const residuals = (): Float64Array =>
+    Float64Array.from(price(used), (its) => Math.log(its.predicted / its.measured));
+  const lossOf = (errors: Float64Array): number =>
+    errors.reduce((sum, error, index) => sum + (shares[index] ?? 0) * soft(error), 0);
+  const free = CONSTANTS.filter((its) => its.range !== undefined);
+  let errors = residuals();
+  let best = lossOf(errors);
+  let damping = 0.02;
+  for (let round = 0; round < (options.rounds ?? 6); round++) {
+    const columns = free.map((its) => slope(its, table, errors, residuals));
+    const step = solve(columns, errors, shares, damping);
+    const before = new Map(table);
+    let improved = false;
+    for (const length of [1, 0.5, 0.2, 0.05]) {
+      free.forEach((its, index) => {
+        const [low, high] = its.range ?? [0, 1];
+        const moved = (before.get(its.key) ?? low) + length * (step[index] ?? 0) * (high - low);
+        table.set(its.key, Math.min(high, Math.max(low, moved)));
+      });
+      const tried = residuals();
+      const loss = lossOf(tried);
+      if (loss < best) {
+        improved = true;
+        best = loss;
+        errors = tried;
+        break;
+      }
+    }
+    if (!improved) {
+      for (const [key, value] of before) table.set(key, value);
+      damping *= 10;
+      if (damping > 10) break;
+    } else damping = Math.max(0.002, damping / 2);
+  }
+  forgetCosts();
+  return { values: table, loss: best };
+}
+
+function soft(error: number): number {
+  const size = Math.min(Math.abs(error), 0.45);
+  return size < SOFT ? size ** 2 / (2 * SOFT) + SOFT / 2 : size;
+}
+
+/** Change of every residual with one constant, over its whole range. */
+function slope(
+  { key, range = [0, 1] }: Constant,
+  table: Map<string, number>,
+  errors: Float64Array,
+  residuals: () => Float64Array,
+): Float64Array {
+  const [low, high] = range;
+  const current = table.get(key) ?? low;
+  const sign = current + 0.02 * (high - low) <= high ? 1 : -1;
+  table.set(key, current + sign * 0.02 * (high - low));
+  const moved = residuals();
+  table.set(key, current);
+  return moved.map((error, index) => (sign * (error - (errors[index] ?? 0))) / 0.02);
+}
+
+/** Solves (JᵀWJ + damping) δ = −JᵀWr by elimination. */
+function solve(
+  columns: readonly Float64Array[],
+  errors: Float64Array,
+  shares: readonly number[],
+  damping: number,
+): Float64Array {
+  const size = columns.length;
+  const weights = errors.map(
+    (error, index) => (shares[index] ?? 0) / Math.max(Math.abs(error), SOFT),
+  );
+  const matrix = columns.map((a, row) => {
+    const line = new Float64Array(size + 1);
+    columns.forEach((b, column) => {
+      let sum = 0;
+      for (let index = 0; index < a.length; index++)
+        sum += (a[index] ?? 0) * (b[index] ?? 0) * (weights[index] ?? 0);
+      line[column] = sum + (row === column ? damping : 0);
+    });
+    let right = 0;
+    for (let index = 0; index < a.length; index++)
+      right -= (a[index] ?? 0) * (errors[index] ?? 0) * (weights[index] ?? 0);
+    line[size] = right;
+    return line;
+  });
+  for (let pivot = 0; pivot < size; pivot++) {
+    const top = matrix[pivot];
+    const lead = top?.[pivot] ?? 0;
+    if (top === undefined || Math.abs(lead) < 1e-12) continue;
+    for (const line of matrix) {
+      const factor = line === top ? 0 : (line[pivot] ?? 0) / lead;
+      if (factor === 0) continue;
+      for (let column = pivot; column <= size; column++)
+        line[column] = (line[column] ?? 0) - factor * (top[column] ?? 0);
+    }
+  }
+  return Float64Array.from(matrix, (line, row) => (line[size] ?? 0) / (line[row] || 1));
+}
+
+/** Each group's weight over its set-ups, each set-up's over its rows. */
+function sharesOf(priced: readonly Priced[]): readonly number[] {
+  const keys = new Map<string, Set<string>>();
+  const counts = new Map<string, number>();
+  for (const { group, key } of priced) {
+    keys.set(group, (keys.get(group) ?? new Set()).add(key));
+    counts.set(`${group} ${key}`, (counts.get(`${group} ${key}`) ?? 0) + 1);
+  }
+  const total = [...keys.keys()].reduce((sum, group) => sum + (WEIGHTS[group] ?? 0), 0);
+  return priced.map(
+    ({ group, key }) =>
+      (WEIGHTS[group] ?? 0) /
+      total /
+      (keys.get(group)?.size ?? 1) /
+      (counts.get(`${group} ${key}`) ?? 1),
+  );
+}
+
+/** Rows of one key share one set-up, so that its graphs are priced once. */
+function shareSetUps(setUps: Map<string, SetUp | string>): void {
+  const byKey = new Map<string, SetUp>();
+  for (const [id, setUp] of setUps) {
+    if (typeof setUp === "string") continue;
+    const first = byKey.get(setUp.key);
+    if (first === undefined) byKey.set(setUp.key, setUp);
+    else setUps.set(id, first);
+  }
+}
