@@ -19,6 +19,7 @@ import type { Metrics } from "./metrics/metrics.ts";
 import { chatRoute } from "./openai/chat/route.ts";
 import { completionRoute } from "./openai/completions/route.ts";
 import { modelsRoute } from "./openai/models/route.ts";
+import { realtimeRoute } from "./openai/realtime/route.ts";
 import { healthRoutes } from "./ops/health.ts";
 import { liveRoute } from "./ops/live.ts";
 import { openApiRoutes } from "./ops/openapi.ts";
@@ -92,6 +93,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     modelsRoute(routes, serving);
     chatRoute(routes, serving);
     completionRoute(routes, serving);
+    realtimeRoute(routes, serving);
     tokenizeRoutes(routes, serving);
     liveRoute(routes, serving, metrics);
     routes.get("/metrics", async (_request, reply) => {

@@ -1,0 +1,224 @@
+/**
+ * One response under way: a generation's deltas to realtime events. While the
+ * socket is behind, nothing is taken: the deltas join, the engine runs on.
+ */
+import type { ChoiceFinish } from "../../generation/choice.ts";
+import type { Generation } from "../../generation/generate.ts";
+import type { OutputParser, OutputPart, ToolCallDelta } from "../../generation/parser.ts";
+import {
+  type CallItem,
+  type Conversation,
+  type Item,
+  type MessageItem,
+  newId,
+} from "./conversation.ts";
+
+export interface ResponseParts {
+  readonly generation: Generation;
+  readonly parser: OutputParser;
+  /** Absent: the response stands outside the conversation. */
+  readonly conversation?: Conversation;
+  readonly promptTokens: number;
+  readonly maxOutputTokens: number | "inf";
+  readonly metadata: unknown;
+  readonly send: (event: object) => void;
+  readonly blocked: () => boolean;
+  readonly ended: () => void;
+}
+
+type Status = "in_progress" | "completed" | "cancelled" | "incomplete" | "failed";
+
+export class RealtimeResponse {
+  readonly id = newId("resp");
+  readonly #parts: ResponseParts;
+  readonly #output: Item[] = [];
+  #open: MessageItem | CallItem | undefined;
+  #openCall = -1;
+  #cancelled = false;
+  #over = false;
+
+  constructor(parts: ResponseParts) {
+    this.#parts = parts;
+    parts.send({ type: "response.created", response: this.#describe("in_progress", null) });
+    parts.generation.onChange = () => this.pump();
+    this.pump();
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.#parts.generation.abort();
+  }
+
+  /** Sends what came, if the socket can take it. */
+  pump(): void {
+    const { generation, parser, blocked } = this.#parts;
+    if (this.#over || blocked()) return;
+    for (const delta of generation.take()) {
+      if (!this.#cancelled) this.#write(parser.push(delta.text, delta.ids));
+      if (delta.finish === undefined) continue;
+      this.#write(parser.end());
+      this.#finish(delta.finish);
+      return;
+    }
+  }
+
+  #write(part: OutputPart): void {
+    if (part.content) this.#text(part.content);
+    for (const call of part.toolCalls ?? []) this.#call(call);
+  }
+
+  #text(piece: string): void {
+    let item = this.#open;
+    if (item?.type !== "message") {
+      this.#close("completed");
+      const part = { type: "output_text" as const, text: "" };
+      item = {
+        id: newId("item"),
+        object: "realtime.item",
+        type: "message",
+        status: "in_progress",
+        role: "assistant",
+        content: [],
+      };
+      this.#begin(item);
+      item.content = [part];
+      this.#send("response.content_part.added", {
+        content_index: 0,
+        part: { type: "text", text: "" },
+      });
+    }
+    const [part] = item.content;
+    item.content = [{ type: "output_text", text: (part?.text ?? "") + piece }];
+    this.#send("response.output_text.delta", { content_index: 0, delta: piece });
+  }
+
+  #call(delta: ToolCallDelta): void {
+    if (this.#open?.type !== "function_call" || this.#openCall !== delta.index) {
+      this.#close("completed");
+      this.#openCall = delta.index;
+      this.#begin({
+        id: newId("item"),
+        object: "realtime.item",
+        type: "function_call",
+        status: "in_progress",
+        call_id: delta.id ?? newId("call"),
+        name: delta.name ?? "",
+        arguments: "",
+      });
+    }
+    const item = this.#open;
+    if (item?.type !== "function_call" || !delta.arguments) return;
+    item.arguments += delta.arguments;
+    this.#send("response.function_call_arguments.delta", {
+      call_id: item.call_id,
+      delta: delta.arguments,
+    });
+  }
+
+  #begin(item: MessageItem | CallItem): void {
+    this.#open = item;
+    this.#output.push(item);
+    this.#send("response.output_item.added", { item }, false);
+    const { conversation, send } = this.#parts;
+    if (conversation === undefined) return;
+    const previous = conversation.add(item);
+    send({ type: "conversation.item.added", previous_item_id: previous, item });
+  }
+
+  #close(status: "completed" | "incomplete"): void {
+    const item = this.#open;
+    if (item === undefined) return;
+    item.status = status;
+    if (item.type === "message") {
+      const text = item.content[0]?.text ?? "";
+      this.#send("response.output_text.done", { content_index: 0, text });
+      this.#send("response.content_part.done", { content_index: 0, part: { type: "text", text } });
+    } else {
+      this.#send("response.function_call_arguments.done", {
+        call_id: item.call_id,
+        name: item.name,
+        arguments: item.arguments,
+      });
+    }
+    this.#send("response.output_item.done", { item }, false);
+    this.#open = undefined;
+    if (this.#parts.conversation !== undefined)
+      this.#parts.send({ type: "conversation.item.done", item });
+  }
+
+  #finish(finish: ChoiceFinish): void {
+    const status: Status =
+      this.#cancelled || finish.reason === "abort"
+        ? "cancelled"
+        : finish.reason === "error"
+          ? "failed"
+          : finish.reason === "length"
+            ? "incomplete"
+            : "completed";
+    this.#close(status === "completed" ? "completed" : "incomplete");
+    this.#over = true;
+    const { send, ended } = this.#parts;
+    ended();
+    send({
+      type: "response.done",
+      response: this.#describe(status, statusDetails(status, finish, this.#cancelled)),
+    });
+  }
+
+  /** An event of the open item. */
+  #send(type: string, more: object, withItemId = true): void {
+    this.#parts.send({
+      type,
+      response_id: this.id,
+      output_index: this.#output.length - 1,
+      ...(withItemId && { item_id: this.#open?.id }),
+      ...more,
+    });
+  }
+
+  #describe(status: Status, details: object | null): object {
+    const { promptTokens, generation, conversation, maxOutputTokens, metadata } = this.#parts;
+    const output = generation.outputTokens;
+    return {
+      object: "realtime.response",
+      id: this.id,
+      status,
+      status_details: details,
+      output: this.#output,
+      conversation_id: conversation?.id ?? null,
+      output_modalities: ["text"],
+      max_output_tokens: maxOutputTokens,
+      metadata: metadata ?? null,
+      usage:
+        status === "in_progress"
+          ? null
+          : {
+              total_tokens: promptTokens + output,
+              input_tokens: promptTokens,
+              output_tokens: output,
+              input_token_details: {
+                text_tokens: promptTokens,
+                audio_tokens: 0,
+                cached_tokens: generation.cachedTokens,
+              },
+              output_token_details: { text_tokens: output, audio_tokens: 0 },
+            },
+    };
+  }
+}
+
+function statusDetails(status: Status, finish: ChoiceFinish, byClient: boolean): object | null {
+  switch (status) {
+    case "cancelled":
+      return { type: "cancelled", reason: byClient ? "client_cancelled" : "server_shutdown" };
+    case "incomplete":
+      return { type: "incomplete", reason: "max_output_tokens" };
+    case "failed":
+      return {
+        type: "failed",
+        error: { type: "server_error", code: "engine_error", message: finish.error?.message ?? "" },
+      };
+    default:
+      return null;
+  }
+}
