@@ -11,7 +11,7 @@ import {
   type GenerationRequest,
   type SamplingParams,
 } from "../../engine/sequence.ts";
-import { PagedDevice } from "./paged-device.ts";
+import { PagedDevice, type Trouble } from "./paged-device.ts";
 
 export const VOCABULARY = 97;
 
@@ -22,6 +22,7 @@ export interface WorldOptions {
   readonly price?: (batch: Batch) => Nanos;
   readonly clock?: Clock;
   readonly values?: "logits" | "ids";
+  readonly trouble?: Trouble;
 }
 
 export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & { clock?: C } = {}) {
@@ -46,7 +47,7 @@ export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & {
     ...(of.values === undefined ? {} : { values: of.values }),
     price: of.price ?? ((batch) => 1000 + 10 * batch.rows.reduce((sum, row) => sum + row.count, 0)),
   });
-  const device = new PagedDevice(inner);
+  const device = new PagedDevice(inner, of.trouble);
   const engine = new Engine(
     { device, clock, sampler },
     { maxNumSeqs: 16, maxNumBatchedTokens: 64, ...of.options },

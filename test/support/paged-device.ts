@@ -13,6 +13,9 @@ import {
   type StepResult,
 } from "../../device/device.ts";
 
+export type Failure = Extract<StepResult, { ok: false }>;
+export type Trouble = (batch: Batch) => Failure | undefined;
+
 export class PagedDevice implements Device {
   readonly name = "paged";
   readonly limits: DeviceLimits;
@@ -21,11 +24,15 @@ export class PagedDevice implements Device {
   readonly batches: Batch[] = [];
   readonly released: SequenceId[] = [];
   readonly #inner: Device;
+  readonly #trouble: Trouble;
   readonly #slots: Int32Array;
+  #voidUpTo = -1;
   readonly #last = new Map<SequenceId, number>();
 
-  constructor(inner: Device) {
+  /** `trouble` makes a step fail: nothing of it is computed, and with `kvLost` all is gone. */
+  constructor(inner: Device, trouble: Trouble = () => undefined) {
     this.#inner = inner;
+    this.#trouble = trouble;
     this.limits = inner.limits;
     this.vocabSize = inner.vocabSize;
     this.#slots = new Int32Array(inner.limits.blocks * inner.limits.blockSize).fill(-2);
@@ -34,7 +41,19 @@ export class PagedDevice implements Device {
   execute(batch: Batch, done: (result: StepResult) => void): void {
     this.batches.push(batch);
     this.#checkShape(batch);
+    const failure = this.#trouble(batch);
     this.#inner.execute(batch, (result) => {
+      if (failure !== undefined) {
+        if (failure.kvLost) this.#slots.fill(-2);
+        this.#voidUpTo = this.batches[this.batches.length - 1]?.step ?? -1;
+        done(failure);
+        return;
+      }
+      // A step given before the failure was told reads what was never written: its ids are void.
+      if (batch.step <= this.#voidUpTo) {
+        done(result);
+        return;
+      }
       this.#compute(batch);
       if (result.ok) {
         if ((result.repeated ?? 1) > 1) this.#repeat(batch, result.sampled);

@@ -1,9 +1,15 @@
 /** Random request mixes: whatever the shape of a step, each request gets the ids it gets alone. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clock.ts";
+import { NullDevice } from "../../../device/null/device.ts";
+import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
-import { engineWorld, finishes, outputs, request } from "../../support/engine-world.ts";
+import { DraftModelProposer } from "../../../engine/speculate/draft-model.ts";
+import { NgramProposer } from "../../../engine/speculate/ngram.ts";
+import type { Proposer } from "../../../engine/speculate/proposer.ts";
+import { SuffixProposer } from "../../../engine/speculate/suffix.ts";
+import { engineWorld, finishes, outputs, request, VOCABULARY } from "../../support/engine-world.ts";
 
 interface Arrival {
   readonly at: number;
@@ -85,6 +91,36 @@ const options = fc.record({
   kvEvents: fc.boolean(),
 });
 
+const guesser = fc.constantFrom(undefined, undefined, "ngram", "suffix", "draft");
+
+/** Which steps fail: every so many, with or without the cache. */
+const trouble = fc.constantFrom(
+  undefined,
+  undefined,
+  { every: 6, kvLost: false },
+  { every: 9, kvLost: true },
+);
+
+/** Guesses from short matches, so that there are many, right and wrong. */
+function proposerOf(kind: string | undefined, clock: VirtualClock): Proposer | undefined {
+  if (kind === "ngram") return new NgramProposer({ min: 1, max: 3 });
+  if (kind === "suffix") return new SuffixProposer({ maxDepth: 4 });
+  if (kind !== "draft") return undefined;
+  const limits = {
+    blockSize: 8,
+    blocks: 40,
+    maxRows: 10,
+    maxTokens: 20,
+    maxContext: MAX_CONTEXT,
+    maxDrafted: 0,
+    inFlight: 1,
+  } as const;
+  const sampler = new TokenSampler();
+  return new DraftModelProposer(
+    new NullDevice({ clock, sampler, limits, vocabSize: VOCABULARY, seed: 7, price: () => 300 }),
+  );
+}
+
 const MAX_CONTEXT = 76;
 
 function run(arrivals: readonly Arrival[], world: ReturnType<typeof engineWorld<VirtualClock>>) {
@@ -124,17 +160,38 @@ function alone(each: Arrival): number[][] {
 
 describe("random mixes", () => {
   it("gives each request its own ids, ends it once and leaks nothing", () => {
+    const seen = { preempted: 0, failed: 0, accepted: 0, cached: 0, forked: 0 };
     fc.assert(
       fc.property(
         fc.array(arrival, { minLength: 1, maxLength: 14 }),
         shape,
         options,
-        (arrivals, limits, of) => {
+        fc.record({ kind: guesser, adaptive: fc.boolean(), fails: trouble }),
+        (arrivals, limits, of, { kind, adaptive, fails }) => {
+          const clock = new VirtualClock();
+          const proposer = proposerOf(kind, clock);
+          let failures = 0; // two are never taken for a culprit
           const world = engineWorld({
+            clock,
             limits: { ...limits, maxContext: MAX_CONTEXT },
-            options: of,
+            options: {
+              ...of,
+              ...(proposer && { speculative: { proposer, maxTokens: 4, adaptive } }),
+            },
+            trouble: ({ step }) => {
+              if (fails === undefined || step % fails.every !== 3 || failures++ >= 2)
+                return undefined;
+              return { ok: false, error: new Error("trouble"), kvLost: fails.kvLost };
+            },
           });
           const groups = run(arrivals, world);
+          for (const event of world.events) {
+            seen.preempted += event.type === "request-preempted" ? 1 : 0;
+            seen.failed += event.type === "step-failed" ? 1 : 0;
+            seen.accepted += event.type === "tokens-emitted" ? event.accepted : 0;
+            seen.cached += event.type === "request-scheduled" ? event.cachedTokens : 0;
+            seen.forked += event.type === "step-finished" ? event.waitingDeferred : 0;
+          }
           const got = outputs(world.events);
           const ends = finishes(world.events);
           const all = groups.flat().sort((a, b) => a - b);
@@ -157,6 +214,8 @@ describe("random mixes", () => {
       ),
       { numRuns: 500, seed: 20261123 },
     );
+    // The mixes do reach what they are for.
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(100);
   }, 60_000);
 
   it("tells the same story twice", () => {

@@ -1,51 +1,11 @@
 /** A device that fails: nobody is lost, the culprit ends alone, and health tells. */
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../device/clock.ts";
-import type { Batch, Device, StepResult } from "../../../device/device.ts";
-import { NullDevice } from "../../../device/null/device.ts";
-import { Engine } from "../../../engine/engine.ts";
-import type { EngineEvent } from "../../../engine/events.ts";
-import { TokenSampler } from "../../../engine/sample/sampler.ts";
-import { engineWorld, finishes, outputs, request, VOCABULARY } from "../../support/engine-world.ts";
-import { PagedDevice } from "../../support/paged-device.ts";
+import type { Engine } from "../../../engine/engine.ts";
+import { engineWorld, finishes, outputs, request } from "../../support/engine-world.ts";
+import type { Trouble } from "../../support/paged-device.ts";
 
-type Trouble = (batch: Batch) => Extract<StepResult, { ok: false }> | undefined;
-
-/** A null device whose steps end as `trouble` says. */
-function failing(trouble: Trouble, inFlight: 1 | 2 = 1) {
-  const clock = new VirtualClock();
-  const sampler = new TokenSampler();
-  const limits = {
-    blockSize: 4,
-    blocks: 120,
-    maxRows: 16,
-    maxTokens: 64,
-    maxContext: 128,
-    maxDrafted: 8,
-    inFlight,
-  } as const;
-  const paged = new PagedDevice(
-    new NullDevice({ clock, sampler, limits, vocabSize: VOCABULARY, seed: 7, price: () => 1000 }),
-  );
-  const device: Device = {
-    name: "failing",
-    limits,
-    vocabSize: VOCABULARY,
-    execute: (batch, done) => {
-      const failure = trouble(batch);
-      paged.execute(batch, (result) => done(failure ?? result));
-    },
-    release: (ids) => paged.release(ids),
-    close: () => paged.close(),
-  };
-  const engine = new Engine(
-    { device, clock, sampler },
-    { maxNumSeqs: 16, maxNumBatchedTokens: 64 },
-  );
-  const events: EngineEvent[] = [];
-  engine.subscribe((event) => events.push(event));
-  return { clock, engine, events, paged };
-}
+const failing = (trouble: Trouble, inFlight: 1 | 2 = 1) =>
+  engineWorld({ trouble, limits: { inFlight, blocks: 120 }, price: () => 1000 });
 
 const PARAMS = { temperature: 0.8, maxTokens: 20 };
 
