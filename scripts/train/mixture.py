@@ -82,7 +82,7 @@ def chat_source(chat: Chat, make_messages, share: float) -> Source:
 
 
 def copy_source(chat: Chat, share: float) -> Source:
-    """Random tokens said twice, the second time learned: brings forth the heads that copy (names of
+    """Random tokens said again and again, learned from the second time on: brings forth the heads that copy (names of
     functions, words of a given text) in a few hundred steps, which stories alone would take far longer for."""
     first, last = len(SPECIAL), chat.tokenizer.get_vocab_size() - len(MARKERS) - 1
 
@@ -91,11 +91,13 @@ def copy_source(chat: Chat, share: float) -> Source:
         return [first + int((last - first) * rng.random() ** 3) for _ in range(count)]
 
     def make(rng: random.Random) -> Document:
-        piece = tokens(rng, rng.randint(4, 40))
-        before, between = tokens(rng, rng.randint(0, 12)), tokens(rng, rng.randint(0, 12))
-        ids = [*before, *piece, *between, *piece, chat.end_of_text]
-        quiet = len(before) + len(piece) + len(between) + 1
-        return Document(ids, [0] * quiet + [1] * (len(piece) - 1) + [0], False)
+        piece, before = tokens(rng, rng.choice([3, 4, 6, 8, 12, 20])), tokens(rng, rng.randint(0, 6))
+        ids, learn = before + piece, [0] * (len(before) + len(piece))
+        for _ in range(rng.randint(1, 5)):
+            between = tokens(rng, rng.choice([0, 0, 1, 4]))
+            ids += between + piece
+            learn += [0] * (len(between) + 1) + [1] * (len(piece) - 1)
+        return Document([*ids, chat.end_of_text], [*learn, 0], False)
 
     return Source(make, share)
 

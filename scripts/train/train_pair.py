@@ -203,7 +203,7 @@ def main():
     parser.add_argument("--name", help="run folder's name; default the model's")
     parser.add_argument("--mix", choices=["text", "full"], default="full")
     parser.add_argument("--plain-share", type=float, default=0.5, help="of bare stories in the full mix")
-    parser.add_argument("--copy-share", type=float, default=0.08, help="of random tokens said twice")
+    parser.add_argument("--copy-share", type=float, default=0.08, help="of random tokens said again and again")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, help="schedule by steps instead of wall time")
     parser.add_argument("--row-length", type=int, default=256)
