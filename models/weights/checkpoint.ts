@@ -177,7 +177,7 @@ function parseJson(path: string, text: string): Record<string, unknown> {
 }
 
 /** The names a weight stands for: itself, or with `{e}` in it one per expert. */
-export function storedNames(weight: Weight): readonly string[] {
+function storedNames(weight: Weight): readonly string[] {
   if (!weight.name.includes("{e}")) return [weight.name];
   return Array.from({ length: weight.shape[0] ?? 0 }, (_, expert) =>
     weight.name.replace("{e}", String(expert)),

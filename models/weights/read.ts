@@ -32,12 +32,6 @@ export class WeightReader {
     this.#checkpoint = checkpoint;
   }
 
-  /** Elements that `read` gives. */
-  count(name: string, range?: Range): number {
-    const { width, top, bottom, left, right } = windowOf(this.#find(name), range);
-    return width === 0 ? 0 : (bottom - top) * (right - left);
-  }
-
   /**
    * The tensor, or its range, as F32, row-major; into `target` when given.
    * Throws CheckpointError for a dtype other than F32, F16 and BF16, a range
@@ -73,18 +67,6 @@ export class WeightReader {
           convert(bytes, r * window.width + window.left, columns, out, done + r * columns);
     }
     return out;
-  }
-
-  /** The bytes of the tensor, or of rows `[begin, end)` of it, as stored. */
-  readRaw(name: string, range?: Range): Uint8Array {
-    const stored = this.#find(name);
-    const window = windowOf(stored, range);
-    if (window.right - window.left !== window.width)
-      throw this.#error(stored, "raw bytes are read by whole rows only");
-    const rowBytes = (stored.end - stored.begin) / Math.max(stored.shape[0] ?? 1, 1);
-    const bytes = new Uint8Array((window.bottom - window.top) * rowBytes);
-    this.#fill(stored, bytes, window.top * rowBytes);
-    return bytes;
   }
 
   close(): void {
