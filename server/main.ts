@@ -54,12 +54,12 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
           https: { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") },
         }),
     });
-    for (const line of memoryLines(world)) logger.info(line);
     const url = await app.listen(
       settings.uds === undefined
         ? { host: settings.host, port: settings.port }
         : { path: settings.uds },
     );
+    for (const line of memoryLines(world)) logger.info(line);
     logger.info(
       {
         url,

@@ -1,0 +1,106 @@
+/** The command as users run it: a process, its exit codes, its signals. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+interface Served {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly exit: Promise<number | null>;
+}
+
+function trainyard(...argv: string[]): Served {
+  const child = spawn(process.execPath, ["--import", "tsx", "scripts/cli.ts", ...argv]);
+  children.push(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data) => {
+      output += String(data);
+    });
+  }
+  const exit = once(child, "exit").then(([code]) => code as number | null);
+  return { child, output: () => output, exit };
+}
+
+/** Starts on a free port and waits until it listens. */
+async function served(...argv: string[]): Promise<Served & { readonly url: string }> {
+  const running = trainyard(
+    "serve",
+    "models/tiny/llama",
+    "--device",
+    "null",
+    "--port",
+    "0",
+    ...argv,
+  );
+  for (;;) {
+    const url = /"url":"(http:[^"]+)"/.exec(running.output())?.[1];
+    if (url !== undefined) return { ...running, url };
+    const ended = await Promise.race([
+      running.exit,
+      new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 20)),
+    ]);
+    if (ended !== undefined) throw new Error(`Ended with ${ended}: ${running.output()}`);
+  }
+}
+
+const longStream = (url: string) =>
+  fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ prompt: "a", max_tokens: 500, ignore_eos: true, stream: true }),
+  });
+
+describe("trainyard serve", () => {
+  it("ends a stream with finish_reason abort on SIGTERM, and itself with 0", async () => {
+    // A step of the null device takes no time: a queue of streams keeps it busy.
+    const { url, child, exit } = await served("--max-num-seqs", "1");
+    const streams = await Promise.all(Array.from({ length: 8 }, () => longStream(url)));
+    child.kill("SIGTERM");
+    const texts = await Promise.all(streams.map((stream) => stream.text()));
+    expect(texts.every((text) => text.endsWith("data: [DONE]\n\n"))).toBe(true);
+    expect(texts.some((text) => text.includes('"finish_reason":"abort"'))).toBe(true);
+    expect(await exit).toBe(0);
+  });
+
+  it("lets requests end within --shutdown-timeout", async () => {
+    const { url, child, exit } = await served("--shutdown-timeout", "30");
+    const stream = await longStream(url);
+    child.kill("SIGTERM");
+    expect(await stream.text()).toContain('"finish_reason":"length"');
+    expect(await exit).toBe(0);
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+
+  it("says in one line what is wrong and exits", async () => {
+    const blocker = createServer().listen(0, "127.0.0.1");
+    await once(blocker, "listening");
+    const address = blocker.address();
+    const port = typeof address === "object" && address !== null ? String(address.port) : "";
+    const cases: readonly [string[], number, string][] = [
+      [["serve", "--prot", "1"], 2, "trainyard serve: unknown option '--prot'"],
+      [["serve", "no/such-model"], 1, 'trainyard serve: model "no/such-model"'],
+      [
+        ["serve", "models/tiny/llama", "--device", "null", "--port", port],
+        1,
+        `port ${port} on 127.0.0.1 is in use`,
+      ],
+      [["nonsense"], 2, 'trainyard: unknown command "nonsense"'],
+    ];
+    await Promise.all(
+      cases.map(async ([argv, code, message]) => {
+        const { exit, output } = trainyard(...argv);
+        expect(await exit).toBe(code);
+        expect(output()).toContain(message);
+        expect(output()).not.toMatch(/\n {4}at .*:\d+/);
+      }),
+    );
+    blocker.close();
+  });
+});
