@@ -17,10 +17,11 @@ const STEP_MEMORY = 0.98;
 const ACCEPTANCE_MEMORY = 0.95;
 /** The common rate counts as so many guesses of a new sequence. */
 const PRIOR_WEIGHT = 2;
-/** Steps without a guess after which one is tried again, to learn whether it pays by now. */
+/** Every so many steps the other way is tried, so that both costs stay known: none, or one guess. */
 const PROBE_EVERY = 64;
-/** Steps that guess in full, before costs and rates are known. */
-const LEARNING_STEPS = 8;
+/** Steps that guess a little and not at all by turns, before costs and rates are known. */
+const LEARNING_STEPS = 6;
+const LEARNING_TOKENS = 2;
 
 /** y = intercept + slope · x by least squares, older points weighing less. */
 class Line {
@@ -56,12 +57,11 @@ interface Rate {
 
 export class AdaptiveLength {
   readonly #most: number;
-  readonly #steps = new Line();
-  readonly #drafting = new Line();
+  readonly #stepTime = new Line();
+  readonly #draftTime = new Line();
   readonly #common: Rate = { held: 0, judged: 0 };
   readonly #rates = new Map<SequenceId, Rate>();
-  #learned = 0;
-  #idleSteps = 0;
+  #steps = 0;
 
   constructor(most: number) {
     this.#most = most;
@@ -69,17 +69,16 @@ export class AdaptiveLength {
 
   /** A step of short rows only took so long. */
   observeStep(tokens: number, duration: Nanos): void {
-    this.#steps.add(tokens, duration);
+    this.#stepTime.add(tokens, duration);
   }
 
   /** One call that drafted up to `length` ids a row took so long. */
   observeDraft(length: number, duration: Nanos): void {
-    this.#drafting.add(length, duration);
+    this.#draftTime.add(length, duration);
   }
 
   observeGuess(id: SequenceId, drafted: number, accepted: number): void {
     if (drafted === 0) return;
-    this.#learned++;
     const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
     this.#rates.set(id, own);
     const judged = accepted + (accepted < drafted ? 1 : 0);
@@ -95,9 +94,14 @@ export class AdaptiveLength {
 
   /** Guesses for each row of the next step; `limits` is the most that each can use. */
   choose(ids: readonly SequenceId[], limits: readonly number[]): readonly number[] {
-    if (this.#learned < LEARNING_STEPS) return limits.map((limit) => Math.min(limit, this.#most));
-    const rates = ids.map((id) => this.#rateOf(id));
     const none = ids.map(() => 0);
+    const step = this.#steps++;
+    if (step < LEARNING_STEPS) {
+      return step % 2 === 1
+        ? none
+        : limits.map((limit) => Math.min(limit, this.#most, LEARNING_TOKENS));
+    }
+    const rates = ids.map((id) => this.#rateOf(id));
     let best: readonly number[] = none;
     let bestYield = this.#yieldOf(none, rates, 0);
     for (let longest = 1; longest <= this.#most; longest++) {
@@ -108,12 +112,8 @@ export class AdaptiveLength {
         bestYield = planYield;
       }
     }
-    if (best !== none) {
-      this.#idleSteps = 0;
-      return best;
-    }
-    if (++this.#idleSteps % PROBE_EVERY !== 0) return none;
-    return limits.map((limit) => Math.min(limit, 1));
+    if (step % PROBE_EVERY !== 0) return best;
+    return best === none ? limits.map((limit) => Math.min(limit, 1)) : none;
   }
 
   #planUpTo(
@@ -126,7 +126,7 @@ export class AdaptiveLength {
     },
   ): number[] {
     const rows = of.rates.length;
-    const cost = Math.max(0, this.#steps.at(rows + 1) - this.#steps.at(rows));
+    const cost = Math.max(0, this.#stepTime.at(rows + 1) - this.#stepTime.at(rows));
     const least = of.target * cost;
     return of.rates.map((rate, row) => {
       const most = Math.min(longest, of.limits[row] ?? 0);
@@ -153,8 +153,8 @@ export class AdaptiveLength {
         chance *= rate;
       }
     });
-    const drafting = longest === 0 ? 0 : this.#drafting.at(longest);
-    return ids / Math.max(1, this.#steps.at(tokens) + drafting);
+    const drafting = longest === 0 ? 0 : this.#draftTime.at(longest);
+    return ids / Math.max(1, this.#stepTime.at(tokens) + drafting);
   }
 
   #rateOf(id: SequenceId): number {

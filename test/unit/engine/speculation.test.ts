@@ -1,7 +1,7 @@
 /** Speculation changes when ids come, never which: greedy and sampled, with penalties, logprobs and siblings. */
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../../device/clock.ts";
-import type { BatchRow } from "../../../device/device.ts";
+import type { Batch, BatchRow } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
 import { uniform } from "../../../engine/sample/random.ts";
@@ -227,6 +227,7 @@ describe("adaptive length", () => {
       while (held < 5 && uniform({ low: 1, high: 2 }, 5 * i + held) < rate) held++;
       adaptive.observeGuess(0, 5, held);
     }
+    for (let step = 0; step < 8; step++) adaptive.choose([0], [6]);
     return adaptive;
   }
 
@@ -241,6 +242,12 @@ describe("adaptive length", () => {
     expect(learned(900, 0.3).choose([0], [6])).toEqual([0]);
   });
 
+  it("tries both ways first, since one alone shows no slope", () => {
+    const adaptive = new AdaptiveLength(4);
+    const tried = Array.from({ length: 6 }, () => adaptive.choose([0], [6])[0]);
+    expect(tried).toEqual([2, 0, 2, 0, 2, 0]);
+  });
+
   it("tries again after a while", () => {
     const adaptive = learned(900, 0.3);
     const tried = Array.from({ length: 128 }, () => adaptive.choose([0], [6])[0]);
@@ -249,5 +256,43 @@ describe("adaptive length", () => {
 
   it("never asks for more than a row can use", () => {
     expect(learned(1, 0.95).choose([0, 1], [2, 0])).toEqual([2, 0]);
+  });
+
+  /** Virtual time that 16 streams take, by how much a token costs beside a step's 10,000. */
+  async function timeOf(acceptance: number | undefined, tokenCost: number): Promise<number> {
+    const clock = new VirtualClock();
+    const price = (batch: Batch): number =>
+      10_000 + tokenCost * batch.rows.reduce((sum, row) => sum + row.count, 0);
+    const config = readSpeculativeConfig({
+      method: "eagle3",
+      num_speculative_tokens: 4,
+      acceptance_rate: acceptance ?? 0,
+    });
+    const proposer = await createProposer({ config, target: drafter(clock, 7), seed: 1 });
+    const speculative = { proposer, maxTokens: 4 };
+    const world = engineWorld({
+      clock,
+      price,
+      limits: { maxContext: 400, blocks: 1700, maxTokens: 256 },
+      options: { maxNumBatchedTokens: 256, ...(acceptance === undefined ? {} : { speculative }) },
+    });
+    for (let i = 0; i < 16; i++) {
+      world.engine.submit(request([i, 1], { temperature: 0, maxTokens: 350 }));
+    }
+    clock.runReady();
+    return clock.now();
+  }
+
+  it("wins where it can and loses next to nothing where it cannot: 16 streams", async () => {
+    for (const [acceptance, tokenCost, least] of [
+      [0.8, 10, 2],
+      [0.3, 2_000, 0.97],
+      [0.05, 10, 0.97],
+      [0.7, 2_000, 0.97],
+    ] as const) {
+      const plain = await timeOf(undefined, tokenCost);
+      const guessed = await timeOf(acceptance, tokenCost);
+      expect(plain / guessed).toBeGreaterThan(least);
+    }
   });
 });
