@@ -7,7 +7,7 @@ import type { FastifyInstance } from "fastify";
 import { type Logger, pino } from "pino";
 import { buildApp } from "./app.ts";
 import { parseSettings, SettingsError } from "./config.ts";
-import { memoryLines } from "./memory-report.ts";
+import { memoryLines } from "./machine.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world.ts";
 
@@ -59,7 +59,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
         ? { host: settings.host, port: settings.port }
         : { path: settings.uds },
     );
-    for (const line of memoryLines(world)) logger.info(line);
+    for (const line of memoryLines(world.model, world.device)) logger.info(line);
     logger.info(
       {
         url,

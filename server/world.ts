@@ -19,6 +19,7 @@ import { SettingsError } from "./config.ts";
 import { Engines } from "./generation/engines.ts";
 import { createPlanner } from "./generation/structured/planner.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
+import { machineFacts } from "./machine.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
@@ -103,6 +104,8 @@ export async function buildWorld(given: Settings): Promise<World> {
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
     ...optional("maxDrafted", drafting?.maxTokens),
+    ...optional("machine", machineFacts(devices, settings, startup)),
+    now: () => clock.now(),
   });
   const tokenizer = model.tokenizer ?? words?.tokenizer;
   // With borrowed words, only their ids have a text.

@@ -1,5 +1,6 @@
 /** All series of this server: engines, HTTP, the process, and the curve. */
 import { collectDefaultMetrics } from "prom-client";
+import type { Nanos } from "../../device/clock.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Handle } from "../generation/engines.ts";
@@ -7,11 +8,15 @@ import { Curve, type CurvePoint } from "./curve.ts";
 import { EngineMetrics, type EngineMetricsOptions } from "./engine-metrics.ts";
 import { Families } from "./families.ts";
 import { HttpMetrics } from "./http-metrics.ts";
+import { type MachineFacts, MachineMetrics } from "./machine-metrics.ts";
 import { NeuronMetrics } from "./neuron-metrics.ts";
 
 export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
   /** False: `--disable-log-stats`, only HTTP and process series. */
   readonly engineSeries: boolean;
+  /** Of a simulated machine; absent: there is none. */
+  readonly machine?: MachineFacts;
+  readonly now: () => Nanos;
 }
 
 export class Metrics {
@@ -37,10 +42,13 @@ export class Metrics {
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
     const neuron = labels.map((one) => new NeuronMetrics(this.families, one));
+    const { machine: facts, now, modelName } = options;
+    const machine = facts && new MachineMetrics(this.families, facts, { now, modelName });
     engines.forEach((engine, index) => {
       engine.subscribe((event) => {
         this.#engines[index]?.receive(event);
         this.#curves[index]?.receive(event);
+        machine?.receive(event);
         if (event.type === "step-finished") neuron[index]?.step(event);
       });
     });

@@ -1,0 +1,139 @@
+/**
+ * The simulated machine under neuron-monitor's names, and what tokens cost on it
+ * now. Utilisation is since the last scrape: one Prometheus, one period.
+ */
+import { type Nanos, SECOND } from "../../device/clock.ts";
+import type { EngineEvent } from "../../engine/events.ts";
+import type { CounterSeries, Families } from "./families.ts";
+
+/** What is known of the machine at the start. */
+export interface MachineFacts {
+  readonly instanceType: string;
+  /** Logical cores that this server uses. */
+  readonly cores: number;
+  /** HBM in use on all of them. */
+  readonly memoryBytes: number;
+  readonly weightBytes: number;
+  readonly chipsBilled: number;
+  readonly chips: number;
+  /** Of the whole instance; absent: nobody says. */
+  readonly dollarsPerHour?: number;
+  readonly modelLoadSeconds: number;
+  readonly startupSeconds: number;
+}
+
+const PERCENTILES = [0, 1, 25, 50, 75, 99, 100] as const;
+/** Steps whose latencies are kept for the percentiles. */
+const KEPT = 1024;
+/** Seconds over which the price of tokens is taken. */
+const WINDOW = 60;
+
+export class MachineMetrics {
+  readonly #now: () => Nanos;
+  readonly #facts: MachineFacts;
+  readonly #completed: CounterSeries;
+  readonly #latencies: Nanos[] = [];
+  #steps = 0;
+  #busy: Nanos = 0;
+  #scraped: { readonly at: Nanos; readonly busy: Nanos; readonly ratio: number };
+  /** Output tokens by second, the last WINDOW of them. */
+  readonly #tokens = new Map<number, number>();
+
+  constructor(
+    families: Families,
+    facts: MachineFacts,
+    options: { now: () => Nanos; modelName: string },
+  ) {
+    const { now, modelName } = options;
+    this.#now = now;
+    this.#facts = facts;
+    this.#scraped = { at: now(), busy: 0, ratio: 0 };
+    for (let core = 0; core < facts.cores; core++) {
+      const labels = { neuroncore: String(core), instance_type: facts.instanceType };
+      families.gauge("neuroncore_utilization_ratio", "Share of time a core was busy.", labels, () =>
+        this.#utilization(),
+      );
+    }
+    const gauge = (name: string, help: string, value: number, labels = {}) =>
+      families.gauge(name, help, labels).set(value);
+    gauge("neuron_runtime_memory_used_bytes", "Device memory in use.", facts.memoryBytes, {
+      memory_location: "neuron_device",
+    });
+    gauge("instance_info", "The simulated instance.", 1, {
+      instance_type: facts.instanceType,
+      instance_name: "simulated",
+    });
+    const model = { model_name: modelName };
+    gauge("vllm_neuron:startup_time_seconds", "Start of the server.", facts.startupSeconds, model);
+    gauge(
+      "vllm_neuron:model_load_time_seconds",
+      "Loading the model.",
+      facts.modelLoadSeconds,
+      model,
+    );
+    gauge("vllm_neuron:model_load_size_bytes", "Weights on the device.", facts.weightBytes, model);
+    this.#completed = families.counter("execution_status", "Executions by outcome.", {
+      status_type: "completed",
+    });
+    for (const percentile of PERCENTILES) {
+      families.gauge(
+        "execution_latency_seconds",
+        "Latency of the last executions.",
+        { percentile: `p${percentile}` },
+        () => this.#latency(percentile),
+      );
+    }
+    if (facts.dollarsPerHour !== undefined) {
+      const name = "trainyard:dollars_per_million_output_tokens";
+      const help = "Price of output tokens at the rate of the last minute; 0 while there are none.";
+      families.gauge(name, help, { ...model, billed: "instance" }, () => this.#price(1));
+      const share = facts.chipsBilled / facts.chips;
+      families.gauge(name, help, { ...model, billed: "chips" }, () => this.#price(share));
+    }
+  }
+
+  receive(event: EngineEvent): void {
+    if (event.type === "tokens-emitted") {
+      const second = Math.floor(event.at / SECOND);
+      this.#tokens.set(second, (this.#tokens.get(second) ?? 0) + event.tokens.length);
+      if (this.#tokens.size > 2 * WINDOW) this.#forget(second);
+    } else if (event.type === "step-finished" && event.cost !== undefined) {
+      this.#busy += event.cost.duration;
+      this.#completed.inc(event.repeated);
+      this.#latencies[this.#steps++ % KEPT] = event.cost.duration;
+    }
+  }
+
+  #utilization(): number {
+    const at = this.#now();
+    // All cores are read in one scrape and work in step: the first read decides.
+    if (at - this.#scraped.at > SECOND / 10) {
+      const ratio = Math.min(1, (this.#busy - this.#scraped.busy) / (at - this.#scraped.at));
+      this.#scraped = { at, busy: this.#busy, ratio };
+    }
+    return this.#scraped.ratio;
+  }
+
+  #latency(percentile: number): number {
+    if (this.#latencies.length === 0) return 0;
+    const sorted = [...this.#latencies].sort((a, b) => a - b);
+    const index = Math.min(sorted.length - 1, Math.floor((percentile / 100) * sorted.length));
+    return (sorted[index] ?? 0) / SECOND;
+  }
+
+  #price(share: number): number {
+    const second = Math.floor(this.#now() / SECOND);
+    this.#forget(second);
+    let tokens = 0;
+    for (const count of this.#tokens.values()) tokens += count;
+    if (tokens === 0) return 0;
+    const seconds = Math.min(WINDOW, Math.max(1, second));
+    const dollars = ((this.#facts.dollarsPerHour ?? 0) * share * seconds) / 3600;
+    return (dollars / tokens) * 1e6;
+  }
+
+  #forget(second: number): void {
+    for (const known of this.#tokens.keys())
+      if (known <= second - WINDOW) this.#tokens.delete(known);
+  }
+}
