@@ -128,6 +128,24 @@ export class CostModel {
     return finish(parts, { paddedTokens, paddedRows }, () => spansOf(graphs, parts));
   }
 
+  /**
+   * Prices of a decode batch repeated: `run(k)` is the k-th repetition's. Between
+   * two context buckets nothing changes but padding, so the price is kept.
+   */
+  run(batch: Batch): (step: number) => StepCost {
+    const longest = batch.rows.reduce((most, row) => Math.max(most, row.start + row.count), 0);
+    let kept: StepCost | undefined;
+    let until = 0;
+    return (step) => {
+      if (kept === undefined || longest + step > until) {
+        until = bucketOf(this.buckets.contexts, longest + step);
+        const rows = batch.rows.map((row) => ({ ...row, start: row.start + step }));
+        kept = this.price({ ...batch, rows }, batch);
+      }
+      return kept;
+    };
+  }
+
   #host(what: "prompt" | "step" | "row"): number {
     return constant(this.plan.constants, `stack.${what}.${this.plan.stack.name}`);
   }

@@ -9,20 +9,25 @@ import type {
   BatchRow,
   Device,
   DeviceLimits,
+  PositionLogprobs,
   Sampled,
   SequenceId,
   StepCost,
   StepResult,
+  TokenId,
 } from "../device.ts";
 import type { DeviceSettings } from "../registry.ts";
 import { CostModel } from "./cost-model.ts";
-import { type MemoryPlan, planMemory } from "./memory.ts";
+import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
 import { planFor } from "./settings.ts";
 import { syntheticToken } from "./values.ts";
 
 /** Drafts a graph is compiled to verify, unless the engine asks for more. */
 const DEFAULT_DRAFTED = 8;
+
+/** Most positions that `Sampler.prompt` takes at once. */
+const PROMPT_POSITIONS = 64;
 
 /** The simulated device; `plan`, `memory` and `cost` are for banners, studies and profiles. */
 export class TrainiumDevice implements Device {
@@ -43,19 +48,27 @@ export class TrainiumDevice implements Device {
   readonly #seed: number;
   readonly #timeScale: number;
   readonly #settings: DeviceSettings;
+  /** Ids that would end a sequence: synthetic values never draw them. */
+  readonly #ending: ReadonlySet<TokenId>;
   #previous: Batch | undefined;
   /** The graph queue: a step begins when the one before has ended. */
   #freeAt: Nanos = 0;
 
-  constructor(settings: DeviceSettings, plan: Plan) {
+  /** `unchecked`: a published set-up is taken at its word, whether it fits our memory plan or not. */
+  constructor(
+    settings: DeviceSettings,
+    plan: Plan,
+    options: { readonly unchecked?: boolean } = {},
+  ) {
     this.#settings = settings;
     this.#clock = settings.clock;
     this.#inner = settings.inner;
     this.#seed = settings.seed;
+    this.#ending = new Set(settings.model.generation.eosTokenIds);
     this.#timeScale = Number(settings.own["time-scale"] ?? 1);
     this.plan = plan;
     this.vocabSize = plan.architecture.vocabSize;
-    this.memory = planMemory(plan, {
+    this.memory = (options.unchecked ? layMemory : planMemory)(plan, {
       ...(settings.blocks !== undefined && { blocks: settings.blocks }),
       ...(settings.kvCacheBytes !== undefined && {
         bytes: settings.kvCacheBytes / plan.tensorParallel,
@@ -67,29 +80,42 @@ export class TrainiumDevice implements Device {
 
   execute(batch: Batch, done: (result: StepResult) => void): void {
     const began = Math.max(this.#clock.now(), this.#freeAt);
-    const steps = Math.max(1, batch.repeat ?? 1);
-    const cost = this.#price(batch, steps);
+    const { cost, repeated } = this.#price(batch, began);
     this.#previous = batch;
     const deadline = began + cost.duration * this.#timeScale;
     this.#freeAt = deadline;
     this.#settings.trace?.span("steps", `step ${batch.step}`, began, deadline - began, {
       rows: batch.rows.length,
+      repeated,
     });
+    const finish = (result: StepResult): void => {
+      this.#clock.at(deadline, () => this.#finish(result, deadline, done), "step");
+    };
     if (this.#inner === undefined) {
-      const sampled = this.#draw(batch, steps);
-      this.#clock.at(
-        deadline,
-        () => this.#finish({ ok: true, sampled, cost, repeated: steps }, deadline, done),
-        "step",
-      );
+      finish({ ok: true, sampled: this.#draw(batch, repeated), cost, repeated });
       return;
     }
+    // Virtual time waits for a worker's values; real time goes on, and lateness is counted.
     const release = this.#clock.hold();
     this.#inner.execute({ step: batch.step, rows: batch.rows, copies: batch.copies }, (result) => {
       release();
-      const priced = result.ok ? { ...result, cost, repeated: 1 } : result;
-      this.#clock.at(deadline, () => this.#finish(priced, deadline, done), "step");
+      finish(result.ok ? { ...result, cost, repeated: 1 } : result);
     });
+  }
+
+  /** Drafts of the synthetic values: what they will be. With an inner device, its own drafts. */
+  draft(
+    rows: readonly BatchRow[],
+    count: number,
+    done: (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>) => void,
+  ): void {
+    if (this.#inner?.draft !== undefined) {
+      this.#inner.draft(rows, count, done);
+      return;
+    }
+    const drafts = new Map<SequenceId, readonly TokenId[]>();
+    for (const row of rows) drafts.set(row.id, this.#tokens(row.id, row.context.length, count));
+    this.#clock.at(this.#clock.now(), () => done(drafts), "step");
   }
 
   release(ids: readonly SequenceId[]): void {
@@ -100,20 +126,26 @@ export class TrainiumDevice implements Device {
     await this.#inner?.close();
   }
 
-  /** A repeated step costs what its repetitions cost one by one, contexts growing. */
-  #price(batch: Batch, steps: number): StepCost {
+  /**
+   * A step, and as many repetitions of it as begin before anything else happens:
+   * each costs what it would cost alone, contexts growing.
+   */
+  #price(batch: Batch, began: Nanos): { readonly cost: StepCost; readonly repeated: number } {
     const first = this.cost.price(batch, this.#previous);
-    if (steps === 1 || this.#inner !== undefined) return first;
+    const most = this.#inner === undefined ? (batch.repeat ?? 1) : 1;
+    if (most === 1) return { cost: first, repeated: 1 };
+    const next = this.#clock.next?.() ?? Number.POSITIVE_INFINITY;
     const parts: Record<string, Nanos> = { ...first.parts };
     let duration = first.duration;
-    for (let step = 1; step < steps; step++) {
-      const rows = batch.rows.map((row) => ({ ...row, start: row.start + step }));
-      const next = this.cost.price({ ...batch, rows }, batch);
-      duration += next.duration;
-      for (const [part, nanos] of Object.entries(next.parts))
-        parts[part] = (parts[part] ?? 0) + nanos;
+    let repeated = 1;
+    const run = this.cost.run(batch);
+    while (repeated < most && began + duration * this.#timeScale < next) {
+      const step = run(repeated);
+      duration += step.duration;
+      for (const part in step.parts) parts[part] = (parts[part] ?? 0) + (step.parts[part] ?? 0);
+      repeated++;
     }
-    return { ...first, duration, parts };
+    return { cost: { ...first, duration, parts }, repeated };
   }
 
   #finish(result: StepResult, deadline: Nanos, done: (result: StepResult) => void): void {
@@ -128,21 +160,51 @@ export class TrainiumDevice implements Device {
     done(result);
   }
 
-  #draw(batch: Batch, steps: number): ReadonlyMap<SequenceId, Sampled> {
+  #draw(batch: Batch, repeated: number): ReadonlyMap<SequenceId, Sampled> {
     const sampled = new Map<SequenceId, Sampled>();
     for (const row of batch.rows) {
-      if (row.want === "last") sampled.set(row.id, this.#sample(row, steps));
+      const end = row.start + row.count;
+      const prompt = row.want === "all" ? this.#promptOf(row) : undefined;
+      if (end < row.context.length || row.want === "none") {
+        if (prompt !== undefined) sampled.set(row.id, { tokens: [], accepted: 0, prompt });
+        continue;
+      }
+      const drawn = this.#verify(row, end - row.drafted, repeated);
+      sampled.set(row.id, prompt === undefined ? drawn : { ...drawn, prompt });
     }
     return sampled;
   }
 
+  /** Accepts the drafts that are what the synthetic values say, and adds the next. */
+  #verify(row: BatchRow, first: number, repeated: number): Sampled {
+    const tokens = this.#tokens(row.id, first, row.drafted + repeated);
+    if (row.drafted === 0) return { tokens, accepted: 0 };
+    let accepted = 0;
+    while (accepted < row.drafted && tokens[accepted] === row.context[first + accepted]) accepted++;
+    return { tokens: tokens.slice(0, accepted + 1), accepted };
+  }
+
   /** Synthetic ids by seed, sequence and position: batch order and timing change nothing. */
-  #sample(row: BatchRow, steps: number): Sampled {
-    const at = row.start + row.count;
-    const tokens = Array.from({ length: steps }, (_, step) =>
-      syntheticToken(this.#seed, row.id, at + step, this.vocabSize),
-    );
-    return { tokens, accepted: 0 };
+  #tokens(id: SequenceId, from: number, count: number): TokenId[] {
+    const tokens = new Array<TokenId>(count);
+    for (let index = 0; index < count; index++) {
+      let token = syntheticToken(this.#seed, id, from + index, this.vocabSize);
+      while (this.#ending.has(token)) token = (token + 1) % this.vocabSize;
+      tokens[index] = token;
+    }
+    return tokens;
+  }
+
+  /** Prompt log-probabilities of a device without logits: all ids equally likely. */
+  #promptOf(row: BatchRow) {
+    const found: PositionLogprobs[] = [];
+    const end = row.start + row.count;
+    for (let at = row.start; at < end; at += PROMPT_POSITIONS) {
+      const positions = Math.min(PROMPT_POSITIONS, end - at);
+      const logits = new Float32Array(positions * this.vocabSize);
+      found.push(...this.#settings.sampler.prompt(row, at, logits));
+    }
+    return found;
   }
 }
 

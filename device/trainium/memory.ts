@@ -48,14 +48,17 @@ export function kvBytesPerToken(group: KvGroup, plan: Plan): number {
   return group.layers.length * heads * each * FORMAT_BYTES[plan.formats.kv];
 }
 
+export interface MemoryWish {
+  readonly blocks?: number;
+  /** Bytes of KV on one rank. */
+  readonly bytes?: number;
+}
+
 /**
  * Lays the memory out. A group of sliding layers keeps its window alone, so a
  * block costs it only the window's share of the compiled context.
  */
-export function planMemory(
-  plan: Plan,
-  wanted?: { readonly blocks?: number; readonly bytes?: number },
-): MemoryPlan {
+export function layMemory(plan: Plan, wish: MemoryWish = {}): MemoryPlan {
   const rank = rankOf(plan);
   const weights = architectureWeights(plan.architecture).reduce(
     (sum, weight) => sum + localBytes(weight, plan),
@@ -66,10 +69,9 @@ export function planMemory(
     return sum + kvBytesPerToken(group, plan) * plan.stack.blockSize * kept;
   }, 0);
   const free = rank.hbmBytes - weights - RUNTIME_BYTES;
-  const needed = Math.ceil(plan.maxContext / plan.stack.blockSize);
-  const budget = wanted?.bytes ?? Math.min(free, rank.hbmBytes * plan.stack.kvShare);
-  const blocks = wanted?.blocks ?? Math.max(0, Math.floor(budget / blockBytes));
-  const memory = {
+  const budget = wish.bytes ?? Math.min(free, rank.hbmBytes * plan.stack.kvShare);
+  const blocks = wish.blocks ?? Math.max(0, Math.floor(budget / blockBytes));
+  return {
     capacity: rank.hbmBytes,
     weights,
     runtime: RUNTIME_BYTES,
@@ -77,7 +79,14 @@ export function planMemory(
     blocks,
     kv: blocks * blockBytes,
   };
-  if (weights + RUNTIME_BYTES + memory.kv > rank.hbmBytes || blocks < needed) {
+}
+
+/** `layMemory`, refusing what one logical core cannot hold. */
+export function planMemory(plan: Plan, wish: MemoryWish = {}): MemoryPlan {
+  const memory = layMemory(plan, wish);
+  const needed = Math.ceil(plan.maxContext / plan.stack.blockSize);
+  const used = memory.weights + memory.runtime + memory.kv;
+  if (used > memory.capacity || memory.blocks < needed) {
     throw new Error(refusal(plan, memory, needed));
   }
   return memory;

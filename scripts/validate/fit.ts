@@ -86,6 +86,73 @@ export function fit(
   return { values: table, loss: best };
 }
 
+/** Left-out predictions: log errors of each model's rows under constants fitted without it. */
+export interface LeftOut {
+  readonly priced: Priced;
+  /** log(predicted / measured) with every model fitted, and with this one left out. */
+  readonly inSample: number;
+  readonly leftOut: number;
+}
+
+/**
+ * Leaves one model out at a time. The predictions are linear in the constants
+ * near their values (log errors are, within their ranges), so each refit is a
+ * reweighted least-squares solve over one table of slopes instead of a new search.
+ */
+export function leaveModelsOut(rows: readonly Row[]): readonly LeftOut[] {
+  const table = new Map(DEFAULT_CONSTANTS);
+  const setUps = new Map<string, SetUp | string>();
+  const price = (its: readonly Row[]): readonly Priced[] => {
+    forgetCosts();
+    return its
+      .map((row) => priceRow(row, { constants: table, setUps }))
+      .filter((one): one is Priced => "predicted" in one && WEIGHTS[one.group] !== undefined);
+  };
+  const priced = price(rows);
+  shareSetUps(setUps);
+  const used = priced.map((its) => its.row);
+  const shares = sharesOf(priced);
+  const residuals = (): Float64Array =>
+    Float64Array.from(price(used), (its) => Math.log(its.predicted / its.measured));
+  const base = residuals();
+  const free = CONSTANTS.filter((its) => its.range !== undefined);
+  const columns = free.map((its) => slope(its, table, base, residuals));
+  const bounds = free.map((its) => {
+    const [low, high] = its.range ?? [0, 1];
+    const at = ((table.get(its.key) ?? low) - low) / (high - low);
+    return [-at, 1 - at] as const;
+  });
+  const solveWithout = (model: string | undefined): Float64Array => {
+    const kept = priced.map((its, index) => (its.row.model === model ? 0 : (shares[index] ?? 0)));
+    let total = new Float64Array(free.length);
+    let errors = base;
+    for (let round = 0; round < 4; round++) {
+      const step = solve(columns, errors, kept, 0.01);
+      total = total.map((value, index) => {
+        const [low, high] = bounds[index] ?? [0, 0];
+        return Math.min(high, Math.max(low, value + 0.6 * (step[index] ?? 0)));
+      });
+      errors = base.map((error, row) =>
+        columns.reduce(
+          (sum, column, index) => sum + (column[row] ?? 0) * (total[index] ?? 0),
+          error,
+        ),
+      );
+    }
+    return errors;
+  };
+  const models = [...new Set(priced.map((its) => its.row.model))];
+  const whole = solveWithout(undefined);
+  const without = new Map(models.map((model) => [model, solveWithout(model)]));
+  forgetCosts();
+  return priced.map((its, index) => {
+    // What the left-out solve changes against the whole one, on top of the true error.
+    const change = (without.get(its.row.model)?.[index] ?? 0) - (whole[index] ?? 0);
+    const inSample = base[index] ?? 0;
+    return { priced: its, inSample, leftOut: inSample + change };
+  });
+}
+
 function soft(error: number): number {
   const size = Math.min(Math.abs(error), 0.45);
   return size < SOFT ? size ** 2 / (2 * SOFT) + SOFT / 2 : size;

@@ -3,7 +3,6 @@
  * that name no model; what cannot be read is a reason, not a guess.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { ConstantTable } from "../../device/trainium/constants.ts";
 import { findInstance, type InstanceSpec } from "../../device/trainium/instances.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../device/trainium/plan.ts";
@@ -19,9 +18,10 @@ import type { StackSpec } from "../../device/trainium/stacks/stack.ts";
 import type { Architecture } from "../../models/architecture.ts";
 import type { WeightFormat } from "../../models/ops.ts";
 import { describe } from "../../models/registry.ts";
+import { projectPath } from "../../models/weights/project-files.ts";
 import type { Row } from "./rows.ts";
 
-const CATALOG = fileURLToPath(new URL("../../models/catalog/", import.meta.url));
+const CATALOG = projectPath("models", "catalog");
 
 const NAMES_SAY_NOTHING = new Set([
   "instruct",
@@ -65,7 +65,7 @@ export function findArchitecture(model: string): Architecture | undefined {
     const file = found[1];
     let architecture = architectures.get(file);
     if (architecture === undefined) {
-      const config: unknown = JSON.parse(readFileSync(`${CATALOG}${file}`, "utf8"));
+      const config: unknown = JSON.parse(readFileSync(`${CATALOG}/${file}`, "utf8"));
       architecture = describe(config as Record<string, unknown>, file);
       architectures.set(file, architecture);
     }

@@ -1,0 +1,181 @@
+/**
+ * `trainyard validate`: every published measurement that can be priced, predicted
+ * against measured. `--rows FILE` reads other rows of the same columns.
+ */
+import { parseArgs } from "node:util";
+import { CONSTANTS, DEFAULT_CONSTANTS } from "../device/trainium/constants.ts";
+import { projectPath } from "../models/weights/project-files.ts";
+import { STUDIES } from "./studies/registry.ts";
+import { fit, fittingRows, leaveModelsOut } from "./validate/fit.ts";
+import { type Answer, type Priced, priceRow } from "./validate/price.ts";
+import { bySetUp, errorOf, printGroups, reportGroups, table } from "./validate/report.ts";
+import { readRows } from "./validate/rows.ts";
+import { serve } from "./validate/serving.ts";
+
+const ROWS = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
+
+const HELP = `trainyard validate [options]
+  --rows FILE     other measurements of the same columns
+  --group NAME    print every row of a group (prefix of its name)
+  --quick         leave out serving and the leave-one-model-out table
+  --fit           fit the constants again and print them
+  --study NAME    run a study: ${Object.keys(STUDIES).join(", ")}`;
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rows: { type: "string" },
+      group: { type: "string" },
+      quick: { type: "boolean" },
+      fit: { type: "boolean" },
+      study: { type: "string" },
+      help: { type: "boolean" },
+    },
+  });
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  if (values.help) {
+    print(HELP);
+    return 0;
+  }
+  if (values.study !== undefined) {
+    const load = STUDIES[values.study];
+    if (load === undefined) {
+      print(`Unknown study "${values.study}"; known: ${Object.keys(STUDIES).join(", ")}.`);
+      return 1;
+    }
+    return (await load())(print);
+  }
+  const rows = readRows(values.rows ?? ROWS);
+  if (values.fit) {
+    const found = fit(fittingRows(rows));
+    for (const { key, range } of CONSTANTS) {
+      if (range !== undefined) print(`${key.padEnd(40)} ${found.values.get(key)?.toPrecision(4)}`);
+    }
+    print(`loss ${found.loss.toFixed(4)}`);
+    return 0;
+  }
+  const pricing = { constants: DEFAULT_CONSTANTS, ...(!values.quick && { serve }) };
+  const answers = rows.map((row) => priceRow(row, pricing));
+  const priced = answers.filter((its): its is Priced => "predicted" in its);
+  const middle = priced.filter((its) => its.row.percentile !== "p99" && its.row.split !== "sanity");
+  if (values.group !== undefined) print(details(priced, values.group));
+  print(
+    "Predicted against measured (mean or p50), mean error per set-up; 90% bootstrap interval over",
+  );
+  print(
+    "set-ups; baseline: 0.85 × bytes / peak HBM + 0.180 ms a layer, FLOPs at half of peak, a law of one",
+  );
+  print("prefill at a time, bytes over link or DMA peak.\n");
+  print(printGroups(reportGroups(middle)));
+  const tails = priced.filter((its) => its.row.percentile === "p99");
+  if (tails.length > 0)
+    print(
+      `\np99, against the predicted p99 (static rows: the mean):\n${printGroups(reportGroups(tails))}`,
+    );
+  const odd = priced.filter((its) => its.row.split === "sanity");
+  if (odd.length > 0)
+    print(`\nSanity rows (odd set-ups, never fitted):\n${printGroups(reportGroups(odd))}`);
+  if (!values.quick && values.rows === undefined) print(`\n${leftOutTable(rows)}`);
+  print(`\n${coverage(answers)}`);
+  return 0;
+}
+
+function details(priced: readonly Priced[], group: string): string {
+  const its = priced.filter((one) => one.group.startsWith(group));
+  return `${table([
+    [
+      "row",
+      "model",
+      "instance",
+      "tp",
+      "batch",
+      "live",
+      "in",
+      "out",
+      "metric",
+      "measured",
+      "predicted",
+      "error",
+      "notes",
+    ],
+    ...its.map((one) => [
+      one.row.id,
+      one.row.model.slice(0, 24),
+      one.row.instance.slice(0, 14),
+      one.row.tp,
+      one.row.engineBatch,
+      one.row.concurrency.slice(0, 22),
+      one.row.inputLength.slice(0, 10),
+      one.row.outputLength.slice(0, 6),
+      `${one.row.metric} ${one.row.percentile}`,
+      one.measured.toPrecision(4),
+      one.predicted.toPrecision(4),
+      `${((one.predicted / one.measured - 1) * 100).toFixed(1)}%`,
+      one.row.kernelNotes.slice(0, 20),
+    ]),
+  ])}\n`;
+}
+
+/** Errors of each group in sample and with its model left out, and how often 80 % bands hold. */
+function leftOutTable(rows: Parameters<typeof leaveModelsOut>[0]): string {
+  const left = leaveModelsOut(fittingRows(rows));
+  const groups = [...new Set(left.map((its) => its.priced.group))].sort();
+  const error = (log: number): number => Math.abs(Math.expm1(log));
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+  const percent = (value: number): string => `${(value * 100).toFixed(1)}%`;
+  const lines = groups.map((group) => {
+    const its = left.filter((one) => one.priced.group === group);
+    const byRow = new Map(its.map((one) => [one.priced, one]));
+    const priced = its.map((one) => one.priced);
+    const inSample = [...bySetUp(priced, (one) => errorOf(one.predicted, one.measured)).values()];
+    const leftOut = [...bySetUp(priced, (one) => error(byRow.get(one)?.leftOut ?? 0)).values()];
+    let held = 0;
+    for (const one of its) {
+      const others = its.filter((other) => other.priced.row.model !== one.priced.row.model);
+      held += Math.abs(one.leftOut) <= halfWidth(others.map((other) => other.leftOut)) ? 1 : 0;
+    }
+    const width = halfWidth(its.map((one) => one.leftOut));
+    return [
+      group,
+      `${its.length}`,
+      percent(mean(inSample)),
+      percent(mean(leftOut)),
+      `±${percent(Math.expm1(width))}`,
+      percent(held / its.length),
+    ];
+  });
+  return `Leaving one model out (linearised refit):\n${table([
+    ["group", "rows", "in sample", "left out", "80% band", "held"],
+    ...lines,
+  ])}`;
+}
+
+/** Half-width, in logs, that holds four fifths. */
+export function halfWidth(logs: readonly number[]): number {
+  const sizes = logs.map(Math.abs).sort((a, b) => a - b);
+  return sizes[Math.min(sizes.length - 1, Math.ceil(sizes.length * 0.8))] ?? Number.NaN;
+}
+
+function coverage(answers: readonly Answer[]): string {
+  const withConfig = answers.filter((its) =>
+    "predicted" in its ? !/kernels|collectives|runtime/.test(its.group) : its.config,
+  );
+  const priced = withConfig.filter((its) => "predicted" in its);
+  const reasons = new Map<string, number>();
+  for (const its of answers) {
+    if (!("reason" in its)) continue;
+    const reason = its.reason.startsWith("no config")
+      ? `${its.reason}: ${its.row.model}`
+      : its.reason;
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+  const share = ((100 * priced.length) / Math.max(1, withConfig.length)).toFixed(1);
+  return [
+    `${priced.length} of ${withConfig.length} rows (${share}%) whose model has a config are priced; ${answers.filter((its) => "predicted" in its).length} of ${answers.length} in all. Not priced:`,
+    ...[...reasons]
+      .sort((a, b) => b[1] - a[1])
+      .map(([reason, count]) => `  ${String(count).padStart(4)}  ${reason}`),
+  ].join("\n");
+}
