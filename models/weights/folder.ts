@@ -1,10 +1,10 @@
 /** Files of a model folder and of the catalogue: finding them, and reading their JSON. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isObject, ModelConfigError } from "../config.ts";
+import { projectPath } from "./project-files.ts";
 
-const CATALOG = fileURLToPath(new URL("../catalog/", import.meta.url));
+const CATALOG = projectPath("models", "catalog");
 
 /** Where a model's files are: a folder, or one config of the catalogue. */
 export interface ModelFiles {
