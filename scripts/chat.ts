@@ -2,7 +2,7 @@
  * `trainyard chat`: a conversation in the terminal, with a server (`--url`), or
  * with one that is started for it. Lines beginning with / are commands.
  */
-import { createInterface, type Interface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { Command, CommanderError } from "commander";
 
 interface ChatOptions {
@@ -82,27 +82,17 @@ async function converse(chat: Chat): Promise<number> {
   terminal.on("SIGINT", () => {
     if (!chat.interrupt()) terminal.close();
   });
-  for (;;) {
-    const line = await question(terminal);
-    if (line === undefined || line === "/exit" || line === "/quit") break;
-    if (line.trim() === "") continue;
+  terminal.setPrompt("> ");
+  terminal.prompt();
+  // The iterator keeps lines that come while an answer streams.
+  for await (const line of terminal) {
+    if (line === "/exit" || line === "/quit") break;
     if (line.startsWith("/")) chat.command(line);
-    else await chat.ask(line);
+    else if (line.trim() !== "") await chat.ask(line);
+    terminal.prompt();
   }
   terminal.close();
   return 0;
-}
-
-/** The next line; undefined when there is none. */
-async function question(terminal: Interface): Promise<string | undefined> {
-  const closed = new Promise<undefined>((resolve) => {
-    terminal.once("close", () => resolve(undefined));
-  });
-  try {
-    return await Promise.race([terminal.question("> "), closed]);
-  } catch {
-    return undefined; // closed while it asked
-  }
 }
 
 class Chat {
