@@ -38,7 +38,7 @@ export class AllReduceControl {
     this.#control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
   }
 
-  /** Before a step, while no rank runs. */
+  /** Before a request, while no rank runs. */
   reset(): void {
     this.#control.fill(0);
   }
@@ -65,7 +65,7 @@ export class AllReduce {
     this.#slots = ranks === 1 ? [] : [0, 1].map((bank) => this.#bank(memory, bank));
   }
 
-  /** At the start of every step. */
+  /** At the start of every request to the ranks. */
   begin(): void {
     this.#meetings = 0;
   }

@@ -18,7 +18,7 @@ import type {
 } from "../device.ts";
 import { PENDING_TOKEN } from "../device.ts";
 import type { DeviceSettings } from "../registry.ts";
-import { draftTokens } from "./draft.ts";
+import { NO_DRAFT } from "./draft.ts";
 import type { MemoryPlan } from "./plan.ts";
 import { planMemory, quantizationOf } from "./plan.ts";
 import type { RankRequest } from "./rank.ts";
@@ -30,6 +30,9 @@ import { encodeStep } from "./wire.ts";
 
 /** Longest a step may take, in seconds; own flag `--step-timeout`. */
 const DEFAULT_STEP_TIMEOUT_SECONDS = 120;
+
+/** Wanted of a step that only fills the cache. */
+const NOTHING = { tokens: new Int32Array(0), what: "logits" } as const;
 
 /** Something for the ranks to do; the next begins when `run` calls `end`. */
 interface Job {
@@ -128,25 +131,7 @@ export class CpuDevice implements Device {
     done: (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>) => void,
   ): void {
     this.#add({
-      run: (end) => {
-        const finish = (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>): void => {
-          end();
-          done(drafts);
-        };
-        draftTokens(
-          rows,
-          { count, limits: this.limits },
-          {
-            step: (next, each, then) =>
-              this.#step(
-                { rows: next, copies: [] },
-                (take) => each(take.row, this.#logits(take)),
-                then,
-              ),
-            done: finish,
-          },
-        );
-      },
+      run: (end) => this.#draft(rows, count, { end, done }),
       fail: () => done(new Map()),
     });
   }
@@ -215,25 +200,59 @@ export class CpuDevice implements Device {
     );
   }
 
+  #draft(
+    rows: readonly BatchRow[],
+    count: number,
+    on: {
+      readonly end: () => void;
+      readonly done: (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>) => void;
+    },
+  ): void {
+    const packed = this.#encode({ rows, copies: [] }, count);
+    const finish = (drafts: ReadonlyMap<SequenceId, readonly TokenId[]>): void => {
+      on.end();
+      on.done(drafts);
+    };
+    if (packed instanceof Error || rows.length * count > this.ranks.results.length) {
+      setImmediate(finish, new Map());
+      return;
+    }
+    this.ranks.request({ type: "draft", packed, count }, (failure) => {
+      if (this.#closed) return;
+      const ids = new Int32Array(this.ranks.results.buffer);
+      const draftOf = (index: number): readonly TokenId[] =>
+        [...ids.subarray(index * count, (index + 1) * count)].filter((id) => id !== NO_DRAFT);
+      finish(new Map(failure ? [] : rows.map(({ id }, index) => [id, draftOf(index)])));
+    });
+  }
+
+  /** The step as ranks take it; an error when the batch itself is wrong: no rank sees it. */
+  #encode(batch: Pick<Batch, "rows" | "copies">, ahead = 0): Int32Array | Error {
+    try {
+      return encodeStep(batch, this.limits, (row, index) => this.#resolve(row, index), ahead);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
   /** One step on the ranks: `take` is called for each result in turn, then `then`. */
   #step(
     batch: Pick<Batch, "rows" | "copies">,
     take: (take: Take) => void,
     then: (failure?: RankFailure) => void,
   ): void {
-    let packed: Int32Array;
-    try {
-      packed = encodeStep(batch, this.limits, (row, index) => this.#resolve(row, index));
-    } catch (error) {
-      // The batch itself is wrong: the ranks never saw it.
-      setImmediate(then, { error: error as Error, kvLost: false });
+    const packed = this.#encode(batch);
+    if (packed instanceof Error) {
+      setImmediate(then, { error: packed, kvLost: false });
       return;
     }
     const windows = planWindows(batch.rows);
     const ask = (index: number): void => {
       const window = windows[index];
-      const { tokens, what } = window ?? { tokens: new Int32Array(0), what: "logits" };
-      const request: RankRequest = { ...(index === 0 && { packed }), wanted: { tokens, what } };
+      const { tokens, what } = window ?? NOTHING;
+      const wanted = { tokens, what };
+      const request: RankRequest =
+        index === 0 ? { type: "step", packed, wanted } : { type: "more", wanted };
       this.ranks.request(request, (failure) => {
         if (this.#closed) return;
         if (failure !== undefined) {

@@ -1,61 +1,51 @@
-/** Greedy drafting: the same rows step after step, each extended by its likeliest id. */
-import type { BatchRow, DeviceLimits, SequenceId, TokenId } from "../device.ts";
-import type { RankFailure } from "./ranks.ts";
+/**
+ * Greedy drafting on the ranks: the same rows step after step, each extended by
+ * its likeliest id, without a word to the engine's thread in between.
+ */
+import type { TokenId } from "../device.ts";
+import type { RankStep, StepRow } from "./wire.ts";
+
+/** Stands for an id that was not drafted: the row's blocks or context ended. */
+export const NO_DRAFT = -1;
 
 export interface DraftSteps {
-  /** One step; `each` is called with the logits after each row. */
-  step(
-    rows: readonly BatchRow[],
-    each: (row: BatchRow, logits: Float32Array) => void,
-    then: (failure?: RankFailure) => void,
-  ): void;
-  done(drafts: ReadonlyMap<SequenceId, readonly TokenId[]>): void;
+  readonly blockSize: number;
+  readonly maxContext: number;
+  /** Computes a step. */
+  run(step: RankStep): void;
+  /** The likeliest ids after these tokens of the step. */
+  likeliest(tokens: Int32Array): Int32Array;
 }
 
-/** Up to `count` ids a row. Rows may compute any number of known ids first. */
+/** Fills `out` `[rows, count]`. Rows may compute any number of known ids first. */
 export function draftTokens(
-  rows: readonly BatchRow[],
-  { count, limits }: { readonly count: number; readonly limits: DeviceLimits },
+  step: RankStep,
+  count: number,
   steps: DraftSteps,
+  out: Int32Array,
 ): void {
-  const drafts = new Map<SequenceId, TokenId[]>(rows.map((row) => [row.id, []]));
-  const go = (now: readonly BatchRow[], drafted: number): void => {
-    if (drafted === count || now.length === 0) {
-      steps.done(drafts);
-      return;
-    }
-    const next: BatchRow[] = [];
-    const each = (row: BatchRow, logits: Float32Array): void => {
-      const id = likeliest(logits);
-      drafts.get(row.id)?.push(id);
+  out.fill(NO_DRAFT, 0, step.rows.length * count);
+  let now = step;
+  /** Index in `step.rows` of each row of `now`. */
+  let indices = step.rows.map((_, index) => index);
+  for (let drafted = 0; drafted < count && now.rows.length > 0; drafted++) {
+    steps.run(now);
+    const ends = Int32Array.from(now.rows, (row) => row.offset + row.count - 1);
+    const ids = steps.likeliest(ends);
+    const rows: StepRow[] = [];
+    const tokens: TokenId[] = [];
+    const kept: number[] = [];
+    now.rows.forEach((row, place) => {
+      const index = indices[place] ?? 0;
+      const id = ids[place] ?? NO_DRAFT;
+      out[index * count + drafted] = id;
       const start = row.start + row.count;
-      const room = Math.min(row.blocks.length * limits.blockSize, limits.maxContext);
-      if (start >= room) return;
-      const context = new Int32Array(start + 1);
-      context.set(row.context.subarray(0, start));
-      context[start] = id;
-      next.push({ ...row, context, start, count: 1 });
-    };
-    steps.step(now, each, (failure) => {
-      if (failure === undefined) go(next, drafted + 1);
-      else steps.done(new Map());
+      if (start >= Math.min(row.blocks.length * steps.blockSize, steps.maxContext)) return;
+      rows.push({ start, count: 1, offset: rows.length, blocks: row.blocks });
+      tokens.push(id);
+      kept.push(index);
     });
-  };
-  go(
-    rows.map((row) => ({ ...row, drafted: 0, want: "last" as const })),
-    0,
-  );
-}
-
-function likeliest(logits: Float32Array): TokenId {
-  let best = 0;
-  let most = logits[0] as number;
-  for (let id = 1; id < logits.length; id++) {
-    const value = logits[id] as number;
-    if (value > most) {
-      most = value;
-      best = id;
-    }
+    now = { rows, tokens: Int32Array.from(tokens), copies: new Int32Array(0) };
+    indices = kept;
   }
-  return best;
 }

@@ -79,6 +79,11 @@ export class Forward {
     this.#rotary = rope && new RotaryTable(rope, settings.maxContext);
   }
 
+  /** At the start of every request to the ranks. */
+  begin(): void {
+    this.#allReduce.begin();
+  }
+
   /** Computes the hidden states of the step's tokens; they stay until the next step. */
   run(step: RankStep): void {
     const { rows, copies } = step;
@@ -87,7 +92,6 @@ export class Forward {
       this.#pool.copy(copies[i] as number, copies[i + 1] as number);
     }
     this.#pool.begin(rows);
-    this.#allReduce.begin();
     this.#buffers.reserve(tokens);
     const rotary = this.#rotary?.inputs(rows, tokens) ?? {};
     for (const each of this.#steps) this.#runStep(each, step, rotary);
@@ -98,23 +102,46 @@ export class Forward {
    * `vocabSize` long and of which this rank fills its columns.
    */
   logits(wanted: Int32Array, target: Float32Array): void {
-    const { logits, cache: _, final } = this.#program;
-    const { rank, ranks, architecture } = this.#settings;
-    const out = new Float32Array(wanted.length * logits.width);
-    this.#runHead(wanted, logits, out, final, undefined);
-    const begin = rank * Math.ceil(architecture.vocabSize / ranks);
+    const { width } = this.#program.logits;
+    const { vocabSize } = this.#settings.architecture;
+    const out = this.#runHead(wanted);
     for (let row = 0; row < wanted.length; row++) {
-      const part = out.subarray(row * logits.width, (row + 1) * logits.width);
-      target.set(part, row * architecture.vocabSize + begin);
+      const part = out.subarray(row * width, (row + 1) * width);
+      target.set(part, row * vocabSize + this.#firstId());
     }
+  }
+
+  /** The likeliest id after each wanted token of the last step; of equals the lowest. */
+  likeliest(wanted: Int32Array): Int32Array {
+    const { width } = this.#program.logits;
+    const { rank, ranks } = this.#settings;
+    const out = this.#runHead(wanted);
+    // Each rank enters its candidate; the sum brings all candidates to all ranks.
+    const candidates = new Float32Array(wanted.length * ranks * 2);
+    for (let row = 0; row < wanted.length; row++) {
+      let best = row * width;
+      for (let i = best + 1; i < (row + 1) * width; i++) {
+        if ((out[i] as number) > (out[best] as number)) best = i;
+      }
+      const entry = (row * ranks + rank) * 2;
+      candidates[entry] = out[best] as number;
+      candidates[entry + 1] = best - row * width + this.#firstId();
+    }
+    if (ranks > 1) this.#allReduce.sum(candidates);
+    return Int32Array.from(wanted, (_, row) => {
+      let best = row * ranks * 2;
+      for (let other = best + 2; other < (row + 1) * ranks * 2; other += 2) {
+        if ((candidates[other] as number) > (candidates[best] as number)) best = other;
+      }
+      return candidates[best + 1] as number;
+    });
   }
 
   /** Normed hidden states of the wanted tokens of the last step, `[wanted, hidden]`. */
   hidden(wanted: Int32Array, target: Float32Array): void {
-    const { logits, final } = this.#program;
-    const out = new Float32Array(wanted.length * final.width);
-    this.#runHead(wanted, logits, new Float32Array(wanted.length * logits.width), final, out);
-    target.set(out);
+    const normed = new Float32Array(wanted.length * this.#program.final.width);
+    this.#runHead(wanted, normed);
+    target.set(normed);
   }
 
   close(): void {
@@ -123,20 +150,22 @@ export class Forward {
     this.#weights.close();
   }
 
-  #runHead(
-    wanted: Int32Array,
-    logits: Flow,
-    out: Float32Array,
-    final: Flow,
-    normed: Float32Array | undefined,
-  ): void {
-    const { hidden, head } = this.#program;
+  /** First id of the rank's share of the vocabulary. */
+  #firstId(): number {
+    const { rank, ranks, architecture } = this.#settings;
+    return rank * Math.ceil(architecture.vocabSize / ranks);
+  }
+
+  /** The rank's logits `[wanted, share of the vocabulary]`; `normed` takes the head's input. */
+  #runHead(wanted: Int32Array, normed?: Float32Array): Float32Array {
+    const { hidden, head, logits, final } = this.#program;
     const states = this.#buffers.view(hidden, Math.max(...wanted) + 1);
     const input = new Float32Array(wanted.length * hidden.width);
     wanted.forEach((token, row) => {
       const begin = token * hidden.width;
       input.set(states.subarray(begin, begin + hidden.width), row * hidden.width);
     });
+    const out = new Float32Array(wanted.length * logits.width);
     const tensor = (data: Float32Array, width: number): Tensor =>
       new Tensor("float32", data, [wanted.length, width]);
     const [from] = head.inputs;
@@ -148,6 +177,7 @@ export class Forward {
         ...(normed && { [final.name]: tensor(normed, final.width) }),
       },
     );
+    return out;
   }
 
   #runStep(each: Ready, step: RankStep, rotary: Tensors): void {

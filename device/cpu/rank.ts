@@ -1,8 +1,10 @@
 /** Entry of a rank's thread: loads its share of the model, then answers one message after the other. */
 import { parentPort, workerData } from "node:worker_threads";
 import { AbortedError, AllReduce } from "./all-reduce.ts";
+import { draftTokens } from "./draft.ts";
 import type { RankSettings } from "./forward.ts";
 import { Forward } from "./forward.ts";
+import type { RankStep } from "./wire.ts";
 import { decodeStep } from "./wire.ts";
 
 export interface RankData {
@@ -18,11 +20,13 @@ export interface Wanted {
   readonly what: "logits" | "hidden";
 }
 
-/** `packed` (see wire.ts) is absent when more is asked of the step before. */
-export interface RankRequest {
-  readonly packed?: Int32Array;
-  readonly wanted: Wanted;
-}
+/** Steps are packed as wire.ts says. */
+export type RankRequest =
+  | { readonly type: "step"; readonly packed: Int32Array; readonly wanted: Wanted }
+  /** More results of the step before. */
+  | { readonly type: "more"; readonly wanted: Wanted }
+  /** Drafts `count` ids a row; the results are I32 `[rows, count]` (see draft.ts). */
+  | { readonly type: "draft"; readonly packed: Int32Array; readonly count: number };
 
 export type RankReply =
   | { readonly type: "ready" }
@@ -51,20 +55,39 @@ function main(): void {
       });
     }
   };
-  let forward: Forward | undefined;
+  let loaded: Forward | undefined;
   const target = new Float32Array(results);
-  port.on("message", ({ packed, wanted }: RankRequest) => {
+  const answer = (forward: Forward, request: RankRequest): void => {
+    forward.begin();
+    if (request.type === "draft") {
+      const ids = new Int32Array(results);
+      const step = decodeStep(request.packed);
+      const steps = {
+        blockSize: settings.blockSize,
+        maxContext: settings.maxContext,
+        run: (next: RankStep) => forward.run(next),
+        likeliest: (tokens: Int32Array) => forward.likeliest(tokens),
+      };
+      // Every rank arrives at the same ids; the first tells them.
+      const out = settings.rank === 0 ? ids : new Int32Array(step.rows.length * request.count);
+      draftTokens(step, request.count, steps, out);
+      return;
+    }
+    if (request.type === "step") forward.run(decodeStep(request.packed));
+    const { tokens, what } = request.wanted;
+    if (tokens.length === 0) return;
+    if (what === "logits") forward.logits(tokens, target);
+    else if (settings.rank === 0) forward.hidden(tokens, target);
+  };
+  port.on("message", (request: RankRequest) => {
     attempt(() => {
-      if (forward === undefined) throw new Error("The rank was not loaded.");
-      if (packed !== undefined) forward.run(decodeStep(packed));
-      if (wanted.tokens.length === 0) return;
-      if (wanted.what === "logits") forward.logits(wanted.tokens, target);
-      else if (settings.rank === 0) forward.hidden(wanted.tokens, target);
+      if (loaded === undefined) throw new Error("The rank was not loaded.");
+      answer(loaded, request);
     }, "done");
   });
   attempt(() => {
     const sums = new AllReduce(allReduce, settings.rank, settings.ranks);
-    forward = new Forward(settings, sums);
+    loaded = new Forward(settings, sums);
   }, "ready");
 }
 

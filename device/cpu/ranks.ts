@@ -83,7 +83,7 @@ export class RankGroup {
     const ranks = this.#threads.map((_, rank) => rank);
     const timer = setTimeout(() => this.#hung(), this.#options.stepTimeoutMs);
     this.#pending = { waiting: new Set(ranks), done, timer, caused: false };
-    if (request.packed !== undefined) this.#control.reset();
+    this.#control.reset();
     for (const thread of this.#threads) thread.postMessage(request);
   }
 

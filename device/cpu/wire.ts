@@ -24,15 +24,22 @@ export interface RankStep {
 }
 
 /**
- * `resolve` gives the id at an index of a row's context. Throws for a row that
+ * `resolve` gives the id at an index of a row's context. Blocks for `ahead` more
+ * tokens are sent along where the row has them. Throws for a row that
  * lacks blocks and for a block outside the pool.
  */
 export function encodeStep(
   batch: Pick<Batch, "rows" | "copies">,
   { blockSize, blocks: poolBlocks }: Pick<DeviceLimits, "blockSize" | "blocks">,
   resolve: (row: BatchRow, index: number) => TokenId,
+  ahead = 0,
 ): Int32Array {
-  const blocksOf = (row: BatchRow): number => Math.ceil((row.start + row.count) / blockSize);
+  const needed = (row: BatchRow): number => Math.ceil((row.start + row.count) / blockSize);
+  const blocksOf = (row: BatchRow): number =>
+    Math.max(
+      needed(row),
+      Math.min(Math.ceil((row.start + row.count + ahead) / blockSize), row.blocks.length),
+    );
   const size = batch.rows.reduce((sum, row) => sum + 3 + row.count + blocksOf(row), 2);
   const out = new Int32Array(size + 2 * batch.copies.length);
   out[0] = batch.rows.length;
@@ -40,8 +47,8 @@ export function encodeStep(
   let at = 2;
   for (const row of batch.rows) {
     const blocks = blocksOf(row);
-    if (row.blocks.length < blocks) {
-      throw new Error(`Row ${row.id} has ${row.blocks.length} blocks and needs ${blocks}.`);
+    if (row.blocks.length < needed(row)) {
+      throw new Error(`Row ${row.id} has ${row.blocks.length} blocks and needs ${needed(row)}.`);
     }
     out[at++] = row.start;
     out[at++] = row.count;
