@@ -212,7 +212,11 @@ function undo(flight: Flight): Suspect[] {
     if (flight.placed[index]) sequence.dropPending();
     sequence.keepDraft(0);
     if (sequence.epoch === flight.epochs[index]) sequence.computed = row.start;
-    suspects.push({ sequence, target: row.start + row.count - row.drafted });
+    suspects.push({
+      sequence,
+      start: row.start,
+      target: row.start + row.count - row.drafted,
+    });
   });
   return suspects;
 }

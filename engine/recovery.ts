@@ -10,9 +10,18 @@ import type { LiveSequence } from "./live-sequence.ts";
 /** Failures of one and the same trial before it is believed to hold a culprit. */
 const ATTEMPTS = 3;
 
+/**
+ * A failure on the way to the place where the first one happened, while what was
+ * lost is computed again, says little about the suspects: devices also fail by
+ * themselves. It counts a quarter, so that a dead device is still given up.
+ */
+const ELSEWHERE = 0.25;
+
+/** A row of a failed step. */
 export interface Suspect {
   readonly sequence: LiveSequence;
-  /** Tokens it must have computed to be cleared. */
+  /** Tokens [start, target) were to be computed; with `target` computed it is cleared. */
+  readonly start: number;
   readonly target: number;
 }
 
@@ -51,7 +60,7 @@ export class Recovery {
       this.#suspects = rows;
       this.#try(rows);
     }
-    this.#attempts++;
+    this.#attempts += this.#trial.some((suspect) => meets(suspect, rows)) ? 1 : ELSEWHERE;
     const alone = this.#trial.length === 1;
     const whole = this.#trial.length === this.#suspects.length;
     if ((alone || whole) && this.#attempts < ATTEMPTS) return undefined;
@@ -87,6 +96,11 @@ export class Recovery {
 
 function firstHalf(suspects: readonly Suspect[]): readonly Suspect[] {
   return suspects.slice(0, Math.ceil(suspects.length / 2));
+}
+
+/** One of the rows came to where this suspect's step failed first. */
+function meets(suspect: Suspect, rows: readonly Suspect[]): boolean {
+  return rows.some((row) => row.sequence === suspect.sequence && row.target > suspect.start);
 }
 
 function passed({ sequence, target }: Suspect): boolean {

@@ -2,6 +2,9 @@
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import { expMinus, smallestOfLargest } from "./truncate.ts";
 
+/** Terms below e^−50 of the largest do not change a double's sum. */
+const NEGLIGIBLE_NATS = 50;
+
 export interface LogprobsWanted {
   /** Likeliest ids to report; −1: all. */
   readonly count: number;
@@ -17,11 +20,18 @@ export function logprobsOf(
   chosen: TokenId,
   wanted: LogprobsWanted,
 ): PositionLogprobs {
-  const shift = wanted.normalized ? logSumExp(values) : 0;
-  const value = values[chosen] ?? Number.NEGATIVE_INFINITY;
-  let rank = 0;
-  for (let id = 0; id < values.length; id++) if ((values[id] as number) >= value) rank++;
   const topIds = likeliest(values, wanted.count);
+  const value = values[chosen] ?? Number.NEGATIVE_INFINITY;
+  const top = values[topIds[0] ?? -1] ?? largest(values);
+  let rank = 0;
+  let sum = 0;
+  for (let id = 0; id < values.length; id++) {
+    const other = values[id] as number; // id < length
+    if (other >= value) rank++;
+    const nats = top - other;
+    if (nats < NEGLIGIBLE_NATS) sum += expMinus(nats);
+  }
+  const shift = wanted.normalized && sum > 0 ? top + Math.log(sum) : 0;
   for (const id of wanted.ids ?? []) if (!topIds.includes(id)) topIds.push(id);
   return {
     chosen: value - shift,
@@ -43,17 +53,11 @@ function likeliest(values: Float32Array, count: number): TokenId[] {
   return ids;
 }
 
-function logSumExp(values: Float32Array): number {
+function largest(values: Float32Array): number {
   let top = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < values.length; id++) {
     const value = values[id] as number; // id < length
     if (value > top) top = value;
   }
-  if (top === Number.NEGATIVE_INFINITY) return 0;
-  let sum = 0;
-  for (let id = 0; id < values.length; id++) {
-    const nats = top - (values[id] as number);
-    if (nats < 50) sum += expMinus(nats);
-  }
-  return top + Math.log(sum);
+  return top;
 }

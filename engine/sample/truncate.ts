@@ -35,37 +35,39 @@ export class Candidates {
       this.weights = new Float64Array(size);
       this.#bins = new Uint16Array(size);
     }
-    let top = Number.NEGATIVE_INFINITY;
-    for (let id = 0; id < size; id++) {
-      const value = logits[id] as number; // id < size
-      if (value > top) top = value;
-    }
     this.count = 0;
     this.total = 0;
+    const { top, floor } = this.#bounds(logits, params);
     if (!Number.isFinite(top)) return false;
-    const floor = this.#floor(logits, top, params);
     const scale = 1 / params.temperature;
-    let count = 0;
-    let total = 0;
     const { ids, weights } = this;
     const bins = this.#bins;
+    const massOf = this.#binMass.fill(0);
+    const nucleus = params.topP < 1;
+    let count = 0;
+    let total = 0;
     for (let id = 0; id < size; id++) {
       const value = logits[id] as number; // id < size
       if (!(value >= floor)) continue; // NaN is not
       const nats = (top - value) * scale;
       const weight = expMinus(nats);
       ids[count] = id;
-      bins[count] = nats * BINS_PER_NAT;
-      weights[count++] = weight;
+      weights[count] = weight;
       total += weight;
+      if (nucleus) {
+        const bin = (nats * BINS_PER_NAT) | 0;
+        bins[count] = bin;
+        massOf[bin] = (massOf[bin] as number) + weight;
+      }
+      count++;
     }
     this.count = count;
     this.total = total;
-    if (params.topP < 1) this.#nucleus(params.topP);
+    if (nucleus) this.#nucleus(params.topP);
     return true;
   }
 
-  /** The id at `u` of the mass, 0 ≤ u < 1, in order of ids. */
+  /** The id at `u` of the mass, 0 ≤ u < 1. */
   at(u: number): TokenId {
     const target = u * this.total;
     let sum = 0;
@@ -76,56 +78,68 @@ export class Candidates {
     return this.ids[this.count - 1] as number; // rounding left a last bit of mass
   }
 
-  #floor(logits: Float32Array, top: number, params: SamplingParams): number {
-    const { temperature, minP, topK } = params;
+  /** The largest logit, and the least that stays. */
+  #bounds(logits: Float32Array, { temperature, minP, topK }: SamplingParams) {
+    const cuts = topK > 0 && topK < logits.length;
+    const byHeap = cuts && topK <= HEAP_K;
+    let edge = Number.NEGATIVE_INFINITY;
+    let top = Number.NEGATIVE_INFINITY;
+    if (byHeap) {
+      const heap = this.#heap.subarray(0, topK);
+      edge = smallestOfLargest(logits, heap);
+      for (const value of heap) if (value > top) top = value;
+    } else {
+      for (let id = 0; id < logits.length; id++) {
+        const value = logits[id] as number; // id < length
+        if (value > top) top = value;
+      }
+      if (cuts) edge = this.#select(logits, topK);
+    }
     const least = minP > 0 ? Math.log(minP) : -NEGLIGIBLE_NATS;
     const floor = top + temperature * Math.max(least, -NEGLIGIBLE_NATS);
-    if (topK <= 0 || topK >= logits.length) return floor;
-    return Math.max(floor, topK === 1 ? top : this.#kthLargest(logits, topK));
+    return { top, floor: Math.max(floor, edge) };
   }
 
-  #kthLargest(logits: Float32Array, k: number): number {
-    if (k > HEAP_K) {
-      if (this.#copy.length !== logits.length) this.#copy = new Float32Array(logits.length);
-      this.#copy.set(logits);
-      return select(this.#copy, k);
-    }
-    return smallestOfLargest(logits, this.#heap.subarray(0, k));
+  #select(logits: Float32Array, k: number): number {
+    if (this.#copy.length !== logits.length) this.#copy = new Float32Array(logits.length);
+    this.#copy.set(logits);
+    return select(this.#copy, k);
   }
 
   /** Keeps the fewest candidates, likeliest first, whose mass reaches `share`; at least one. */
   #nucleus(share: number): void {
     const { ids, weights } = this;
     const bins = this.#bins;
-    const massOf = this.#binMass.fill(0);
-    for (let i = 0; i < this.count; i++) {
-      const bin = bins[i] as number; // i < count
-      massOf[bin] = (massOf[bin] as number) + (weights[i] as number);
-    }
+    const massOf = this.#binMass;
     const wanted = share * this.total;
     let mass = 0;
     let edge = 0;
     while (edge < BINS - 1 && mass + (massOf[edge] as number) < wanted) {
       mass += massOf[edge++] as number;
     }
-    const atEdge: number[] = [];
-    for (let i = 0; i < this.count; i++) if (bins[i] === edge) atEdge.push(i);
-    atEdge.sort((a, b) => (weights[b] as number) - (weights[a] as number) || a - b);
-    let kept = 0;
-    while (kept < atEdge.length && (mass < wanted || (mass === 0 && kept === 0))) {
-      mass += weights[atEdge[kept++] ?? 0] as number;
-    }
-    for (const index of atEdge.slice(kept)) weights[index] = 0;
+    const atEdge: { readonly id: TokenId; readonly weight: number }[] = [];
     let count = 0;
-    this.total = 0;
     for (let i = 0; i < this.count; i++) {
+      const bin = bins[i] as number; // i < count
+      if (bin > edge) continue;
+      const id = ids[i] as number;
       const weight = weights[i] as number;
-      if (weight === 0 || (bins[i] as number) > edge) continue;
-      ids[count] = ids[i] as number;
+      if (bin === edge) {
+        atEdge.push({ id, weight });
+        continue;
+      }
+      ids[count] = id;
       weights[count++] = weight;
-      this.total += weight;
+    }
+    atEdge.sort((a, b) => b.weight - a.weight || a.id - b.id);
+    for (const { id, weight } of atEdge) {
+      if (mass >= wanted && count > 0) break;
+      ids[count] = id;
+      weights[count++] = weight;
+      mass += weight;
     }
     this.count = count;
+    this.total = mass;
   }
 }
 
@@ -153,7 +167,7 @@ export function smallestOfLargest(values: Float32Array, heap: Float32Array): num
   let root = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number; // i < length
-    if (value <= root || Number.isNaN(value)) continue;
+    if (!(value > root)) continue; // NaN is not
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;

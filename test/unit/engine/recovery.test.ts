@@ -69,6 +69,22 @@ describe("failed steps", () => {
     for (const [id, ids] of whole) if (id !== 6) expect(got.get(id)).toEqual(ids);
   });
 
+  it("blame nobody when the device fails by itself, twenty times in short order", () => {
+    let losses = 0;
+    const { clock, engine, events } = failing(({ step }) => {
+      // Recomputing all takes more than one step: it is cut short again and again.
+      if (step < 6 || losses >= 20 || step % 3 > 0) return undefined;
+      losses++;
+      return { ok: false, error: new Error("rank 0 was terminated"), kvLost: true };
+    });
+    submitTen(engine);
+    clock.runReady();
+    engine.check();
+    expect(losses).toBe(20);
+    expect(finishes(events).every((event) => event.reason === "length")).toBe(true);
+    expect(outputs(events)).toEqual(undisturbed());
+  });
+
   it("end at once whom the device names", () => {
     const { clock, engine, events } = failing((batch) =>
       batch.rows.some((row) => row.id === 2)
