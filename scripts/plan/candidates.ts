@@ -127,7 +127,7 @@ async function candidateOf(
   load: { readonly workload: PlanWorkload; readonly slo: Slo; readonly users: number },
 ): Promise<Candidate> {
   const most = Math.min(MOST_USERS, load.users);
-  const system = await buildSystem({ ...spec, maxNumSeqs: most }, { model, repeat: true });
+  const system = await buildSystem({ ...spec, maxNumSeqs: most }, { model });
   try {
     const device = system.devices[0];
     if (!(device instanceof TrainiumDevice)) throw new Error("Only --device trainium is planned.");

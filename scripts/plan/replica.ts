@@ -42,7 +42,7 @@ export async function runReplica(
   },
 ): Promise<ReplicaRun> {
   const { users, workload, slo, seed } = load;
-  const system = await buildSystem({ ...spec, seed }, { model, repeat: true });
+  const system = await buildSystem({ ...spec, seed }, { model });
   try {
     const judged = Math.max(JUDGED.least, JUDGED.perUser * users);
     const requests = randomRequests(

@@ -35,7 +35,7 @@ export function factsOf(system: VirtualSystem): SystemFacts {
 
 /** The band of a system that is not running. */
 export async function bandOf(spec: SystemSpec, model: Model): Promise<Band | undefined> {
-  const system = await buildSystem(spec, { model, repeat: true });
+  const system = await buildSystem(spec, { model });
   const { band } = factsOf(system);
   await system.close();
   return band;

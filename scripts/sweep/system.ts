@@ -51,17 +51,17 @@ export interface VirtualSystem {
 export interface BuildOptions {
   /** Loaded already. */
   readonly model?: Model;
-  /**
-   * Steps may be repeated in one go. Right for closed loops, where nobody arrives
-   * between two finishes; an open loop's arrivals would wait for the repeats.
-   */
-  readonly repeat: boolean;
+  /** Price steps one by one; same results, slower. Absent: in runs, up to the next event. */
+  readonly singleSteps?: boolean;
   /** KV blocks of a pool without limit; absent: what fits the memory. */
   readonly endlessBlocks?: number;
 }
 
 /** Throws what the device refuses (does not fit, TP does not divide) with its own words. */
-export async function buildSystem(spec: SystemSpec, build: BuildOptions): Promise<VirtualSystem> {
+export async function buildSystem(
+  spec: SystemSpec,
+  build: BuildOptions = {},
+): Promise<VirtualSystem> {
   const model = build.model ?? (await loadModel(spec.model));
   const clock = new VirtualClock();
   const engines: Engine[] = [];
@@ -83,11 +83,12 @@ export async function buildSystem(spec: SystemSpec, build: BuildOptions): Promis
       ...(spec.quantization === undefined ? {} : { quantization: spec.quantization }),
     });
     devices.push(device);
+    const pooled =
+      build.endlessBlocks === undefined ? device : withBlocks(device, build.endlessBlocks);
     engines.push(
       new Engine(
         {
-          device:
-            build.endlessBlocks === undefined ? device : withBlocks(device, build.endlessBlocks),
+          device: pooled,
           clock,
           sampler,
         },
@@ -95,7 +96,7 @@ export async function buildSystem(spec: SystemSpec, build: BuildOptions): Promis
           maxNumSeqs: spec.maxNumSeqs,
           maxNumBatchedTokens: spec.maxNumBatchedTokens ?? device.limits.maxTokens,
           enablePrefixCaching: spec.prefixCaching,
-          repeat: build.repeat,
+          repeat: build.singleSteps !== true,
           seed: spec.seed,
         },
       ),

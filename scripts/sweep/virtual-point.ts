@@ -31,7 +31,7 @@ export async function virtualPoint(
   concurrency: number,
   shelf: ModelShelf,
 ): Promise<MeasuredPoint> {
-  const system = await buildSystem(spec, { model: await shelf.get(spec.model), repeat: true });
+  const system = await buildSystem(spec, { model: await shelf.get(spec.model) });
   try {
     const words = { ids: idRange(0, system.model.architecture.vocabSize) };
     const { warmups, requests } = pointRequests(workload, concurrency, words);

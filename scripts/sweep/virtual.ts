@@ -49,6 +49,8 @@ export interface VirtualLoad {
   /** Users, for a closed loop; absent: open loop by `WorkRequest.arrival`. */
   readonly concurrency?: number;
   readonly salt?: string;
+  /** False: records have no inter-token gaps, for runs of many million tokens. Absent: they have. */
+  readonly gaps?: boolean;
 }
 
 export async function runVirtual(
@@ -61,6 +63,8 @@ export async function runVirtual(
   await system.clock.run();
   return run.finish();
 }
+
+const NO_GAPS = new Float64Array(0);
 
 class Run {
   readonly #system: VirtualSystem;
@@ -138,7 +142,7 @@ class Run {
           last: 0,
           tokens: 0,
           preemptions: 0,
-          gaps: new Float64Array(Math.max(0, request.outputTokens - 1)),
+          gaps: this.#load.gaps === false ? NO_GAPS : new Float64Array(request.outputTokens),
           gapCount: 0,
         });
       }
@@ -203,7 +207,7 @@ class Run {
     const chunks = event.drafted > 0 ? 1 : count;
     if (progress.tokens === 0) {
       progress.first = event.at;
-    } else {
+    } else if (this.#load.gaps !== false) {
       const gap = (event.at - progress.last) / SECOND / chunks;
       progress.gaps.fill(gap, progress.gapCount, progress.gapCount + chunks);
       progress.gapCount += chunks;

@@ -58,7 +58,6 @@ async function inVirtualTime(
       0,
     );
     const system = await buildSystem(spec, {
-      repeat: false,
       ...(given["endlessCache"] === true ? { endlessBlocks: endless } : {}),
     });
     if (rows.length === 0)
@@ -66,10 +65,16 @@ async function inVirtualTime(
         `${spec.model} on ${systemLabel(spec)} (simulated${given["endlessCache"] === true ? ", a KV pool that never evicts" : ""})\n`,
       );
     const started = performance.now();
+    const cpu = process.cpuUsage();
     const name = `prefix caching ${prefixCaching ? "on" : "off"}`;
     const row = await replayVirtual(name, system, trace, spec.seed);
     await system.close();
-    rows.push({ ...row, wallSeconds: (performance.now() - started) / 1000 });
+    const { user, system: kernel } = process.cpuUsage(cpu);
+    rows.push({
+      ...row,
+      wallSeconds: (performance.now() - started) / 1000,
+      cpuSeconds: (user + kernel) / 1e6,
+    });
   }
   return rows;
 }
@@ -87,6 +92,7 @@ const COLUMNS: readonly (readonly [string, (row: ReplayRow, block: number) => st
   ["hit tokens", (row) => `${(100 * row.hitRate).toFixed(2)} %`],
   ["hit blocks", (row, block) => (block === 0 ? "-" : String(Math.round(row.hitTokens / block)))],
   ["preempted", (row) => String(row.metrics.preemptions)],
+  ["CPU s", (row) => (row.cpuSeconds === undefined ? "-" : row.cpuSeconds.toFixed(2))],
   ["took s", (row) => (row.wallSeconds === undefined ? "-" : row.wallSeconds.toFixed(2))],
 ];
 

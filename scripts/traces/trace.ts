@@ -63,20 +63,29 @@ export function scaled(trace: Trace, scale: TraceScale): Trace {
  *
  *     blocks   [ 7 ][ 12 ][ 30 ]          [ 7 ][ 12 ][ 31 ]
  *     prompt   run(7) run(12) run(30)…    run(7) run(12) run(31)…
+ *     run(7)   [ digits of 7 in the alphabet's base | a stretch of the alphabet ]
  *
- * so equal leading blocks are equal leading tokens, and different blocks differ in
- * their first two ids. The last block is cut at the prompt's length. What no block
- * covers is the request's own.
+ * so equal leading blocks are equal leading tokens and different blocks differ.
+ * The last block is cut at the prompt's length. What no block covers is the
+ * request's own. A hundred million ids are made for a long trace: runs are copied.
  */
 export class TracePrompts {
   readonly #ids: Words["ids"];
   readonly #blockTokens: number;
   readonly #seed: number;
+  /** The alphabet, again and again: any block's run is a stretch of it. */
+  readonly #ring: Int32Array;
+  readonly #digits: number;
 
   constructor(trace: Trace, words: Words, seed: number) {
+    const span = words.ids.length;
     this.#ids = words.ids;
     this.#blockTokens = trace.blockTokens ?? 0;
     this.#seed = seed;
+    this.#ring = Int32Array.from({ length: span + this.#blockTokens }, (_, place) =>
+      words.ids.at(place % span),
+    );
+    this.#digits = Math.ceil(Math.log(2 ** 31) / Math.log(Math.max(2, span)));
   }
 
   /** `index`: the request's place in the trace. */
@@ -87,7 +96,7 @@ export class TracePrompts {
     for (const block of size > 0 ? (request.blocks ?? []) : []) {
       if (end === ids.length) break;
       const next = Math.min(end + size, ids.length);
-      this.#fill(ids.subarray(end, next), block);
+      this.#fill(ids, end, next, block);
       end = next;
     }
     if (end < ids.length) {
@@ -97,19 +106,16 @@ export class TracePrompts {
     return ids;
   }
 
-  /** [block mod span, block ÷ span, then an arithmetic progression through the alphabet]. */
-  #fill(run: Int32Array, block: number): void {
+  #fill(ids: Int32Array, start: number, end: number, block: number): void {
     const span = this.#ids.length;
-    const mixed = new Random(Math.imul(block + 1, 0x85ebca6b) ^ this.#seed);
-    const step = 1 + (mixed.bits() % Math.max(1, span - 1));
-    let place = mixed.bits() % span;
-    for (let index = 2; index < run.length; index++) {
-      run[index] = this.#ids.at(place);
-      place += step;
-      if (place >= span) place -= span;
+    const offset = (Math.imul(block + 1, 0x9e3779b1) ^ this.#seed) >>> 0;
+    const from = offset % span;
+    ids.set(this.#ring.subarray(from, from + end - start), start);
+    let rest = block;
+    for (let digit = 0; digit < this.#digits && start + digit < end; digit++) {
+      ids[start + digit] = this.#ids.at(rest % span);
+      rest = Math.floor(rest / span);
     }
-    if (run.length > 0) run[0] = this.#ids.at(block % span);
-    if (run.length > 1) run[1] = this.#ids.at(Math.floor(block / span) % span);
   }
 }
 

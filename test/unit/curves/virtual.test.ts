@@ -1,0 +1,233 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { judge, type Slo } from "../../../scripts/plan/slo.ts";
+import { parseSweep } from "../../../scripts/sweep/flags.ts";
+import { sweepTable } from "../../../scripts/sweep/print.ts";
+import { parseConcurrency, parseShape, pointRequests } from "../../../scripts/sweep/protocol.ts";
+import { sweep } from "../../../scripts/sweep/sweep.ts";
+import { buildSystem, type SystemSpec } from "../../../scripts/sweep/system.ts";
+import { runVirtual } from "../../../scripts/sweep/virtual.ts";
+import { Random } from "../../../scripts/workload/random.ts";
+import { randomRequests } from "../../../scripts/workload/random-dataset.ts";
+import { idRange, type WorkRequest } from "../../../scripts/workload/request.ts";
+
+const SPEC: SystemSpec = {
+  model: "meta-llama/Llama-3.2-1B-Instruct",
+  device: "trainium",
+  instance: "trn2.3xlarge",
+  tensorParallel: 4,
+  dataParallel: 1,
+  expertParallel: false,
+  kernels: "",
+  own: {},
+  maxNumSeqs: 4,
+  maxModelLen: 256,
+  prefixCaching: true,
+  seed: 0,
+};
+
+const words = { ids: idRange(0, 1000) };
+const requests = (count: number, seed = 1): WorkRequest[] =>
+  randomRequests(
+    count,
+    {
+      inputLen: 64,
+      outputLen: 24,
+      inputRatio: 0.5,
+      outputRatio: 0.5,
+      meaning: "vllm",
+      prefixLen: 0,
+    },
+    words,
+    new Random(seed),
+  );
+
+const folders: string[] = [];
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+describe("virtual time", () => {
+  it("holds a closed loop at its users and gives every token", async () => {
+    const system = await buildSystem(SPEC);
+    const run = await runVirtual(system, requests(20), { concurrency: 4 });
+    await system.close();
+    expect(run.records.every((record) => record.ok)).toBe(true);
+    for (const record of run.records) {
+      expect(record.outputTokens).toBe(record.wantedTokens);
+      expect(record.itl.length).toBe(record.outputTokens - 1);
+      const gaps = Array.from(record.itl).reduce((sum, gap) => sum + gap, 0);
+      expect(record.ttft + gaps).toBeCloseTo(record.latency, 9);
+    }
+    expect(run.steps.mostRunning).toBe(4);
+  });
+
+  it("repeats exactly", async () => {
+    const once = async () => {
+      const system = await buildSystem(SPEC);
+      const run = await runVirtual(system, requests(12), { concurrency: 3 });
+      await system.close();
+      return JSON.stringify([run.duration, run.records.map((r) => [r.sent, r.ttft, r.latency])]);
+    };
+    expect(await once()).toBe(await once());
+  });
+
+  it("is the same with repeated steps and without", async () => {
+    const timed = requests(12).map((request, index) => ({ ...request, arrival: index * 0.02 }));
+    const seen = async (singleSteps: boolean) => {
+      const system = await buildSystem({ ...SPEC, maxNumSeqs: 8 }, { singleSteps });
+      const run = await runVirtual(system, timed, {});
+      await system.close();
+      return run.records.map(({ ttft, latency }) => [ttft, latency]);
+    };
+    const [runs, single] = [(await seen(false)).flat(), (await seen(true)).flat()];
+    expect(runs.length).toBe(single.length);
+    // Prices are rounded to a nanosecond a step, or a run.
+    for (const [index, seconds] of runs.entries())
+      expect(seconds).toBeCloseTo(single[index] ?? 0, 6);
+  });
+
+  it("says why a request cannot be served, and goes on", async () => {
+    const system = await buildSystem(SPEC);
+    const long: WorkRequest = {
+      prompt: { type: "ids", ids: new Int32Array(500) },
+      promptTokens: 500,
+      outputTokens: 4,
+    };
+    const run = await runVirtual(system, [long, ...requests(3)], { concurrency: 1 });
+    await system.close();
+    expect(run.records[0]?.ok).toBe(false);
+    expect(run.records[0]?.error).toMatch(/500|256/);
+    expect(run.records.slice(1).every((record) => record.ok)).toBe(true);
+  });
+
+  it("finds shared prefixes in the cache, and none without it", async () => {
+    const shared = randomRequests(
+      6,
+      {
+        inputLen: 64,
+        outputLen: 4,
+        inputRatio: 0,
+        outputRatio: 0,
+        meaning: "vllm",
+        prefixLen: 128,
+      },
+      words,
+      new Random(2),
+    );
+    const cached = async (prefixCaching: boolean) => {
+      const system = await buildSystem({ ...SPEC, prefixCaching });
+      const run = await runVirtual(system, shared, { concurrency: 1 });
+      await system.close();
+      return run.records.map((record) => record.cachedTokens);
+    };
+    expect(await cached(true)).toEqual([0, 128, 128, 128, 128, 128]);
+    expect(await cached(false)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  it("spreads users over data-parallel replicas", async () => {
+    const alone = await buildSystem(SPEC);
+    const one = await runVirtual(alone, requests(40), { concurrency: 8 });
+    await alone.close();
+    const pair = await buildSystem({ ...SPEC, instance: "trn2.48xlarge", dataParallel: 2 });
+    const two = await runVirtual(pair, requests(40), { concurrency: 8 });
+    await pair.close();
+    expect(two.duration).toBeLessThan(0.8 * one.duration);
+  });
+});
+
+describe("the protocol", () => {
+  it("draws 10 requests and 2 warm-ups a user, all distinct, within [0.8 L, L]", () => {
+    const workload = {
+      inputLen: 100,
+      outputLen: 50,
+      ratio: 0.8,
+      requestsPerUser: 10,
+      warmupsPerUser: 2,
+      seed: 3,
+    };
+    const { warmups, requests: measured } = pointRequests(workload, 4, words);
+    const all = [...warmups, ...measured];
+    expect([warmups.length, measured.length]).toEqual([8, 40]);
+    expect(all.every((r) => r.promptTokens >= 80 && r.promptTokens <= 100)).toBe(true);
+    expect(all.every((r) => r.outputTokens >= 40 && r.outputTokens <= 50)).toBe(true);
+    expect(new Set(all.map(({ prompt }) => JSON.stringify(prompt))).size).toBe(48);
+  });
+
+  it("reads concurrencies and shapes", () => {
+    expect(parseConcurrency("1..16,12")).toEqual([1, 2, 4, 8, 12, 16]);
+    expect(() => parseConcurrency("4..2")).toThrow("rise");
+    expect(() => parseConcurrency("x")).toThrow("--concurrency");
+    expect([parseShape("1k1k"), parseShape("8k1k"), parseShape("2000/300")]).toEqual([
+      [1024, 1024],
+      [8192, 1024],
+      [2000, 300],
+    ]);
+    expect(() => parseShape("2000300")).toThrow("--shape");
+  });
+});
+
+describe("sweep", () => {
+  const flags = (...more: string[]) =>
+    parseSweep(
+      [
+        SPEC.model,
+        ..."--instance trn2.3xlarge --tp 1,4 --concurrency 1,4 --shape 96/16 --requests-per-user 4".split(
+          " ",
+        ),
+        ...more,
+      ],
+      () => {},
+    );
+
+  it("trades speed for output as users come, on each system", async () => {
+    const { points, refused } = await sweep(flags());
+    expect(refused).toEqual([]);
+    expect(points.map((point) => `${point.series} ${point.concurrency}`)).toEqual([
+      "trn2.3xlarge TP 1 1",
+      "trn2.3xlarge TP 1 4",
+      "trn2.3xlarge TP 4 1",
+      "trn2.3xlarge TP 4 4",
+    ]);
+    for (const [one, four] of [points.slice(0, 2), points.slice(2)]) {
+      expect(four?.outputThroughput).toBeGreaterThan(one?.outputThroughput ?? 0);
+      expect(four?.latency.tpot.median).toBeGreaterThan(one?.latency.tpot.median ?? 0);
+    }
+    expect(sweepTable(points)).toContain("tokens/s/user");
+  });
+
+  it("reads back what an earlier sweep left, and runs the rest", async () => {
+    const out = await mkdtemp(join(tmpdir(), "trainyard-sweep-"));
+    folders.push(out);
+    const first = await sweep(flags("--out", out));
+    const again = await sweep(flags("--out", out, "--concurrency", "1,2,4"));
+    expect(again.resumed).toBe(4);
+    expect(again.points.length).toBe(6);
+    expect(again.points.filter((point) => point.concurrency !== 2)).toEqual(first.points);
+    expect(existsSync(join(out, "points"))).toBe(true);
+  });
+
+  it("goes on past a system that cannot be built, and says why", async () => {
+    const { points, refused } = await sweep(flags("--tp", "4,64"));
+    expect(points.length).toBe(2);
+    expect(refused.length).toBe(2);
+    expect(refused[0]).toContain("--tensor-parallel-size 64");
+  });
+});
+
+describe("promises", () => {
+  it("are kept at the percentile, or broken with the figure", async () => {
+    const system = await buildSystem(SPEC);
+    const { records } = await runVirtual(system, requests(20), { concurrency: 2 });
+    await system.close();
+    const easy: Slo = { ttft: 10, tokensPerUser: 1, percentile: 95 };
+    expect(judge(records, easy).ok).toBe(true);
+    const hard = judge(records, { ttft: 1e-6, tokensPerUser: 1e6, percentile: 95 });
+    expect(hard.ok).toBe(false);
+    expect(hard.broken.length).toBe(2);
+    expect(hard.broken[0]).toContain("TTFT p95");
+  });
+});
