@@ -19,6 +19,7 @@ import { SettingsError } from "./config.ts";
 import { Engines } from "./generation/engines.ts";
 import { createPlanner } from "./generation/structured/planner.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
+import { publishKvEvents } from "./kv-events.ts";
 import { machineFacts } from "./machine.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import type { Serving } from "./serving.ts";
@@ -95,6 +96,8 @@ export async function buildWorld(given: Settings): Promise<World> {
   const [device] = devices;
   const [engine] = engines;
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
+  const { blockSize } = device.limits;
+  const events = await publishKvEvents(engines, blockSize, settings["kv-events-config"]);
   const group = new Engines(engines);
   const names = servedNames(settings, given.model);
   const metrics = new Metrics(engines, {
@@ -152,6 +155,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     startup,
     close: async () => {
       await group.close();
+      await events?.close();
       await planner.close();
     },
   };
