@@ -11,6 +11,7 @@ export type BuildAnswer =
   | { readonly ok: false; readonly refused: boolean; readonly message: string };
 
 const port = parentPort;
+port?.postMessage("ready");
 port?.on("message", (spec: GrammarSpec) => {
   port.postMessage(answer(spec));
 });

@@ -65,22 +65,22 @@ export class GrammarBuilder {
     const job = this.#waiting.shift();
     if (job === undefined) return;
     this.#job = job;
-    const limit = this.#options.timeLimitMs;
-    const fresh = this.#worker === undefined;
+    const started = this.#worker !== undefined;
     const worker = this.#worker ?? this.#start();
-    // A new thread also has to load its modules.
-    this.#timer = setTimeout(
-      () => this.#fail(new GrammarError(`it takes longer than ${limit} ms to compile`)),
-      fresh ? limit + START_MS : limit,
-    );
+    // A new thread first loads its modules; its own time begins when it says so.
+    this.#limit(started ? this.#options.timeLimitMs : START_MS);
     worker.ref();
     worker.postMessage(job.spec);
   }
 
   #start(): Worker {
     const worker = startThread("./builder-thread", import.meta.url, undefined);
-    worker.on("message", (answer: BuildAnswer) => {
+    worker.on("message", (answer: BuildAnswer | "ready") => {
       if (worker !== this.#worker) return;
+      if (answer === "ready") {
+        this.#limit(this.#options.timeLimitMs);
+        return;
+      }
       this.#finish((job) => {
         if (answer.ok) job.resolve(unflatten(answer.grammar));
         else
@@ -99,6 +99,12 @@ export class GrammarBuilder {
     worker.on("exit", () => lost());
     this.#worker = worker;
     return worker;
+  }
+
+  #limit(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    const error = new GrammarError(`it takes longer than ${milliseconds} ms to compile`);
+    this.#timer = setTimeout(() => this.#fail(error), milliseconds);
   }
 
   /** The thread is of no more use. */

@@ -3,7 +3,18 @@
  * as a grammar: the product of their automata, one rule for each pair of states.
  */
 import { Automaton, type State } from "./automaton.ts";
-import { alt, bytes, EMPTY, GrammarError, type Node, type Rule, ref, seq } from "./grammar.ts";
+import {
+  alt,
+  bytes,
+  EMPTY,
+  GrammarError,
+  hasByte,
+  type Node,
+  type Rule,
+  reachable,
+  ref,
+  seq,
+} from "./grammar.ts";
 
 /** Pairs of states at most; a grammar that is not regular never ends before it. */
 const MAX_PAIRS = 6_000;
@@ -22,21 +33,37 @@ export function intersect(a: Node, b: Node): Node {
     }
     return entry.rule;
   };
+  const classes = byteClasses([a, b]);
   const start = ruleOf([left.start, right.start]);
   // A Map yields what is added while it is walked.
   for (const { rule, pair } of rules.values()) {
     const ranges = new Map<Rule, [number, number][]>();
-    for (let byte = 0; byte < 256; byte++) {
+    for (const [byte = 0, ...alike] of classes) {
       const next = left.step(pair[0], byte);
       const other = next === undefined ? undefined : right.step(pair[1], byte);
       if (next === undefined || other === undefined) continue;
       const target = ruleOf([next, other]);
-      const list = ranges.get(target);
-      if (list === undefined) ranges.set(target, [[byte, byte]]);
-      else list.push([byte, byte]);
+      const list = ranges.get(target) ?? [];
+      ranges.set(target, list);
+      for (const one of [byte, ...alike]) list.push([one, one]);
     }
     const steps = [...ranges].map(([target, list]) => seq(bytes(...list), ref(target)));
     rule.body = pair[0].ends && pair[1].ends ? alt(EMPTY, ...steps) : alt(...steps);
   }
   return ref(start);
+}
+
+/** Bytes that no leaf tells apart: one of each class stands for all. */
+function byteClasses(roots: readonly Node[]): readonly (readonly number[])[] {
+  const sets = new Set(
+    roots.flatMap(reachable).flatMap((node) => (node.kind === "bytes" ? [node.set] : [])),
+  );
+  const classes = new Map<string, number[]>();
+  for (let byte = 0; byte < 256; byte++) {
+    const key = Array.from(sets, (set) => (hasByte(set, byte) ? "1" : "0")).join("");
+    const alike = classes.get(key) ?? [];
+    classes.set(key, alike);
+    alike.push(byte);
+  }
+  return [...classes.values()];
 }

@@ -68,7 +68,7 @@ export function readFlat(schema: Keywords): Flat {
     divisors: divisor === undefined ? [] : [divisor],
     minLength: count(schema, "minLength") ?? 0,
     maxLength: count(schema, "maxLength") ?? Number.POSITIVE_INFINITY,
-    patterns: pattern === undefined ? [] : [pattern],
+    patterns: [...(pattern === undefined ? [] : [pattern]), ...readEncoding(schema)],
     formats: typeof format === "string" ? [format] : [],
     ...items,
     minItems: count(schema, "minItems") ?? 0,
@@ -99,6 +99,15 @@ function refuse(schema: Keywords): void {
   }
   if (schema["uniqueItems"] === true && !((count(schema, "maxItems") ?? 2) <= 1))
     throw unsupported("uniqueItems");
+}
+
+/** Draft 7 lets a string be checked for what it encodes; later drafts only annotate. */
+function readEncoding(schema: Keywords): readonly string[] {
+  if (schema["contentMediaType"] === "application/json") {
+    throw unsupported("contentMediaType", ' for "application/json"');
+  }
+  const base64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+  return schema["contentEncoding"] === "base64" ? [base64] : [];
 }
 
 function readTypes(value: unknown, nullable: boolean): ReadonlySet<Type> | undefined {

@@ -1,0 +1,248 @@
+import { describe, expect, it } from "vitest";
+import { Automaton } from "../../../server/generation/structured/automaton.ts";
+import { compileSchema } from "../../../server/generation/structured/schema/compile.ts";
+
+const accepts = (schema: object | boolean, compact = false) => {
+  const automaton = new Automaton(
+    compileSchema(schema as Parameters<typeof compileSchema>[0], { compact }),
+  );
+  return (value: unknown) =>
+    automaton.accepts(
+      typeof value === "string" && value.startsWith("raw:")
+        ? value.slice(4)
+        : JSON.stringify(value),
+    );
+};
+
+interface Case {
+  readonly name: string;
+  readonly schema: object | boolean;
+  readonly yes: readonly unknown[];
+  readonly no: readonly unknown[];
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "objects with properties are closed",
+    schema: { properties: { a: { type: "string" } } },
+    yes: [{}, { a: "x" }],
+    no: [{ b: 1 }, { a: 1 }, 3],
+  },
+  {
+    name: "objects without are open",
+    schema: { type: "object" },
+    yes: [{}, { x: [1, { y: null }] }],
+    no: [[], 1],
+  },
+  {
+    name: "required, in order",
+    schema: { properties: { a: { type: "integer" }, b: { type: "integer" } }, required: ["b"] },
+    yes: [{ b: 1 }, { a: 1, b: 2 }],
+    no: [{ a: 1 }, {}, 'raw:{"b":1,"a":2}'],
+  },
+  {
+    name: "further properties do not repeat declared ones",
+    schema: { properties: { ab: { type: "string" } }, additionalProperties: { type: "integer" } },
+    yes: [
+      { ab: "x", c: 1 },
+      { a: 1, abc: 2 },
+    ],
+    no: ['raw:{"ab":"x","ab":1}', { c: "x" }, 'raw:{"\\u0061b":1}'],
+  },
+  {
+    name: "a required name that is not declared",
+    schema: { properties: { a: { type: "string" } }, required: ["z"] },
+    yes: [{ z: 1 }, { a: "x", z: [] }],
+    no: [{ a: "x" }],
+  },
+  {
+    name: "minProperties and maxProperties",
+    schema: { properties: { a: true, b: true, c: true }, minProperties: 1, maxProperties: 2 },
+    yes: [{ a: 1 }, { b: 1, c: 1 }],
+    no: [{}, { a: 1, b: 1, c: 1 }],
+  },
+  {
+    name: "patternProperties",
+    schema: {
+      type: "object",
+      patternProperties: { "^x-": { type: "integer" } },
+      additionalProperties: false,
+    },
+    yes: [{}, { "x-a": 1 }],
+    no: [{ "x-a": "1" }, { y: 1 }],
+  },
+  {
+    name: "propertyNames",
+    schema: { type: "object", propertyNames: { pattern: "^[a-c]+$" } },
+    yes: [{ abc: 1 }, {}],
+    no: [{ d: 1 }],
+  },
+  {
+    name: "integers within bounds",
+    schema: { type: "integer", minimum: -17, exclusiveMaximum: 205 },
+    yes: [-17, -9, 0, 7, 99, 100, 204],
+    no: [-18, 205, 1000, 1.5, "raw:007", "raw:-0"],
+  },
+  {
+    name: "numbers within bounds",
+    schema: { type: "number", minimum: 0.25, exclusiveMaximum: 3 },
+    yes: [0.25, 0.3, 1, 2.99, "raw:2.50", "raw:0.2500"],
+    no: [0.2, 0.249, 3, "raw:3.0", 10, -1],
+  },
+  {
+    name: "numbers with an open lower bound",
+    schema: { type: "number", exclusiveMinimum: -1.5, maximum: -0.5 },
+    yes: [-1, -1.4999, -0.5, "raw:-0.50"],
+    no: [-1.5, "raw:-1.500", -0.49, 0, 1],
+  },
+  {
+    name: "multipleOf",
+    schema: { type: "integer", multipleOf: 7, minimum: 0, maximum: 100 },
+    yes: [0, 7, 14, 98],
+    no: [1, 13, 105, -7],
+  },
+  {
+    name: "string lengths count characters",
+    schema: { type: "string", minLength: 2, maxLength: 3 },
+    yes: ["ab", "é🙂x", 'raw:"\\u0041b"'],
+    no: ["a", "abcd", ""],
+  },
+  {
+    name: "patterns search, unless anchored",
+    schema: { type: "string", pattern: "a[0-9]+" },
+    yes: ["a1", "xa22y"],
+    no: ["a", "b1"],
+  },
+  {
+    name: "patterns are written as JSON",
+    schema: { type: "string", pattern: '^[^a]"\\\\$' },
+    yes: ['b"\\', '\n"\\'],
+    no: ['a"\\', 'raw:"b"\\\\"'],
+  },
+  {
+    name: "pattern and length together",
+    schema: { type: "string", pattern: "^[a-z]+(-[a-z]+)*$", maxLength: 5 },
+    yes: ["a", "ab-cd"],
+    no: ["ab-cde", "-a", ""],
+  },
+  {
+    name: "formats",
+    schema: { type: "string", format: "date" },
+    yes: ["2026-11-23"],
+    no: ["2026-13-01", "2026-02-30", "x"],
+  },
+  {
+    name: "enum, held to its type",
+    schema: { type: "integer", enum: [1, "a", 2.5, 300] },
+    yes: [1, 300],
+    no: ["a", 2.5, 3, 30],
+  },
+  { name: "const", schema: { const: { a: [1, "é"] } }, yes: [{ a: [1, "é"] }], no: [{ a: [1] }] },
+  {
+    name: "arrays",
+    schema: { type: "array", items: { type: "integer" }, minItems: 1, maxItems: 2 },
+    yes: [[1], [1, 2]],
+    no: [[], [1, 2, 3], ["a"]],
+  },
+  {
+    name: "tuples",
+    schema: {
+      prefixItems: [{ type: "integer" }, { type: "string" }],
+      items: { type: "null" },
+      minItems: 1,
+    },
+    yes: [[1], [1, "a"], [1, "a", null]],
+    no: [[], ["a"], [1, "a", 2]],
+  },
+  {
+    name: "allOf merges",
+    schema: {
+      allOf: [
+        { properties: { a: { minimum: 3 } }, required: ["a"] },
+        { properties: { a: { type: "integer", maximum: 5 } } },
+      ],
+    },
+    yes: [{ a: 3 }, { a: 5 }],
+    no: [{}, { a: 6 }, { a: 2 }],
+  },
+  {
+    name: "anyOf with siblings",
+    schema: {
+      type: "object",
+      properties: { k: { type: "string" } },
+      anyOf: [{ required: ["k"] }, { properties: { n: { type: "null" } }, required: ["n"] }],
+    },
+    yes: [{ k: "x" }, { n: null }, { k: "x", n: null }],
+    no: [{}],
+  },
+  {
+    name: "oneOf with a discriminator",
+    schema: {
+      oneOf: [
+        { properties: { t: { const: "a" }, x: { type: "integer" } }, required: ["t"] },
+        { properties: { t: { const: "b" } }, required: ["t"] },
+      ],
+    },
+    yes: [{ t: "a", x: 1 }, { t: "b" }],
+    no: [{ t: "c" }, { x: 1 }],
+  },
+  {
+    name: "recursion",
+    schema: {
+      $defs: {
+        node: {
+          properties: { next: { anyOf: [{ $ref: "#/$defs/node" }, { type: "null" }] } },
+          required: ["next"],
+        },
+      },
+      $ref: "#/$defs/node",
+    },
+    yes: [{ next: null }, { next: { next: null } }],
+    no: [{ next: {} }, {}],
+  },
+  { name: "nullable types", schema: { type: ["string", "null"] }, yes: ["a", null], no: [1] },
+  {
+    name: "anything",
+    schema: true,
+    yes: [1, "a", null, [], { a: { b: [] } }, 1e-7],
+    no: ["raw:{", "raw:01", 'raw:"\n"'],
+  },
+];
+
+describe.each(CASES)("$name", ({ schema, yes, no }) => {
+  it("takes what is valid and refuses what is not", () => {
+    const test = accepts(schema);
+    for (const value of yes) expect([value, test(value)]).toEqual([value, true]);
+    for (const value of no) expect([value, test(value)]).toEqual([value, false]);
+  });
+});
+
+it.each([
+  [{ not: { type: "string" } }, "not"],
+  [{ type: "array", uniqueItems: true }, "uniqueItems"],
+  [{ multipleOf: 0.1 }, "multipleOf"],
+  [{ if: {}, else: { required: ["a"] } }, "if"],
+  [{ contains: {} }, "contains"],
+  [{ $ref: "https://example.com/schema" }, "\\$ref"],
+  [{ oneOf: [{ type: "integer" }, { type: "number" }] }, "oneOf"],
+  [{ dependentRequired: { a: ["b"] } }, "dependentRequired"],
+  [{ pattern: "(?=a)b" }, "look-around"],
+  [{ pattern: "(a)\\1" }, "back-reference"],
+  [{ type: "strange" }, "strange"],
+  [false, "no finite text"],
+  [{ $ref: "#" }, "no finite text"],
+  [{ required: ["a"], properties: { a: { $ref: "#" } } }, "no finite text"],
+  [{ $ref: "#/$defs/none" }, "points to nothing"],
+])("refuses %j and says why", (schema, reason) => {
+  expect(() => accepts(schema)).toThrow(new RegExp(reason));
+});
+
+it("allows no endless white space", () => {
+  const test = accepts({ properties: { a: { type: "integer" } }, required: ["a"] });
+  expect(test('raw:{\n  "a": 1\n}')).toBe(true);
+  expect(test('raw:{"a":  1}')).toBe(false);
+  expect(test(`raw:{${"\n".repeat(3)}"a":1}`)).toBe(false);
+  const compact = accepts({ properties: { a: { type: "integer" } } }, true);
+  expect(compact('raw:{"a":1}')).toBe(true);
+  expect(compact('raw:{"a": 1}')).toBe(false);
+});
