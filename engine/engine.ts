@@ -129,13 +129,15 @@ export class Engine {
     return () => this.#listeners.delete(listener);
   }
 
-  /** False, and nothing done, while a sequence holds blocks. */
-  resetPrefixCache(): boolean {
-    const { kv } = this.#roster;
-    if (kv.free < kv.total) return false;
-    this.#roster.now = this.#clock.now();
-    kv.forget();
+  /** False, and nothing done, while a sequence holds blocks; `preempt`: all that run compute again. */
+  resetPrefixCache({ preempt = false } = {}): boolean {
+    const roster = this.#roster;
+    if (!preempt && roster.kv.free < roster.kv.total) return false;
+    roster.now = this.#clock.now();
+    if (roster.running.length > 0) roster.loseCache();
+    else roster.kv.forget();
     this.#tell();
+    this.#wake();
     return true;
   }
 

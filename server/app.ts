@@ -20,6 +20,7 @@ import { chatRoute } from "./openai/chat/route.ts";
 import { completionRoute } from "./openai/completions/route.ts";
 import { modelsRoute } from "./openai/models/route.ts";
 import { realtimeRoute } from "./openai/realtime/route.ts";
+import { devRoutes } from "./ops/dev.ts";
 import { healthRoutes } from "./ops/health.ts";
 import { liveRoute } from "./ops/live.ts";
 import { openApiRoutes } from "./ops/openapi.ts";
@@ -90,6 +91,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (routes) => {
     if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
     healthRoutes(routes, serving, load);
+    if (settings["server-dev-mode"]) devRoutes(routes, serving);
     modelsRoute(routes, serving);
     chatRoute(routes, serving);
     completionRoute(routes, serving);

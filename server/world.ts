@@ -19,7 +19,8 @@ import { SettingsError } from "./config.ts";
 import { Engines } from "./generation/engines.ts";
 import { createPlanner } from "./generation/structured/planner.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
-import { publishKvEvents } from "./kv-events.ts";
+import { type KvEventsConfig, readKvEventsConfig } from "./kv-events/config.ts";
+import { type KvEventFeed, publishKvEvents } from "./kv-events/feed.ts";
 import { machineFacts } from "./machine.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import type { Serving } from "./serving.ts";
@@ -32,6 +33,8 @@ export interface World {
   readonly device: Device;
   readonly serving: Serving;
   readonly metrics: Metrics;
+  /** Present with `--kv-events-config`. */
+  readonly kvEvents?: KvEventFeed;
   /** Milliseconds of each part of the start. */
   readonly startup: Readonly<Record<string, number>>;
   close(): Promise<void>;
@@ -61,6 +64,7 @@ export async function buildWorld(given: Settings): Promise<World> {
   checkContext(settings, model);
   const words = name === "trainium" ? await valuesModel(settings, model) : model;
   const drafting = speculativeConfig(settings);
+  const kvEvents = kvEventsConfig(settings);
   const engines: Engine[] = [];
   const devices: Device[] = [];
   await timed("device", async () => {
@@ -84,7 +88,7 @@ export async function buildWorld(given: Settings): Promise<World> {
       });
       devices.push(device);
       const speculative = drafting && (await speculation(drafting, device, base));
-      const options = engineOptions(settings, device);
+      const options = { ...engineOptions(settings, device), kvEvents: kvEvents !== undefined };
       engines.push(
         new Engine(
           { device, clock, sampler },
@@ -96,8 +100,7 @@ export async function buildWorld(given: Settings): Promise<World> {
   const [device] = devices;
   const [engine] = engines;
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
-  const { blockSize } = device.limits;
-  const events = await publishKvEvents(engines, blockSize, settings["kv-events-config"]);
+  const feed = await kvEventFeed(kvEvents, engines, { settings, device });
   const group = new Engines(engines);
   const names = servedNames(settings, given.model);
   const metrics = new Metrics(engines, {
@@ -153,9 +156,10 @@ export async function buildWorld(given: Settings): Promise<World> {
     serving,
     metrics,
     startup,
+    ...optional("kvEvents", feed),
     close: async () => {
       await group.close();
-      await events?.close();
+      await feed?.close();
       await planner.close();
     },
   };
@@ -265,8 +269,36 @@ function engineOptions(settings: Settings, { limits }: Device): EngineOptions {
     seed: settings.seed,
     ...optional("maxNumQueuedReqs", settings["max-num-queued-reqs"]),
     ...optional("maxNumQueuedTokens", settings["max-num-queued-tokens"]),
-    kvEvents: settings["kv-events-config"]?.["enable_kv_cache_events"] === true,
   };
+}
+
+/** Throws SettingsError naming the key that is wrong. */
+function kvEventsConfig(settings: Settings): KvEventsConfig | undefined {
+  try {
+    return readKvEventsConfig(settings["kv-events-config"]);
+  } catch (error) {
+    throw new SettingsError(`--kv-events-config: ${(error as Error).message}`); // the reader throws Errors
+  }
+}
+
+/** The engines end when the publishers cannot be had. */
+async function kvEventFeed(
+  config: KvEventsConfig | undefined,
+  engines: readonly Engine[],
+  of: { readonly settings: Settings; readonly device: Device },
+): Promise<KvEventFeed | undefined> {
+  if (config === undefined) return undefined;
+  try {
+    return await publishKvEvents(engines, {
+      config,
+      blockSize: of.device.limits.blockSize,
+      intHashes: of.settings["kv-events-int-hashes"],
+      warn: (message) => process.emitWarning(message),
+    });
+  } catch (error) {
+    await Promise.all(engines.map((engine) => engine.close()));
+    throw new SettingsError(`--kv-events-config: ${(error as Error).message}`); // publishers throw Errors
+  }
 }
 
 /** Labels of vllm:cache_config_info, spelled as Python spells them. */

@@ -4,8 +4,11 @@ import { SECOND } from "../../device/clock.ts";
 import type { Serving } from "../serving.ts";
 import { VERSION } from "../version.ts";
 
-/** A server with work that has made no progress for so long is not healthy. */
+/** A server with work that has made no progress for so long is not healthy; `--step-timeout` overrides. */
 const STALL_SECONDS = 120;
+
+/** So many steps failed in a row that what computes is believed to be gone, work pending or not. */
+const DEAD_AFTER = 10;
 
 export function healthRoutes(app: FastifyInstance, serving: Serving, load: () => number): void {
   const probe = async (_request: unknown, reply: FastifyReply) =>
@@ -17,11 +20,17 @@ export function healthRoutes(app: FastifyInstance, serving: Serving, load: () =>
   app.get("/load", async () => ({ server_load: load() }));
 }
 
-/** Tied to progress: an engine that answers nothing says so. */
-export function healthy({ engines, clock }: Serving): boolean {
+/**
+ * Tied to progress: with work pending, an engine whose step hangs, or whose last
+ * step failed (its ranks are being restarted, say), is not healthy until a step
+ * ends well.
+ */
+export function healthy({ engines, clock, settings }: Serving): boolean {
   const now = clock.now();
+  const limit = (settings["step-timeout"] ?? STALL_SECONDS) * SECOND;
   return engines.all.every((engine) => {
-    const { pending, sinceProgress } = engine.health(now);
-    return !pending || sinceProgress < STALL_SECONDS * SECOND;
+    const { pending, sinceProgress, failures } = engine.health(now);
+    if (failures >= DEAD_AFTER) return false;
+    return !pending || (failures === 0 && sinceProgress < limit);
   });
 }

@@ -71,8 +71,8 @@ export function rowsOf(group: Group) {
       sentence: string,
       extra?: Extra<NonNullable<D | number>>,
     ) => row<D | number>("X", fallback, sentence, parseNumber, extra),
-    toggle: (fallback: boolean, sentence: string) =>
-      row<boolean>(undefined, fallback, sentence, parseBoolean),
+    toggle: (fallback: boolean, sentence: string, extra?: Extra<boolean>) =>
+      row<boolean>(undefined, fallback, sentence, parseBoolean, extra),
     choice: <C extends string, D extends C | undefined>(
       choices: readonly C[],
       fallback: D,

@@ -73,6 +73,11 @@ export const TABLE = {
     "Bytes of a request's body at most.",
     one,
   ),
+  "server-dev-mode": http.toggle(
+    false,
+    "Serve routes for development, which change the server's state: /reset_prefix_cache.",
+    { env: "VLLM_SERVER_DEV_MODE" },
+  ),
   "timeout-keep-alive": http.integer(5, "Seconds an idle connection is kept.", {
     env: "VLLM_HTTP_TIMEOUT_KEEP_ALIVE",
   }),
@@ -153,7 +158,8 @@ export const TABLE = {
   "time-scale": device.number(undefined, "trainium: wall seconds a simulated second takes."),
   "step-timeout": device.number(
     undefined,
-    "cpu: seconds a step may take before its ranks are restarted.",
+    "Seconds without progress, work pending, after which /health answers 503 (default: 120); on the cpu device a step that takes longer is given up and its ranks are restarted.",
+    { check: (value) => (value > 0 ? undefined : "must be above 0") },
   ),
   values: device.text(
     "auto",
@@ -174,6 +180,11 @@ export const TABLE = {
     "Serve metrics under removed names too (gpu_cache_usage_perc, …).",
   ),
   "kv-events-config": observability.json(undefined, "Publish KV-cache events over ZeroMQ."),
+  "kv-events-int-hashes": observability.toggle(
+    true,
+    "Block hashes in KV events as their last 64 bits; else as 32 bytes.",
+    { env: "VLLM_KV_EVENTS_USE_INT_BLOCK_HASHES" },
+  ),
 } as const;
 
 type ValueOf<R> = R extends { readonly parse: (text: string) => infer T }
