@@ -4,12 +4,13 @@
  * it. Slots grow with the largest step seen; tensors over them are kept by size,
  * so a repeated step allocates nothing.
  */
-import type { Flow, Step } from "./graph/program.ts";
+import type { Flow, Segment, Step } from "./graph/program.ts";
 import { flowsRead } from "./graph/program.ts";
+import type { Tensors } from "./session.ts";
 import { Tensor } from "./session.ts";
 
-/** Tensors of steps up to this many tokens are kept. */
-const KEPT_TOKENS = 64;
+/** What is made for steps of up to this many tokens is kept for the next such step. */
+export const KEPT_TOKENS = 64;
 
 /** Which slot each value lives in, and the width of each slot. */
 export interface SlotPlan {
@@ -55,10 +56,16 @@ function flowsMade(step: Step): readonly Flow[] {
   }
 }
 
+export interface Binding {
+  readonly feeds: Tensors;
+  readonly fetches: Tensors;
+}
+
 export class Buffers {
   readonly #plan: SlotPlan;
   readonly #memory: Float32Array[];
-  readonly #tensors = new Map<string, Tensor>();
+  /** Feeds and fetches of a segment by its number of tokens. */
+  #bindings = new Map<Segment, Map<number, Binding>>();
   #capacity = 0;
 
   constructor(plan: SlotPlan) {
@@ -73,7 +80,7 @@ export class Buffers {
     this.#plan.widths.forEach((width, slot) => {
       this.#memory[slot] = new Float32Array(width * this.#capacity);
     });
-    this.#tensors.clear();
+    this.#bindings = new Map();
   }
 
   /** The value `[tokens, width]`. */
@@ -83,12 +90,24 @@ export class Buffers {
     return memory.subarray(0, tokens * width);
   }
 
-  tensor(flow: Flow, tokens: number): Tensor {
-    const key = `${this.#plan.slotOf.get(flow.name)}:${tokens}`;
-    const known = this.#tensors.get(key);
+  /** Tensors over the segment's inputs and outputs. `rotary` is the same object for a given size. */
+  bind(segment: Segment, tokens: number, rotary: Tensors): Binding {
+    const sizes = this.#bindings.get(segment) ?? new Map<number, Binding>();
+    this.#bindings.set(segment, sizes);
+    const known = sizes.get(tokens);
     if (known !== undefined) return known;
-    const made = new Tensor("float32", this.view(flow, tokens), [tokens, flow.width]);
-    if (tokens <= KEPT_TOKENS) this.#tensors.set(key, made);
+    const rotates = segment.ops.some((op) => op.op === "rope");
+    const made = {
+      feeds: { ...this.#tensors(segment.inputs, tokens), ...(rotates && rotary) },
+      fetches: this.#tensors(segment.outputs, tokens),
+    };
+    if (tokens <= KEPT_TOKENS) sizes.set(tokens, made);
     return made;
+  }
+
+  #tensors(flows: readonly Flow[], tokens: number): Tensors {
+    const tensor = (flow: Flow): Tensor =>
+      new Tensor("float32", this.view(flow, tokens), [tokens, flow.width]);
+    return Object.fromEntries(flows.map((flow) => [flow.name, tensor(flow)]));
   }
 }

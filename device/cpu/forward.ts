@@ -33,6 +33,8 @@ export interface RankSettings {
   readonly maxRows: number;
 }
 
+const NO_ROTARY: Tensors = {};
+
 /** A step of the program, ready to run. */
 type Ready =
   | Exclude<Step, { kind: "run" } | { kind: "attend" }>
@@ -49,6 +51,7 @@ export class Forward {
   readonly #pool: KvPool;
   readonly #buffers: Buffers;
   readonly #rotary: RotaryTable | undefined;
+  #logits = new Float32Array(0);
 
   constructor(settings: RankSettings, allReduce: AllReduce) {
     const { architecture, rank, ranks, quantization } = settings;
@@ -93,7 +96,7 @@ export class Forward {
     }
     this.#pool.begin(rows);
     this.#buffers.reserve(tokens);
-    const rotary = this.#rotary?.inputs(rows, tokens) ?? {};
+    const rotary = this.#rotary?.inputs(rows, tokens) ?? NO_ROTARY;
     for (const each of this.#steps) this.#runStep(each, step, rotary);
   }
 
@@ -165,7 +168,10 @@ export class Forward {
       const begin = token * hidden.width;
       input.set(states.subarray(begin, begin + hidden.width), row * hidden.width);
     });
-    const out = new Float32Array(wanted.length * logits.width);
+    // Megabytes at large vocabularies: kept from step to step.
+    const size = wanted.length * logits.width;
+    if (this.#logits.length < size) this.#logits = new Float32Array(size);
+    const out = this.#logits.subarray(0, size);
     const tensor = (data: Float32Array, width: number): Tensor =>
       new Tensor("float32", data, [wanted.length, width]);
     const [from] = head.inputs;
@@ -194,11 +200,7 @@ export class Forward {
         return;
       }
       case "run": {
-        const feeds: Record<string, Tensor> = {};
-        const fetches: Record<string, Tensor> = {};
-        for (const flow of each.segment.inputs) feeds[flow.name] = buffers.tensor(flow, tokens);
-        if (each.segment.ops.some((op) => op.op === "rope")) Object.assign(feeds, rotary);
-        for (const flow of each.segment.outputs) fetches[flow.name] = buffers.tensor(flow, tokens);
+        const { feeds, fetches } = buffers.bind(each.segment, tokens, rotary);
         each.session.run(feeds, fetches);
         return;
       }
