@@ -34,6 +34,8 @@ export interface SpaceOptions {
   /** As `--quantization`; `stored` leaves the weights as they are. */
   readonly formats: readonly string[];
   readonly kernels: readonly string[];
+  /** As `--speculative-config`; undefined stands for none. */
+  readonly speculative: readonly (string | undefined)[];
   readonly own: SystemSpec["own"];
   readonly seed: number;
 }
@@ -64,13 +66,14 @@ export async function candidatesOf(
     for (const tensorParallel of options.tensorParallel) {
       for (const expertParallel of expertChoices(model)) {
         for (const format of options.formats) {
-          for (const kernels of options.kernels) {
+          for (const { kernels, speculative } of variants(options)) {
             const spec = specOf(options, load, {
               instance: instance.name,
               tensorParallel,
               expertParallel,
               format,
               kernels,
+              speculative,
             });
             try {
               candidates.push(await candidateOf(spec, model, instance, load));
@@ -99,6 +102,7 @@ function specOf(
     readonly expertParallel: boolean;
     readonly format: string;
     readonly kernels: string;
+    readonly speculative: string | undefined;
   },
 ): SystemSpec {
   const { inputLen, outputLen, spread } = load.workload;
@@ -117,6 +121,7 @@ function specOf(
     prefixCaching: true,
     seed: options.seed,
     ...(choice.format === "stored" ? {} : { quantization: choice.format }),
+    ...(choice.speculative === undefined ? {} : { speculative: choice.speculative }),
   };
 }
 
@@ -193,6 +198,14 @@ function expertChoices(model: Model): readonly boolean[] {
   return hasExperts(model) ? [false, true] : [false];
 }
 
+function variants(
+  options: SpaceOptions,
+): { readonly kernels: string; readonly speculative: string | undefined }[] {
+  return options.kernels.flatMap((kernels) =>
+    options.speculative.map((speculative) => ({ kernels, speculative })),
+  );
+}
+
 function hasExperts(model: Model): boolean {
   return model.architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
 }
@@ -201,8 +214,15 @@ function hasExperts(model: Model): boolean {
 function distinct(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Map<string, Candidate>();
   for (const candidate of candidates) {
-    const { instance, tensorParallel, expertParallel, kernels } = candidate.spec;
-    const key = [instance, tensorParallel, expertParallel, kernels, candidate.format].join("|");
+    const { instance, tensorParallel, expertParallel, kernels, speculative } = candidate.spec;
+    const key = [
+      instance,
+      tensorParallel,
+      expertParallel,
+      kernels,
+      speculative ?? "",
+      candidate.format,
+    ].join("|");
     if (!seen.has(key)) seen.set(key, candidate);
   }
   return [...seen.values()];

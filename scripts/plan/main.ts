@@ -39,6 +39,7 @@ interface PlanOptions {
   readonly tensorParallel: readonly number[];
   readonly formats: readonly string[];
   readonly kernels: readonly string[];
+  readonly speculative: readonly (string | undefined)[];
   readonly own: Readonly<Record<string, string>>;
   readonly prices: Prices;
   readonly seconds: number;
@@ -197,6 +198,10 @@ function parse(argv: readonly string[], print: (text: string) => void): PlanOpti
       "stored,fp8,mxfp8,mxfp4",
     )
     .option("--neuron-kernels <names>", "kernel sets, by comma; + joins the kernels of a set")
+    .option(
+      "--speculative-config <json...>",
+      "tried beside no speculation; say what acceptance to count on (acceptance_length)",
+    )
     .option("--serving-stack <name>", "runtime whose limits and gaps apply")
     .option("--logical-nc-config <n>", "physical cores in a logical one")
     .option(
@@ -253,6 +258,10 @@ function parse(argv: readonly string[], print: (text: string) => void): PlanOpti
     tensorParallel: list("tp").map(Number),
     formats: list("formats"),
     kernels: kernels.length === 0 ? [""] : kernels,
+    speculative: [
+      undefined,
+      ...(Array.isArray(given["speculativeConfig"]) ? given["speculativeConfig"] : []),
+    ],
     own,
     prices: pricesOf(given["pricePerHour"], instances),
     seconds: number("seconds"),

@@ -41,7 +41,7 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
       const million = dollarsPerMillion(plan);
       return [
         String(index + 1),
-        `${spec.instance} TP ${spec.tensorParallel}${spec.expertParallel ? " EP" : ""}${spec.kernels === "" ? "" : ` ${spec.kernels}`}`,
+        `${spec.instance} TP ${spec.tensorParallel}${spec.expertParallel ? " EP" : ""}${spec.kernels === "" ? "" : ` ${spec.kernels}`}${speculationName(spec.speculative)}`,
         plan.candidate.format,
         String(plan.instances),
         String(plan.replicas),
@@ -76,6 +76,7 @@ export function commandLine(plan: ServingPlan): string {
     ...(spec.expertParallel ? ["--enable-expert-parallel"] : []),
     ...(spec.kernels === "" ? [] : [`--neuron-kernels ${spec.kernels}`]),
     ...(spec.quantization === undefined ? [] : [`--quantization ${spec.quantization}`]),
+    ...(spec.speculative === undefined ? [] : [`--speculative-config '${spec.speculative}'`]),
     `--max-num-seqs ${plan.usersPerReplica}`,
     `--max-model-len ${spec.maxModelLen}`,
     ...Object.entries(spec.own).map(([flag, value]) => `--${flag} '${String(value)}'`),
@@ -84,4 +85,11 @@ export function commandLine(plan: ServingPlan): string {
       : [`--price-per-hour ${plan.dollarsPerHour / plan.instances}`]),
   ];
   return parts.join(" ");
+}
+
+/** Method and drafted tokens, shortly. */
+function speculationName(json: string | undefined): string {
+  if (json === undefined) return "";
+  const keys = JSON.parse(json) as { method?: string; num_speculative_tokens?: number };
+  return ` ${keys.method ?? "speculation"} ${keys.num_speculative_tokens ?? ""}`.trimEnd();
 }

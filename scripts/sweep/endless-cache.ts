@@ -13,5 +13,6 @@ export function withBlocks(device: Device, blocks: number): Device {
     execute: (batch, done) => device.execute(batch, done),
     release: (ids) => device.release(ids),
     close: () => device.close(),
+    ...(device.draft === undefined ? {} : { draft: device.draft.bind(device) }),
   };
 }

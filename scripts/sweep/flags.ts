@@ -25,6 +25,7 @@ export interface SweepOptions {
   readonly blockSize?: number;
   readonly blocks?: number;
   readonly quantization?: string;
+  readonly speculative?: string;
   readonly out?: string;
   readonly chart: boolean;
   readonly quiet: boolean;
@@ -72,6 +73,10 @@ export function parseSweep(argv: readonly string[], print: (text: string) => voi
     .option("--serving-stack <name>", "runtime whose limits and gaps apply")
     .option("--additional-config <json>", "vLLM-Neuron's additional config")
     .option("--quantization <format>", "weight format")
+    .option(
+      "--speculative-config <json>",
+      'as vLLM\'s; simulated heads take acceptance_rate or acceptance_length, e.g. {"method": "eagle3", "num_speculative_tokens": 3, "acceptance_length": 2.2}',
+    )
     .option("--concurrency <users>", "1..256 doubles; 1,2,12 lists", "1..64")
     .option("--shape <in/out>", "prompt and output tokens: 1k1k, 8k1k, 2000/300", "1k1k")
     .option("--random-range-ratio <r>", "lengths in [r·L, L]", String(INFERENCEX.ratio))
@@ -155,6 +160,7 @@ export function parseSweep(argv: readonly string[], print: (text: string) => voi
     ...optional("blockSize", integer("blockSize")),
     ...optional("blocks", integer("numGpuBlocksOverride")),
     ...optional("quantization", text("quantization")),
+    ...optional("speculative", text("speculativeConfig")),
     ...optional("chips", integer("chips")),
     ...optional("out", text("out")),
   };
@@ -190,6 +196,7 @@ export function systemsOf(options: SweepOptions, concurrency: number): SystemSpe
               ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
               ...(options.blocks === undefined ? {} : { blocks: options.blocks }),
               ...(options.quantization === undefined ? {} : { quantization: options.quantization }),
+              ...(options.speculative === undefined ? {} : { speculative: options.speculative }),
             });
   return specs;
 }

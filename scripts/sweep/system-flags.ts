@@ -16,6 +16,7 @@ export function addSystemFlags(command: Command): Command {
     .option("--serving-stack <name>", "runtime whose limits and gaps apply")
     .option("--additional-config <json>", "vLLM-Neuron's additional config")
     .option("--quantization <format>", "weight format")
+    .option("--speculative-config <json>", "as vLLM's")
     .option("--max-num-seqs <n>", "rows of a replica", "32")
     .option("--max-model-len <n>", "context of a replica", "8192")
     .option("--max-num-batched-tokens <n>", "tokens in a step")
@@ -58,6 +59,9 @@ export function systemFrom(given: Given, changes: Partial<SystemSpec> = {}): Sys
     ...(blockSize === undefined ? {} : { blockSize }),
     ...(blocks === undefined ? {} : { blocks }),
     ...(typeof given["quantization"] === "string" ? { quantization: given["quantization"] } : {}),
+    ...(typeof given["speculativeConfig"] === "string"
+      ? { speculative: given["speculativeConfig"] }
+      : {}),
     ...changes,
   };
 }

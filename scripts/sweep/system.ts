@@ -8,7 +8,13 @@ import { VirtualClock } from "../../device/clock.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
 import { Engine } from "../../engine/engine.ts";
+import type { Speculation } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
+import {
+  createProposer,
+  readSpeculativeConfig,
+  type SpeculativeConfig,
+} from "../../engine/speculate/registry.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { withBlocks } from "./endless-cache.ts";
@@ -35,6 +41,8 @@ export interface SystemSpec {
   readonly blockSize?: number;
   readonly blocks?: number;
   readonly quantization?: string;
+  /** As `--speculative-config`: JSON. Absent: none. */
+  readonly speculative?: string;
   readonly prefixCaching: boolean;
   readonly seed: number;
 }
@@ -64,6 +72,7 @@ export async function buildSystem(
 ): Promise<VirtualSystem> {
   const model = build.model ?? (await loadModel(spec.model));
   const clock = new VirtualClock();
+  const speculative = speculativeOf(spec);
   const engines: Engine[] = [];
   const devices: Device[] = [];
   for (let replica = 0; replica < spec.dataParallel; replica++) {
@@ -77,6 +86,7 @@ export async function buildSystem(
       maxContext: spec.maxModelLen,
       seed: spec.seed,
       own: ownFlags(spec),
+      ...(speculative === undefined ? {} : { maxDrafted: speculative.maxTokens }),
       ...(spec.maxNumBatchedTokens === undefined ? {} : { maxTokens: spec.maxNumBatchedTokens }),
       ...(spec.blockSize === undefined ? {} : { blockSize: spec.blockSize }),
       ...(spec.blocks === undefined ? {} : { blocks: spec.blocks }),
@@ -98,6 +108,9 @@ export async function buildSystem(
           enablePrefixCaching: spec.prefixCaching,
           repeat: build.singleSteps !== true,
           seed: spec.seed,
+          ...(speculative === undefined
+            ? {}
+            : { speculative: await speculationOn(device, speculative, spec.seed) }),
         },
       ),
     );
@@ -115,6 +128,25 @@ export async function buildSystem(
       await Promise.all(closing);
     },
   };
+}
+
+/** Throws what is wrong with the JSON or its keys. */
+function speculativeOf(spec: SystemSpec): SpeculativeConfig | undefined {
+  if (spec.speculative === undefined) return undefined;
+  const keys: unknown = JSON.parse(spec.speculative);
+  if (typeof keys !== "object" || keys === null) {
+    throw new Error(`--speculative-config must be a JSON object, not ${spec.speculative}.`);
+  }
+  return readSpeculativeConfig(keys as Readonly<Record<string, unknown>>); // checked key by key there
+}
+
+async function speculationOn(
+  device: Device,
+  config: SpeculativeConfig,
+  seed: number,
+): Promise<Speculation> {
+  const proposer = await createProposer({ config, target: device, seed });
+  return { proposer, maxTokens: config.maxTokens, adaptive: config.adaptive };
 }
 
 /** The device's own flags, as the command line would give them. */
@@ -135,5 +167,7 @@ export function systemLabel(spec: SystemSpec): string {
   if (spec.expertParallel) parts.push("EP");
   if (spec.kernels !== "") parts.push(spec.kernels);
   if (spec.quantization !== undefined) parts.push(spec.quantization);
+  const speculative = speculativeOf(spec);
+  if (speculative !== undefined) parts.push(`${speculative.method} ${speculative.maxTokens}`);
   return parts.join(" ");
 }

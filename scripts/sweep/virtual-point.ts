@@ -57,7 +57,7 @@ export async function virtualPoint(
         expertParallel: spec.expertParallel,
         kernels: spec.kernels,
         precision: facts.precision,
-        speculation: "none",
+        speculation: spec.speculative ?? "none",
         chips: facts.chips,
         inputLen: workload.inputLen,
         outputLen: workload.outputLen,
