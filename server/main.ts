@@ -4,9 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
 import { parseSettings, SettingsError } from "./config.ts";
+import { createLogger } from "./log.ts";
 import { memoryLines } from "./machine.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world.ts";
@@ -18,7 +19,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   let running: RunningServer;
   try {
     const { settings, warnings } = parseSettings(argv, process.env, { out, err: () => {} });
-    logger = pino({ level: settings["log-level"], base: null });
+    logger = createLogger(settings["log-level"]);
     for (const warning of warnings) logger.warn(warning);
     running = await serve(settings, logger);
   } catch (error) {

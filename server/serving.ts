@@ -5,6 +5,7 @@ import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/mode
 import { ApiError } from "./errors.ts";
 import type { Engines, Handle } from "./generation/engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
+import type { RequestTemplates } from "./generation/request-template.ts";
 import type { Settings } from "./settings/table.ts";
 
 export interface Serving {
@@ -30,6 +31,8 @@ export interface Serving {
   readonly scoresPrompts: boolean;
   readonly clock: Clock;
   readonly planner: OutputPlanner;
+  /** Absent: templates in requests are not trusted. */
+  readonly requestTemplates?: RequestTemplates;
   /** Told of each group of completions as it is submitted: what events do not carry. */
   readonly submitted?: (
     engine: number,

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { ApiError } from "../errors.ts";
+import { ApiError, toApiError } from "../errors.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask } from "../generation/generate.ts";
 import type { Serving } from "../serving.ts";
@@ -114,33 +114,38 @@ export class Exchange {
     return deltas;
   }
 
-  /** Resolves when the stream is over or its client gone. */
+  /** Resolves when the stream is over or its client gone; rejects while the status is still open. */
   async stream(generation: Generation, responder: StreamResponder): Promise<void> {
     const events = new EventStream(this.#reply);
     await new Promise<void>((resolve, reject) => {
-      const write = (): void => {
-        if (this.#gone) return;
-        if (events.blocked) return;
-        const deltas = generation.take();
-        const failed = deltas.find((delta) => delta.finish?.reason === "error");
-        if (failed !== undefined) {
-          const error = generationError(failed.finish?.error);
-          generation.abort();
-          if (!events.opened) {
-            reject(error);
-            return;
-          }
-          events.send([JSON.stringify(error.body)]);
-          events.done();
-          resolve();
+      let ended = false;
+      const end = (last: readonly string[]): void => {
+        ended = true;
+        events.send(last);
+        events.done();
+        resolve();
+      };
+      const fail = (error: unknown): void => {
+        generation.abort();
+        ended = true;
+        if (!events.opened) {
+          reject(error);
           return;
         }
-        if (deltas.length > 0) events.send(responder.deltas(deltas));
-        if (generation.done && !this.#ended) {
-          this.#ended = true;
-          events.send(responder.end());
-          events.done();
-          resolve();
+        this.#request.log.error({ err: error }, "stream failed");
+        end([JSON.stringify(toApiError(error).body)]);
+      };
+      const write = (): void => {
+        if (this.#gone || ended || events.blocked) return;
+        // A parser's bug ends this request, not the server.
+        try {
+          const deltas = generation.take();
+          const failed = deltas.find((delta) => delta.finish?.reason === "error");
+          if (failed !== undefined) throw generationError(failed.finish?.error);
+          if (deltas.length > 0) events.send(responder.deltas(deltas));
+          if (generation.done) end(responder.end());
+        } catch (error) {
+          fail(error);
         }
       };
       events.onDrain = write;
@@ -149,8 +154,6 @@ export class Exchange {
       write();
     });
   }
-
-  #ended = false;
 
   /** ORCA: the load of this server in a response header, for balancers that ask. */
   #loadReport(): void {

@@ -18,7 +18,7 @@ beforeAll(async () => {
     "--kv-events-config",
     JSON.stringify({
       enable_kv_cache_events: true,
-      endpoint: `tcp://127.0.0.1:${PORT}`,
+      endpoint: `tcp://*:${PORT}`,
       replay_endpoint: `tcp://127.0.0.1:${PORT + 1}`,
       topic: "kv@pod@tiny",
     }),

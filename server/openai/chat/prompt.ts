@@ -44,34 +44,39 @@ export async function chatPrompt(
         "chat_template",
       );
     }
-    throw notImplemented("chat_template");
   }
   const { chatTemplate } = serving;
-  if (chatTemplate === undefined) {
+  if (chatTemplate === undefined && !body.chat_template) {
     throw badRequest(
       "As of transformers v4.44, default chat template is no longer allowed, so you must provide a chat template if the tokenizer does not define one.",
       "messages",
     );
   }
   const messages = body.messages.map(templateMessage);
-  let text: string;
+  const input = {
+    messages,
+    ...(plan.tools !== undefined && { tools: plan.tools }),
+    addGenerationPrompt: body.add_generation_prompt ?? true,
+    continueFinalMessage: body.continue_final_message ?? false,
+    ...(body.documents && { documents: body.documents }),
+    variables: {
+      ...serving.settings["default-chat-template-kwargs"],
+      ...body.chat_template_kwargs,
+      ...plan.templateVariables,
+    },
+  };
+  if (body.chat_template && serving.requestTemplates !== undefined) {
+    const given = await serving.requestTemplates.render(body.chat_template, input);
+    return textPrompt(given, serving.tokenizer, serving, tokenize);
+  }
+  let text: string | undefined;
   try {
-    text = chatTemplate.render({
-      messages,
-      ...(plan.tools !== undefined && { tools: plan.tools }),
-      addGenerationPrompt: body.add_generation_prompt ?? true,
-      continueFinalMessage: body.continue_final_message ?? false,
-      ...(body.documents && { documents: body.documents }),
-      variables: {
-        ...serving.settings["default-chat-template-kwargs"],
-        ...body.chat_template_kwargs,
-        ...plan.templateVariables,
-      },
-    });
+    text = chatTemplate?.render(input);
   } catch (error) {
     // The template's own complaints (raise_exception) and what it cannot do are the request's fault.
     throw badRequest(error instanceof Error ? error.message : String(error), "messages");
   }
+  if (text === undefined) throw notImplemented("chat_template");
   return textPrompt(text, serving.tokenizer, serving, tokenize);
 }
 

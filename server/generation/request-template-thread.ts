@@ -1,0 +1,17 @@
+/** Thread entry: renders chat templates that came with requests. */
+import { parentPort } from "node:worker_threads";
+import { createChatTemplate } from "../../models/tokenizer/chat-template.ts";
+import type { TemplateAnswer, TemplateTask } from "./request-template.ts";
+
+const port = parentPort;
+port?.on("message", (task: TemplateTask) => port.postMessage(answer(task)));
+port?.postMessage("ready");
+
+function answer({ template, tokens, input }: TemplateTask): TemplateAnswer {
+  try {
+    const source = { templates: new Map([["default", template]]), tokens };
+    return { ok: true, text: createChatTemplate(source).render(input) };
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+}

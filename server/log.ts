@@ -1,0 +1,26 @@
+/** pino: JSON lines for machines, one readable line each on a terminal. */
+import { type Logger, pino } from "pino";
+
+export function createLogger(level: string): Logger {
+  const options = { level, base: null };
+  if (!process.stdout.isTTY) return pino(options);
+  return pino(options, { write: (line: string) => process.stdout.write(readable(line)) });
+}
+
+/** Shown on a terminal only when they say something the message does not. */
+const HIDDEN: ReadonlySet<string> = new Set(["level", "time", "msg", "reqId", "err"]);
+
+/** `12:30:01 WARN message key=value …`; the text of an error below it. */
+export function readable(line: string): string {
+  const entry = JSON.parse(line) as Record<string, unknown>; // pino's own line
+  const level = pino.levels.labels[Number(entry["level"])] ?? "info";
+  const time = new Date(Number(entry["time"])).toTimeString().slice(0, 8);
+  const fields = Object.entries(entry)
+    .filter(([key]) => !HIDDEN.has(key))
+    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`);
+  const name = level === "info" ? "" : `${level.toUpperCase()} `;
+  const { stack, message } = (entry["err"] ?? {}) as { stack?: string; message?: string };
+  const below = stack ?? message;
+  const text = [`${time} ${name}${String(entry["msg"] ?? "")}`, ...fields].join(" ");
+  return below === undefined ? `${text}\n` : `${text}\n${below}\n`;
+}

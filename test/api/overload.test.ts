@@ -1,0 +1,100 @@
+/** Full queues, slow readers, several engines. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { startServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer | undefined;
+afterEach(async () => {
+  await server?.stop(0);
+  server = undefined;
+});
+
+const NULL = ["models/tiny/llama", "--device", "null"];
+
+describe("a full queue", () => {
+  it("answers 503 and when to come back; what runs is undisturbed", async () => {
+    server = await startServer([...NULL, "--max-num-seqs", "1", "--max-num-queued-reqs", "2"]);
+    const { post } = server;
+    const ask = () => post("/v1/completions", { prompt: "a", max_tokens: 300, ignore_eos: true });
+    const answers = await Promise.all(Array.from({ length: 12 }, ask));
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(3);
+    expect(refused[0]?.json.error).toMatchObject({ type: "ServiceUnavailableError", code: 503 });
+    expect(Number(refused[0]?.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    await server.world.serving.engines.idle();
+    expect((await ask()).status).toBe(200);
+  });
+});
+
+describe("a slow reader", () => {
+  it("gets joined deltas and all of the text, while others go on", async () => {
+    server = await startServer(NULL);
+    const { port, hostname } = new URL(server.url);
+    const body = JSON.stringify({
+      prompt: "a",
+      max_tokens: 450,
+      ignore_eos: true,
+      stream: true,
+      n: 16,
+      logprobs: 20,
+      stream_options: { include_usage: true },
+    });
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await once(socket, "readable");
+    // Nothing is read now; the engine ends all the same.
+    await server.world.serving.engines.idle();
+    const other = await server.post("/v1/completions", { prompt: "b", max_tokens: 3 });
+    expect(other.status).toBe(200);
+    let text = "";
+    for await (const data of socket) text += String(data);
+    // Chunked transfer: sizes stand between the pieces.
+    const events = text.match(/data: \{/g) ?? [];
+    expect(text).toContain("data: [DONE]");
+    expect(text).toMatch(/"completion_tokens":7200\b/);
+    expect(events.length).toBeLessThan(450 * 16);
+    expect(text.match(/"finish_reason":"length"/g)).toHaveLength(16);
+  });
+});
+
+describe("data parallel engines", () => {
+  it("take turns, can be pinned, and count apart", async () => {
+    server = await startServer([...NULL, "--data-parallel-size", "2"]);
+    const ask = { prompt: "a", max_tokens: 2, ignore_eos: true };
+    for (let index = 0; index < 4; index++) await server.post("/v1/completions", ask);
+    expect(await server.metric("vllm:generation_tokens_total", 'engine="0"')).toBe(4);
+    expect(await server.metric("vllm:generation_tokens_total", 'engine="1"')).toBe(4);
+    await server.post("/v1/completions", ask, { "x-data-parallel-rank": "1" });
+    expect(await server.metric("vllm:generation_tokens_total", 'engine="1"')).toBe(6);
+    const { status } = await server.post("/v1/completions", ask, { "x-data-parallel-rank": "2" });
+    expect(status).toBe(400);
+  });
+});
+
+describe("keys", () => {
+  it("are asked for under /v1 only, and answered as vLLM does", async () => {
+    server = await startServer([...NULL, "--api-key", "one", "two"]);
+    const bare = await server.get("/v1/models");
+    expect(bare).toMatchObject({ status: 401, text: '{"error":"Unauthorized"}' });
+    expect((await server.get("/health")).status).toBe(200);
+    expect((await server.get("/metrics")).status).toBe(200);
+    const ask = (key: string) =>
+      server?.post("/v1/completions", { prompt: "a", max_tokens: 1 }, { authorization: key });
+    expect((await ask("Bearer two"))?.status).toBe(200);
+    expect((await ask("two"))?.status).toBe(401);
+    expect((await ask("Bearer three"))?.status).toBe(401);
+  });
+});
+
+describe("strictness", () => {
+  it("refuses fields that would be ignored", async () => {
+    server = await startServer([...NULL, "--strict"]);
+    const { status, json } = await server.post("/v1/completions", { prompt: "a", best_of: 2 });
+    expect(status).toBe(400);
+    expect(json.error.param).toBe("best_of");
+  });
+});

@@ -1,0 +1,146 @@
+import { describe, expect, it } from "vitest";
+import type { FinishReason } from "../../../engine/sequence.ts";
+import type { Decoder } from "../../../models/model.ts";
+import { Choice, type ChoiceDelta, type TextOptions } from "../../../server/generation/choice.ts";
+
+/** Ids are characters; id 0 says nothing until the next one comes. */
+function decoder(): Decoder {
+  let held = "";
+  return {
+    push: (id) => {
+      if (id === 0) {
+        held += "?";
+        return "";
+      }
+      const text = held + String.fromCharCode(id);
+      held = "";
+      return text;
+    },
+    end: () => held,
+  };
+}
+
+const ids = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
+
+function choice(options: Partial<TextOptions> = {}) {
+  const deltas: ChoiceDelta[] = [];
+  const made = new Choice(
+    0,
+    { stop: [], includeStop: false, minTokens: 0, decoder: decoder(), ...options },
+    (changed) => {
+      const delta = changed.take();
+      if (delta !== undefined) deltas.push(delta);
+    },
+  );
+  const emit = (tokens: readonly number[]): void =>
+    made.receive({ type: "tokens-emitted", id: 1, at: 0, tokens, drafted: 0, accepted: 0 });
+  const finish = (reason: FinishReason, stopTokenId?: number): void =>
+    made.receive({
+      type: "request-finished",
+      id: 1,
+      at: 0,
+      reason,
+      promptTokens: 1,
+      cachedTokens: 0,
+      outputTokens: made.tokens,
+      ...(stopTokenId !== undefined && { stopTokenId }),
+    });
+  return { made, deltas, emit, finish, text: () => deltas.map((delta) => delta.text).join("") };
+}
+
+describe("Choice", () => {
+  it("gives one delta for each flush", () => {
+    const { made, deltas, emit, finish } = choice();
+    emit(ids("a"));
+    made.flush();
+    emit(ids("bc"));
+    emit(ids("d"));
+    made.flush();
+    finish("length");
+    made.flush();
+    expect(deltas.map((delta) => delta.text)).toEqual(["a", "bcd", ""]);
+    expect(deltas.at(-1)?.finish).toEqual({ reason: "length", stopReason: null });
+  });
+
+  it("counts the token that ends an output but does not say it", () => {
+    const { made, deltas, emit, finish, text } = choice();
+    emit(ids("ab"));
+    emit(ids("$"));
+    finish("stop", 36);
+    made.flush();
+    expect(text()).toBe("ab");
+    expect(deltas[0]).toMatchObject({
+      ids: ids("ab$"),
+      finish: { reason: "stop", stopReason: 36 },
+    });
+    expect(made.tokens).toBe(3);
+  });
+
+  it("says it with include_stop_str_in_output", () => {
+    const { made, emit, finish, text } = choice({ includeStop: true });
+    emit(ids("ab$"));
+    finish("stop");
+    made.flush();
+    expect(text()).toBe("ab$");
+  });
+
+  it("stops at a stop string and drops what was drawn after it", () => {
+    const { made, deltas, emit, text } = choice({ stop: ["cd"] });
+    emit(ids("abc"));
+    made.flush();
+    expect(text()).toBe("ab");
+    emit(ids("dxyz"));
+    made.flush();
+    expect(text()).toBe("ab");
+    expect(made.tokens).toBe(4);
+    expect(deltas.at(-1)?.finish).toEqual({ reason: "stop", stopReason: "cd" });
+    emit(ids("more"));
+    made.flush();
+    expect(deltas).toHaveLength(2);
+  });
+
+  it("looks for stop strings only after min_tokens", () => {
+    const { made, emit, finish, text } = choice({ stop: ["b"], minTokens: 2 });
+    emit(ids("abab"));
+    finish("length");
+    made.flush();
+    expect(text()).toBe("aba");
+    expect(made.finish?.stopReason).toBe("b");
+  });
+
+  it("gives what the decoder and the stop strings held at the end", () => {
+    const { made, emit, finish, text } = choice({ stop: ["<<<"] });
+    emit([...ids("a<"), 0]);
+    finish("length");
+    made.flush();
+    expect(text()).toBe("a<?");
+  });
+
+  it("joins what was not taken", () => {
+    const made = new Choice(
+      0,
+      { stop: [], includeStop: false, minTokens: 0, decoder: decoder() },
+      () => {},
+    );
+    for (const letter of "abc") {
+      made.receive({
+        type: "tokens-emitted",
+        id: 1,
+        at: 0,
+        tokens: ids(letter),
+        drafted: 0,
+        accepted: 0,
+      });
+      made.flush();
+    }
+    expect(made.take()).toMatchObject({ text: "abc", ids: ids("abc") });
+    expect(made.take()).toBeUndefined();
+  });
+
+  it("serves ids without a tokenizer", () => {
+    const made = new Choice(0, { stop: [], includeStop: false, minTokens: 0 }, () => {});
+    made.receive({ type: "tokens-emitted", id: 1, at: 0, tokens: [5, 6], drafted: 0, accepted: 0 });
+    made.flush();
+    expect(made.take()).toMatchObject({ text: "", ids: [5, 6] });
+  });
+});

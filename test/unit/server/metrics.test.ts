@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import { MILLISECOND, SECOND } from "../../../device/clock.ts";
+import type { StepFinished } from "../../../engine/events.ts";
+import { readable } from "../../../server/log.ts";
+import { bound, Curve } from "../../../server/metrics/curve.ts";
+import { Families, oneTwoFive } from "../../../server/metrics/families.ts";
+import { MachineMetrics } from "../../../server/metrics/machine-metrics.ts";
+
+const step = (at: number, rows: number, running: number): StepFinished => ({
+  type: "step-finished",
+  at,
+  step: 0,
+  repeated: 1,
+  rows,
+  tokens: rows,
+  duration: 10 * MILLISECOND,
+  running,
+  waiting: 0,
+  waitingCapacity: 0,
+  waitingDeferred: 0,
+  kvUsage: 0,
+  preemptions: 0,
+});
+
+describe("families", () => {
+  it("are exposed as the Python client does", async () => {
+    const families = new Families(() => 1.5);
+    families.counter("vllm:tokens", "Tokens.", { engine: "0" }).inc(3);
+    const histogram = { help: "Seconds.", buckets: [1, 2], labels: { engine: "0" } };
+    families.histogram("vllm:seconds", histogram).observe(1.5);
+    const text = await families.registry.metrics();
+    for (const line of [
+      "# TYPE vllm:tokens_total counter",
+      'vllm:tokens_total{engine="0"} 3',
+      "# TYPE vllm:tokens_created gauge",
+      'vllm:tokens_created{engine="0"} 1.5',
+      'vllm:seconds_bucket{le="2",engine="0"} 1',
+      'vllm:seconds_count{engine="0"} 1',
+      'vllm:seconds_created{engine="0"} 1.5',
+    ]) {
+      expect(text.split("\n")).toContain(line);
+    }
+  });
+
+  it("has 1-2-5 buckets up to the model's length", () => {
+    expect(oneTwoFive(100)).toEqual([1, 2, 5, 10, 20, 50, 100]);
+    expect(oneTwoFive(512)).toEqual([1, 2, 5, 10, 20, 50, 100, 200, 500]);
+  });
+});
+
+describe("the curve", () => {
+  it("puts concurrency in the least bucket that holds it", () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 17, 64].map(bound)).toEqual([
+      1, 2, 3, 4, 6, 6, 8, 8, 12, 12, 16, 24, 64,
+    ]);
+  });
+
+  it("measures from step end to step end while busy, and not across a pause", () => {
+    const curve = new Curve(new Families(), {});
+    const token = { type: "tokens-emitted", id: 1, tokens: [1], drafted: 0, accepted: 0 } as const;
+    const run = (at: number, running: number): void => {
+      curve.receive({ ...token, at });
+      curve.receive(step(at, 1, running));
+    };
+    run(10 * MILLISECOND, 1);
+    run(22 * MILLISECOND, 1);
+    run(40 * MILLISECOND, 0);
+    run(9 * SECOND, 0);
+    const [point] = curve.points();
+    expect(point).toMatchObject({ concurrency: 1, tokens: 4, meanRunning: 1 });
+    expect(point?.seconds).toBeCloseTo(0.05, 9);
+  });
+});
+
+describe("the machine", () => {
+  it("is as busy as its steps, and prices tokens by the last minute", async () => {
+    let now = 0;
+    const families = new Families();
+    const machine = new MachineMetrics(
+      families,
+      {
+        instanceType: "trn2.48xlarge",
+        cores: 1,
+        memoryBytes: 5,
+        weightBytes: 2,
+        chipsBilled: 1,
+        chips: 16,
+        dollarsPerHour: 36,
+        modelLoadSeconds: 0,
+        startupSeconds: 0,
+      },
+      { now: () => now, modelName: "m" },
+    );
+    for (let second = 1; second <= 10; second++) {
+      now = second * SECOND;
+      machine.receive({
+        type: "tokens-emitted",
+        at: now,
+        id: 1,
+        tokens: Array(100).fill(1),
+        drafted: 0,
+        accepted: 0,
+      });
+      const cost = {
+        duration: SECOND / 4,
+        parts: {},
+        paddedTokens: 0,
+        paddedRows: 0,
+        spans: () => [],
+      };
+      machine.receive({ ...step(now, 1, 1), cost });
+    }
+    const text = await families.registry.metrics();
+    const value = (name: string): number =>
+      Number(
+        text
+          .split("\n")
+          .find((line) => line.startsWith(name))
+          ?.split(" ")
+          .at(-1),
+      );
+    expect(value("neuroncore_utilization_ratio{")).toBeCloseTo(0.25);
+    expect(value('execution_latency_seconds{percentile="p50"}')).toBeCloseTo(0.25);
+    // 10 s of 36 $/h are 0.1 $, for 1,000 tokens.
+    expect(
+      value('trainyard:dollars_per_million_output_tokens{model_name="m",billed="instance"}'),
+    ).toBeCloseTo(100);
+    expect(
+      value('trainyard:dollars_per_million_output_tokens{model_name="m",billed="chips"}'),
+    ).toBeCloseTo(6.25);
+  });
+});
+
+describe("the log on a terminal", () => {
+  it("is one line, with an error's text below", () => {
+    const line = readable(JSON.stringify({ level: 40, time: 0, msg: "late", ms: 5, reqId: "x" }));
+    expect(line).toMatch(/^\d\d:\d\d:\d\d WARN late ms=5\n$/);
+    const failed = readable(
+      JSON.stringify({ level: 50, time: 0, msg: "no", err: { message: "why" } }),
+    );
+    expect(failed).toMatch(/ERROR no\nwhy\n$/);
+  });
+});
