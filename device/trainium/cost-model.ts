@@ -119,11 +119,14 @@ export class CostModel {
     const constants = plan.constants;
     if (!plan.onDeviceSampling) {
       const vocabulary = plan.architecture.vocabSize / 128_256;
-      const row = (constants.get("runtime.cpu-sampling-row") ?? 0) * vocabulary;
-      add(parts, "sampling", row * bucketOf(buckets.rows, batch.rows.length));
+      const wanted = batch.rows.filter((row) => row.want !== "none").length;
+      const compiled = short.length > 0 ? bucketOf(buckets.rows, short.length) : 1;
+      const moved = compiled * constant(constants, "runtime.cpu-sampling-row");
+      const drawn = wanted * constant(constants, "runtime.cpu-sampling-live");
+      add(parts, "sampling", (moved + drawn) * vocabulary);
     }
     if (!plan.asyncScheduling || !continues(batch, previous)) {
-      add(parts, "host", constants.get("runtime.sync-gap") ?? 0);
+      add(parts, "host", constant(constants, "runtime.sync-gap"));
     }
     return finish(parts, { paddedTokens, paddedRows }, () => spansOf(graphs, parts));
   }

@@ -18,6 +18,7 @@ export type Group =
   | "static prefill"
   | "MoE prefill"
   | "serving"
+  | "serving (TGI)"
   | "kernels"
   | "collectives"
   | "runtime"
@@ -196,7 +197,7 @@ function served(row: Row, setUp: SetUp, serving: Serving | string): Prediction |
   if (picked === undefined) return `metric "${row.metric}" is not one of serving's`;
   const rate = /throughput|rate/.test(row.metric);
   return {
-    group: "serving",
+    group: setUp.plan.stack.name === "tgi" ? "serving (TGI)" : "serving",
     predicted: picked,
     measured: rate ? row.value : measured,
     baseline: base?.(row.metric) ?? Number.NaN,

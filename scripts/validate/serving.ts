@@ -25,13 +25,15 @@ interface Answered {
   readonly gaps: readonly number[];
 }
 
-/** Requests that are simulated a client: enough for a steady state. */
-const ROUNDS = 6;
+/** Requests of each client in a run: about the minute that the published runs last. */
+const ROUNDS = 5;
+
+/** BOS and template tokens around a prompt of the benchmark's own count. */
+const FRAME_TOKENS = 8;
 
 export function serve(setUp: SetUp): Serving | string {
   const { prompt, output, plan } = setUp;
   if (prompt === undefined || output === undefined) return "no prompt or output length";
-  const live = Math.max(1, Math.round((setUp.live ?? 1) / setUp.replicas));
   if (setUp.loop === "open" && setUp.rate === undefined) return "no request rate";
   const clock = new VirtualClock();
   const sampler = new TokenSampler({});
@@ -56,42 +58,64 @@ export function serve(setUp: SetUp): Serving | string {
       enablePrefixCaching: false,
     },
   );
-  const total = setUp.loop === "open" ? Math.max(60, 3 * plan.maxRows) : live * ROUNDS;
-  const answered = run(engine, clock, {
-    total,
-    live,
-    prompt,
-    output,
-    ...(setUp.loop === "open" && { gap: (1e9 * setUp.replicas) / (setUp.rate ?? 1) }),
+  const live = Math.max(1, Math.ceil((setUp.live ?? 1) / setUp.replicas));
+  const answered = run(engine, clock, loadOf(setUp, { live, prompt, output }));
+  const clients = Math.max(1, setUp.live ?? live * setUp.replicas);
+  return summarise(answered, {
+    // One replica is simulated: the others do as much, a last one with fewer clients less.
+    share: setUp.loop === "open" ? setUp.replicas : clients / live,
   });
-  return summarise(answered, setUp);
 }
 
-function run(
-  engine: Engine,
-  clock: VirtualClock,
-  load: {
-    readonly total: number;
-    readonly live: number;
-    readonly prompt: number;
-    readonly output: number;
-    readonly gap?: number;
-  },
-): readonly Answered[] {
+interface Load {
+  readonly total: number;
+  readonly live: number;
+  readonly prompt: number;
+  readonly output: number;
+  /** Half-widths of the uniform spread of lengths, tokens. */
+  readonly spread: { readonly prompt: number; readonly output: number };
+  /** Mean ns between arrivals of an open loop. */
+  readonly gap?: number;
+  /** Arrivals of an open loop that a balancer has thinned are random, others regular. */
+  readonly random: boolean;
+}
+
+function loadOf(
+  setUp: SetUp,
+  at: { readonly live: number; readonly prompt: number; readonly output: number },
+): Load {
+  const open = setUp.loop === "open";
+  const total = open
+    ? Math.max(80, 4 * setUp.plan.maxRows)
+    : setUp.burst
+      ? at.live
+      : at.live * ROUNDS;
+  return {
+    ...at,
+    prompt: at.prompt + FRAME_TOKENS,
+    total,
+    spread: setUp.spread,
+    ...(open && { gap: (1e9 * setUp.replicas) / (setUp.rate ?? 1) }),
+    random: setUp.replicas > 1,
+  };
+}
+
+function run(engine: Engine, clock: VirtualClock, load: Load): readonly Answered[] {
   const open = new Map<
     SequenceId,
     { arrival: number; first: number; last: number; gaps: number[] }
   >();
   const answered: Answered[] = [];
+  const draw = seeded(7);
+  const around = (mean: number, width: number): number =>
+    Math.max(1, Math.round(mean + (2 * draw() - 1) * width));
   let asked = 0;
   const ask = (): void => {
     if (asked >= load.total) return;
     asked++;
-    const prompt = Int32Array.from(
-      { length: load.prompt },
-      (_, index) => 3 + ((index * 7 + asked * 131) % 20_000),
-    );
-    const params = { ...DEFAULT_SAMPLING, maxTokens: load.output, ignoreEos: true, temperature: 0 };
+    const prompt = new Int32Array(around(load.prompt, load.spread.prompt)).fill(3 + asked);
+    const maxTokens = around(load.output, load.spread.output);
+    const params = { ...DEFAULT_SAMPLING, maxTokens, ignoreEos: true, temperature: 0 };
     for (const id of engine.submit({ prompt, params })) {
       open.set(id, { arrival: clock.now(), first: 0, last: 0, gaps: [] });
     }
@@ -100,8 +124,13 @@ function run(
     if (event.type === "tokens-emitted") {
       const its = open.get(event.id);
       if (its === undefined) return;
-      if (its.first === 0) its.first = event.at;
-      else its.gaps.push((event.at - its.last) / event.tokens.length);
+      let tokens = event.tokens.length;
+      if (its.first === 0) {
+        its.first = event.at;
+        its.last = event.at;
+        tokens--;
+      }
+      for (let index = 0; index < tokens; index++) its.gaps.push((event.at - its.last) / tokens);
       its.last = event.at;
     } else if (event.type === "request-finished") {
       const its = open.get(event.id);
@@ -117,10 +146,25 @@ function run(
       if (load.gap === undefined) clock.at(clock.now(), ask);
     }
   });
-  if (load.gap === undefined) for (let client = 0; client < load.live; client++) clock.at(0, ask);
-  else for (let index = 0; index < load.total; index++) clock.at(Math.round(index * load.gap), ask);
+  if (load.gap === undefined) {
+    for (let client = 0; client < load.live; client++) clock.at(0, ask);
+  } else {
+    let at = 0;
+    for (let index = 0; index < load.total; index++) {
+      clock.at(Math.round(at), ask);
+      at += load.random ? -Math.log(1 - draw()) * load.gap : load.gap;
+    }
+  }
   clock.runReady();
   return answered;
+}
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
 }
 
 function modelOf(setUp: SetUp): Model {
@@ -133,16 +177,15 @@ function modelOf(setUp: SetUp): Model {
   };
 }
 
-function summarise(answered: readonly Answered[], setUp: SetUp): Serving {
-  const replicas = setUp.replicas;
-  const begin = Math.min(...answered.map((its) => its.arrival));
-  const end = Math.max(...answered.map((its) => its.end));
+function summarise(counted: readonly Answered[], its: { readonly share: number }): Serving {
+  const begin = Math.min(...counted.map((one) => one.arrival));
+  const end = Math.max(...counted.map((one) => one.end));
   const seconds = (end - begin) / 1e9;
-  const e2e = answered.map((its) => (its.end - its.arrival) / 1e6);
-  const ttft = answered.map((its) => (its.first - its.arrival) / 1e6);
-  const tpot = answered.map((its) => (its.end - its.first) / 1e6 / Math.max(1, its.tokens - 1));
-  const gaps = answered.flatMap((its) => its.gaps.map((gap) => gap / 1e6));
-  const tokens = answered.reduce((sum, its) => sum + its.tokens, 0);
+  const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
+  const ttft = counted.map((one) => (one.first - one.arrival) / 1e6);
+  const tpot = counted.map((one) => (one.end - one.first) / 1e6 / Math.max(1, one.tokens - 1));
+  const gaps = counted.flatMap((one) => one.gaps.map((gap) => gap / 1e6));
+  const tokens = counted.reduce((sum, one) => sum + one.tokens, 0);
   return {
     metric(name, percentile, stepAlone) {
       const pick = (values: readonly number[]): number =>
@@ -157,13 +200,13 @@ function summarise(answered: readonly Answered[], setUp: SetUp): Serving {
         case "e2e_latency":
           return pick(e2e);
         case "latency_per_token":
-          return pick(answered.map((its, index) => (e2e[index] ?? 0) / its.tokens));
+          return pick(counted.map((one, index) => (e2e[index] ?? 0) / one.tokens));
         case "per_request_throughput":
           return pick(tpot.map((ms) => 1000 / ms));
         case "output_throughput":
-          return (tokens / seconds) * replicas;
+          return (tokens / seconds) * its.share;
         case "request_rate":
-          return (answered.length / seconds) * replicas;
+          return (counted.length / seconds) * its.share;
         default:
           return undefined;
       }

@@ -86,6 +86,10 @@ export interface SetUp {
   /** Requests a second, of an open loop. */
   readonly rate: number | undefined;
   readonly replicas: number;
+  /** All requests at once and no more, or clients that keep asking. */
+  readonly burst: boolean;
+  /** Half-widths of the spread of lengths, tokens. */
+  readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
   readonly output: number | undefined;
   /** Context that decode graphs are compiled for, when the row tells; else the bucket of prompt + output. */
@@ -174,12 +178,26 @@ export function setUpOf(
     loop,
     rate,
     replicas,
+    // llmperf sends one round of requests; the QKV tables queue their prompts at once.
+    burst: /llmperf|queued batch-1 prefills/.test(`${row.inputLength} ${row.notes}`),
+    spread: spreadOf(row, output ?? 0),
     prompt,
     output,
     compiled,
     bucket: bucketed === undefined ? undefined : Number(bucketed),
     drafted: row.speculation.startsWith("y") ? speculation : 0,
     moe,
+  };
+}
+
+/** `1500 +/-150` says its deviation; llmperf draws outputs 30 % apart; served lengths vary a little. */
+function spreadOf(row: Row, output: number): SetUp["spread"] {
+  const said = (text: string): number | undefined => number(/\+\/-\s*(\d+)/.exec(text)?.[1] ?? "");
+  if (/llmperf/.test(row.inputLength)) return { prompt: 0, output: 0.3 * output };
+  if (/queued batch-1 prefills/.test(row.notes)) return { prompt: 0, output: 0 };
+  return {
+    prompt: (said(row.inputLength) ?? 0) * Math.sqrt(3),
+    output: Math.max((said(row.outputLength) ?? 0) * Math.sqrt(3), 0.03 * output),
   };
 }
 

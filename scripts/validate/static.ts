@@ -49,7 +49,8 @@ function hostNanos({ plan, batch }: SetUp): number {
   if (!plan.asyncScheduling) nanos += constant(constants, "runtime.sync-gap");
   if (!plan.onDeviceSampling) {
     const vocabulary = plan.architecture.vocabSize / 128_256;
-    nanos += constant(constants, "runtime.cpu-sampling-row") * batch * vocabulary;
+    const moved = constant(constants, "runtime.cpu-sampling-row") * batch;
+    nanos += (moved + constant(constants, "runtime.cpu-sampling-live")) * vocabulary;
   }
   return nanos;
 }
