@@ -5,6 +5,7 @@
  * in windows, so that no step needs more than one window of shared memory.
  */
 import { availableParallelism } from "node:os";
+import type { Clock } from "../clock.ts";
 import type {
   Batch,
   BatchRow,
@@ -18,6 +19,7 @@ import type {
 } from "../device.ts";
 import { PENDING_TOKEN } from "../device.ts";
 import type { DeviceSettings } from "../registry.ts";
+import type { TraceSink } from "../trace.ts";
 import { NO_DRAFT } from "./draft.ts";
 import type { MemoryPlan } from "./plan.ts";
 import { planMemory, quantizationOf } from "./plan.ts";
@@ -90,6 +92,8 @@ export class CpuDevice implements Device {
   readonly ranks: RankGroup;
   readonly #hiddenSize: number;
   readonly #sampler: Sampler;
+  readonly #clock: Clock;
+  readonly #trace: TraceSink | undefined;
   /** Steps not yet given to the ranks. */
   readonly #queue: Job[] = [];
   /** The id each sequence sampled last. */
@@ -104,6 +108,8 @@ export class CpuDevice implements Device {
     this.vocabSize = architecture.vocabSize;
     this.#hiddenSize = architecture.hidden;
     this.#sampler = settings.sampler;
+    this.#clock = settings.clock;
+    this.#trace = settings.trace;
     this.limits = {
       blockSize: plan.blockSize,
       blocks: plan.blocks,
@@ -111,7 +117,7 @@ export class CpuDevice implements Device {
       maxTokens: plan.maxTokens,
       maxContext: plan.maxContext,
       maxDrafted: Math.min(settings.maxDrafted ?? WINDOW_ROWS - 1, WINDOW_ROWS - 1),
-      inFlight: settings.inFlight ?? 1,
+      inFlight: settings.inFlight ?? 2,
     };
   }
 
@@ -136,8 +142,18 @@ export class CpuDevice implements Device {
     });
   }
 
+  /** Takes its turn: a queued step may still wait for the last id of one of them. */
   release(ids: readonly SequenceId[]): void {
-    for (const id of ids) this.#last.delete(id);
+    const forget = (): void => {
+      for (const id of ids) this.#last.delete(id);
+    };
+    this.#add({
+      run: (end) => {
+        forget();
+        end();
+      },
+      fail: forget,
+    });
   }
 
   async close(): Promise<void> {
@@ -177,10 +193,14 @@ export class CpuDevice implements Device {
   ): void {
     const gathered: Gathered = { sampled: new Map(), hidden: new Map(), prompt: new Map() };
     const { sampled, hidden } = gathered;
+    const begun = this.#clock.now();
     this.#step(
       batch,
       (take) => this.#take(take, gathered),
       (failure) => {
+        const { rows, step } = batch;
+        const args = { step, rows: rows.length };
+        this.#trace?.span("cpu", "step", begun, this.#clock.now() - begun, args);
         if (failure !== undefined) {
           // Steps queued behind may build on ids that were not sampled: they fail too.
           const behind = this.#queue.splice(0);

@@ -7,6 +7,7 @@ import { CpuDevice, createCpuDevice } from "../../device/cpu/device.ts";
 import type { Sampled, StepResult } from "../../device/device.ts";
 import { PENDING_TOKEN } from "../../device/device.ts";
 import type { DeviceSettings } from "../../device/registry.ts";
+import { MemoryTrace } from "../../device/trace.ts";
 import {
   argmax,
   blockRange,
@@ -223,7 +224,7 @@ describe("results", () => {
 });
 
 it("puts the id just sampled where a queued step waits for it", async () => {
-  const device = await create({ inFlight: 2 });
+  const device = await create();
   expect(device.limits.inFlight).toBe(2);
   const plain = { id: 0, tokens: [...PROMPT], blocks: BLOCKS };
   await decode(device, [plain], 3);
@@ -233,10 +234,21 @@ it("puts the id just sampled where a queued step waits for it", async () => {
     row(1, [...PROMPT, PENDING_TOKEN], { start: 7, blocks }),
     row(1, [...PROMPT, plain.tokens[7] ?? 0, PENDING_TOKEN], { start: 8, blocks }),
   ];
-  const results = await Promise.all(steps.map((step) => execute(device, [step])));
+  const pending = Promise.all(steps.map((step) => execute(device, [step])));
+  // Over already, though steps with it are queued: they end as they would.
+  device.release([1]);
+  const results = await pending;
   const ids = results.flatMap((result) => [...(succeeded(result).get(1)?.tokens ?? [])]);
   expect(ids).toEqual(plain.tokens.slice(7));
   expect(argmax(sampler.logits.get(1)?.[2] ?? new Float32Array(1))).toBe(plain.tokens[9]);
+});
+
+it("records a span for each step", async () => {
+  const trace = new MemoryTrace();
+  const device = await create({ trace });
+  await execute(device, [row(0, PROMPT, { blocks: BLOCKS })]);
+  expect(trace.spans).toMatchObject([{ lane: "cpu", name: "step", args: { rows: 1 } }]);
+  expect(trace.spans[0]?.duration).toBeGreaterThan(0);
 });
 
 it("fails the steps queued behind a failed one", async () => {
