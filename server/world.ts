@@ -3,8 +3,8 @@
  * device → engine. One device and engine for each data-parallel rank.
  */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { RealClock } from "../device/clock.ts";
 import type { Device } from "../device/device.ts";
 import { createDevice, type DeviceSettings } from "../device/registry.ts";
@@ -17,6 +17,7 @@ import type { Model } from "../models/model.ts";
 import { projectPath } from "../models/weights/project-files.ts";
 import { SettingsError } from "./config.ts";
 import { Engines } from "./generation/engines.ts";
+import { RequestTemplates } from "./generation/request-template.ts";
 import { createPlanner } from "./generation/structured/planner.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { type KvEventsConfig, readKvEventsConfig } from "./kv-events/config.ts";
@@ -132,6 +133,9 @@ export async function buildWorld(given: Settings): Promise<World> {
     ...optional("reasoningParser", settings["reasoning-parser"]),
     templateDefaults: settings["default-chat-template-kwargs"],
   });
+  const requestTemplates = settings["trust-request-chat-template"]
+    ? new RequestTemplates(model.tokenizerConfig ?? words?.tokenizerConfig ?? {})
+    : undefined;
   const serving: Serving = {
     names,
     root: given.model ?? names[0] ?? source,
@@ -140,6 +144,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     vocabSize,
     ...(tokenizer && { tokenizer }),
     ...(chatTemplate && { chatTemplate }),
+    ...optional("tokenizerInfo", tokenizerInfo(settings.tokenizer ?? words?.source ?? source)),
     defaults,
     fingerprint: fingerprint(settings),
     settings,
@@ -148,6 +153,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     scoresPrompts: words === undefined || name !== "trainium",
     clock,
     planner,
+    ...optional("requestTemplates", requestTemplates),
     submitted: (index, request, handles) => metrics.submitted(index, request, handles),
   };
   return {
@@ -161,6 +167,7 @@ export async function buildWorld(given: Settings): Promise<World> {
       await group.close();
       await feed?.close();
       await planner.close();
+      await requestTemplates?.close();
     },
   };
 }
@@ -169,6 +176,14 @@ export async function buildWorld(given: Settings): Promise<World> {
 function servedNames(settings: Settings, model: string | undefined): readonly string[] {
   const names = settings["served-model-name"];
   return names.length > 0 ? names : [model ?? basename(bundledModel())];
+}
+
+/** tokenizer_config.json, for /tokenizer_info; undefined where there is none. */
+function tokenizerInfo(folder: string): Serving["tokenizerInfo"] {
+  const path = join(folder, "tokenizer_config.json");
+  return existsSync(path)
+    ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>) // served as it is
+    : undefined;
 }
 
 function bundledModel(): string {

@@ -1,133 +1,40 @@
 /**
- * Builds grammars in a thread of its own, under a time limit. A build that runs
- * over it, or that ends the thread, is refused and the thread replaced; requests
- * that already run hold finished grammars and notice nothing.
+ * Builds grammars in a thread of its own, under a time limit. Requests that already
+ * run hold finished grammars and notice nothing when it must be replaced.
  */
-import type { Worker } from "node:worker_threads";
-import { startThread } from "../../../device/cpu/thread.ts";
+import { GuardedThread, type ThreadLimits, ThreadTaskError } from "../guarded-thread.ts";
 import type { BuildAnswer } from "./builder-thread.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import type { GrammarSpec } from "./spec.ts";
 import { unflatten } from "./wire.ts";
 
-export interface BuilderOptions {
-  readonly timeLimitMs: number;
-  /** Grammars waiting to be built at most. */
-  readonly maxWaiting: number;
-}
-
-/** Too many grammars wait; not the request's fault. */
-export class BuilderBusyError extends Error {
-  override readonly name = "BuilderBusyError";
-}
-
-interface Job {
-  readonly spec: GrammarSpec;
-  readonly resolve: (root: Node) => void;
-  readonly reject: (error: Error) => void;
-}
-
 export class GrammarBuilder {
-  readonly #options: BuilderOptions;
-  readonly #waiting: Job[] = [];
-  #worker: Worker | undefined;
-  #job: Job | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #thread: GuardedThread<GrammarSpec, BuildAnswer>;
+
+  constructor(limits: ThreadLimits) {
+    this.#thread = new GuardedThread("./builder-thread", import.meta.url, limits);
+  }
+
   /** Threads that had to be replaced. */
-  replaced = 0;
-
-  constructor(options: BuilderOptions) {
-    this.#options = options;
+  get replaced(): number {
+    return this.#thread.replaced;
   }
 
-  build(spec: GrammarSpec): Promise<Node> {
-    if (this.#closed) return Promise.reject(new BuilderBusyError("The server is shutting down."));
-    if (this.#waiting.length >= this.#options.maxWaiting) {
-      return Promise.reject(new BuilderBusyError("Too many grammars wait to be compiled."));
+  /** Rejects with GrammarError where the client is at fault. */
+  async build(spec: GrammarSpec): Promise<Node> {
+    let answer: BuildAnswer;
+    try {
+      answer = await this.#thread.run(spec);
+    } catch (error) {
+      throw error instanceof ThreadTaskError
+        ? new GrammarError(`${error.message} to compile`)
+        : error;
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ spec, resolve, reject });
-      this.#next();
-    });
+    if (answer.ok) return unflatten(answer.grammar);
+    throw answer.refused ? new GrammarError(answer.message) : new Error(answer.message);
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const job of this.#waiting.splice(0))
-      job.reject(new BuilderBusyError("The server is shutting down."));
-    this.#finish((job) => job.reject(new BuilderBusyError("The server is shutting down.")));
-    await this.#drop();
-  }
-
-  #next(): void {
-    if (this.#job !== undefined || this.#closed) return;
-    const job = this.#waiting.shift();
-    if (job === undefined) return;
-    this.#job = job;
-    const started = this.#worker !== undefined;
-    const worker = this.#worker ?? this.#start();
-    // A new thread first loads its modules; its own time begins when it says so.
-    this.#limit(started ? this.#options.timeLimitMs : START_MS);
-    worker.ref();
-    worker.postMessage(job.spec);
-  }
-
-  #start(): Worker {
-    const worker = startThread("./builder-thread", import.meta.url, undefined);
-    worker.on("message", (answer: BuildAnswer | "ready") => {
-      if (worker !== this.#worker) return;
-      if (answer === "ready") {
-        this.#limit(this.#options.timeLimitMs);
-        return;
-      }
-      this.#finish((job) => {
-        if (answer.ok) job.resolve(unflatten(answer.grammar));
-        else
-          job.reject(answer.refused ? new GrammarError(answer.message) : new Error(answer.message));
-      });
-      worker.unref();
-      this.#next();
-    });
-    const lost = (error?: Error) => {
-      if (worker === this.#worker)
-        this.#fail(
-          new GrammarError(`it could not be compiled${error ? `: ${error.message}` : ""}`),
-        );
-    };
-    worker.on("error", lost);
-    worker.on("exit", () => lost());
-    this.#worker = worker;
-    return worker;
-  }
-
-  #limit(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    const error = new GrammarError(`it takes longer than ${milliseconds} ms to compile`);
-    this.#timer = setTimeout(() => this.#fail(error), milliseconds);
-  }
-
-  /** The thread is of no more use. */
-  #fail(error: Error): void {
-    this.replaced++;
-    void this.#drop();
-    this.#finish((job) => job.reject(error));
-    this.#next();
-  }
-
-  #finish(settle: (job: Job) => void): void {
-    clearTimeout(this.#timer);
-    const job = this.#job;
-    this.#job = undefined;
-    if (job !== undefined) settle(job);
-  }
-
-  async #drop(): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    await worker?.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 }
-
-/** What a thread may take to start, on a busy machine and from source. */
-const START_MS = 10_000;

@@ -5,6 +5,7 @@
 import type { Constraint } from "../../../engine/sequence.ts";
 import type { Tokenizer } from "../../../models/model.ts";
 import { ApiError, badRequest } from "../../errors.ts";
+import { ThreadBusyError } from "../guarded-thread.ts";
 import type { OutputFields, OutputPlan, OutputPlanner } from "../planner.ts";
 import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../reasoning/registry.ts";
 import { type ToolWish, toolWish } from "../tools/choice.ts";
@@ -12,7 +13,7 @@ import { ArgumentsParser, CallListParser } from "../tools/fixed.ts";
 import { ToolOutput } from "../tools/output.ts";
 import { createOutputParser, type ParserParts } from "../tools/output-parser.ts";
 import { createToolParser, newToolCallId, TOOL_PARSERS, toolFormat } from "../tools/registry.ts";
-import { BuilderBusyError, GrammarBuilder } from "./builder.ts";
+import { GrammarBuilder } from "./builder.ts";
 import { CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";
 import { GrammarError } from "./grammar.ts";
@@ -306,7 +307,7 @@ function compileError(error: unknown, spec: GrammarSpec, field: string): unknown
   if (error instanceof GrammarError) {
     return badRequest(`Invalid ${NAMES[spec.kind]} in \`${field}\`: ${error.message}.`, field);
   }
-  if (error instanceof BuilderBusyError) {
+  if (error instanceof ThreadBusyError) {
     return new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
   }
   return error;
