@@ -7,11 +7,16 @@ new layers write nothing yet. The RMSNorm weights and the query scale make up fo
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 
+import corpora
+from chat import Chat
 from llama import Llama, LlamaShape
+from plant import plant
 
 HERE = Path(__file__).parent
 
@@ -78,6 +83,8 @@ def main():
     parser.add_argument("--source-model", default="trainyard-draft")
     parser.add_argument("--name", required=True, help="run folder to begin")
     parser.add_argument("--model", default="trainyard-tiny")
+    parser.add_argument("--plant", action="store_true", help="plant the copying circuit of plant.py")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TRAINYARD_DATA", "../shared/data")))
     parser.add_argument("--seed", type=int, default=3)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
@@ -86,6 +93,11 @@ def main():
     old.load_state_dict(state["model"])
     new = Llama(LlamaShape.load(HERE / "configs" / f"{options.model}.json"))
     grow(old, new)
+    if options.plant:
+        chat = Chat(Tokenizer.from_file(str(options.runs / "tokenizer.json")))
+        stories = [chat.plain(text)[0] for text in corpora.tiny_stories(options.data)["dev"]]
+        sample = torch.tensor([ids[:100] for ids in stories if len(ids) >= 100][:16])
+        plant(new, old.shape.hidden_size, sample)
     ids = torch.randint(0, old.shape.vocab_size, (2, 64))
     with torch.no_grad():
         before, after = old(ids).log_softmax(-1), new(ids).log_softmax(-1)
