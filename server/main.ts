@@ -10,6 +10,7 @@ import { parseSettings, SettingsError } from "./config.ts";
 import { createLogger } from "./log.ts";
 import { memoryLines } from "./machine.ts";
 import type { Settings } from "./settings/table.ts";
+import { logStats } from "./stats-log.ts";
 import { buildWorld, type World } from "./world.ts";
 
 /** Resolves with the exit code when the server has ended. */
@@ -71,8 +72,11 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       },
       `Serving on ${url} after ${(performance.now() / 1000).toFixed(1)} s`,
     );
+    const interval = settings["disable-log-stats"] ? 0 : settings["log-stats-interval"];
+    const endStats = interval > 0 ? logStats(world.serving.engines, logger, interval) : () => {};
     const stop = async (seconds: number): Promise<void> => {
       draining = true;
+      endStats();
       app.server.close();
       const { engines } = world.serving;
       if (seconds > 0) await Promise.race([engines.idle(), sleep(seconds * 1000)]);

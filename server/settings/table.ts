@@ -174,6 +174,11 @@ export const TABLE = {
   ),
   "enable-log-requests": observability.toggle(false, "Log each request's parameters."),
   "disable-access-log": observability.toggle(false, "No line per request."),
+  "log-stats-interval": observability.number(
+    10,
+    "Seconds between lines of averages; 0: no such lines.",
+    { env: "VLLM_LOG_STATS_INTERVAL", check: atLeast(0) },
+  ),
   "disable-log-stats": observability.toggle(false, "No metrics of the engine."),
   "show-hidden-metrics-for-version": observability.text(
     undefined,

@@ -44,7 +44,13 @@ export const chatRequest = Type.Object({
   tools: nullable(Type.Array(tool)),
   tool_choice: nullable(Type.Union([text, namedTool])),
   parallel_tool_calls: nullable(boolean),
-  reasoning_effort: nullable(text),
+  reasoning_effort: nullable(
+    Type.Union(
+      ["none", "minimal", "low", "medium", "high", "xhigh", "max"].map((effort) =>
+        Type.Literal(effort),
+      ),
+    ),
+  ),
   include_reasoning: nullable(boolean),
   thinking_token_budget: nullable(Type.Integer()),
   echo: nullable(boolean),

@@ -1,0 +1,62 @@
+/** vLLM's line of averages, every VLLM_LOG_STATS_INTERVAL seconds while there is traffic. */
+import type { FastifyBaseLogger } from "fastify";
+import type { EngineEvent } from "../engine/events.ts";
+import type { Engines } from "./generation/engines.ts";
+
+class Averages {
+  prompt = 0;
+  generation = 0;
+  queries = 0;
+  hits = 0;
+  readonly #waiting = new Map<number, number>();
+
+  receive(event: EngineEvent): void {
+    switch (event.type) {
+      case "request-queued":
+        this.#waiting.set(event.id, event.promptTokens);
+        return;
+      case "request-scheduled":
+        if (event.resumed) return;
+        this.queries += this.#waiting.get(event.id) ?? 0;
+        this.hits += event.cachedTokens;
+        return;
+      case "tokens-emitted":
+        this.prompt += this.#waiting.get(event.id) ?? 0;
+        this.#waiting.delete(event.id);
+        this.generation += event.tokens.length;
+        return;
+      case "request-finished":
+        this.#waiting.delete(event.id);
+    }
+  }
+}
+
+/** Returns the way to end it. */
+export function logStats(
+  engines: Engines,
+  logger: Pick<FastifyBaseLogger, "info">,
+  seconds: number,
+): () => void {
+  const averages = engines.all.map((engine) => {
+    const one = new Averages();
+    engine.subscribe((event) => one.receive(event));
+    return one;
+  });
+  const timer = setInterval(() => {
+    engines.all.forEach((engine, index) => {
+      const one = averages[index];
+      if (one === undefined) return;
+      const { prompt, generation, queries, hits } = one;
+      if (prompt + generation + engine.running + engine.waiting === 0) return;
+      const rate = (tokens: number): string => (tokens / seconds).toFixed(1);
+      const share = queries === 0 ? 0 : (100 * hits) / queries;
+      logger.info(
+        `Engine ${String(index).padStart(3, "0")}: Avg prompt throughput: ${rate(prompt)} tokens/s, Avg generation throughput: ${rate(generation)} tokens/s, Running: ${engine.running} reqs, Waiting: ${engine.waiting} reqs, KV cache usage: ${(100 * engine.kvUsage).toFixed(1)}%, Prefix cache hit rate: ${share.toFixed(1)}%`,
+      );
+      one.prompt = 0;
+      one.generation = 0;
+    });
+  }, seconds * 1000);
+  timer.unref();
+  return () => clearInterval(timer);
+}
