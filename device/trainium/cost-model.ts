@@ -241,19 +241,20 @@ function addPadded(parts: Parts, from: Parts, used: Parts): void {
   }
 }
 
-/** Rounds the parts so that they add up to the duration. */
+/** Rounds the parts so that they add up to the rounded duration. */
 function finish(
   parts: Parts,
   padding: { readonly paddedTokens: number; readonly paddedRows: number },
   spans: () => readonly CostSpan[],
 ): StepCost {
   const rounded: Record<string, Nanos> = {};
+  let exact = 0;
   let duration = 0;
   for (const [part, nanos] of Object.entries(parts)) {
-    const whole = Math.round(nanos);
-    if (whole === 0) continue;
-    rounded[part] = whole;
+    exact += nanos;
+    const whole = Math.round(exact) - duration;
     duration += whole;
+    if (whole !== 0) rounded[part] = whole;
   }
   return { duration, parts: rounded, ...padding, spans };
 }

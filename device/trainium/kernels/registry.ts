@@ -27,7 +27,7 @@ export const EXPERT_KERNELS: readonly Kernel<ExpertsOp>[] = Object.freeze([
   allExperts,
 ]);
 
-/** Names that `--neuron-kernels` takes, beside `plain` and `default`. */
+/** Names that `--neuron-kernels` takes, beside `plain` (or `compiler`) and `default` (or `nki`). */
 export const KERNEL_NAMES: readonly string[] = Object.freeze([
   "flash-attention",
   ...FUSIONS.map((fusion) => fusion.name),
@@ -55,15 +55,15 @@ export function chooseKernels(
   neuronConfig: Readonly<Record<string, unknown>> = {},
 ): ReadonlySet<string> {
   const names =
-    named === undefined || named === "default"
+    named === undefined || named === "default" || named === "nki"
       ? defaults
-      : named === "plain"
+      : named === "plain" || named === "compiler"
         ? []
         : named.split(",").map((name) => name.trim());
   for (const name of names) {
     if (!KERNEL_NAMES.includes(name)) {
       throw new Error(
-        `--neuron-kernels "${name}" is not known; known: default, plain, ${KERNEL_NAMES.join(", ")}.`,
+        `--neuron-kernels "${name}" is not known; known: default (nki), plain (compiler), ${KERNEL_NAMES.join(", ")}.`,
       );
     }
   }

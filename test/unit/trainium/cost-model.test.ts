@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import type { Batch, BatchRow } from "../../../device/device.ts";
+import { collectiveNanos, diameter } from "../../../device/trainium/collectives.ts";
+import { CostModel } from "../../../device/trainium/cost-model.ts";
+import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
+import { planFor } from "../../../device/trainium/settings.ts";
+import { catalogueModel } from "../../support/catalogue.ts";
+
+const planOf = (id: string, tensorParallel: number, own = {}, maxRows = 8): Plan =>
+  planFor({ model: catalogueModel(id), tensorParallel, own, maxRows });
+
+const llama = planOf("meta-llama/Llama-3.1-8B-Instruct", 4);
+
+const row = (id: number, start: number, count: number): BatchRow => ({
+  id,
+  context: new Int32Array(start + count),
+  start,
+  count,
+  drafted: 0,
+  blocks: [],
+  want: "last",
+});
+
+const batch = (...rows: BatchRow[]): Batch => ({ step: 0, rows, copies: [] });
+
+describe("prices", () => {
+  const cost = new CostModel(llama);
+
+  it("parts add up to the duration, whole nanoseconds, spans within it", () => {
+    for (const its of [
+      batch(row(1, 500, 1)),
+      batch(row(1, 0, 300)),
+      batch(row(1, 9, 1), row(2, 0, 64)),
+    ]) {
+      const price = cost.price(its);
+      const sum = Object.values(price.parts).reduce((total, part) => total + part, 0);
+      expect(sum).toBe(price.duration);
+      expect(Number.isInteger(price.duration)).toBe(true);
+      for (const span of price.spans()) {
+        expect(span.start + span.duration).toBeLessThanOrEqual(price.duration * 1.001);
+      }
+    }
+  });
+
+  it("a decode step costs its compiled rows, not the live ones", () => {
+    const one = new CostModel({ ...llama, stack: { ...llama.stack, rowBuckets: "compiled" } });
+    const live1 = one.price(batch(row(1, 500, 1)), batch(row(1, 499, 1)));
+    const ids = [1, 2, 3, 4];
+    const four = batch(...ids.map((id) => row(id, 500, 1)));
+    const live4 = one.price(four, four);
+    expect(Math.abs(live1.duration - live4.duration)).toBeLessThanOrEqual(1);
+    expect(live1.paddedRows).toBe(7);
+  });
+
+  it("a prompt costs its bucket", () => {
+    const price = (tokens: number): number => cost.price(batch(row(1, 0, tokens))).duration;
+    expect(price(300)).toBe(price(512));
+    expect(price(513)).toBeGreaterThan(price(512) * 1.2);
+    expect(cost.price(batch(row(1, 0, 300))).paddedTokens).toBe(212);
+  });
+
+  it("a step whose rows change waits for the host, one that continues does not", () => {
+    const same = cost.price(batch(row(1, 500, 1)), batch(row(1, 499, 1)));
+    const changed = cost.price(batch(row(1, 500, 1)), batch(row(2, 499, 1)));
+    expect(changed.duration - same.duration).toBe(437_000);
+  });
+
+  it("repetitions cost what their steps cost one by one", () => {
+    const its = batch(row(1, 1020, 1), row(2, 30, 1));
+    const run = cost.run(its);
+    for (const step of [1, 2, 3, 4, 5, 900]) {
+      const alone = cost.price(batch(row(1, 1020 + step, 1), row(2, 30 + step, 1)), its);
+      // Padding's share may differ within a bucket; the duration may not.
+      expect(Math.abs(run(step).duration - alone.duration)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("streams weights faster on more ranks, and pays more for collectives", () => {
+    const shape = { phase: "decode", rows: 1, queries: 1, context: 1024 } as const;
+    const small = new CostModel(planOf("Qwen/Qwen3-32B", 8, { instance: "trn2.48xlarge" })).graph(
+      shape,
+    );
+    const large = new CostModel(planOf("Qwen/Qwen3-32B", 32, { instance: "trn2.48xlarge" })).graph(
+      shape,
+    );
+    expect(large.parts.weights).toBeLessThan((small.parts.weights ?? 0) / 3.5);
+    expect(large.parts.collectives).toBeGreaterThan(small.parts.collectives ?? 0);
+  });
+
+  it("each principle turned off costs time", () => {
+    const shape = { phase: "prefill", rows: 1, queries: 2048, context: 2048 } as const;
+    const time = (principles: Partial<Plan["principles"]>): number =>
+      new CostModel({ ...llama, principles: { ...ALL_PRINCIPLES, ...principles } }).graph(shape)
+        .nanos;
+    const all = time({});
+    expect(time({ pipelined: false })).toBeGreaterThan(all);
+    expect(time({ sbufResident: false, pipelined: false })).toBeGreaterThan(
+      time({ pipelined: false }),
+    );
+    expect(time({ dmaChunkBytes: 64 })).toBeGreaterThan(all);
+    expect(time({ collectiveOverlap: 0.8 })).toBeLessThan(all);
+  });
+});
+
+describe("experts", () => {
+  const decode = (rows: number) => ({ phase: "decode", rows, queries: 1, context: 1024 }) as const;
+  const kernels = (plan: Plan, rows: number): readonly string[] =>
+    new CostModel(plan)
+      .graph(decode(rows))
+      .layers.flatMap(({ calls }) =>
+        calls.filter((its) => its.call.role === "experts").map((its) => its.call.kernel),
+      );
+  const plain = { instance: "trn2.48xlarge", "neuron-kernels": "plain" };
+
+  it("gathers a few of many, streams all when most are hit or there are few", () => {
+    expect(new Set(kernels(planOf("Qwen/Qwen3-30B-A3B", 4, plain), 1))).toEqual(
+      new Set(["moe-selective"]),
+    );
+    expect(new Set(kernels(planOf("Qwen/Qwen3-30B-A3B", 4, plain, 32), 32))).toEqual(
+      new Set(["moe-all-experts"]),
+    );
+    expect(new Set(kernels(planOf("mistralai/Mixtral-8x7B-Instruct-v0.1", 8, plain), 1))).toEqual(
+      new Set(["moe-all-experts"]),
+    );
+  });
+
+  it("spreads experts over groups", () => {
+    const own = { ...plain, "enable-expert-parallel": true };
+    expect(new Set(kernels(planOf("XiaomiMiMo/MiMo-V2.5", 64, own, 32), 32))).toEqual(
+      new Set(["moe-expert-parallel"]),
+    );
+  });
+});
+
+describe("collectives", () => {
+  it("diameters: ring, tori, switch", () => {
+    expect(diameter("ring", 12)).toBe(6);
+    expect(diameter("torus-2d", 16)).toBe(4);
+    expect(diameter("torus-3d", 64)).toBe(6);
+    expect([1, 4, 36, 144].map((chips) => diameter("switch", chips))).toEqual([0, 1, 2, 3]);
+  });
+
+  it("grow with bytes and ranks, and an all-to-all gains most from a switch", () => {
+    const on = (
+      instance: string,
+      kind: "all-reduce" | "all-to-all",
+      ranks: number,
+      bytes: number,
+    ): number =>
+      collectiveNanos(
+        { ...llama, ...planOf("deepseek-ai/DeepSeek-V3", 64, { instance }, 1) },
+        { kind, ranks, bytes },
+      );
+    const torus = "trn2-ultraserver";
+    expect(on(torus, "all-reduce", 64, 1e6)).toBeGreaterThan(on(torus, "all-reduce", 64, 1e4));
+    expect(on(torus, "all-reduce", 64, 1e4)).toBeGreaterThan(on(torus, "all-reduce", 8, 1e4));
+    const gain = (kind: "all-reduce" | "all-to-all"): number =>
+      on(torus, kind, 256, 4e6) / on("trn3-gen1-ultraserver", kind, 256, 4e6);
+    expect(gain("all-to-all")).toBeGreaterThan(gain("all-reduce"));
+    expect(collectiveNanos(llama, { kind: "all-reduce", ranks: 1, bytes: 1e9 })).toBe(0);
+  });
+});
