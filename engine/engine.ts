@@ -141,6 +141,11 @@ export class Engine {
     return true;
   }
 
+  /** Hashes of all blocks that a prompt could find in the cache now. */
+  cachedBlocks(): readonly Uint8Array[] {
+    return this.#roster.kv.published();
+  }
+
   health(now: Nanos): EngineHealth {
     const oldest = this.#flights[0];
     return {

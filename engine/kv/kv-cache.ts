@@ -9,6 +9,7 @@
  */
 import type { BlockId } from "../../device/device.ts";
 import type { LiveSequence } from "../live-sequence.ts";
+import { hashBytes } from "./block-hash.ts";
 import type { KvChange } from "./prefix-cache.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 
@@ -149,6 +150,11 @@ export class KVCache {
   /** Forgets all cached content; for when the device lost it, or nobody holds any. */
   forget(): void {
     this.#prefixes.clear();
+  }
+
+  /** Hashes of the blocks that can be found. */
+  published(): readonly Uint8Array[] {
+    return [...this.#prefixes.pool.published()].map(hashBytes);
   }
 
   check(): void {
