@@ -99,7 +99,7 @@ function randomObject(random: Random, depth: number): Json {
     type: "object",
     properties: Object.fromEntries(names.map((name) => [name, randomSchema(random, depth + 1)])),
     required: names.filter(() => random() < 0.6),
-    ...(random() < 0.7 && { additionalProperties: false }),
+    ...((names.length === 0 || random() < 0.7) && { additionalProperties: false }),
   };
 }
 

@@ -12,8 +12,8 @@ export type BuildAnswer =
 
 const port = parentPort;
 port?.postMessage("ready");
-port?.on("message", (spec: GrammarSpec) => {
-  port.postMessage(answer(spec));
+port?.on("message", (text: string) => {
+  port.postMessage(answer(JSON.parse(text) as GrammarSpec)); // written by specText
 });
 
 function answer(spec: GrammarSpec): BuildAnswer {

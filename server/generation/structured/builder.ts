@@ -5,11 +5,11 @@
 import { GuardedThread, type ThreadLimits, ThreadTaskError } from "../guarded-thread.ts";
 import type { BuildAnswer } from "./builder-thread.ts";
 import { GrammarError, type Node } from "./grammar.ts";
-import type { GrammarSpec } from "./spec.ts";
+import { type GrammarSpec, specText } from "./spec.ts";
 import { unflatten } from "./wire.ts";
 
 export class GrammarBuilder {
-  readonly #thread: GuardedThread<GrammarSpec, BuildAnswer>;
+  readonly #thread: GuardedThread<string, BuildAnswer>;
 
   constructor(limits: ThreadLimits) {
     this.#thread = new GuardedThread("./builder-thread", import.meta.url, limits);
@@ -22,9 +22,10 @@ export class GrammarBuilder {
 
   /** Rejects with GrammarError where the client is at fault. */
   async build(spec: GrammarSpec): Promise<Node> {
+    const text = specText(spec);
     let answer: BuildAnswer;
     try {
-      answer = await this.#thread.run(spec);
+      answer = await this.#thread.run(text);
     } catch (error) {
       throw error instanceof ThreadTaskError
         ? new GrammarError(`${error.message} to compile`)

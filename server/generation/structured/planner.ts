@@ -17,7 +17,7 @@ import { GrammarBuilder } from "./builder.ts";
 import { CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";
 import { GrammarError } from "./grammar.ts";
-import type { GrammarSpec } from "./spec.ts";
+import { type GrammarSpec, specText } from "./spec.ts";
 import { ThinkingConstraint } from "./thinking.ts";
 import { type Vocabulary, vocabularyOf } from "./vocabulary.ts";
 
@@ -203,24 +203,28 @@ class Planner implements OutputPlanner {
   }
 
   async #compile(spec: GrammarSpec, field: string): Promise<CompiledGrammar> {
-    const key = JSON.stringify(spec);
-    const known = this.#grammars.get(key);
-    if (known !== undefined) {
-      this.#grammars.delete(key);
-      this.#grammars.set(key, known);
-      return known;
-    }
-    const vocabulary = this.#words();
-    const made = this.#builder.build(spec).then((root) => new CompiledGrammar(root, vocabulary));
-    this.#grammars.set(key, made);
-    const [oldest] = this.#grammars.keys();
-    if (this.#grammars.size > MAX_GRAMMARS && oldest !== undefined) this.#grammars.delete(oldest);
     try {
-      return await made;
+      return await this.#grammar(specText(spec), spec);
     } catch (error) {
-      this.#grammars.delete(key);
       throw compileError(error, spec, field);
     }
+  }
+
+  /** Requests that want the same at the same time wait for the same. */
+  #grammar(key: string, spec: GrammarSpec): Promise<CompiledGrammar> {
+    const vocabulary = this.#words();
+    const known = this.#grammars.get(key);
+    const grammar =
+      known ?? this.#builder.build(spec).then((root) => new CompiledGrammar(root, vocabulary));
+    // The newest last: a Map keeps the order of insertion.
+    this.#grammars.delete(key);
+    this.#grammars.set(key, grammar);
+    if (known === undefined) {
+      grammar.catch(() => this.#grammars.delete(key));
+      const [oldest] = this.#grammars.keys();
+      if (this.#grammars.size > MAX_GRAMMARS && oldest !== undefined) this.#grammars.delete(oldest);
+    }
+    return grammar;
   }
 
   #words(): Vocabulary {
@@ -240,14 +244,15 @@ function toolsSpec(
   parser: string | undefined,
 ): GrammarSpec | undefined {
   if (wish === undefined || wish.choice === "none") return undefined;
-  const { choice, schemas: tools, maxCalls } = wish;
+  const { choice, schemas: tools } = wish;
+  const calls = { ...(Number.isFinite(wish.maxCalls) && { maxCalls: wish.maxCalls }) };
   const native = parser === "hermes";
   if (choice === "auto") {
     if (!wish.strict || !native) return undefined;
-    return { kind: "tools", tools, format: "hermes", maxCalls, required: false };
+    return { kind: "tools", tools, format: "hermes", ...calls, required: false };
   }
   if (choice === "required") {
-    return { kind: "tools", tools, format: native ? "hermes" : "list", maxCalls, required: true };
+    return { kind: "tools", tools, format: native ? "hermes" : "list", ...calls, required: true };
   }
   const tool = tools.find((one) => one.name === choice.name);
   return tool === undefined ? undefined : { kind: "json", schema: tool.parameters, compact: false };

@@ -22,7 +22,8 @@ export interface ToolsSpec {
   readonly tools: readonly ToolSchema[];
   /** `list`: `[{"name": …, "parameters": {…}}, …]`; `hermes`: tagged objects. */
   readonly format: "list" | "hermes";
-  readonly maxCalls: number;
+  /** Absent: any number. */
+  readonly maxCalls?: number;
   /** False: text may stand around the calls, and there may be none. */
   readonly required: boolean;
 }
@@ -35,8 +36,19 @@ export interface ToolSchema {
 /** Characters of all the texts of a specification at most. */
 const MAX_TEXT = 512 * 1024;
 
+/** The specification as text: what crosses to another thread, and what it is known by. */
+export function specText(spec: GrammarSpec): string {
+  let text: string;
+  try {
+    text = JSON.stringify(spec);
+  } catch {
+    throw new GrammarError("it is nested too deeply");
+  }
+  if (text.length > MAX_TEXT) throw new GrammarError("it is too large");
+  return text;
+}
+
 export function buildGrammar(spec: GrammarSpec): Node {
-  if (JSON.stringify(spec).length > MAX_TEXT) throw new GrammarError("it is too large");
   switch (spec.kind) {
     case "json":
       return compileSchema(spec.schema, spec);
@@ -69,7 +81,7 @@ function buildTools(spec: ToolsSpec): Node {
       ),
     ),
   );
-  const most = spec.maxCalls - 1;
+  const most = (spec.maxCalls ?? Number.POSITIVE_INFINITY) - 1;
   if (spec.format === "list") {
     return seq(literal("["), call, repeat(seq(literal(", "), call), 0, most), literal("]"));
   }
