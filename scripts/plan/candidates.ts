@@ -118,6 +118,8 @@ function specOf(
     own: options.own,
     maxNumSeqs: 32,
     maxModelLen: Math.ceil(longest / 128) * 128,
+    // The longest prompt is the largest bucket: no prompt is padded past it.
+    maxNumBatchedTokens: Math.ceil((inputLen * (1 + spread)) / 128) * 128,
     prefixCaching: true,
     seed: options.seed,
     ...(choice.format === "stored" ? {} : { quantization: choice.format }),

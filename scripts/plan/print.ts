@@ -79,6 +79,9 @@ export function commandLine(plan: ServingPlan): string {
     ...(spec.speculative === undefined ? [] : [`--speculative-config '${spec.speculative}'`]),
     `--max-num-seqs ${plan.usersPerReplica}`,
     `--max-model-len ${spec.maxModelLen}`,
+    ...(spec.maxNumBatchedTokens === undefined
+      ? []
+      : [`--max-num-batched-tokens ${spec.maxNumBatchedTokens}`]),
     ...Object.entries(spec.own).map(([flag, value]) => `--${flag} '${String(value)}'`),
     ...(plan.dollarsPerHour === undefined
       ? []
