@@ -4,7 +4,7 @@
  * share its regions. Layers of one structure are lowered once.
  */
 import type { Architecture } from "../../models/architecture.ts";
-import type { LinearOp, Op, Value } from "../../models/ops.ts";
+import type { ExpertsOp, LinearOp, Op, Value } from "../../models/ops.ts";
 import type { Collective } from "./collectives.ts";
 import { FUSIONS, type Fusion } from "./kernels/fusions.ts";
 import {
@@ -78,7 +78,11 @@ export function lowerLayer(ops: readonly Op[], site: Site): readonly KernelCall[
       else if (partial.has(op.a) || partial.has(op.b)) calls.push(reduction(site, op.path));
     }
     const { kernel, work } = lowerOp(op, site);
+    // Experts spread wider than the attention's ranks: tokens travel to them and back.
+    const exchange = op.op === "experts" ? expertExchange(op, site) : undefined;
+    if (exchange !== undefined) calls.push(exchange);
     calls.push({ role, kernel, path: op.path, work });
+    if (exchange !== undefined) calls.push(exchange);
   });
   return fuse(calls, site);
 }
@@ -102,6 +106,18 @@ function reduction(site: Site, path: string): KernelCall {
     kernel: site.shape.phase === "prefill" ? "reduce-scatter + all-gather" : "all-reduce",
     path,
     collective: { kind: "all-reduce", bytes, ranks: plan.tensorParallel },
+  };
+}
+
+function expertExchange(op: ExpertsOp, site: Site): KernelCall | undefined {
+  const { plan, tokens } = site;
+  if (plan.expertParallel <= plan.tensorParallel) return undefined;
+  const bytes = tokens * op.topK * padded(op.hidden) * 2;
+  return {
+    role: "experts",
+    kernel: "all-to-all",
+    path: op.path,
+    collective: { kind: "all-to-all", bytes, ranks: plan.expertParallel },
   };
 }
 

@@ -30,7 +30,7 @@ export function localBytes(weight: Weight, plan: Plan): number {
   if (weight.shard === "expert") {
     const [experts = 1, ...shape] = weight.shape;
     const each = shape.reduce((product, size) => product * padded(size), 1);
-    const spread = plan.tensorParallel;
+    const spread = Math.max(plan.tensorParallel, plan.expertParallel);
     return ((experts * each) / spread) * FORMAT_BYTES[plan.formats.experts];
   }
   const elements =

@@ -1,4 +1,10 @@
-/** Studies by name, loaded when asked for. A study prints its table and answers 0 when what it checks holds. */
+/** Studies by name, loaded when asked for. A study prints its tables and answers 0 when what it checks holds. */
 export type Study = (print: (text: string) => void) => Promise<number>;
 
-export const STUDIES: Readonly<Record<string, () => Promise<Study>>> = Object.freeze({});
+export const STUDIES: Readonly<Record<string, () => Promise<Study>>> = Object.freeze({
+  attention: async () => (await import("./attention.ts")).attentionStudy,
+  clocks: async () => (await import("./clocks.ts")).clocksStudy,
+  headline: async () => (await import("./headline.ts")).headlineStudy,
+  principles: async () => (await import("./principles.ts")).principlesStudy,
+  switch: async () => (await import("./switch.ts")).switchStudy,
+});

@@ -88,8 +88,10 @@ export const expertParallel: Kernel<ExpertsOp> = {
 
 function streamAll(op: ExpertsOp, site: Site, fixed: number): Work {
   const experts = localExperts(op, site);
+  // Tokens of all replicas that share the experts meet at them, spread over the groups.
+  const replicas = Math.max(1, site.plan.expertParallel / site.plan.tensorParallel);
   return {
-    cycles: { tensor: experts * expertCycles(op, site, site.tokens) },
+    cycles: { tensor: experts * expertCycles(op, site, site.tokens * replicas) },
     moves: [weightsMove(site, experts * expertBytes(op, site))],
     regions: 4,
     fixed,
