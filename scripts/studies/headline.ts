@@ -18,6 +18,7 @@ import { findInstance, type InstanceSpec } from "../../device/trainium/instances
 import { planMemory } from "../../device/trainium/memory.ts";
 import type { Plan } from "../../device/trainium/plan.ts";
 import { vllmNeuron } from "../../device/trainium/stacks/registry.ts";
+import type { WeightFormat } from "../../models/ops.ts";
 import { projectPath } from "../../models/weights/project-files.ts";
 import { table } from "../validate/report.ts";
 import { frontierChart } from "./chart.ts";
@@ -29,7 +30,23 @@ const OUTPUT = 3_000;
 const CONTEXT = 13_056;
 const PROMPT = 10_240;
 const RANKS = [4, 8, 16, 32, 64];
-const ROWS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+const ROWS = [
+  ...Array.from({ length: 16 }, (_, row) => row + 1),
+  20,
+  24,
+  28,
+  32,
+  40,
+  48,
+  56,
+  64,
+  80,
+  96,
+  128,
+  160,
+  192,
+  256,
+];
 const DRAFTS = 5;
 const ACCEPTANCE = 0.69;
 const READ_USERS = [50, 100];
@@ -46,14 +63,12 @@ interface Point {
   readonly drafted: number;
 }
 
-type Variant = (plan: Plan) => Plan;
-
 const model = studyModel("openai/gpt-oss-120b");
 
 function points(
   instance: InstanceSpec,
-  experts: "bf16" | "mxfp4",
-  vary: Variant = (plan) => plan,
+  experts: WeightFormat,
+  options: { readonly prefillElsewhere?: boolean } = {},
 ): readonly Point[] {
   const found: Point[] = [];
   for (const ranks of RANKS) {
@@ -64,19 +79,23 @@ function points(
         maxContext: CONTEXT,
         maxTokens: PROMPT,
       });
-      const plan = vary({
+      const plan: Plan = {
         ...named,
         instance,
         formats: { dense: "bf16", experts, kv: "bf16" },
         stack: { ...vllmNeuron, kvShare: 0.9 },
-      });
+      };
       if (!fits(plan)) continue;
       const replicas = Math.floor(
         (plan.instance.chips * plan.instance.chip.cores) / plan.logicalCore / ranks,
       );
       const cost = new CostModel(plan);
       for (const drafted of [0, DRAFTS]) {
-        const ms = tokenMilliseconds(cost, rows, drafted);
+        const ms = tokenMilliseconds(cost, {
+          rows: options.prefillElsewhere ? 1 : rows,
+          batch: rows,
+          drafted,
+        });
         found.push({ users: replicas * rows, rate: 1000 / ms, ranks, rows, drafted });
       }
     }
@@ -93,8 +112,13 @@ function fits(plan: Plan): boolean {
   }
 }
 
-function tokenMilliseconds(cost: CostModel, rows: number, drafted: number): number {
-  const shape = { phase: "decode", rows, context: CONTEXT } as const;
+/** ms between two tokens of a user; `rows` share the prompts' stalls, `batch` the step. */
+function tokenMilliseconds(
+  cost: CostModel,
+  its: { readonly rows: number; readonly batch: number; readonly drafted: number },
+): number {
+  const { rows, drafted } = its;
+  const shape = { phase: "decode", rows: its.batch, context: CONTEXT } as const;
   const one = cost.graph({ ...shape, queries: 1 });
   let step = one.nanos;
   let tokens = 1;
@@ -170,6 +194,8 @@ export const headlineStudy: Study = async (print) => {
   );
   print("\nFrom one to the other, one difference at a time (users at the interactivity):");
   print(decomposition(old, next));
+  print("\nAdded after the first run, to see what the claims assume (ratio of users):");
+  print(sensitivity(two, three, old, next));
   const claims = [
     ...READ_USERS.map((rate) => usersAt(three, rate) / Math.max(1, usersAt(two, rate))),
   ];
@@ -189,6 +215,33 @@ export const headlineStudy: Study = async (print) => {
   return 0;
 };
 
+function sensitivity(
+  two: readonly Point[],
+  three: readonly Point[],
+  old: InstanceSpec,
+  next: InstanceSpec,
+): string {
+  const eight = points(old, "fp8");
+  const apart = { prefillElsewhere: true };
+  const cases: readonly (readonly [string, readonly Point[], readonly Point[]])[] = [
+    ["as registered", two, three],
+    ["Trn2 with FP8 experts", eight, three],
+    ["prompts elsewhere on both", points(old, "bf16", apart), points(next, "mxfp4", apart)],
+    ["both of these", points(old, "fp8", apart), points(next, "mxfp4", apart)],
+  ];
+  const rates = [20, 30, ...READ_USERS, 150];
+  return table([
+    ["case", ...rates.map((rate) => `at ${rate}`)],
+    ...cases.map(([name, a, b]) => [
+      name,
+      ...rates.map((rate) => {
+        const users = usersAt(a, rate);
+        return users === 0 ? "–" : `${(usersAt(b, rate) / users).toFixed(2)}×`;
+      }),
+    ]),
+  ]);
+}
+
 /** Where on the axis a claim holds. */
 function holding(two: readonly Point[], three: readonly Point[], claim: number): string {
   const rates: number[] = [];
@@ -205,7 +258,7 @@ function holding(two: readonly Point[], three: readonly Point[], claim: number):
 
 /** Trainium2 → Trainium3, one difference after another. */
 function decomposition(old: InstanceSpec, next: InstanceSpec): string {
-  const steps: readonly (readonly [string, InstanceSpec, "bf16" | "mxfp4"])[] = [
+  const steps: readonly (readonly [string, InstanceSpec, WeightFormat])[] = [
     ["Trn2 UltraServer", old, "bf16"],
     ["144 chips", { ...old, chips: next.chips }, "bf16"],
     [
