@@ -120,7 +120,8 @@ function specOf(
     maxModelLen: Math.ceil(longest / 128) * 128,
     // The longest prompt is the largest bucket: no prompt is padded past it.
     maxNumBatchedTokens: Math.ceil((inputLen * (1 + spread)) / 128) * 128,
-    prefixCaching: true,
+    // The workload's prompts share nothing.
+    prefixCaching: false,
     seed: options.seed,
     ...(choice.format === "stored" ? {} : { quantization: choice.format }),
     ...(choice.speculative === undefined ? {} : { speculative: choice.speculative }),

@@ -19,7 +19,7 @@ export function percentileOf(sorted: ArrayLike<number>, percentile: number): num
 }
 
 export function ascending(values: ArrayLike<number>): Float64Array {
-  return Float64Array.from(values).sort();
+  return new Float64Array(values).sort();
 }
 
 /** All zero when there are no values, as in vLLM's results. */

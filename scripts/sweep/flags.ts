@@ -25,6 +25,7 @@ export interface SweepOptions {
   readonly blockSize?: number;
   readonly blocks?: number;
   readonly quantization?: string;
+  readonly prefixCaching: boolean;
   readonly speculative?: string;
   readonly out?: string;
   readonly chart: boolean;
@@ -90,6 +91,7 @@ export function parseSweep(argv: readonly string[], print: (text: string) => voi
     .option("--max-num-batched-tokens <n>", "tokens in a step (default: the device's)")
     .option("--block-size <n>", "tokens in a KV block")
     .option("--num-gpu-blocks-override <n>", "KV blocks")
+    .option("--enable-prefix-caching", "off by default: the protocol's prompts are distinct")
     .option("--chips <n>", "chips of the live server")
     .option("--seed <n>", "of prompts and lengths", "0")
     .option(
@@ -151,6 +153,7 @@ export function parseSweep(argv: readonly string[], print: (text: string) => voi
       warmupsPerUser: Number(text("warmupsPerUser")),
       seed: Number(text("seed")),
     },
+    prefixCaching: given["enablePrefixCaching"] === true,
     chart: given["chart"] !== false,
     quiet: given["quiet"] === true,
     ...optional("url", text("url")),
@@ -188,7 +191,7 @@ export function systemsOf(options: SweepOptions, concurrency: number): SystemSpe
               maxModelLen:
                 options.maxModelLen ??
                 Math.ceil((workload.inputLen + workload.outputLen) / 128) * 128,
-              prefixCaching: true,
+              prefixCaching: options.prefixCaching,
               seed: workload.seed,
               ...(options.maxNumBatchedTokens === undefined
                 ? {}
