@@ -44,6 +44,8 @@ interface Figures {
   readonly streams: number;
   readonly stepMs: number;
   readonly tokensPerSecond: number;
+  /** Processor time of all threads, a step: what the step costs whoever else is running. */
+  readonly cpuMs: number;
 }
 
 class Greedy implements Sampler {
@@ -172,14 +174,8 @@ async function decode(device: Device, count: number, context: number): Promise<F
     }
   }
   for (let i = 0; i < 4; i++) await step();
-  const times: number[] = [];
-  for (let i = 0; i < measured; i++) {
-    const begun = performance.now();
-    await step();
-    times.push(performance.now() - begun);
-  }
-  const stepMs = median(times);
-  return { streams: count, stepMs, tokensPerSecond: (count * 1000) / stepMs };
+  const { stepMs, cpuMs } = await measure(measured, () => step());
+  return { streams: count, stepMs, cpuMs, tokensPerSecond: (count * 1000) / stepMs };
 }
 
 async function prefill(device: Device, tokens: number): Promise<Figures> {
@@ -195,14 +191,9 @@ async function prefill(device: Device, tokens: number): Promise<Figures> {
     blocks,
     want: "last",
   };
-  const times: number[] = [];
-  for (let i = 0; i < 4; i++) {
-    const begun = performance.now();
-    await execute(device, [row]);
-    if (i > 0) times.push(performance.now() - begun);
-  }
-  const stepMs = median(times);
-  return { streams: 1, stepMs, tokensPerSecond: (tokens * 1000) / stepMs };
+  await execute(device, [row]);
+  const { stepMs, cpuMs } = await measure(3, () => execute(device, [row]));
+  return { streams: 1, stepMs, cpuMs, tokensPerSecond: (tokens * 1000) / stepMs };
 }
 
 /** One row of k + 1 tokens to verify, against one of 1. */
@@ -218,14 +209,31 @@ async function verify(device: Device, drafted: number): Promise<Figures> {
   );
   const base = { id: 0, context: tokens, blocks };
   await execute(device, [{ ...base, start: 0, count: context, drafted: 0, want: "none" }]);
+  const verifying: BatchRow = {
+    ...base,
+    start: context,
+    count: drafted + 1,
+    drafted,
+    want: "last",
+  };
+  const { stepMs, cpuMs } = await measure(16, () => execute(device, [verifying]));
+  return { streams: 1, stepMs, cpuMs, tokensPerSecond: ((drafted + 1) * 1000) / stepMs };
+}
+
+/** Median wall time and mean processor time of `count` runs, in milliseconds. */
+async function measure(
+  count: number,
+  run: () => Promise<unknown>,
+): Promise<{ readonly stepMs: number; readonly cpuMs: number }> {
   const times: number[] = [];
-  for (let i = 0; i < 16; i++) {
+  const before = process.cpuUsage();
+  for (let i = 0; i < count; i++) {
     const begun = performance.now();
-    await execute(device, [{ ...base, start: context, count: drafted + 1, drafted, want: "last" }]);
+    await run();
     times.push(performance.now() - begun);
   }
-  const stepMs = median(times);
-  return { streams: 1, stepMs, tokensPerSecond: ((drafted + 1) * 1000) / stepMs };
+  const { user, system } = process.cpuUsage(before);
+  return { stepMs: median(times), cpuMs: (user + system) / 1000 / count };
 }
 
 function median(times: readonly number[]): number {
@@ -292,10 +300,13 @@ async function bench(
     `\n${model.source}, ${quantization}, ${ranks} rank(s): ${(bytes / 1e6).toFixed(1)} MB of weights a step, ` +
       `read in ${limit.toFixed(2)} ms at best; loaded in ${seconds.toFixed(1)} s`,
   );
-  console.log("streams   ms/step    tok/s   of the read limit");
-  const print = ({ streams, stepMs, tokensPerSecond }: Figures, name = String(streams)): void =>
+  console.log("streams   ms/step    tok/s   of the read limit   processor ms/step");
+  const print = (
+    { streams, stepMs, cpuMs, tokensPerSecond }: Figures,
+    name = String(streams),
+  ): void =>
     console.log(
-      `${name.padStart(7)} ${stepMs.toFixed(2).padStart(9)} ${tokensPerSecond.toFixed(0).padStart(8)} ${((100 * limit) / stepMs).toFixed(0).padStart(10)} %`,
+      `${name.padStart(7)} ${stepMs.toFixed(2).padStart(9)} ${tokensPerSecond.toFixed(0).padStart(8)} ${((100 * limit) / stepMs).toFixed(0).padStart(10)} % ${cpuMs.toFixed(2).padStart(18)}`,
     );
   const context = Math.min(shape.context, device.limits.maxContext - 40);
   for (const streams of STREAMS) print(await decode(device, streams, context));

@@ -28,6 +28,12 @@ export type RankRequest =
   /** Drafts `count` ids a row; the results are I32 `[rows, count]` (see draft.ts). */
   | { readonly type: "draft"; readonly packed: Int32Array; readonly count: number };
 
+/** For drills: the rank's next request throws, or never ends. Not answered. */
+export interface RankFault {
+  readonly type: "fault";
+  readonly kind: "throw" | "hang";
+}
+
 export type RankReply =
   | { readonly type: "ready" }
   | { readonly type: "done" }
@@ -79,9 +85,18 @@ function main(): void {
     if (what === "logits") forward.logits(tokens, target);
     else if (settings.rank === 0) forward.hidden(tokens, target);
   };
-  port.on("message", (request: RankRequest) => {
+  let fault: RankFault["kind"] | undefined;
+  port.on("message", (request: RankRequest | RankFault) => {
+    if (request.type === "fault") {
+      fault = request.kind;
+      return;
+    }
     attempt(() => {
       if (loaded === undefined) throw new Error("The rank was not loaded.");
+      const now = fault;
+      fault = undefined;
+      if (now === "throw") throw new Error(`Rank ${settings.rank} was made to throw.`);
+      if (now === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       answer(loaded, request);
     }, "done");
   });

@@ -7,7 +7,7 @@
 import type { Worker } from "node:worker_threads";
 import { AllReduceControl, allReduceMemory } from "./all-reduce.ts";
 import type { RankSettings } from "./forward.ts";
-import type { RankData, RankReply, RankRequest } from "./rank.ts";
+import type { RankData, RankFault, RankReply, RankRequest } from "./rank.ts";
 import { startThread } from "./thread.ts";
 
 export interface RankFailure {
@@ -92,6 +92,12 @@ export class RankGroup {
     await Promise.all(this.#ready);
   }
 
+  /** For drills: the next request of this rank throws or hangs. */
+  inject(rank: number, kind: RankFault["kind"]): void {
+    const fault: RankFault = { type: "fault", kind };
+    this.#threads[rank]?.postMessage(fault);
+  }
+
   /** The threads, for tests that end one. */
   get threads(): readonly Worker[] {
     return this.#threads;
@@ -164,15 +170,20 @@ export class RankGroup {
     pending.done(pending.failure);
   }
 
-  /** No answer in time: who has not answered is ended, and started anew by its exit. */
+  /**
+   * No answer in time: who has not answered is replaced at once. The thread may
+   * be in native code, which cannot be ended; it is not waited for.
+   */
   #hung(): void {
     const pending = this.#pending;
     if (pending === undefined) return;
     const { stepTimeoutMs } = this.#options;
     const error = new Error(`A step took longer than ${stepTimeoutMs} ms and was given up.`);
-    if (!pending.caused) pending.failure = { error, kvLost: true };
-    pending.caused = true;
-    this.#control.abort();
-    for (const rank of pending.waiting) void this.#threads[rank]?.terminate();
+    for (const rank of [...pending.waiting]) {
+      const thread = this.#threads[rank];
+      this.#start(rank);
+      void thread?.terminate();
+      this.#failed(rank, error, { aborted: false, kvLost: true });
+    }
   }
 }
