@@ -6,49 +6,25 @@
  * (Dinkelbach's iteration for a ratio). No guess at all is one of the plans, so
  * speculation ends by itself when the batch makes it a loss.
  *
- * Costs are learned: step time as a line over tokens (recent steps weigh more),
- * drafting time as a line over the guess's length.
+ * Costs are measured: step time over tokens, drafting time over the guess's length.
  */
 import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
+import { CostCurve } from "./cost-curve.ts";
 
 /** Weight of what was known, at each new observation. */
-const STEP_MEMORY = 0.98;
 const ACCEPTANCE_MEMORY = 0.95;
 /** The common rate counts as so many guesses of a new sequence. */
 const PRIOR_WEIGHT = 2;
-/** Every so many steps the other way is tried, so that both costs stay known: none, or one guess. */
-const PROBE_EVERY = 64;
+/**
+ * Every so many steps the other way is tried, so that both costs stay known as
+ * the machine's speed changes: no guess while guessing (cheap), one guess while not.
+ */
+const PROBE_NONE_EVERY = 16;
+const PROBE_GUESS_EVERY = 64;
 /** Steps that guess a little and not at all by turns, before costs and rates are known. */
 const LEARNING_STEPS = 6;
 const LEARNING_TOKENS = 2;
-
-/** y = intercept + slope · x by least squares, older points weighing less. */
-class Line {
-  #weight = 0;
-  #x = 0;
-  #y = 0;
-  #xx = 0;
-  #xy = 0;
-
-  add(x: number, y: number): void {
-    this.#weight = STEP_MEMORY * this.#weight + 1;
-    this.#x = STEP_MEMORY * this.#x + x;
-    this.#y = STEP_MEMORY * this.#y + y;
-    this.#xx = STEP_MEMORY * this.#xx + x * x;
-    this.#xy = STEP_MEMORY * this.#xy + x * y;
-  }
-
-  /** Never falling: more work takes no less time. */
-  at(x: number): number {
-    if (this.#weight === 0) return 0;
-    const variance = this.#weight * this.#xx - this.#x * this.#x;
-    const mean = this.#y / this.#weight;
-    if (variance <= 1e-9 * this.#xx * this.#weight) return mean;
-    const slope = Math.max(0, (this.#weight * this.#xy - this.#x * this.#y) / variance);
-    return Math.max(0, mean + slope * (x - this.#x / this.#weight));
-  }
-}
 
 interface Rate {
   held: number;
@@ -57,8 +33,9 @@ interface Rate {
 
 export class AdaptiveLength {
   readonly #most: number;
-  readonly #stepTime = new Line();
-  readonly #draftTime = new Line();
+  readonly #stepTime = new CostCurve();
+  /** Nothing drafted takes no time. */
+  readonly #draftTime = new CostCurve([0, 0]);
   readonly #common: Rate = { held: 0, judged: 0 };
   readonly #rates = new Map<SequenceId, Rate>();
   #steps = 0;
@@ -112,8 +89,8 @@ export class AdaptiveLength {
         bestYield = planYield;
       }
     }
-    if (step % PROBE_EVERY !== 0) return best;
-    return best === none ? limits.map((limit) => Math.min(limit, 1)) : none;
+    if (best !== none) return step % PROBE_NONE_EVERY === 0 ? none : best;
+    return step % PROBE_GUESS_EVERY === 0 ? limits.map((limit) => Math.min(limit, 1)) : none;
   }
 
   #planUpTo(
@@ -125,9 +102,7 @@ export class AdaptiveLength {
       readonly target: number;
     },
   ): number[] {
-    const rows = of.rates.length;
-    const cost = Math.max(0, this.#stepTime.at(rows + 1) - this.#stepTime.at(rows));
-    const least = of.target * cost;
+    const least = of.target * this.#stepTime.slope;
     return of.rates.map((rate, row) => {
       const most = Math.min(longest, of.limits[row] ?? 0);
       let length = 0;
