@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { DASHBOARD_FILE, dashboardJson } from "../../../scripts/observability/dashboard.ts";
@@ -27,6 +27,32 @@ describe("dashboards", () => {
   it("take NaN for no data", () => {
     expect(hasData([{ labels: {}, value: Number.NaN }])).toBe(false);
     expect(hasData([{ labels: {}, value: 0 }])).toBe(true);
+  });
+});
+
+describe("docker-compose.yml", () => {
+  const root = new URL("../../../", import.meta.url);
+  const compose = parse(readFileSync(new URL("docker-compose.yml", root), "utf8")) as {
+    services: Record<string, { volumes?: string[]; depends_on?: string[] }>;
+  };
+
+  it("mounts what is there", () => {
+    const mounted = Object.values(compose.services).flatMap(({ volumes }) => volumes ?? []);
+    expect(mounted.length).toBeGreaterThan(3);
+    for (const volume of mounted) {
+      expect(existsSync(new URL(volume.split(":")[0] ?? "", root)), volume).toBe(true);
+    }
+  });
+
+  it("points Grafana at Prometheus, and Prometheus at the server, by their names", () => {
+    const source = readFileSync(
+      new URL("grafana/provisioning/datasources/prometheus.yml", folder),
+      "utf8",
+    );
+    const scrape = readFileSync(new URL("prometheus.yml", folder), "utf8");
+    expect(Object.keys(compose.services).sort()).toEqual(["grafana", "prometheus", "server"]);
+    expect(source).toContain("http://prometheus:9090");
+    expect(scrape).toContain("server:8000");
   });
 });
 
