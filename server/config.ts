@@ -59,7 +59,7 @@ export function parseSettings(
   }
   const positional = command.args[0];
   if (positional !== undefined) cli.set("model", positional);
-  for (const [flag, parts] of dotted) cli.set(flag, mergeDotted(cli.get(flag), parts));
+  for (const [flag, parts] of dotted) cli.set(flag, mergeDotted(flag, cli.get(flag), parts));
 
   const configPath = cli.get("config");
   const file = configPath === undefined ? new Map<string, string>() : readConfig(configPath);
@@ -192,24 +192,26 @@ function splitDotted(argv: readonly string[]) {
     dotted.set(flag, parts);
   }
   for (const flag of dotted.keys()) {
-    if (!(flag in TABLE)) throw new SettingsError(`unknown option '--${flag}'`);
+    if (!isKnown(flag)) throw new SettingsError(`unknown option '--${flag}'`);
   }
   return { plain, dotted };
 }
 
 function mergeDotted(
+  flag: string,
   base: string | undefined,
   parts: readonly (readonly [string, string])[],
 ): string {
-  const root = (base === undefined ? {} : JSON.parse(base)) as Record<string, unknown>; // parsed again by its row
+  const root = base === undefined ? {} : jsonOrText(base);
+  if (!isObject(root)) throw new SettingsError(`--${flag} must be a JSON object, got ${base}.`);
   for (const [path, text] of parts) {
     const keys = path.split(".").map((key) => key.replaceAll("-", "_"));
     let object = root;
     for (const key of keys.slice(0, -1)) {
       const inner = object[key];
-      const next = typeof inner === "object" && inner !== null ? inner : {};
+      const next = isObject(inner) ? inner : {};
       object[key] = next;
-      object = next as Record<string, unknown>; // an object by the line above
+      object = next;
     }
     object[keys.at(-1) ?? ""] = jsonOrText(text);
   }
@@ -238,8 +240,7 @@ function readConfig(path: string): Map<string, string> {
   }
   for (const [name, value] of Object.entries(content)) {
     const flag = name.replaceAll("_", "-");
-    const known = flag in TABLE || flag in ACCEPTED || flag in REFUSED;
-    if (!known) throw new SettingsError(`--config: unknown setting "${name}" in ${path}.`);
+    if (!isKnown(flag)) throw new SettingsError(`--config: unknown setting "${name}" in ${path}.`);
     if (value !== null && value !== undefined) values.set(flag, asText(value));
   }
   return values;
@@ -249,12 +250,20 @@ function asText(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+function isKnown(flag: string): boolean {
+  return flag in TABLE || flag in ACCEPTED || flag in REFUSED;
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

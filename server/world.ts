@@ -238,7 +238,6 @@ const OWN = [
   "logical-nc-config",
   "serving-stack",
   "additional-config",
-  "simulate-startup",
   "price-per-hour",
   "kv-cache-dtype",
   "enable-expert-parallel",

@@ -95,6 +95,7 @@ export class Exchange {
   start(task: GenerationTask): Generation | undefined {
     if (this.#gone) return undefined;
     const generation = new Generation(this.#serving, task);
+    if (this.#serving.settings["enable-log-requests"]) this.#logParams(task);
     this.#generation = generation;
     this.#request.record.generation = generation;
     this.#request.record.promptTokens = task.requests.reduce(
@@ -102,6 +103,16 @@ export class Exchange {
       0,
     );
     return generation;
+  }
+
+  /** `--enable-log-requests`: parameters, never prompts. */
+  #logParams({ requests, stop }: GenerationTask): void {
+    const [first] = requests;
+    if (first === undefined) return;
+    const { logitBias, ...params } = first.params;
+    const promptTokens = requests.map(({ prompt }) => prompt.length);
+    const shown = { ...params, stop, logitBias: Object.fromEntries(logitBias) };
+    this.#request.log.info({ id: this.id, promptTokens, n: first.n, params: shown }, "received");
   }
 
   /** Everything at once: one delta a choice. Undefined: nobody is there to answer. */

@@ -113,6 +113,10 @@ describe("settings", () => {
     [["--enable-lora"], "--enable-lora is not supported: LoRA adapters are not served."],
     [["--pipeline-parallel-size", "2"], "pipeline parallelism is not supported"],
     [["--speculative-config", "ngram"], "must be a JSON object"],
+    [
+      ["--speculative-config=x", "--speculative-config.method", "ngram"],
+      "must be a JSON object, got x",
+    ],
     [["--nothing.at", "1"], "unknown option '--nothing'"],
     [["--config", "/nowhere.yaml"], "cannot read /nowhere.yaml"],
     [["--config", yaml("prot: 1")], 'unknown setting "prot"'],
