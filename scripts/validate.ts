@@ -3,7 +3,7 @@
  * against measured. `--rows FILE` reads other rows of the same columns.
  */
 import { parseArgs } from "node:util";
-import { CONSTANTS, DEFAULT_CONSTANTS } from "../device/trainium/constants.ts";
+import { CONSTANTS, constantsTable, DEFAULT_CONSTANTS } from "../device/trainium/constants.ts";
 import { projectPath } from "../models/weights/project-files.ts";
 import { STUDIES } from "./studies/registry.ts";
 import { fit, fittingRows, leaveModelsOut } from "./validate/fit.ts";
@@ -18,6 +18,7 @@ const HELP = `trainyard validate [options]
   --rows FILE     other measurements of the same columns
   --group NAME    print every row of a group (prefix of its name)
   --quick         leave out serving and the leave-one-model-out table
+  --constants     print the table of constants of device/trainium/README.md
   --fit           fit the constants again and print them
   --study NAME    run a study: ${Object.keys(STUDIES).join(", ")}`;
 
@@ -29,6 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       group: { type: "string" },
       quick: { type: "boolean" },
       fit: { type: "boolean" },
+      constants: { type: "boolean" },
       study: { type: "string" },
       help: { type: "boolean" },
     },
@@ -45,6 +47,10 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 1;
     }
     return (await load())(print);
+  }
+  if (values.constants) {
+    print(constantsTable());
+    return 0;
   }
   const rows = readRows(values.rows ?? ROWS);
   if (values.fit) {

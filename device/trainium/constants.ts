@@ -39,22 +39,22 @@ const V3 = "v1527–v1862, v1900–v1903 (NxD Inference)";
 export const CONSTANTS: readonly Constant[] = Object.freeze([
   // Memory
   fitted("hbm.weights.v2", 0.94, "of the DMA ceiling", "chip", V2, [0.7, 1]),
-  fitted("hbm.weights.v3", 0.964, "of the DMA ceiling", "chip", V3, [0.75, 1.04]),
+  fitted("hbm.weights.v3", 0.926, "of the DMA ceiling", "chip", V3, [0.75, 1.04]),
   fitted("hbm.kv.v2", 1, "of the DMA ceiling", "kernel", V2, [0.5, 1]),
-  fitted("hbm.kv.v3", 0.77, "of the DMA ceiling", "kernel", V3, [0.3, 1]),
+  fitted("hbm.kv.v3", 0.791, "of the DMA ceiling", "kernel", V3, [0.3, 1]),
   given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "v2044–v2053"),
   given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "v2044–v2053"),
   given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst, v2043"),
   // Decode
-  fitted("region.v2", 2490, "ns a kernel region", "kernel", V2, [2000, 16_000]),
-  fitted("region.v3", 10700, "ns a kernel region", "kernel", V3, [2000, 16_000]),
-  fitted("softmax.v2", 5.82, "vector passes over the compiled context", "kernel", V2, [0, 12]),
-  fitted("softmax.v3", 11.2, "vector passes over the compiled context", "kernel", V3, [0, 25]),
-  fitted("pair.v2", 4460, "ns a sequence and KV head", "kernel", V2, [0, 12_000]),
+  fitted("region.v2", 2100, "ns a kernel region", "kernel", V2, [2000, 16_000]),
+  fitted("region.v3", 7940, "ns a kernel region", "kernel", V3, [2000, 16_000]),
+  fitted("softmax.v2", 5.71, "vector passes over the compiled context", "kernel", V2, [0, 12]),
+  fitted("softmax.v3", 11.5, "vector passes over the compiled context", "kernel", V3, [0, 25]),
+  fitted("pair.v2", 4060, "ns a sequence and KV head", "kernel", V2, [0, 12_000]),
   fitted("pair.v3", 0, "ns a sequence and KV head", "kernel", V3, [0, 12_000]),
   fitted(
     "fused-attention.regions",
-    1,
+    1.45,
     "regions of the fused decode block",
     "kernel",
     "v1527–v1550, v1583–v1694",
@@ -62,17 +62,17 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "fused-attention.pair",
-    5710,
+    5450,
     "ns a sequence and KV head, beside the plain cost",
     "kernel",
     "v1639–v1694",
     [0, 9000],
   ),
   // Mixture of experts
-  fitted("moe.selective", 12800, "ns a gathered expert", "kernel", "v1835–v1842", [0, 40_000]),
+  fitted("moe.selective", 12600, "ns a gathered expert", "kernel", "v1835–v1842", [0, 40_000]),
   fitted(
     "moe.gather",
-    115000,
+    180000,
     "ns a layer that gathers experts without the fused kernel",
     "kernel",
     "v1826, v1843",
@@ -80,7 +80,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.fused-rows",
-    7.9,
+    10.5,
     "regions of the fused block at several rows",
     "kernel",
     "v1835–v1842",
@@ -96,17 +96,17 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.expert-parallel",
-    822000,
+    797000,
     "ns a layer and tile of 128 tokens, expert-parallel without fused kernel",
     "kernel",
     "v1737–v1748",
     [0, 3e6],
   ),
   // Prefill
-  fitted("prefill.gemm.v2", 0.505, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
+  fitted("prefill.gemm.v2", 0.43, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
   fitted(
     "prefill.gemm.v3",
-    0.899,
+    0.896,
     "of BF16 peak",
     "kernel",
     "v1856–v1860, v1583–v1694",
@@ -114,7 +114,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "prefill.width",
-    995,
+    982,
     "local columns at which GEMM utilisation is half its limit",
     "kernel",
     "v0051–v0390, v1856–v1860",
@@ -122,44 +122,51 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
   given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
-  fitted("attention.plain.v2", 301, "ps a score", "kernel", V2, [20, 1500]),
+  fitted("attention.plain.v2", 298, "ps a score", "kernel", V2, [20, 1500]),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
-  fitted("attention.plain.v3", 47.8, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
+  fitted("attention.plain.v3", 60.8, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
   // Stacks: what they leave of a plain graph's regions, and host work that nothing hides
   given("stack.regions.nxd-inference", 1, "of plain regions", "stack", "by definition"),
   given("stack.regions.nxd-direct", 1, "of plain regions", "stack", "as nxd-inference"),
   given("stack.regions.optimum", 1, "of plain regions", "stack", "as nxd-inference"),
-  fitted("stack.regions.tgi", 0.7, "of plain regions", "stack", "v1070–v1223", [0.3, 1.3]),
-  fitted("stack.regions.vllm-neuron", 0.83, "of plain regions", "stack", "v0534–v0540", [0.3, 1.3]),
-  fitted("stack.regions.transformers-neuronx", 0.659, "of plain regions", "stack", V2, [0.2, 1.3]),
+  fitted("stack.regions.tgi", 0.648, "of plain regions", "stack", "v1070–v1223", [0.3, 1.3]),
+  fitted(
+    "stack.regions.vllm-neuron",
+    0.801,
+    "of plain regions",
+    "stack",
+    "v0534–v0540",
+    [0.3, 1.3],
+  ),
+  fitted("stack.regions.transformers-neuronx", 0.734, "of plain regions", "stack", V2, [0.2, 1.3]),
   given("stack.gemm.nxd-inference", 1, "of GEMM utilisation", "stack", "by definition"),
   given("stack.gemm.nxd-direct", 1, "of GEMM utilisation", "stack", "by definition"),
   given("stack.gemm.vllm-neuron", 1, "of GEMM utilisation", "stack", "as nxd-inference"),
   given("stack.gemm.optimum", 1, "of GEMM utilisation", "stack", "as nxd-inference"),
   given("stack.gemm.tgi", 1, "of GEMM utilisation", "stack", "as nxd-inference"),
-  fitted("stack.gemm.transformers-neuronx", 1.41, "of GEMM utilisation", "stack", V2, [0.2, 2]),
+  fitted("stack.gemm.transformers-neuronx", 1.65, "of GEMM utilisation", "stack", V2, [0.2, 2]),
   given("stack.step.nxd-inference", 0, "ns a step", "stack", "asynchronous"),
   given("stack.step.nxd-direct", 0, "ns a step", "stack", "device figures"),
   given("stack.step.vllm-neuron", 0, "ns a step", "stack", "asynchronous"),
   given("stack.step.transformers-neuronx", 0, "ns a step", "stack", "device figures"),
-  fitted("stack.step.optimum", 2440000, "ns a step", "stack", "v0553–v0802", [0, 5e6]),
-  fitted("stack.step.tgi", 3360000, "ns a step", "stack", "v1070–v1223", [0, 10e6]),
+  fitted("stack.step.optimum", 2360000, "ns a step", "stack", "v0553–v0802", [0, 5e6]),
+  fitted("stack.step.tgi", 3780000, "ns a step", "stack", "v1070–v1223", [0, 10e6]),
   given("stack.row.nxd-inference", 0, "ns a live row and step", "stack", "asynchronous"),
   given("stack.row.nxd-direct", 0, "ns a live row and step", "stack", "device figures"),
   given("stack.row.vllm-neuron", 0, "ns a live row and step", "stack", "asynchronous"),
   given("stack.row.transformers-neuronx", 0, "ns a live row and step", "stack", "device figures"),
-  fitted("stack.row.optimum", 128000, "ns a live row and step", "stack", "v0553–v0802", [0, 1e6]),
-  fitted("stack.row.tgi", 78700, "ns a live row and step", "stack", "v1070–v1223", [0, 1e6]),
+  fitted("stack.row.optimum", 124000, "ns a live row and step", "stack", "v0553–v0802", [0, 1e6]),
+  fitted("stack.row.tgi", 82900, "ns a live row and step", "stack", "v1070–v1223", [0, 1e6]),
   fitted("stack.prompt.nxd-inference", 14100000, "ns a prompt", "stack", "v1583–v1694", [0, 40e6]),
-  fitted("stack.prompt.nxd-direct", 10000000, "ns a prompt", "stack", "v1856–v1860", [0, 40e6]),
+  fitted("stack.prompt.nxd-direct", 9270000, "ns a prompt", "stack", "v1856–v1860", [0, 40e6]),
   fitted("stack.prompt.vllm-neuron", 0, "ns a prompt", "stack", "v0536", [0, 200e6]),
-  fitted("stack.prompt.transformers-neuronx", 9190000, "ns a prompt", "stack", V2, [0, 15e6]),
+  fitted("stack.prompt.transformers-neuronx", 8630000, "ns a prompt", "stack", V2, [0, 15e6]),
   fitted("stack.prompt.optimum", 100000000, "ns a prompt", "stack", "v0553–v0802", [0, 100e6]),
-  fitted("stack.prompt.tgi", 229000000, "ns a prompt", "stack", "v1070–v1223", [0, 300e6]),
+  fitted("stack.prompt.tgi", 201000000, "ns a prompt", "stack", "v1070–v1223", [0, 300e6]),
   // Collectives
   fitted(
     "collective.base.v2",
-    1000,
+    1410,
     "ns a decode all-reduce, beside hops",
     "collective",
     V2,
@@ -167,7 +174,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.base.v3",
-    24100,
+    25000,
     "ns a decode all-reduce, beside hops",
     "collective",
     V3,
@@ -175,7 +182,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.rank",
-    791,
+    822,
     "ns a rank of the group",
     "collective",
     "v0051–v0390, v0534–v0540",
@@ -191,7 +198,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.bandwidth.v3",
-    147000000000,
+    136000000000,
     "bytes a second, algorithm",
     "collective",
     "v2164–v2179",
@@ -268,4 +275,22 @@ export function constant(table: ConstantTable, key: string): number {
   const value = table.get(key);
   if (value === undefined) throw new Error(`No constant "${key}".`);
   return value;
+}
+
+/** The table of README.md, in Markdown; constants of extrapolated cores are told in one line there. */
+export function constantsTable(): string {
+  const lines = CONSTANTS.map(({ key, value, unit, scope, source, range }) =>
+    [
+      `\`${key}\``,
+      `${Number(value.toPrecision(4))}`,
+      unit,
+      scope,
+      range === undefined ? source : `fit: ${source}`,
+    ].join(" | "),
+  );
+  return [
+    "| constant | value | unit | scope | source or rows that fix it |",
+    "|---|---|---|---|---|",
+    ...lines.map((line) => `| ${line} |`),
+  ].join("\n");
 }

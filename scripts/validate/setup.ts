@@ -248,6 +248,7 @@ function kernelsOf(stack: StackSpec, notes: string): ReadonlySet<string> {
   if (/no nki|no kernels/i.test(notes)) return new Set(["flash-attention"]);
   const kernels = new Set(stack.kernels);
   if (/fused (tkg )?attention|attention.?block/i.test(notes)) kernels.add("fused-attention");
+  if (/qkv nki|qkv kernel|fused qkv/i.test(notes)) kernels.add("fused-qkv");
   if (/fused moe/i.test(notes)) kernels.add("fused-moe");
   if (/fused mlp|mlp kernel/i.test(notes) && !/no .*mlp/i.test(notes)) kernels.add("fused-mlp");
   return kernels;

@@ -29,7 +29,7 @@ export const nxdInference: StackSpec = {
   firstTokenBucket: 1024,
   rowBuckets: "compiled",
   firstContextBucket: 256,
-  kernels: ["flash-attention", "fused-qkv"],
+  kernels: ["flash-attention"],
   kvShare: 0.9,
 };
 

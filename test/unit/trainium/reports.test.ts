@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { bandOf } from "../../../device/trainium/bands.ts";
+import { trainium2 } from "../../../device/trainium/chips/trainium2.ts";
+import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
+import { planStartUp } from "../../../device/trainium/compile.ts";
+import { CONSTANTS, constantsTable } from "../../../device/trainium/constants.ts";
+import { CostModel } from "../../../device/trainium/cost-model.ts";
+import { summarise } from "../../../device/trainium/profile/summary.ts";
+import { planFor } from "../../../device/trainium/settings.ts";
+import { projectPath } from "../../../models/weights/project-files.ts";
+import { catalogueModel } from "../../support/catalogue.ts";
+
+const plan = planFor({
+  model: catalogueModel("Qwen/Qwen3-8B"),
+  tensorParallel: 4,
+  own: {},
+  maxRows: 4,
+  maxContext: 4096,
+});
+
+describe("constants", () => {
+  it("the README prints the table that the code uses", () => {
+    const readme = readFileSync(projectPath("device", "trainium", "README.md"), "utf8");
+    expect(readme).toContain(constantsTable());
+  });
+
+  it("fitted values lie in their ranges, and no key names a model", () => {
+    for (const { key, value, range } of CONSTANTS) {
+      expect(key).not.toMatch(/llama|mistral|qwen|gpt|sarvam|mimo|mixtral/i);
+      if (range === undefined) continue;
+      expect(value).toBeGreaterThanOrEqual(range[0]);
+      expect(value).toBeLessThanOrEqual(range[1]);
+    }
+  });
+});
+
+describe("start-up", () => {
+  it("compiles one graph a bucket, once", () => {
+    const seen = new Set<string>();
+    const cache = { has: (key: string) => seen.has(key), add: (key: string) => void seen.add(key) };
+    const cold = planStartUp(plan, cache);
+    expect(cold.neffs.map((neff) => neff.name)).toContain("decode_4x4096");
+    expect(cold.neffs.length).toBe(6 + 3 * 3);
+    expect(cold.compileSeconds).toBeGreaterThan(60);
+    const warm = planStartUp(plan, cache);
+    expect(warm.compileSeconds).toBe(0);
+    expect(warm.loadSeconds).toBe(cold.loadSeconds);
+    expect(planStartUp({ ...plan, tensorParallel: 2 }, cache).compileSeconds).toBeGreaterThan(60);
+  });
+});
+
+describe("profiles and bands", () => {
+  it("summary says that it is simulated and keeps utilisation within one", () => {
+    const shape = { phase: "decode", rows: 4, queries: 1, context: 4096 } as const;
+    const summary = summarise(plan, new CostModel(plan).graph(shape));
+    expect(summary["is_simulation"]).toBe(true);
+    for (const [name, value] of Object.entries(summary)) {
+      if (!name.endsWith("_percent")) continue;
+      expect(value, name).toBeGreaterThanOrEqual(0);
+      expect(value, name).toBeLessThanOrEqual(1);
+    }
+    expect(summary["mbu_estimated_percent"]).toBeGreaterThan(0.3);
+    // Two collectives a layer and one for the embedding.
+    expect(summary["cc_op_count"]).toBe(2 * 36 + 1);
+  });
+
+  it("a chip without figures has the wider band", () => {
+    const known = bandOf(1e6, "dense decode", trainium2);
+    const other = bandOf(1e6, "dense decode", trainium3);
+    expect(known.extrapolated).toBe(false);
+    expect(other.extrapolated).toBe(true);
+    expect(other.high - other.low).toBeGreaterThan(1.9 * (known.high - known.low));
+  });
+});
