@@ -52,6 +52,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     keepAliveTimeout: settings["timeout-keep-alive"] * 1000,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    rewriteUrl: ({ url = "/" }) => withoutRoot(url, settings["root-path"]),
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       const known = errorOf(error);
       void reply.code(known.status).send(known.body);
@@ -79,7 +80,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     credentials: settings["allow-credentials"],
   });
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
-  requireKeys(app, settings["api-key"], settings["root-path"]);
+  requireKeys(app, settings["api-key"]);
   reportIgnored(app, settings.strict);
   if (settings["enable-request-id-headers"]) {
     app.addHook("onRequest", async (request, reply) => {
@@ -174,6 +175,12 @@ function trackLoad(app: FastifyInstance, tracked: boolean): () => number {
     if (counted(request.method, request.url)) load--;
   });
   return () => load;
+}
+
+/** Both /v1/models and <root>/v1/models are served, whether the proxy takes its path off or not. */
+function withoutRoot(url: string, root: string): string {
+  const prefix = root.replace(/\/$/, "");
+  return prefix !== "" && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
 }
 
 function starOr(values: readonly string[]): string | string[] {

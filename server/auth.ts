@@ -4,15 +4,13 @@ import type { FastifyInstance } from "fastify";
 
 const GUARDED = ["/v1", "/v2", "/inference", "/cohere"];
 
-export function requireKeys(app: FastifyInstance, keys: readonly string[], rootPath: string): void {
+export function requireKeys(app: FastifyInstance, keys: readonly string[]): void {
   if (keys.length === 0) return;
   const digests = keys.map(digest);
   app.addHook("onRequest", async (request, reply) => {
     if (request.method === "OPTIONS") return;
-    const path =
-      rootPath !== "" && request.url.startsWith(rootPath)
-        ? request.url.slice(rootPath.length)
-        : request.url;
+    // The route that was found, not the path as written: `/%761/models` is /v1/models too.
+    const path = request.routeOptions.url ?? request.url;
     if (!GUARDED.some((prefix) => path.startsWith(prefix))) return;
     const [scheme, token] = (request.headers.authorization ?? "").split(" ");
     if (scheme?.toLowerCase() === "bearer" && token !== undefined) {

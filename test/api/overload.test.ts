@@ -77,14 +77,20 @@ describe("data parallel engines", () => {
 
 describe("keys", () => {
   it("are asked for under /v1 only, and answered as vLLM does", async () => {
-    server = await startServer([...NULL, "--api-key", "one", "two"]);
+    server = await startServer([...NULL, "--root-path", "/proxy", "--api-key", "one", "two"]);
     const bare = await server.get("/v1/models");
+    for (const path of ["/%761/models", "/v1/models/", "/proxy/v1/models", "/proxy/%761/models"]) {
+      expect([401, 404]).toContain((await server.get(path)).status);
+    }
     expect(bare).toMatchObject({ status: 401, text: '{"error":"Unauthorized"}' });
     expect((await server.get("/health")).status).toBe(200);
     expect((await server.get("/metrics")).status).toBe(200);
     const ask = (key: string) =>
       server?.post("/v1/completions", { prompt: "a", max_tokens: 1 }, { authorization: key });
     expect((await ask("Bearer two"))?.status).toBe(200);
+    const proxied = { authorization: "Bearer one" };
+    const body = { prompt: "a", max_tokens: 1 };
+    expect((await server.post("/proxy/v1/completions", body, proxied)).status).toBe(200);
     expect((await ask("two"))?.status).toBe(401);
     expect((await ask("Bearer three"))?.status).toBe(401);
   });
