@@ -169,7 +169,10 @@ function attempt<T>(work: () => T, prefix: string): T {
     return work();
   } catch (cause) {
     if (cause instanceof ChatTemplateError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    // A fault inside the engine says nothing to whoever wrote the template.
+    const why =
+      cause instanceof TypeError ? `the template engine cannot do this: ${message}` : message;
     throw new ChatTemplateError(prefix + why, { cause });
   }
 }

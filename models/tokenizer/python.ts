@@ -100,6 +100,16 @@ function replaced(node: Node): Node {
       if (node["computed"] && !plain) node["property"] = call("key", [property]);
       return node;
     }
+    case "ArrayLiteral": {
+      // A list of tuples is there to be unpacked, which the engine does for lists only.
+      const values: readonly unknown[] = Array.isArray(node["value"]) ? node["value"] : [];
+      node["value"] = values.map((item) =>
+        isObject(item) && item["type"] === "TupleLiteral"
+          ? { ...item, type: "ArrayLiteral" }
+          : item,
+      );
+      return node;
+    }
     case "TestExpression": {
       const { test } = node;
       if (isObject(test) && test["value"] === "iterable")
