@@ -134,7 +134,7 @@ async function candidateOf(
   instance: InstanceSpec,
   load: { readonly workload: PlanWorkload; readonly slo: Slo; readonly users: number },
 ): Promise<Candidate> {
-  const most = Math.min(MOST_USERS, load.users);
+  const most = Math.min(MOST_USERS, 2 * load.users);
   const system = await buildSystem({ ...spec, maxNumSeqs: most }, { model });
   try {
     const device = system.devices[0];

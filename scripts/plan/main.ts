@@ -1,4 +1,5 @@
 /** `trainyard plan`: which system serves this load within its promises, and at what price. */
+import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { Command, CommanderError } from "commander";
 import { INSTANCES } from "../../device/trainium/instances.ts";
@@ -7,7 +8,7 @@ import type { Model } from "../../models/model.ts";
 import { bandOf } from "../sweep/facts.ts";
 import { UsageError } from "../sweep/flags.ts";
 import { candidatesOf, PLAN_TENSOR_PARALLEL } from "./candidates.ts";
-import { commandLine, planTable } from "./print.ts";
+import { commandLine, planJson, planTable } from "./print.ts";
 import { runReplica } from "./replica.ts";
 import {
   byCost,
@@ -44,6 +45,7 @@ interface PlanOptions {
   readonly prices: Prices;
   readonly seconds: number;
   readonly rows: number;
+  readonly json?: string;
 }
 
 async function plan(options: PlanOptions, print: (text: string) => void): Promise<number> {
@@ -74,6 +76,12 @@ async function plan(options: PlanOptions, print: (text: string) => void): Promis
   print(
     `1 keeps its promise for ${OTHER_SEEDS} other seeds. To serve it:\n  ${commandLine(standing)}\n`,
   );
+  if (options.json !== undefined) {
+    await writeFile(
+      options.json,
+      `${JSON.stringify({ goal, plans: ranked.map(planJson) }, null, 1)}\n`,
+    );
+  }
   await nextCheaper(standing, { plans, model, goal, options, print });
   for (const line of priceNotes(options.prices)) print(`${line}\n`);
   print(
@@ -210,6 +218,7 @@ function parse(argv: readonly string[], print: (text: string) => void): PlanOpti
     )
     .option("--seconds <s>", "spent searching at most", "30")
     .option("--rows <n>", "of the table", "12")
+    .option("--json <file>", "write all plans found")
     .option("--seed <n>", "", "0")
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => {} });
@@ -266,6 +275,7 @@ function parse(argv: readonly string[], print: (text: string) => void): PlanOpti
     prices: pricesOf(given["pricePerHour"], instances),
     seconds: number("seconds"),
     rows: number("rows"),
+    ...(typeof given["json"] === "string" ? { json: given["json"] } : {}),
   };
 }
 

@@ -62,6 +62,20 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
   ]);
 }
 
+/** A plan as plain data, with the command line that serves one of its instances. */
+export function planJson(plan: ServingPlan): Readonly<Record<string, unknown>> {
+  const { candidate, run, ...rest } = plan;
+  return {
+    ...rest,
+    system: candidate.spec,
+    format: candidate.format,
+    ttftSeconds: run.kept.ttft,
+    tokensPerUser: run.kept.tokensPerUser,
+    dollarsPerMillionOutputTokens: dollarsPerMillion(plan) ?? null,
+    command: commandLine(plan),
+  };
+}
+
 /** What serves one instance of the plan. */
 export function commandLine(plan: ServingPlan): string {
   const { spec, chips, instance } = plan.candidate;

@@ -153,7 +153,8 @@ async function runAt(
 
 /** Bisection between the estimate's half and its double; 0 when not even one user is served. */
 async function mostUsers(candidate: Candidate, model: Model, goal: PlanGoal): Promise<number> {
-  const limit = Math.min(goal.users, Math.max(1, candidate.capacity));
+  // Past the goal as well, for the headroom of a replica that takes all users.
+  const limit = Math.min(2 * goal.users, Math.max(1, candidate.capacity));
   const keeps = async (users: number): Promise<boolean> =>
     (await runAt(candidate, model, goal, users)).kept.ok;
   let low = 0;

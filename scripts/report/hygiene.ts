@@ -57,7 +57,7 @@ function repeatedPrompts(
   for (const { prompt } of requests) {
     seen.add(
       prompt.type === "ids"
-        ? `${prompt.ids.length}:${prompt.ids.subarray(0, 64).join(",")}`
+        ? digest(prompt.ids)
         : JSON.stringify(prompt.type === "text" ? prompt.text : prompt.messages),
     );
   }
@@ -77,6 +77,18 @@ function repeatedPrompts(
     });
   }
   return notices;
+}
+
+/** 64 bits of FNV-1a over the ids, and their count: equal for equal prompts only, as good as. */
+function digest(ids: Int32Array): string {
+  let one = 0x811c9dc5;
+  let two = 0x9747b28c;
+  for (let index = 0; index < ids.length; index++) {
+    const id = ids[index] ?? 0;
+    one = Math.imul(one ^ id, 0x01000193);
+    two = Math.imul(two ^ (id + index), 0x01000193);
+  }
+  return `${ids.length} ${one} ${two}`;
 }
 
 function loopNotices(

@@ -18,7 +18,7 @@ export function addSystemFlags(command: Command): Command {
     .option("--quantization <format>", "weight format")
     .option("--speculative-config <json>", "as vLLM's")
     .option("--max-num-seqs <n>", "rows of a replica", "32")
-    .option("--max-model-len <n>", "context of a replica", "8192")
+    .option("--max-model-len <n>", "context of a replica (default: what the longest request needs)")
     .option("--max-num-batched-tokens <n>", "tokens in a step")
     .option("--block-size <n>", "tokens in a KV block")
     .option("--num-gpu-blocks-override <n>", "KV blocks of a replica")
@@ -52,7 +52,7 @@ export function systemFrom(given: Given, changes: Partial<SystemSpec> = {}): Sys
     kernels: String(given["neuronKernels"] ?? ""),
     own,
     maxNumSeqs: whole(given, "maxNumSeqs", "--max-num-seqs"),
-    maxModelLen: whole(given, "maxModelLen", "--max-model-len"),
+    maxModelLen: optionalWhole(given, "maxModelLen", "--max-model-len") ?? 8192,
     prefixCaching: true,
     seed: Number(given["seed"]),
     ...(batched === undefined ? {} : { maxNumBatchedTokens: batched }),

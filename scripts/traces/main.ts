@@ -1,4 +1,5 @@
 /** `trainyard bench replay`: a trace open loop, with and without prefix caching. */
+import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { Command, CommanderError } from "commander";
 import { BenchUsage } from "../bench/flags.ts";
@@ -33,7 +34,24 @@ export async function run(argv: readonly string[]): Promise<number> {
       ? [await replayHttp(given["url"], trace, headersOf(given))]
       : await inVirtualTime(given, trace, print);
   print(`\n${replayTable(rows, trace.blockTokens)}\n`);
+  for (const { name, firstError } of rows) {
+    if (firstError !== undefined) print(`${name}: ${firstError}\n`);
+  }
+  if (typeof given["json"] === "string") {
+    await writeFile(given["json"], `${JSON.stringify(rows.map(rowJson), null, 1)}\n`);
+  }
   return rows.every((row) => row.metrics.completed > 0) ? 0 : 1;
+}
+
+/** Percentiles as keys: JSON knows no maps. */
+function rowJson(row: ReplayRow): unknown {
+  const latency = Object.fromEntries(
+    Object.entries(row.metrics.latency).map(([name, { percentiles, ...rest }]) => [
+      name,
+      { ...rest, ...Object.fromEntries([...percentiles].map(([p, value]) => [`p${p}`, value])) },
+    ]),
+  );
+  return { ...row, metrics: { ...row.metrics, latency } };
 }
 
 async function inVirtualTime(
@@ -173,6 +191,7 @@ function parse(argv: readonly string[], print: (text: string) => void): Given {
       .option("--prefix-caching <mode>", "both, on or off", "both")
       .option("--endless-cache", "a KV pool that holds the whole trace, whatever the memory")
       .option("--url <url>", "replay against a live server")
+      .option("--json <file>", "write the table's figures")
       .option("--api-key <key>", ""),
   )
     .exitOverride()

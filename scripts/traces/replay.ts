@@ -21,6 +21,8 @@ export interface ReplayRow {
   /** Share of prompt tokens found in the prefix cache. */
   readonly hitRate: number;
   readonly hitTokens: number;
+  /** What went wrong first, if anything did. */
+  readonly firstError?: string;
   /** Seconds that a virtual run took here, on the wall and of processor time. */
   readonly wallSeconds?: number;
   readonly cpuSeconds?: number;
@@ -35,11 +37,13 @@ export function replayRow(
   },
 ): ReplayRow {
   const metrics = measure(run.records, run.duration, { percentiles: [90, 99] });
+  const firstError = run.records.find((record) => !record.ok)?.error;
   return {
     name,
     metrics,
     hitTokens: metrics.cachedTokens,
     hitRate: metrics.inputTokens === 0 ? 0 : metrics.cachedTokens / metrics.inputTokens,
+    ...(firstError === undefined ? {} : { firstError }),
     ...(run.steps === undefined ? {} : { steps: run.steps }),
   };
 }

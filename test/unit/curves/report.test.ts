@@ -194,6 +194,15 @@ describe("hygiene", () => {
     expect(codes(requests, records, change)).toContain(code);
   });
 
+  it("takes a shared prefix for no repetition", () => {
+    const long = clean.map((_, index): WorkRequest => {
+      const ids = new Int32Array(200).fill(5);
+      ids[199] = index;
+      return { prompt: { type: "ids", ids }, promptTokens: 200, outputTokens: 4 };
+    });
+    expect(codes(long, steady)).toEqual([]);
+  });
+
   it("counts what is under way at one instant", () => {
     expect(peakConcurrency([record(0), record(0.5), record(1)])).toBe(2);
   });
