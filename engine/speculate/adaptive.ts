@@ -18,13 +18,20 @@ const ACCEPTANCE_MEMORY = 0.95;
 const PRIOR_WEIGHT = 2;
 /**
  * Every so many steps the other way is tried, so that both costs stay known as
- * the machine's speed changes: no guess while guessing (cheap), one guess while not.
+ * the machine's speed changes: no guess while guessing, which is cheap; one guess
+ * while not, ever more rarely, since a draft model then has to catch up first.
  */
 const PROBE_NONE_EVERY = 16;
 const PROBE_GUESS_EVERY = 64;
+const PROBE_GUESS_AT_MOST_EVERY = 4096;
 /** Steps that guess a little and not at all by turns, before costs and rates are known. */
 const LEARNING_STEPS = 6;
 const LEARNING_TOKENS = 2;
+/** Guessing has to promise so much more than not guessing: its cost is the less certain one. */
+const WORTH_IT = 1.05;
+/** After a pause more still: a draft model has to catch up, and flipping to and fro pays for that each time. */
+const WORTH_RESUMING = 1.2;
+const PAUSE_STEPS = 4;
 
 interface Rate {
   held: number;
@@ -39,6 +46,10 @@ export class AdaptiveLength {
   readonly #common: Rate = { held: 0, judged: 0 };
   readonly #rates = new Map<SequenceId, Rate>();
   #steps = 0;
+  /** Steps in a row for which no guess was worth it. */
+  #without = 0;
+  #probeEvery = PROBE_GUESS_EVERY;
+  #probeIn = PROBE_GUESS_EVERY;
 
   constructor(most: number) {
     this.#most = most;
@@ -80,7 +91,8 @@ export class AdaptiveLength {
     }
     const rates = ids.map((id) => this.#rateOf(id));
     let best: readonly number[] = none;
-    let bestYield = this.#yieldOf(none, rates, 0);
+    const worth = this.#without > PAUSE_STEPS ? WORTH_RESUMING : WORTH_IT;
+    let bestYield = worth * this.#yieldOf(none, rates, 0);
     for (let longest = 1; longest <= this.#most; longest++) {
       const plan = this.#planUpTo(longest, { rates, limits, target: bestYield });
       const planYield = this.#yieldOf(plan, rates, longest);
@@ -89,8 +101,15 @@ export class AdaptiveLength {
         bestYield = planYield;
       }
     }
-    if (best !== none) return step % PROBE_NONE_EVERY === 0 ? none : best;
-    return step % PROBE_GUESS_EVERY === 0 ? limits.map((limit) => Math.min(limit, 1)) : none;
+    this.#without = best === none ? this.#without + 1 : 0;
+    if (best !== none) {
+      this.#probeIn = this.#probeEvery = PROBE_GUESS_EVERY;
+      return step % PROBE_NONE_EVERY === 0 ? none : best;
+    }
+    if (--this.#probeIn > 0) return none;
+    this.#probeEvery = Math.min(2 * this.#probeEvery, PROBE_GUESS_AT_MOST_EVERY);
+    this.#probeIn = this.#probeEvery;
+    return limits.map((limit) => Math.min(limit, 1));
   }
 
   #planUpTo(

@@ -248,10 +248,12 @@ describe("adaptive length", () => {
     expect(tried).toEqual([2, 0, 2, 0, 2, 0]);
   });
 
-  it("tries again after a while", () => {
+  it("tries again after a while, ever more rarely", () => {
     const adaptive = learned(900, 0.3);
-    const tried = Array.from({ length: 128 }, () => adaptive.choose([0], [6])[0]);
-    expect(tried.filter((length) => length === 1)).toHaveLength(2);
+    const tried = Array.from({ length: 500 }, () => adaptive.choose([0], [6])[0]);
+    const when = tried.flatMap((length, step) => (length === 1 ? [step] : []));
+    const gaps = when.slice(1).map((step, index) => step - (when[index] ?? 0));
+    expect(gaps).toEqual([128, 256]);
   });
 
   it("never asks for more than a row can use", () => {
