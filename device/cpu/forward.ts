@@ -45,6 +45,7 @@ export class Forward {
   readonly #settings: RankSettings;
   readonly #program: Program;
   readonly #allReduce: AllReduce;
+  readonly #breathe: () => void;
   readonly #weights: ShardReader;
   readonly #steps: readonly Ready[];
   readonly #head: Session;
@@ -53,18 +54,22 @@ export class Forward {
   readonly #rotary: RotaryTable | undefined;
   #logits = new Float32Array(0);
 
-  constructor(settings: RankSettings, allReduce: AllReduce) {
+  /** `breathe` is called between native calls: where the thread may be left. */
+  constructor(settings: RankSettings, allReduce: AllReduce, breathe: () => void = () => {}) {
+    this.#breathe = breathe;
     const { architecture, rank, ranks, quantization } = settings;
     this.#settings = settings;
     this.#allReduce = allReduce;
     this.#program = compileProgram(architecture, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
     const { folder } = this.#weights;
-    const open = (segment: Segment): Session =>
-      new Session(lowerSegment(segment, this.#weights, quantization), {
+    const open = (segment: Segment): Session => {
+      breathe();
+      return new Session(lowerSegment(segment, this.#weights, quantization), {
         threads: settings.threads,
         folder,
       });
+    };
     this.#steps = this.#program.body.map((step) => this.#ready(step, open));
     this.#head = open(this.#program.head);
     const { blockSize, blocks, maxContext, maxTokens, maxRows, threads } = settings;
@@ -97,7 +102,10 @@ export class Forward {
     this.#pool.begin(rows);
     this.#buffers.reserve(tokens);
     const rotary = this.#rotary?.inputs(rows, tokens) ?? NO_ROTARY;
-    for (const each of this.#steps) this.#runStep(each, step, rotary);
+    for (const each of this.#steps) {
+      this.#breathe();
+      this.#runStep(each, step, rotary);
+    }
   }
 
   /**

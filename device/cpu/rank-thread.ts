@@ -9,7 +9,7 @@ import type { Worker } from "node:worker_threads";
 import { startThread } from "./thread.ts";
 
 /** Longest that a native call may take before a rank is believed to hang. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 2_000;
 
 /** Told to a rank to end it; not answered. */
 export interface LeaveMessage {

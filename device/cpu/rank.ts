@@ -4,6 +4,7 @@ import { AbortedError, AllReduce } from "./all-reduce.ts";
 import { draftTokens } from "./draft.ts";
 import type { RankSettings } from "./forward.ts";
 import { Forward } from "./forward.ts";
+import { Exit, type LeaveMessage } from "./rank-thread.ts";
 import type { RankStep } from "./wire.ts";
 import { decodeStep } from "./wire.ts";
 
@@ -12,6 +13,8 @@ export interface RankData {
   readonly allReduce: SharedArrayBuffer;
   /** F32 rows of logits, or of hidden states, for the tokens asked for. */
   readonly results: SharedArrayBuffer;
+  /** See rank-thread.ts. */
+  readonly leave: SharedArrayBuffer;
 }
 
 /** Tokens of a step whose results are asked for, by their place among the step's tokens. */
@@ -47,7 +50,8 @@ export type RankReply =
 function main(): void {
   const port = parentPort;
   if (port === null) throw new Error("rank.ts is the entry of a worker thread.");
-  const { settings, allReduce, results } = workerData as RankData;
+  const { settings, allReduce, results, leave } = workerData as RankData;
+  const exit = new Exit(leave);
   const reply = (message: RankReply): void => port.postMessage(message);
   const attempt = (work: () => void, type: "ready" | "done"): void => {
     try {
@@ -86,7 +90,9 @@ function main(): void {
     else if (settings.rank === 0) forward.hidden(tokens, target);
   };
   let fault: RankFault["kind"] | undefined;
-  port.on("message", (request: RankRequest | RankFault) => {
+  port.on("message", (request: RankRequest | RankFault | LeaveMessage) => {
+    exit.check();
+    if (request.type === "leave") return;
     if (request.type === "fault") {
       fault = request.kind;
       return;
@@ -102,7 +108,7 @@ function main(): void {
   });
   attempt(() => {
     const sums = new AllReduce(allReduce, settings.rank, settings.ranks);
-    loaded = new Forward(settings, sums);
+    loaded = new Forward(settings, sums, () => exit.check());
   }, "ready");
 }
 

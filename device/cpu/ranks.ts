@@ -8,7 +8,7 @@ import type { Worker } from "node:worker_threads";
 import { AllReduceControl, allReduceMemory } from "./all-reduce.ts";
 import type { RankSettings } from "./forward.ts";
 import type { RankData, RankFault, RankReply, RankRequest } from "./rank.ts";
-import { startThread } from "./thread.ts";
+import { startRankThread } from "./rank-thread.ts";
 
 export interface RankFailure {
   readonly error: Error;
@@ -107,16 +107,20 @@ export class RankGroup {
     this.#closed = true;
     if (this.#pending) clearTimeout(this.#pending.timer);
     this.#pending = undefined;
+    this.#control.abort(); // nobody waits for a rank that has left
     await Promise.all(this.#threads.map((thread) => thread.terminate()));
   }
 
   #start(rank: number): void {
-    const data: RankData = {
-      settings: { ...this.#settings, rank },
-      allReduce: this.#allReduce,
-      results: this.#shared,
-    };
-    const thread = startThread("./rank", import.meta.url, data);
+    const thread = startRankThread(
+      import.meta.url,
+      (leave): RankData => ({
+        settings: { ...this.#settings, rank },
+        allReduce: this.#allReduce,
+        results: this.#shared,
+        leave,
+      }),
+    );
     this.#threads[rank] = thread;
     let loaded = false;
     const ready = new Promise<void>((resolve, reject) => {
