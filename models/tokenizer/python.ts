@@ -12,6 +12,8 @@
  * | `x | selectattr(…)`          | is lazy: of none, it fails only when read          |
  * | `'%s' | format(x)`           | printf                                             |
  * | `d[missing]`                 | is undefined when the key is                       |
+ * | `'  ' * depth`               | repeats the string                                 |
+ * | `for a, b in [(1, 2)]`       | unpacks tuples                                     |
  * | `x is iterable`              | is true of a dict, and of an undefined value       |
  * | `x.strip('\n')`              | strips those characters, not white space           |
  * | `schema.items()`             | the method, though the dict has a key "items"      |
@@ -84,8 +86,11 @@ function replaced(node: Node): Node {
       return node;
     }
     case "BinaryExpression": {
-      const { operator } = node;
-      if (!isObject(operator) || operator["value"] !== "~") return node;
+      const { operator, left } = node;
+      if (!isObject(operator)) return node;
+      if (operator["value"] === "*" && isObject(left) && left["type"] === "StringLiteral")
+        return call("repeat", [left, node["right"]]);
+      if (operator["value"] !== "~") return node;
       node["left"] = call("text", [node["left"]]);
       node["right"] = call("text", [node["right"]]);
       return node;
@@ -201,6 +206,18 @@ const walkable: Helper = ([value = EMPTY]) =>
 
 const list: Helper = ([value = EMPTY]) => (value.type === "NullValue" ? engineValue([]) : value);
 
+/** Longest text that `'…' * n` makes. */
+const REPEAT_LIMIT = 100_000;
+
+const repeat: Helper = ([value = EMPTY, count = EMPTY]) => {
+  const text = String(value.value);
+  const times = Math.max(0, Number(count.value));
+  if (!Number.isInteger(times))
+    throw new Error("can't multiply a string by anything but a whole number");
+  if (text.length * times > REPEAT_LIMIT) throw new Error("a repeated string is too long");
+  return engineValue(text.repeat(times));
+};
+
 const format: Helper = ([pattern = EMPTY, ...values]) => {
   let next = 0;
   const made = String(pattern.value).replace(
@@ -237,7 +254,7 @@ const method: Helper = ([value = EMPTY, name = EMPTY, found = EMPTY]) => {
 };
 
 const HELPERS: ReadonlyMap<string, Value> = new Map(
-  Object.entries({ text, print, items, list, key, walkable, format, strip, method }).map(
+  Object.entries({ text, print, items, list, key, walkable, repeat, format, strip, method }).map(
     ([name, helper]) => {
       // A function of the engine: it is called with values of the engine and gives one back.
       const value = engineValue(() => undefined);
