@@ -198,7 +198,7 @@ function parse(argv: readonly string[]): Options {
     .option("--requests <n>", "", "48")
     .option("--input-len <n>", "", "128")
     .option("--output-len <n>", "", "128")
-    .option("--has <names>", "speculation, simulated device", "simulated device")
+    .option("--has <names>", "speculation, simulated device, price", "simulated device")
     .parse([...argv], { from: "user" })
     .opts<Record<string, string>>();
   return {

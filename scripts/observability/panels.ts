@@ -72,6 +72,19 @@ export const PANELS: readonly PanelRow[] = [
         kind: "stat",
         queries: [{ expr: `sum(vllm:num_requests_waiting${of})`, legend: "waiting" }],
       },
+      {
+        title: "$ a million output tokens",
+        description:
+          "At the rate of the last minute. Present with --price-per-hour, or where the instance has a listed price.",
+        unit: "currencyUSD",
+        kind: "stat",
+        queries: [
+          {
+            expr: `trainyard:dollars_per_million_output_tokens{model_name=~"$model_name", billed="instance"}`,
+            legend: "instance",
+          },
+        ],
+      },
     ],
   },
   {
@@ -135,6 +148,12 @@ export const PANELS: readonly PanelRow[] = [
             legend: "{{cause}}",
           },
         ],
+      },
+      {
+        title: "NeuronCore utilisation",
+        description: "Share of time the simulated cores were busy, under neuron-monitor's name.",
+        unit: "percentunit",
+        queries: [{ expr: "avg(neuroncore_utilization_ratio)", legend: "cores" }],
       },
       {
         title: "Tokens in a step",

@@ -19,13 +19,14 @@ export function ownQueries(): DashboardQuery[] {
         query: expr,
         ...(row.title === "Speculation" ? { needs: "speculation" } : {}),
         ...(NEEDS_PRICED.test(expr) ? { needs: "simulated device" } : {}),
+        ...(expr.startsWith("trainyard:dollars") ? { needs: "price" } : {}),
       })),
     ),
   );
 }
 
 /** Series that only a priced step moves. */
-const NEEDS_PRICED = /trainyard:step_|vllm_neuron:/;
+const NEEDS_PRICED = /trainyard:step_|vllm_neuron:|neuroncore_/;
 
 export interface Fill {
   readonly model: string;

@@ -1,4 +1,5 @@
 /** What the report says of a simulated system beside its figures. */
+import { bandOf as bandOfTime } from "../../device/trainium/bands.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import type { Model } from "../../models/model.ts";
 import type { Band } from "../report/point.ts";
@@ -10,6 +11,8 @@ export interface SystemFacts {
   readonly instance: string;
   readonly precision: string;
   readonly band?: Band;
+  /** The chip's constants are another's: nothing is published of it. */
+  readonly extrapolated?: boolean;
   /** Chips of one instance, and its listed dollars an hour. */
   readonly instanceChips?: number;
   readonly listedPrice?: number;
@@ -22,6 +25,7 @@ export function factsOf(system: VirtualSystem): SystemFacts {
     return { chips: undefined, instance: spec.device, precision: model.format };
   }
   const { instance, logicalCore, formats } = device.plan;
+  const { low, high, extrapolated } = bandOfTime(1, "serving", instance.chip);
   const cores = spec.tensorParallel * spec.dataParallel * logicalCore;
   return {
     chips: Math.ceil(cores / instance.chip.cores),
@@ -29,6 +33,8 @@ export function factsOf(system: VirtualSystem): SystemFacts {
     precision:
       formats.dense === formats.experts ? formats.dense : `${formats.dense}/${formats.experts}`,
     instanceChips: instance.chips,
+    band: { low, high },
+    extrapolated,
     ...(instance.dollarsPerHour === undefined ? {} : { listedPrice: instance.dollarsPerHour }),
   };
 }

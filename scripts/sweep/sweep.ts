@@ -17,7 +17,7 @@ export interface SweepOutcome {
 }
 
 /** Raise when a change alters what a saved point would hold. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 type Task = { readonly key: string; readonly name: string; run(): Promise<MeasuredPoint> };
 

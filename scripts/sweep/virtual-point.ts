@@ -3,7 +3,7 @@ import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { vllmResult } from "../bench/result.ts";
 import { hygiene } from "../report/hygiene.ts";
-import type { Point } from "../report/point.ts";
+import type { Notice, Point } from "../report/point.ts";
 import { idRange } from "../workload/request.ts";
 import { factsOf } from "./facts.ts";
 import { pointRequests, type Workload } from "./protocol.ts";
@@ -25,6 +25,11 @@ export class ModelShelf {
   }
 }
 
+const EXTRAPOLATED: Notice = {
+  code: "extrapolated",
+  text: "No figures of this chip are published: its constants are scaled from another chip's, and the band is twice as wide.",
+};
+
 export async function virtualPoint(
   spec: SystemSpec,
   workload: Workload,
@@ -39,13 +44,14 @@ export async function virtualPoint(
     const run = await runVirtual(system, requests, { concurrency });
     const metrics = metricsOf(run.records, run.duration);
     const facts = factsOf(system);
-    const notices = hygiene({
+    const noticed = hygiene({
       requests,
       records: run.records,
       concurrency,
       warmups: warmups.length,
       duration: run.duration,
     });
+    const notices = facts.extrapolated === true ? [...noticed, EXTRAPOLATED] : noticed;
     const point: Point = toPoint(
       {
         series: systemLabel({ ...spec, instance: facts.instance }),
