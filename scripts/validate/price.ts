@@ -18,6 +18,7 @@ export type Group =
   | "static prefill"
   | "MoE prefill"
   | "serving"
+  | "serving, TTFT"
   | "serving (TGI)"
   | "kernels"
   | "collectives"
@@ -197,7 +198,13 @@ function served(row: Row, setUp: SetUp, serving: Serving | string): Prediction |
   if (picked === undefined) return `metric "${row.metric}" is not one of serving's`;
   const rate = /throughput|rate/.test(row.metric);
   return {
-    group: setUp.plan.stack.name === "tgi" ? "serving (TGI)" : "serving",
+    // First tokens under load hang on the loader's own queue: told apart from rates and paces.
+    group:
+      setUp.plan.stack.name === "tgi"
+        ? "serving (TGI)"
+        : row.metric === "TTFT"
+          ? "serving, TTFT"
+          : "serving",
     predicted: picked,
     measured: rate ? row.value : measured,
     baseline: base?.(row.metric) ?? Number.NaN,

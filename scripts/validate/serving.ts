@@ -25,8 +25,11 @@ interface Answered {
   readonly gaps: readonly number[];
 }
 
-/** Requests of each client in a run: about the minute that the published runs last. */
+/** Requests of each client in a run. */
 const ROUNDS = 5;
+
+/** guidellm's runs end after a minute or so many requests: what their mean TTFT says of the first wave's share. */
+const GUIDED = { nanos: 60e9, requests: 128 } as const;
 
 /** BOS and template tokens around a prompt of the benchmark's own count. */
 const FRAME_TOKENS = 8;
@@ -64,6 +67,8 @@ export function serve(setUp: SetUp): Serving | string {
   return summarise(answered, {
     // One replica is simulated: the others do as much, a last one with fewer clients less.
     share: setUp.loop === "open" ? setUp.replicas : clients / live,
+    // The rows give in-flight requests as rate × e2e, so the rate is theirs over ours.
+    ...(setUp.guided && setUp.loop === "closed" && { inFlight: clients }),
   });
 }
 
@@ -76,8 +81,8 @@ interface Load {
   readonly spread: { readonly prompt: number; readonly output: number };
   /** Mean ns between arrivals of an open loop. */
   readonly gap?: number;
-  /** Arrivals of an open loop that a balancer has thinned are random, others regular. */
-  readonly random: boolean;
+  /** No request is asked after this, ns. */
+  readonly until: number;
 }
 
 function loadOf(
@@ -85,18 +90,21 @@ function loadOf(
   at: { readonly live: number; readonly prompt: number; readonly output: number },
 ): Load {
   const open = setUp.loop === "open";
+  const guided = GUIDED.requests / setUp.replicas;
   const total = open
     ? Math.max(80, 4 * setUp.plan.maxRows)
     : setUp.burst
       ? at.live
-      : at.live * ROUNDS;
+      : setUp.guided
+        ? Math.max(at.live, Math.round(guided))
+        : at.live * ROUNDS;
   return {
     ...at,
     prompt: at.prompt + FRAME_TOKENS,
     total,
     spread: setUp.spread,
     ...(open && { gap: (1e9 * setUp.replicas) / (setUp.rate ?? 1) }),
-    random: setUp.replicas > 1,
+    until: setUp.guided && !open ? GUIDED.nanos : Number.POSITIVE_INFINITY,
   };
 }
 
@@ -111,7 +119,7 @@ function run(engine: Engine, clock: VirtualClock, load: Load): readonly Answered
     Math.max(1, Math.round(mean + (2 * draw() - 1) * width));
   let asked = 0;
   const ask = (): void => {
-    if (asked >= load.total) return;
+    if (asked >= load.total || clock.now() > load.until) return;
     asked++;
     const prompt = new Int32Array(around(load.prompt, load.spread.prompt)).fill(3 + asked);
     const maxTokens = around(load.output, load.spread.output);
@@ -152,7 +160,7 @@ function run(engine: Engine, clock: VirtualClock, load: Load): readonly Answered
     let at = 0;
     for (let index = 0; index < load.total; index++) {
       clock.at(Math.round(at), ask);
-      at += load.random ? -Math.log(1 - draw()) * load.gap : load.gap;
+      at += load.gap;
     }
   }
   clock.runReady();
@@ -177,10 +185,17 @@ function modelOf(setUp: SetUp): Model {
   };
 }
 
-function summarise(counted: readonly Answered[], its: { readonly share: number }): Serving {
+function summarise(
+  counted: readonly Answered[],
+  its: { readonly share: number; readonly inFlight?: number },
+): Serving {
   const begin = Math.min(...counted.map((one) => one.arrival));
   const end = Math.max(...counted.map((one) => one.end));
-  const seconds = (end - begin) / 1e9;
+  const mean = meanOf(counted.map((one) => (one.end - one.arrival) / 1e9));
+  const seconds =
+    its.inFlight === undefined
+      ? (end - begin) / 1e9
+      : (counted.length * mean * its.share) / its.inFlight;
   const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
   const ttft = counted.map((one) => (one.first - one.arrival) / 1e6);
   const tpot = counted.map((one) => (one.end - one.first) / 1e6 / Math.max(1, one.tokens - 1));
@@ -190,7 +205,7 @@ function summarise(counted: readonly Answered[], its: { readonly share: number }
     metric(name, percentile, stepAlone) {
       const pick = (values: readonly number[]): number =>
         percentile === "mean"
-          ? mean(values)
+          ? meanOf(values)
           : quantile(values, percentile === "p99" ? 0.99 : percentile === "p90" ? 0.9 : 0.5);
       switch (name) {
         case "TPOT":
@@ -214,7 +229,7 @@ function summarise(counted: readonly Answered[], its: { readonly share: number }
   };
 }
 
-const mean = (values: readonly number[]): number =>
+const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
 function quantile(values: readonly number[], share: number): number {

@@ -88,6 +88,8 @@ export interface SetUp {
   readonly replicas: number;
   /** All requests at once and no more, or clients that keep asking. */
   readonly burst: boolean;
+  /** Measured by guidellm. */
+  readonly guided: boolean;
   /** Half-widths of the spread of lengths, tokens. */
   readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
@@ -180,6 +182,7 @@ export function setUpOf(
     replicas,
     // llmperf sends one round of requests; the QKV tables queue their prompts at once.
     burst: /llmperf|queued batch-1 prefills/.test(`${row.inputLength} ${row.notes}`),
+    guided: /guidellm/.test(row.notes),
     spread: spreadOf(row, output ?? 0),
     prompt,
     output,
