@@ -40,6 +40,7 @@ export class Exchange {
   readonly #reply: FastifyReply;
   readonly #serving: Serving;
   #gone = false;
+  #narrowed = false;
   #generation: Generation | undefined;
 
   constructor(
@@ -95,6 +96,7 @@ export class Exchange {
   start(task: GenerationTask): Generation | undefined {
     if (this.#gone) return undefined;
     const generation = new Generation(this.#serving, task);
+    this.#narrowed = task.requests.some(narrows);
     if (this.#serving.settings["enable-log-requests"]) this.#logParams(task);
     this.#generation = generation;
     this.#request.record.generation = generation;
@@ -120,7 +122,7 @@ export class Exchange {
     const deltas = await generation.collect();
     if (this.#gone) return undefined;
     const failed = deltas.find((delta) => delta.finish?.reason === "error");
-    if (failed !== undefined) throw generationError(failed.finish?.error);
+    if (failed !== undefined) throw generationError(failed.finish?.error, this.#narrowed);
     this.#loadReport();
     return deltas;
   }
@@ -152,7 +154,7 @@ export class Exchange {
         try {
           const deltas = generation.take();
           const failed = deltas.find((delta) => delta.finish?.reason === "error");
-          if (failed !== undefined) throw generationError(failed.finish?.error);
+          if (failed !== undefined) throw generationError(failed.finish?.error, this.#narrowed);
           if (deltas.length > 0) events.send(responder.deltas(deltas));
           if (generation.done) end(responder.end());
         } catch (error) {
@@ -190,14 +192,31 @@ export function hexId(): string {
   return randomUUID().replaceAll("-", "");
 }
 
-function generationError(cause: Error | undefined): ApiError {
-  return cause instanceof ApiError
-    ? cause
-    : new ApiError(
-        "internal",
-        "EngineCore encountered an issue. See the server's log for the root cause.",
-        {
-          cause,
-        },
-      );
+/** Does a request narrow what may be sampled, so that nothing may be left? */
+function narrows({ params, constraints }: GenerationRequest): boolean {
+  return (
+    constraints !== undefined ||
+    params.allowedTokenIds !== undefined ||
+    params.badWords.length > 0 ||
+    params.logitBias.size > 0
+  );
+}
+
+/** The sampler found every id forbidden (its words are in engine/sample/sampler.ts). */
+const NOTHING_LEFT = /^No id can be sampled/;
+
+function generationError(cause: Error | undefined, narrowed: boolean): ApiError {
+  if (cause instanceof ApiError) return cause;
+  if (narrowed && NOTHING_LEFT.test(cause?.message ?? "")) {
+    return new ApiError(
+      "bad-request",
+      "No token can be sampled: structured output, allowed_token_ids, bad_words, logit_bias and min_tokens together leave none.",
+      { cause },
+    );
+  }
+  return new ApiError(
+    "internal",
+    "EngineCore encountered an issue. See the server's log for the root cause.",
+    { cause },
+  );
 }

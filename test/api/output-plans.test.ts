@@ -166,6 +166,20 @@ describe("on the CPU, with drafts", () => {
     });
   });
 
+  it.each([{ min_tokens: 10 }, { allowed_token_ids: [5] }])(
+    "refuses a grammar that %j leaves nothing of, and harms no other",
+    async (more) => {
+      const choice = { prompt: "x", max_tokens: 20, structured_outputs: { choice: ["yes"] } };
+      const [bad, good] = await Promise.all([
+        server.post("/v1/completions", { ...choice, ...more }),
+        server.post("/v1/completions", choice),
+      ]);
+      expect(bad.status).toBe(400);
+      expect(bad.json.error.message).toContain("No token can be sampled");
+      expect(good.json.choices[0].text).toBe("yes");
+    },
+  );
+
   it("holds a text completion to one of the choices", async () => {
     const good = server.post("/v1/completions", {
       prompt: "x",
