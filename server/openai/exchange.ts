@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { GenerationRequest } from "../../engine/sequence.ts";
 import { ApiError, toApiError } from "../errors.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask } from "../generation/generate.ts";
