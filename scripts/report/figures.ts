@@ -96,7 +96,7 @@ function latency(points: readonly Point[], name: Latency, title: string): Figure
   );
   return {
     title,
-    subtitle: `${workload(points)}; p50, p90 and p99 over ${name === "itl" ? "all gaps" : "requests"}`,
+    subtitle: `${workload(points, false)}; p50, p90 and p99 over ${name === "itl" ? "all gaps" : "requests"}`,
     x: { label: "concurrency (users)", type: "log2" },
     y: { label: `${name.toUpperCase()} (ms)`, type: "log10" },
     series,
@@ -128,13 +128,14 @@ function between(point: Point, x: number, y: number, along: "x" | "y" | "both"):
   return { x, y, low: scale(slow), high: scale(fast) };
 }
 
-function workload(points: readonly Point[]): string {
+/** `banded`: the figure shades the band where there is one. */
+function workload(points: readonly Point[], banded = true): string {
   const shapes = [
     ...new Set(points.map((point) => `${point.inputLen} in / ${point.outputLen} out`)),
   ];
   const models = [...new Set(points.map((point) => point.model))];
   const simulated = points.some((point) => point.simulated);
   return `${models.join(", ")}, ${shapes.join(", ")}${simulated ? "; simulated" : ""}${
-    points.some((point) => point.band !== undefined) ? ", shaded: 80 % band" : ""
+    banded && points.some((point) => point.band !== undefined) ? ", shaded: 80 % band" : ""
   }`;
 }
