@@ -41,12 +41,12 @@ export interface Serving {
   ) => void;
 }
 
-/** The name to report; throws 404 for a model that is not served. */
+/** The name to report, the first as in vLLM; throws 404 for a model that is not served. */
 export function servedName(serving: Serving, model: string | null | undefined): string {
   const first = serving.names[0] ?? "";
   if (model === undefined || model === null || model === "") return first;
   if (!serving.names.includes(model)) {
     throw new ApiError("not-found", `The model \`${model}\` does not exist.`, { param: "model" });
   }
-  return model;
+  return first;
 }

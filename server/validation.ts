@@ -75,6 +75,11 @@ function describe(error: ErrorObject): { readonly type: string; readonly message
         type: "greater_than_equal",
         message: `Input should be greater than or equal to ${error.params["limit"]}`,
       };
+    case "maximum":
+      return {
+        type: "less_than_equal",
+        message: `Input should be less than or equal to ${error.params["limit"]}`,
+      };
     case "minLength":
       return {
         type: "string_too_short",

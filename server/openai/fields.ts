@@ -36,7 +36,7 @@ export const samplingFields = {
   logit_bias: nullable(Type.Record(Type.String(), number)),
   allowed_token_ids: nullable(Type.Array(integer)),
   bad_words: nullable(Type.Array(text)),
-  seed: nullable(integer),
+  seed: nullable(Type.Integer({ minimum: -(2 ** 63), maximum: 2 ** 63 })),
   stop: nullable(Type.Union([text, Type.Array(text)])),
   stop_token_ids: nullable(Type.Array(integer)),
   include_stop_str_in_output: nullable(boolean),

@@ -12,6 +12,8 @@ beforeAll(async () => {
     "tiny",
     "--fingerprint-mode",
     "none",
+    // Two steps of the null device end in one turn; one at a time makes one chunk a token.
+    "--no-async-scheduling",
   ]);
 });
 afterAll(() => server.stop(0));
@@ -73,6 +75,12 @@ describe("chat streams", () => {
   it("starts and finishes each of n choices", async () => {
     const events = await server.stream("/v1/chat/completions", { ...ask, n: 3 });
     const choices = events.slice(0, -1).map((event) => JSON.parse(event).choices[0]);
+    // All roles come before the first text.
+    expect(choices.slice(0, 3).map(({ index, delta }) => [index, delta.role])).toEqual([
+      [0, "assistant"],
+      [1, "assistant"],
+      [2, "assistant"],
+    ]);
     for (const index of [0, 1, 2]) {
       const own = choices.filter((choice) => choice.index === index);
       expect(own[0].delta).toEqual({ role: "assistant", content: "" });

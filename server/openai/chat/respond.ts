@@ -126,7 +126,6 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
 /** One choice of a stream. */
 interface StreamedChoice {
   readonly parser: OutputParser;
-  started: boolean;
   toolCalls: number;
 }
 
@@ -138,7 +137,6 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
   const role = roleOf(body, serving);
   const choices: StreamedChoice[] = generation.choices.map(() => ({
     parser: newParser(answer),
-    started: false,
     toolCalls: 0,
   }));
   const head = {
@@ -159,29 +157,26 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
       ...(options.continuousUsage && { usage: usageNow(completionTokens) }),
       ...further,
     });
-  const start = (index: number): string[] => {
-    const first = { index, delta: { role, content: "" }, logprobs: null, finish_reason: null };
-    const events = [
-      chunk(first, 0, {
+  /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
+  const start = (): string[] => {
+    const each = (delta: object, further: object = {}): string[] =>
+      choices.map((_, index) =>
+        chunk({ index, delta, logprobs: null, finish_reason: null }, 0, further),
+      );
+    const events = each(
+      { role, content: "" },
+      {
         prompt_token_ids: body.return_token_ids ? [...prompt.ids] : null,
         prompt_text: body.return_prompt_text ? (prompt.text ?? null) : null,
-      }),
-    ];
+      },
+    );
     const echo = echoed(answer);
-    if (echo !== "") {
-      const delta = { index, delta: { content: echo }, logprobs: null, finish_reason: null };
-      events.push(chunk(delta, 0));
-    }
-    return events;
+    return echo === "" ? events : [...events, ...each({ content: echo })];
   };
+  let started = false;
   const one = (delta: ChoiceDelta): string[] => {
     const choice = choices[delta.index];
     if (choice === undefined) return [];
-    const events: string[] = [];
-    if (!choice.started) {
-      choice.started = true;
-      events.push(...start(delta.index));
-    }
     const finished = delta.finish !== undefined;
     const parts = [choice.parser.push(delta.text, delta.ids)];
     if (finished) parts.push(choice.parser.end());
@@ -191,7 +186,7 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
       .reduce((most, call) => Math.max(most, call.index + 1), choice.toolCalls);
     // A parser that holds everything back says nothing; plain text is always a chunk.
     const silent = Object.keys(message).length === 0;
-    if (silent && !finished && !body.logprobs && !body.return_token_ids) return events;
+    if (silent && !finished && !body.logprobs && !body.return_token_ids) return [];
     const base = {
       index: delta.index,
       delta: silent && choice.parser === PLAIN ? { content: "" } : message,
@@ -200,13 +195,17 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
     };
     const tokens = generation.choices[delta.index]?.tokens ?? 0;
     const tokenIds = body.return_token_ids ? delta.ids : null;
-    if (!finished) return [...events, chunk({ ...base, token_ids: tokenIds }, tokens)];
+    if (!finished) return [chunk({ ...base, token_ids: tokenIds }, tokens)];
     const last = { ...base, stop_reason: delta.finish?.stopReason ?? null, token_ids: tokenIds };
     const fingerprint = options.includeUsage ? {} : { system_fingerprint: serving.fingerprint };
-    return [...events, chunk(last, tokens, fingerprint)];
+    return [chunk(last, tokens, fingerprint)];
   };
   return {
-    deltas: (deltas) => deltas.flatMap(one),
+    deltas: (deltas) => {
+      const first = started ? [] : start();
+      started = true;
+      return [...first, ...deltas.flatMap(one)];
+    },
     end: () => {
       if (!options.includeUsage) return [];
       const reasoning = settings["reasoning-parser"]
