@@ -49,6 +49,8 @@ interface State {
   /** Nothing changes its logits and nothing is reported: the likeliest id is the answer. */
   readonly plain: boolean;
   readonly constraint: Constraint | undefined;
+  /** Nothing could be sampled: the sequence is about to end. */
+  faulted: boolean;
   /** Kept when the choice depends on what was said. */
   readonly history: TokenHistory | undefined;
 }
@@ -102,6 +104,7 @@ export class TokenSampler implements Sampler {
         params.minTokens === 0 &&
         params.logitBias.size === 0,
       constraint,
+      faulted: false,
       history: remembers ? new TokenHistory(prompt, params, constraint) : undefined,
     });
   }
@@ -120,7 +123,10 @@ export class TokenSampler implements Sampler {
   }
 
   sample(row: BatchRow, logits: Float32Array): Sampled {
+    this.#faults.delete(row.id); // of a step that failed and comes again
     const state = this.#states.get(row.id);
+    // The step after a fault may be under way already: it builds on an id that never was.
+    if (state?.faulted === true) return { tokens: [], accepted: 0 };
     const width = logits.length / (row.drafted + 1);
     const position = row.start + row.count - row.drafted;
     const tokens: TokenId[] = [];
@@ -136,6 +142,7 @@ export class TokenSampler implements Sampler {
           `No id can be sampled at position ${position + index}: no logit is finite.`,
         );
         this.#faults.set(row.id, error);
+        if (state !== undefined) state.faulted = true;
         break;
       }
       tokens.push(token);
