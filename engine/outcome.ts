@@ -155,7 +155,7 @@ export function trimRepeats(roster: Roster, flight: Flight): void {
 
 /**
  * The oldest step failed, and `later` ones with it: all their rows go back to
- * where the first of them began. Returns the culprit when it is known by now.
+ * where the first of them began. A culprit, once known, ends in error.
  */
 export function applyFailure(
   roster: Roster,
