@@ -30,35 +30,55 @@ const SPIN_NANOS = 1.5 * MILLISECOND;
 
 /**
  * The wall's time. A deadline is reached by sleeping until 1.5 ms before it and
- * turning the event loop for the rest: a bare timer is up to 1 ms late.
+ * turning the event loop for the rest: a bare timer is up to 1 ms late. When the
+ * event loop is late for several, those of phase `step` still run in their order.
  */
 export class RealClock implements Clock {
   readonly kind = "real";
   readonly #origin = process.hrtime.bigint();
+  /** Callbacks of phase `step` to come, earliest first: a few at most. */
+  readonly #steps: Due[] = [];
 
   now(): Nanos {
     return Number(process.hrtime.bigint() - this.#origin);
   }
 
-  at(when: Nanos, run: () => void): () => void {
+  at(when: Nanos, run: () => void, phase: Phase = "arrival"): () => void {
     checkTime(when);
+    const due: Due = { when, run };
+    const ordered = phase === "step";
+    if (ordered) {
+      const before = this.#steps.findLastIndex((each) => each.when <= when);
+      this.#steps.splice(before + 1, 0, due);
+    }
     let cancelled = false;
     const wait = (): void => {
       if (cancelled) return;
       const left = when - this.now();
-      if (left <= 0) run();
+      if (left <= 0) ordered ? this.#runSteps(due) : run();
       else if (left > SPIN_NANOS) setTimeout(wait, (left - SPIN_NANOS) / MILLISECOND);
       else setImmediate(wait);
     };
     setImmediate(wait);
     return () => {
       cancelled = true;
+      if (ordered && this.#steps.includes(due)) this.#steps.splice(this.#steps.indexOf(due), 1);
     };
   }
 
   hold(): () => void {
     return () => {};
   }
+
+  /** All that were to run before `last`, and it; nothing when it has run with a later one. */
+  #runSteps(last: Due): void {
+    while (this.#steps.includes(last)) this.#steps.shift()?.run();
+  }
+}
+
+interface Due {
+  readonly when: Nanos;
+  readonly run: () => void;
 }
 
 interface Entry {

@@ -17,7 +17,7 @@ import type {
   TokenId,
 } from "../device.ts";
 import type { DeviceSettings } from "../registry.ts";
-import { CostModel } from "./cost-model.ts";
+import { CostModel, continues } from "./cost-model.ts";
 import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
 import { planFor } from "./settings.ts";
@@ -25,6 +25,9 @@ import { syntheticToken } from "./values.ts";
 
 /** Drafts a graph is compiled to verify, unless the engine asks for more. */
 const DEFAULT_DRAFTED = 8;
+
+/** Lateness of the host that a step launched ahead hides, ns: what one queued step covers. */
+const LAUNCHED_AHEAD: Nanos = 5_000_000;
 
 /** Most positions that `Sampler.prompt` takes at once. */
 const PROMPT_POSITIONS = 64;
@@ -79,7 +82,7 @@ export class TrainiumDevice implements Device {
   }
 
   execute(batch: Batch, done: (result: StepResult) => void): void {
-    const began = Math.max(this.#clock.now(), this.#freeAt);
+    const began = this.#beginning(batch);
     const { cost, repeated } = this.#price(batch, began);
     this.#previous = batch;
     const deadline = began + cost.duration * this.#timeScale;
@@ -124,6 +127,17 @@ export class TrainiumDevice implements Device {
 
   async close(): Promise<void> {
     await this.#inner?.close();
+  }
+
+  /**
+   * A step that continues the one before was launched ahead: it begins where that
+   * one ended, though the host comes a little late. Any other begins now.
+   */
+  #beginning(batch: Batch): Nanos {
+    const now = this.#clock.now();
+    if (now <= this.#freeAt) return this.#freeAt;
+    const ahead = this.plan.asyncScheduling && continues(batch, this.#previous);
+    return ahead && now - this.#freeAt < LAUNCHED_AHEAD ? this.#freeAt : now;
   }
 
   /**
@@ -223,7 +237,8 @@ function limitsOf(
     maxTokens: Math.max(longest, plan.maxRows),
     maxContext: plan.maxContext,
     maxDrafted: settings.maxDrafted ?? DEFAULT_DRAFTED,
-    inFlight: settings.inFlight ?? 1,
+    // A stack without asynchronous steps gives the host one step at a time.
+    inFlight: plan.asyncScheduling ? (settings.inFlight ?? 1) : 1,
     tokenBuckets: cost.buckets.tokens,
     rowBuckets: cost.buckets.rows,
     contextBuckets: cost.buckets.contexts,

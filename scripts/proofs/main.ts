@@ -8,6 +8,7 @@ import type { Proof } from "./proof.ts";
 
 const PROOFS: Readonly<Record<string, () => Promise<{ readonly prove: Proof }>>> = Object.freeze({
   "rank-faults": () => import("./rank-faults.ts"),
+  overlap: () => import("./overlap.ts"),
   "kv-events": () => import("./kv-events.ts"),
 });
 

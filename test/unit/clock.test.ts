@@ -79,6 +79,23 @@ describe("virtual clock", () => {
 });
 
 describe("real clock", () => {
+  it("keeps the order of steps when the event loop is late for several", async () => {
+    const clock = new RealClock();
+    const order: number[] = [];
+    const start = clock.now();
+    await new Promise<void>((resolve) => {
+      // The first is slept for, the second is short enough to be turned for: both are past when the loop is free.
+      clock.at(start + 4 * MILLISECOND, () => order.push(4), "step");
+      setTimeout(() => {
+        clock.at(start + 5 * MILLISECOND, () => order.push(5), "step");
+        clock.at(start + 3 * MILLISECOND, () => order.push(3), "step")();
+        while (clock.now() < start + 8 * MILLISECOND);
+        setTimeout(resolve, 20);
+      }, 1);
+    });
+    expect(order).toEqual([4, 5]);
+  });
+
   it("calls back at or after the time, later ones later, cancelled ones never", async () => {
     const clock = new RealClock();
     const seen: number[] = [];
