@@ -43,6 +43,11 @@ export function parseSettings(
   env: Readonly<Record<string, string | undefined>> = {},
   output: Output = { out: () => {}, err: () => {} },
 ): ParsedSettings {
+  const topic = argv.find((word) => word.startsWith("--help="))?.slice("--help=".length);
+  if (topic !== undefined) {
+    output.out(helpOn(topic, output));
+    throw new SettingsError("help", 0);
+  }
   const command = buildCommand(output);
   const { plain, dotted } = splitDotted(argv);
   try {
@@ -91,6 +96,29 @@ export function parseSettings(
   return { settings: values as Settings, warnings, given }; // every row was filled in above
 }
 
+/** `--help=all`, `--help=Engine`, `--help=max-num-seqs`. */
+function helpOn(topic: string, output: Output): string {
+  if (topic === "all") return buildCommand(output).helpInformation();
+  const name = topic.replace(/^--/, "").replaceAll("_", "-");
+  const found = ROWS.filter(
+    ([flag, row]) => flag === name || row.group.toLowerCase() === topic.toLowerCase(),
+  );
+  if (found.length > 0) {
+    return found
+      .map(([flag, row]) => {
+        const parts = [`(default: ${shownDefault(row) || "none"})`, row.env && `(env: ${row.env})`];
+        return `${plainSpelling(flag, row)}\n    ${[row.sentence, ...parts].filter(Boolean).join(" ")}\n`;
+      })
+      .join("");
+  }
+  const why = (ACCEPTED[name] ?? REFUSED[name])?.why;
+  if (why !== undefined) {
+    return `--${name}\n    ${name in REFUSED ? "Not supported" : "Without effect"}: ${why}.\n`;
+  }
+  const groups = [...new Set(ROWS.map(([, row]) => row.group))].join(", ");
+  throw new SettingsError(`--help=${topic}: neither a flag nor a group; groups: ${groups}.`);
+}
+
 /** SETTINGS.md. */
 export function settingsTable(): string {
   const lines = ["# Settings", "", "Printed from `server/settings/`; a test compares."];
@@ -100,7 +128,7 @@ export function settingsTable(): string {
       if (row.group !== group) continue;
       const env = row.env ? ` (env ${row.env})` : "";
       lines.push(
-        `| \`${spelling(flag, row)}\` | ${shownDefault(row)} | ${row.sentence.replaceAll("|", "\\|")}${env} |`,
+        `| \`${plainSpelling(flag, row).replaceAll("|", "\\|")}\` | ${shownDefault(row)} | ${row.sentence.replaceAll("|", "\\|")}${env} |`,
       );
     }
   }
@@ -142,11 +170,9 @@ function declaration(flag: string, row: Row<unknown>): string {
   return row.many ? `--${flag} <value...>` : `--${flag} <value>`;
 }
 
-function spelling(flag: string, row: Row<unknown>): string {
+function plainSpelling(flag: string, row: Row<unknown>): string {
   const short = row.short === undefined ? "" : `, ${row.short}`;
-  return row.value === undefined
-    ? `--${flag}`
-    : `--${flag} ${row.value.replaceAll("|", "\\|")}${short}`;
+  return row.value === undefined ? `--${flag}` : `--${flag} ${row.value}${short}`;
 }
 
 function shownDefault(row: Row<unknown>): string {

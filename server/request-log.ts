@@ -13,7 +13,8 @@ export function logRequests(app: FastifyInstance, metrics: Metrics, settings: Se
       method: request.method,
       status: statusCode,
       requestBytes: Number(request.headers["content-length"] ?? 0),
-      responseBytes: Number(reply.raw.getHeader("content-length") ?? 0),
+      responseBytes:
+        request.record.streamedBytes ?? Number(reply.raw.getHeader("content-length") ?? 0),
       seconds: reply.elapsedTime / 1000,
     });
     if (settings["disable-access-log"] || UNCOUNTED.has(handler)) return;

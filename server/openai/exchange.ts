@@ -17,6 +17,8 @@ export interface RequestRecord {
   promptTokens?: number;
   generation?: Generation;
   ignored?: readonly string[];
+  /** Bytes of a stream so far. */
+  streamedBytes?: number;
 }
 
 declare module "fastify" {

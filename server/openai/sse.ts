@@ -30,6 +30,8 @@ export class EventStream {
     let text = "";
     for (const event of events) text += `data: ${event}\n\n`;
     if (this.#reply.raw.destroyed || text === "") return;
+    const { record } = this.#reply.request;
+    record.streamedBytes = (record.streamedBytes ?? 0) + Buffer.byteLength(text);
     if (!this.#reply.raw.write(text)) this.#blocked = true;
   }
 

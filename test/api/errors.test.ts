@@ -296,6 +296,13 @@ const CASES: readonly Case[] = [
     says: "prompt list length 1025 exceeds the maximum allowed count of 1024. To increase this limit, set the VLLM_MAX_COMPLETION_PROMPTS environment variable.",
   },
   {
+    what: "too many prompts times n",
+    path: TEXT,
+    body: { prompt: Array(100).fill("a"), n: 1000 },
+    param: "n",
+    says: "The number of prompts times n must be at most 16384, got 100000.",
+  },
+  {
     what: "beam search",
     body: { messages: hello, use_beam_search: true },
     status: 501,

@@ -21,6 +21,8 @@ import { COMPLETION_UNBUILT, type CompletionRequest, completionRequest } from ".
 
 /** VLLM_MAX_COMPLETION_PROMPTS, at its default. */
 const MAX_PROMPTS = 1024;
+/** Completions of one request; VLLM_MAX_N_SEQUENCES of one prompt. */
+const MAX_CHOICES = 16_384;
 
 export function completionRoute(app: FastifyInstance, serving: Serving): void {
   app.post<{ Body: CompletionRequest }>(
@@ -39,6 +41,7 @@ export function completionRoute(app: FastifyInstance, serving: Serving): void {
       const promptOnly = body.max_tokens === 0 && body.echo === true;
       const wish = samplingWish(body, promptOnly);
       const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
+      checkChoices(body);
       const prompts = await readPrompts(serving, body);
       const priority = exchange.priority(body.priority);
       const requests: GenerationRequest[] = [];
@@ -77,6 +80,19 @@ function samplingWish(body: CompletionRequest, promptOnly: boolean): SamplingWis
     ...(typeof logprobs === "number" && { logprobs }),
     ...(typeof promptLogprobs === "number" && { promptLogprobs }),
   };
+}
+
+/** Prompts times n: each is a sequence, and costs memory before it costs time. */
+function checkChoices({ prompt, n }: CompletionRequest): void {
+  const prompts = Array.isArray(prompt) && !isNumbers(prompt) ? prompt.length : 1;
+  const choices = prompts * Math.max(1, n ?? 1);
+  if (prompts > 1 && choices > MAX_CHOICES) {
+    throw badRequest(
+      `The number of prompts times n must be at most ${MAX_CHOICES}, got ${choices}.`,
+      "n",
+      n,
+    );
+  }
 }
 
 async function readPrompts(serving: Serving, body: CompletionRequest): Promise<readonly Prompt[]> {

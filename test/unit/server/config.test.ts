@@ -138,6 +138,21 @@ describe("settings", () => {
     );
   });
 
+  it.each([
+    ["max_num_seqs", "--max-num-seqs N\n    Requests in a step at most. (default: none)\n"],
+    ["enable-lora", "--enable-lora\n    Not supported: LoRA adapters are not served.\n"],
+    ["dtype", "--dtype\n    Without effect:"],
+    ["Observability", "--log-level "],
+    ["all", "Usage: trainyard serve"],
+  ])("prints help on %s alone", (topic, expected) => {
+    let text = "";
+    const out = (part: string): void => {
+      text += part;
+    };
+    expect(() => parseSettings([`--help=${topic}`], {}, { out, err: out })).toThrow(SettingsError);
+    expect(text).toContain(expected);
+  });
+
   it("is printed in SETTINGS.md as it is", () => {
     expect(readFileSync("server/SETTINGS.md", "utf8")).toBe(settingsTable());
   });
