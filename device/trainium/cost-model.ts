@@ -180,7 +180,7 @@ export class CostModel {
 }
 
 /** Does a batch hold the same rows as the one before, each one step on? */
-function continues(batch: Batch, previous: Batch | undefined): boolean {
+export function continues(batch: Batch, previous: Batch | undefined): boolean {
   if (previous === undefined || previous.rows.length !== batch.rows.length) return false;
   return batch.rows.every((row, index) => previous.rows[index]?.id === row.id);
 }
