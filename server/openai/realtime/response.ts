@@ -14,7 +14,10 @@ import {
 } from "./conversation.ts";
 
 export interface ResponseParts {
-  readonly generation: Generation;
+  readonly generation: Pick<
+    Generation,
+    "abort" | "cachedTokens" | "onChange" | "outputTokens" | "take"
+  >;
   readonly parser: OutputParser;
   /** Absent: the response stands outside the conversation. */
   readonly conversation?: Conversation;
