@@ -184,16 +184,13 @@ export class Scheduler {
     if (plan.full) return "no-turn";
     // Its last id is still being sampled by a step from before its preemption.
     if (sequence.pending > 0) return "no-blocks";
-    const cached = kv.admit(sequence, running.length === 0);
-    if (cached === undefined) return "no-blocks";
+    const found = kv.match(sequence);
+    const cached = found.length * kv.blockSize;
     const known = sequence.length - cached;
     const long = known > 1;
     const count = plan.takes(long) ? this.#chunk(plan, known) : 0;
-    if (count === 0) {
-      kv.drop(sequence, undefined);
-      sequence.rewind();
-      return "no-turn";
-    }
+    if (count === 0) return "no-turn";
+    if (!kv.admit(sequence, found, running.length === 0)) return "no-blocks";
     this.#roster.run(sequence, cached);
     plan.add({ sequence, count, long: count > 1 && long });
     return "admitted";
@@ -205,8 +202,9 @@ export class Scheduler {
       threshold: this.#options.longPrefillTokenThreshold ?? 0,
       stepTokens: this.#maxTokens,
     });
-    // One token of many would be a short row among long ones: the next step does better.
-    return chunk === 1 && want > 1 && plan.rows.length > 0 ? 0 : chunk;
+    // One token of many makes a short row: where it may not join long ones it waits.
+    const mayJoin = this.#limits.mixLong !== false || plan.rows.length === 0;
+    return chunk === 1 && want > 1 && !mayJoin ? 0 : chunk;
   }
 
   #form(plan: StepPlan): Flight {

@@ -60,26 +60,30 @@ export class KVCache {
     return Math.ceil(tokens / this.blockSize);
   }
 
+  /** Blocks that hold the longest known prefix of a waiting sequence; they are not held yet. */
+  match(sequence: LiveSequence): readonly BlockId[] {
+    return this.#prefixes.match(sequence);
+  }
+
   /**
-   * Gives a waiting sequence all blocks of its known tokens, cached ones first.
-   * Returns the tokens found in the cache, or undefined when it does not fit.
+   * Gives a waiting sequence all blocks of its known tokens, those `found` in the
+   * cache first, or changes nothing and returns false when they do not fit.
    * `alone`: nobody else runs, so nothing needs to be left over.
    */
-  admit(sequence: LiveSequence, alone: boolean): number | undefined {
+  admit(sequence: LiveSequence, found: readonly BlockId[], alone: boolean): boolean {
     const { pool } = this.#prefixes;
-    const found = this.#prefixes.match(sequence);
     let freeAfter = pool.free;
     for (const block of found) if (pool.references(block) === 0) freeAfter--;
     const fresh = this.blocksOf(sequence.length) - found.length;
     const reserve = alone ? 0 : Math.floor(WATERMARK * this.total);
-    if (fresh + reserve > freeAfter) return undefined;
+    if (fresh + reserve > freeAfter) return false;
     for (const block of found) pool.retain(block);
     const blocks = [...found];
     pool.take(fresh, blocks);
     sequence.blocks = blocks;
     sequence.published = found.length;
     sequence.computed = found.length * this.blockSize;
-    return sequence.computed;
+    return true;
   }
 
   /** Makes room for positions [0, tokens), or changes nothing and returns false. */
