@@ -51,7 +51,17 @@ export interface Pricing {
   readonly serve?: (setUp: SetUp) => Serving | string;
 }
 
+/** Never throws: a set-up that the simulator refuses is a row without a price, and says why. */
 export function priceRow(row: Row, pricing: Pricing): Answer {
+  try {
+    return priceKnown(row, pricing);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { row, config: findArchitecture(row.model) !== undefined, reason };
+  }
+}
+
+function priceKnown(row: Row, pricing: Pricing): Answer {
   const none = (reason: string, config: boolean): Unpriced => ({ row, config, reason });
   if (!Number.isFinite(row.value)) return none("no value", false);
   const kernel = priceKernel(row, pricing.constants);

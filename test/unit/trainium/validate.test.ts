@@ -1,0 +1,98 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
+import { projectPath } from "../../../models/weights/project-files.ts";
+import { type Answer, type Priced, priceRow } from "../../../scripts/validate/price.ts";
+import { bootstrap, reportGroups } from "../../../scripts/validate/report.ts";
+import { type Row, readRows } from "../../../scripts/validate/rows.ts";
+import { serve } from "../../../scripts/validate/serving.ts";
+import { findArchitecture } from "../../../scripts/validate/setup.ts";
+
+const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
+const pricing = { constants: DEFAULT_CONSTANTS };
+const rows = readRows(FILE);
+const priced = (answers: readonly Answer[]): readonly Priced[] =>
+  answers.filter((its): its is Priced => "predicted" in its);
+
+const byId = (id: string): Row => {
+  const row = rows.find((its) => its.id === id);
+  if (row === undefined) throw new Error(`no row ${id}`);
+  return row;
+};
+
+describe("published rows", () => {
+  it("are read with quotes, commas and line ends as they are", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "rows-")), "rows.csv");
+    const quoted = 'id,model,metric,value,notes\r\nx1,"A, ""b""",TPOT,5.2-5.8,"two\nlines"\r\n';
+    writeFileSync(file, quoted);
+    const [row] = readRows(file);
+    expect(row?.model).toBe('A, "b"');
+    expect(row?.value).toBeCloseTo(5.5);
+    expect(row?.notes).toBe("two\nlines");
+    expect(rows).toHaveLength(1237);
+  });
+
+  it.each([
+    ["Llama-2-70b", 80],
+    ["Llama-3-70B", 80],
+    ["chandra (Qwen3-VL-8B)", 36],
+    ["sarvam-30b (19 layers, 128 experts top-6)", 19],
+    ["GPT-OSS-120B", 36],
+    ["Mixtral-8x7B", 32],
+    ["MiMo-V2.5", 48],
+    ["Llama-4-Scout", 48],
+    ["Ministral-3-14B-Instruct-2512", 40],
+  ])("find the config of %s", (name, layers) => {
+    expect(findArchitecture(name)?.layers).toHaveLength(layers);
+  });
+
+  it("have a reason when they have no price, whatever they say", () => {
+    expect(findArchitecture("bert-base-uncased")).toBeUndefined();
+    const odd = [
+      { ...byId("v1527"), tp: "?" },
+      { ...byId("v1527"), instance: "a laptop" },
+      { ...byId("v1527"), metric: "happiness" },
+      { ...byId("v1527"), lnc: "8" },
+      { ...byId("v1527"), value: Number.NaN },
+    ];
+    for (const row of odd) {
+      const answer = priceRow(row, pricing);
+      expect("reason" in answer && answer.reason.length > 0).toBe(true);
+    }
+  });
+
+  it("are predicted within the targets, and better than the baseline", () => {
+    const used = rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
+    const reports = reportGroups(priced(used.map((row) => priceRow(row, pricing))));
+    const of = (group: string) => {
+      const found = reports.find((its) => its.group === group);
+      if (found === undefined) throw new Error(`no group ${group}`);
+      expect(found.mean, group).toBeLessThan(found.baseline * 0.7);
+      return found.mean;
+    };
+    expect(of("dense decode")).toBeLessThan(0.05);
+    expect(of("MoE decode")).toBeLessThan(0.1);
+    expect(of("bucketed prefill")).toBeLessThan(0.12);
+    expect(of("collectives")).toBeLessThan(0.1);
+  });
+
+  it("served: a step does not depend on who is live, first tokens queue", () => {
+    const one = priceRow(byId("v1585"), { ...pricing, serve });
+    const four = priceRow(byId("v1589"), { ...pricing, serve });
+    const first = priceRow(byId("v1587"), { ...pricing, serve });
+    if (!("predicted" in one && "predicted" in four && "predicted" in first))
+      throw new Error("unpriced");
+    expect(four.predicted / one.predicted).toBeCloseTo(1, 1);
+    expect(first.predicted).toBeGreaterThan(200);
+  });
+
+  it("bootstrap is seeded and brackets the mean", () => {
+    const values = [0.01, 0.02, 0.03, 0.1, 0.05];
+    expect(bootstrap(values)).toEqual(bootstrap(values));
+    const [low, high] = bootstrap(values);
+    expect(low).toBeLessThan(0.042);
+    expect(high).toBeGreaterThan(0.042);
+  });
+});
