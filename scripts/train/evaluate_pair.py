@@ -111,14 +111,14 @@ def main():
     parser.add_argument("--target", type=Path, required=True)
     parser.add_argument("--draft", type=Path)
     parser.add_argument("--samples", type=Path, help="write the unedited samples here")
-    parser.add_argument("--quick", action="store_true", help="no baselines, 100 held-out stories")
+    parser.add_argument("--quick", action="store_true", help="no baselines")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     chat = Chat(Tokenizer.from_file(str(options.target / "tokenizer.json")))
     prompts = json.loads((Path(__file__).parent / "prompts.json").read_text())
     stories = corpora.tiny_stories(options.data)
-    held_out = stories["held_out"][:100] if options.quick else stories["held_out"]
+    held_out = stories["held_out"]
     models = {"target": load(options.target)} | ({"draft": load(options.draft)} if options.draft else {})
     for name, model in models.items():
         print(f"{name}: {model.parameter_count():,} parameters, {bits_per_byte(model, chat, held_out):.4f} bits per byte on {len(held_out)} held-out stories", flush=True)

@@ -20,7 +20,7 @@ CODE = 48  # dimensions of the code: two heads of 24 matching dimensions
 CODE_SCALE, CONSTANT = 0.08, 0.3  # small beside the embedding's norm of about 2.4
 BACK_SCORE, MATCH_SCORE = 40.0, 20.0  # attention scores of the place looked for
 OUTPUT_NORM = 6.0  # the last RMSNorm's weight on the code
-LOGIT = 5.0  # what a clean match adds to the copied token's logit
+LOGIT = 4.5  # what a clean match adds to the copied token's logit
 FAST, SLOW = range(0, 6), range(20, 32)  # RoPE pairs of the two layers
 
 
@@ -101,3 +101,25 @@ def measured_norms(model: Llama, sample: torch.Tensor) -> list[float]:
     for hook in hooks:
         hook.remove()
     return found
+
+
+class Reserve:
+    """Keeps the circuit's residual dimensions to itself while the rest trains: whatever an optimiser step wrote
+    into them, in the embedding or from other layers, is undone."""
+
+    def __init__(self, model: Llama, width: int):
+        self.model, self.width = model, width
+        self.embedding = model.model.embed_tokens.weight[:, width:].detach().clone()
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        self.model.model.embed_tokens.weight[:, self.width :] = self.embedding
+        now = slice(self.width, self.width + CODE)
+        before = slice(self.width + CODE, self.width + 2 * CODE)
+        for number, layer in enumerate(self.model.model.layers):
+            for linear in (layer.self_attn.o_proj, layer.mlp.down_proj):
+                if not (number == SECOND and linear is layer.self_attn.o_proj):
+                    linear.weight[now] = 0
+                if not (number == FIRST and linear is layer.self_attn.o_proj):
+                    linear.weight[before] = 0
+                linear.weight[-1] = 0

@@ -22,6 +22,7 @@ from llama import Llama, LlamaShape
 from mixture import book_chunks, text_mixture
 from muon import Muon
 from packing import Packer
+from plant import Reserve
 
 HERE = Path(__file__).parent
 WARM_UP, FALL = 0.02, 0.75  # shares of the schedule
@@ -148,6 +149,7 @@ def train(options):
     dev = corpora.tiny_stories(options.data)["dev"][: options.dev_stories]
     start, saved, total, logged = time.monotonic(), time.monotonic(), 0.0, time.monotonic()
     base_elapsed = run.elapsed
+    reserve = Reserve(run.model, options.reserve) if options.reserve else None
     asked_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: asked_to_stop.append(received))
@@ -173,6 +175,8 @@ def train(options):
         for optimiser in run.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
+        if reserve:
+            reserve.restore()
         run.step, run.tokens, total = run.step + 1, run.tokens + batch[0].numel(), total + loss.item()
         if options.threads == 0 and run.step % LOG_STEPS == 0:
             # A shared machine: a second thread waits more than it works when others fill the cores.
@@ -215,6 +219,7 @@ def main():
     parser.add_argument("--teacher", help="run folder of trainyard-tiny to distil from")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--rollouts", type=Path, help="JSON lines of the target's own answers")
+    parser.add_argument("--reserve", type=int, help="width of the model that plant.py grew from: keep its circuit")
     parser.add_argument("--rollout-share", type=float, default=0.5)
     parser.add_argument("--threads", type=int, default=2, help="0: one or two, by the machine's load")
     parser.add_argument("--dev-stories", type=int, default=60)
