@@ -76,6 +76,7 @@ async function plan(options: PlanOptions, print: (text: string) => void): Promis
   print(
     `1 keeps its promise for ${OTHER_SEEDS} other seeds. To serve it:\n  ${commandLine(standing)}\n`,
   );
+  print(`${await slowEnd(ranked, model, goal)}\n`);
   if (options.json !== undefined) {
     await writeFile(
       options.json,
@@ -88,6 +89,24 @@ async function plan(options: PlanOptions, print: (text: string) => void): Promis
     `${space.candidates.length} systems considered (${space.refused} combinations cannot be built), ${searched} simulated${unsearched > 0 ? `, ${unsearched} left out by --seconds` : ""}; ${((performance.now() - started) / 1000).toFixed(1)} s.\n`,
   );
   return 0;
+}
+
+/** Which row keeps the promise even where the device is as slow as its band allows. */
+async function slowEnd(
+  ranked: readonly ServingPlan[],
+  model: Model,
+  goal: PlanGoal,
+): Promise<string> {
+  for (const [index, its] of ranked.entries()) {
+    const { ttft, tokensPerUser } = its.run.kept;
+    const high = (await bandOf(specFor(its.candidate, its.usersPerReplica), model))?.high ?? 1;
+    if (tokensPerUser / high < goal.slo.tokensPerUser || ttft * high > goal.slo.ttft) continue;
+    const { instance, tensorParallel } = its.candidate.spec;
+    return index === 0
+      ? "It keeps it at the slow end of its 80 % band too."
+      : `At the slow end of its 80 % band it does not: the first that then does is ${index + 1}, ${its.instances} × ${instance} TP ${tensorParallel} ${its.candidate.format}.`;
+  }
+  return "At the slow end of its 80 % band neither it nor any other system found does.";
 }
 
 /** The cheapest plan that keeps its promise for other seeds too. */
