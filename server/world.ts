@@ -267,7 +267,7 @@ function deviceSettings(
     ...optional("maxTokens", settings["max-num-batched-tokens"]),
     ...optional("maxContext", context === -1 ? undefined : context),
     ...optional("quantization", settings.quantization),
-    inFlight: settings["async-scheduling"] ? 2 : 1,
+    ...optional("inFlight", settings["async-scheduling"] ? undefined : (1 as const)),
   };
 }
 

@@ -237,8 +237,10 @@ function limitsOf(
     maxTokens: Math.max(longest, plan.maxRows),
     maxContext: plan.maxContext,
     maxDrafted: settings.maxDrafted ?? DEFAULT_DRAFTED,
-    // A stack without asynchronous steps gives the host one step at a time.
-    inFlight: plan.asyncScheduling ? (settings.inFlight ?? 1) : 1,
+    // In virtual time the host takes none, and steps one at a time can be repeated.
+    inFlight: plan.asyncScheduling
+      ? (settings.inFlight ?? (settings.clock.kind === "real" ? 2 : 1))
+      : 1,
     tokenBuckets: cost.buckets.tokens,
     rowBuckets: cost.buckets.rows,
     contextBuckets: cost.buckets.contexts,
