@@ -84,8 +84,13 @@ export class Choice implements Receiver {
     for (let index = 0; index < events.length && this.finish === undefined; index++) {
       const event = events[index];
       if (event === undefined) break;
-      this.#apply(event, events[index + 1]);
+      const next = events[index + 1];
+      this.#apply(event, next);
+      // One delta a step, however many steps ended since; the end goes with the last text.
+      const step = event.type === "tokens-emitted" && next?.type === "tokens-emitted";
+      if (step && this.finish === undefined && this.#due()) this.#changed(this);
     }
+    // Once with the end, and never after it.
     if (this.#untaken && this.#due()) this.#changed(this);
   }
 

@@ -12,8 +12,6 @@ beforeAll(async () => {
     "tiny",
     "--fingerprint-mode",
     "none",
-    // Two steps of the null device end in one turn; one at a time makes one chunk a token.
-    "--no-async-scheduling",
   ]);
 });
 afterAll(() => server.stop(0));

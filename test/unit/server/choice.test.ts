@@ -49,7 +49,7 @@ function choice(options: Partial<TextOptions> = {}) {
 }
 
 describe("Choice", () => {
-  it("gives one delta for each flush", () => {
+  it("gives one delta for each step, and the end with the last", () => {
     const { made, deltas, emit, finish } = choice();
     emit(ids("a"));
     made.flush();
@@ -58,8 +58,17 @@ describe("Choice", () => {
     made.flush();
     finish("length");
     made.flush();
-    expect(deltas.map((delta) => delta.text)).toEqual(["a", "bcd", ""]);
+    expect(deltas.map((delta) => delta.text)).toEqual(["a", "bc", "d", ""]);
     expect(deltas.at(-1)?.finish).toEqual({ reason: "length", stopReason: null });
+    const other = choice();
+    other.emit(ids("x"));
+    other.emit(ids("y"));
+    other.finish("length");
+    other.made.flush();
+    expect(other.deltas.map((delta) => [delta.text, delta.finish?.reason])).toEqual([
+      ["x", undefined],
+      ["y", "length"],
+    ]);
   });
 
   it("counts the token that ends an output but does not say it", () => {
@@ -69,8 +78,8 @@ describe("Choice", () => {
     finish("stop", 36);
     made.flush();
     expect(text()).toBe("ab");
-    expect(deltas[0]).toMatchObject({
-      ids: ids("ab$"),
+    expect(deltas.at(-1)).toMatchObject({
+      ids: ids("$"),
       finish: { reason: "stop", stopReason: 36 },
     });
     expect(made.tokens).toBe(3);
@@ -114,6 +123,31 @@ describe("Choice", () => {
     finish("length");
     made.flush();
     expect(text()).toBe("a<?");
+  });
+
+  it("tells of its end once, also when nobody takes what came before", () => {
+    let ends = 0;
+    const made = new Choice(
+      0,
+      { stop: ["b"], includeStop: false, minTokens: 0, decoder: decoder() },
+      (changed) => {
+        if (changed.finish !== undefined) ends++;
+      },
+    );
+    for (const letter of "abcd") {
+      made.receive({
+        type: "tokens-emitted",
+        id: 1,
+        at: 0,
+        tokens: ids(letter),
+        drafted: 0,
+        accepted: 0,
+      });
+    }
+    made.flush();
+    made.flush();
+    expect(ends).toBe(1);
+    expect(made.take()).toMatchObject({ text: "a", finish: { stopReason: "b" } });
   });
 
   it("joins what was not taken", () => {
