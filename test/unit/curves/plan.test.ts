@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { loadModel } from "../../../models/load.ts";
+import { candidatesOf } from "../../../scripts/plan/candidates.ts";
+import { parsePlan } from "../../../scripts/plan/flags.ts";
+import { commandLine, dollarsPerMillion, planTable } from "../../../scripts/plan/print.ts";
+import { planAt, searchPlans } from "../../../scripts/plan/search.ts";
+
+const flags = (...more: string[]) =>
+  parsePlan(
+    [
+      "meta-llama/Llama-3.2-1B-Instruct",
+      ..."--instance trn2.3xlarge,trn1.2xlarge --tp 1,2 --formats stored --input-len 400 --output-len 40 --users 12 --tokens-per-user 100".split(
+        " ",
+      ),
+      ...more,
+    ],
+    () => {},
+  );
+
+describe("plan", () => {
+  it("ranks by cost systems that keep the promise, and fewer instances break it", async () => {
+    const options = flags("--price-per-hour", "trn2.3xlarge=3");
+    const { goal, prices } = options;
+    const model = await loadModel(options.model);
+    const space = await candidatesOf({ ...options, seed: 0 }, model, goal);
+    const { plans } = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    expect(plans.length).toBeGreaterThan(1);
+    expect(plans.every((plan) => plan.run.kept.ok)).toBe(true);
+    const costs = plans.map((plan) => plan.dollarsPerHour ?? Number.NaN);
+    expect(costs).toEqual([...costs].sort((a, b) => a - b));
+    for (const plan of plans) {
+      expect(plan.replicas * plan.usersPerReplica).toBeGreaterThanOrEqual(goal.users);
+      expect(dollarsPerMillion(plan)).toBeCloseTo(
+        ((plan.dollarsPerHour ?? 0) / 3600 / plan.outputThroughput) * 1e6,
+        9,
+      );
+    }
+    const several = plans.find((plan) => plan.instances > 1);
+    expect(several).toBeDefined();
+    if (several === undefined) return;
+    const fewer = await planAt(several.candidate, model, goal, {
+      prices,
+      instances: several.instances - 1,
+      mostUsers: 0,
+    });
+    expect(fewer.run.kept.ok).toBe(false);
+    expect(commandLine(several)).toContain(`--max-num-seqs ${several.usersPerReplica}`);
+    expect(planTable([{ plan: several }], goal)).toContain(several.candidate.spec.instance);
+  });
+
+  it("says which combinations cannot be built", async () => {
+    const options = flags("--tp", "3,64");
+    const model = await loadModel(options.model);
+    const space = await candidatesOf({ ...options, seed: 0 }, model, options.goal);
+    expect(space.candidates).toEqual([]);
+    expect(space.refused).toBe(4);
+    expect(space.reasons.join("\n")).toContain("--tensor-parallel-size 3");
+  });
+
+  it("takes listed prices, and those given over them", () => {
+    expect(flags().prices.get("trn1.2xlarge")).toBeCloseTo(1.34375, 9);
+    expect(flags().prices.has("trn2.3xlarge")).toBe(false);
+    expect(flags("--price-per-hour", "trn1.2xlarge=2").prices.get("trn1.2xlarge")).toBe(2);
+    expect(() => flags("--price-per-hour", "nowhere=2")).toThrow("NAME=DOLLARS");
+    expect(() => flags("--users", "none")).toThrow("--users");
+  });
+});
