@@ -67,8 +67,8 @@ export class Families {
       });
       this.#histograms.set(name, family);
     }
-    family.zero(labels);
-    this.#markCreated(name, help, labels);
+    // Zeroed once: a series asked for again keeps what it has.
+    if (this.#markCreated(name, help, labels)) family.zero(labels);
     return family.labels(labels);
   }
 
@@ -95,11 +95,13 @@ export class Families {
     return child;
   }
 
-  #markCreated(name: string, help: string, labels: Labels): void {
+  /** True when the series is new. */
+  #markCreated(name: string, help: string, labels: Labels): boolean {
     const key = `${name} ${JSON.stringify(labels)}`;
-    if (this.#created.has(key)) return;
+    if (this.#created.has(key)) return false;
     this.#created.add(key);
     this.gauge(`${name}_created`, help, labels).set(this.#now());
+    return true;
   }
 }
 

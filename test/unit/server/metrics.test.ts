@@ -28,6 +28,7 @@ describe("families", () => {
     families.counter("vllm:tokens", "Tokens.", { engine: "0" }).inc(3);
     const histogram = { help: "Seconds.", buckets: [1, 2], labels: { engine: "0" } };
     families.histogram("vllm:seconds", histogram).observe(1.5);
+    families.histogram("vllm:seconds", histogram); // asked for again: nothing is lost
     const text = await families.registry.metrics();
     for (const line of [
       "# TYPE vllm:tokens_total counter",
