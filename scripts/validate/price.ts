@@ -1,6 +1,7 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../device/trainium/constants.ts";
 import { constant } from "../../device/trainium/constants.ts";
+import type { TimedCall } from "../../device/trainium/cost-model.ts";
 import { kvBytesPerToken, localBytes } from "../../device/trainium/memory.ts";
 import { rankOf } from "../../device/trainium/plan.ts";
 import type { Architecture } from "../../models/architecture.ts";
@@ -226,7 +227,15 @@ function profile(row: Row, setUp: SetUp): Prediction | string {
   if (setUp.prompt !== undefined || row.metric === "MFU") return "a profile of another kind";
   const rank = setUp.plan.instance.chip.hbmBytesPerSecond / setUp.plan.instance.chip.cores;
   const graph = costOf(setUp).graph({ phase: "decode", rows: 1, queries: 1, context: 512 });
-  const bytes = weightBytes(setUp);
+  const moved = (calls: readonly TimedCall[]): number =>
+    calls.reduce(
+      (sum, { call }) => sum + (call.work?.moves ?? []).reduce((all, move) => all + move.bytes, 0),
+      0,
+    );
+  const bytes =
+    moved(graph.prologue) +
+    graph.layers.reduce((sum, { group, calls }) => sum + group.indices.length * moved(calls), 0) +
+    moved(graph.epilogue);
   const of = (ms: number): number => bytes / (rank * setUp.plan.logicalCore * ms * 1e-3);
   return {
     group: "profiles",

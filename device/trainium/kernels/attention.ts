@@ -150,7 +150,7 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
           efficiency: site.core("hbm.kv"),
         },
       ],
-      regions: 6, // absorb, store, scores, softmax, values, expand
+      regions: site.constant("latent.regions"),
       fixed: shape.rows * heads * site.core("pair"),
       serial: true,
     };

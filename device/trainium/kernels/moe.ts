@@ -7,6 +7,7 @@ import type { ExpertsOp } from "../../../models/ops.ts";
 import {
   bytesOf,
   type Kernel,
+  type Move,
   matmulCycles,
   padded,
   type Site,
@@ -44,6 +45,12 @@ function localExperts(op: ExpertsOp, site: Site): number {
   return Math.ceil(op.experts / site.plan.expertParallel);
 }
 
+/** Rows of an expert lie apart in HBM: a gather streams slower than a matrix. */
+function gather(site: Site, bytes: number): Move {
+  const move = weightsMove(site, bytes);
+  return { ...move, efficiency: move.efficiency * site.constant("moe.gather.speed") };
+}
+
 /** Models of few, large experts are compiled to stream all of them (rows v1559–v1562). */
 const FEW_EXPERTS = 16;
 
@@ -59,7 +66,7 @@ export const selectiveExperts: Kernel<ExpertsOp> = {
     const gathered = site.tokens * op.topK;
     return {
       cycles: { tensor: gathered * expertCycles(op, site, 1) },
-      moves: [weightsMove(site, gathered * expertBytes(op, site))],
+      moves: [gather(site, gathered * expertBytes(op, site))],
       regions: 4,
       fixed:
         gathered * site.constant("moe.selective") +
