@@ -1,15 +1,16 @@
 /** Speculation changes when ids come, never which: greedy and sampled, with penalties, logprobs and siblings. */
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../../device/clock.ts";
-import type { Batch, BatchRow } from "../../../device/device.ts";
+import type { Batch, BatchRow, Device, Sampled } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
+import { Engine } from "../../../engine/engine.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
 import { uniform } from "../../../engine/sample/random.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING, type SamplingParams } from "../../../engine/sequence.ts";
 import { AdaptiveLength } from "../../../engine/speculate/adaptive.ts";
 import type { DraftDevice } from "../../../engine/speculate/draft-model.ts";
-import { lookUp } from "../../../engine/speculate/ngram.ts";
+import { lookUp, NgramProposer } from "../../../engine/speculate/ngram.ts";
 import type { Proposer } from "../../../engine/speculate/proposer.ts";
 import {
   createProposer,
@@ -180,6 +181,65 @@ describe("speculation", () => {
       return sum + (count - expected) ** 2 / expected;
     }, 0);
     expect(accepted).toBeGreaterThan(2_000);
+    expect(chiSquare).toBeLessThan(15.09); // 5 degrees of freedom, p = 0.01
+  });
+
+  it("draws from the target's distribution through the whole engine: chi-square over 20,000 ids", () => {
+    const logits = [1.5, 1, 0.5, 0, -0.5, -1];
+    const weights = logits.map((logit) => Math.exp(logit / 0.8));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const clock = new VirtualClock();
+    const sampler = new TokenSampler({ seed: 3 });
+    const limits = {
+      blockSize: 16,
+      blocks: 4000,
+      maxRows: 200,
+      maxTokens: 2000,
+      maxContext: 200,
+      maxDrafted: 4,
+      inFlight: 1,
+    } as const;
+    /** The same logits at every position. */
+    const device: Device = {
+      name: "fixed",
+      limits,
+      vocabSize: 6,
+      execute: ({ rows }, done) => {
+        const sampled = new Map<number, Sampled>();
+        for (const row of rows) {
+          const positions = Array.from({ length: row.drafted + 1 }, () => logits).flat();
+          sampled.set(row.id, sampler.sample(row, Float32Array.from(positions)));
+        }
+        clock.at(clock.now() + 1, () => done({ ok: true, sampled }), "step");
+      },
+      release: () => {},
+      close: () => Promise.resolve(),
+    };
+    const proposer = new NgramProposer({ min: 1, max: 3 });
+    const engine = new Engine(
+      { device, clock, sampler },
+      {
+        maxNumSeqs: 200,
+        maxNumBatchedTokens: 2000,
+        speculative: { proposer, maxTokens: 4, adaptive: false },
+      },
+    );
+    const counts = [0, 0, 0, 0, 0, 0];
+    let accepted = 0;
+    engine.subscribe((event) => {
+      if (event.type !== "tokens-emitted") return;
+      accepted += event.accepted;
+      for (const id of event.tokens) counts[id] = (counts[id] ?? 0) + 1;
+    });
+    for (let i = 0; i < 200; i++) {
+      engine.submit(request([i % 6, 1, 2], { temperature: 0.8, maxTokens: 100 }));
+    }
+    clock.runReady();
+    expect(accepted).toBeGreaterThan(2_000);
+    const chiSquare = counts.reduce((sum, count, id) => {
+      const expected = (20_000 * (weights[id] ?? 0)) / total;
+      return sum + (count - expected) ** 2 / expected;
+    }, 0);
     expect(chiSquare).toBeLessThan(15.09); // 5 degrees of freedom, p = 0.01
   });
 
