@@ -9,6 +9,9 @@ import type { Proof } from "./proof.ts";
 const PROOFS: Readonly<Record<string, () => Promise<{ readonly prove: Proof }>>> = Object.freeze({
   "rank-faults": () => import("./rank-faults.ts"),
   overlap: () => import("./overlap.ts"),
+  invariance: () => import("./invariance.ts"),
+  storm: () => import("./storm.ts"),
+  "long-prompt": () => import("./long-prompt.ts"),
   "kv-events": () => import("./kv-events.ts"),
 });
 
