@@ -72,7 +72,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   print(
     "set-ups; baseline: 0.85 × bytes / peak HBM + 0.180 ms a layer, FLOPs at half of peak, a law of one",
   );
-  print("prefill at a time, bytes over link or DMA peak.\n");
+  print(
+    "prefill at a time, bytes over link or DMA peak. Runtime rows are their constants' own sources.\n",
+  );
   print(printGroups(reportGroups(middle)));
   const tails = priced.filter((its) => its.row.percentile === "p99");
   if (tails.length > 0)
