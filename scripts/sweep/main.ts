@@ -1,6 +1,5 @@
 /** `trainyard sweep`: the curve of a system, in virtual time or from a live server. */
 import { performance } from "node:perf_hooks";
-import { writeReport } from "../report/write.ts";
 import { parseSweep, UsageError } from "./flags.ts";
 import { sweepTable, sweepTerminal } from "./print.ts";
 import { sweep } from "./sweep.ts";
@@ -27,6 +26,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       `\n${outcome.points.length} points in ${seconds.toFixed(1)} s (${clock}${outcome.resumed > 0 ? `, ${outcome.resumed} read back` : ""}).\n`,
     );
     if (options.out !== undefined) {
+      // The drawing libraries take half a second to load: only when something is drawn.
+      const { writeReport } = await import("../report/write.ts");
       const files = await writeReport(options.out, {
         title: `${options.models.join(", ")}: users against tokens/s/user`,
         command: `trainyard sweep ${argv.join(" ")}`,
