@@ -32,15 +32,16 @@ export class TokenHistory {
     while (this.output.length < target) {
       const id = context[this.#promptLength + this.output.length] ?? PENDING_TOKEN;
       if (id === PENDING_TOKEN) throw new Error("A step was sampled before the one it follows.");
-      this.push(id);
+      if (!this.push(id)) throw new Error(`The grammar refuses token ${id}, which was emitted.`);
     }
   }
 
-  /** False when the grammar refuses the id. */
+  /** False, and nothing kept, when the grammar refuses the id. */
   push(id: TokenId): boolean {
+    if (this.#constraint?.accept(id) === false) return false;
     this.output.push(id);
     this.#count(id, 1);
-    return this.#constraint?.accept(id) ?? true;
+    return true;
   }
 
   /**

@@ -49,8 +49,8 @@ interface State {
   /** Nothing changes its logits and nothing is reported: the likeliest id is the answer. */
   readonly plain: boolean;
   readonly constraint: Constraint | undefined;
-  /** Nothing could be sampled: the sequence is about to end. */
-  faulted: boolean;
+  /** Where nothing could be sampled: the sequence is about to end, unless that step comes again. */
+  faultedAt: number | undefined;
   /** Kept when the choice depends on what was said. */
   readonly history: TokenHistory | undefined;
 }
@@ -104,7 +104,7 @@ export class TokenSampler implements Sampler {
         params.minTokens === 0 &&
         params.logitBias.size === 0,
       constraint,
-      faulted: false,
+      faultedAt: undefined,
       history: remembers ? new TokenHistory(prompt, params, constraint) : undefined,
     });
   }
@@ -123,12 +123,15 @@ export class TokenSampler implements Sampler {
   }
 
   sample(row: BatchRow, logits: Float32Array): Sampled {
-    this.#faults.delete(row.id); // of a step that failed and comes again
     const state = this.#states.get(row.id);
-    // The step after a fault may be under way already: it builds on an id that never was.
-    if (state?.faulted === true) return { tokens: [], accepted: 0 };
     const width = logits.length / (row.drafted + 1);
     const position = row.start + row.count - row.drafted;
+    if (state?.faultedAt !== undefined) {
+      // The step after a fault may be under way already: it builds on an id that never was.
+      if (position > state.faultedAt) return { tokens: [], accepted: 0 };
+      this.#faults.delete(row.id); // the fault's own step failed, and comes again
+      state.faultedAt = undefined;
+    }
     const tokens: TokenId[] = [];
     const logprobs: PositionLogprobs[] = [];
     for (let index = 0; index <= row.drafted; index++) {
@@ -142,7 +145,7 @@ export class TokenSampler implements Sampler {
           `No id can be sampled at position ${position + index}: no logit is finite.`,
         );
         this.#faults.set(row.id, error);
-        if (state !== undefined) state.faulted = true;
+        if (state !== undefined) state.faultedAt = position + index;
         break;
       }
       tokens.push(token);
@@ -197,6 +200,7 @@ export class TokenSampler implements Sampler {
       at.logprobs.push(logprobsOf(this.#raw ? this.#kept : logits, token, wanted));
     }
     if (history?.push(token) === false) {
+      state.faultedAt = position;
       this.#faults.set(
         row.id,
         new Error(`The grammar refused token ${token}, which its mask allowed.`),

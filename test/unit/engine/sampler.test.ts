@@ -292,6 +292,8 @@ describe("constraints", () => {
     sampler.sample(rowAt([1, 30]), logits()); // the step failed and comes again
     expect(constraint.accepted).toEqual([30, 30]);
     sampler.sample(rowAt([1, 30]), new Float32Array(32).fill(Number.NaN));
+    // With steps in flight the next one asks already.
+    expect(sampler.sample(rowAt([1, 30, -1]), logits()).tokens).toEqual([]);
     sampler.sample(rowAt([1, 30]), logits());
     expect(sampler.takeFault(0)).toBeUndefined(); // a fault goes with its step
   });
