@@ -68,7 +68,9 @@ function refuses(
 /** Can further properties be written? Silent schemas with properties are closed. */
 export function isOpen(flat: Flat): boolean {
   if (flat.additional !== undefined) return !flat.additional.includes(false);
-  return flat.properties.size === 0 && flat.patternProperties.size === 0;
+  // Properties that may not be there do not close an object.
+  const named = [...flat.properties.values()].some((schemas) => !schemas.includes(false));
+  return !named && flat.patternProperties.size === 0;
 }
 
 function overlap(a: Type, b: Type): boolean {

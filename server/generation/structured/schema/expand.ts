@@ -5,7 +5,8 @@
 import { GrammarError } from "../grammar.ts";
 import { excludes } from "./disjoint.ts";
 import { type All, ANYTHING, type Flat, isObject, mergeFlat, type Schema } from "./flat.ts";
-import { readFlat, schemaList, unsupported } from "./read.ts";
+import { negate } from "./negate.ts";
+import { asSchema, readFlat, schemaList, unsupported } from "./read.ts";
 
 export type Alternative =
   | { readonly kind: "flat"; readonly flat: Flat }
@@ -21,6 +22,7 @@ const COMBINING: readonly string[] = [
   "allOf",
   "anyOf",
   "oneOf",
+  "not",
   "unevaluatedProperties",
   "unevaluatedItems",
 ];
@@ -63,6 +65,9 @@ export class Expander {
     }
     if (schema["oneOf"] !== undefined)
       result = this.#oneOf(result, schemaList(schema["oneOf"], "oneOf"), depth);
+    if (schema["not"] !== undefined) {
+      result = this.#cross(result, this.#opposite(schema["not"], depth), depth);
+    }
     return this.#unevaluated(schema, result, depth);
   }
 
@@ -137,6 +142,18 @@ export class Expander {
     return flat === undefined ? [] : [{ kind: "flat", flat }];
   }
 
+  #opposite(value: unknown, depth: number): readonly Alternative[] {
+    const context = { resolve: (reference: unknown) => this.resolve(reference), depth: 0 };
+    const options = negate(asSchema(value, "not"), context);
+    if (options === undefined) throw unsupported("not", " around what it was given");
+    return this.flats([{ anyOf: options.length === 0 ? [false] : options }], depth + 1).map(
+      (flat) => ({
+        kind: "flat",
+        flat: { ...flat, negated: true },
+      }),
+    );
+  }
+
   /** `oneOf` is `anyOf` where no value can satisfy two; where that is not sure it is refused. */
   #oneOf(
     base: readonly Alternative[],
@@ -174,6 +191,8 @@ export class Expander {
       option.kind === "flat" ? [option.flat] : this.flats([option.schema], depth + 1),
     );
     return flats.map((flat): Alternative => {
+      if (flat.negated === true)
+        throw unsupported("not", " beside unevaluatedProperties or unevaluatedItems");
       const rest =
         properties === undefined || flat.additional !== undefined
           ? {}

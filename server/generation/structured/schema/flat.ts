@@ -22,6 +22,8 @@ export const TYPES: readonly Type[] = [
 export type All = readonly Schema[];
 
 export interface Flat {
+  /** Comes from under a `not`, whose properties and items count as unevaluated. */
+  readonly negated?: boolean;
   /** Absent: any. */
   readonly types?: ReadonlySet<Type>;
   /** The value is one of these (enum, const). */
@@ -32,6 +34,8 @@ export interface Flat {
   readonly maxLength: number;
   readonly patterns: readonly string[];
   readonly formats: readonly string[];
+  /** Strings that it is not. */
+  readonly without: readonly string[];
   readonly prefix: readonly All[];
   /** Items past the prefix; absent: not said. */
   readonly items?: All;
@@ -60,6 +64,7 @@ export const ANYTHING: Flat = {
   maxLength: Number.POSITIVE_INFINITY,
   patterns: [],
   formats: [],
+  without: [],
   prefix: [],
   minItems: 0,
   maxItems: Number.POSITIVE_INFINITY,
@@ -86,6 +91,7 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
   const items = both(a.items, b.items);
   const additional = both(a.additional, b.additional);
   return {
+    ...((a.negated || b.negated) && { negated: true }),
     ...(types !== undefined && { types }),
     ...(values !== undefined && { values }),
     numeric: [...a.numeric, ...b.numeric],
@@ -94,6 +100,7 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
     maxLength: Math.min(a.maxLength, b.maxLength),
     patterns: [...new Set([...a.patterns, ...b.patterns])],
     formats: [...new Set([...a.formats, ...b.formats])],
+    without: [...new Set([...a.without, ...b.without])],
     prefix: Array.from({ length: Math.max(a.prefix.length, b.prefix.length) }, (_, i) => [
       ...(a.prefix[i] ?? a.items ?? []),
       ...(b.prefix[i] ?? b.items ?? []),

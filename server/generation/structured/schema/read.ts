@@ -17,7 +17,6 @@ import {
 
 /** Cannot be enforced on a text that grows; refused unless it says nothing. */
 const REFUSED: readonly string[] = [
-  "not",
   "if",
   "contains",
   "dependentRequired",
@@ -28,6 +27,8 @@ const REFUSED: readonly string[] = [
   "disallow",
   "extends",
 ];
+
+import { WITHOUT } from "./negate.ts";
 
 type Keywords = Readonly<Record<string, unknown>>;
 
@@ -70,6 +71,7 @@ export function readFlat(schema: Keywords): Flat {
     maxLength: count(schema, "maxLength") ?? Number.POSITIVE_INFINITY,
     patterns: [...(pattern === undefined ? [] : [pattern]), ...readEncoding(schema)],
     formats: typeof format === "string" ? [format] : [],
+    without: readWithout(schema[WITHOUT]),
     ...items,
     minItems: count(schema, "minItems") ?? 0,
     maxItems: count(schema, "maxItems") ?? Number.POSITIVE_INFINITY,
@@ -90,7 +92,7 @@ const all = (schema: Schema): All => (schema === true ? [] : [schema]);
 function refuse(schema: Keywords): void {
   for (const keyword of REFUSED) {
     const value = schema[keyword];
-    if (value === undefined || (keyword === "not" && value === false)) continue;
+    if (value === undefined) continue;
     if (isObject(value) && Object.keys(value).length === 0 && keyword.startsWith("depend"))
       continue;
     // A condition without consequences says nothing.
@@ -108,6 +110,10 @@ function readEncoding(schema: Keywords): readonly string[] {
   }
   const base64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
   return schema["contentEncoding"] === "base64" ? [base64] : [];
+}
+
+function readWithout(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((text) => typeof text === "string") : [];
 }
 
 function readTypes(value: unknown, nullable: boolean): ReadonlySet<Type> | undefined {

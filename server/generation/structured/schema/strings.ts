@@ -36,6 +36,7 @@ export interface StringLimits {
   readonly maxLength: number;
   readonly patterns: readonly string[];
   readonly formats: readonly string[];
+  readonly without: readonly string[];
 }
 
 export function strings(limits: StringLimits): Node {
@@ -47,6 +48,7 @@ export function strings(limits: StringLimits): Node {
       return pattern === undefined ? [] : [parseRegex(pattern, { json: true })];
     }),
   ];
+  if (limits.without.length > 0) shapes.push(textsExcept(limits.without));
   const [first, ...others] = shapes;
   if (first === undefined) return seq(QUOTE, repeat(FREE_CHAR, minLength, maxLength), QUOTE);
   const limited = minLength > 0 || maxLength !== Number.POSITIVE_INFINITY;
@@ -96,6 +98,11 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 /** Object keys: written one way, and none of the names. */
 export function keysExcept(names: Iterable<string>): Node {
+  return seq(QUOTE, textsExcept(names), QUOTE);
+}
+
+/** What stands between the quotes. */
+function textsExcept(names: Iterable<string>): Node {
   const raw = minus(ANY_CHAR, JSON_ESCAPED);
   interface Branch {
     ends: boolean;
@@ -126,5 +133,5 @@ export function keysExcept(names: Iterable<string>): Node {
     const parts = options.filter((option) => option !== undefined);
     return alt(...(branch.ends ? [] : [literal("")]), seq(characters(others), rest), ...parts);
   };
-  return seq(QUOTE, build(root, 0), QUOTE);
+  return build(root, 0);
 }

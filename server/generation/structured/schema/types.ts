@@ -27,7 +27,7 @@ export function impliedTypes(flat: Flat): ReadonlySet<Type> {
   )
     implied.add("array");
   if (
-    flat.patterns.length + flat.formats.length > 0 ||
+    flat.patterns.length + flat.formats.length + flat.without.length > 0 ||
     flat.minLength > 0 ||
     Number.isFinite(flat.maxLength)
   )
