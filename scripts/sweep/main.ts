@@ -18,17 +18,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
     for (const reason of outcome.refused) process.stderr.write(`Refused: ${reason}\n`);
     if (outcome.points.length === 0) return 1;
-    print(`${sweepTable(outcome.points)}\n`);
-    if (options.chart) print(`\n${sweepTerminal(outcome.points)}\n`);
-    const seconds = (performance.now() - started) / 1000;
-    const clock = options.url === undefined ? "virtual time" : "real time";
-    print(
-      `\n${outcome.points.length} points in ${seconds.toFixed(1)} s (${clock}${outcome.resumed > 0 ? `, ${outcome.resumed} read back` : ""}).\n`,
-    );
+    let files: readonly string[] = [];
     if (options.out !== undefined) {
       // The drawing libraries take half a second to load: only when something is drawn.
       const { writeReport } = await import("../report/write.ts");
-      const files = await writeReport(options.out, {
+      files = await writeReport(options.out, {
         title: `${options.models.join(", ")}: users against tokens/s/user`,
         command: `trainyard sweep ${argv.join(" ")}`,
         points: outcome.points,
@@ -37,8 +31,15 @@ export async function run(argv: readonly string[]): Promise<number> {
           ...outcome.refused.map((reason) => `Refused: ${reason}`),
         ],
       });
-      print(`${files.join("\n")}\n`);
     }
+    print(`${sweepTable(outcome.points)}\n`);
+    if (options.chart) print(`\n${sweepTerminal(outcome.points)}\n`);
+    const seconds = (performance.now() - started) / 1000;
+    const clock = options.url === undefined ? "virtual time" : "real time";
+    print(
+      `\n${outcome.points.length} points in ${seconds.toFixed(1)} s (${clock}${outcome.resumed > 0 ? `, ${outcome.resumed} read back` : ""}).\n`,
+    );
+    if (files.length > 0) print(`${files.join("\n")}\n`);
     return outcome.refused.length > 0 ? 3 : 0;
   } catch (error) {
     if (error instanceof UsageError && error.code === 0) return 0;

@@ -1,5 +1,7 @@
 /** Runs the points of a sweep in order, resuming what is already on disk. */
 
+import { DEFAULT_CONSTANTS } from "../../device/trainium/constants.ts";
+import { VERSION } from "../../server/version.ts";
 import { servedModel } from "../bench/server.ts";
 import type { Point } from "../report/point.ts";
 import { type SweepOptions, systemsOf } from "./flags.ts";
@@ -18,6 +20,9 @@ export interface SweepOutcome {
 
 /** Raise when a change alters what a saved point would hold. */
 const FORMAT = 2;
+
+/** What a simulated point rests on beside its settings: the program, and the device's constants. */
+const BASIS = [VERSION, [...DEFAULT_CONSTANTS]];
 
 type Task = { readonly key: string; readonly name: string; run(): Promise<MeasuredPoint> };
 
@@ -69,7 +74,7 @@ async function tasksOf(options: SweepOptions): Promise<Task[]> {
   );
   systems.sort((a, b) => a.order - b.order || a.concurrency - b.concurrency);
   return systems.map(({ spec, concurrency }) => ({
-    key: pointKey([FORMAT, spec, workload, concurrency]),
+    key: pointKey([FORMAT, BASIS, spec, workload, concurrency]),
     name: `${spec.model} on ${systemLabel(spec)} at ${concurrency} users`,
     run: () => virtualPoint(spec, workload, concurrency, shelf),
   }));
