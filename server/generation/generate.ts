@@ -12,6 +12,9 @@ import { ApiError, badRequest } from "../errors.ts";
 import { Choice, type ChoiceDelta } from "./choice.ts";
 import type { Engines, Handle } from "./engines.ts";
 
+/** Last prompt ids that a stream of text goes on from: a SentencePiece word keeps its space then. */
+const GOES_ON_FROM = 8;
+
 /** What a generation needs of the server. */
 export interface GenerationParts {
   readonly engines: Engines;
@@ -69,7 +72,10 @@ export class Generation {
         const handles = parts.engines.submit(engine, request);
         parts.submitted?.(engine, request, handles);
         for (const handle of handles) {
-          const decoder = parts.tokenizer?.decoder({ skipSpecial: task.skipSpecialTokens });
+          const decoder = parts.tokenizer?.decoder({
+            skipSpecial: task.skipSpecialTokens,
+            after: request.prompt.slice(-GOES_ON_FROM),
+          });
           const choice = new Choice(
             choices.length,
             {

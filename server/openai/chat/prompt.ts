@@ -101,8 +101,9 @@ function templateMessage(message: ChatMessage): Record<string, unknown> {
   };
 }
 
-function joined(parts: ChatMessage["content"]): string | null {
-  if (parts === undefined || parts === null) return null;
+/** Absent content is empty text, as in vLLM: a template would print the word for null. */
+function joined(parts: ChatMessage["content"]): string {
+  if (parts === undefined || parts === null) return "";
   if (typeof parts === "string") return parts;
   return parts
     .map((part) => {
