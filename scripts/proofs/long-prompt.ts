@@ -118,11 +118,13 @@ async function onTheCpu(report: Report): Promise<void> {
     });
   const rounds = 4;
   const during: number[] = [];
+  const longest: number[] = [];
   let first = 0;
   for (let round = 0; round < rounds; round++) {
     await wait(0.5e9);
     arrived = clock.now();
     answered = 0;
+    const from = steps.length;
     [long] = engine.submit({
       prompt: prompt(PROMPT, 50 + round),
       params: { ...params, maxTokens: 4 },
@@ -132,6 +134,7 @@ async function onTheCpu(report: Report): Promise<void> {
       steps.length = 0; // the first compiles and grows buffers
       continue;
     }
+    longest.push(Math.max(...steps.slice(from).map(({ took }) => took)));
     first += (answered - arrived) / 1e6 / (rounds - 1);
     for (const { at, gap } of gaps) if (at > arrived && at <= answered) during.push(gap);
   }
@@ -141,14 +144,16 @@ async function onTheCpu(report: Report): Promise<void> {
   await world.close();
   const full = steps.filter(({ tokens }) => tokens === BUDGET).map(({ took }) => took);
   const plain = steps.filter(({ tokens }) => tokens === STREAMS).map(({ took }) => took);
-  const step = median(full);
+  // Attention makes a chunk at the prompt's end the dearest: each prompt's dearest is what a stream may wait for.
+  const step = median(longest);
   const worst = quantile(during, 0.99);
   report.line(
     `${STREAMS} streams, ${rounds - 1} prompts of ${PROMPT} in chunks of up to ${BUDGET - STREAMS}: first id after ` +
-      `${first.toFixed(0)} ms; a step of ${BUDGET} tokens ${step.toFixed(1)} ms, of ${STREAMS} ${median(plain).toFixed(1)} ms`,
+      `${first.toFixed(0)} ms; a step of ${STREAMS} tokens ${median(plain).toFixed(1)} ms, of ${BUDGET} ` +
+      `${median(full).toFixed(1)} ms, at the prompt's end ${step.toFixed(1)} ms`,
   );
   report.claim(
-    `p99 gap of the streams at most ${LIMIT_STEPS} full steps`,
+    `p99 gap of the streams at most ${LIMIT_STEPS} full steps at the prompt's end`,
     worst <= LIMIT_STEPS * step,
     `${worst.toFixed(1)} ms = ${(worst / step).toFixed(2)} steps (median gap ${median(during).toFixed(1)} ms, ${during.length} gaps)`,
   );

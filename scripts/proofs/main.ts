@@ -10,6 +10,7 @@ const PROOFS: Readonly<Record<string, () => Promise<{ readonly prove: Proof }>>>
   "rank-faults": () => import("./rank-faults.ts"),
   overlap: () => import("./overlap.ts"),
   invariance: () => import("./invariance.ts"),
+  speculation: () => import("./speculation.ts"),
   storm: () => import("./storm.ts"),
   "long-prompt": () => import("./long-prompt.ts"),
   "kv-events": () => import("./kv-events.ts"),

@@ -23,8 +23,16 @@ export interface OverlapFigures {
   readonly without: readonly number[];
   /** Ids of each stream, in no order: equal in every round, with and without. */
   readonly sameIds: boolean;
+  /** Of a device that prices: milliseconds of a step with all streams, and the share of steps that fell back. */
+  readonly priced?: readonly [with_: Priced, without: Priced];
   /** Steps under way at once, as the devices say. */
   readonly inFlight: readonly [with_: number, without: number];
+}
+
+export interface Priced {
+  readonly stepMs: number;
+  /** Steps that waited for the host: the rows were not those of the step before, or nothing is launched ahead. */
+  readonly waited: number;
 }
 
 export async function compareOverlap(plan: StreamPlan): Promise<OverlapFigures> {
@@ -37,6 +45,7 @@ export async function compareOverlap(plan: StreamPlan): Promise<OverlapFigures> 
     }
     const [on, off] = servers;
     if (on === undefined || off === undefined) throw new Error("no server");
+    const costs = [on, off].map(watchCosts);
     const rates: { readonly on: number[]; readonly off: number[] } = { on: [], off: [] };
     const ids = new Set<string>();
     for (let round = -1; round < plan.rounds; round++) {
@@ -50,11 +59,34 @@ export async function compareOverlap(plan: StreamPlan): Promise<OverlapFigures> 
       }
     }
     const inFlight = [on.world.device.limits.inFlight, off.world.device.limits.inFlight] as const;
-    return { with: rates.on, without: rates.off, sameIds: ids.size === plan.rounds, inFlight };
+    const [withIt, without] = costs.map((read) => read(plan.streams));
+    return {
+      with: rates.on,
+      without: rates.off,
+      sameIds: ids.size === plan.rounds,
+      inFlight,
+      ...(withIt && without && { priced: [withIt, without] as const }),
+    };
   } finally {
     for (const server of servers) await server.stop(0);
     clearInterval(awake);
   }
+}
+
+/** Reads what the device charged so far; undefined: it prices nothing. */
+function watchCosts({ world }: RunningServer): (rows: number) => Priced | undefined {
+  const steps: { readonly rows: number; readonly ms: number; readonly host: number }[] = [];
+  world.serving.engines.all[0]?.subscribe((event) => {
+    if (event.type !== "step-finished" || event.cost === undefined) return;
+    const { duration, parts } = event.cost;
+    steps.push({ rows: event.rows, ms: duration / 1e6, host: parts["host"] ?? 0 });
+  });
+  return (rows) => {
+    const full = steps.filter((step) => step.rows === rows);
+    if (full.length === 0) return undefined;
+    const waited = steps.filter(({ host }) => host > 0).length / steps.length;
+    return { stepMs: median(full.map(({ ms }) => ms)), waited };
+  };
 }
 
 async function stream({ url, world }: RunningServer, plan: StreamPlan, round: number) {
@@ -76,6 +108,7 @@ async function stream({ url, world }: RunningServer, plan: StreamPlan, round: nu
         seed: 1000 * (round + 2) + index,
       }),
     });
+    if (response.status !== 200) throw new Error(await response.text());
     const ids: number[] = [];
     for (const event of (await response.text()).split("\n\n")) {
       if (!event.startsWith("data: {")) continue;
@@ -107,6 +140,14 @@ function tell(report: Report, name: string, figures: OverlapFigures): void {
     `${name}: ${on.toFixed(0)} tok/s with, ${off.toFixed(0)} without: ${median(ratios).toFixed(3)}x ` +
       `(rounds ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")}); ${figures.inFlight.join(" and ")} in flight`,
   );
+  if (figures.priced !== undefined) {
+    const [withIt, without] = figures.priced;
+    const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+    report.line(
+      `  priced: ${withIt.stepMs.toFixed(2)} ms a step with, ${without.stepMs.toFixed(2)} without; ` +
+        `steps that wait for the host: ${percent(withIt.waited)} and ${percent(without.waited)}`,
+    );
+  }
   report.claim(`${name}: ids unchanged`, figures.sameIds, `${figures.with.length} rounds each`);
 }
 
