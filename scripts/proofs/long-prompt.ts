@@ -119,6 +119,8 @@ async function onTheCpu(report: Report): Promise<void> {
   const rounds = 4;
   const during: number[] = [];
   const longest: number[] = [];
+  /** Each prompt's p99 gap in its own dearest steps: a slow moment of the machine is in both. */
+  const ratios: number[] = [];
   let first = 0;
   for (let round = 0; round < rounds; round++) {
     await wait(0.5e9);
@@ -134,9 +136,12 @@ async function onTheCpu(report: Report): Promise<void> {
       steps.length = 0; // the first compiles and grows buffers
       continue;
     }
-    longest.push(Math.max(...steps.slice(from).map(({ took }) => took)));
+    const dearest = Math.max(...steps.slice(from).map(({ took }) => took));
+    longest.push(dearest);
     first += (answered - arrived) / 1e6 / (rounds - 1);
-    for (const { at, gap } of gaps) if (at > arrived && at <= answered) during.push(gap);
+    const own = gaps.filter(({ at }) => at > arrived && at <= answered).map(({ gap }) => gap);
+    during.push(...own);
+    ratios.push(quantile(own, 0.99) / dearest);
   }
   for (const id of streams) engine.finish(id, "abort");
   await engine.idle();
@@ -146,7 +151,7 @@ async function onTheCpu(report: Report): Promise<void> {
   const plain = steps.filter(({ tokens }) => tokens === STREAMS).map(({ took }) => took);
   // Attention makes a chunk at the prompt's end the dearest: each prompt's dearest is what a stream may wait for.
   const step = median(longest);
-  const worst = quantile(during, 0.99);
+  const worst = Math.max(...ratios);
   report.line(
     `${STREAMS} streams, ${rounds - 1} prompts of ${PROMPT} in chunks of up to ${BUDGET - STREAMS}: first id after ` +
       `${first.toFixed(0)} ms; a step of ${STREAMS} tokens ${median(plain).toFixed(1)} ms, of ${BUDGET} ` +
@@ -154,7 +159,7 @@ async function onTheCpu(report: Report): Promise<void> {
   );
   report.claim(
     `p99 gap of the streams at most ${LIMIT_STEPS} full steps at the prompt's end`,
-    worst <= LIMIT_STEPS * step,
-    `${worst.toFixed(1)} ms = ${(worst / step).toFixed(2)} steps (median gap ${median(during).toFixed(1)} ms, ${during.length} gaps)`,
+    worst <= LIMIT_STEPS,
+    `${ratios.map((ratio) => ratio.toFixed(2)).join(", ")} steps (gaps: median ${median(during).toFixed(1)}, p99 ${quantile(during, 0.99).toFixed(1)} ms of ${during.length})`,
   );
 }
