@@ -88,7 +88,7 @@ async function drill(server: RunningServer, plan: FaultPlan): Promise<FaultResul
       watch.probe();
     }
     if (event.type !== "step-finished" || ++steps < at) return;
-    at = steps + 1 + Math.floor(random() * 2 * every * 0.6);
+    at = steps + Math.ceil(every * (0.4 + 0.7 * random()));
     // Somewhere within a step, not always at its end.
     setTimeout(strike, random() * 4);
   });
