@@ -92,7 +92,8 @@ export class CostModel {
       if (row.count <= 1 + row.drafted) continue;
       const tokens = bucketOf(buckets.tokens, row.count);
       paddedTokens += tokens - row.count;
-      const context = row.start > 0 ? bucketOf(buckets.contexts, row.start + tokens) : tokens;
+      const known = row.start + row.count;
+      const context = row.start > 0 ? Math.max(bucketOf(buckets.contexts, known), tokens) : tokens;
       const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
       graphs.push(graph);
       addPadded(parts, graph.parts, { compute: row.count / tokens });
