@@ -132,7 +132,7 @@ export class LLM {
   }
 
   #start(): Promise<World> {
-    this.#world ??= buildWorld(parseSettings(argumentsOf(this.#options), process.env).settings);
+    this.#world ??= startedWorld(this.#options);
     return this.#world;
   }
 
@@ -232,6 +232,12 @@ function isConversation(
   given: readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
 ): given is readonly ChatMessage[] {
   return !Array.isArray(given[0]);
+}
+
+async function startedWorld(options: LLMOptions): Promise<World> {
+  const world = await buildWorld(parseSettings(argumentsOf(options), process.env).settings);
+  await world.simulatedStart?.run();
+  return world;
 }
 
 /** Options as a command line, so that they are checked like one. */

@@ -1,5 +1,6 @@
 /** What a simulated device says of its machine: facts for the metrics, lines for the log. */
 import type { Device } from "../device/device.ts";
+import type { StartUp } from "../device/trainium/compile.ts";
 import { TrainiumDevice } from "../device/trainium/device.ts";
 import { memoryTable } from "../device/trainium/memory.ts";
 import type { Model } from "../models/model.ts";
@@ -10,7 +11,7 @@ import type { Settings } from "./settings/table.ts";
 export function machineFacts(
   devices: readonly Device[],
   settings: Settings,
-  startup: Readonly<Record<string, number>>,
+  start: StartUp | undefined,
 ): MachineFacts | undefined {
   const simulated = devices.filter((device) => device instanceof TrainiumDevice);
   const [first] = simulated;
@@ -27,8 +28,8 @@ export function machineFacts(
     weightBytes: memory.weights * cores,
     chipsBilled: Math.ceil((cores * logicalCore) / instance.chip.cores),
     chips: instance.chips,
-    modelLoadSeconds: (startup["model"] ?? 0) / 1000,
-    startupSeconds: performance.now() / 1000,
+    compileSeconds: start?.compileSeconds ?? 0,
+    loadSeconds: start?.loadSeconds ?? 0,
     ...(dollars !== undefined && { dollarsPerHour: dollars }),
   };
 }

@@ -10,6 +10,7 @@ import { parseSettings, SettingsError } from "./config.ts";
 import { createLogger } from "./log.ts";
 import { memoryLines } from "./machine.ts";
 import type { Settings } from "./settings/table.ts";
+import { startUpFields } from "./start-up.ts";
 import { logStats } from "./stats-log.ts";
 import { buildWorld, type World } from "./world.ts";
 
@@ -43,9 +44,14 @@ export interface RunningServer {
 export async function serve(settings: Settings, logger: Logger): Promise<RunningServer> {
   const world = await buildWorld(settings);
   let draining = false;
+  const start = world.simulatedStart;
   const key = settings["ssl-keyfile"];
   const cert = settings["ssl-certfile"];
   try {
+    if (start !== undefined) {
+      logger.info(startUpFields(start), start.line);
+      await start.run();
+    }
     const app = await buildApp({
       serving: world.serving,
       metrics: world.metrics,

@@ -27,6 +27,7 @@ import { Metrics } from "./metrics/metrics.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
+import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
 import { VERSION } from "./version.ts";
 
 export interface World {
@@ -38,6 +39,8 @@ export interface World {
   readonly kvEvents?: KvEventFeed;
   /** Milliseconds of each part of the start. */
   readonly startup: Readonly<Record<string, number>>;
+  /** Of a simulated machine; whoever builds the world runs it before serving. */
+  readonly simulatedStart?: SimulatedStart;
   close(): Promise<void>;
 }
 
@@ -66,6 +69,7 @@ export async function buildWorld(given: Settings): Promise<World> {
   const words = name === "trainium" ? await valuesModel(settings, model) : model;
   const drafting = speculativeConfig(settings);
   const kvEvents = kvEventsConfig(settings);
+  const folder = name === "trainium" ? openNeffFolder(settings["neff-cache"]) : undefined;
   const engines: Engine[] = [];
   const devices: Device[] = [];
   await timed("device", async () => {
@@ -101,6 +105,7 @@ export async function buildWorld(given: Settings): Promise<World> {
   const [device] = devices;
   const [engine] = engines;
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
+  const start = simulatedStart(device, { settings, folder });
   const feed = await kvEventFeed(kvEvents, engines, { settings, device });
   const group = new Engines(engines);
   const names = servedNames(settings, given.model);
@@ -111,7 +116,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
     ...optional("maxDrafted", drafting?.maxTokens),
-    ...optional("machine", machineFacts(devices, settings, startup)),
+    ...optional("machine", machineFacts(devices, settings, start)),
     now: () => clock.now(),
   });
   const tokenizer = model.tokenizer ?? words?.tokenizer;
@@ -163,6 +168,7 @@ export async function buildWorld(given: Settings): Promise<World> {
     metrics,
     startup,
     ...optional("kvEvents", feed),
+    ...optional("simulatedStart", start),
     close: async () => {
       await group.close();
       await feed?.close();

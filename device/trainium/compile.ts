@@ -48,7 +48,7 @@ export function planStartUp(plan: Plan, cache?: NeffCache): StartUp {
   const parameters = parameterCount(plan.architecture);
   const seconds = GRAPH_SECONDS + (GRAPH_SECONDS_PER_BILLION * parameters) / 1e9;
   const neffs = names.map((name): Neff => {
-    const key = keyOf(plan, name);
+    const key = keyOf(plan, name, parameters);
     const cached = cache?.has(key) ?? false;
     if (!cached) cache?.add(key);
     return { name, key, compileSeconds: cached ? 0 : seconds, cached };
@@ -62,12 +62,13 @@ export function planStartUp(plan: Plan, cache?: NeffCache): StartUp {
   };
 }
 
-function keyOf(plan: Plan, name: string): string {
-  const { architecture, instance, formats } = plan;
+function keyOf(plan: Plan, name: string, parameters: number): string {
+  const { architecture, instance, formats, stack } = plan;
   return [
     `sdk-${SDK}`,
+    `${stack.name}-block${stack.blockSize}`,
     instance.chip.name,
-    `${architecture.family}-${architecture.hidden}x${architecture.layers.length}-${architecture.vocabSize}`,
+    `${architecture.family}-${architecture.hidden}x${architecture.layers.length}-${architecture.vocabSize}-${parameters}p`,
     `tp${plan.tensorParallel}-ep${plan.expertParallel}-lnc${plan.logicalCore}`,
     `${formats.dense}-${formats.experts}-${formats.kv}`,
     [...plan.kernels].sort().join("+"),

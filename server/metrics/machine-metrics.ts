@@ -18,8 +18,9 @@ export interface MachineFacts {
   readonly chips: number;
   /** Of the whole instance; absent: nobody says. */
   readonly dollarsPerHour?: number;
-  readonly modelLoadSeconds: number;
-  readonly startupSeconds: number;
+  /** Of its simulated start. */
+  readonly compileSeconds: number;
+  readonly loadSeconds: number;
 }
 
 const PERCENTILES = [0, 1, 25, 50, 75, 99, 100] as const;
@@ -64,13 +65,12 @@ export class MachineMetrics {
       instance_name: "simulated",
     });
     const model = { model_name: modelName };
-    gauge("vllm_neuron:startup_time_seconds", "Start of the server.", facts.startupSeconds, model);
-    gauge(
-      "vllm_neuron:model_load_time_seconds",
-      "Loading the model.",
-      facts.modelLoadSeconds,
-      model,
-    );
+    const { compileSeconds, loadSeconds } = facts;
+    const seconds = (name: string, help: string, value: number) =>
+      gauge(`vllm_neuron:${name}_time_seconds`, `${help}, simulated.`, value, model);
+    seconds("startup", "Compiling and loading", compileSeconds + loadSeconds);
+    seconds("compilation", "Compiling the graphs that were not cached", compileSeconds);
+    seconds("model_load", "Loading the model", loadSeconds);
     gauge("vllm_neuron:model_load_size_bytes", "Weights on the device.", facts.weightBytes, model);
     this.#completed = families.counter("execution_status", "Executions by outcome.", {
       status_type: "completed",

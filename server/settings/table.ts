@@ -153,6 +153,15 @@ export const TABLE = {
   "price-per-hour": device.number(undefined, "trainium: price of an instance hour, in dollars."),
   "kv-cache-dtype": device.text("auto", "trainium: format of the KV cache: auto or fp8."),
   "expert-parallel": device.integer(undefined, "trainium: ranks the experts are spread over.", one),
+  "neff-cache": device.text(
+    undefined,
+    "trainium: folder of the graphs compiled before; default: trainyard/neff in the user's cache folder.",
+    { env: "NEURON_COMPILED_ARTIFACTS", ...path },
+  ),
+  "simulate-startup": device.toggle(
+    false,
+    "trainium: listen only after the simulated time of compiling and loading.",
+  ),
   "time-scale": device.number(undefined, "trainium: wall seconds a simulated second takes."),
   "step-timeout": device.number(
     undefined,

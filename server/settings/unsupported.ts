@@ -70,7 +70,6 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "enable-mfu-metrics": toggle("see the device's own utilisation metrics"),
   "per-request-spec-decode-metrics": value("see /metrics"),
   "structured-outputs-config": value("there is one grammar engine, the server's own"),
-  "simulate-startup": toggle("compiling and loading are not simulated yet"),
   "guided-decoding-backend": value("there is one grammar engine, the server's own"),
   "limit-mm-per-prompt": value(MEDIA),
   "mm-processor-kwargs": value(MEDIA),

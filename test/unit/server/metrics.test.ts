@@ -87,8 +87,8 @@ describe("the machine", () => {
         chipsBilled: 1,
         chips: 16,
         dollarsPerHour: 36,
-        modelLoadSeconds: 0,
-        startupSeconds: 0,
+        compileSeconds: 0,
+        loadSeconds: 0,
       },
       { now: () => now, modelName: "m" },
     );
