@@ -8,7 +8,6 @@
 /** Integer nanoseconds; 2^53 ns is 104 days. */
 export type Nanos = number;
 
-export const MICROSECOND: Nanos = 1_000;
 export const MILLISECOND: Nanos = 1_000_000;
 export const SECOND: Nanos = 1_000_000_000;
 

@@ -84,11 +84,6 @@ export function rankOf(plan: Plan): RankSpec {
   };
 }
 
-/** Whole chips that one replica takes. */
-export function chipsOf(plan: Plan): number {
-  return Math.ceil((plan.tensorParallel * plan.logicalCore) / plan.instance.chip.cores);
-}
-
 /** Powers of two from `first` to `last`, which ends the list whatever it is. */
 export function powerBuckets(first: number, last: number): readonly number[] {
   const buckets: number[] = [];

@@ -140,10 +140,12 @@ async function loadServer(
     let tokens = 0;
     for (const record of run.records) {
       let at = record.sent + record.ttft;
+      // An event is a step's tokens: several with speculation.
+      const each = (record.outputTokens - 1) / Math.max(1, record.itl.length);
       if (at > from && at <= to) tokens++;
       for (let index = 0; index < record.itl.length; index++) {
         at += record.itl[index] ?? 0;
-        if (at > from && at <= to) tokens++;
+        if (at > from && at <= to) tokens += each;
       }
     }
     return { tokensPerSecond: tokens / (to - from), wall };

@@ -41,10 +41,3 @@ export interface ChipSpec {
   /** Are figures measured on it among the calibration rows? If not, its prices are extrapolated. */
   readonly calibrated: boolean;
 }
-
-const ARRAY = 128;
-
-/** Dense BF16 FLOP/s of the whole chip: 128 × 128 multiply-adds a cycle and core. */
-export function peakFlops(chip: ChipSpec, format: WeightFormat = "bf16"): number {
-  return 2 * ARRAY * ARRAY * chip.clockHz.tensor * chip.cores * (chip.tensorRate[format] ?? 1);
-}
