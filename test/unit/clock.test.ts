@@ -103,11 +103,11 @@ describe("real clock", () => {
     clock.at(start + MILLISECOND, () => {
       cancelled = true;
     })();
-    const after = (milliseconds: number): Promise<number> =>
+    const calledAt = (milliseconds: number): Promise<number> =>
       new Promise((resolve) => {
         clock.at(start + milliseconds * MILLISECOND, () => resolve(clock.now() - start));
       });
-    const [late, early] = await Promise.all([after(4), after(2)]);
+    const [late, early] = await Promise.all([calledAt(4), calledAt(2)]);
     expect(early).toBeGreaterThanOrEqual(2 * MILLISECOND);
     expect(late).toBeGreaterThanOrEqual(4 * MILLISECOND);
     expect(cancelled).toBe(false);
