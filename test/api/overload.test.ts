@@ -20,7 +20,8 @@ describe("a full queue", () => {
     const answers = await Promise.all(Array.from({ length: 12 }, ask));
     const refused = answers.filter(({ status }) => status === 503);
     expect(refused.length).toBeGreaterThan(0);
-    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(3);
+    // All twelve may arrive before the first step: then the queue's two are all that is taken.
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(2);
     expect(refused[0]?.json.error).toMatchObject({ type: "ServiceUnavailableError", code: 503 });
     expect(Number(refused[0]?.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
     await server.world.serving.engines.idle();
