@@ -61,10 +61,14 @@ def book_chunks(books: list[dict]) -> list[str]:
 
 
 def plain_source(chat: Chat, texts: list[str], share: float) -> Source:
+    """Sources part paragraphs by one line end or by two; half of the draws have two, so that both are known."""
     draw = shuffled(texts)
 
     def make(rng: random.Random) -> Document:
-        ids, learn = chat.plain(draw(rng), with_start=rng.random() > 0.3)
+        text = draw(rng)
+        if "\n\n" not in text and rng.random() < 0.5:
+            text = text.replace("\n", "\n\n")
+        ids, learn = chat.plain(text, with_start=rng.random() > 0.3)
         return Document(ids, learn, True)
 
     return Source(make, share)

@@ -140,8 +140,8 @@ def full_mixtures(chat: Chat, options, seed: int) -> tuple[Mixture, Mixture]:
     stories = corpora.tiny_stories(options.data)["train"]
     books = book_chunks(corpora.picture_books(options.data))
     chats = {
-        "story": (skills.story, 0.40),
-        "tools": (skills.tools, 0.22),
+        "story": (skills.story, 0.34),
+        "tools": (skills.tools, 0.28),
         "talk": (skills.talk, 0.06),
         "reading": (skills.reading, 0.10),
         "instruction": (skills.instruction, 0.10),

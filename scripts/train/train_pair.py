@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 import corpora
@@ -75,6 +76,8 @@ class Run:
             start = torch.load(folder / "start.pt", weights_only=False)
             self.model.load_state_dict(start["model"])
             self.step, self.tokens, self.curve = start["step"], start["tokens"], start["curve"]
+        elif options.start:  # an exported folder: the step and the tokens are counted from here on
+            self.model.load_state_dict(load_file(options.start / "model.safetensors"))
         for optimiser, rate in zip(self.optimisers, (MUON_RATE, ADAM_RATE)):
             for group in optimiser.param_groups:
                 group["base_lr"] = rate
@@ -216,6 +219,7 @@ def main():
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=1.0, help="factor on both learning rates")
+    parser.add_argument("--start", type=Path, help="exported folder whose weights a new run begins with")
     parser.add_argument("--teacher", help="run folder of trainyard-tiny to distil from")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--rollouts", type=Path, help="JSON lines of the target's own answers")
