@@ -3,7 +3,8 @@
  * with one that is started for it. Lines beginning with / are commands.
  */
 import { createInterface } from "node:readline";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { SseParser } from "./bench/sse.ts";
 
 interface ChatOptions {
   readonly url?: string;
@@ -11,8 +12,8 @@ interface ChatOptions {
   readonly apiKey?: string;
   readonly systemPrompt?: string;
   readonly quick?: string;
-  readonly temperature?: string;
-  readonly maxTokens?: string;
+  readonly temperature?: number;
+  readonly maxTokens?: number;
   readonly stats?: boolean;
 }
 
@@ -25,20 +26,20 @@ const HELP = `/system TEXT   set the system prompt (without TEXT: drop it)
 /clear         forget the conversation
 /history       show the conversation
 /stats         tokens and times after each answer, on or off
-/exit          leave (also Ctrl-D)
+/exit          leave (also Ctrl-D; Ctrl-C stops an answer, and leaves when there is none)
 `;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const command = new Command("trainyard chat")
     .description("Talks to a model: to a running server, or to one started for the talk.")
     .argument("[MODEL]", "model of the server to start, when there is no --url")
-    .option("--url <url>", "a server's address, such as http://localhost:8000/v1")
+    .option("--url <url>", "a server's address, such as http://localhost:8000")
     .option("--model-name <name>", "model to ask for; default: the server's first")
     .option("--api-key <key>", "key of the server (env OPENAI_API_KEY)")
     .option("--system-prompt <text>", "what the model is told first")
     .option("-q, --quick <message>", "ask this, print the answer, and leave")
-    .option("--temperature <x>", "default: the server's")
-    .option("--max-tokens <n>", "tokens of an answer at most")
+    .option("--temperature <x>", "default: the server's", number)
+    .option("--max-tokens <n>", "tokens of an answer at most", number)
     .option("--stats", "tokens and times after each answer")
     .allowUnknownOption(false)
     .exitOverride();
@@ -49,10 +50,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw error;
   }
   const options = command.opts<ChatOptions>();
-  const started = options.url === undefined ? await startServer(command.args[0]) : undefined;
-  const base = (options.url ?? `${started?.url}/v1`).replace(/\/$/, "");
+  let started: Awaited<ReturnType<typeof startServer>> | undefined;
   try {
-    const chat = new Chat(base, options);
+    if (options.url === undefined) started = await startServer(command.args[0]);
+    const chat = new Chat(baseUrl(options.url ?? started?.url ?? ""), options);
     await chat.connect();
     if (options.quick !== undefined) return (await chat.ask(options.quick)) ? 0 : 1;
     return await converse(chat);
@@ -62,6 +63,18 @@ export async function run(argv: readonly string[]): Promise<number> {
   } finally {
     await started?.stop(0);
   }
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
+  return value;
+}
+
+/** With its /v1, which is readily forgotten. */
+function baseUrl(given: string): string {
+  const url = given.replace(/\/+$/, "");
+  return URL.canParse(url) && new URL(url).pathname === "/" ? `${url}/v1` : url;
 }
 
 /** A server of this process on a free port, silent. */
@@ -86,12 +99,15 @@ async function converse(chat: Chat): Promise<number> {
   terminal.prompt();
   // The iterator keeps lines that come while an answer streams.
   for await (const line of terminal) {
-    if (line === "/exit" || line === "/quit") break;
-    if (line.startsWith("/")) chat.command(line);
+    if (line === "/exit" || line === "/quit") {
+      terminal.close();
+      return 0;
+    }
+    if (line.startsWith("/")) process.stdout.write(chat.command(line));
     else if (line.trim() !== "") await chat.ask(line);
     terminal.prompt();
   }
-  terminal.close();
+  process.stdout.write("\n"); // Ctrl-C and Ctrl-D leave the cursor behind the prompt
   return 0;
 }
 
@@ -122,27 +138,26 @@ class Chat {
     this.model = id;
   }
 
-  command(line: string): void {
+  /** What to show for a line that begins with /. */
+  command(line: string): string {
     const [name, ...words] = line.split(" ");
-    const say = (text: string): void => void process.stdout.write(text);
+    const text = words.join(" ");
     switch (name) {
       case "/system":
-        this.#system(words.join(" "));
-        return;
+        this.#system(text);
+        return text === "" ? "No system prompt.\n" : "System prompt set.\n";
       case "/clear":
         this.#messages = this.#messages.filter((message) => message.role === "system");
-        return;
+        return "The conversation is forgotten.\n";
       case "/history":
-        for (const { role, content } of this.#messages) say(`${role}: ${content}\n`);
-        return;
+        return this.#messages.map(({ role, content }) => `${role}: ${content}\n`).join("");
       case "/stats":
         this.#stats = !this.#stats;
-        return;
+        return `Stats ${this.#stats ? "on" : "off"}.\n`;
       case "/help":
-        say(HELP);
-        return;
+        return HELP;
       default:
-        say(`Unknown command ${name}.\n${HELP}`);
+        return `Unknown command ${name}.\n${HELP}`;
     }
   }
 
@@ -171,8 +186,8 @@ class Chat {
           messages,
           stream: true,
           stream_options: { include_usage: true },
-          ...(temperature !== undefined && { temperature: Number(temperature) }),
-          ...(maxTokens !== undefined && { max_tokens: Number(maxTokens) }),
+          ...(temperature !== undefined && { temperature }),
+          ...(maxTokens !== undefined && { max_tokens: maxTokens }),
         },
       });
       for await (const chunk of events(response)) {
@@ -241,16 +256,13 @@ interface Chunk {
 }
 
 async function* events(response: Response): AsyncGenerator<Chunk> {
-  const decoder = new TextDecoder();
-  let rest = "";
+  const ready: string[] = [];
+  const parser = new SseParser((data) => ready.push(data));
   for await (const bytes of response.body ?? []) {
-    rest += decoder.decode(bytes, { stream: true });
-    const parts = rest.split("\n\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) {
-      const data = part.replace(/^data: ?/, "");
+    parser.push(bytes);
+    for (const data of ready.splice(0)) {
       if (data === "[DONE]") return;
-      if (part.startsWith("data:")) yield JSON.parse(data) as Chunk; // see Chunk
+      yield JSON.parse(data) as Chunk; // see Chunk
     }
   }
 }

@@ -25,7 +25,7 @@ import { healthRoutes } from "./ops/health.ts";
 import { liveRoute } from "./ops/live.ts";
 import { openApiRoutes } from "./ops/openapi.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
-import { logRequests } from "./request-log.ts";
+import { logRequests, whenOver } from "./request-log.ts";
 import type { Serving } from "./serving.ts";
 import { compileSchema, jsonError, shapeError } from "./validation.ts";
 
@@ -171,8 +171,8 @@ function trackLoad(app: FastifyInstance, tracked: boolean): () => number {
   app.addHook("onRequest", async (request) => {
     if (counted(request.method, request.url)) load++;
   });
-  app.addHook("onResponse", async (request) => {
-    if (counted(request.method, request.url)) load--;
+  whenOver(app, ({ method, url }) => {
+    if (counted(method, url)) load--;
   });
   return () => load;
 }

@@ -145,6 +145,15 @@ function buildCommand({ out, err }: Output): Command {
   const command = new Command("trainyard serve")
     .description("Serves a model over HTTP, as vLLM does.")
     .argument("[MODEL]", "folder or catalogue id of the model")
+    .addHelpOption(
+      new Option("-h, --help", "This; --help=Engine: a group; --help=port: a flag.").helpGroup(
+        "Help:",
+      ),
+    )
+    .addHelpText(
+      "after",
+      "\nWhat is on by default is turned off by --no-…, such as --no-enable-prefix-caching.",
+    )
     .exitOverride()
     .configureOutput({ writeOut: out, writeErr: () => err("") })
     .showSuggestionAfterError(true);

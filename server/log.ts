@@ -7,8 +7,8 @@ export function createLogger(level: string): Logger {
   return pino(options, { write: (line: string) => process.stdout.write(readable(line)) });
 }
 
-/** Shown on a terminal only when they say something the message does not. */
-const HIDDEN: ReadonlySet<string> = new Set(["level", "time", "msg", "reqId", "err"]);
+/** Not shown on a terminal: pino's own, and what the message has said already. */
+const HIDDEN: ReadonlySet<string> = new Set(["level", "time", "msg", "reqId", "err", "start"]);
 
 /** `12:30:01 WARN message key=value …`; the text of an error below it. */
 export function readable(line: string): string {

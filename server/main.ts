@@ -3,6 +3,7 @@
  * that can go wrong at the start is one clear line and an exit code.
  */
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
@@ -49,7 +50,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
   const cert = settings["ssl-certfile"];
   try {
     if (start !== undefined) {
-      logger.info(startUpFields(start), start.line);
+      logger.info({ start: startUpFields(start) }, start.line);
       await start.run();
     }
     const app = await buildApp({
@@ -62,21 +63,18 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
           https: { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") },
         }),
     });
-    const url = await app.listen(
-      settings.uds === undefined
+    const what = `Serving ${world.serving.names[0]} with the ${world.device.name} device on`;
+    const url = await app.listen({
+      ...(settings.uds === undefined
         ? { host: settings.host, port: settings.port }
-        : { path: settings.uds },
-    );
+        : { path: settings.uds }),
+      listenTextResolver: (address) => `${what} ${address}`,
+    });
     for (const line of memoryLines(world.model, world.device)) logger.info(line);
+    const total = Math.round(performance.now());
     logger.info(
-      {
-        url,
-        model: world.serving.names[0],
-        device: world.device.name,
-        maxModelLen: world.serving.maxModelLen,
-        startup: { ...world.startup, total: Math.round(performance.now()) },
-      },
-      `Serving on ${url} after ${(performance.now() / 1000).toFixed(1)} s`,
+      { start: { ...world.startup, total } },
+      `Ready after ${(total / 1000).toFixed(1)} s`,
     );
     const interval = settings["disable-log-stats"] ? 0 : settings["log-stats-interval"];
     const endStats = interval > 0 ? logStats(world.serving.engines, logger, interval) : () => {};
@@ -85,7 +83,9 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       endStats();
       app.server.close();
       const { engines } = world.serving;
-      if (seconds > 0) await Promise.race([engines.idle(), sleep(seconds * 1000)]);
+      if (seconds > 0) {
+        await Promise.race([engines.idle(), sleep(seconds * 1000, undefined, { ref: false })]);
+      }
       await world.close();
       await sleep(20); // the last events of streams are written after the engine's end
       await app.close();
@@ -123,10 +123,4 @@ function startError(error: unknown): string {
   }
   if (code === "EACCES") return `${message}. Choose another --port.`;
   return message;
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref();
-  });
 }

@@ -1,31 +1,49 @@
 /** One line a request, with its timings, and the HTTP series. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { UNCOUNTED } from "./metrics/http-metrics.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Settings } from "./settings/table.ts";
 
+/** nginx's status for a client that left before there was an answer. */
+const CLIENT_LEFT = 499;
+
+/** Calls once the answer is written whole or its client has left; fastify's onResponse knows only the first. */
+export function whenOver(
+  app: FastifyInstance,
+  over: (request: FastifyRequest, reply: FastifyReply, seconds: number) => void,
+): void {
+  app.addHook("onRequest", async (request, reply) => {
+    const began = performance.now();
+    const end = (): void => {
+      reply.raw.off("finish", end).off("close", end);
+      over(request, reply, (performance.now() - began) / 1000);
+    };
+    reply.raw.on("finish", end).on("close", end);
+  });
+}
+
 export function logRequests(app: FastifyInstance, metrics: Metrics, settings: Settings): void {
-  app.addHook("onResponse", async (request, reply) => {
+  whenOver(app, (request, reply, seconds) => {
     const handler = request.routeOptions.url ?? "none";
-    const { statusCode } = reply.raw;
+    const { raw } = reply;
+    const status = raw.headersSent ? raw.statusCode : CLIENT_LEFT;
     metrics.http.observe({
       handler,
       method: request.method,
-      status: statusCode,
+      status,
       requestBytes: Number(request.headers["content-length"] ?? 0),
-      responseBytes:
-        request.record.streamedBytes ?? Number(reply.raw.getHeader("content-length") ?? 0),
-      seconds: reply.elapsedTime / 1000,
+      responseBytes: request.record.streamedBytes ?? Number(raw.getHeader("content-length") ?? 0),
+      seconds,
     });
     if (settings["disable-access-log"] || UNCOUNTED.has(handler)) return;
     request.log.info(
       {
         method: request.method,
         url: request.url.split("?")[0],
-        status: statusCode,
-        ms: round(reply.elapsedTime),
+        status,
+        ms: round(seconds * 1000),
         ...generationFields(request),
-        ...(reply.raw.writableFinished ? {} : { gone: true }),
+        ...(raw.writableFinished ? {} : { gone: true }),
       },
       "request",
     );

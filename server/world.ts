@@ -46,8 +46,25 @@ export interface World {
 
 const BUNDLED = ["trainyard-tiny", "trainyard-draft"];
 
-/** Throws SettingsError, or the model's and the device's own errors, which name what is wrong. */
+interface Closable {
+  close(): Promise<void>;
+}
+
+/**
+ * Throws SettingsError, or the model's and the device's own errors, which name
+ * what is wrong; what was started until then is closed, so that the process can end.
+ */
 export async function buildWorld(given: Settings): Promise<World> {
+  const opened: Closable[] = [];
+  try {
+    return await build(given, opened);
+  } catch (error) {
+    await Promise.allSettled(opened.map((part) => part.close()));
+    throw error;
+  }
+}
+
+async function build(given: Settings, opened: Closable[]): Promise<World> {
   const startup: Record<string, number> = {};
   const timed = async <T>(name: string, make: () => Promise<T>): Promise<T> => {
     const began = performance.now();
@@ -84,22 +101,20 @@ export async function buildWorld(given: Settings): Promise<World> {
         sampler,
         ...optional("maxDrafted", drafting?.maxTokens),
       });
-      const device = await createDevice(name, {
-        ...base,
-        ...(name === "trainium" &&
-          words !== undefined && {
-            inner: await borrow(words, base),
-          }),
-      });
+      const inner =
+        name === "trainium" && words !== undefined ? await borrow(words, base) : undefined;
+      if (inner !== undefined) opened.push(inner);
+      const device = await createDevice(name, { ...base, ...optional("inner", inner) });
+      opened.push(device);
       devices.push(device);
       const speculative = drafting && (await speculation(drafting, device, base));
       const options = { ...engineOptions(settings, device), kvEvents: kvEvents !== undefined };
-      engines.push(
-        new Engine(
-          { device, clock, sampler },
-          { ...options, ...optional("speculative", speculative) },
-        ),
+      const engine = new Engine(
+        { device, clock, sampler },
+        { ...options, ...optional("speculative", speculative) },
       );
+      opened.push(engine);
+      engines.push(engine);
     }
   });
   const [device] = devices;
@@ -301,7 +316,6 @@ function kvEventsConfig(settings: Settings): KvEventsConfig | undefined {
   }
 }
 
-/** The engines end when the publishers cannot be had. */
 async function kvEventFeed(
   config: KvEventsConfig | undefined,
   engines: readonly Engine[],
@@ -316,7 +330,6 @@ async function kvEventFeed(
       warn: (message) => process.emitWarning(message),
     });
   } catch (error) {
-    await Promise.all(engines.map((engine) => engine.close()));
     throw new SettingsError(`--kv-events-config: ${(error as Error).message}`); // publishers throw Errors
   }
 }

@@ -9,7 +9,14 @@ const note = (reason: unknown): void => void unhandled.push(reason);
 
 beforeAll(async () => {
   process.on("unhandledRejection", note);
-  server = await startServer(["models/tiny/llama", "--device", "cpu", "--max-num-seqs", "16"]);
+  server = await startServer([
+    "models/tiny/llama",
+    "--device",
+    "cpu",
+    "--max-num-seqs",
+    "16",
+    "--enable-server-load-tracking",
+  ]);
 });
 afterAll(async () => {
   process.off("unhandledRejection", note);
@@ -66,6 +73,9 @@ describe("clients that hang up", () => {
       await server.metric("vllm:request_success_total", 'finished_reason="abort"'),
     ).toBeGreaterThan(0);
     expect(unhandled).toEqual([]);
+    expect((await server.get("/load")).json).toEqual({ server_load: 0 });
+    // Each was counted once, gone or not.
+    expect(await server.metric("http_requests_total", 'status="2xx"')).toBe(STREAMS);
     expect((await server.get("/health")).status).toBe(200);
   });
 
@@ -83,5 +93,6 @@ describe("clients that hang up", () => {
     await expect(asked).rejects.toThrow();
     await engines.idle();
     expect(engines.kvUsage).toBe(0);
+    expect(await server.metric("http_requests_total", 'status="4xx"')).toBe(1); // 499
   });
 });

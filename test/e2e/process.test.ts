@@ -40,7 +40,7 @@ async function served(...argv: string[]): Promise<Served & { readonly url: strin
     ...argv,
   );
   for (;;) {
-    const url = /"url":"(http:[^"]+)"/.exec(running.output())?.[1];
+    const url = /Serving .* on (http:[^"]+)"/.exec(running.output())?.[1];
     if (url !== undefined) return { ...running, url };
     const ended = await Promise.race([
       running.exit,
@@ -91,6 +91,12 @@ describe("trainyard serve", () => {
         1,
         `port ${port} on 127.0.0.1 is in use`,
       ],
+      [
+        ["serve", "models/tiny/llama", "--device", "trainium", "--instance", "nonsense"],
+        1,
+        'trainyard serve: --instance "nonsense" is not known',
+      ],
+      [["chat", "no/such-model"], 1, 'trainyard chat: model "no/such-model"'],
       [["nonsense"], 2, 'trainyard: unknown command "nonsense"'],
     ];
     await Promise.all(
@@ -102,5 +108,13 @@ describe("trainyard serve", () => {
       }),
     );
     blocker.close();
+  });
+});
+
+describe("trainyard chat", () => {
+  it("answers with a server of its own, then ends", async () => {
+    const { exit, output } = trainyard("chat", "models/tiny/llama", "-q", "a", "--max-tokens", "3");
+    expect(await exit).toBe(0);
+    expect(output().trim()).not.toBe("");
   });
 });
