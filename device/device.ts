@@ -5,7 +5,7 @@
  * replayed from recorded batches.
  */
 import type { Nanos } from "./clock.ts";
-import type { TraceSink } from "./trace.ts";
+import type { Span, TraceSink } from "./trace.ts";
 
 export type TokenId = number;
 /** Given by the engine, unique for its lifetime. */
@@ -112,15 +112,8 @@ export interface StepCost {
   /** Tokens and rows of padding in the step. */
   readonly paddedTokens: number;
   readonly paddedRows: number;
-  /** Made only when asked for. */
-  readonly spans: () => readonly CostSpan[];
-}
-
-export interface CostSpan {
-  readonly lane: string;
-  readonly name: string;
-  readonly start: Nanos;
-  readonly duration: Nanos;
+  /** Of one rank, from the step's start on; made only when asked for. */
+  readonly spans: () => readonly Span[];
 }
 
 export type StepResult =

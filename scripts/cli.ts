@@ -32,6 +32,10 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "chips, parallelism and price for a workload",
     load: () => import("./plan/main.ts"),
   },
+  profile: {
+    sentence: "where the time of a simulated step goes: a trace and a summary",
+    load: () => import("./profile.ts"),
+  },
   validate: {
     sentence: "the simulated device against published measurements",
     load: () => import("./validate.ts"),

@@ -24,6 +24,7 @@ import { devRoutes } from "./ops/dev.ts";
 import { healthRoutes } from "./ops/health.ts";
 import { liveRoute } from "./ops/live.ts";
 import { openApiRoutes } from "./ops/openapi.ts";
+import { profileRoutes } from "./ops/profile.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { logRequests, whenOver } from "./request-log.ts";
 import type { Serving } from "./serving.ts";
@@ -99,6 +100,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     realtimeRoute(routes, serving);
     tokenizeRoutes(routes, serving);
     liveRoute(routes, serving, metrics);
+    await routes.register(async (scope) => profileRoutes(scope, serving));
     routes.get("/metrics", async (_request, reply) => {
       const text = await metrics.text();
       return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);

@@ -6,6 +6,7 @@ import { ApiError } from "./errors.ts";
 import type { Engines, Handle } from "./generation/engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
 import type { RequestTemplates } from "./generation/request-template.ts";
+import type { Profiler } from "./profiler/profiler.ts";
 import type { Settings } from "./settings/table.ts";
 
 export interface Serving {
@@ -33,6 +34,8 @@ export interface Serving {
   readonly planner: OutputPlanner;
   /** Absent: templates in requests are not trusted. */
   readonly requestTemplates?: RequestTemplates;
+  /** Absent: profiling is not configured. */
+  readonly profiler?: Profiler;
   /** Told of each group of completions as it is submitted: what events do not carry. */
   readonly submitted?: (
     engine: number,

@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 import { RealClock } from "../device/clock.ts";
 import type { Device } from "../device/device.ts";
 import { createDevice, type DeviceSettings } from "../device/registry.ts";
+import { TrainiumDevice } from "../device/trainium/device.ts";
 import { borrowWords } from "../device/words.ts";
 import { Engine } from "../engine/engine.ts";
 import type { EngineOptions } from "../engine/options.ts";
@@ -24,6 +25,8 @@ import { type KvEventsConfig, readKvEventsConfig } from "./kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "./kv-events/feed.ts";
 import { machineFacts } from "./machine.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { readProfilerConfig } from "./profiler/config.ts";
+import { Profiler } from "./profiler/profiler.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
@@ -86,6 +89,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
   const words = name === "trainium" ? await valuesModel(settings, model) : model;
   const drafting = speculativeConfig(settings);
   const kvEvents = kvEventsConfig(settings);
+  const profiling = readProfilerConfig(settings["profiler-config"]);
   const folder = name === "trainium" ? openNeffFolder(settings["neff-cache"]) : undefined;
   const engines: Engine[] = [];
   const devices: Device[] = [];
@@ -156,6 +160,15 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
   const requestTemplates = settings["trust-request-chat-template"]
     ? new RequestTemplates(model.tokenizerConfig ?? words?.tokenizerConfig ?? {})
     : undefined;
+  const profiler =
+    profiling &&
+    new Profiler({
+      engines,
+      config: profiling,
+      model: names[0] ?? source,
+      timeScale: settings["time-scale"] ?? 1,
+      ...(device instanceof TrainiumDevice && { plan: device.plan }),
+    });
   const serving: Serving = {
     names,
     root: given.model ?? names[0] ?? source,
@@ -174,6 +187,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     clock,
     planner,
     ...optional("requestTemplates", requestTemplates),
+    ...optional("profiler", profiler),
     submitted: (index, request, handles) => metrics.submitted(index, request, handles),
   };
   return {

@@ -6,7 +6,8 @@
  */
 
 import type { Nanos } from "../clock.ts";
-import type { Batch, CostSpan, StepCost } from "../device.ts";
+import type { Batch, StepCost } from "../device.ts";
+import type { Span } from "../trace.ts";
 import type { Engine } from "./chips/chip.ts";
 import { collectiveNanos } from "./collectives.ts";
 import { constant } from "./constants.ts";
@@ -20,6 +21,7 @@ import {
   lowerLayer,
 } from "./lower.ts";
 import { type Buckets, bucketOf, bucketsOf, type Plan } from "./plan.ts";
+import { type GraphRun, stepSpans } from "./profile/spans.ts";
 
 /** Where the time of a step goes. */
 export type Part =
@@ -84,7 +86,7 @@ export class CostModel {
   price(batch: Batch, previous?: Batch): StepCost {
     const { plan, buckets } = this;
     const parts: Parts = {};
-    const graphs: GraphCost[] = [];
+    const runs: GraphRun[] = [];
     let paddedTokens = 0;
     let paddedRows = 0;
     const short = batch.rows.filter((row) => row.count <= 1 + row.drafted);
@@ -95,7 +97,7 @@ export class CostModel {
       const known = row.start + row.count;
       const context = row.start > 0 ? Math.max(bucketOf(buckets.contexts, known), tokens) : tokens;
       const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
-      graphs.push(graph);
+      runs.push({ graph, live: { ...graph.shape, queries: row.count, context: known } });
       addPadded(parts, graph.parts, { compute: row.count / tokens });
       add(parts, "host", row.want === "none" ? 0 : this.#host("prompt"));
     }
@@ -113,7 +115,8 @@ export class CostModel {
       paddedRows = rows - short.length;
       paddedTokens += paddedRows * queries;
       const graph = this.graph({ phase: "decode", rows, queries, context: bucket });
-      graphs.push(graph);
+      const live = { rows: short.length, context: context / short.length };
+      runs.push({ graph, live: { ...graph.shape, ...live } });
       addPadded(parts, graph.parts, { kv: context / (rows * bucket) });
       add(parts, "host", this.#host("step") + this.#host("row") * short.length);
     }
@@ -129,7 +132,9 @@ export class CostModel {
     if (!plan.asyncScheduling || !continues(batch, previous)) {
       add(parts, "host", constant(constants, "runtime.sync-gap"));
     }
-    return finish(parts, { paddedTokens, paddedRows }, () => spansOf(graphs, parts));
+    return finish(parts, { paddedTokens, paddedRows }, (duration) =>
+      stepSpans(plan, runs, { parts, duration }),
+    );
   }
 
   /**
@@ -246,7 +251,7 @@ function addPadded(parts: Parts, from: Parts, used: Parts): void {
 function finish(
   parts: Parts,
   padding: { readonly paddedTokens: number; readonly paddedRows: number },
-  spans: () => readonly CostSpan[],
+  spans: (duration: Nanos) => readonly Span[],
 ): StepCost {
   const rounded: Record<string, Nanos> = {};
   let exact = 0;
@@ -257,38 +262,5 @@ function finish(
     duration += whole;
     if (whole !== 0) rounded[part] = whole;
   }
-  return { duration, parts: rounded, ...padding, spans };
-}
-
-function spansOf(graphs: readonly GraphCost[], parts: Parts): readonly CostSpan[] {
-  const spans: CostSpan[] = [];
-  let at = 0;
-  const emit = (call: TimedCall, layer: number | undefined): void => {
-    const where = layer === undefined ? "" : `layers.${layer}.`;
-    const start = Math.round(at);
-    const name = `${where}${call.call.role}: ${call.call.kernel}`;
-    const lane = call.call.collective === undefined ? "device" : "collective";
-    spans.push({ lane, name, start, duration: Math.round(at + call.nanos) - start });
-    for (const [engine, nanos] of Object.entries(call.busy)) {
-      if (nanos < 1) continue;
-      spans.push({ lane: engine, name, start, duration: Math.round(nanos) });
-    }
-    at += call.nanos;
-  };
-  for (const graph of graphs) {
-    for (const call of graph.prologue) emit(call, undefined);
-    const byLayer = new Map<number, readonly TimedCall[]>();
-    for (const { group, calls } of graph.layers) {
-      for (const index of group.indices) byLayer.set(index, calls);
-    }
-    for (let layer = 0; layer < byLayer.size; layer++) {
-      for (const call of byLayer.get(layer) ?? []) emit(call, layer);
-    }
-    for (const call of graph.epilogue) emit(call, undefined);
-  }
-  const rest = (parts.host ?? 0) + (parts.sampling ?? 0);
-  if (rest > 0) {
-    spans.push({ lane: "host", name: "host", start: Math.round(at), duration: Math.round(rest) });
-  }
-  return spans;
+  return { duration, parts: rounded, ...padding, spans: () => spans(duration) };
 }

@@ -191,6 +191,10 @@ export const TABLE = {
     undefined,
     "Serve metrics under removed names too (gpu_cache_usage_perc, …).",
   ),
+  "profiler-config": observability.json(
+    undefined,
+    "Serve /start_profile and /stop_profile: profiler torch, and torch_profiler_dir, where traces for ui.perfetto.dev go.",
+  ),
   "kv-events-config": observability.json(undefined, "Publish KV-cache events over ZeroMQ."),
   "kv-events-int-hashes": observability.toggle(
     true,

@@ -114,7 +114,6 @@ export const REFUSED: Readonly<Record<string, UnsupportedFlag>> = {
   "worker-cls": value(PYTHON),
   "worker-extension-cls": value(PYTHON),
   "scheduler-cls": value(PYTHON),
-  "profiler-config": value("see the device's own trace"),
   "tokens-only": toggle("token-in, token-out serving is not built"),
   "data-parallel-rank": value("all engines run in this process"),
   "data-parallel-start-rank": value("all engines run in this process"),

@@ -5,8 +5,6 @@ import { trainium2 } from "../../../device/trainium/chips/trainium2.ts";
 import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { planStartUp } from "../../../device/trainium/compile.ts";
 import { CONSTANTS, constantsTable } from "../../../device/trainium/constants.ts";
-import { CostModel } from "../../../device/trainium/cost-model.ts";
-import { summarise } from "../../../device/trainium/profile/summary.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
@@ -50,21 +48,7 @@ describe("start-up", () => {
   });
 });
 
-describe("profiles and bands", () => {
-  it("summary says that it is simulated and keeps utilisation within one", () => {
-    const shape = { phase: "decode", rows: 4, queries: 1, context: 4096 } as const;
-    const summary = summarise(plan, new CostModel(plan).graph(shape));
-    expect(summary["is_simulation"]).toBe(true);
-    for (const [name, value] of Object.entries(summary)) {
-      if (!name.endsWith("_percent")) continue;
-      expect(value, name).toBeGreaterThanOrEqual(0);
-      expect(value, name).toBeLessThanOrEqual(1);
-    }
-    expect(summary["mbu_estimated_percent"]).toBeGreaterThan(0.3);
-    // Two collectives a layer and one for the embedding.
-    expect(summary["cc_op_count"]).toBe(2 * 36 + 1);
-  });
-
+describe("bands", () => {
   it("a chip without figures has the wider band", () => {
     const known = bandOf(1e6, "dense decode", trainium2);
     const other = bandOf(1e6, "dense decode", trainium3);
