@@ -22,6 +22,7 @@ import { modelsRoute } from "./openai/models/route.ts";
 import { realtimeRoute } from "./openai/realtime/route.ts";
 import { devRoutes } from "./ops/dev.ts";
 import { healthRoutes } from "./ops/health.ts";
+import { hygieneRoute } from "./ops/hygiene.ts";
 import { liveRoute } from "./ops/live.ts";
 import { openApiRoutes } from "./ops/openapi.ts";
 import { profileRoutes } from "./ops/profile.ts";
@@ -101,6 +102,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     tokenizeRoutes(routes, serving);
     liveRoute(routes, serving, metrics);
     await routes.register(async (scope) => profileRoutes(scope, serving));
+    hygieneRoute(routes, serving, metrics);
     routes.get("/metrics", async (_request, reply) => {
       const text = await metrics.text();
       return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);

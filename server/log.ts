@@ -8,7 +8,15 @@ export function createLogger(level: string): Logger {
 }
 
 /** Not shown on a terminal: pino's own, and what the message has said already. */
-const HIDDEN: ReadonlySet<string> = new Set(["level", "time", "msg", "reqId", "err", "start"]);
+const HIDDEN: ReadonlySet<string> = new Set([
+  "level",
+  "time",
+  "msg",
+  "reqId",
+  "err",
+  "start",
+  "load",
+]);
 
 /** `12:30:01 WARN message key=value …`; the text of an error below it. */
 export function readable(line: string): string {

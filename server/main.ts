@@ -77,7 +77,10 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       `Ready after ${(total / 1000).toFixed(1)} s`,
     );
     const interval = settings["disable-log-stats"] ? 0 : settings["log-stats-interval"];
-    const endStats = interval > 0 ? logStats(world.serving.engines, logger, interval) : () => {};
+    const { metrics, serving } = world;
+    const ended = () => metrics.load.ended(serving.clock.now());
+    const endStats =
+      interval > 0 ? logStats(serving.engines, logger, { seconds: interval, ended }) : () => {};
     const stop = async (seconds: number): Promise<void> => {
       draining = true;
       endStats();

@@ -1,7 +1,11 @@
-/** vLLM's line of averages, every VLLM_LOG_STATS_INTERVAL seconds while there is traffic. */
+/**
+ * vLLM's line of averages, every VLLM_LOG_STATS_INTERVAL seconds while there is
+ * traffic; after a load, what falsifies it as a benchmark.
+ */
 import type { FastifyBaseLogger } from "fastify";
 import type { EngineEvent } from "../engine/events.ts";
 import type { Engines } from "./generation/engines.ts";
+import type { LoadReport } from "./metrics/load-watch.ts";
 
 class Averages {
   prompt = 0;
@@ -35,7 +39,7 @@ class Averages {
 export function logStats(
   engines: Engines,
   logger: Pick<FastifyBaseLogger, "info">,
-  seconds: number,
+  { seconds, ended }: { readonly seconds: number; readonly ended: () => LoadReport | undefined },
 ): () => void {
   const averages = engines.all.map((engine) => {
     const one = new Averages();
@@ -56,7 +60,18 @@ export function logStats(
       one.prompt = 0;
       one.generation = 0;
     });
+    const load = ended();
+    if (load !== undefined) logger.info(describeLoad(load));
   }, seconds * 1000);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+function describeLoad({ requests, seconds, notices, ...load }: LoadReport): string {
+  const mean = load.meanConcurrency.toFixed(1);
+  const shape = `${requests} requests in ${seconds.toFixed(1)} s, ${mean} under way on average, ${load.peakConcurrency} at most`;
+  const found = notices.map(({ code, text }) => `\n  ${code}: ${text}`);
+  return found.length === 0
+    ? `Load ended: ${shape}.`
+    : `Load ended: ${shape}. As a benchmark, mind:${found.join("")}`;
 }

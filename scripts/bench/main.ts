@@ -39,6 +39,11 @@ async function serve(argv: readonly string[]): Promise<number> {
   const options = parseBench(argv, (text) => void process.stdout.write(text));
   const outcome = await benchServe(options);
   const { metrics, run, notices } = outcome;
+  const found = notices.map(({ code, text }) => `! ${code}: ${text}\n`).join("");
+  if (metrics.completed === 0) {
+    process.stderr.write(found);
+    return 1;
+  }
   process.stdout.write(
     `${resultTable({
       metrics,
@@ -47,9 +52,8 @@ async function serve(argv: readonly string[]): Promise<number> {
       lateness: run.lateness,
       ...(options.maxConcurrency === undefined ? {} : { maxConcurrency: options.maxConcurrency }),
       ...(outcome.speculation === undefined ? {} : { speculation: outcome.speculation }),
-    })}\n`,
+    })}\n${found}`,
   );
-  for (const notice of notices) process.stdout.write(`! ${notice.code}: ${notice.text}\n`);
   if (outcome.file !== undefined) process.stdout.write(`${outcome.file}\n`);
-  return metrics.completed === 0 ? 1 : 0;
+  return 0;
 }

@@ -1,8 +1,8 @@
 /** One run of `trainyard bench serve`, from flags to the result. */
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Notice } from "../../server/metrics/hygiene.ts";
 import { hygiene } from "../report/hygiene.ts";
-import type { Notice } from "../report/point.ts";
 import { arrivalTimes } from "../workload/arrivals.ts";
 import { Random } from "../workload/random.ts";
 import type { WorkRequest } from "../workload/request.ts";
@@ -19,6 +19,7 @@ import {
   servedModel,
   speculationBetween,
   speculationCounters,
+  watchServer,
 } from "./server.ts";
 
 export interface BenchOutcome {
@@ -39,6 +40,7 @@ export async function benchServe(options: BenchOptions): Promise<BenchOutcome> {
   const words = await wordsFor(options, server, name);
   const drawn = await benchRequests(options, words);
   const requests = chat ? await asText(drawn, words) : drawn;
+  mustFit(requests, model.maxModelLen);
   const target: Target = {
     baseUrl: options.baseUrl,
     endpoint: options.endpoint,
@@ -56,10 +58,12 @@ export async function benchServe(options: BenchOptions): Promise<BenchOutcome> {
     await warmUp(client, requests, options);
     if (options.profile) await post(server, "/start_profile");
     const before = await speculationCounters(server);
+    const watched = await watchServer(server, options.maxConcurrency);
     const run = await load(client, requests, options);
+    const served = await watched();
     const speculation = speculationBetween(before, await speculationCounters(server));
     if (options.profile) await post(server, "/stop_profile");
-    return await finish(options, { model, requests, run, speculation });
+    return await finish(options, { model, requests, run, served, speculation });
   } finally {
     client.close();
   }
@@ -69,6 +73,16 @@ async function modelOf(options: BenchOptions, server: ServerAccess): Promise<Ser
   return options.model === undefined
     ? servedModel(server)
     : { id: options.model, root: options.model };
+}
+
+/** Nothing is sent when the server could only refuse all of it. */
+function mustFit(requests: readonly WorkRequest[], most: number | undefined): void {
+  const sizes = requests.map(({ promptTokens, outputTokens }) => promptTokens + outputTokens);
+  const shortest = Math.min(...sizes);
+  if (most === undefined || shortest <= most) return;
+  throw new Error(
+    `The model's context holds ${most} tokens, the shortest request has ${shortest} (prompt and answer). Give --input-len and --output-len, such as ${Math.floor(most / 2)} and ${Math.floor(most / 8)}.`,
+  );
 }
 
 async function ready(
@@ -137,16 +151,18 @@ async function finish(
     readonly model: ServedModel;
     readonly requests: readonly WorkRequest[];
     readonly run: LoadRun;
+    readonly served: readonly Notice[];
     readonly speculation: SpeculationCounts | undefined;
   },
 ): Promise<BenchOutcome> {
-  const { run, requests, speculation } = of;
+  const { run, requests, served, speculation } = of;
   const metrics = measure(run.records, run.duration, {
     percentiles: options.percentiles,
     ...(options.goodput === undefined ? {} : { goodput: options.goodput }),
   });
   const notices = hygiene({
     requests,
+    served,
     records: run.records,
     warmups: options.numWarmups,
     duration: run.duration,

@@ -1,4 +1,5 @@
 /** What the client asks a server beside generating: models, tokens, counters, readiness. */
+import type { Notice } from "../../server/metrics/hygiene.ts";
 import type { Words } from "../workload/request.ts";
 import type { SpeculationCounts } from "./result.ts";
 
@@ -83,6 +84,25 @@ export async function serverWords(server: ServerAccess, model: string): Promise<
     },
     decode: (tokens) => serverDetokenize(server, model, tokens),
   };
+}
+
+/**
+ * What a server notices of the requests between this call and that of the function
+ * it gives; of a server without GET /hygiene: nothing.
+ */
+export async function watchServer(
+  server: ServerAccess,
+  concurrency?: number,
+): Promise<() => Promise<readonly Notice[]>> {
+  const ask = async (query: string) => {
+    const response = await fetch(`${server.baseUrl}/hygiene${query}`, { headers: server.headers });
+    if (!response.ok) throw new Error(`GET /hygiene answered ${response.status}.`);
+    return (await response.json()) as { now: number; notices: readonly Notice[] }; // server/ops/hygiene.ts
+  };
+  const began = await ask("").catch(() => undefined);
+  if (began === undefined) return async () => [];
+  const claim = concurrency === undefined ? "" : `&concurrency=${concurrency}`;
+  return async () => (await ask(`?since=${began.now}${claim}`)).notices;
 }
 
 /** Reads the speculation counters of GET /metrics; undefined when there are none. */

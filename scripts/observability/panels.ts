@@ -230,7 +230,7 @@ export const PANELS: readonly PanelRow[] = [
     ],
   },
   {
-    title: "Pacing",
+    title: "Can these figures be believed?",
     panels: [
       {
         title: "Step lateness",
@@ -238,6 +238,13 @@ export const PANELS: readonly PanelRow[] = [
           "How much later than priced steps of the simulated device ended: the host's fault, and an error of every latency above.",
         unit: "s",
         queries: quantiles("trainyard:step_lateness_seconds"),
+      },
+      {
+        title: "Hygiene",
+        description:
+          "What falsifies the load under way, or the last one, as a benchmark: repeated prompts, lengths not held, preemptions and so on; GET /hygiene tells more.",
+        unit: "short",
+        queries: [{ expr: `trainyard:load_notice${of}`, legend: "{{code}}" }],
       },
       {
         title: "Event-loop delay",

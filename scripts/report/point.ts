@@ -2,18 +2,13 @@
  * One measured or simulated operating point: a system under a number of users.
  * Plain data; a sweep is a list of them, and everything drawn comes from them.
  */
+import type { Notice } from "../../server/metrics/hygiene.ts";
 import type { Latency } from "../bench/metrics.ts";
 
 /** 80 % band of the device's step times: predicted time · low to predicted time · high. */
 export interface Band {
   readonly low: number;
   readonly high: number;
-}
-
-export interface Notice {
-  /** Stable name, for tests and filters. */
-  readonly code: string;
-  readonly text: string;
 }
 
 /** Milliseconds. */

@@ -3,7 +3,7 @@ import { Client, type Target } from "../bench/client.ts";
 import { runLoad } from "../bench/load.ts";
 import { Progress } from "../bench/progress.ts";
 import { vllmResult } from "../bench/result.ts";
-import { type ServedModel, serverWords } from "../bench/server.ts";
+import { type ServedModel, serverWords, watchServer } from "../bench/server.ts";
 import { hygiene } from "../report/hygiene.ts";
 import { idRange, type Words } from "../workload/request.ts";
 import type { SweepOptions } from "./flags.ts";
@@ -41,12 +41,14 @@ export async function httpPoint(
     const cap = { maxConcurrency: concurrency };
     const send = client.run.bind(client);
     await runLoad(warmups, send, { arrivals: now, ...cap });
+    const watched = await watchServer({ baseUrl: url, headers: options.headers }, concurrency);
     const bar = options.quiet ? undefined : new Progress(`${concurrency} users`, requests.length);
     const run = await runLoad(requests, send, { arrivals: now, ...cap, onDone: () => bar?.step() });
     bar?.end();
     const metrics = metricsOf(run.records, run.duration);
     const notices = hygiene({
       requests,
+      served: await watched(),
       records: run.records,
       concurrency,
       warmups: warmups.length,

@@ -1,8 +1,9 @@
 /** From a run's records to a point of the report. */
+import type { Notice } from "../../server/metrics/hygiene.ts";
 import { LATENCIES, type Latency, type LoadMetrics, measure } from "../bench/metrics.ts";
 import type { RequestRecord } from "../bench/record.ts";
 import type { VllmResult } from "../bench/result.ts";
-import type { LatencyQuantiles, Notice, Point } from "../report/point.ts";
+import type { LatencyQuantiles, Point } from "../report/point.ts";
 
 /** Percentiles that every point keeps, beside the median. */
 export const PERCENTILES = [90, 95, 99, 99.9] as const;

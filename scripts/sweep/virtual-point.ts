@@ -1,9 +1,10 @@
 /** One point in virtual time: build the system, warm it up, load it, tear it down. */
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
+import type { Notice } from "../../server/metrics/hygiene.ts";
 import { vllmResult } from "../bench/result.ts";
 import { hygiene } from "../report/hygiene.ts";
-import type { Notice, Point } from "../report/point.ts";
+import type { Point } from "../report/point.ts";
 import { idRange } from "../workload/request.ts";
 import { factsOf } from "./facts.ts";
 import { pointRequests, type Workload } from "./protocol.ts";

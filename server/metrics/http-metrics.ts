@@ -6,6 +6,7 @@ export const UNCOUNTED: ReadonlySet<string> = new Set([
   "/metrics",
   "/health",
   "/load",
+  "/hygiene",
   "/ping",
   "/version",
   "/server_info",

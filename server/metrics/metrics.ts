@@ -1,4 +1,4 @@
-/** All series of this server: engines, HTTP, the process, and the curve. */
+/** All series of this server: engines, HTTP, the process, the curve, and what is wrong with a load. */
 import { collectDefaultMetrics } from "prom-client";
 import type { Nanos } from "../../device/clock.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -8,6 +8,7 @@ import { Curve, type CurvePoint } from "./curve.ts";
 import { EngineMetrics, type EngineMetricsOptions } from "./engine-metrics.ts";
 import { Families } from "./families.ts";
 import { HttpMetrics } from "./http-metrics.ts";
+import { CODES, type LoadReport, LoadWatch } from "./load-watch.ts";
 import { type MachineFacts, MachineMetrics } from "./machine-metrics.ts";
 import { NeuronMetrics } from "./neuron-metrics.ts";
 
@@ -22,12 +23,17 @@ export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
 export class Metrics {
   readonly families = new Families();
   readonly http: HttpMetrics;
+  readonly load: LoadWatch;
   readonly #engines: readonly EngineMetrics[];
   readonly #curves: readonly Curve[];
 
   constructor(engines: readonly Engine[], options: MetricsOptions) {
     collectDefaultMetrics({ register: this.families.registry });
     this.http = new HttpMetrics(this.families);
+    this.load = new LoadWatch(engines.length, options.maxModelLen);
+    engines.forEach((engine, index) => {
+      engine.subscribe((event) => this.load.receive(index, event));
+    });
     if (!options.engineSeries) {
       this.#engines = [];
       this.#curves = [];
@@ -41,6 +47,7 @@ export class Metrics {
       engine: String(index),
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
+    this.#noticeSeries(options.modelName);
     const neuron = labels.map((one) => new NeuronMetrics(this.families, one));
     const { machine: facts, now, modelName } = options;
     const machine = facts && new MachineMetrics(this.families, facts, { now, modelName });
@@ -56,15 +63,29 @@ export class Metrics {
 
   /** Of the HTTP side: what events do not carry. */
   submitted(engine: number, request: GenerationRequest, handles: readonly Handle[]): void {
-    this.#engines[engine]?.submitted(
-      request,
-      handles.map(({ id }) => id),
-    );
+    const ids = handles.map(({ id }) => id);
+    this.#engines[engine]?.submitted(request, ids);
+    this.load.submitted(engine, request, ids);
   }
 
   /** The curve of each engine. */
   curve(): readonly (readonly CurvePoint[])[] {
     return this.#curves.map((curve) => curve.points());
+  }
+
+  #noticeSeries(modelName: string): void {
+    let report: LoadReport | undefined;
+    for (const code of CODES) {
+      this.families.gauge(
+        "trainyard:load_notice",
+        "1: the load under way, or the last one, has what falsifies benchmarks (GET /hygiene).",
+        { model_name: modelName, code },
+        () => {
+          if (code === CODES[0]) report = this.load.report(); // one for all gauges of a scrape
+          return report?.notices.some((notice) => notice.code === code) ? 1 : 0;
+        },
+      );
+    }
   }
 
   /** Prometheus text 0.0.4. */

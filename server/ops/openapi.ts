@@ -22,6 +22,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "/ping": "As /health.",
   "/version": "The server's version.",
   "/load": "Requests under way.",
+  "/hygiene": "What falsifies the load under way, or the last one, as a benchmark.",
   "/metrics": "Prometheus series.",
   "/live": "WebSocket: steps and the curve as they happen.",
   "/v1/realtime": "WebSocket: sessions in OpenAI's realtime text mode.",

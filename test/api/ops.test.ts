@@ -192,3 +192,19 @@ const EXPECTED: readonly string[] = [
   ...["request_max_num_generation_tokens", "request_params_max_tokens"].flatMap(histogram),
   ...["request_prefill_kv_computed_tokens", "iteration_tokens_total"].flatMap(histogram),
 ];
+
+describe("GET /hygiene", () => {
+  it("says what falsifies a load, and counts from when it is told", async () => {
+    const { now } = (await server.get("/hygiene")).json;
+    const body = { prompt: "the same", max_tokens: 3, ignore_eos: true };
+    for (let sent = 0; sent < 3; sent++) await server.post("/v1/completions", body);
+    const { json } = await server.get(`/hygiene?since=${now}&concurrency=2`);
+    expect(json).toMatchObject({ requests: 3, peak_concurrency: 1 });
+    const codes = json.notices.map((notice: { code: string }) => notice.code);
+    expect(codes).toEqual(
+      expect.arrayContaining(["repeated-prompts", "few-requests", "concurrency-not-reached"]),
+    );
+    expect(await server.metric("trainyard:load_notice", 'code="repeated-prompts"')).toBe(1);
+    expect((await server.get("/hygiene?since=soon")).status).toBe(400);
+  });
+});

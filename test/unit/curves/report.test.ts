@@ -4,11 +4,12 @@ import { inferenceXRow, sweepCsv } from "../../../scripts/report/csv.ts";
 import { drawFigure, tickText } from "../../../scripts/report/figure.ts";
 import { sweepFigures } from "../../../scripts/report/figures.ts";
 import { reportHtml } from "../../../scripts/report/html.ts";
-import { hygiene, peakConcurrency } from "../../../scripts/report/hygiene.ts";
+import { hygiene } from "../../../scripts/report/hygiene.ts";
 import { svgToPng } from "../../../scripts/report/png.ts";
 import { INTERACTIVITY, type Point, usersAt } from "../../../scripts/report/point.ts";
 import { terminalChart } from "../../../scripts/report/terminal.ts";
 import type { WorkRequest } from "../../../scripts/workload/request.ts";
+import { peakConcurrency } from "../../../server/metrics/hygiene.ts";
 
 function point(concurrency: number, change: Partial<Point> = {}): Point {
   const tpot = 5 + concurrency / 8;

@@ -1,0 +1,214 @@
+/**
+ * The load that this server is under, for `judge`: the requests from the first
+ * after a pause to the next pause. Told a claim (GET /hygiene?concurrency=64), it
+ * holds the load against it; untold, against as many users as the load had.
+ */
+import { type Nanos, SECOND } from "../../device/clock.ts";
+import type { SequenceId } from "../../device/device.ts";
+import type { EngineEvent, RequestFinished } from "../../engine/events.ts";
+import type { GenerationRequest } from "../../engine/sequence.ts";
+import {
+  digest,
+  judge,
+  meanConcurrency,
+  type Notice,
+  peakConcurrency,
+  repeatedPrompts,
+  type SeenRequest,
+} from "./hygiene.ts";
+
+/** What can be noticed without a claim. */
+export const CODES = [
+  "failed-requests",
+  "repeated-prompts",
+  "warm-up-contamination",
+  "cached-prompts",
+  "few-requests",
+  "cold-start",
+  "start-burst",
+  "length-mismatch",
+  "preemptions",
+] as const;
+
+export interface LoadReport {
+  readonly requests: number;
+  /** From the first arrival to the last answer. */
+  readonly seconds: number;
+  readonly meanConcurrency: number;
+  readonly peakConcurrency: number;
+  readonly notices: readonly Notice[];
+}
+
+/** A load ends when nothing was under way for so long. */
+const PAUSE = 1 * SECOND;
+/** Fewer requests are people trying things; nothing is logged about them. */
+const LEAST_REQUESTS = 20;
+/** Requests and prompts remembered; of a longer load the newer half. */
+const REMEMBERED = 16_384;
+
+interface Open {
+  readonly queued: Nanos;
+  first?: Nanos;
+  preemptions: number;
+  cachedTokens: number;
+  wantedTokens?: number;
+  /** When the same prompt was sent before. */
+  repeats?: number;
+  /** One of n completions that share a prompt: its hits are no repetition. */
+  sibling: boolean;
+}
+
+interface Served extends SeenRequest {
+  readonly repeats?: number;
+}
+
+export class LoadWatch {
+  readonly #maxModelLen: number;
+  readonly #open: readonly Map<SequenceId, Open>[];
+  #served: Served[] = [];
+  /** Seconds; of the first arrival of the load. */
+  #began = 0;
+  /** Requests served before those. */
+  #before = 0;
+  /** Digest of a prompt → seconds of its last arrival, oldest first. */
+  readonly #prompts = new Map<string, number>();
+  #lastEnd: Nanos = Number.NEGATIVE_INFINITY;
+  #told = true;
+
+  constructor(engines: number, maxModelLen: number) {
+    this.#open = Array.from({ length: engines }, () => new Map<SequenceId, Open>());
+    this.#maxModelLen = maxModelLen;
+  }
+
+  /** Of the HTTP side, after `request-queued`: what events do not carry. */
+  submitted(engine: number, request: GenerationRequest, ids: readonly SequenceId[]): void {
+    const { prompt, params } = request;
+    const key = digest(prompt);
+    const earlier = this.#prompts.get(key);
+    ids.forEach((id, index) => {
+      const open = this.#open[engine]?.get(id);
+      if (open === undefined) return;
+      open.sibling = index > 0;
+      if (earlier !== undefined && index === 0) open.repeats = earlier;
+      if (params.maxTokens !== this.#maxModelLen - prompt.length) {
+        open.wantedTokens = params.maxTokens;
+      }
+    });
+    const now = this.#open[engine]?.get(ids[0] ?? -1)?.queued ?? 0;
+    this.#prompts.delete(key);
+    this.#prompts.set(key, now / SECOND);
+    const [oldest] = this.#prompts.keys();
+    if (this.#prompts.size > REMEMBERED && oldest !== undefined) this.#prompts.delete(oldest);
+  }
+
+  receive(engine: number, event: EngineEvent): void {
+    const all = this.#open[engine];
+    if (all === undefined || !("id" in event)) return;
+    if (event.type === "request-queued") {
+      if (this.#idle && event.at - this.#lastEnd > PAUSE) this.#begin(event.at);
+      all.set(event.id, { queued: event.at, preemptions: 0, cachedTokens: 0, sibling: false });
+      return;
+    }
+    const open = all.get(event.id);
+    if (open === undefined) return;
+    switch (event.type) {
+      case "request-scheduled":
+        if (!event.resumed && !open.sibling) open.cachedTokens = event.cachedTokens;
+        return;
+      case "request-preempted":
+        open.preemptions++;
+        return;
+      case "tokens-emitted":
+        open.first ??= event.at;
+        return;
+      case "request-finished":
+        all.delete(event.id);
+        this.#finish(open, event);
+    }
+  }
+
+  /**
+   * Of the requests since so many seconds of this clock; absent: of the whole load.
+   * Without a claim, that of the load itself is taken: as many users as it had.
+   */
+  report({ since, concurrency }: { since?: number; concurrency?: number } = {}): LoadReport {
+    const from = since ?? this.#began;
+    const records = this.#served.filter((record) => record.sent >= from);
+    if (records.length === 0) {
+      return { requests: 0, seconds: 0, meanConcurrency: 0, peakConcurrency: 0, notices: [] };
+    }
+    const start = Math.min(...records.map((record) => record.sent));
+    const end = Math.max(...records.map((record) => record.sent + record.latency));
+    const seconds = end - start;
+    const mean = meanConcurrency(records, seconds);
+    return {
+      requests: records.length,
+      seconds,
+      meanConcurrency: mean,
+      peakConcurrency: peakConcurrency(records),
+      notices: [
+        ...repetitions(records, from),
+        ...judge(records, {
+          concurrency: concurrency ?? Math.max(1, Math.round(mean)),
+          warmups: this.#before + this.#served.length - records.length,
+          duration: seconds,
+        }),
+      ],
+    };
+  }
+
+  /** Once, when a load has ended that is worth a line in the log. */
+  ended(now: Nanos): LoadReport | undefined {
+    if (this.#told || !this.#idle || now - this.#lastEnd <= PAUSE) return undefined;
+    this.#told = true;
+    return this.#served.length < LEAST_REQUESTS ? undefined : this.report();
+  }
+
+  get #idle(): boolean {
+    return this.#open.every((all) => all.size === 0);
+  }
+
+  #begin(now: Nanos): void {
+    this.#began = now / SECOND;
+    this.#before += this.#served.length;
+    this.#served = [];
+    this.#told = false;
+  }
+
+  #finish(open: Open, event: RequestFinished): void {
+    const { queued, first, sibling: _, ...facts } = open;
+    const ok = event.reason === "stop" || event.reason === "length";
+    this.#lastEnd = event.at;
+    this.#served.push({
+      ...facts,
+      ok,
+      ...(!ok && { error: event.error?.message ?? "the client left" }),
+      sent: queued / SECOND,
+      ttft: ((first ?? event.at) - queued) / SECOND,
+      latency: (event.at - queued) / SECOND,
+      promptTokens: event.promptTokens,
+      outputTokens: event.outputTokens,
+    });
+    if (this.#served.length > REMEMBERED) {
+      this.#before += REMEMBERED / 2;
+      this.#served.splice(0, REMEMBERED / 2);
+    }
+  }
+}
+
+/** Prompts sent before: in the same load, or by what came before it. */
+function repetitions(records: readonly Served[], from: number): Notice[] {
+  const again = records.filter(({ repeats }) => repeats !== undefined && repeats >= from).length;
+  const warm = records.filter(({ repeats }) => repeats !== undefined && repeats < from).length;
+  return [
+    ...(again === 0 ? [] : [repeatedPrompts(again, records.length)]),
+    ...(warm === 0
+      ? []
+      : [
+          {
+            code: "warm-up-contamination",
+            text: `${warm} of ${records.length} prompts had been sent before this load, as by warm-ups: a prefix cache makes them cheaper.`,
+          },
+        ]),
+  ];
+}
