@@ -70,8 +70,8 @@ export interface ChatTemplate {
     readonly addGenerationPrompt?: boolean;
     readonly continueFinalMessage?: boolean;
     readonly documents?: readonly unknown[];
-    /** `string` joins text parts by line ends, `openai` leaves lists; absent: as the template reads them. */
-    readonly contentFormat?: "string" | "openai";
+    /** True: the template sees the messages as they are; absent: as vLLM prepares them for it. */
+    readonly asGiven?: boolean;
     /** chat_template_kwargs */
     readonly variables?: Readonly<Record<string, unknown>>;
   }): string;

@@ -97,7 +97,7 @@ export function checkTemplates(folder: string): TemplateCheck {
         ...(documents !== undefined && { documents }),
         addGenerationPrompt: prompt ?? false,
         variables,
-        contentFormat: "openai",
+        asGiven: true,
       });
     } catch (error) {
       if (golden.output === undefined) refused++;

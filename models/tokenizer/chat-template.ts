@@ -9,6 +9,7 @@ import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { isObject, ModelConfigError } from "../config.ts";
 import type { ChatTemplate } from "../model.ts";
 import { loopsOverContent } from "./content-format.ts";
+import { prepared, type TemplateReads } from "./messages.ts";
 import { declareHelpers, readAsPython } from "./python.ts";
 import { strftime } from "./strftime.ts";
 
@@ -27,39 +28,45 @@ export interface TemplateSource {
   readonly tokens: Readonly<Record<string, string>>;
 }
 
-/** Of compiled templates: do they loop over content parts? */
-const contentLoops = new WeakMap<Template, boolean>();
+interface Compiled {
+  readonly template: Template;
+  readonly reads: TemplateReads;
+}
 
 /** Milliseconds since 1970; given by tests. */
 export type Now = () => number;
 
 export function createChatTemplate(source: TemplateSource, now: Now = Date.now): ChatTemplate {
-  const compiled = new Map<string, Template>();
-  const compile = (name: string): Template => {
-    const known = compiled.get(name);
-    if (known) return known;
+  const known = new Map<string, Compiled>();
+  const compile = (name: string): Compiled => {
+    const made = known.get(name);
+    if (made) return made;
     const text = source.templates.get(name) ?? source.templates.get("default") ?? "";
     const template = attempt(
       () => new Template(expandRaw(text)),
       "chat template does not compile: ",
     );
-    contentLoops.set(template, loopsOverContent(template.parsed));
+    const reads = {
+      parts: loopsOverContent(template.parsed),
+      developer: /["']developer["']/.test(text),
+    };
     readAsPython(template.parsed);
-    compiled.set(name, template);
-    return template;
+    const compiled = { template, reads };
+    known.set(name, compiled);
+    return compiled;
   };
   return {
     render(input) {
       const withTools = input.tools !== undefined && source.templates.has("tool_use");
-      const template = compile(withTools ? "tool_use" : "default");
-      const text = attempt(() => run(template, source.tokens, input, now), "");
+      const compiled = compile(withTools ? "tool_use" : "default");
+      const text = attempt(() => run(compiled, source.tokens, input, now), "");
       return input.continueFinalMessage ? cutAfterFinal(text, input.messages) : text;
     },
   };
 }
 
 function run(
-  template: Template,
+  { template, reads }: Compiled,
   tokens: Readonly<Record<string, string>>,
   input: RenderInput,
   now: Now,
@@ -72,7 +79,7 @@ function run(
     tools: input.tools ?? null,
     documents: input.documents ?? null,
     ...input.variables,
-    messages: keepsParts(template, input) ? input.messages : joinTextParts(input.messages),
+    messages: input.asGiven ? input.messages : prepared(input.messages, reads),
     add_generation_prompt: input.addGenerationPrompt ?? !input.continueFinalMessage,
   };
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
@@ -120,10 +127,6 @@ function range(first: number, second?: number, step = 1): number[] {
   return Array.from({ length: count }, (_, i) => start + i * step);
 }
 
-function keepsParts(template: Template, { contentFormat }: RenderInput): boolean {
-  return contentFormat ? contentFormat === "openai" : contentLoops.get(template) === true;
-}
-
 /**
  * Ends the prompt within the last message, so that the model goes on with it.
  * The message is looked for in the text, as transformers does: whatever the
@@ -149,19 +152,6 @@ function finalText(content: unknown): string | undefined {
   if (!Array.isArray(content)) return undefined;
   const part = content.findLast((each) => isObject(each) && typeof each["text"] === "string");
   return isObject(part) ? String(part["text"]) : undefined;
-}
-
-/** Lists of text parts become one string, joined by line ends, as vLLM does for templates that print strings. */
-function joinTextParts(messages: readonly unknown[]): readonly unknown[] {
-  return messages.map((message) => {
-    if (!isObject(message) || !Array.isArray(message["content"])) return message;
-    const texts = message["content"].map((part) =>
-      isObject(part) && typeof part["text"] === "string" ? part["text"] : part,
-    );
-    return texts.every((text) => typeof text === "string")
-      ? { ...message, content: texts.join("\n") }
-      : message;
-  });
 }
 
 function attempt<T>(work: () => T, prefix: string): T {

@@ -107,12 +107,12 @@ describe("Python's reading", () => {
     });
 });
 
-describe("content parts", () => {
-  const parts = [
-    { type: "text", text: "one" },
-    { type: "text", text: "two" },
-  ];
+const parts = [
+  { type: "text", text: "one" },
+  { type: "text", text: "two" },
+];
 
+describe("content parts", () => {
   it("are joined by line ends for a template that prints content", () => {
     expect(template(PLAIN).render({ messages: [user(parts)] })).toBe("[user]one\ntwo;[assistant]");
   });
@@ -125,12 +125,41 @@ describe("content parts", () => {
   });
 });
 
-describe("a content format that is given", () => {
-  it("overrules what the template shows", () => {
+describe("messages prepared as vLLM does", () => {
+  const LOOP =
+    "{% for m in messages %}[{{ m.role }}]{% for p in m.content %}<{{ p.text }}>{% endfor %}{% endfor %}";
+
+  it("gives text as a part to a template that loops, but the result of a tool as text", () => {
+    expect(template(LOOP).render({ messages: [user("one")] })).toBe("[user]<one>");
+    const tool = { role: "tool", content: parts };
+    expect(template(`${LOOP}{{ messages[0].content }}`).render({ messages: [tool] })).toContain(
+      "one\ntwo",
+    );
+  });
+
+  it("leaves empty parts out of joined text", () => {
+    const content = [{ type: "text", text: "" }, ...parts];
+    expect(template(PLAIN).render({ messages: [user(content)] })).toContain("[user]one\ntwo;");
+  });
+
+  it("makes the developer the system, first, unless the template names the role", () => {
+    const messages = [
+      { role: "system", content: "be kind" },
+      user("hi"),
+      { role: "developer", content: "be brief" },
+    ];
+    const { render } = template(PLAIN);
+    expect(render({ messages })).toBe("[system]be kind\n\nbe brief;[user]hi;[assistant]");
+    expect(render({ messages, asGiven: true })).toContain("[developer]be brief;");
+    const knows = template(`${PLAIN}{% if role == 'developer' %}{% endif %}`);
+    expect(knows.render({ messages })).toContain("[developer]be brief;");
+  });
+
+  it("are left alone where they come as given", () => {
     const { render } = template("{% for m in messages %}{{ m.content }}{% endfor %}");
     const messages = [user([{ type: "text", text: "a" }])];
-    expect(render({ messages, contentFormat: "openai" })).toBe("[{'type': 'text', 'text': 'a'}]");
-    expect(render({ messages, contentFormat: "string" })).toBe("a");
+    expect(render({ messages, asGiven: true })).toBe("[{'type': 'text', 'text': 'a'}]");
+    expect(render({ messages })).toBe("a");
   });
 });
 
