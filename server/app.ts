@@ -18,6 +18,7 @@ import { reportIgnored } from "./ignored.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { chatRoute } from "./openai/chat/route.ts";
 import { completionRoute } from "./openai/completions/route.ts";
+import { invocationsRoute } from "./openai/invocations.ts";
 import { modelsRoute } from "./openai/models/route.ts";
 import { realtimeRoute } from "./openai/realtime/route.ts";
 import { devRoutes } from "./ops/dev.ts";
@@ -29,7 +30,7 @@ import { profileRoutes } from "./ops/profile.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { logRequests, whenOver } from "./request-log.ts";
 import type { Serving } from "./serving.ts";
-import { compileSchema, jsonError, shapeError } from "./validation.ts";
+import { jsonError, shapeCheck } from "./validation.ts";
 
 export interface AppParts {
   readonly serving: Serving;
@@ -60,7 +61,13 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       void reply.code(known.status).send(known.body);
     },
   }) as unknown as FastifyInstance;
-  app.setValidatorCompiler(({ schema }) => compileSchema(schema as object)); // route schemas are objects
+  app.setValidatorCompiler(({ schema }) => {
+    const check = shapeCheck(schema as object); // route schemas are objects
+    return (body: unknown) => {
+      const error = check(body);
+      return error === undefined || { error };
+    };
+  });
   readJson(app);
   answerErrors(app);
   app.decorateRequest("record");
@@ -80,6 +87,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       ? {}
       : { allowedHeaders: [...settings["allowed-headers"]] }),
     credentials: settings["allow-credentials"],
+    // As vLLM's framework answers a preflight.
+    maxAge: 600,
+    optionsSuccessStatus: 200,
   });
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   requireKeys(app, settings["api-key"]);
@@ -98,6 +108,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     modelsRoute(routes, serving);
     chatRoute(routes, serving);
     completionRoute(routes, serving);
+    invocationsRoute(routes, serving);
     realtimeRoute(routes, serving);
     tokenizeRoutes(routes, serving);
     liveRoute(routes, serving, metrics);
@@ -118,7 +129,7 @@ function readJson(app: FastifyInstance): void {
     try {
       done(null, JSON.parse(body as string)); // parseAs gives text
     } catch (error) {
-      done(jsonError(error as SyntaxError)); // all that JSON.parse throws
+      done(jsonError(body as string, error as SyntaxError)); // text, and all that JSON.parse throws
     }
   });
 }
@@ -136,9 +147,18 @@ function answerErrors(app: FastifyInstance): void {
   });
   const methods = ["GET", "POST"] as const;
   app.setNotFoundHandler(async (request, reply) => {
-    const url = request.url.split("?")[0] ?? "";
-    const allowed = methods.filter((method) => app.hasRoute({ method, url }));
-    if (allowed.length === 0) return reply.code(404).send({ detail: "Not Found" });
+    const [url = "", query] = request.url.split("?");
+    const methodsOf = (path: string) =>
+      methods.filter((method) => app.hasRoute({ method, url: path }));
+    const allowed = methodsOf(url);
+    if (allowed.length === 0) {
+      const bare = url.replace(/\/+$/, "");
+      if (bare === url || methodsOf(bare).length === 0) {
+        return reply.code(404).send({ detail: "Not Found" });
+      }
+      const target = `${request.protocol}://${request.host}${bare}`;
+      return reply.redirect(query === undefined ? target : `${target}?${query}`, 307);
+    }
     reply.header("allow", allowed.join(", "));
     return reply.code(405).send({ detail: "Method Not Allowed" });
   });
@@ -147,15 +167,12 @@ function answerErrors(app: FastifyInstance): void {
 /** Fastify's own errors in vLLM's words. */
 function errorOf(error: unknown): ApiError {
   if (error instanceof ApiError || !(error instanceof Error)) return toApiError(error);
-  const { validation, code, statusCode } = error as FastifyError;
-  if (validation !== undefined) {
-    return shapeError(validation as unknown as Parameters<typeof shapeError>[0], "body"); // ajv's, from compileSchema
-  }
+  const { code, statusCode } = error as FastifyError;
   switch (code) {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new ApiError(
         "invalid",
-        "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed\n",
+        "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed",
       );
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new ApiError("too-large", `${error.message}; the limit is --max-request-body-bytes.`);

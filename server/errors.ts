@@ -36,7 +36,7 @@ export interface ErrorBody {
 export interface ErrorDetails {
   /** Field at fault; named in `param`. */
   readonly param?: string;
-  /** Given value; with it the message ends in ` (parameter=…, value=…)` as vLLM's does. */
+  /** Given value; a bad request's message ends in ` (parameter=…, value=…)`, as vLLM's does. */
   readonly value?: unknown;
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
@@ -49,7 +49,9 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(withValue(message, details), { cause: details.cause });
+    super(code === "bad-request" ? withParameter(message, details) : message, {
+      cause: details.cause,
+    });
     this.name = "ApiError";
     this.code = code;
     this.param = details.param ?? null;
@@ -87,7 +89,10 @@ export function toApiError(error: unknown): ApiError {
   return new ApiError("internal", "Internal server error", { cause: error });
 }
 
-function withValue(message: string, { param, value }: ErrorDetails): string {
-  if (value === undefined) return message;
-  return `${message} (parameter=${param ?? ""}, value=${String(value)})`;
+function withParameter(message: string, { param, value }: ErrorDetails): string {
+  const named = [
+    ...(param === undefined ? [] : [`parameter=${param}`]),
+    ...(value === undefined ? [] : [`value=${String(value)}`]),
+  ];
+  return named.length === 0 ? message : `${message} (${named.join(", ")})`;
 }

@@ -5,27 +5,74 @@
  *       {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required', 'input': {...}}
  *
  * One error is reported, the first: a long list of bad messages must not cost
- * memory. Types are strict; "5" is no integer (pydantic would take it).
+ * memory. Types are as lax as pydantic's: "5" and 5.0 are integers, "true" is a boolean.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { Ajv, type ErrorObject } from "ajv";
 import { ApiError } from "./errors.ts";
 
 const ajv = new Ajv({ allErrors: false, strict: false, verbose: true, useDefaults: false });
 
-/** For fastify's `setValidatorCompiler`. */
-export function compileSchema(schema: object): ValidateFunction {
-  return ajv.compile(schema);
+/** A check of bodies: the error, or nothing. Scalars are changed in place to what was read. */
+export function shapeCheck(schema: object): (body: unknown) => ApiError | undefined {
+  const valid = ajv.compile(schema);
+  return (body) => {
+    relax(schema, body);
+    return valid(body) ? undefined : shapeError(valid.errors ?? [], "body");
+  };
+}
+
+interface ShapeSchema {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, ShapeSchema>>;
+  readonly anyOf?: readonly ShapeSchema[];
+}
+
+const TRUE: ReadonlySet<unknown> = new Set([1, "1", "true", "t", "yes", "y", "on"]);
+const FALSE: ReadonlySet<unknown> = new Set([0, "0", "false", "f", "no", "n", "off"]);
+
+/** The value as pydantic would read it for the schema; fields of objects are changed in place. */
+function relax(schema: ShapeSchema, value: unknown): unknown {
+  if (schema.anyOf !== undefined) {
+    if (schema.anyOf.some(({ type }) => type === typeof value)) return value;
+    return schema.anyOf.reduce(
+      (read, branch) => (read === value ? relax(branch, value) : read),
+      value,
+    );
+  }
+  const { type, properties } = schema;
+  if (type === "integer" || type === "number") {
+    if (typeof value === "boolean") return Number(value);
+    const form =
+      type === "integer" ? /^\s*[+-]?\d+(\.0*)?\s*$/ : /^\s*[+-]?[\d.]+(e[+-]?\d+)?\s*$/i;
+    return typeof value === "string" && form.test(value) ? Number(value) : value;
+  }
+  if (type === "boolean") {
+    const read = typeof value === "string" ? value.toLowerCase() : value;
+    return TRUE.has(read) ? true : FALSE.has(read) ? false : value;
+  }
+  if (properties !== undefined && isObject(value)) {
+    for (const [name, field] of Object.entries(value)) {
+      const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
+      if (known !== undefined) value[name] = relax(known, field);
+    }
+  }
+  return value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Characters of the offending input that are shown. */
 const SHOWN = 400;
 
-export function shapeError(errors: readonly ErrorObject[], where: string): ApiError {
-  // A union reports each branch and then itself; the deepest complaint is the most telling.
+function shapeError(errors: readonly ErrorObject[], where: string): ApiError {
+  // A union reports each branch and then itself; the deepest complaint is the most telling,
+  // of equals the one about a value of the right type.
   const telling = errors
     .filter((error) => error.keyword !== "anyOf" && !saysNull(error))
     .reduce<ErrorObject | undefined>(
-      (best, error) => (best === undefined || depth(error) > depth(best) ? error : best),
+      (best, error) => (best === undefined || weight(error) > weight(best) ? error : best),
       undefined,
     );
   const error = telling ?? errors[0];
@@ -38,18 +85,26 @@ export function shapeError(errors: readonly ErrorObject[], where: string): ApiEr
   const tuple = location.length === 1 ? `(${location[0]},)` : `(${location.join(", ")})`;
   return new ApiError(
     "invalid",
-    `1 validation error:\n  {'type': '${type}', 'loc': ${tuple}, 'msg': ${python(message)}, 'input': ${input}}\n`,
+    `1 validation error:\n  {'type': '${type}', 'loc': ${tuple}, 'msg': ${python(message)}, 'input': ${input}}`,
     { param: [where, ...path].join(".") },
   );
 }
 
-/** The body is no JSON; `position` is where the text broke off, if known. */
-export function jsonError(cause: Error): ApiError {
-  const position = /position (\d+)/.exec(cause.message)?.[1] ?? "0";
+/** The body is no JSON. */
+export function jsonError(text: string, cause: Error): ApiError {
+  if (text === "") {
+    return new ApiError(
+      "invalid",
+      "1 validation error:\n  {'type': 'missing', 'loc': ('body',), 'msg': 'Field required', 'input': None}",
+      { param: "body", cause },
+    );
+  }
+  // Where the text broke off; an unexpected end has no position.
+  const position = /position (\d+)/.exec(cause.message)?.[1] ?? String(text.length);
   return new ApiError(
     "invalid",
-    `1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', ${position}), 'msg': 'JSON decode error', 'input': {}, 'ctx': {'error': ${python(cause.message)}}}\n`,
-    { param: "body", cause },
+    `1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', ${position}), 'msg': 'JSON decode error', 'input': {}, 'ctx': {'error': ${python(cause.message)}}}`,
+    { param: `body.${position}`, cause },
   );
 }
 
@@ -57,8 +112,9 @@ function saysNull(error: ErrorObject): boolean {
   return error.keyword === "type" && error.params["type"] === "null";
 }
 
-function depth(error: ErrorObject): number {
-  return error.instancePath.split("/").length + (error.keyword === "required" ? 1 : 0);
+function weight({ instancePath, keyword }: ErrorObject): number {
+  const depth = instancePath.split("/").length + (keyword === "required" ? 1 : 0);
+  return depth + (keyword === "type" ? 0 : 0.5);
 }
 
 function describe(error: ErrorObject): { readonly type: string; readonly message: string } {
@@ -66,7 +122,9 @@ function describe(error: ErrorObject): { readonly type: string; readonly message
     case "required":
       return { type: "missing", message: "Field required" };
     case "type":
-      return describeType(String(error.params["type"]), error.data);
+      return error.instancePath === ""
+        ? NO_OBJECT
+        : describeType(String(error.params["type"]), error.data);
     case "const":
     case "enum":
       return { type: "literal_error", message: `Input should be ${python(error.schema)}` };
@@ -80,6 +138,11 @@ function describe(error: ErrorObject): { readonly type: string; readonly message
         type: "less_than_equal",
         message: `Input should be less than or equal to ${error.params["limit"]}`,
       };
+    case "maxItems":
+      return {
+        type: "too_long",
+        message: `List should have at most ${error.params["limit"]} items after validation, not ${Array.isArray(error.data) ? error.data.length : "more"}`,
+      };
     case "minLength":
       return {
         type: "string_too_short",
@@ -89,6 +152,12 @@ function describe(error: ErrorObject): { readonly type: string; readonly message
       return { type: "value_error", message: error.message ?? "Invalid value" };
   }
 }
+
+/** The body itself. */
+const NO_OBJECT = {
+  type: "model_attributes_type",
+  message: "Input should be a valid dictionary or object to extract fields from",
+};
 
 function describeType(type: string, data: unknown) {
   switch (type) {

@@ -12,7 +12,6 @@ import type { SamplingFields } from "../openai/fields.ts";
 /** Limits of vLLM's environment variables, at their defaults. */
 const LIMITS = {
   sequences: 16_384, // VLLM_MAX_N_SEQUENCES
-  stopStrings: 4, // VLLM_MAX_STOP_STRINGS
   badWords: 128, // VLLM_MAX_NUM_BAD_WORDS
   logprobTokenIds: 128,
 };
@@ -64,64 +63,48 @@ export async function samplingParams(
   const { maxTokens } = request;
   const stop = typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? []);
 
-  if (n < 1) throw badRequest(`n must be at least 1, got ${n}.`, "n", n);
+  if (n < 1) throw badRequest(`n must be at least 1, got ${n}.`);
   if (n > LIMITS.sequences) {
     throw badRequest(
       `n must be at most ${LIMITS.sequences}, got ${n}. To increase this limit, set the VLLM_MAX_N_SEQUENCES environment variable.`,
-      "n",
-      n,
     );
   }
   within("presence_penalty", presencePenalty, -2, 2);
   within("frequency_penalty", frequencyPenalty, -2, 2);
   if (repetitionPenalty <= 0) {
     throw badRequest(
-      `repetition_penalty must be greater than zero, got ${repetitionPenalty}.`,
-      "repetition_penalty",
-      repetitionPenalty,
+      `repetition_penalty must be greater than zero, got ${float(repetitionPenalty)}.`,
     );
   }
-  if (temperature < 0) {
-    throw badRequest(
-      `temperature must be non-negative, got ${temperature}.`,
-      "temperature",
-      temperature,
-    );
+  if (temperature < 0 || temperature > 2) {
+    const range = temperature < 0 ? "non-negative" : "in [0, 2]";
+    const given = float(temperature);
+    throw badRequest(`temperature must be ${range}, got ${given}.`, "temperature", given);
   }
-  within("temperature", temperature, 0, 2);
   if (topP <= 0 || topP > 1) {
-    throw badRequest(`top_p must be in (0, 1], got ${topP}.`, "top_p", topP);
+    throw badRequest(`top_p must be in (0, 1], got ${float(topP)}.`, "top_p", float(topP));
   }
   if (topK < -1) {
-    throw badRequest(`top_k must be 0 (disable), or at least 1, got ${topK}.`, "top_k", topK);
+    throw badRequest(`top_k must be 0 (disable), or at least 1, got ${topK}.`);
   }
   within("min_p", minP, 0, 1);
   if (maxTokens < 1) {
     throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens", maxTokens);
   }
   if (minTokens < 0) {
-    throw badRequest(
-      `min_tokens must be greater than or equal to 0, got ${minTokens}.`,
-      "min_tokens",
-      minTokens,
-    );
+    throw badRequest(`min_tokens must be greater than or equal to 0, got ${minTokens}.`);
   }
   if (minTokens > maxTokens) {
     throw badRequest(
       `min_tokens must be less than or equal to max_tokens=${maxTokens}, got ${minTokens}.`,
-      "min_tokens",
-      minTokens,
     );
   }
   checkLogprobs("sample", "logprobs", request.logprobs, context);
   checkLogprobs("prompt", "prompt_logprobs", request.promptLogprobs, context);
-  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.", "stop", stop);
-  tooMany("stop", stop.length, LIMITS.stopStrings, "VLLM_MAX_STOP_STRINGS");
-  const badWords = fields.bad_words ?? [];
-  tooMany("bad_words", badWords.length, LIMITS.badWords, "VLLM_MAX_NUM_BAD_WORDS");
+  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.");
   const greedy = temperature === 0;
   if (greedy && n > 1) {
-    throw badRequest(`n must be 1 when using greedy sampling, got ${n}.`, "n", n);
+    throw badRequest(`n must be 1 when using greedy sampling, got ${n}.`);
   }
   const { seed } = fields;
   return {
@@ -141,11 +124,14 @@ export async function samplingParams(
       ...(seed !== undefined && seed !== null && seed !== -1 && { seed }),
       logitBias: logitBias(fields.logit_bias, context.vocabSize),
       ...allowedIds(fields.allowed_token_ids, context.vocabSize),
-      badWords: await badWordIds(badWords, context),
-      stopTokenIds: inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], context.vocabSize),
+      badWords: await badWordIds(fields.bad_words ?? [], context),
+      stopTokenIds: fields.stop_token_ids ?? [],
       eosTokenIds: defaults.eosTokenIds,
       ignoreEos: fields.ignore_eos ?? false,
-      ...(request.logprobs !== undefined && { logprobs: request.logprobs }),
+      ...(request.logprobs !== undefined && {
+        // Ids that were asked for by name come instead of the likeliest.
+        logprobs: fields.logprob_token_ids?.length ? 0 : request.logprobs,
+      }),
       ...logprobIds(fields.logprob_token_ids, request, context),
       ...(request.promptLogprobs !== undefined && { promptLogprobs: request.promptLogprobs }),
     },
@@ -154,8 +140,13 @@ export async function samplingParams(
 
 function within(name: string, value: number, low: number, high: number): void {
   if (value < low || value > high) {
-    throw badRequest(`${name} must be in [${low}, ${high}], got ${value}.`, name, value);
+    throw badRequest(`${name} must be in [${low}, ${high}], got ${float(value)}.`);
   }
+}
+
+/** As Python prints a float. */
+function float(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
 function checkLogprobs(
@@ -178,38 +169,31 @@ function checkLogprobs(
   }
 }
 
-function tooMany(name: string, count: number, most: number, variable: string): void {
-  if (count <= most) return;
-  throw badRequest(
-    `${name} list length ${count} exceeds the maximum allowed count of ${most}. To increase this limit, set the ${variable} environment variable.`,
-    name,
-    count,
-  );
-}
-
 function logitBias(
   given: Readonly<Record<string, number>> | null | undefined,
   vocabSize: number,
 ): ReadonlyMap<TokenId, number> {
   const bias = new Map<TokenId, number>();
-  const outside: string[] = [];
+  const invalid: string[] = [];
   for (const [key, value] of Object.entries(given ?? {})) {
-    const id = Number(key);
-    if (!Number.isInteger(id)) {
-      throw badRequest(`Invalid key in logit_bias: ${key}; it must be a token id.`, "logit_bias");
-    }
-    if (id < 0 || id >= vocabSize) outside.push(key);
-    bias.set(id, Math.min(100, Math.max(-100, value)));
+    if (/^\s*[+-]?\d+\s*$/.test(key)) bias.set(Number(key), Math.min(100, Math.max(-100, value)));
+    else invalid.push(`'${key}'`);
   }
-  if (outside.length > 0) {
-    const shown = outside.slice(0, 20).join(", ");
+  if (invalid.length > 0) {
+    const keys = listed(invalid);
     throw badRequest(
-      `token_id(s) [${shown}] in logit_bias contain out-of-vocab token ids. Vocabulary size: ${vocabSize}`,
+      `logit_bias contains key(s) that cannot be converted to integer token IDs: ${keys}`,
       "logit_bias",
-      `[${shown}]`,
+      keys,
     );
   }
+  inVocabulary("logit_bias", [...bias.keys()], vocabSize);
   return bias;
+}
+
+/** A Python list, cut where it is long. */
+function listed(items: readonly unknown[]): string {
+  return `[${items.slice(0, 20).join(", ")}]`;
 }
 
 function allowedIds(given: readonly number[] | null | undefined, vocabSize: number) {
@@ -217,19 +201,24 @@ function allowedIds(given: readonly number[] | null | undefined, vocabSize: numb
   if (given.length === 0) {
     throw badRequest("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
   }
-  if (given.some((id) => id < 0 || id >= vocabSize)) {
-    throw badRequest("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids");
+  const outside = given.filter((id) => id < 0 || id >= vocabSize);
+  if (outside.length > 0) {
+    throw badRequest(
+      "allowed_token_ids contains out-of-vocab token id!",
+      "allowed_token_ids",
+      listed(outside),
+    );
   }
   return { allowedTokenIds: given };
 }
 
 function inVocabulary(name: string, ids: readonly number[], vocabSize: number): readonly number[] {
-  const outside = ids.find((id) => id < 0 || id >= vocabSize);
-  if (outside !== undefined) {
+  const outside = ids.filter((id) => id < 0 || id >= vocabSize);
+  if (outside.length > 0) {
     throw badRequest(
-      `token id ${outside} in ${name} is out of vocabulary. Vocabulary size: ${vocabSize}`,
+      `token_id(s) ${listed(outside)} in ${name} contain out-of-vocab token ids. Vocabulary size: ${vocabSize}`,
       name,
-      outside,
+      listed(outside),
     );
   }
   return ids;
@@ -240,13 +229,16 @@ function logprobIds(
   request: SamplingRequest,
   { vocabSize }: SamplingContext,
 ) {
-  if (given === undefined || given === null) return {};
+  if (!given?.length) return {};
   if (request.logprobs === undefined) {
-    throw badRequest("`logprob_token_ids` needs `logprobs`.", "logprob_token_ids");
+    throw badRequest(
+      "when using `logprob_token_ids`, `logprobs` must be set to true.",
+      "logprob_token_ids",
+    );
   }
   if (given.length > LIMITS.logprobTokenIds) {
     throw badRequest(
-      `logprob_token_ids list length ${given.length} exceeds the maximum allowed count of ${LIMITS.logprobTokenIds}.`,
+      `Requested logprob_token_ids of length ${given.length}, which is greater than max allowed: ${LIMITS.logprobTokenIds}`,
       "logprob_token_ids",
       given.length,
     );
@@ -263,6 +255,10 @@ async function badWordIds(
   if (encode === undefined) {
     throw badRequest("bad_words needs a tokenizer, which this model has not.", "bad_words");
   }
+  if (words.includes("")) {
+    const given = listed(words.map((word) => `'${word}'`));
+    throw badRequest(`bad_words cannot contain an empty string. Got bad_words=${given}`);
+  }
   const found: TokenId[][] = [];
   for (const word of words) {
     const bare = [...(await encode(word.trimStart()))];
@@ -270,6 +266,13 @@ async function badWordIds(
     if (bare.length > 0) found.push(bare);
     if (spaced.length > 0 && spaced[0] !== bare[0] && spaced.length === bare.length) {
       found.push(spaced);
+    }
+    if (found.length > LIMITS.badWords) {
+      throw badRequest(
+        `Too many bad words after tokenization: ${found.length}. The max number is ${LIMITS.badWords}.`,
+        "bad_words",
+        listed(words.map((each) => `'${each}'`)),
+      );
     }
   }
   return found;

@@ -31,6 +31,7 @@ export interface FinishedOutput {
   readonly reason: string;
   /** Tool calls the parser gave. */
   readonly toolCalls: number;
+  readonly streamed: boolean;
 }
 
 /** Every member is optional; the empty plan is plain text. */
@@ -43,8 +44,8 @@ export interface OutputPlan {
   readonly skipSpecialTokens?: boolean;
   /** A parser for one choice; `prompt` is the rendered prompt's text where there is one. Absent: plain content. */
   readonly parser?: (prompt: string | undefined) => OutputParser;
-  /** One constraint a choice, compiled before the engine sees the request. Throws ApiError on a bad schema. */
-  readonly constraints?: (count: number) => Promise<readonly Constraint[]>;
+  /** One constraint a choice, compiled before the engine sees the request; `prompt` as for the parser. */
+  readonly constraints?: (count: number, prompt?: string) => Promise<readonly Constraint[]>;
   /** `finish_reason` on the wire; absent: the engine's. */
   readonly finishReason?: (output: FinishedOutput) => string;
 }

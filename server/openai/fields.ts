@@ -37,7 +37,7 @@ export const samplingFields = {
   allowed_token_ids: nullable(Type.Array(integer)),
   bad_words: nullable(Type.Array(text)),
   seed: nullable(Type.Integer({ minimum: -(2 ** 63), maximum: 2 ** 63 })),
-  stop: nullable(Type.Union([text, Type.Array(text)])),
+  stop: nullable(Type.Union([text, Type.Array(text, { maxItems: 4 })])), // VLLM_MAX_STOP_STRINGS
   stop_token_ids: nullable(Type.Array(integer)),
   include_stop_str_in_output: nullable(boolean),
   ignore_eos: nullable(boolean),
@@ -46,7 +46,7 @@ export const samplingFields = {
   spaces_between_special_tokens: nullable(boolean),
   prompt_logprobs: nullable(integer),
   logprob_token_ids: nullable(Type.Array(integer)),
-  truncate_prompt_tokens: nullable(integer),
+  truncate_prompt_tokens: nullable(Type.Integer({ minimum: -1 })),
   truncation_side: nullable(Type.Union([Type.Literal("left"), Type.Literal("right")])),
 };
 

@@ -37,11 +37,18 @@ export class TokenNames {
   }
 }
 
-/** `choices[].logprobs` of chat; `top` entries a position, −1: all there are. */
+/**
+ * `choices[].logprobs` of chat; `top` entries a position, −1: all there are. `named`:
+ * the ids that were asked for by name, after the chosen one.
+ */
 export function chatLogprobs(
   ids: readonly TokenId[],
   logprobs: readonly PositionLogprobs[],
-  { names, top }: { readonly names: TokenNames; readonly top: number },
+  {
+    names,
+    top,
+    named,
+  }: { readonly names: TokenNames; readonly top: number; readonly named: boolean },
 ) {
   const entry = (id: TokenId, logprob: number) => ({
     token: names.name(id),
@@ -49,12 +56,15 @@ export function chatLogprobs(
     bytes: names.bytes(id),
   });
   return {
-    content: logprobs.map((position, index) => ({
-      ...entry(ids[index] ?? 0, position.chosen),
-      top_logprobs: position.topIds
+    content: logprobs.map((position, index) => {
+      const chosen = ids[index] ?? 0;
+      const own = entry(chosen, position.chosen);
+      const others = position.topIds
         .slice(0, top < 0 ? undefined : top)
-        .map((id, rank) => entry(id, position.topLogprobs[rank] ?? FLOOR)),
-    })),
+        .map((id, rank) => entry(id, position.topLogprobs[rank] ?? FLOOR))
+        .filter((_, rank) => !(named && position.topIds[rank] === chosen));
+      return { ...own, top_logprobs: named ? [own, ...others] : others };
+    }),
   };
 }
 
@@ -102,7 +112,7 @@ export function appendLogprobs(
       });
       target.top_logprobs.push(top);
     }
-    at += names.text(id).length;
+    at += Array.from(names.text(id)).length; // characters, as Python counts them
   });
   return at;
 }

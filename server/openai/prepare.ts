@@ -24,7 +24,8 @@ export interface StreamOptions {
 export function checkBody(body: Body, unbuilt: readonly string[]): void {
   const field = unbuiltField(body, unbuilt);
   if (field !== undefined) throw notImplemented(field);
-  if (body.stream_options && !body.stream) {
+  // An empty object counts as absent, as in Python.
+  if (body.stream_options && Object.keys(body.stream_options).length > 0 && !body.stream) {
     throw badRequest("Stream options can only be defined when `stream=True`.", "stream_options");
   }
   if (typeof body.prompt_logprobs === "number") {
@@ -49,7 +50,8 @@ export function streamOptions(body: Body, { settings }: Serving): StreamOptions 
   const includeUsage = forced || (body.stream_options?.include_usage ?? false);
   return {
     includeUsage,
-    continuousUsage: includeUsage && (body.stream_options?.continuous_usage_stats ?? false),
+    continuousUsage:
+      forced || (includeUsage && (body.stream_options?.continuous_usage_stats ?? false)),
   };
 }
 
@@ -109,7 +111,7 @@ export async function engineRequest(
     readonly priority: number;
   },
 ): Promise<GenerationRequest> {
-  const constraints = await plan.constraints?.(sampling.n);
+  const constraints = await plan.constraints?.(sampling.n, prompt.text);
   return {
     prompt: prompt.ids,
     params: sampling.params,

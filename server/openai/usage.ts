@@ -1,5 +1,6 @@
 /** Token counts and timings as responses report them. */
 import type { Generation } from "../generation/generate.ts";
+import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
 
 export interface UsageSource {
@@ -10,13 +11,18 @@ export interface UsageSource {
   readonly reasoningTokens?: number;
 }
 
-/** The whole object, nulls included. */
-export function usage({ promptTokens, generation, settings, reasoningTokens }: UsageSource) {
-  const completionTokens = generation.outputTokens;
+export function tokenCounts(promptTokens: number, completionTokens: number) {
   return {
     prompt_tokens: promptTokens,
     total_tokens: promptTokens + completionTokens,
     completion_tokens: completionTokens,
+  };
+}
+
+/** The whole object, nulls included. */
+export function usage({ promptTokens, generation, settings, reasoningTokens }: UsageSource) {
+  return {
+    ...tokenCounts(promptTokens, generation.outputTokens),
     prompt_tokens_details: settings["enable-prompt-tokens-details"]
       ? {
           cached_tokens: generation.cachedTokens,
@@ -24,14 +30,43 @@ export function usage({ promptTokens, generation, settings, reasoningTokens }: U
           multimodal_tokens: null,
         }
       : null,
-    completion_tokens_details:
-      reasoningTokens === undefined ? null : { reasoning_tokens: reasoningTokens },
+    completion_tokens_details: reasoningDetails(reasoningTokens),
   };
 }
 
-/** As streams send it: what is null is left out. */
-export function streamUsage(source: UsageSource) {
-  return withoutNulls(usage(source));
+/** Of one choice of a chat, on every chunk with `continuous_usage_stats`. */
+export function usageSoFar(
+  promptTokens: number,
+  completionTokens: number,
+  { reasoningTokens }: Pick<UsageSource, "reasoningTokens">,
+) {
+  return {
+    ...tokenCounts(promptTokens, completionTokens),
+    completion_tokens_details: reasoningDetails(reasoningTokens),
+  };
+}
+
+function reasoningDetails(tokens: number | undefined) {
+  return tokens === undefined ? null : { reasoning_tokens: tokens };
+}
+
+/** The chunk of a stream that carries usage: what is null is left out. */
+export function lastChunk(head: object, serving: Serving, source: UsageSource): string {
+  const counts = usage(source);
+  const details = counts.prompt_tokens_details;
+  const metrics = requestMetrics(source.generation, source.settings);
+  return JSON.stringify({
+    ...head,
+    choices: [],
+    usage: withoutNulls({ ...counts, prompt_tokens_details: details && withoutNulls(details) }),
+    ...fingerprintOf(serving),
+    ...(metrics !== null && { metrics: withoutNulls(metrics) }),
+  });
+}
+
+/** On the last chunk of a stream; absent with `--fingerprint-mode none`. */
+export function fingerprintOf({ fingerprint }: Serving) {
+  return fingerprint === null ? {} : { system_fingerprint: fingerprint };
 }
 
 /** `metrics` of a response; null unless `--enable-per-request-metrics` and one completion. */
@@ -42,12 +77,14 @@ export function requestMetrics(generation: Generation, settings: Settings) {
   const milliseconds = (from: number | undefined, to: number | undefined) =>
     from === undefined || to === undefined ? null : (to - from) / 1e6;
   const decode = milliseconds(firstToken, finished);
+  const inference = milliseconds(scheduled, finished);
   return {
-    time_to_first_token_ms: milliseconds(submitted, firstToken),
+    // From the first step on, as vLLM has it; waiting is counted apart.
+    time_to_first_token_ms: milliseconds(scheduled, firstToken),
     generation_time_ms: decode,
     queue_time_ms: milliseconds(submitted, scheduled),
     mean_itl_ms: decode === null || tokens < 2 ? null : decode / (tokens - 1),
-    tokens_per_second: decode === null || decode === 0 ? null : ((tokens - 1) * 1000) / decode,
+    tokens_per_second: inference ? (tokens * 1000) / inference : null,
   };
 }
 

@@ -15,6 +15,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "/v1/chat/completions": "Chat; a stream with `stream`.",
   "/v1/completions": "Text completion; a stream with `stream`.",
   "/v1/models": "The names the model answers to.",
+  "/invocations": "A chat or a completion, by the shape of the body.",
   "/tokenize": "Token ids of a text or a chat.",
   "/detokenize": "Text of token ids.",
   "/tokenizer_info": "The tokenizer's configuration.",

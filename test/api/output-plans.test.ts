@@ -55,7 +55,7 @@ describe("without parsers", () => {
       'the keyword "uniqueItems" is not supported',
     ],
     [{ structured_outputs: { grammar: "root ::= x" } }, 'rule "x" is not defined'],
-    [{ thinking_token_budget: 5 }, "requires --reasoning-parser"],
+    [{ thinking_token_budget: 5 }, "Please set --reasoning-parser"],
   ])("refuses %j", async (fields, message) => {
     const { status, json } = await server.post(CHAT, { messages, ...fields });
     expect(status).toBe(400);
@@ -160,10 +160,36 @@ describe("on the CPU, with drafts", () => {
     });
     const [answer] = json.choices;
     expect(answer.finish_reason).toBe("stop");
+    expect(answer.message.content).toBe("");
     expect(JSON.parse(answer.message.tool_calls[0].function.arguments)).toEqual({
       a: expect.any(Number),
       b: expect.any(Boolean),
     });
+  });
+
+  it("says tool_calls of a call that was cut off in a stream, length of it whole", async () => {
+    const long = {
+      type: "object",
+      properties: { text: { type: "string", minLength: 300 } },
+      required: ["text"],
+    };
+    const tools = [tool("long", long)];
+    const cut = { messages, tools, tool_choice: "required", max_tokens: 70, temperature: 0 };
+    const events = await server.stream(CHAT, cut);
+    expect(JSON.parse(events.at(-2) ?? "").choices[0].finish_reason).toBe("tool_calls");
+    const { json } = await server.post(CHAT, cut);
+    expect(json.choices[0].finish_reason).toBe("length");
+  });
+
+  it("lets a call that must be made overrule a response_format", async () => {
+    const { json } = await server.post(CHAT, {
+      messages,
+      tools: TOOLS,
+      tool_choice: { type: "function", function: { name: "add" } },
+      response_format: { type: "json_object" },
+      max_tokens: 60,
+    });
+    expect(json.choices[0].message.tool_calls[0].function.name).toBe("add");
   });
 
   it.each([{ min_tokens: 10 }, { allowed_token_ids: [5] }])(
@@ -226,7 +252,10 @@ describe("with a reasoning parser", () => {
       ...body,
       thinking_token_budget: 6,
       include_reasoning: false,
+      logprobs: true,
+      return_token_ids: true,
     });
+    expect(hidden.json.choices[0]).toMatchObject({ logprobs: null, token_ids: null });
     expect(hidden.json.choices[0].message.reasoning).toBeNull();
     expect(["yes", "no"]).toContain(hidden.json.choices[0].message.content);
     const off = await server.post(CHAT, {

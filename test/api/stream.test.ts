@@ -62,6 +62,23 @@ describe("chat streams", () => {
       .slice(0, -1)
       .map((event) => JSON.parse(event).usage.completion_tokens as number);
     expect(counts).toEqual([0, 1, 2, 3, 3]);
+    // Of a chat, with the details that only a reasoning parser fills.
+    expect(JSON.parse(events[1] ?? "").usage.completion_tokens_details).toBeNull();
+  });
+
+  it("counts usage on every chunk where the server forces it", async () => {
+    const forced = await startServer([
+      ...["models/tiny/llama", "--device", "null", "--enable-force-include-usage"],
+    ]);
+    for (const [path, body] of [
+      ["/v1/chat/completions", ask],
+      ["/v1/completions", { prompt: "hello", max_tokens: 3 }],
+    ] as const) {
+      const events = await forced.stream(path, body);
+      const counts = events.slice(0, -1).map((event) => JSON.parse(event).usage.prompt_tokens);
+      expect(counts.every((count) => count > 0)).toBe(true);
+    }
+    await forced.stop(0);
   });
 
   it("has no usage key when nobody asked", async () => {
@@ -131,6 +148,21 @@ describe("text streams", () => {
       `${head},"choices":[],"usage":{"prompt_tokens":${JSON.parse(events[2] ?? "").usage.prompt_tokens},"total_tokens":${JSON.parse(events[2] ?? "").usage.total_tokens},"completion_tokens":2}}`,
       "[DONE]",
     ]);
+  });
+
+  it("echoes ids beside the text, and no text where ids are asked for", async () => {
+    const body = { prompt: "hello", max_tokens: 2, ignore_eos: true, seed: 1, echo: true };
+    const [first, second] = (await server.stream("/v1/completions", body)).map(
+      (event) => event.startsWith("{") && JSON.parse(event).choices[0],
+    );
+    expect(first.text.startsWith("hello")).toBe(true);
+    expect(first.prompt_token_ids.length).toBeGreaterThan(0);
+    expect(second.prompt_token_ids).toBeNull();
+    const { json } = await server.post("/v1/completions", { ...body, return_token_ids: true });
+    const [choice] = json.choices;
+    expect(choice.text.startsWith("hello")).toBe(false);
+    expect(choice.token_ids).toHaveLength(2);
+    expect(choice.prompt_token_ids).toEqual(first.prompt_token_ids);
   });
 
   it("numbers choices prompt by prompt", async () => {

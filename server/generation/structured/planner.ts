@@ -6,7 +6,7 @@ import type { Constraint } from "../../../engine/sequence.ts";
 import type { Tokenizer } from "../../../models/model.ts";
 import { ApiError, badRequest } from "../../errors.ts";
 import { ThreadBusyError } from "../guarded-thread.ts";
-import type { OutputFields, OutputPlan, OutputPlanner } from "../planner.ts";
+import type { FinishedOutput, OutputFields, OutputPlan, OutputPlanner } from "../planner.ts";
 import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../reasoning/registry.ts";
 import { type ToolWish, toolWish } from "../tools/choice.ts";
 import { ArgumentsParser, CallListParser } from "../tools/fixed.ts";
@@ -65,28 +65,22 @@ class Planner implements OutputPlanner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    this.#builder = new GrammarBuilder({ timeLimitMs: options.compileMs ?? 2_000, maxWaiting: 64 });
+    this.#builder = new GrammarBuilder({ timeLimitMs: options.compileMs ?? 5_000, maxWaiting: 64 });
   }
 
   async plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {
     const structured = structuredSpec(fields);
-    const wish = kind === "chat" ? toolWish(fields) : undefined;
+    const wish = kind === "chat" ? this.#wish(fields) : undefined;
     const thinking = kind === "chat" ? this.#thinking(fields) : undefined;
-    if (
-      structured !== undefined &&
-      wish !== undefined &&
-      wish.choice !== "auto" &&
-      wish.choice !== "none"
-    ) {
+    if (structured && structured.field !== "response_format" && typeof wish?.choice === "object") {
       throw badRequest(
         "You can only either use constraints for structured outputs or tools, not both.",
-        structured.field,
       );
     }
     this.#checkToolSettings(wish);
+    // Calls that must be made, or be right, come before any other constraint, as in vLLM.
     const tools = toolsSpec(wish, this.#options.toolParser);
-    const wanted =
-      structured ?? (tools === undefined ? undefined : { spec: tools, field: "tools" });
+    const wanted = tools === undefined ? structured : { spec: tools, field: "tools" };
     const grammar =
       wanted === undefined ? undefined : await this.#compile(wanted.spec, wanted.field);
     const hold = await this.#holds(fields, thinking, grammar);
@@ -105,7 +99,8 @@ class Planner implements OutputPlanner {
       ...(special && { skipSpecialTokens: false }),
       ...(parsed.parser !== undefined && { parser: parsed.parser }),
       ...(hold !== undefined && {
-        constraints: async (count: number) => Array.from({ length: count }, hold),
+        constraints: async (count: number, prompt?: string) =>
+          Array.from({ length: count }, () => hold(prompt)),
       }),
       ...(wish !== undefined && { finishReason: (output) => finishReason(wish, output) }),
     };
@@ -115,12 +110,17 @@ class Planner implements OutputPlanner {
     await this.#builder.close();
   }
 
+  /** A choice of null is "auto" where the server lets models choose, else "none". */
+  #wish(fields: OutputFields): ToolWish | undefined {
+    const none = fields.tool_choice === null && !this.#options.autoTools;
+    return toolWish(none ? { ...fields, tool_choice: "none" } : fields);
+  }
+
   #checkToolSettings(wish: ToolWish | undefined): void {
     const { toolParser, autoTools } = this.#options;
     if (wish?.choice === "auto" && !(autoTools && toolParser !== undefined)) {
       throw badRequest(
         '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
-        "tool_choice",
       );
     }
   }
@@ -138,15 +138,12 @@ class Planner implements OutputPlanner {
     return name !== undefined && variables[name] === false ? undefined : { format };
   }
 
-  /** reasoning_effort for the template; "none" turns thinking off where the model can. */
+  /** reasoning_effort for the template; it turns thinking on or off where the request does not say. */
   #variables(fields: OutputFields): Readonly<Record<string, unknown>> | undefined {
-    const { reasoning_effort: effort } = fields;
+    const { reasoning_effort: effort, chat_template_kwargs: given } = fields;
     if (effort === undefined || effort === null) return undefined;
-    const name = reasoningFormat(this.#options.reasoningParser ?? "")?.switch;
-    return {
-      reasoning_effort: effort,
-      ...(effort === "none" && name !== undefined && { [name]: false }),
-    };
+    const silent = given?.["enable_thinking"] === undefined;
+    return { reasoning_effort: effort, ...(silent && { enable_thinking: effort !== "none" }) };
   }
 
   /** A maker of constraints, one a choice. */
@@ -154,13 +151,13 @@ class Planner implements OutputPlanner {
     fields: OutputFields,
     thinking: { readonly format: ReasoningFormat } | undefined,
     grammar: CompiledGrammar | undefined,
-  ): Promise<(() => Constraint) | undefined> {
+  ): Promise<((prompt: string | undefined) => Constraint) | undefined> {
     const { endIds, tokenizer } = this.#options;
     const asked = fields.thinking_token_budget;
     const budget = asked === undefined || asked === null || asked === -1 ? undefined : asked;
     if (budget !== undefined && budget < 0) {
       throw badRequest(
-        `thinking_token_budget must be -1 or at least 0, got ${budget}.`,
+        "`thinking_token_budget` must be a non-negative integer or -1 for unlimited.",
         "thinking_token_budget",
         budget,
       );
@@ -170,20 +167,21 @@ class Planner implements OutputPlanner {
       reasoningFormat(this.#options.reasoningParser ?? "") === undefined
     ) {
       throw badRequest(
-        "thinking_token_budget requires --reasoning-parser to be set.",
-        "thinking_token_budget",
+        "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-parser and/or --reasoning-config to use thinking_token_budget.",
       );
     }
     const inner = grammar === undefined ? undefined : () => new GrammarConstraint(grammar, endIds);
     if (thinking === undefined || (inner === undefined && budget === undefined)) return inner;
     const marker = await tokenizer?.encode(thinking.format.endMarker, { addSpecialTokens: false });
     if (marker === undefined) return inner;
-    return () =>
-      new ThinkingConstraint({
-        endIds: [...marker],
-        ...(budget !== undefined && { budget }),
-        ...(inner !== undefined && { inner: inner() }),
-      });
+    return (prompt) =>
+      inner !== undefined && thoughtBefore(prompt, thinking.format)
+        ? inner()
+        : new ThinkingConstraint({
+            endIds: [...marker],
+            ...(budget !== undefined && { budget }),
+            ...(inner !== undefined && { inner: inner() }),
+          });
   }
 
   /** The parser of each choice, and whether it reads the model's own call format. */
@@ -192,9 +190,9 @@ class Planner implements OutputPlanner {
     const none = wish === undefined || wish.choice === "none";
     if (none && format === undefined) return { tools: false, parser: undefined };
     const read = none ? undefined : toolReader(wish, toolParser);
-    const parser = () =>
+    const parser = (prompt: string | undefined) =>
       createOutputParser({
-        reasoning: format?.kind,
+        reasoning: format && !thoughtBefore(prompt, format) ? format.kind : undefined,
         tools: read?.create(),
         maxCalls: wish?.maxCalls ?? Number.POSITIVE_INFINITY,
         showReasoning: fields.include_reasoning !== false,
@@ -237,6 +235,11 @@ class Planner implements OutputPlanner {
     this.#vocabulary ??= vocabularyOf(tokenizer, vocabSize);
     return this.#vocabulary;
   }
+}
+
+/** The prompt ends the reasoning itself, as templates do where thinking is off. */
+function thoughtBefore(prompt: string | undefined, { endMarker }: ReasoningFormat): boolean {
+  return prompt?.trimEnd().endsWith(endMarker) ?? false;
 }
 
 function toolsSpec(
@@ -288,14 +291,14 @@ function toolReader(
     : { native: true, create: () => createToolParser(format, tools) };
 }
 
-/** As vLLM: a named call ends with "stop", `required` only turns "stop" into "tool_calls". */
-function finishReason(
-  wish: ToolWish,
-  { reason, toolCalls }: { readonly reason: string; readonly toolCalls: number },
-): string {
-  if (toolCalls === 0 || typeof wish.choice === "object") return reason;
-  if (wish.choice === "required") return reason === "stop" ? "tool_calls" : reason;
-  return "tool_calls";
+/**
+ * As vLLM: a named call ends with the engine's reason; `required` says "tool_calls"
+ * for "stop", but in a stream, as `auto` always, for whatever a call came with.
+ */
+function finishReason(wish: ToolWish, { reason, toolCalls, streamed }: FinishedOutput): string {
+  if (typeof wish.choice === "object") return reason;
+  const called = wish.choice === "required" && !streamed ? reason === "stop" : toolCalls > 0;
+  return called ? "tool_calls" : reason;
 }
 
 const NAMES: Readonly<Record<GrammarSpec["kind"], string>> = {

@@ -15,15 +15,6 @@ export interface ChatPromptFields {
   readonly documents?: readonly unknown[] | null;
 }
 
-const ROLES: ReadonlySet<string> = new Set([
-  "system",
-  "developer",
-  "user",
-  "assistant",
-  "tool",
-  "function",
-]);
-
 export async function chatPrompt(
   serving: Serving,
   body: ChatPromptFields,
@@ -37,19 +28,16 @@ export async function chatPrompt(
       "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
     );
   }
-  if (body.chat_template) {
-    if (!serving.settings["trust-request-chat-template"]) {
-      throw badRequest(
-        "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.",
-        "chat_template",
-      );
-    }
+  const given = body.chat_template ?? body.chat_template_kwargs?.["chat_template"];
+  if (given && !serving.settings["trust-request-chat-template"]) {
+    throw badRequest(
+      "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.",
+    );
   }
   const { chatTemplate } = serving;
   if (chatTemplate === undefined && !body.chat_template) {
     throw badRequest(
       "As of transformers v4.44, default chat template is no longer allowed, so you must provide a chat template if the tokenizer does not define one.",
-      "messages",
     );
   }
   const messages = body.messages.map(templateMessage);
@@ -66,71 +54,91 @@ export async function chatPrompt(
     },
   };
   if (body.chat_template && serving.requestTemplates !== undefined) {
-    const given = await serving.requestTemplates.render(body.chat_template, input);
-    return textPrompt(given, serving.tokenizer, serving, tokenize);
+    const text = await serving.requestTemplates.render(body.chat_template, input);
+    return textPrompt(text, serving.tokenizer, serving, tokenize);
   }
   let text: string | undefined;
   try {
     text = chatTemplate?.render(input);
   } catch (error) {
     // The template's own complaints (raise_exception) and what it cannot do are the request's fault.
-    throw badRequest(error instanceof Error ? error.message : String(error), "messages");
+    throw badRequest(error instanceof Error ? error.message : String(error));
   }
   if (text === undefined) throw notImplemented("chat_template");
   return textPrompt(text, serving.tokenizer, serving, tokenize);
 }
 
-/** As templates expect a message: text content joined, arguments of tool calls as objects. */
+/** A message with the fields that vLLM shows a template. */
 function templateMessage(message: ChatMessage): Record<string, unknown> {
-  if (!ROLES.has(message.role)) {
-    throw badRequest(`Unknown role: ${message.role}`, "messages.role", message.role);
-  }
-  const {
-    content,
-    tool_calls: calls,
-    reasoning,
-    reasoning_content: oldReasoning,
-    ...rest
-  } = message;
-  const thought = reasoning ?? oldReasoning;
+  const { role, content, name, tool_call_id: callId, tool_calls: calls } = message;
+  const thought = message.reasoning ?? message.reasoning_content;
+  const assistant = role === "assistant";
   return {
-    ...rest,
-    content: typeof content === "string" ? content : joined(content),
-    ...(calls && calls.length > 0 && { tool_calls: calls.map(templateCall) }),
-    ...(thought && { reasoning: thought, reasoning_content: thought }),
+    role,
+    content: typeof content === "string" ? content : (content ?? []).flatMap(textPart),
+    ...(assistant && calls && calls.length > 0 && { tool_calls: calls.map(templateCall) }),
+    ...(assistant &&
+      typeof thought === "string" && {
+        reasoning: thought,
+        reasoning_content: thought,
+      }),
+    ...(role === "tool" && callId !== undefined && { tool_call_id: callId }),
+    ...(typeof name === "string" && { name }),
   };
 }
 
-/** Absent content is empty text, as in vLLM: a template would print the word for null. */
-function joined(parts: ChatMessage["content"]): string {
-  if (parts === undefined || parts === null) return "";
-  if (typeof parts === "string") return parts;
-  return parts
-    .map((part) => {
-      if (typeof part === "string") return part;
-      const { type, text } = part as { readonly type?: string; readonly text?: unknown }; // open objects
-      if (typeof text === "string" && (type === undefined || TEXT_PARTS.has(type))) return text;
-      if (type === "refusal" || type === "thinking") return "";
-      throw notImplemented(`messages.content.${type ?? "type"}`);
-    })
+/** The text that is in parts of these types, and under which key. */
+const TEXT_KEYS: Readonly<Record<string, string>> = {
+  text: "text",
+  input_text: "text",
+  output_text: "text",
+  refusal: "refusal",
+  thinking: "thinking",
+};
+
+type ContentPart = Exclude<ChatMessage["content"], string | null | undefined>[number];
+
+function textPart(part: ContentPart): readonly { readonly type: "text"; readonly text: string }[] {
+  if (typeof part === "string") return [{ type: "text", text: part }];
+  const { type = "text" } = part;
+  const key = TEXT_KEYS[type];
+  if (key === undefined) {
+    if (MEDIA.test(type)) throw notImplemented(`messages.content.${type}`);
+    throw badRequest(`Unsupported chat content part type: '${type}'.`, "type", type);
+  }
+  const text = (part as Readonly<Record<string, unknown>>)[key]; // an open object
+  return typeof text === "string" ? [{ type: "text", text }] : [];
+}
+
+const MEDIA = /image|audio|video|embeds|file/;
+
+/** The text of a message's content. */
+export function contentText(content: ChatMessage["content"]): string {
+  if (typeof content === "string") return content;
+  return (content ?? [])
+    .flatMap(textPart)
+    .map(({ text }) => text)
     .join("\n");
 }
 
-const TEXT_PARTS: ReadonlySet<string> = new Set(["text", "input_text", "output_text"]);
-
+/** Arguments as the object that templates expect. */
 function templateCall(call: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const described = call["function"];
-  if (typeof described !== "object" || described === null) return call;
-  const { arguments: given, ...rest } = described as Record<string, unknown>; // an object by the line above
-  if (typeof given !== "string") return call;
-  let parsed: unknown;
-  try {
-    parsed = given === "" ? {} : JSON.parse(given);
-  } catch {
+  const { function: described, type = "function" } = call;
+  if (type !== "function" || typeof described !== "object" || described === null) {
     throw badRequest(
-      "Arguments of a tool call in messages must be JSON text.",
-      "messages.tool_calls",
+      "chat completions only support assistant tool_calls of type 'function'.",
+      "tool_calls",
     );
   }
-  return { ...call, function: { ...rest, arguments: parsed } };
+  const { arguments: given, ...rest } = described as Record<string, unknown>; // an object by the line above
+  return { ...call, function: { ...rest, arguments: parsedArguments(given) } };
+}
+
+function parsedArguments(given: unknown): unknown {
+  if (typeof given !== "string") return given ?? {};
+  try {
+    return given === "" ? {} : (JSON.parse(given) ?? {});
+  } catch {
+    throw badRequest("Arguments of a tool call in messages must be JSON text.", "tool_calls");
+  }
 }

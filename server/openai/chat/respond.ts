@@ -17,7 +17,8 @@ import type { Serving } from "../../serving.ts";
 import type { Exchange, StreamResponder } from "../exchange.ts";
 import { chatLogprobs, promptLogprobs, TokenNames } from "../logprobs.ts";
 import type { StreamOptions } from "../prepare.ts";
-import { requestMetrics, streamUsage, usage } from "../usage.ts";
+import { fingerprintOf, lastChunk, requestMetrics, usage, usageSoFar } from "../usage.ts";
+import { contentText } from "./prompt.ts";
 import type { ChatRequest } from "./schema.ts";
 
 /** All that an answer is made of. */
@@ -34,7 +35,14 @@ export interface ChatAnswer {
 /** Finish reasons as the wire has them. */
 function wireReason(answer: ChatAnswer, delta: ChoiceDelta, toolCalls: number): string {
   const reason = delta.finish?.reason ?? "stop";
-  return answer.plan.finishReason?.({ reason, toolCalls }) ?? reason;
+  const streamed = answer.body.stream === true;
+  return answer.plan.finishReason?.({ reason, toolCalls, streamed }) ?? reason;
+}
+
+/** Ids and logprobs would give hidden reasoning away. */
+function hidesTokens({ body, serving: { settings } }: ChatAnswer): boolean {
+  const parsed = settings["reasoning-parser"] || settings["tool-call-parser"];
+  return body.include_reasoning === false && Boolean(parsed);
 }
 
 function namesOf({ serving, body }: ChatAnswer): TokenNames {
@@ -44,21 +52,27 @@ function namesOf({ serving, body }: ChatAnswer): TokenNames {
 
 function logprobsOf(answer: ChatAnswer, names: TokenNames, delta: ChoiceDelta) {
   const { body } = answer;
-  if (!body.logprobs) return null;
-  const top = body.logprob_token_ids ? -1 : (body.top_logprobs ?? 0);
-  return chatLogprobs(delta.ids, delta.logprobs, { names, top });
+  if (!body.logprobs || hidesTokens(answer)) return null;
+  const named = Boolean(body.logprob_token_ids?.length);
+  const top = named ? -1 : (body.top_logprobs ?? 0);
+  return chatLogprobs(delta.ids, delta.logprobs, { names, top, named });
 }
 
 /** The last message's content, which `echo` repeats when its role is the answer's. */
 function echoed({ body, serving }: ChatAnswer): string {
   const last = body.messages.at(-1);
-  if (!body.echo || last?.role !== roleOf(body, serving)) return "";
-  return typeof last.content === "string" ? last.content : "";
+  return body.echo && last?.role === roleOf(body, serving) ? contentText(last.content) : "";
 }
 
 function roleOf(body: ChatRequest, { settings }: Serving): string {
   if (body.add_generation_prompt ?? true) return settings["response-role"];
   return body.messages.at(-1)?.role ?? settings["response-role"];
+}
+
+/** Counted wherever the server parses reasoning, in requests that switch it off too. */
+function reasoningOf({ serving: { settings } }: ChatAnswer, parsers: readonly OutputParser[]) {
+  if (!settings["reasoning-parser"]) return {};
+  return { reasoningTokens: parsers.reduce((sum, one) => sum + (one.reasoningTokens ?? 0), 0) };
 }
 
 function newParser({ plan, prompt }: ChatAnswer): OutputParser {
@@ -70,13 +84,15 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
   const { serving, exchange, body, prompt, generation } = answer;
   const names = namesOf(answer);
   const role = roleOf(body, serving);
-  let reasoningTokens: number | undefined;
+  // Where a call was asked for the content is empty text, as in vLLM.
+  const absent =
+    typeof body.tool_choice === "object" || body.tool_choice === "required" ? "" : null;
+  const withIds = body.return_token_ids && !hidesTokens(answer);
+  const parsers: OutputParser[] = [];
   const choices = deltas.map((delta) => {
     const parser = newParser(answer);
+    parsers.push(parser);
     const parts = [parser.push(delta.text, delta.ids), parser.end()];
-    if (serving.settings["reasoning-parser"] && parser.reasoningTokens !== undefined) {
-      reasoningTokens = (reasoningTokens ?? 0) + parser.reasoningTokens;
-    }
     const reasoning = join(parts, "reasoning");
     const calls = joinCalls(parts);
     const content = join(parts, "content");
@@ -84,7 +100,7 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
       index: delta.index,
       message: {
         role,
-        content: content === undefined ? null : echoed(answer) + content,
+        content: body.echo ? echoed(answer) + (content ?? "") : (content ?? absent),
         refusal: null,
         annotations: null,
         audio: null,
@@ -95,7 +111,7 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
       logprobs: logprobsOf(answer, names, delta),
       finish_reason: wireReason(answer, delta, calls.length),
       stop_reason: delta.finish?.stopReason ?? null,
-      token_ids: body.return_token_ids ? delta.ids : null,
+      token_ids: withIds ? delta.ids : null,
       routed_experts: null,
     };
   });
@@ -112,7 +128,7 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
       promptTokens: prompt.ids.length,
       generation,
       settings: serving.settings,
-      ...(reasoningTokens !== undefined && { reasoningTokens }),
+      ...reasoningOf(answer, parsers),
     }),
     prompt_logprobs: prompted === undefined ? null : promptLogprobs(prompt.ids, prompted, names),
     prompt_token_ids: body.return_token_ids ? [...prompt.ids] : null,
@@ -145,23 +161,25 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
     created: exchange.created,
     model: answer.model,
   };
-  const usageNow = (completionTokens: number) => ({
-    prompt_tokens: prompt.ids.length,
-    total_tokens: prompt.ids.length + completionTokens,
-    completion_tokens: completionTokens,
-  });
-  const chunk = (choice: object, completionTokens: number, further: object = {}) =>
+  const withIds = body.return_token_ids && !hidesTokens(answer);
+  const chunk = (choice: object, usageSoFar: object, further: object = {}) =>
     JSON.stringify({
       ...head,
       choices: [choice],
-      ...(options.continuousUsage && { usage: usageNow(completionTokens) }),
+      ...(options.continuousUsage && { usage: usageSoFar }),
       ...further,
     });
+  const soFar = (tokens: number, parser?: OutputParser) =>
+    usageSoFar(
+      prompt.ids.length,
+      tokens,
+      reasoningOf(answer, parser === undefined ? [] : [parser]),
+    );
   /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
   const start = (): string[] => {
     const each = (delta: object, further: object = {}): string[] =>
       choices.map((_, index) =>
-        chunk({ index, delta, logprobs: null, finish_reason: null }, 0, further),
+        chunk({ index, delta, logprobs: null, finish_reason: null }, soFar(0), further),
       );
     const events = each(
       { role, content: "" },
@@ -186,19 +204,18 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
       .reduce((most, call) => Math.max(most, call.index + 1), choice.toolCalls);
     // A parser that holds everything back says nothing; plain text is always a chunk.
     const silent = Object.keys(message).length === 0;
-    if (silent && !finished && !body.logprobs && !body.return_token_ids) return [];
+    if (silent && !finished && !body.logprobs && !withIds) return [];
     const base = {
       index: delta.index,
       delta: silent && choice.parser === PLAIN ? { content: "" } : message,
       logprobs: logprobsOf(answer, names, delta),
       finish_reason: finished ? wireReason(answer, delta, choice.toolCalls) : null,
     };
-    const tokens = generation.choices[delta.index]?.tokens ?? 0;
-    const tokenIds = body.return_token_ids ? delta.ids : null;
-    if (!finished) return [chunk({ ...base, token_ids: tokenIds }, tokens)];
+    const sofar = soFar(generation.choices[delta.index]?.tokens ?? 0, choice.parser);
+    const tokenIds = withIds ? delta.ids : null;
+    if (!finished) return [chunk({ ...base, token_ids: tokenIds }, sofar)];
     const last = { ...base, stop_reason: delta.finish?.stopReason ?? null, token_ids: tokenIds };
-    const fingerprint = options.includeUsage ? {} : { system_fingerprint: serving.fingerprint };
-    return [chunk(last, tokens, fingerprint)];
+    return [chunk(last, sofar, options.includeUsage ? {} : fingerprintOf(serving))];
   };
   return {
     deltas: (deltas) => {
@@ -208,24 +225,9 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
     },
     end: () => {
       if (!options.includeUsage) return [];
-      const reasoning = settings["reasoning-parser"]
-        ? choices.flatMap(({ parser }) => parser.reasoningTokens ?? [])
-        : [];
-      const metrics = requestMetrics(generation, settings);
-      return [
-        JSON.stringify({
-          ...head,
-          choices: [],
-          usage: streamUsage({
-            promptTokens: prompt.ids.length,
-            generation,
-            settings,
-            ...(reasoning.length > 0 && { reasoningTokens: reasoning.reduce((a, b) => a + b) }),
-          }),
-          ...(serving.fingerprint !== null && { system_fingerprint: serving.fingerprint }),
-          ...(metrics !== null && { metrics }),
-        }),
-      ];
+      const parsers = choices.map(({ parser }) => parser);
+      const source = { promptTokens: prompt.ids.length, generation, settings };
+      return [lastChunk(head, serving, { ...source, ...reasoningOf(answer, parsers) })];
     },
   };
 }

@@ -1,5 +1,5 @@
 /** POST /v1/chat/completions: wires schema, prompt, engine and answer. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { badRequest } from "../../errors.ts";
 import type { OutputFields } from "../../generation/planner.ts";
 import { type Serving, servedName } from "../../serving.ts";
@@ -21,40 +21,44 @@ export function chatRoute(app: FastifyInstance, serving: Serving): void {
   app.post<{ Body: ChatRequest }>(
     "/v1/chat/completions",
     { schema: { body: chatRequest } },
-    async (request, reply) => {
-      const { body } = request;
-      const model = servedName(serving, body.model);
-      const exchange = new Exchange(
-        serving,
-        { request, reply },
-        { prefix: "chatcmpl", requestId: body.request_id },
-      );
-      checkBody(body, CHAT_UNBUILT);
-      const wish = samplingWish(body);
-      const plan = await serving.planner.plan(body as OutputFields, "chat"); // shapes checked by the schema
-      const prompt = await chatPrompt(serving, body, {
-        plan,
-        tokenize: tokenizeOptions(body, false),
-      });
-      const sampling = await checkedSampling(serving, body, { prompt, wish });
-      const priority = exchange.priority(body.priority);
-      const engine = await engineRequest(body, prompt, { sampling, plan, priority });
-      const generation = exchange.start(
-        generationTask(serving, body, { requests: [engine], sampling, plan, rank: exchange.rank }),
-      );
-      if (generation === undefined) return reply.hijack();
-      const answer = { serving, exchange, model, body, prompt, plan, generation };
-      if (body.stream) {
-        await exchange.stream(generation, chatStream(answer, streamOptions(body, serving)));
-        return reply;
-      }
-      const deltas = await exchange.collect(generation);
-      return deltas === undefined ? reply.hijack() : chatResponse(answer, deltas);
-    },
+    (request, reply) => answerChat(serving, request, reply),
   );
 }
 
-function samplingWish(body: ChatRequest): SamplingWish {
+/** The answer to a body of the chat's shape. */
+export async function answerChat(
+  serving: Serving,
+  request: FastifyRequest<{ Body: ChatRequest }>,
+  reply: FastifyReply,
+) {
+  const { body } = request;
+  const model = servedName(serving, body.model);
+  const exchange = new Exchange(
+    serving,
+    { request, reply },
+    { prefix: "chatcmpl", requestId: body.request_id },
+  );
+  checkBody(body, CHAT_UNBUILT);
+  const wish = samplingWish(body, serving);
+  const plan = await serving.planner.plan(body as OutputFields, "chat"); // shapes checked by the schema
+  const prompt = await chatPrompt(serving, body, { plan, tokenize: tokenizeOptions(body, false) });
+  const sampling = await checkedSampling(serving, body, { prompt, wish });
+  const priority = exchange.priority(body.priority);
+  const engine = await engineRequest(body, prompt, { sampling, plan, priority });
+  const generation = exchange.start(
+    generationTask(serving, body, { requests: [engine], sampling, plan, rank: exchange.rank }),
+  );
+  if (generation === undefined) return reply.hijack();
+  const answer = { serving, exchange, model, body, prompt, plan, generation };
+  if (body.stream) {
+    await exchange.stream(generation, chatStream(answer, streamOptions(body, serving)));
+    return reply;
+  }
+  const deltas = await exchange.collect(generation);
+  return deltas === undefined ? reply.hijack() : chatResponse(answer, deltas);
+}
+
+function samplingWish(body: ChatRequest, { scoresPrompts }: Serving): SamplingWish {
   const top = body.top_logprobs ?? 0;
   if (top !== 0) {
     if (top < -1) {
@@ -68,9 +72,12 @@ function samplingWish(body: ChatRequest): SamplingWish {
     }
   }
   const maxTokens = body.max_completion_tokens ?? body.max_tokens;
+  // An echo is scored with it, as in vLLM; a stream has no place for the scores.
+  const scored = body.echo && !body.stream && scoresPrompts ? top : undefined;
+  const promptLogprobs = body.prompt_logprobs ?? scored;
   return {
     ...(typeof maxTokens === "number" && { maxTokens }),
     ...(body.logprobs && { logprobs: top }),
-    ...(typeof body.prompt_logprobs === "number" && { promptLogprobs: body.prompt_logprobs }),
+    ...(typeof promptLogprobs === "number" && { promptLogprobs }),
   };
 }

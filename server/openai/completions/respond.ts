@@ -12,7 +12,7 @@ import {
   TokenNames,
 } from "../logprobs.ts";
 import type { StreamOptions } from "../prepare.ts";
-import { requestMetrics, streamUsage, usage } from "../usage.ts";
+import { fingerprintOf, lastChunk, requestMetrics, tokenCounts, usage } from "../usage.ts";
 import type { CompletionRequest } from "./schema.ts";
 
 export interface CompletionAnswer {
@@ -23,7 +23,7 @@ export interface CompletionAnswer {
   readonly prompts: readonly Prompt[];
   /** Completions of each prompt; choice index = prompt index · n + completion. */
   readonly n: number;
-  /** `max_tokens` 0 with `echo`: the token that had to be drawn is not shown. */
+  /** `max_tokens` 0 with `echo`: the text of the token that had to be drawn is not shown. */
   readonly promptOnly: boolean;
   readonly generation: Generation;
 }
@@ -44,34 +44,41 @@ class ChoiceText {
 
   push(delta: ChoiceDelta): {
     readonly text: string;
-    readonly ids: readonly number[];
     readonly logprobs: CompletionLogprobs | null;
+    /** Of the first piece, where they are wanted. */
+    readonly promptIds: readonly number[] | null;
   } {
-    const { body, serving, promptOnly } = this.#answer;
+    const { body, promptOnly } = this.#answer;
     const logprobs = typeof body.logprobs === "number" ? noLogprobs() : null;
-    let text = "";
-    const ids: number[] = [];
-    if (!this.#started && body.echo) {
-      text = this.#prompt.text ?? serving.tokenizer?.decode(this.#prompt.ids) ?? "";
-      ids.push(...this.#prompt.ids);
-      if (logprobs !== null) {
-        this.#offset = appendLogprobs(logprobs, ids, {
-          logprobs: [undefined, ...(delta.promptLogprobs ?? [])],
-          names: this.#names,
-          offset: 0,
-        });
-      }
-    }
+    const first = !this.#started;
     this.#started = true;
-    if (promptOnly) return { text, ids, logprobs };
-    if (logprobs !== null) {
+    const echoes = first && body.echo === true;
+    if (echoes && logprobs !== null) {
+      this.#offset = appendLogprobs(logprobs, [...this.#prompt.ids], {
+        logprobs: [undefined, ...(delta.promptLogprobs ?? [])],
+        names: this.#names,
+        offset: 0,
+      });
+    }
+    if (logprobs !== null && !promptOnly) {
       this.#offset = appendLogprobs(logprobs, delta.ids, {
         logprobs: delta.logprobs,
         names: this.#names,
         offset: this.#offset,
       });
     }
-    return { text: text + delta.text, ids: [...ids, ...delta.ids], logprobs };
+    return {
+      text: (echoes ? this.#promptText() : "") + (promptOnly ? "" : delta.text),
+      logprobs,
+      promptIds: first && (body.return_token_ids || echoes) ? [...this.#prompt.ids] : null,
+    };
+  }
+
+  /** vLLM leaves the text out where the ids are sent. */
+  #promptText(): string {
+    const { body, serving } = this.#answer;
+    if (body.return_token_ids) return "";
+    return this.#prompt.text ?? serving.tokenizer?.decode(this.#prompt.ids) ?? "";
   }
 }
 
@@ -95,24 +102,20 @@ export function completionResponse(answer: CompletionAnswer, deltas: readonly Ch
   const names = new TokenNames(serving.tokenizer, false);
   const choices = deltas.map((delta) => {
     const prompt = prompts[Math.floor(delta.index / n)];
-    const { text, ids, logprobs } = texts[delta.index]?.push(delta) ?? {
-      text: "",
-      ids: [],
-      logprobs: null,
-    };
+    const pushed = texts[delta.index]?.push(delta);
     const prompted =
       typeof body.prompt_logprobs === "number" && delta.promptLogprobs && prompt
         ? promptLogprobs(prompt.ids, delta.promptLogprobs, names)
         : null;
     return {
       index: delta.index,
-      text,
-      logprobs,
+      text: pushed?.text ?? "",
+      logprobs: pushed?.logprobs ?? null,
       finish_reason: delta.finish?.reason ?? null,
       stop_reason: delta.finish?.stopReason ?? null,
-      token_ids: body.return_token_ids ? ids : null,
+      token_ids: body.return_token_ids ? delta.ids : null,
       prompt_logprobs: prompted,
-      prompt_token_ids: body.return_token_ids && prompt ? [...prompt.ids] : null,
+      prompt_token_ids: body.return_token_ids ? (pushed?.promptIds ?? null) : null,
       routed_experts: null,
     };
   });
@@ -141,7 +144,6 @@ export function completionStream(
 ): StreamResponder {
   const { serving, exchange, body, prompts, n, generation } = answer;
   const texts = choiceTexts(answer);
-  const started = new Set<number>();
   const head = {
     id: exchange.id,
     object: "text_completion",
@@ -151,8 +153,6 @@ export function completionStream(
   const one = (delta: ChoiceDelta): string => {
     const pushed = texts[delta.index]?.push(delta);
     const prompt = prompts[Math.floor(delta.index / n)];
-    const first = !started.has(delta.index);
-    started.add(delta.index);
     const tokens = generation.choices[delta.index]?.tokens ?? 0;
     const input = prompt?.ids.length ?? 0;
     return JSON.stringify({
@@ -164,39 +164,21 @@ export function completionStream(
           logprobs: pushed?.logprobs ?? null,
           finish_reason: delta.finish?.reason ?? null,
           stop_reason: delta.finish?.stopReason ?? null,
-          prompt_token_ids: first && body.return_token_ids && prompt ? [...prompt.ids] : null,
-          token_ids: body.return_token_ids ? (pushed?.ids ?? []) : null,
+          prompt_token_ids: pushed?.promptIds ?? null,
+          token_ids: body.return_token_ids ? delta.ids : null,
         },
       ],
-      ...(options.continuousUsage && {
-        usage: {
-          prompt_tokens: input,
-          total_tokens: input + tokens,
-          completion_tokens: tokens,
-        },
-      }),
-      ...(delta.finish !== undefined &&
-        !options.includeUsage && { system_fingerprint: serving.fingerprint }),
+      ...(options.continuousUsage && { usage: tokenCounts(input, tokens) }),
+      ...(delta.finish !== undefined && !options.includeUsage && fingerprintOf(serving)),
     });
   };
   return {
     deltas: (deltas) => deltas.map(one),
     end: () => {
       if (!options.includeUsage) return [];
-      const metrics = requestMetrics(generation, serving.settings);
-      return [
-        JSON.stringify({
-          ...head,
-          choices: [],
-          usage: streamUsage({
-            promptTokens: promptTokens(answer),
-            generation,
-            settings: serving.settings,
-          }),
-          ...(serving.fingerprint !== null && { system_fingerprint: serving.fingerprint }),
-          ...(metrics !== null && { metrics }),
-        }),
-      ];
+      const { settings } = serving;
+      const source = { promptTokens: promptTokens(answer), generation, settings };
+      return [lastChunk(head, serving, source)];
     },
   };
 }

@@ -1,5 +1,5 @@
 /** POST /v1/completions: one or many prompts, text or ids. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
 import { badRequest } from "../../errors.ts";
 import type { CheckedSampling } from "../../generation/params.ts";
@@ -28,43 +28,50 @@ export function completionRoute(app: FastifyInstance, serving: Serving): void {
   app.post<{ Body: CompletionRequest }>(
     "/v1/completions",
     { schema: { body: completionRequest } },
-    async (request, reply) => {
-      const { body } = request;
-      const model = servedName(serving, body.model);
-      const exchange = new Exchange(
-        serving,
-        { request, reply },
-        { prefix: "cmpl", requestId: body.request_id },
-      );
-      checkBody(body, COMPLETION_UNBUILT);
-      if (body.suffix) throw badRequest("suffix is not currently supported", "suffix");
-      const promptOnly = body.max_tokens === 0 && body.echo === true;
-      const wish = samplingWish(body, promptOnly);
-      const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
-      checkChoices(body);
-      const prompts = await readPrompts(serving, body);
-      const priority = exchange.priority(body.priority);
-      const requests: GenerationRequest[] = [];
-      let sampling: CheckedSampling | undefined;
-      for (const prompt of prompts) {
-        sampling = await checkedSampling(serving, body, { prompt, wish });
-        requests.push(await engineRequest(body, prompt, { sampling, plan, priority }));
-      }
-      if (sampling === undefined) throw noPrompt();
-      const generation = exchange.start(
-        generationTask(serving, body, { requests, sampling, plan, rank: exchange.rank }),
-      );
-      if (generation === undefined) return reply.hijack();
-      const { n } = sampling;
-      const answer = { serving, exchange, model, body, prompts, n, promptOnly, generation };
-      if (body.stream) {
-        await exchange.stream(generation, completionStream(answer, streamOptions(body, serving)));
-        return reply;
-      }
-      const deltas = await exchange.collect(generation);
-      return deltas === undefined ? reply.hijack() : completionResponse(answer, deltas);
-    },
+    (request, reply) => answerCompletion(serving, request, reply),
   );
+}
+
+/** The answer to a body of the completion's shape. */
+export async function answerCompletion(
+  serving: Serving,
+  request: FastifyRequest<{ Body: CompletionRequest }>,
+  reply: FastifyReply,
+) {
+  const { body } = request;
+  const model = servedName(serving, body.model);
+  const exchange = new Exchange(
+    serving,
+    { request, reply },
+    { prefix: "cmpl", requestId: body.request_id },
+  );
+  checkBody(body, COMPLETION_UNBUILT);
+  if (typeof body.suffix === "string") throw badRequest("suffix is not currently supported");
+  const promptOnly = body.max_tokens === 0 && body.echo === true;
+  const wish = samplingWish(body, promptOnly);
+  const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
+  checkChoices(body);
+  const prompts = await readPrompts(serving, body);
+  const priority = exchange.priority(body.priority);
+  const requests: GenerationRequest[] = [];
+  let sampling: CheckedSampling | undefined;
+  for (const prompt of prompts) {
+    sampling = await checkedSampling(serving, body, { prompt, wish });
+    requests.push(await engineRequest(body, prompt, { sampling, plan, priority }));
+  }
+  if (sampling === undefined) throw noPrompt();
+  const generation = exchange.start(
+    generationTask(serving, body, { requests, sampling, plan, rank: exchange.rank }),
+  );
+  if (generation === undefined) return reply.hijack();
+  const { n } = sampling;
+  const answer = { serving, exchange, model, body, prompts, n, promptOnly, generation };
+  if (body.stream) {
+    await exchange.stream(generation, completionStream(answer, streamOptions(body, serving)));
+    return reply;
+  }
+  const deltas = await exchange.collect(generation);
+  return deltas === undefined ? reply.hijack() : completionResponse(answer, deltas);
 }
 
 function samplingWish(body: CompletionRequest, promptOnly: boolean): SamplingWish {
@@ -107,7 +114,6 @@ async function readPrompts(serving: Serving, body: CompletionRequest): Promise<r
     throw badRequest(
       `prompt list length ${prompt.length} exceeds the maximum allowed count of ${MAX_PROMPTS}. To increase this limit, set the VLLM_MAX_COMPLETION_PROMPTS environment variable.`,
       "prompt",
-      prompt.length,
     );
   }
   const read: Prompt[] = [];
