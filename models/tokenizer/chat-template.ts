@@ -10,7 +10,8 @@ import { isObject, ModelConfigError } from "../config.ts";
 import type { ChatTemplate } from "../model.ts";
 import { loopsOverContent } from "./content-format.ts";
 import { prepared, type TemplateReads } from "./messages.ts";
-import { declareHelpers, readAsPython } from "./python.ts";
+import { readAsPython } from "./python.ts";
+import { declareHelpers } from "./python-values.ts";
 import { strftime } from "./strftime.ts";
 
 /** The template does not compile, or refuses these messages (`raise_exception`). */

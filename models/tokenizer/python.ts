@@ -17,19 +17,16 @@
  * | `x is iterable`              | is true of a dict, and of an undefined value       |
  * | `x.strip('\n')`              | strips those characters, not white space           |
  * | `schema.items()`             | the method, though the dict has a key "items"      |
+ * | `{% set x %}` in a loop      | holds for that round only                          |
+ * | `'a' + x`                    | fails of what is no string                         |
+ * | `[] | first`                 | is undefined, and has no attributes to ask for     |
+ * | `selectattr('x', 'defined')` | asks those without x too                           |
+ * | `{512: 1}`                   | has a number for a key                             |
  */
-import { Environment } from "@huggingface/jinja";
 import { isObject } from "../config.ts";
+import { type HelperName, helperName, numberKey } from "./python-values.ts";
 
-/** A value of the template engine, whose classes are not exported. */
-interface Value {
-  readonly type: string;
-  value: unknown;
-  readonly builtins: ReadonlyMap<string, Value>;
-  toString(): string;
-}
 type Node = Record<string, unknown>;
-type Helper = (values: readonly Value[]) => Value;
 
 /** Statements; what else stands in a body is printed. */
 const STATEMENTS = new Set([
@@ -51,38 +48,47 @@ const METHODS = new Set(["get", "items", "keys", "values"]);
 
 /** Rewrites a compiled template in place. */
 export function readAsPython(program: object): void {
-  rewrite(program);
+  rewrite(program, hasNumberKeys(program));
 }
 
-/** Makes the helpers known to a template that was rewritten. No template can name them. */
-export function declareHelpers(environment: Environment): void {
-  for (const [name, helper] of HELPERS) environment.setVariable(name, helper);
-}
-
-function rewrite(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(rewrite);
+/** Does a dict of the template have a number for a key? Else none is looked for. */
+function hasNumberKeys(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasNumberKeys);
   if (value instanceof Map)
-    return new Map([...value].map(([key, item]) => [rewrite(key), rewrite(item)]));
+    return [...value].some(([key, item]) => isNumber(key) || hasNumberKeys(item));
+  return isObject(value) && Object.values(value).some(hasNumberKeys);
+}
+
+const isNumber = (node: unknown): boolean => isObject(node) && node["type"] === "IntegerLiteral";
+
+function rewrite(value: unknown, numberKeys: boolean): unknown {
+  const inner = (child: unknown): unknown => rewrite(child, numberKeys);
+  if (Array.isArray(value)) return value.map(inner);
+  if (value instanceof Map)
+    return new Map([...value].map(([key, item]) => [inner(key), inner(item)]));
   if (!isObject(value)) return value;
   for (const [key, child] of Object.entries(value)) {
-    const changed = rewrite(child);
+    const changed = inner(child);
     value[key] = BODIES.has(key) && Array.isArray(changed) ? changed.map(printed) : changed;
   }
-  return replaced(value);
+  return replaced(value, numberKeys);
 }
 
 function printed(node: unknown): unknown {
-  return isObject(node) && !STATEMENTS.has(String(node["type"])) ? call("print", [node]) : node;
+  return isObject(node) && !STATEMENTS.has(String(node["type"])) ? call("text", [node]) : node;
 }
 
 /** The node itself, changed or not, or the call that takes its place. */
-function replaced(node: Node): Node {
+function replaced(node: Node, numberKeys: boolean): Node {
   switch (node["type"]) {
     case "For": {
       const { iterable } = node;
       if (isObject(iterable) && iterable["type"] === "SelectExpression")
         iterable["lhs"] = call("items", [iterable["lhs"]]);
       else node["iterable"] = call("items", [iterable]);
+      const names = setIn(node["body"]).filter((name) => !namesOf(node["loopvar"]).includes(name));
+      if (names.length > 0 && Array.isArray(node["body"]))
+        node["body"] = [call("fresh", names.map(literal)), ...node["body"]];
       return node;
     }
     case "BinaryExpression": {
@@ -90,6 +96,7 @@ function replaced(node: Node): Node {
       if (!isObject(operator)) return node;
       if (operator["value"] === "*" && isObject(left) && left["type"] === "StringLiteral")
         return call("repeat", [left, node["right"]]);
+      if (operator["value"] === "+") return call("plus", [left, node["right"]]);
       if (operator["value"] !== "~") return node;
       node["left"] = call("text", [node["left"]]);
       node["right"] = call("text", [node["right"]]);
@@ -100,9 +107,23 @@ function replaced(node: Node): Node {
     case "CallExpression":
       return called(node);
     case "MemberExpression": {
-      const { property } = node;
+      const { property, object } = node;
       const plain = isObject(property) && /Literal|SliceExpression/.test(String(property["type"]));
-      if (node["computed"] && !plain) node["property"] = call("key", [property]);
+      if (node["computed"] && (!plain || (numberKeys && isNumber(property))))
+        node["property"] = call("key", numberKeys ? [property, object] : [property]);
+      if (isFirst(object)) node["object"] = call("there", [object]);
+      return node;
+    }
+    case "ObjectLiteral": {
+      const entries = node["value"] instanceof Map ? [...node["value"]] : [];
+      node["value"] = new Map(
+        entries.map(([key, item]: [unknown, unknown]) => [
+          isObject(key) && key["type"] === "IntegerLiteral"
+            ? literal(numberKey(key["value"]))
+            : key,
+          item,
+        ]),
+      );
       return node;
     }
     case "ArrayLiteral": {
@@ -138,10 +159,23 @@ function filtered(node: Node): Node {
     case "string":
       node["operand"] = call("text", [operand]);
       return node;
+    case "first":
+    case "last":
+      return call(callee["value"], [operand]);
+    case "dictsort":
+      return args.length === 0 ? call("dictsort", [operand]) : node;
     case "selectattr":
-    case "rejectattr":
-      node["operand"] = call("list", [operand]);
+    case "rejectattr": {
+      const members = call("list", [operand]);
+      const [name, test] = args;
+      const asks = isObject(test) ? test["value"] : undefined;
+      if (asks === "defined" || asks === "undefined") {
+        const wanted = (asks === "defined") === (callee["value"] === "selectattr");
+        return call("having", [members, name, literal(String(wanted))]);
+      }
+      node["operand"] = members;
       return node;
+    }
     default:
       return node;
   }
@@ -152,7 +186,7 @@ function called(node: Node): Node {
   if (!isObject(callee) || callee["type"] !== "MemberExpression" || callee["computed"]) return node;
   const property = isObject(callee["property"]) ? String(callee["property"]["value"]) : "";
   const args: readonly unknown[] = Array.isArray(node["args"]) ? node["args"] : [];
-  const name = { type: "StringLiteral", value: property };
+  const name = literal(property);
   if (STRIPS.has(property) && args.length > 0)
     return call("strip", [callee["object"], name, ...args]);
   // Only what the engine would look up among the keys first.
@@ -160,147 +194,33 @@ function called(node: Node): Node {
   return node;
 }
 
-function call(helper: string, args: readonly unknown[]): Node {
-  return { type: "CallExpression", callee: { type: "Identifier", value: `(${helper})` }, args };
+/** A call of the helper that `| first` and `| last` became. */
+function isFirst(node: unknown): boolean {
+  const callee = isObject(node) ? node["callee"] : undefined;
+  const name = isObject(callee) ? callee["value"] : undefined;
+  return name === helperName("first") || name === helperName("last");
 }
 
-/** A value of the engine from one of ours. */
-function engineValue(plain: unknown): Value {
-  // Every value of the engine has these members.
-  return new Environment().set("value", plain) as Value;
+/** Names that a loop's body sets, those of loops inside it left out. */
+function setIn(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(setIn);
+  if (!isObject(value)) return [];
+  if (value["type"] === "Set") return namesOf(value["assignee"]);
+  return value["type"] === "If" ? [...setIn(value["body"]), ...setIn(value["alternate"])] : [];
 }
 
-const EMPTY = engineValue("");
-
-/** As text where an undefined value is nothing; strings and numbers stay themselves. */
-const text: Helper = ([value = EMPTY]) => {
-  switch (value.type) {
-    case "UndefinedValue":
-      return EMPTY;
-    case "NullValue":
-    case "BooleanValue":
-    case "ArrayValue":
-    case "ObjectValue":
-    case "TupleValue":
-      return engineValue(repr(value));
-    default:
-      return value;
-  }
-};
-
-/** None prints nothing: vLLM gives templates "" where a message has no content. */
-const print: Helper = ([value = EMPTY]) => (value.type === "NullValue" ? EMPTY : text([value]));
-
-const items: Helper = ([value = EMPTY]) => {
-  if (value.type === "UndefinedValue") return engineValue([]);
-  return typeof value.value === "string" ? engineValue([...value.value]) : value;
-};
-
-/** No dict has this key. */
-const NOWHERE = engineValue("(undefined)");
-
-const key: Helper = ([value = EMPTY]) => (value.type === "UndefinedValue" ? NOWHERE : value);
-
-const walkable: Helper = ([value = EMPTY]) =>
-  value.type === "ObjectValue" || value.type === "UndefinedValue" ? engineValue([]) : value;
-
-const list: Helper = ([value = EMPTY]) => (value.type === "NullValue" ? engineValue([]) : value);
-
-/** Longest text that `'…' * n` makes. */
-const REPEAT_LIMIT = 100_000;
-
-const repeat: Helper = ([value = EMPTY, count = EMPTY]) => {
-  const text = String(value.value);
-  const times = Math.max(0, Number(count.value));
-  if (!Number.isInteger(times))
-    throw new Error("can't multiply a string by anything but a whole number");
-  if (text.length * times > REPEAT_LIMIT) throw new Error("a repeated string is too long");
-  return engineValue(text.repeat(times));
-};
-
-const format: Helper = ([pattern = EMPTY, ...values]) => {
-  let next = 0;
-  const made = String(pattern.value).replace(
-    /%(?:%|\.?(\d*)([sdifr]))/g,
-    (whole, digits: string, kind: string) => {
-      if (whole === "%%") return "%";
-      const value = values[next++];
-      if (value === undefined) throw new Error("not enough arguments for format string");
-      if (kind === "r") return repr(value);
-      if (kind === "s") return String(text([value]).value);
-      const number = Number(value.value);
-      if (kind !== "f") return String(Math.trunc(number));
-      return number.toFixed(digits === "" ? 6 : Number(digits));
-    },
-  );
-  return engineValue(made);
-};
-
-const strip: Helper = ([value = EMPTY, name = EMPTY, characters = EMPTY]) => {
-  if (typeof value.value !== "string" || typeof characters.value !== "string")
-    throw new Error(`${String(name.value)}() takes a string`);
-  const drop = new Set(characters.value);
-  const kept = [...value.value];
-  let [begin, end] = [0, kept.length];
-  if (name.value !== "rstrip") while (begin < end && drop.has(kept[begin] ?? "")) begin++;
-  if (name.value !== "lstrip") while (end > begin && drop.has(kept[end - 1] ?? "")) end--;
-  return engineValue(kept.slice(begin, end).join(""));
-};
-
-/** A dict's own method; of anything else, what the engine found. */
-const method: Helper = ([value = EMPTY, name = EMPTY, found = EMPTY]) => {
-  const own = value.type === "ObjectValue" ? value.builtins.get(String(name.value)) : undefined;
-  return own ?? found;
-};
-
-const HELPERS: ReadonlyMap<string, Value> = new Map(
-  Object.entries({ text, print, items, list, key, walkable, repeat, format, strip, method }).map(
-    ([name, helper]) => {
-      // A function of the engine: it is called with values of the engine and gives one back.
-      const value = engineValue(() => undefined);
-      value.value = (values: readonly Value[]) => helper(values);
-      return [`(${name})`, value];
-    },
-  ),
-);
-
-/** Python's repr of a value. */
-function repr(value: Value): string {
-  const inner: unknown = value.value;
-  switch (value.type) {
-    case "StringValue":
-      return quote(String(inner));
-    case "BooleanValue":
-      return inner ? "True" : "False";
-    case "NullValue":
-      return "None";
-    case "ArrayValue":
-      return `[${reprAll(inner)}]`;
-    case "TupleValue":
-      return `(${reprAll(inner)}${Array.isArray(inner) && inner.length === 1 ? "," : ""})`;
-    case "ObjectValue": {
-      const entries = inner instanceof Map ? [...inner] : [];
-      return `{${entries.map(([key, item]) => `${quote(String(key))}: ${repr(item)}`).join(", ")}}`;
-    }
-    default:
-      return value.toString();
-  }
+/** Of a name, or of a tuple of names. */
+function namesOf(target: unknown): readonly string[] {
+  if (!isObject(target)) return [];
+  if (target["type"] === "Identifier") return [String(target["value"])];
+  return Array.isArray(target["value"]) ? target["value"].flatMap(namesOf) : [];
 }
 
-function reprAll(values: unknown): string {
-  return Array.isArray(values) ? values.map(repr).join(", ") : "";
+function literal(value: string): Node {
+  return { type: "StringLiteral", value };
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  "\\": "\\\\",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-};
-
-/** Single quotes, unless there are some inside and no double ones. */
-function quote(string: string): string {
-  const mark = string.includes("'") && !string.includes('"') ? '"' : "'";
-  const body = string.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? character);
-  return mark + (mark === "'" ? body.replaceAll("'", "\\'") : body) + mark;
+function call(helper: HelperName, args: readonly unknown[]): Node {
+  const callee = { type: "Identifier", value: helperName(helper) };
+  return { type: "CallExpression", callee, args };
 }

@@ -65,7 +65,7 @@ class Planner implements OutputPlanner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    this.#builder = new GrammarBuilder({ timeLimitMs: options.compileMs ?? 5_000, maxWaiting: 64 });
+    this.#builder = new GrammarBuilder({ timeLimitMs: options.compileMs ?? 2_000, maxWaiting: 64 });
   }
 
   async plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {

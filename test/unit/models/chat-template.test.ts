@@ -100,6 +100,26 @@ describe("Python's reading", () => {
       "{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}",
       "3",
     ],
+    ["{{ none }}[{{ missing }}]", "None[]"],
+    [
+      "{% set x = 1 %}{% for i in range(2) %}{{ x }}{% if true %}{% set x = 2 %}{% endif %}{{ x }};{% endfor %}{{ x }}",
+      "12;12;1",
+    ],
+    ["{% for x in [1, 2] %}{% set x = x + 5 %}{{ x }}{% endfor %}", "67"],
+    ["{{ 'a' + 'b' }}{{ 1 + 2 }}{{ [1] + [2] }}", "ab3[1, 2]"],
+    [
+      "[{{ [] | first }}][{{ [] | last | default('d') }}]{{ [4, 5] | first }}{{ 'xy' | last }}",
+      "[][d]4y",
+    ],
+    [
+      "{% set l = [{'a': 1}, {'b': 2}] %}{{ l | selectattr('a', 'undefined') | list }}{{ l | rejectattr('a', 'undefined') | list }}",
+      "[{'b': 2}][{'a': 1}]",
+    ],
+    [
+      "{% set d = {10: 'x', 9: 'y'} %}{{ d[10] }}{% set k = 9 %}{{ d[k] }}{% for k, v in d | dictsort %}{{ k + 1 }}{{ v }}{% endfor %}{% for k in d %}{{ k }},{% endfor %}",
+      "xy10y11x10,9,",
+    ],
+    ["{% for k, v in {'b': 1, 'A': 2} | dictsort %}{{ k }}{{ v }}{% endfor %}", "A2b1"],
   ];
   for (const [text, output] of cases)
     it(text, () => {
@@ -111,6 +131,17 @@ const parts = [
   { type: "text", text: "one" },
   { type: "text", text: "two" },
 ];
+
+describe("what Python refuses", () => {
+  it.each([
+    ["{{ 'a' + [1] }}", 'can only concatenate str (not "list") to str'],
+    ["{{ 'a' + 1 }}", 'can only concatenate str (not "int") to str'],
+    ["{{ 'a' + missing }}", "undefined"],
+    ["{{ ([] | first).content }}", "No first item, sequence was empty."],
+  ])("%s", (text, message) => {
+    expect(() => template(text).render({ messages: [] })).toThrow(message);
+  });
+});
 
 describe("content parts", () => {
   it("are joined by line ends for a template that prints content", () => {
