@@ -3,8 +3,9 @@
  * with one that is started for it. Lines beginning with / are commands.
  */
 import { createInterface } from "node:readline";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { SseParser } from "./bench/sse.ts";
+import { reason } from "./usage.ts";
 
 interface ChatOptions {
   readonly url?: string;
@@ -42,13 +43,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     .option("--max-tokens <n>", "tokens of an answer at most", number)
     .option("--stats", "tokens and times after each answer")
     .allowUnknownOption(false)
-    .exitOverride();
-  try {
-    command.parse([...argv], { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode;
-    throw error;
-  }
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  command.parse([...argv], { from: "user" });
   const options = command.opts<ChatOptions>();
   let started: Awaited<ReturnType<typeof startServer>> | undefined;
   try {
@@ -57,9 +54,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     await chat.connect();
     if (options.quick !== undefined) return (await chat.ask(options.quick)) ? 0 : 1;
     return await converse(chat);
-  } catch (error) {
-    process.stderr.write(`trainyard chat: ${reason(error)}\n`);
-    return 1;
   } finally {
     await started?.stop(0);
   }
@@ -265,10 +259,4 @@ async function* events(response: Response): AsyncGenerator<Chunk> {
       yield JSON.parse(data) as Chunk; // see Chunk
     }
   }
-}
-
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return `${error.message}${cause}`;
 }

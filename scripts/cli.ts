@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The bin: `trainyard <command> …`. A command is one line here and one module. */
+import { CommanderError } from "commander";
+import { reason, UsageError } from "./usage.ts";
 
 interface CommandModule {
   /** Resolves with the exit code. */
@@ -65,7 +67,18 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`trainyard: unknown command "${name}".\n\n${help()}`);
     return 2;
   }
-  return (await command.load()).run(rest);
+  try {
+    return await (await command.load()).run(rest);
+  } catch (error) {
+    return failed(name, error);
+  }
+}
+
+/** The exit code: 0 after help, 2 for what was not understood, 1 for the rest. */
+function failed(name: string, error: unknown): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  process.stderr.write(`trainyard ${name}: ${reason(error)}\n`);
+  return error instanceof UsageError || error instanceof CommanderError ? 2 : 1;
 }
 
 // The reader of a pipe may have seen enough (`| head`).

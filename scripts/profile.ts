@@ -4,7 +4,7 @@
  * and prints both as tables.
  */
 import { writeFile } from "node:fs/promises";
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import type { Batch } from "../device/device.ts";
 import { ChromeTrace } from "../device/trace.ts";
 import { TrainiumDevice } from "../device/trainium/device.ts";
@@ -13,23 +13,13 @@ import type { Plan } from "../device/trainium/plan.ts";
 import { recommendations } from "../device/trainium/profile/advice.ts";
 import { rankName } from "../device/trainium/profile/spans.ts";
 import { ProfileTotals } from "../device/trainium/profile/summary.ts";
-import { UsageError } from "./sweep/flags.ts";
 import { buildSystem } from "./sweep/system.ts";
 import { addSystemFlags, optionalWhole, systemFrom, whole } from "./sweep/system-flags.ts";
+import { UsageError } from "./usage.ts";
 import { table } from "./validate/report.ts";
 
 export async function run(argv: readonly string[]): Promise<number> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
-  try {
-    return await profile(argv, print);
-  } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof UsageError || error instanceof CommanderError ? 2 : 1;
-  }
-}
-
-async function profile(argv: readonly string[], print: (text: string) => void): Promise<number> {
   const command = addSystemFlags(new Command("trainyard profile"))
     .description("Profile a step of a model on a simulated machine.")
     .argument("[model]", "catalogue id or folder; --model does the same")

@@ -2,6 +2,7 @@
 import { loadTokenizer } from "../../models/tokenizer/tokenizer.ts";
 import { parseTrace } from "../traces/formats.ts";
 import { TracePrompts, traceRequests } from "../traces/trace.ts";
+import { UsageError } from "../usage.ts";
 import { prefixRepetitionRequests } from "../workload/prefix-repetition.ts";
 import { Random } from "../workload/random.ts";
 import { randomRequests } from "../workload/random-dataset.ts";
@@ -13,7 +14,7 @@ import {
   shareGptRequests,
   sonnetRequests,
 } from "../workload/text-datasets.ts";
-import { type BenchOptions, BenchUsage } from "./flags.ts";
+import type { BenchOptions } from "./flags.ts";
 import { SAMPLE_WORDS, type ServerAccess, serverWords } from "./server.ts";
 
 /** Ids that exist in every vocabulary of a thousand. */
@@ -28,7 +29,7 @@ export async function wordsFor(
   if (options.tokenizer !== undefined) {
     const tokenizer = loadTokenizer(options.tokenizer);
     if (tokenizer === undefined) {
-      throw new BenchUsage(`--tokenizer ${options.tokenizer} has no tokenizer.json.`);
+      throw new UsageError(`--tokenizer ${options.tokenizer} has no tokenizer.json.`);
     }
     return {
       ids: plainIds(tokenizer.vocabSize, tokenizer.specialIds),
@@ -103,7 +104,7 @@ function cut<T extends { readonly requests: readonly unknown[] }>(trace: T, coun
 
 async function dataset(options: BenchOptions): Promise<string> {
   if (options.datasetPath === undefined) {
-    throw new BenchUsage(`--dataset-name ${options.dataset} needs --dataset-path.`);
+    throw new UsageError(`--dataset-name ${options.dataset} needs --dataset-path.`);
   }
   return readText(options.datasetPath);
 }

@@ -1,18 +1,10 @@
 /** Flags of `trainyard bench serve`: names and defaults of `vllm bench serve`. */
-import { CommanderError } from "commander";
+import { UsageError } from "../usage.ts";
 import type { Ramp } from "../workload/arrivals.ts";
 import { benchCommand, DATASETS, type DatasetName, dashed } from "./command.ts";
 import { type Goodput, LATENCIES, type Latency } from "./metrics.ts";
 
 /** Bad usage, or help that was asked for (code 0). */
-export class BenchUsage extends Error {
-  readonly code: number;
-
-  constructor(message: string, code = 2) {
-    super(message);
-    this.code = code;
-  }
-}
 
 export interface BenchOptions {
   readonly backend: "openai" | "vllm" | "openai-chat";
@@ -77,14 +69,7 @@ type Given = Readonly<Record<string, string | boolean | readonly string[] | unde
 
 export function parseBench(argv: readonly string[], print: (text: string) => void): BenchOptions {
   const command = benchCommand(print);
-  try {
-    command.parse(argv.map(dashed), { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      throw new BenchUsage(error.message.replace(/^error: /, ""), error.exitCode === 0 ? 0 : 2);
-    }
-    throw error;
-  }
+  command.parse(argv.map(dashed), { from: "user" });
   return optionsOf(command.opts<Given>());
 }
 
@@ -97,13 +82,13 @@ function optionsOf(given: Given): BenchOptions {
     const value = text(name);
     if (value === undefined) return undefined;
     const parsed = value === "inf" ? Number.POSITIVE_INFINITY : Number(value);
-    if (Number.isNaN(parsed)) throw new BenchUsage(`${flag} takes a number, not "${value}".`);
+    if (Number.isNaN(parsed)) throw new UsageError(`${flag} takes a number, not "${value}".`);
     return parsed;
   };
   const whole = (name: string, flag: string): number => {
     const value = number(name, flag);
     if (value === undefined || !Number.isInteger(value)) {
-      throw new BenchUsage(`${flag} takes a whole number, not "${String(given[name])}".`);
+      throw new UsageError(`${flag} takes a whole number, not "${String(given[name])}".`);
     }
     return value;
   };
@@ -160,7 +145,7 @@ function optionsOf(given: Given): BenchOptions {
     percentiles: (text("metricPercentiles") ?? "99").split(",").map((part) => {
       const value = Number(part);
       if (!(value >= 0 && value <= 100)) {
-        throw new BenchUsage(`--metric-percentiles takes 0 to 100, not "${part}".`);
+        throw new UsageError(`--metric-percentiles takes 0 to 100, not "${part}".`);
       }
       return value;
     }),
@@ -221,7 +206,7 @@ function bodyOf(given: Given, number: NumberFlag): Record<string, unknown> {
   if (typeof extra === "string") {
     const parsed: unknown = parseJson(extra, "--extra-body");
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-      throw new BenchUsage("--extra-body must be a JSON object.");
+      throw new UsageError("--extra-body must be a JSON object.");
     }
     Object.assign(body, parsed);
   }
@@ -234,13 +219,13 @@ function rampOf(strategy: string | undefined, number: NumberFlag): Ramp | undefi
   const startRps = number("rampUpStartRps", "--ramp-up-start-rps");
   const endRps = number("rampUpEndRps", "--ramp-up-end-rps");
   if (startRps === undefined || endRps === undefined) {
-    throw new BenchUsage("--ramp-up-strategy needs --ramp-up-start-rps and --ramp-up-end-rps.");
+    throw new UsageError("--ramp-up-strategy needs --ramp-up-start-rps and --ramp-up-end-rps.");
   }
   if (number("requestRate", "--request-rate") !== Number.POSITIVE_INFINITY) {
-    throw new BenchUsage("--request-rate has no effect with a ramp: leave it out.");
+    throw new UsageError("--request-rate has no effect with a ramp: leave it out.");
   }
   if (!(startRps >= 0) || !(endRps > startRps) || (kind === "exponential" && startRps === 0)) {
-    throw new BenchUsage("The ramp must rise, and an exponential one must start above 0.");
+    throw new UsageError("The ramp must rise, and an exponential one must start above 0.");
   }
   // A first rate of 0 would never send: begin with the second request's share.
   return { strategy: kind, startRps: startRps === 0 ? endRps / 1000 : startRps, endRps };
@@ -254,7 +239,7 @@ function goodputOf(given: Given[string]): Goodput | undefined {
     const known = oneOf(["ttft", "tpot", "e2el"] as const, name, "--goodput");
     const value = Number(limit);
     if (!(value >= 0))
-      throw new BenchUsage(`--goodput takes ${known}:milliseconds, not "${part}".`);
+      throw new UsageError(`--goodput takes ${known}:milliseconds, not "${part}".`);
     limits[known] = value;
   }
   return limits;
@@ -265,14 +250,14 @@ function rangeRatios(text: string): { input: number; output: number } {
   if (typeof parsed === "number") return { input: parsed, output: parsed };
   const { input, output } = parsed as { input?: unknown; output?: unknown };
   if (typeof input === "number" && typeof output === "number") return { input, output };
-  throw new BenchUsage('--random-range-ratio takes a number or {"input": r, "output": r}.');
+  throw new UsageError('--random-range-ratio takes a number or {"input": r, "output": r}.');
 }
 
 function parseJson(text: string, flag: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new BenchUsage(`${flag} is not JSON: ${text}`);
+    throw new UsageError(`${flag} is not JSON: ${text}`);
   }
 }
 
@@ -281,7 +266,7 @@ function pairs(given: Given[string], flag: string): Record<string, string> {
   return Object.fromEntries(
     (given as readonly string[]).map((pair) => {
       const at = pair.indexOf("=");
-      if (at < 1) throw new BenchUsage(`${flag} takes key=value, not "${pair}".`);
+      if (at < 1) throw new UsageError(`${flag} takes key=value, not "${pair}".`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
@@ -290,7 +275,7 @@ function pairs(given: Given[string], flag: string): Record<string, string> {
 function oneOf<T extends string>(known: readonly T[], value: string | undefined, flag: string): T {
   const found = known.find((name) => name === value);
   if (found === undefined) {
-    throw new BenchUsage(`${flag} "${value ?? ""}" is not known; known: ${known.join(", ")}.`);
+    throw new UsageError(`${flag} "${value ?? ""}" is not known; known: ${known.join(", ")}.`);
   }
   return found;
 }

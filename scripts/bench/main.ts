@@ -1,5 +1,6 @@
 /** `trainyard bench`: `serve` loads a server over HTTP, `replay` replays a trace. */
-import { BenchUsage, parseBench } from "./flags.ts";
+import { UsageError } from "../usage.ts";
+import { parseBench } from "./flags.ts";
 import { benchServe } from "./serve.ts";
 import { resultTable } from "./table.ts";
 
@@ -14,24 +15,18 @@ Each has --help.
 
 export async function run(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
-  try {
-    switch (command) {
-      case "serve":
-        return await serve(rest);
-      case "replay":
-        return await (await import("../traces/main.ts")).run(rest);
-      case undefined:
-      case "--help":
-      case "-h":
-        process.stdout.write(USAGE);
-        return command === undefined ? 2 : 0;
-      default:
-        throw new BenchUsage(`"${command}" is not a benchmark; known: serve, replay.`);
-    }
-  } catch (error) {
-    if (error instanceof BenchUsage && error.code === 0) return 0;
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof BenchUsage ? error.code : 1;
+  switch (command) {
+    case "serve":
+      return serve(rest);
+    case "replay":
+      return (await import("../traces/main.ts")).run(rest);
+    case undefined:
+    case "--help":
+    case "-h":
+      process.stdout.write(USAGE);
+      return command === undefined ? 2 : 0;
+    default:
+      throw new UsageError(`"${command}" is not a benchmark; known: serve, replay.`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Flags of `trainyard plan`. */
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import { INSTANCES } from "../../device/trainium/instances.ts";
-import { UsageError } from "../sweep/flags.ts";
+import { UsageError } from "../usage.ts";
 import { PLAN_TENSOR_PARALLEL } from "./candidates.ts";
 import type { PlanGoal, Prices } from "./search.ts";
 
@@ -55,21 +55,13 @@ export function parsePlan(argv: readonly string[], print: (text: string) => void
     .option("--seed <n>", "", "0")
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => {} });
-  try {
-    command.parse([...argv], { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      throw new UsageError(error.message.replace(/^error: /, ""), error.exitCode === 0 ? 0 : 2);
-    }
-    throw error;
-  }
+  command.parse([...argv], { from: "user" });
   const given = command.opts<Readonly<Record<string, string | string[] | undefined>>>();
-  const number = (name: string): number => {
+  const number = (name: string, check = (value: number) => value > 0): number => {
     const value = Number(given[name]);
-    if (!(value > 0) && name !== "seed" && name !== "spread") {
-      throw new UsageError(`--${name} takes a number above 0, not "${String(given[name])}".`);
-    }
-    return value;
+    if (check(value)) return value;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UsageError(`--${flag} does not take "${String(given[name])}".`);
   };
   const list = (name: string): string[] =>
     typeof given[name] === "string" ? given[name].split(",").map((part) => part.trim()) : [];
@@ -80,21 +72,26 @@ export function parsePlan(argv: readonly string[], print: (text: string) => void
   }
   const kernels = list("neuronKernels").map((set) => set.replaceAll("+", ","));
   const instances = list("instance");
+  const unknown = instances.find((name) => !INSTANCES.some((its) => its.name === name));
+  if (unknown !== undefined) {
+    const known = INSTANCES.map((its) => its.name).join(", ");
+    throw new UsageError(`--instance "${unknown}" is not known; known: ${known}.`);
+  }
   return {
     model: command.args[0] ?? "",
     goal: {
-      users: number("users"),
+      users: number("users", (users) => Number.isInteger(users) && users > 0),
       workload: {
         inputLen: number("inputLen"),
         outputLen: number("outputLen"),
-        spread: number("spread"),
+        spread: number("spread", (r) => r >= 0 && r < 1),
       },
       slo: {
         ttft: number("ttft"),
         tokensPerUser: number("tokensPerUser"),
-        percentile: number("percentile"),
+        percentile: number("percentile", (p) => p > 0 && p < 100),
       },
-      seed: number("seed"),
+      seed: number("seed", Number.isInteger),
     },
     instances,
     tensorParallel: list("tp").map(Number),

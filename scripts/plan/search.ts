@@ -37,9 +37,16 @@ export interface ServingPlan {
 
 export type Prices = ReadonlyMap<string, number>;
 
+/** A replica that breaks the promise even for a single user, which is the best it can do. */
+export interface Failure {
+  readonly candidate: Candidate;
+  readonly run: ReplicaRun;
+}
+
 export interface SearchOutcome {
   /** Cheapest first; those without a price after them, by chips. */
   readonly plans: readonly ServingPlan[];
+  readonly failures: readonly Failure[];
   readonly searched: number;
   /** Candidates that the budget of seconds left unsearched. */
   readonly unsearched: number;
@@ -52,20 +59,23 @@ export async function searchPlans(
   options: { readonly prices: Prices; readonly seconds: number },
 ): Promise<SearchOutcome> {
   const started = performance.now();
-  const hopeful = candidates
-    .filter((candidate) => candidate.estimate > 0)
+  // Where the estimate has hope for none, it may be the estimate that is wrong.
+  const some = candidates.filter((candidate) => candidate.estimate > 0);
+  const hopeful = (some.length > 0 ? some : candidates)
     .map((candidate) => ({ candidate, guess: guessCost(candidate, goal.users, options.prices) }))
     .sort((a, b) => a.guess - b.guess);
   const plans: ServingPlan[] = [];
+  const failures: Failure[] = [];
   let searched = 0;
   for (const { candidate } of hopeful) {
     if ((performance.now() - started) / 1000 > options.seconds) break;
     searched++;
-    const plan = await planOf(candidate, model, goal, options.prices);
-    if (plan !== undefined) plans.push(plan);
+    const found = await planOf(candidate, model, goal, options.prices);
+    if ("instances" in found) plans.push(found);
+    else failures.push(found);
   }
   plans.sort(byCost);
-  return { plans, searched, unsearched: hopeful.length - searched };
+  return { plans, failures, searched, unsearched: hopeful.length - searched };
 }
 
 /** Orders plans: dollars, then chips; plans without a price come last. */
@@ -78,7 +88,7 @@ export function byCost(a: ServingPlan, b: ServingPlan): number {
 
 /** Unpriced instances are guessed at by their chips, so that they are searched too. */
 function guessCost(candidate: Candidate, users: number, prices: Prices): number {
-  const replicas = Math.ceil(users / candidate.estimate);
+  const replicas = Math.ceil(users / Math.max(1, candidate.estimate));
   const instances = instancesFor(candidate, replicas);
   const price = prices.get(candidate.instance.name);
   const PER_CHIP_HOUR = 1.3; // trn1.32xlarge's listed price by chip; orders the search, never printed
@@ -95,9 +105,9 @@ async function planOf(
   model: Model,
   goal: PlanGoal,
   prices: Prices,
-): Promise<ServingPlan | undefined> {
+): Promise<ServingPlan | Failure> {
   const most = await mostUsers(candidate, model, goal);
-  if (most === 0) return undefined;
+  if (typeof most !== "number") return { candidate, run: most };
   const instances = instancesFor(candidate, Math.ceil(goal.users / most));
   return planAt(candidate, model, goal, { prices, instances, mostUsers: most });
 }
@@ -151,19 +161,22 @@ async function runAt(
   });
 }
 
-/** Bisection between the estimate's half and its double; 0 when not even one user is served. */
-async function mostUsers(candidate: Candidate, model: Model, goal: PlanGoal): Promise<number> {
+/** Bisection between the estimate's half and its double; the run of one user when not even that is kept. */
+async function mostUsers(
+  candidate: Candidate,
+  model: Model,
+  goal: PlanGoal,
+): Promise<number | ReplicaRun> {
   // Past the goal as well, for the headroom of a replica that takes all users.
   const limit = Math.min(2 * goal.users, Math.max(1, candidate.capacity));
-  const keeps = async (users: number): Promise<boolean> =>
-    (await runAt(candidate, model, goal, users)).kept.ok;
   let low = 0;
   let high = limit + 1;
   let probe = Math.min(limit, Math.max(1, candidate.estimate));
   while (high - low > 1 && high - low > low * 0.04) {
-    if (await keeps(probe)) low = probe;
+    const run = await runAt(candidate, model, goal, probe);
+    if (run.kept.ok) low = probe;
+    else if (probe === 1) return run;
     else high = probe;
-    if (low === 0 && high === 1) return 0;
     // Estimates are seldom off by more than a quarter: try close by first.
     const near = low === probe ? Math.ceil(low * 1.25) : Math.floor(high * 0.8);
     const middle = Math.floor((low + high) / 2);

@@ -35,3 +35,8 @@ export function judge(records: readonly RequestRecord[], slo: Slo): Kept {
   }
   return { ok: broken.length === 0 && done.length > 0, ttft, tokensPerUser, broken };
 }
+
+/** 1 or more: both promises kept. */
+export function nearness({ ttft, tokensPerUser }: Kept, slo: Slo): number {
+  return Math.min(tokensPerUser / slo.tokensPerUser, slo.ttft / Math.max(ttft, 1e-9));
+}

@@ -1,5 +1,6 @@
 /** Flags of `trainyard sweep`, and the systems that they span. */
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { UsageError } from "../usage.ts";
 import { INFERENCEX, parseConcurrency, parseShape, powerAbove, type Workload } from "./protocol.ts";
 import type { SystemSpec } from "./system.ts";
 
@@ -32,16 +33,6 @@ export interface SweepOptions {
   readonly quiet: boolean;
   /** Chips of the live server, for the figures per chip. */
   readonly chips?: number;
-}
-
-/** Bad usage, or help that was asked for (code 0). */
-export class UsageError extends Error {
-  readonly code: number;
-
-  constructor(message: string, code = 2) {
-    super(message);
-    this.code = code;
-  }
 }
 
 const list = (text: string): string[] => text.split(",").map((part) => part.trim());
@@ -102,14 +93,7 @@ export function parseSweep(argv: readonly string[], print: (text: string) => voi
     .option("--quiet", "no progress on stderr")
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => {} });
-  try {
-    command.parse([...argv], { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      throw new UsageError(error.message.replace(/^error: /, ""), error.exitCode === 0 ? 0 : 2);
-    }
-    throw error;
-  }
+  command.parse([...argv], { from: "user" });
   const given = command.opts<Readonly<Record<string, string | boolean | undefined>>>();
   const text = (name: string): string | undefined => {
     const value = given[name];

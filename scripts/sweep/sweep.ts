@@ -4,6 +4,7 @@ import { DEFAULT_CONSTANTS } from "../../device/trainium/constants.ts";
 import { VERSION } from "../../server/version.ts";
 import { servedModel } from "../bench/server.ts";
 import type { Point } from "../report/point.ts";
+import { reason } from "../usage.ts";
 import { type SweepOptions, systemsOf } from "./flags.ts";
 import { httpPoint, liveWords } from "./http-point.ts";
 import { loadPoint, pointKey, savePoint } from "./store.ts";
@@ -24,14 +25,19 @@ const FORMAT = 2;
 /** What a simulated point rests on beside its settings: the program, and the device's constants. */
 const BASIS = [VERSION, [...DEFAULT_CONSTANTS]];
 
-type Task = { readonly key: string; readonly name: string; run(): Promise<MeasuredPoint> };
+interface Task {
+  readonly key: string;
+  readonly system: string;
+  readonly concurrency: number;
+  run(): Promise<MeasuredPoint>;
+}
 
 export async function sweep(
   options: SweepOptions,
   onPoint: (point: Point) => void = () => {},
 ): Promise<SweepOutcome> {
   const points: Point[] = [];
-  const refused: string[] = [];
+  const refusals: Refusal[] = [];
   let resumed = 0;
   for (const task of await tasksOf(options)) {
     const saved = options.out === undefined ? undefined : await loadPoint(options.out, task.key);
@@ -46,14 +52,28 @@ export async function sweep(
       measured = await task.run();
     } catch (error) {
       // A system that cannot hold this point is a finding; the others go on.
-      refused.push(`${task.name}: ${error instanceof Error ? error.message : String(error)}`);
+      refusals.push({ ...task, why: reason(error) });
       continue;
     }
     if (options.out !== undefined) await savePoint(options.out, task.key, measured);
     points.push(measured.point);
     onPoint(measured.point);
   }
-  return { points, refused, resumed };
+  return { points, refused: refusedSystems(refusals), resumed };
+}
+
+interface Refusal extends Pick<Task, "system" | "concurrency"> {
+  readonly why: string;
+}
+
+/** A line for each system and reason, with the users it holds for. */
+function refusedSystems(refusals: readonly Refusal[]): string[] {
+  const users = new Map<string, number[]>();
+  for (const { system, concurrency, why } of refusals) {
+    const key = `${system}: ${why}`;
+    users.set(key, [...(users.get(key) ?? []), concurrency]);
+  }
+  return [...users].map(([what, counts]) => `${what} (${counts.join(", ")} users)`);
 }
 
 async function tasksOf(options: SweepOptions): Promise<Task[]> {
@@ -63,7 +83,8 @@ async function tasksOf(options: SweepOptions): Promise<Task[]> {
     const words = await liveWords(url, options, model.id);
     return options.concurrency.map((concurrency) => ({
       key: pointKey([FORMAT, url, model.id, workload, concurrency]),
-      name: `${model.id} at ${concurrency} users`,
+      system: `${model.id} at ${url}`,
+      concurrency,
       run: () => httpPoint(url, options, concurrency, { model, words }),
     }));
   }
@@ -75,7 +96,8 @@ async function tasksOf(options: SweepOptions): Promise<Task[]> {
   systems.sort((a, b) => a.order - b.order || a.concurrency - b.concurrency);
   return systems.map(({ spec, concurrency }) => ({
     key: pointKey([FORMAT, BASIS, spec, workload, concurrency]),
-    name: `${spec.model} on ${systemLabel(spec)} at ${concurrency} users`,
+    system: `${spec.model} on ${systemLabel(spec)}`,
+    concurrency,
     run: () => virtualPoint(spec, workload, concurrency, shelf),
   }));
 }

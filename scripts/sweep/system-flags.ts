@@ -1,6 +1,7 @@
 /** Flags that name one simulated system, shared by replay and plan. */
 import type { Command } from "commander";
-import { DEFAULT_MODEL, UsageError } from "./flags.ts";
+import { UsageError } from "../usage.ts";
+import { DEFAULT_MODEL } from "./flags.ts";
 import type { SystemSpec } from "./system.ts";
 
 export function addSystemFlags(command: Command): Command {

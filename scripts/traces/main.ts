@@ -1,11 +1,11 @@
 /** `trainyard bench replay`: a trace open loop, with and without prefix caching. */
 import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
-import { Command, CommanderError } from "commander";
-import { BenchUsage } from "../bench/flags.ts";
+import { Command } from "commander";
 import { aligned } from "../sweep/print.ts";
 import { buildSystem, systemLabel } from "../sweep/system.ts";
 import { addSystemFlags, systemFrom } from "../sweep/system-flags.ts";
+import { UsageError } from "../usage.ts";
 import { readText } from "../workload/text-datasets.ts";
 import { guessFormat, parseTrace, traceFormats } from "./formats.ts";
 import { type ReplayRow, replayHttp, replayVirtual } from "./replay.ts";
@@ -149,10 +149,10 @@ async function traceOf(given: Given): Promise<Trace> {
     );
   }
   const path = given["trace"];
-  if (typeof path !== "string") throw new BenchUsage("--trace FILE or --sessions N is needed.");
+  if (typeof path !== "string") throw new UsageError("--trace FILE or --sessions N is needed.");
   const format = typeof given["format"] === "string" ? given["format"] : guessFormat(path);
   if (format === undefined) {
-    throw new BenchUsage(`--format is needed; known: ${traceFormats.join(", ")}.`);
+    throw new UsageError(`--format is needed; known: ${traceFormats.join(", ")}.`);
   }
   const text = await readText(path);
   const rate = number("rate");
@@ -196,13 +196,6 @@ function parse(argv: readonly string[], print: (text: string) => void): Given {
   )
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => {} });
-  try {
-    command.parse([...argv], { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      throw new BenchUsage(error.message.replace(/^error: /, ""), error.exitCode === 0 ? 0 : 2);
-    }
-    throw error;
-  }
+  command.parse([...argv], { from: "user" });
   return command.opts<Given>();
 }
