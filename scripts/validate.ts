@@ -10,7 +10,7 @@ import { fit, fittingRows, leaveModelsOut } from "./validate/fit.ts";
 import { type Answer, type Priced, priceRow } from "./validate/price.ts";
 import { bySetUp, errorOf, printGroups, reportGroups, table } from "./validate/report.ts";
 import { readRows } from "./validate/rows.ts";
-import { serve } from "./validate/serving.ts";
+import { onceASetUp } from "./validate/serving.ts";
 
 const ROWS = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 
@@ -61,7 +61,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     print(`loss ${found.loss.toFixed(4)}`);
     return 0;
   }
-  const pricing = { constants: DEFAULT_CONSTANTS, ...(!values.quick && { serve }) };
+  const pricing = { constants: DEFAULT_CONSTANTS, ...(!values.quick && { serve: onceASetUp() }) };
   const answers = rows.map((row) => priceRow(row, pricing));
   const priced = answers.filter((its): its is Priced => "predicted" in its);
   const middle = priced.filter((its) => its.row.percentile !== "p99" && its.row.split !== "sanity");

@@ -7,6 +7,7 @@
 import { CONSTANTS, type Constant, DEFAULT_CONSTANTS } from "../../device/trainium/constants.ts";
 import { type Priced, priceRow } from "./price.ts";
 import type { Row } from "./rows.ts";
+import { onceASetUp } from "./serving.ts";
 import type { SetUp } from "./setup.ts";
 import { forgetCosts } from "./static.ts";
 
@@ -21,7 +22,9 @@ export function fittingRows(rows: readonly Row[]): readonly Row[] {
 }
 
 /** Share of each group in the loss; groups not named are not fitted. */
-const WEIGHTS: Readonly<Record<string, number>> = {
+type Weights = Readonly<Record<string, number>>;
+
+const STEPS: Weights = {
   "dense decode": 3,
   "MoE decode": 0.7,
   "bucketed prefill": 1.5,
@@ -29,34 +32,59 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   "MoE prefill": 0.3,
 };
 
+/** Of the stacks that are known from a load generator's tables alone. */
+const SERVED: Weights = { ...STEPS, serving: 8, "serving (TGI)": 3, "serving, TTFT": 0.5 };
+const SERVED_STACKS = /^stack\..*\.(optimum|tgi)$/;
+
 /** Errors below this count as if they were quadratic, above it as absolute. */
 const SOFT = 0.04;
 
-export function fit(
-  rows: readonly Row[],
-  options: { readonly rounds?: number; readonly start?: ReadonlyMap<string, number> } = {},
-): Fit {
-  const table = new Map(options.start ?? DEFAULT_CONSTANTS);
+/** Steps first, then the stacks that only served rows know, with those rows through the scheduler. */
+export function fit(rows: readonly Row[], rounds = 6): Fit {
+  const free = CONSTANTS.filter((its) => its.range !== undefined);
+  const steps = descend(rows, {
+    weights: STEPS,
+    free: free.filter((its) => !SERVED_STACKS.test(its.key)),
+    start: DEFAULT_CONSTANTS,
+    rounds,
+  });
+  return descend(rows, {
+    weights: SERVED,
+    free: free.filter((its) => SERVED_STACKS.test(its.key)),
+    start: steps.values,
+    rounds,
+  });
+}
+
+interface Descent {
+  readonly weights: Weights;
+  readonly free: readonly Constant[];
+  readonly start: ReadonlyMap<string, number>;
+  readonly rounds: number;
+}
+
+function descend(rows: readonly Row[], { weights, free, start, rounds }: Descent): Fit {
+  const table = new Map(start);
   const setUps = new Map<string, SetUp | string>();
   const price = (its: readonly Row[]): readonly Priced[] => {
     forgetCosts();
+    const serve = weights["serving"] === undefined ? {} : { serve: onceASetUp() };
     return its
-      .map((row) => priceRow(row, { constants: table, setUps }))
-      .filter((one): one is Priced => "predicted" in one && WEIGHTS[one.group] !== undefined);
+      .map((row) => priceRow(row, { constants: table, setUps, ...serve }))
+      .filter((one): one is Priced => "predicted" in one && weights[one.group] !== undefined);
   };
   const first = price(rows);
   shareSetUps(setUps);
   const used = first.map((its) => its.row);
-  const shares = sharesOf(first);
+  const shares = sharesOf(first, weights);
   const residuals = (): Float64Array =>
     Float64Array.from(price(used), (its) => Math.log(its.predicted / its.measured));
   const lossOf = (errors: Float64Array): number =>
     errors.reduce((sum, error, index) => sum + (shares[index] ?? 0) * soft(error), 0);
-  const free = CONSTANTS.filter((its) => its.range !== undefined);
   let errors = residuals();
   let best = lossOf(errors);
   let damping = 0.02;
-  for (let round = 0; round < (options.rounds ?? 6); round++) {
+  for (let round = 0; round < rounds; round++) {
     const columns = free.map((its) => slope(its, table, errors, residuals));
     const step = solve(columns, errors, shares, damping);
     const before = new Map(table);
@@ -106,12 +134,12 @@ export function leaveModelsOut(rows: readonly Row[]): readonly LeftOut[] {
     forgetCosts();
     return its
       .map((row) => priceRow(row, { constants: table, setUps }))
-      .filter((one): one is Priced => "predicted" in one && WEIGHTS[one.group] !== undefined);
+      .filter((one): one is Priced => "predicted" in one && STEPS[one.group] !== undefined);
   };
   const priced = price(rows);
   shareSetUps(setUps);
   const used = priced.map((its) => its.row);
-  const shares = sharesOf(priced);
+  const shares = sharesOf(priced, STEPS);
   const residuals = (): Float64Array =>
     Float64Array.from(price(used), (its) => Math.log(its.predicted / its.measured));
   const base = residuals();
@@ -214,17 +242,17 @@ function solve(
 }
 
 /** Each group's weight over its set-ups, each set-up's over its rows. */
-function sharesOf(priced: readonly Priced[]): readonly number[] {
+function sharesOf(priced: readonly Priced[], weights: Weights): readonly number[] {
   const keys = new Map<string, Set<string>>();
   const counts = new Map<string, number>();
   for (const { group, key } of priced) {
     keys.set(group, (keys.get(group) ?? new Set()).add(key));
     counts.set(`${group} ${key}`, (counts.get(`${group} ${key}`) ?? 0) + 1);
   }
-  const total = [...keys.keys()].reduce((sum, group) => sum + (WEIGHTS[group] ?? 0), 0);
+  const total = [...keys.keys()].reduce((sum, group) => sum + (weights[group] ?? 0), 0);
   return priced.map(
     ({ group, key }) =>
-      (WEIGHTS[group] ?? 0) /
+      (weights[group] ?? 0) /
       total /
       (keys.get(group)?.size ?? 1) /
       (counts.get(`${group} ${key}`) ?? 1),

@@ -101,7 +101,7 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
   }
   const rows = batchesPrompts(setUp) ? setUp.batch : 1;
   const prompts = setUp.loop === "static" ? setUp.batch / rows : 1;
-  const first = (): number => promptMilliseconds(setUp, rows) * prompts;
+  const first = (): number => promptMilliseconds(setUp, { rows }) * prompts;
   const step = tokenMilliseconds(setUp);
   const base = baselineStep(setUp);
   const streams = setUp.loop === "static" ? setUp.batch : 1;

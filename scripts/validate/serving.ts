@@ -1,15 +1,11 @@
 /**
- * Serving rows: the project's own engine over the simulated device in virtual
- * time. Clients of a closed loop ask again as soon as they are answered; an open
- * loop asks at a fixed mean rate; replicas are served one for all.
+ * Serving rows in virtual time: a service, the client that measured it, and the
+ * figures that this client prints. Of several replicas one is simulated, the one
+ * with most requests, and the others do as much; llmperf waits for all of them.
  */
 import { VirtualClock } from "../../device/clock.ts";
-import type { SequenceId } from "../../device/device.ts";
-import { TrainiumDevice } from "../../device/trainium/device.ts";
-import { Engine } from "../../engine/engine.ts";
-import { TokenSampler } from "../../engine/sample/sampler.ts";
-import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
-import type { Model } from "../../models/model.ts";
+import { guidedRate, guidedThroughput, type Lengths, type Run, rounds, waves } from "./clients.ts";
+import { engineService, routerService, type Service } from "./services.ts";
 import type { SetUp } from "./setup.ts";
 
 export interface Serving {
@@ -17,185 +13,85 @@ export interface Serving {
   metric(name: string, percentile: string, stepAlone: boolean): number | undefined;
 }
 
-interface Answered {
-  readonly arrival: number;
-  readonly first: number;
-  readonly end: number;
-  readonly tokens: number;
-  readonly gaps: readonly number[];
-}
-
-/** Requests of each client in a run. */
-const ROUNDS = 5;
-
-/** guidellm's runs end after a minute or so many requests: what their mean TTFT says of the first wave's share. */
-const GUIDED = { nanos: 60e9, requests: 128 } as const;
-
 /** BOS and template tokens around a prompt of the benchmark's own count. */
 const FRAME_TOKENS = 8;
 
+/** Requests of each client of a benchmark that does not tell. */
+const ROUNDS = 5;
+
 export function serve(setUp: SetUp): Serving | string {
-  const { prompt, output, plan } = setUp;
+  const { prompt, output, client } = setUp;
   if (prompt === undefined || output === undefined) return "no prompt or output length";
   if (setUp.loop === "open" && setUp.rate === undefined) return "no request rate";
-  const clock = new VirtualClock();
-  const sampler = new TokenSampler({});
-  const device = new TrainiumDevice(
-    {
-      model: modelOf(setUp),
-      clock,
-      sampler,
-      tensorParallelSize: plan.tensorParallel,
-      seed: 1,
-      own: {},
-      blocks: Math.ceil(plan.maxContext / plan.stack.blockSize) * plan.maxRows + 1,
-    },
-    plan,
-    { unchecked: true },
-  );
-  const engine = new Engine(
-    { device, clock, sampler },
-    {
-      maxNumSeqs: plan.maxRows,
-      maxNumBatchedTokens: device.limits.maxTokens,
-      enablePrefixCaching: false,
-    },
-  );
-  const live = Math.max(1, Math.ceil((setUp.live ?? 1) / setUp.replicas));
-  const answered = run(engine, clock, loadOf(setUp, { live, prompt, output }));
-  const clients = Math.max(1, setUp.live ?? live * setUp.replicas);
-  return summarise(answered, {
-    // One replica is simulated: the others do as much, a last one with fewer clients less.
-    share: setUp.loop === "open" ? setUp.replicas : clients / live,
-    // The rows give in-flight requests as rate × e2e, so the rate is theirs over ours.
-    ...(setUp.guided && setUp.loop === "closed" && { inFlight: clients }),
-  });
-}
-
-interface Load {
-  readonly total: number;
-  readonly live: number;
-  readonly prompt: number;
-  readonly output: number;
-  /** Half-widths of the uniform spread of lengths, tokens. */
-  readonly spread: { readonly prompt: number; readonly output: number };
-  /** Mean ns between arrivals of an open loop. */
-  readonly gap?: number;
-  /** No request is asked after this, ns. */
-  readonly until: number;
-}
-
-function loadOf(
-  setUp: SetUp,
-  at: { readonly live: number; readonly prompt: number; readonly output: number },
-): Load {
-  const open = setUp.loop === "open";
-  const guided = GUIDED.requests / setUp.replicas;
-  const total = open
-    ? Math.max(80, 4 * setUp.plan.maxRows)
-    : setUp.burst
-      ? at.live
-      : setUp.guided
-        ? Math.max(at.live, Math.round(guided))
-        : at.live * ROUNDS;
-  return {
-    ...at,
-    prompt: at.prompt + FRAME_TOKENS,
-    total,
-    spread: setUp.spread,
-    ...(open && { gap: (1e9 * setUp.replicas) / (setUp.rate ?? 1) }),
-    until: setUp.guided && !open ? GUIDED.nanos : Number.POSITIVE_INFINITY,
+  const lengths: Lengths = {
+    prompt: prompt + FRAME_TOKENS,
+    output,
+    promptSpread: setUp.spread.prompt,
+    outputSpread: setUp.spread.output,
   };
-}
-
-function run(engine: Engine, clock: VirtualClock, load: Load): readonly Answered[] {
-  const open = new Map<
-    SequenceId,
-    { arrival: number; first: number; last: number; gaps: number[] }
-  >();
-  const answered: Answered[] = [];
-  const draw = seeded(7);
-  const around = (mean: number, width: number): number =>
-    Math.max(1, Math.round(mean + (2 * draw() - 1) * width));
-  let asked = 0;
-  const ask = (): void => {
-    if (asked >= load.total || clock.now() > load.until) return;
-    asked++;
-    const prompt = new Int32Array(around(load.prompt, load.spread.prompt)).fill(3 + asked);
-    const maxTokens = around(load.output, load.spread.output);
-    const params = { ...DEFAULT_SAMPLING, maxTokens, ignoreEos: true, temperature: 0 };
-    for (const id of engine.submit({ prompt, params })) {
-      open.set(id, { arrival: clock.now(), first: 0, last: 0, gaps: [] });
-    }
+  const all = setUp.live ?? 1;
+  const live = Math.max(1, Math.ceil(all / setUp.replicas));
+  const serviceOn = (clock: VirtualClock): Service =>
+    setUp.plan.stack.name === "tgi"
+      ? routerService(setUp, clock, client === "llmperf" ? 1.2 : 0.3)
+      : engineService(setUp, clock);
+  const fresh = (): { readonly clock: VirtualClock; readonly service: Service } => {
+    const clock = new VirtualClock();
+    return { clock, service: serviceOn(clock) };
   };
-  engine.subscribe((event) => {
-    if (event.type === "tokens-emitted") {
-      const its = open.get(event.id);
-      if (its === undefined) return;
-      let tokens = event.tokens.length;
-      if (its.first === 0) {
-        its.first = event.at;
-        its.last = event.at;
-        tokens--;
-      }
-      for (let index = 0; index < tokens; index++) its.gaps.push((event.at - its.last) / tokens);
-      its.last = event.at;
-    } else if (event.type === "request-finished") {
-      const its = open.get(event.id);
-      if (its === undefined) return;
-      open.delete(event.id);
-      answered.push({
-        arrival: its.arrival,
-        first: its.first,
-        end: event.at,
-        tokens: event.outputTokens,
-        gaps: its.gaps,
-      });
-      if (load.gap === undefined) clock.at(clock.now(), ask);
-    }
-  });
-  if (load.gap === undefined) {
-    for (let client = 0; client < load.live; client++) clock.at(0, ask);
-  } else {
-    let at = 0;
-    for (let index = 0; index < load.total; index++) {
-      clock.at(Math.round(at), ask);
-      at += load.gap;
-    }
+  if (setUp.loop === "open") {
+    const gap = (1e9 * setUp.replicas) / (setUp.rate ?? 1);
+    return summarise(guidedRate(fresh(), lengths, gap), setUp.replicas);
   }
-  clock.runReady();
-  return answered;
+  switch (client) {
+    case "guidellm":
+      return summarise(guided(fresh, lengths, all / setUp.replicas), setUp.replicas);
+    case "llmperf": {
+      const clock = new VirtualClock();
+      const services = Array.from({ length: setUp.replicas }, () => serviceOn(clock));
+      return summarise(waves({ clock, services }, lengths, all), 1);
+    }
+    case "burst":
+      return summarise(rounds(fresh(), lengths, { clients: live, rounds: 1 }), all / live);
+    case "rounds":
+      return summarise(rounds(fresh(), lengths, { clients: live, rounds: ROUNDS }), all / live);
+  }
 }
 
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
+/** `serve`, run once for all metrics of one set-up. */
+export function onceASetUp(): typeof serve {
+  const known = new Map<string, Serving | string>();
+  return (setUp) => {
+    let its = known.get(setUp.key);
+    if (its === undefined) {
+      its = serve(setUp);
+      known.set(setUp.key, its);
+    }
+    return its;
   };
 }
 
-function modelOf(setUp: SetUp): Model {
-  return {
-    source: setUp.key,
-    config: {},
-    architecture: setUp.plan.architecture,
-    format: setUp.plan.formats.dense,
-    generation: { eosTokenIds: [] },
-  };
+/** The rows tell how many were in flight by rate × latency, not how many clients there were: sought here. */
+function guided(
+  fresh: () => { readonly clock: VirtualClock; readonly service: Service },
+  lengths: Lengths,
+  inFlight: number,
+): Run {
+  let clients = Math.ceil(inFlight);
+  let run = guidedThroughput(fresh(), lengths, clients);
+  for (let tries = 0; tries < 4; tries++) {
+    const found = run.counted.reduce((sum, one) => sum + one.end - one.arrival, 0) / run.nanos;
+    const better = Math.max(1, Math.round((clients * inFlight) / found));
+    if (better === clients) break;
+    clients = better;
+    run = guidedThroughput(fresh(), lengths, clients);
+  }
+  return run;
 }
 
-function summarise(
-  counted: readonly Answered[],
-  its: { readonly share: number; readonly inFlight?: number },
-): Serving {
-  const begin = Math.min(...counted.map((one) => one.arrival));
-  const end = Math.max(...counted.map((one) => one.end));
-  const mean = meanOf(counted.map((one) => (one.end - one.arrival) / 1e9));
-  const seconds =
-    its.inFlight === undefined
-      ? (end - begin) / 1e9
-      : (counted.length * mean * its.share) / its.inFlight;
+function summarise({ counted, nanos }: Run, share: number): Serving {
+  if (counted.length === 0) return { metric: () => undefined };
+  const seconds = nanos / 1e9;
   const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
   const ttft = counted.map((one) => (one.first - one.arrival) / 1e6);
   const tpot = counted.map((one) => (one.end - one.first) / 1e6 / Math.max(1, one.tokens - 1));
@@ -219,9 +115,9 @@ function summarise(
         case "per_request_throughput":
           return pick(tpot.map((ms) => 1000 / ms));
         case "output_throughput":
-          return (tokens / seconds) * its.share;
+          return (tokens / seconds) * share;
         case "request_rate":
-          return (counted.length / seconds) * its.share;
+          return (counted.length / seconds) * share;
         default:
           return undefined;
       }

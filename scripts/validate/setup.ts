@@ -86,10 +86,7 @@ export interface SetUp {
   /** Requests a second, of an open loop. */
   readonly rate: number | undefined;
   readonly replicas: number;
-  /** All requests at once and no more, or clients that keep asking. */
-  readonly burst: boolean;
-  /** Measured by guidellm. */
-  readonly guided: boolean;
+  readonly client: "guidellm" | "llmperf" | "burst" | "rounds";
   /** Half-widths of the spread of lengths, tokens. */
   readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
@@ -120,7 +117,8 @@ export function setUpOf(
   const ranks = Number(row.tp);
   if (!Number.isInteger(ranks) || ranks < 1) return `tensor parallelism "${row.tp}" is no number`;
   const words = `${row.kernelNotes}; ${row.notes}; ${row.source}; ${row.inputLength}`;
-  const stack = stackOf(row, words);
+  const chunk = number(/chunked prefill \((\d+)\)/.exec(words)?.[1] ?? "");
+  const stack = { ...stackOf(row, words), ...(chunk !== undefined && { maxSegment: chunk }) };
   const moe = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const batch = Math.max(1, number(row.engineBatch) ?? number(row.concurrency) ?? 1);
   const prompt = /image|prompt|short/i.test(row.inputLength) ? undefined : number(row.inputLength);
@@ -180,9 +178,13 @@ export function setUpOf(
     loop,
     rate,
     replicas,
-    // llmperf sends one round of requests; the QKV tables queue their prompts at once.
-    burst: /llmperf|queued batch-1 prefills/.test(`${row.inputLength} ${row.notes}`),
-    guided: /guidellm/.test(row.notes),
+    client: /guidellm/.test(row.notes)
+      ? "guidellm"
+      : /llmperf/.test(`${row.inputLength} ${row.notes}`)
+        ? "llmperf"
+        : /queued batch-1 prefills/.test(row.notes)
+          ? "burst"
+          : "rounds",
     spread: spreadOf(row, output ?? 0),
     prompt,
     output,
@@ -193,14 +195,18 @@ export function setUpOf(
   };
 }
 
-/** `1500 +/-150` says its deviation; llmperf draws outputs 30 % apart; served lengths vary a little. */
+/**
+ * Half-widths of uniform draws. guidellm 0.1.0 takes `+/-` as a variance (`1500 +/-150` deviates by
+ * 12 tokens); llmperf's script names deviations of 150 and 20; served lengths vary a little.
+ */
 function spreadOf(row: Row, output: number): SetUp["spread"] {
-  const said = (text: string): number | undefined => number(/\+\/-\s*(\d+)/.exec(text)?.[1] ?? "");
-  if (/llmperf/.test(row.inputLength)) return { prompt: 0, output: 0.3 * output };
+  const ofDeviation = (tokens: number): number => tokens * Math.sqrt(3);
+  const variance = (text: string): number => number(/\+\/-\s*(\d+)/.exec(text)?.[1] ?? "") ?? 0;
+  if (/llmperf/.test(row.inputLength)) return { prompt: ofDeviation(150), output: ofDeviation(20) };
   if (/queued batch-1 prefills/.test(row.notes)) return { prompt: 0, output: 0 };
   return {
-    prompt: (said(row.inputLength) ?? 0) * Math.sqrt(3),
-    output: Math.max((said(row.outputLength) ?? 0) * Math.sqrt(3), 0.03 * output),
+    prompt: ofDeviation(Math.sqrt(variance(row.inputLength))),
+    output: Math.max(ofDeviation(Math.sqrt(variance(row.outputLength))), 0.03 * output),
   };
 }
 

@@ -22,8 +22,8 @@ export function costOf(setUp: SetUp): CostModel {
   return cost;
 }
 
-/** ms of one decode step of the compiled batch, between two tokens of a stream. */
-export function stepMilliseconds(setUp: SetUp): number {
+/** ms of one decode step of the compiled batch with so many rows live, between two tokens of a stream. */
+export function stepMilliseconds(setUp: SetUp, live = 1): number {
   const cost = costOf(setUp);
   const { plan } = setUp;
   const context =
@@ -36,29 +36,32 @@ export function stepMilliseconds(setUp: SetUp): number {
     queries: 1 + setUp.drafted,
     context,
   });
-  return (graph.nanos + hostNanos(setUp)) / 1e6;
+  return (graph.nanos + hostNanos(setUp, live)) / 1e6;
 }
 
 function stackNanos(plan: Plan, what: string): number {
   return constant(plan.constants, `stack.${what}.${plan.stack.name}`);
 }
 
-function hostNanos({ plan, batch }: SetUp): number {
+function hostNanos({ plan, batch }: SetUp, live: number): number {
   const { constants } = plan;
-  let nanos = stackNanos(plan, "step") + stackNanos(plan, "row");
+  let nanos = stackNanos(plan, "step") + stackNanos(plan, "row") * live;
   if (!plan.asyncScheduling) nanos += constant(constants, "runtime.sync-gap");
   if (!plan.onDeviceSampling) {
     const vocabulary = plan.architecture.vocabSize / 128_256;
     const moved = constant(constants, "runtime.cpu-sampling-row") * batch;
-    nanos += (moved + constant(constants, "runtime.cpu-sampling-live")) * vocabulary;
+    nanos += (moved + constant(constants, "runtime.cpu-sampling-live") * live) * vocabulary;
   }
   return nanos;
 }
 
-/** ms of one prompt's graphs, or of the whole static batch's in one graph. */
-export function promptMilliseconds(setUp: SetUp, rows = 1): number {
+/** ms of one prompt's graphs, or of the whole static batch's in one graph; absent `prompt`: the set-up's. */
+export function promptMilliseconds(
+  setUp: SetUp,
+  its: { readonly rows?: number; readonly prompt?: number } = {},
+): number {
   const cost = costOf(setUp);
-  const prompt = setUp.prompt ?? 128;
+  const { rows = 1, prompt = setUp.prompt ?? 128 } = its;
   const { plan } = setUp;
   const buckets = setUp.bucket === undefined ? cost.buckets.tokens : [setUp.bucket];
   const longest = buckets[buckets.length - 1] ?? prompt;

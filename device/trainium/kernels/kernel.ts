@@ -52,7 +52,7 @@ export interface Site {
   /** A constant of this chip's core: `key` + `.v3`. */
   readonly core: (key: string) => number;
   readonly constant: (key: string) => number;
-  /** A constant of the serving stack: `stack.` + `key` + its name. */
+  /** A constant of the stack that compiled the graph: `stack.` + `key` + its name. */
   readonly stack: (key: string) => number;
 }
 
@@ -65,7 +65,7 @@ export function siteOf(plan: Plan, shape: StepShape): Site {
     tokens: shape.rows * shape.queries,
     core: (key) => constant(plan.constants, `${key}.${core}`),
     constant: (key) => constant(plan.constants, key),
-    stack: (key) => constant(plan.constants, `stack.${key}.${plan.stack.name}`),
+    stack: (key) => constant(plan.constants, `stack.${key}.${plan.stack.graphs}`),
   };
 }
 
@@ -159,7 +159,8 @@ export function matmulWork(
   size: { readonly k: number; readonly out: number; readonly format: WeightFormat },
 ): Work {
   const { k, out, format } = size;
-  const spilled = site.plan.principles.sbufResident ? 0 : site.tokens * (k + out) * 2;
+  const resident = activationsFit(site);
+  const spilled = resident ? 0 : site.tokens * (k + out) * 2;
   const cycles =
     matmulCycles(site.tokens, k, out, tensorRate(site, format)) /
     utilisation(site, Math.min(k, out));
@@ -171,7 +172,18 @@ export function matmulWork(
     ],
     regions: 1,
     fixed: 0,
+    ...(!resident && { serial: true }),
   };
+}
+
+/**
+ * Do a step's activations stay in SBUF between kernels? Those of a long prompt do
+ * not: they pass through HBM, and the graph waits for them.
+ */
+export function activationsFit({ plan, rank, tokens }: Site): boolean {
+  const bytes = tokens * padded(plan.architecture.hidden) * 2;
+  const sbuf = plan.instance.chip.sbufBytesPerCore * rank.cores;
+  return plan.principles.sbufResident && bytes <= sbuf;
 }
 
 export function weightsMove(site: Site, bytes: number): Move {
@@ -192,11 +204,12 @@ export function vectorWork(site: Site, width: number, passes: number): Work {
   const { chip } = site.plan.instance;
   // Rows lie on partitions in a prompt, the hidden axis does in decode: lanes are full either way.
   const elements = site.tokens * width * passes;
-  const spilled = site.plan.principles.sbufResident ? 0 : 2 * site.tokens * width * 2;
+  const resident = activationsFit(site);
   return {
     cycles: { vector: elements / chip.vectorWidth },
-    moves: spilled > 0 ? [activationsMove(site, spilled)] : [],
+    moves: resident ? [] : [activationsMove(site, 2 * site.tokens * width * 2)],
     regions: 1,
     fixed: 0,
+    ...(!resident && { serial: true }),
   };
 }

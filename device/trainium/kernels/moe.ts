@@ -121,7 +121,7 @@ export const blockwiseExperts: Kernel<ExpertsOp> = {
       cycles: { tensor: (blocks * expertCycles(op, site, BLOCK_TOKENS)) / peak },
       moves: [weightsMove(site, blocks * expertBytes(op, site))],
       regions: 4,
-      fixed: blocks * site.constant("moe.block"),
+      fixed: 0,
     };
   },
 };

@@ -5,6 +5,7 @@ import type { StackSpec } from "./stack.ts";
 export const vllmNeuron: StackSpec = {
   name: "vllm-neuron",
   aliases: ["vllm-neuron plugin", "vllm plugin"],
+  graphs: "vllm-neuron",
   blockSize: 32,
   firstTokenBucket: 128,
   rowBuckets: "powers",
@@ -25,6 +26,7 @@ export const nxdInference: StackSpec = {
   ...vllmNeuron,
   name: "nxd-inference",
   aliases: ["nxdi", "nxd inference", "nxd"],
+  graphs: "nxd-inference",
   maxSegment: 1024,
   firstTokenBucket: 1024,
   rowBuckets: "compiled",
@@ -52,18 +54,12 @@ export const optimum: StackSpec = {
   asyncScheduling: false,
 };
 
-/** Text Generation Inference over optimum-neuron. */
-export const tgi: StackSpec = {
-  ...optimum,
-  name: "tgi",
-  aliases: ["tgi"],
-};
-
 /** transformers-neuronx: HLO graphs, static batches, heads padded to the cores. */
 export const transformersNeuronx: StackSpec = {
   ...nxdInference,
   name: "transformers-neuronx",
   aliases: ["transformers-neuronx"],
+  graphs: "transformers-neuronx",
   maxSegment: 65_536,
   firstTokenBucket: 128,
   contextBuckets: "compiled",
@@ -71,6 +67,14 @@ export const transformersNeuronx: StackSpec = {
   convertToMha: true,
   flashFrom: 8192,
   kernels: ["flash-attention"],
+};
+
+/** Text Generation Inference as of 2024: graphs of transformers-neuronx; what its host does a row is a constant. */
+export const tgi: StackSpec = {
+  ...transformersNeuronx,
+  name: "tgi",
+  aliases: ["tgi"],
+  asyncScheduling: false,
 };
 
 export const STACKS: readonly StackSpec[] = Object.freeze([
