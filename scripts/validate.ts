@@ -6,9 +6,10 @@ import { parseArgs } from "node:util";
 import { CONSTANTS, constantsTable, DEFAULT_CONSTANTS } from "../device/trainium/constants.ts";
 import { projectPath } from "../models/weights/project-files.ts";
 import { STUDIES } from "./studies/registry.ts";
-import { fit, fittingRows, leaveModelsOut } from "./validate/fit.ts";
-import { type Answer, type Priced, priceRow } from "./validate/price.ts";
-import { bySetUp, errorOf, printGroups, reportGroups, table } from "./validate/report.ts";
+import { fit, fittingRows } from "./validate/fit.ts";
+import { leftOutTable } from "./validate/left-out.ts";
+import { type Answer, PARTS, type Priced, priceRow } from "./validate/price.ts";
+import { printGroups, table, withinBand } from "./validate/report.ts";
 import { readRows } from "./validate/rows.ts";
 import { onceASetUp } from "./validate/serving.ts";
 
@@ -67,30 +68,27 @@ export async function run(argv: readonly string[]): Promise<number> {
   const middle = priced.filter((its) => its.row.percentile !== "p99" && its.row.split !== "sanity");
   if (values.group !== undefined) print(details(priced, values.group));
   print(
-    "Predicted against measured (mean or p50), mean error per set-up; 90% bootstrap interval over",
+    "Predicted against measured (mean or p50), mean error per set-up; 90% bootstrap interval over set-ups;\n" +
+      "in band: rows within the 80% band of their prediction, which comes from models left out of the fit;\n" +
+      "baseline: 0.85 × bytes / peak HBM + 0.180 ms a layer, FLOPs at half of peak, a law of one prefill at\n" +
+      "a time, bytes over link or DMA peak. Runtime rows are their constants' own sources.\n",
   );
-  print(
-    "set-ups; baseline: 0.85 × bytes / peak HBM + 0.180 ms a layer, FLOPs at half of peak, a law of one",
-  );
-  print(
-    "prefill at a time, bytes over link or DMA peak. Runtime rows are their constants' own sources.\n",
-  );
-  print(printGroups(reportGroups(middle)));
+  print(printGroups(middle));
   const tails = priced.filter((its) => its.row.percentile === "p99");
   if (tails.length > 0)
-    print(
-      `\np99, against the predicted p99 (static rows: the mean):\n${printGroups(reportGroups(tails))}`,
-    );
-  const odd = priced.filter((its) => its.row.split === "sanity");
-  if (odd.length > 0)
-    print(`\nSanity rows (odd set-ups, never fitted):\n${printGroups(reportGroups(odd))}`);
-  if (!values.quick && values.rows === undefined) print(`\n${leftOutTable(rows)}`);
+    print(`\np99, against the predicted p99 (static rows: the mean):\n${printGroups(tails)}`);
+  const odd = priced.filter((its) => its.row.split === "sanity" && its.row.percentile !== "p99");
+  if (odd.length > 0) print(`\nSanity rows (odd set-ups, never fitted):\n${printGroups(odd)}`);
+  if (!values.quick && values.rows === undefined)
+    print(`\n${leftOutTable(fittingRows(rows), middle)}`);
   print(`\n${coverage(answers)}`);
   return 0;
 }
 
 function details(priced: readonly Priced[], group: string): string {
-  const its = priced.filter((one) => one.group.startsWith(group));
+  const its = priced.filter(
+    (one) => one.part.startsWith(group) || PARTS[one.part].startsWith(group),
+  );
   return `${table([
     [
       "row",
@@ -105,6 +103,7 @@ function details(priced: readonly Priced[], group: string): string {
       "measured",
       "predicted",
       "error",
+      "in band",
       "notes",
     ],
     ...its.map((one) => [
@@ -120,55 +119,15 @@ function details(priced: readonly Priced[], group: string): string {
       one.measured.toPrecision(4),
       one.predicted.toPrecision(4),
       `${((one.predicted / one.measured - 1) * 100).toFixed(1)}%`,
+      { true: "yes", false: "no", undefined: "–" }[`${withinBand(one)}`],
       one.row.kernelNotes.slice(0, 20),
     ]),
   ])}\n`;
 }
 
-/** Errors of each group in sample and with its model left out, and how often 80 % bands hold. */
-function leftOutTable(rows: Parameters<typeof leaveModelsOut>[0]): string {
-  const left = leaveModelsOut(fittingRows(rows));
-  const groups = [...new Set(left.map((its) => its.priced.group))].sort();
-  const error = (log: number): number => Math.abs(Math.expm1(log));
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-  const percent = (value: number): string => `${(value * 100).toFixed(1)}%`;
-  const lines = groups.map((group) => {
-    const its = left.filter((one) => one.priced.group === group);
-    const byRow = new Map(its.map((one) => [one.priced, one]));
-    const priced = its.map((one) => one.priced);
-    const inSample = [...bySetUp(priced, (one) => errorOf(one.predicted, one.measured)).values()];
-    const leftOut = [...bySetUp(priced, (one) => error(byRow.get(one)?.leftOut ?? 0)).values()];
-    let held = 0;
-    for (const one of its) {
-      const others = its.filter((other) => other.priced.row.model !== one.priced.row.model);
-      held += Math.abs(one.leftOut) <= halfWidth(others.map((other) => other.leftOut)) ? 1 : 0;
-    }
-    const width = halfWidth(its.map((one) => one.leftOut));
-    return [
-      group,
-      `${its.length}`,
-      percent(mean(inSample)),
-      percent(mean(leftOut)),
-      `±${percent(Math.expm1(width))}`,
-      percent(held / its.length),
-    ];
-  });
-  return `Leaving one model out (linearised refit):\n${table([
-    ["group", "rows", "in sample", "left out", "80% band", "held"],
-    ...lines,
-  ])}`;
-}
-
-/** Half-width, in logs, that holds four fifths. */
-export function halfWidth(logs: readonly number[]): number {
-  const sizes = logs.map(Math.abs).sort((a, b) => a - b);
-  return sizes[Math.min(sizes.length - 1, Math.ceil(sizes.length * 0.8))] ?? Number.NaN;
-}
-
 function coverage(answers: readonly Answer[]): string {
   const withConfig = answers.filter((its) =>
-    "predicted" in its ? !/kernels|collectives|runtime/.test(its.group) : its.config,
+    "predicted" in its ? !/kernels|collectives|runtime/.test(its.part) : its.config,
   );
   const priced = withConfig.filter((its) => "predicted" in its);
   const reasons = new Map<string, number>();

@@ -1,19 +1,27 @@
 /**
- * 80 % bands of predictions: half-widths in logs that four fifths of the rows
- * keep when their model is left out of the fit (`trainyard validate`). A chip
- * without published figures has twice the band.
+ * 80 % bands of predictions: half-widths in logs that hold four fifths of the rows
+ * whose model was left out of the fit (conformal quantiles, `trainyard validate`).
+ * What no row of that kind was measured for has twice the band.
  */
 import type { Nanos } from "../clock.ts";
 import type { ChipSpec } from "./chips/chip.ts";
 
-export type BandKind = "dense decode" | "MoE decode" | "prefill" | "serving";
+export type BandKind =
+  | "dense decode"
+  | "MoE decode"
+  | "prefill"
+  | "serving"
+  | "kernels"
+  | "collectives";
 
-/** From the leave-one-model-out table of 2026-11-23. */
+/** From the leave-one-model-out table of 2026-11-25; kernels and collectives: of their own rows, in sample. */
 const HALF_WIDTH: Readonly<Record<BandKind, number>> = Object.freeze({
-  "dense decode": 0.1,
-  "MoE decode": 0.09,
-  prefill: 0.2,
-  serving: 0.2,
+  "dense decode": 0.083,
+  "MoE decode": 0.091,
+  prefill: 0.42,
+  serving: 0.24,
+  kernels: 0.05,
+  collectives: 0.08,
 });
 
 const UNCALIBRATED = 2;
@@ -23,6 +31,12 @@ export interface Band {
   readonly high: Nanos;
   /** Does it rest on figures of this chip, or on those of another? */
   readonly extrapolated: boolean;
+}
+
+/** Half-width in logs; undefined for a kind without a band. */
+export function halfWidth(kind: string, calibrated: boolean): number | undefined {
+  const half = Object.hasOwn(HALF_WIDTH, kind) ? HALF_WIDTH[kind as BandKind] : undefined;
+  return half === undefined ? undefined : half * (calibrated ? 1 : UNCALIBRATED);
 }
 
 export function bandOf(nanos: Nanos, kind: BandKind, chip: ChipSpec): Band {

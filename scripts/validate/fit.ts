@@ -21,7 +21,7 @@ export function fittingRows(rows: readonly Row[]): readonly Row[] {
   return rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
 }
 
-/** Share of each group in the loss; groups not named are not fitted. */
+/** Share of each part in the loss; parts not named are not fitted. */
 type Weights = Readonly<Record<string, number>>;
 
 const STEPS: Weights = {
@@ -33,7 +33,7 @@ const STEPS: Weights = {
 };
 
 /** Of the stacks that are known from a load generator's tables alone. */
-const SERVED: Weights = { ...STEPS, serving: 8, "serving (TGI)": 3, "serving, TTFT": 0.5 };
+const SERVED: Weights = { ...STEPS, "rates and paces": 8, TGI: 3, "first tokens": 0.5 };
 const SERVED_STACKS = /^stack\..*\.(optimum|tgi)$/;
 
 /** Errors below this count as if they were quadratic, above it as absolute. */
@@ -68,10 +68,10 @@ function descend(rows: readonly Row[], { weights, free, start, rounds }: Descent
   const setUps = new Map<string, SetUp | string>();
   const price = (its: readonly Row[]): readonly Priced[] => {
     forgetCosts();
-    const serve = weights["serving"] === undefined ? {} : { serve: onceASetUp() };
+    const serve = weights["rates and paces"] === undefined ? {} : { serve: onceASetUp() };
     return its
       .map((row) => priceRow(row, { constants: table, setUps, ...serve }))
-      .filter((one): one is Priced => "predicted" in one && weights[one.group] !== undefined);
+      .filter((one): one is Priced => "predicted" in one && weights[one.part] !== undefined);
   };
   const first = price(rows);
   shareSetUps(setUps);
@@ -114,27 +114,27 @@ function descend(rows: readonly Row[], { weights, free, start, rounds }: Descent
   return { values: table, loss: best };
 }
 
-/** Left-out predictions: log errors of each model's rows under constants fitted without it. */
+/** Left-out predictions: log errors of rows under constants fitted without their fold. */
 export interface LeftOut {
   readonly priced: Priced;
-  /** log(predicted / measured) with every model fitted, and with this one left out. */
+  /** log(predicted / measured) with every row fitted, and with this one's fold left out. */
   readonly inSample: number;
   readonly leftOut: number;
 }
 
 /**
- * Leaves one model out at a time. The predictions are linear in the constants
- * near their values (log errors are, within their ranges), so each refit is a
- * reweighted least-squares solve over one table of slopes instead of a new search.
+ * Leaves one fold out at a time. The predictions are linear in the constants near
+ * their values (log errors are, within their ranges), so each refit is a reweighted
+ * least-squares solve over one table of slopes instead of a new search.
  */
-export function leaveModelsOut(rows: readonly Row[]): readonly LeftOut[] {
+export function leaveOut(rows: readonly Row[], foldOf: (row: Row) => string): readonly LeftOut[] {
   const table = new Map(DEFAULT_CONSTANTS);
   const setUps = new Map<string, SetUp | string>();
   const price = (its: readonly Row[]): readonly Priced[] => {
     forgetCosts();
     return its
       .map((row) => priceRow(row, { constants: table, setUps }))
-      .filter((one): one is Priced => "predicted" in one && STEPS[one.group] !== undefined);
+      .filter((one): one is Priced => "predicted" in one && STEPS[one.part] !== undefined);
   };
   const priced = price(rows);
   shareSetUps(setUps);
@@ -150,8 +150,8 @@ export function leaveModelsOut(rows: readonly Row[]): readonly LeftOut[] {
     const at = ((table.get(its.key) ?? low) - low) / (high - low);
     return [-at, 1 - at] as const;
   });
-  const solveWithout = (model: string | undefined): Float64Array => {
-    const kept = priced.map((its, index) => (its.row.model === model ? 0 : (shares[index] ?? 0)));
+  const solveWithout = (fold: string | undefined): Float64Array => {
+    const kept = priced.map((its, index) => (foldOf(its.row) === fold ? 0 : (shares[index] ?? 0)));
     let total = new Float64Array(free.length);
     let errors = base;
     for (let round = 0; round < 4; round++) {
@@ -169,13 +169,13 @@ export function leaveModelsOut(rows: readonly Row[]): readonly LeftOut[] {
     }
     return errors;
   };
-  const models = [...new Set(priced.map((its) => its.row.model))];
   const whole = solveWithout(undefined);
-  const without = new Map(models.map((model) => [model, solveWithout(model)]));
+  const folds = new Set(priced.map((its) => foldOf(its.row)));
+  const without = new Map([...folds].map((fold) => [fold, solveWithout(fold)]));
   forgetCosts();
   return priced.map((its, index) => {
     // What the left-out solve changes against the whole one, on top of the true error.
-    const change = (without.get(its.row.model)?.[index] ?? 0) - (whole[index] ?? 0);
+    const change = (without.get(foldOf(its.row))?.[index] ?? 0) - (whole[index] ?? 0);
     const inSample = base[index] ?? 0;
     return { priced: its, inSample, leftOut: inSample + change };
   });
@@ -245,17 +245,17 @@ function solve(
 function sharesOf(priced: readonly Priced[], weights: Weights): readonly number[] {
   const keys = new Map<string, Set<string>>();
   const counts = new Map<string, number>();
-  for (const { group, key } of priced) {
-    keys.set(group, (keys.get(group) ?? new Set()).add(key));
-    counts.set(`${group} ${key}`, (counts.get(`${group} ${key}`) ?? 0) + 1);
+  for (const { part, key } of priced) {
+    keys.set(part, (keys.get(part) ?? new Set()).add(key));
+    counts.set(`${part} ${key}`, (counts.get(`${part} ${key}`) ?? 0) + 1);
   }
-  const total = [...keys.keys()].reduce((sum, group) => sum + (weights[group] ?? 0), 0);
+  const total = [...keys.keys()].reduce((sum, part) => sum + (weights[part] ?? 0), 0);
   return priced.map(
-    ({ group, key }) =>
-      (weights[group] ?? 0) /
+    ({ part, key }) =>
+      (weights[part] ?? 0) /
       total /
-      (keys.get(group)?.size ?? 1) /
-      (counts.get(`${group} ${key}`) ?? 1),
+      (keys.get(part)?.size ?? 1) /
+      (counts.get(`${part} ${key}`) ?? 1),
   );
 }
 

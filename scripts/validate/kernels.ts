@@ -13,7 +13,7 @@ import { milliseconds, type Row } from "./rows.ts";
 import { findArchitecture } from "./setup.ts";
 
 export interface KernelPrice {
-  readonly group: "kernels" | "collectives" | "runtime";
+  readonly part: "kernels" | "collectives" | "runtime";
   /** In the row's own unit. */
   readonly predicted: number;
   readonly measured: number;
@@ -28,7 +28,7 @@ export function priceKernel(row: Row, constants: ConstantTable): KernelPrice | s
   if (metric === "dma_efficiency") return dma(row, constants);
   if (metric === "dma_latency") {
     const predicted = constant(constants, "dma.fixed") + 32_768 / 272;
-    return { group: "kernels", predicted, measured: row.value, baseline: 32_768 / 27.2 };
+    return { part: "kernels", predicted, measured: row.value, baseline: 32_768 / 27.2 };
   }
   if (metric === "runtime_overhead") return runtime(row, constants);
   if (/^(all_reduce|all_gather|reduce_scatter|all_to_all|alltoall|permute)/.test(metric))
@@ -78,7 +78,7 @@ function attention(row: Row, constants: ConstantTable): KernelPrice | string {
   const nanos = fixed + 2 * (timed.nanos - fixed);
   const flops = 4 * size * size * 128;
   return {
-    group: "kernels",
+    part: "kernels",
     predicted: nanos / 1000,
     measured: milliseconds(row.value, row.unit) * 1000,
     baseline: (flops / 92e12) * 1e6,
@@ -91,18 +91,18 @@ function dma(row: Row, constants: ConstantTable): KernelPrice {
     constant(constants, "dma.ceiling"),
     bytes / constant(constants, "dma.chunk"),
   );
-  return { group: "kernels", predicted, measured: row.value, baseline: 1 };
+  return { part: "kernels", predicted, measured: row.value, baseline: 1 };
 }
 
 function runtime(row: Row, constants: ConstantTable): KernelPrice | string {
   const us = milliseconds(row.value, row.unit) * 1000;
   if (/gap/.test(row.kernelNotes)) {
     const predicted = constant(constants, "runtime.sync-gap") / 1000;
-    return { group: "runtime", predicted, measured: us, baseline: 0 };
+    return { part: "runtime", predicted, measured: us, baseline: 0 };
   }
   if (/jitter/.test(row.kernelNotes)) {
     const predicted = constant(constants, "runtime.jitter") / 1000;
-    return { group: "runtime", predicted, measured: us, baseline: 0 };
+    return { part: "runtime", predicted, measured: us, baseline: 0 };
   }
   return "the graph is not described";
 }
@@ -127,7 +127,7 @@ function collective(row: Row): KernelPrice | string {
   });
   const us = milliseconds(row.value, row.unit) * 1000;
   return {
-    group: "collectives",
+    part: "collectives",
     predicted: predicted / 1000,
     measured: us,
     baseline: (bytes / 100e9) * 1e6,

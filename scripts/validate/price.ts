@@ -12,27 +12,45 @@ import type { Serving } from "./serving.ts";
 import { findArchitecture, type SetUp, setUpOf } from "./setup.ts";
 import { batchesPrompts, costOf, promptMilliseconds, stepMilliseconds } from "./static.ts";
 
-export type Group =
+/** What a report tells apart; `PARTS` says which group of the issue each belongs to. */
+export type Part =
   | "dense decode"
   | "MoE decode"
   | "bucketed prefill"
   | "static prefill"
   | "MoE prefill"
-  | "serving"
-  | "serving, TTFT"
-  | "serving (TGI)"
+  | "rates and paces"
+  | "first tokens"
+  | "TGI"
   | "kernels"
   | "collectives"
   | "runtime"
   | "profiles";
 
+export const PARTS: Readonly<Record<Part, string>> = Object.freeze({
+  "dense decode": "dense decode",
+  "MoE decode": "MoE decode",
+  "bucketed prefill": "prefill",
+  "static prefill": "prefill",
+  "MoE prefill": "prefill",
+  "rates and paces": "serving",
+  "first tokens": "serving",
+  TGI: "serving",
+  kernels: "kernels",
+  collectives: "collectives",
+  runtime: "runtime",
+  profiles: "profiles",
+});
+
 export interface Priced {
   readonly row: Row;
-  readonly group: Group;
+  readonly part: Part;
   readonly key: string;
   readonly predicted: number;
   readonly measured: number;
   readonly baseline: number;
+  /** Is the chip one that has published figures? */
+  readonly calibrated: boolean;
 }
 
 export interface Unpriced {
@@ -71,6 +89,7 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
     return {
       row,
       key: `${row.model}|${row.kernelNotes}|${row.inputLength}|${row.notes}`,
+      calibrated: !row.instance.startsWith("trn3"),
       ...kernel,
     };
   const architecture = findArchitecture(row.model);
@@ -85,10 +104,11 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
   if (typeof setUp === "string") return none(setUp, true);
   const answer = predict(row, setUp, pricing);
   if (typeof answer === "string") return none(answer, true);
-  return { row, key: setUp.key, ...answer };
+  const { calibrated } = setUp.plan.instance.chip;
+  return { row, key: setUp.key, calibrated, ...answer };
 }
 
-type Prediction = Omit<Priced, "row" | "key">;
+type Prediction = Omit<Priced, "row" | "key" | "calibrated">;
 
 function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string {
   const { metric } = row;
@@ -112,19 +132,19 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
     output === undefined ? undefined : prompt + ms * Math.max(0, output - 1);
   switch (metric) {
     case "TPOT":
-      return { group: decode, predicted: step, measured, baseline: base };
+      return { part: decode, predicted: step, measured, baseline: base };
     case "TTFT":
     case "TTFT_context_encoding":
     case "prefill_time_whole_batch":
       if (setUp.prompt === undefined) return "no prompt length";
       return {
-        group: setUp.moe ? "MoE prefill" : prefillGroup(setUp),
+        part: setUp.moe ? "MoE prefill" : prefillPart(setUp),
         predicted: first(),
         measured,
         baseline: baselinePrompt(setUp) * rows * prompts,
       };
     case "decode_time_119_steps":
-      return { group: decode, predicted: step * 119, measured, baseline: base * 119 };
+      return { part: decode, predicted: step * 119, measured, baseline: base * 119 };
     case "output_throughput":
     case "output_throughput_e2e":
     case "per_request_throughput": {
@@ -138,7 +158,7 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
           : (1000 * output) / total;
       };
       return {
-        group: decode,
+        part: decode,
         predicted: streams * rate(step, setUp.prompt === undefined ? 0 : first()),
         measured: row.value,
         baseline: streams * rate(base, setUp.prompt === undefined ? 0 : baselinePrompt(setUp)),
@@ -162,7 +182,7 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
               : (1000 * (output + (setUp.prompt ?? 0))) / ms;
       const value =
         metric === "request_rate" || metric === "sequence_throughput" ? row.value : measured;
-      return { group: decode, predicted: of(total), measured: value, baseline: of(baseline) };
+      return { part: decode, predicted: of(total), measured: value, baseline: of(baseline) };
     }
     default:
       return `metric "${metric}" is not one of a step's`;
@@ -170,8 +190,8 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
 }
 
 /** Prompts padded to buckets by a serving stack, or graphs of one length driven by hand. */
-function prefillGroup(setUp: SetUp): Group {
-  return setUp.plan.stack.padHeads ? "static prefill" : "bucketed prefill";
+function prefillPart(setUp: SetUp): Part {
+  return setUp.plan.stack.name === "transformers-neuronx" ? "static prefill" : "bucketed prefill";
 }
 
 /** Tokens a draft of `k` is worth: each holds with the acceptance published beside the EAGLE3 rows. */
@@ -210,12 +230,12 @@ function served(row: Row, setUp: SetUp, serving: Serving | string): Prediction |
   const rate = /throughput|rate/.test(row.metric);
   return {
     // First tokens under load hang on the loader's own queue: told apart from rates and paces.
-    group:
+    part:
       setUp.plan.stack.name === "tgi"
-        ? "serving (TGI)"
+        ? "TGI"
         : row.metric === "TTFT"
-          ? "serving, TTFT"
-          : "serving",
+          ? "first tokens"
+          : "rates and paces",
     predicted: picked,
     measured: rate ? row.value : measured,
     baseline: base?.(row.metric) ?? Number.NaN,
@@ -238,7 +258,7 @@ function profile(row: Row, setUp: SetUp): Prediction | string {
     moved(graph.epilogue);
   const of = (ms: number): number => bytes / (rank * setUp.plan.logicalCore * ms * 1e-3);
   return {
-    group: "profiles",
+    part: "profiles",
     predicted: of(graph.nanos / 1e6),
     measured: row.value,
     baseline: of(baselineStep(setUp)),

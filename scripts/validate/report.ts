@@ -1,5 +1,6 @@
-/** Errors per group: mean over set-ups, worst, bootstrap interval, beside the baseline. */
-import type { Group, Priced } from "./price.ts";
+/** Errors per group and part: mean over set-ups, worst, bootstrap interval, share within bands, baseline. */
+import { halfWidth } from "../../device/trainium/bands.ts";
+import { PARTS, type Part, type Priced } from "./price.ts";
 
 export interface GroupReport {
   readonly group: string;
@@ -12,6 +13,8 @@ export interface GroupReport {
   readonly worst: number;
   readonly worstKey: string;
   readonly baseline: number;
+  /** Share of rows within the 80 % band of their prediction. */
+  readonly held: number;
 }
 
 export function errorOf(predicted: number, measured: number): number {
@@ -57,14 +60,18 @@ export function bootstrap(values: readonly number[], draws = 1000): readonly [nu
   return [means[Math.floor(draws * 0.05)] ?? 0, means[Math.floor(draws * 0.95)] ?? 0];
 }
 
-export function reportGroups(priced: readonly Priced[]): readonly GroupReport[] {
-  const groups = [...new Set(priced.map((its) => its.group))].sort();
-  return groups.map((group: Group) => {
-    const its = priced.filter((one) => one.group === group);
+export function reportGroups(
+  priced: readonly Priced[],
+  nameOf: (its: Priced) => string = (its) => its.part,
+): readonly GroupReport[] {
+  const groups = [...new Set(priced.map(nameOf))].sort();
+  return groups.map((group) => {
+    const its = priced.filter((one) => nameOf(one) === group);
     const errors = bySetUp(its, (one) => errorOf(one.predicted, one.measured));
     const values = [...errors.values()];
     const [low, high] = bootstrap(values);
     const worst = [...errors].sort((a, b) => b[1] - a[1])[0] ?? ["", Number.NaN];
+    const held = its.map(withinBand).filter((one): one is boolean => one !== undefined);
     return {
       group,
       rows: its.length,
@@ -76,25 +83,50 @@ export function reportGroups(priced: readonly Priced[]): readonly GroupReport[] 
       worst: worst[1],
       worstKey: worst[0],
       baseline: mean([...bySetUp(its, (one) => errorOf(one.baseline, one.measured)).values()]),
+      held: held.filter(Boolean).length / held.length,
     };
   });
+}
+
+/** Does the 80 % band of a prediction hold what was measured? undefined: its part has no band. */
+export function withinBand(its: Priced): boolean | undefined {
+  const half = halfWidth(PARTS[its.part], its.calibrated);
+  return half === undefined ? undefined : Math.abs(Math.log(its.predicted / its.measured)) <= half;
 }
 
 const percent = (value: number): string =>
   Number.isFinite(value) ? `${(value * 100).toFixed(1)}%` : "–";
 
-export function printGroups(reports: readonly GroupReport[]): string {
-  const head = ["group", "rows", "set-ups", "models", "mean", "90% interval", "worst", "baseline"];
-  const lines = reports.map((its) => [
-    its.group,
+/** The issue's groups, each followed by its parts where there are several. */
+export function printGroups(priced: readonly Priced[]): string {
+  const head = [
+    "group",
+    "rows",
+    "set-ups",
+    "models",
+    "mean",
+    "90% interval",
+    "worst",
+    "in band",
+    "baseline",
+  ];
+  const line = (its: GroupReport, name: string): readonly string[] => [
+    name,
     `${its.rows}`,
     `${its.setUps}`,
     `${its.models}`,
     percent(its.mean),
     `${percent(its.low)}–${percent(its.high)}`,
     percent(its.worst),
+    percent(its.held),
     percent(its.baseline),
-  ]);
+  ];
+  const parts = reportGroups(priced);
+  const lines = reportGroups(priced, (its) => PARTS[its.part]).flatMap((its) => {
+    const within = parts.filter((part) => PARTS[part.group as Part] === its.group);
+    const below = within.length > 1 ? within.map((part) => line(part, `  ${part.group}`)) : [];
+    return [line(its, its.group), ...below];
+  });
   return table([head, ...lines]);
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { conformal } from "../../../scripts/validate/left-out.ts";
 import { type Answer, type Priced, priceRow } from "../../../scripts/validate/price.ts";
 import { bootstrap, reportGroups } from "../../../scripts/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/validate/rows.ts";
@@ -86,6 +87,12 @@ describe("published rows", () => {
       throw new Error("unpriced");
     expect(four.predicted / one.predicted).toBeCloseTo(1, 1);
     expect(first.predicted).toBeGreaterThan(200);
+  });
+
+  it("a conformal quantile corrects for few rows", () => {
+    expect(conformal([0.1, -0.2, 0.3, -0.4])).toBeCloseTo(0.4); // ⌈5 · 0.8⌉ = the fourth
+    expect(conformal(Array.from({ length: 99 }, (_, index) => index / 100))).toBeCloseTo(0.79);
+    expect(conformal([0.1])).toBeCloseTo(0.1);
   });
 
   it("bootstrap is seeded and brackets the mean", () => {
