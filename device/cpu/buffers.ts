@@ -10,7 +10,7 @@ import type { Tensors } from "./session.ts";
 import { Tensor } from "./session.ts";
 
 /** What is made for steps of up to this many tokens is kept for the next such step. */
-export const KEPT_TOKENS = 64;
+const KEPT_TOKENS = 64;
 
 /** Which slot each value lives in, and the width of each slot. */
 export interface SlotPlan {
@@ -90,15 +90,14 @@ export class Buffers {
     return memory.subarray(0, tokens * width);
   }
 
-  /** Tensors over the segment's inputs and outputs. `rotary` is the same object for a given size. */
-  bind(segment: Segment, tokens: number, rotary: Tensors): Binding {
+  /** Tensors over the segment's inputs and outputs. */
+  bind(segment: Segment, tokens: number): Binding {
     const sizes = this.#bindings.get(segment) ?? new Map<number, Binding>();
     this.#bindings.set(segment, sizes);
     const known = sizes.get(tokens);
     if (known !== undefined) return known;
-    const rotates = segment.ops.some((op) => op.op === "rope");
     const made = {
-      feeds: { ...this.#tensors(segment.inputs, tokens), ...(rotates && rotary) },
+      feeds: this.#tensors(segment.inputs, tokens),
       fetches: this.#tensors(segment.outputs, tokens),
     };
     if (tokens <= KEPT_TOKENS) sizes.set(tokens, made);

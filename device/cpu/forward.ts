@@ -8,13 +8,12 @@ import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { lowerSegment } from "./graph/lower.ts";
-import type { Flow, Program, Segment, Step } from "./graph/program.ts";
+import type { Columns, Program, Segment, Step } from "./graph/program.ts";
 import { compileProgram } from "./graph/program.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
-import type { AttentionOptions } from "./kv-pool.ts";
+import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { RotaryTable } from "./rotary.ts";
-import type { Tensors } from "./session.ts";
 import { Session, Tensor } from "./session.ts";
 import type { RankStep } from "./wire.ts";
 
@@ -32,8 +31,6 @@ export interface RankSettings {
   readonly maxTokens: number;
   readonly maxRows: number;
 }
-
-const NO_ROTARY: Tensors = {};
 
 /** A step of the program, ready to run. */
 type Ready =
@@ -62,6 +59,8 @@ export class Forward {
     this.#allReduce = allReduce;
     this.#program = compileProgram(architecture, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
+    const { rope } = this.#program;
+    this.#rotary = rope && new RotaryTable(rope, settings.maxContext);
     const { folder } = this.#weights;
     const open = (segment: Segment): Session => {
       breathe();
@@ -83,8 +82,6 @@ export class Forward {
       threads,
     });
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
-    const { rope } = this.#program;
-    this.#rotary = rope && new RotaryTable(rope, settings.maxContext);
   }
 
   /** At the start of every request to the ranks. */
@@ -101,10 +98,9 @@ export class Forward {
     }
     this.#pool.begin(rows);
     this.#buffers.reserve(tokens);
-    const rotary = this.#rotary?.inputs(rows, tokens) ?? NO_ROTARY;
     for (const each of this.#steps) {
       this.#breathe();
-      this.#runStep(each, step, rotary);
+      this.#runStep(each, step);
     }
   }
 
@@ -194,7 +190,7 @@ export class Forward {
     return out;
   }
 
-  #runStep(each: Ready, step: RankStep, rotary: Tensors): void {
+  #runStep(each: Ready, step: RankStep): void {
     const tokens = step.tokens.length;
     const buffers = this.#buffers;
     switch (each.kind) {
@@ -208,14 +204,19 @@ export class Forward {
         return;
       }
       case "run": {
-        const { feeds, fetches } = buffers.bind(each.segment, tokens, rotary);
+        const { feeds, fetches } = buffers.bind(each.segment, tokens);
         each.session.run(feeds, fetches);
         return;
       }
       case "attend": {
-        const view = (flow: Flow): Float32Array => buffers.view(flow, tokens);
-        this.#pool.write(each.layer, view(each.k), view(each.v));
-        this.#pool.attend(each.layer, view(each.q), view(each.out), each.options);
+        const columns = ({ flow, at }: Columns): PoolColumns => ({
+          data: buffers.view(flow, tokens),
+          at,
+          stride: flow.width,
+        });
+        const { layer, options } = each;
+        this.#pool.write(layer, columns(each.k), columns(each.v), options.rotary);
+        this.#pool.attend(layer, columns(each.q), buffers.view(each.out, tokens), options);
         return;
       }
       case "sum":
@@ -232,6 +233,7 @@ export class Forward {
       options: {
         scale,
         ...(window !== undefined && { window }),
+        ...(step.rotated && this.#rotary && { rotary: this.#rotary }),
         ...(sinks && { sinks: this.#weights.read(sinks) }),
       },
     };

@@ -10,6 +10,8 @@ import type { KernelLayout } from "./kernel/attention.ts";
 import { attentionModule, kernelLayout } from "./kernel/attention.ts";
 import { AttentionTeam, CONTROL_BYTES } from "./kernel/team.ts";
 import { createMemory } from "./kernel/wasm.ts";
+import type { HeadCopy, RotaryTable } from "./rotary.ts";
+import { copyHead } from "./rotary.ts";
 import type { StepRow } from "./wire.ts";
 
 export interface PoolShape extends CacheShape {
@@ -30,6 +32,15 @@ export interface AttentionOptions {
   readonly window?: number;
   /** One logit per head that joins the softmax and is dropped. */
   readonly sinks?: Float32Array;
+  /** Rotates queries. */
+  readonly rotary?: RotaryTable;
+}
+
+/** A matrix among the columns of another: the row of token t begins at `data[at + t · stride]`. */
+export interface Columns {
+  readonly data: Float32Array;
+  readonly at: number;
+  readonly stride: number;
 }
 
 const PAGE_BYTES = 65_536;
@@ -155,48 +166,51 @@ export class KvPool {
     }
   }
 
-  /** `k` and `v` are [tokens, kvHeads · headDim]. */
-  write(layer: number, k: Float32Array, v: Float32Array): void {
+  /** `k` and `v` are [tokens, kvHeads · headDim]; `rotary` rotates the keys. */
+  write(layer: number, k: Columns, v: Columns, rotary?: RotaryTable): void {
     const { blockSize, kvHeads, headDim } = this.#shape;
     const { lanes, paddedDim, keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } =
       this.#layout;
-    const floats = this.#floats;
     const keys = this.#keysOf(layer) / 4;
     const values = this.#valuesOf(layer) / 4;
+    const key: HeadCopy = { ...this.#into(k.data), stride: lanes };
+    const value: HeadCopy = this.#into(v.data);
     for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
+        const token = row.offset + i;
         const position = row.start + i;
         const block = row.blocks[Math.floor(position / blockSize)] as number;
         const within = position % blockSize;
         const lane = within % lanes;
         for (let head = 0; head < kvHeads; head++) {
-          const token = ((row.offset + i) * kvHeads + head) * headDim;
+          key.from = k.at + token * k.stride + head * headDim;
           const keyHead = keys + (block * keyBlockBytes + head * keyHeadBytes) / 4;
-          const key = keyHead + (within - lane) * headDim + lane;
-          for (let d = 0; d < headDim; d++) floats[key + d * lanes] = k[token + d] as number;
-          const valueHead = values + (block * valueBlockBytes + head * valueHeadBytes) / 4;
-          const value = valueHead + within * paddedDim;
-          for (let d = 0; d < headDim; d++) floats[value + d] = v[token + d] as number;
+          key.to = keyHead + (within - lane) * headDim + lane;
+          if (rotary) rotary.copy(key, position);
+          else copyHead(key);
+          value.from = v.at + token * v.stride + head * headDim;
+          value.to =
+            values + (block * valueBlockBytes + head * valueHeadBytes) / 4 + within * paddedDim;
+          copyHead(value);
         }
       }
     }
   }
 
   /** `q` and `out` are [tokens, heads · headDim]. */
-  attend(layer: number, q: Float32Array, out: Float32Array, options: AttentionOptions): void {
+  attend(layer: number, q: Columns, out: Float32Array, options: AttentionOptions): void {
     const { heads, headDim } = this.#shape;
-    const { sinks, queries } = this.#areas;
     const { window, scale } = options;
-    this.#floats
-      .subarray(sinks / 4, sinks / 4 + heads)
-      .set(options.sinks ?? new Float32Array(heads).fill(Number.NEGATIVE_INFINITY));
-    this.#floats.set(q, queries / 4);
+    const sinks = this.#areas.sinks / 4;
+    if (options.sinks) this.#floats.set(options.sinks, sinks);
+    else this.#floats.fill(Number.NEGATIVE_INFINITY, sinks, sinks + heads);
     let pairs = 0;
     for (const { start, count } of this.#rows) {
       for (let end = start + 1; end <= start + count; end++) {
         pairs += window === undefined ? end : Math.min(end, window);
       }
     }
+    this.#readQueries(q, options.rotary);
     this.#team.run({
       tokens: this.#tokens,
       keys: this.#keysOf(layer),
@@ -215,6 +229,28 @@ export class KvPool {
 
   async close(): Promise<void> {
     await this.#team.close();
+  }
+
+  #into(source: Float32Array): HeadCopy {
+    const { headDim } = this.#shape;
+    return { source, target: this.#floats, headDim, stride: 1, from: 0, to: 0 };
+  }
+
+  #readQueries(q: Columns, rotary: RotaryTable | undefined): void {
+    const { heads, headDim } = this.#shape;
+    const query = this.#into(q.data);
+    query.to = this.#areas.queries / 4;
+    for (const row of this.#rows) {
+      for (let i = 0; i < row.count; i++) {
+        query.from = q.at + (row.offset + i) * q.stride;
+        for (let head = 0; head < heads; head++) {
+          if (rotary) rotary.copy(query, row.start + i);
+          else copyHead(query);
+          query.from += headDim;
+          query.to += headDim;
+        }
+      }
+    }
   }
 
   #readOutputs(out: Float32Array): void {

@@ -1,24 +1,23 @@
-/** Cosines and sines of the positions of a step: inputs of the rotary embedding. */
-import { Tensor } from "onnxruntime-node";
+/** Rotary embedding of heads on their way into the pool: copied and rotated at once. */
 import type { RopeOp } from "../../models/ops.ts";
 import { rotaryTable } from "../../models/rope.ts";
-import { KEPT_TOKENS } from "./buffers.ts";
-import { ROTARY_INPUTS } from "./graph/lower.ts";
-import type { Tensors } from "./session.ts";
-import type { StepRow } from "./wire.ts";
 
-interface Inputs {
-  readonly cos: Float32Array;
-  readonly sin: Float32Array;
-  readonly tensors: Tensors;
+/** One head's way: `headDim` elements from `source[from…]` to every `stride`-th of `target[to…]`. */
+export interface HeadCopy {
+  readonly source: Float32Array;
+  readonly target: Float32Array;
+  readonly headDim: number;
+  readonly stride: number;
+  from: number;
+  to: number;
 }
 
+/** Cosines and sines of all positions. */
 export class RotaryTable {
   readonly #half: number;
   /** [positions, rotaryDim / 2] */
   readonly #cos: Float32Array;
   readonly #sin: Float32Array;
-  readonly #inputs = new Map<number, Inputs>();
 
   constructor(rope: RopeOp, positions: number) {
     const { frequencies, amplitude } = rotaryTable(rope);
@@ -36,30 +35,26 @@ export class RotaryTable {
     }
   }
 
-  /** Of the step's tokens, row after row. The same tensors serve every step of that size. */
-  inputs(rows: readonly StepRow[], tokens: number): Tensors {
+  /** Element i turns with element i + rotaryDim / 2; those from rotaryDim on stay. */
+  copy({ source, target, headDim, stride, from, to }: HeadCopy, position: number): void {
     const half = this.#half;
-    const { cos, sin, tensors } = this.#sized(tokens);
-    for (const { start, count, offset } of rows) {
-      cos.set(this.#cos.subarray(start * half, (start + count) * half), offset * half);
-      sin.set(this.#sin.subarray(start * half, (start + count) * half), offset * half);
+    const cos = this.#cos;
+    const sin = this.#sin;
+    const angles = position * half;
+    for (let i = 0; i < half; i++) {
+      const c = cos[angles + i] as number;
+      const s = sin[angles + i] as number;
+      const x = source[from + i] as number;
+      const y = source[from + half + i] as number;
+      target[to + i * stride] = x * c - y * s;
+      target[to + (half + i) * stride] = y * c + x * s;
     }
-    return tensors;
+    for (let i = 2 * half; i < headDim; i++) {
+      target[to + i * stride] = source[from + i] as number;
+    }
   }
+}
 
-  #sized(tokens: number): Inputs {
-    const known = this.#inputs.get(tokens);
-    if (known !== undefined) return known;
-    const cos = new Float32Array(tokens * this.#half);
-    const sin = new Float32Array(tokens * this.#half);
-    const numbers = BigInt64Array.from({ length: tokens }, (_, index) => BigInt(index));
-    const tensors = {
-      [ROTARY_INPUTS.cos]: new Tensor("float32", cos, [tokens, this.#half]),
-      [ROTARY_INPUTS.sin]: new Tensor("float32", sin, [tokens, this.#half]),
-      [ROTARY_INPUTS.rows]: new Tensor("int64", numbers, [1, tokens]),
-    };
-    const made = { cos, sin, tensors };
-    if (tokens <= KEPT_TOKENS) this.#inputs.set(tokens, made);
-    return made;
-  }
+export function copyHead({ source, target, headDim, stride, from, to }: HeadCopy): void {
+  for (let i = 0; i < headDim; i++) target[to + i * stride] = source[from + i] as number;
 }

@@ -6,28 +6,20 @@
  */
 import type {
   Activation,
+  AddOp,
   GatedActivationOp,
-  LinearOp,
-  Op,
   RmsNormOp,
-  RopeOp,
   Value,
+  Weight,
 } from "../../../models/ops.ts";
 import type { BuiltGraph } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
-import type { Segment } from "./program.ts";
+import type { Products, Segment, SegmentOp } from "./program.ts";
 import { int4Block, quantiseInt4, quantiseInt8 } from "./quantise.ts";
 import type { ShardReader } from "./shard-reader.ts";
 
 /** Format of the products' weights. */
 export type Quantization = "none" | "int4" | "int8";
-
-/** Graph inputs with the rotation of each token: cosines, sines `[tokens, rotaryDim / 2]`, row numbers. */
-export const ROTARY_INPUTS = {
-  cos: "rotary-cos",
-  sin: "rotary-sin",
-  rows: "rotary-rows",
-} as const;
 
 /** uint8 activations of the int8 product: value = (byte − 128) / 127 of the row's largest. */
 const INT8_ZERO_POINT = 128;
@@ -50,6 +42,8 @@ class Lowering {
   readonly #graph: GraphBuilder;
   /** All matrices of the segment lie in their file as the graph wants them. */
   readonly #mapped: boolean;
+  /** Norms that were computed with the sum they read. */
+  readonly #done = new Set<SegmentOp>();
   /** int8: a value's bytes and row scales, made once for all products that read it. */
   readonly #bytes = new Map<Value, { readonly bytes: string; readonly scales: string }>();
 
@@ -60,21 +54,17 @@ class Lowering {
     this.#graph = new GraphBuilder(segment.name);
     this.#mapped =
       quantization === "none" &&
-      segment.ops.every((op) => op.op !== "linear" || weights.range(op.weight) !== undefined);
+      segment.ops.every(
+        (op) =>
+          op.op !== "products" ||
+          op.parts.every(({ weight }) => weights.range(weight) !== undefined),
+      );
   }
 
   build(): BuiltGraph {
     const { ops, inputs, outputs } = this.#segment;
     for (const { name, width } of inputs) {
       this.#graph.input({ name, type: "float", shape: ["tokens", width] });
-    }
-    const rope = ops.find((op) => op.op === "rope");
-    if (rope?.op === "rope") {
-      const half = rope.rotaryDim / 2;
-      const { cos, sin, rows } = ROTARY_INPUTS;
-      this.#graph.input({ name: cos, type: "float", shape: ["tokens", half] });
-      this.#graph.input({ name: sin, type: "float", shape: ["tokens", half] });
-      this.#graph.input({ name: rows, type: "int64", shape: [1, "tokens"] });
     }
     for (const op of ops) this.#lower(op);
     for (const { name, width } of outputs) {
@@ -83,32 +73,44 @@ class Lowering {
     return this.#graph.build();
   }
 
-  #lower(op: Op): void {
+  #lower(op: SegmentOp): void {
+    if (this.#done.has(op)) return;
     switch (op.op) {
       case "rms-norm":
         this.#norm(op);
         return;
-      case "linear":
-        this.#linear(op);
-        return;
-      case "rope":
-        this.#rope(op);
+      case "products":
+        this.#products(op);
         return;
       case "gated-activation":
         this.#activation(op);
         return;
       case "add":
-        this.#graph.node("Add", [op.a, op.b], {}, op.out);
-        return;
-      default:
-        throw new Error(`cpu: the op "${op.op}" does not belong in a segment.`);
+        this.#add(op);
     }
+  }
+
+  /** With the norm that reads the sum, where there is one: one pass over memory. */
+  #add(op: AddOp): void {
+    const norm = this.#segment.ops.find((each) => each.op === "rms-norm" && each.in === op.out);
+    if (norm?.op !== "rms-norm" || norm.heads !== undefined) {
+      this.#graph.node("Add", [op.a, op.b], {}, op.out);
+      return;
+    }
+    const weight = this.#vector(norm.weight);
+    this.#graph.nodes(
+      "ms.SkipSimplifiedLayerNormalization",
+      [op.a, op.b, weight],
+      [norm.out, "", "", op.out],
+      { epsilon: { float: norm.eps } },
+    );
+    this.#done.add(norm);
   }
 
   #norm(op: RmsNormOp): void {
     const graph = this.#graph;
     const size = op.weight.shape[0] ?? 1;
-    const weight = this.#vector(op.weight.name, op.weight);
+    const weight = this.#vector(op.weight);
     const attributes = { axis: -1, epsilon: { float: op.eps } };
     if (op.heads === undefined) {
       graph.node("SimplifiedLayerNormalization", [op.in, weight], attributes, op.out);
@@ -118,19 +120,6 @@ class Lowering {
     const normed = graph.node("SimplifiedLayerNormalization", [heads, weight], attributes);
     // The input's own shape is not known here by heads: [tokens · heads, size] → [tokens, heads · size].
     graph.node("Reshape", [normed, graph.node("Shape", [op.in])], {}, op.out);
-  }
-
-  #rope(op: RopeOp): void {
-    const graph = this.#graph;
-    const { cos, sin, rows } = ROTARY_INPUTS;
-    const width = op.heads * op.headDim;
-    const batch = graph.node("Reshape", [op.in, graph.ints(1, -1, width)]);
-    const rotated = graph.node("ms.RotaryEmbedding", [batch, rows, cos, sin], {
-      num_heads: op.heads,
-      rotary_embedding_dim: op.rotaryDim,
-      interleaved: 0,
-    });
-    graph.node("Reshape", [rotated, graph.ints(-1, width)], {}, op.out);
   }
 
   #activation(op: GatedActivationOp): void {
@@ -150,49 +139,54 @@ class Lowering {
     }
   }
 
-  #linear(op: LinearOp): void {
-    const { weight, bias } = op;
-    const { rows, width } = this.#weights.size(weight);
-    // The bias of a partial sum is one rank's to add.
-    const added = bias && (op.partial !== true || this.#weights.rank === 0) ? bias : undefined;
+  #products(op: Products): void {
+    const graph = this.#graph;
+    const sizes = op.parts.map(({ weight }) => this.#weights.size(weight));
+    const width = sizes[0]?.width ?? 0;
+    const rows = sizes.reduce((sum, size) => sum + size.rows, 0);
     const block = int4Block(width);
-    if (this.#quantization === "int4" && block !== undefined) {
-      const { nibbles, scales } = quantiseInt4(this.#weights.read(weight), block);
-      const graph = this.#graph;
+    if (this.#mapped && op.parts.length > 1) {
+      const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
+      graph.node("Concat", parts, { axis: 1 }, op.out);
+    } else if (this.#quantization === "int4" && block !== undefined) {
+      const { nibbles, scales } = quantiseInt4(this.#stack(op, rows * width), block);
+      const name = nameOf(op);
       const inputs = [
         op.in,
-        graph.weight(weight.name, "uint8", [rows, width / block, block / 2], nibbles),
-        graph.weight(`${weight.name}.scales`, "float", [scales.length], scales),
+        graph.weight(name, "uint8", [rows, width / block, block / 2], nibbles),
+        graph.weight(`${name}.scales`, "float", [scales.length], scales),
       ];
+      const bias = this.#bias(op);
+      if (bias !== undefined) inputs.push("", "", bias);
       const attributes = { K: width, N: rows, bits: 4, block_size: block, accuracy_level: 4 };
-      const product = graph.node("ms.MatMulNBits", inputs, attributes, added ? undefined : op.out);
-      if (added) graph.node("Add", [product, this.#vector(added.name, added)], {}, op.out);
+      graph.node("ms.MatMulNBits", inputs, attributes, op.out);
     } else if (this.#quantization === "int8") {
-      const product = this.#int8(op, rows, width, added ? undefined : op.out);
-      if (added) {
-        this.#graph.node("Add", [product, this.#vector(added.name, added)], {}, op.out);
-      }
+      this.#int8(op, rows, width);
     } else {
-      const inputs = [op.in, this.#matrix(op)];
-      if (added) inputs.push(this.#vector(added.name, added));
-      this.#graph.node("Gemm", inputs, { transB: 1 }, op.out);
+      this.#gemm(op, width, op.out);
     }
   }
 
   /** Per-row W8A8: integer sums, so a row does not depend on its neighbours. */
-  #int8(op: LinearOp, rows: number, width: number, out: string | undefined): string {
+  #int8(op: Products, rows: number, width: number): void {
     const graph = this.#graph;
-    const { values, scales } = quantiseInt8(this.#weights.read(op.weight), width);
+    const { values, scales } = quantiseInt8(this.#stack(op, rows * width), width);
+    const name = nameOf(op);
     const input = this.#rowBytes(op.in);
     const inputs = [
       input.bytes,
-      graph.weight(op.weight.name, "int8", [width, rows], values),
+      graph.weight(name, "int8", [width, rows], values),
       graph.scalar(INT8_STEP),
-      graph.weight(`${op.weight.name}.scales`, "float", [rows], scales),
+      graph.weight(`${name}.scales`, "float", [rows], scales),
       graph.constant("uint8", [], Uint8Array.of(INT8_ZERO_POINT)),
     ];
     const product = graph.node("ms.MatMulIntegerToFloat", inputs);
-    return graph.node("Mul", [product, input.scales], {}, out);
+    const bias = this.#bias(op);
+    if (bias === undefined) {
+      graph.node("Mul", [product, input.scales], {}, op.out);
+    } else {
+      graph.node("Add", [graph.node("Mul", [product, input.scales]), bias], {}, op.out);
+    }
   }
 
   #rowBytes(value: Value): { readonly bytes: string; readonly scales: string } {
@@ -213,16 +207,55 @@ class Lowering {
     return made;
   }
 
-  #matrix({ weight }: LinearOp): string {
-    const { rows, width } = this.#weights.size(weight);
-    const range = this.#mapped ? this.#weights.range(weight) : undefined;
-    return range
-      ? this.#graph.mapped(weight.name, "float", [rows, width], range)
-      : this.#graph.weight(weight.name, "float", [rows, width], this.#weights.read(weight));
+  #gemm(op: Products, width: number, out?: string): string {
+    const graph = this.#graph;
+    const [first] = op.parts;
+    const range = this.#mapped && first ? this.#weights.range(first.weight) : undefined;
+    const rows = op.parts.reduce((sum, { weight }) => sum + this.#weights.size(weight).rows, 0);
+    const shape = [rows, width];
+    const name = nameOf(op);
+    const matrix = range
+      ? graph.mapped(name, "float", shape, range)
+      : graph.weight(name, "float", shape, this.#stack(op, rows * width));
+    const bias = this.#bias(op);
+    const inputs = bias === undefined ? [op.in, matrix] : [op.in, matrix, bias];
+    return graph.node("Gemm", inputs, { transB: 1 }, out);
   }
 
-  #vector(name: string, weight: Parameters<ShardReader["read"]>[0]): string {
+  /** The weights of all parts, one below the other. */
+  #stack({ parts }: Products, elements: number): Float32Array<ArrayBuffer> {
+    const [first] = parts;
+    if (parts.length === 1 && first !== undefined) return this.#weights.read(first.weight);
+    const stack = new Float32Array(elements);
+    let at = 0;
+    for (const { weight } of parts) {
+      const data = this.#weights.read(weight);
+      stack.set(data, at);
+      at += data.length;
+    }
+    return stack;
+  }
+
+  /** The biases of all parts side by side, 0 where there is none; undefined: none has one. */
+  #bias({ parts, out }: Products): string | undefined {
+    // The bias of a partial sum is one rank's to add.
+    const added = parts.map(({ bias, partial }) =>
+      partial === true && this.#weights.rank > 0 ? undefined : bias,
+    );
+    if (added.every((bias) => bias === undefined)) return undefined;
+    const [only] = added;
+    if (added.length === 1 && only !== undefined) return this.#vector(only);
+    const values = parts.flatMap(({ weight }, part) => {
+      const bias = added[part];
+      return bias ? [...this.#weights.read(bias)] : Array(this.#weights.size(weight).rows).fill(0);
+    });
+    return this.#graph.weight(`${out}.bias`, "float", [values.length], Float32Array.from(values));
+  }
+
+  #vector(weight: Weight): string {
     const data = this.#weights.read(weight);
-    return this.#graph.weight(name, "float", [data.length], data);
+    return this.#graph.weight(weight.name, "float", [data.length], data);
   }
 }
+
+const nameOf = ({ parts }: Products): string => parts.map(({ weight }) => weight.name).join("+");

@@ -1,14 +1,27 @@
 /**
  * Cuts a model's op lists into what a rank runs, in order: ONNX segments, and
- * between them what no segment can do: attention over the paged pool, and sums
- * over ranks. Pure. Ranks get the same steps; widths may differ (the last share of the vocabulary).
+ * between them what no segment can do: rotation and attention over the paged pool,
+ * and sums over ranks. Pure. Ranks get the same steps; widths may differ (the last
+ * share of the vocabulary).
  *
- *     embed │ norm q k v rope │ attend │ o ─sum─ add norm gate up act down ─sum─ add norm q k v … │ …
+ *     embed │ norm qkv │ attend │ o ─sum─ add norm gate up act down ─sum─ add norm qkv │ …
  *
  * With one rank nothing is summed and a segment reaches from attention to attention.
+ * Products that only attention reads become one, with their outputs side by side.
  */
 import type { Architecture } from "../../../models/architecture.ts";
-import type { AttentionOp, EmbedOp, Op, RopeOp, Value, Weight } from "../../../models/ops.ts";
+import type {
+  AddOp,
+  AttentionOp,
+  EmbedOp,
+  GatedActivationOp,
+  LinearOp,
+  Op,
+  RmsNormOp,
+  RopeOp,
+  Value,
+  Weight,
+} from "../../../models/ops.ts";
 import { kvHeadsPerRank, shardShape } from "../../../models/weights/shard.ts";
 
 /** A value between steps: unique over the whole program, `[tokens, width]` on each rank. */
@@ -17,10 +30,26 @@ export interface Flow {
   readonly width: number;
 }
 
+/** Columns of a value from `at` on. */
+export interface Columns {
+  readonly flow: Flow;
+  readonly at: number;
+}
+
+/** Products of one input, their outputs side by side; mostly a single one. */
+export interface Products {
+  readonly op: "products";
+  readonly in: Value;
+  readonly out: Value;
+  readonly parts: readonly Pick<LinearOp, "path" | "weight" | "bias" | "partial">[];
+}
+
+export type SegmentOp = RmsNormOp | Products | GatedActivationOp | AddOp;
+
 /** Ops that one ONNX session computes; value names are unique over the program. */
 export interface Segment {
   readonly name: string;
-  readonly ops: readonly Op[];
+  readonly ops: readonly SegmentOp[];
   readonly inputs: readonly Flow[];
   readonly outputs: readonly Flow[];
 }
@@ -33,9 +62,11 @@ export type Step =
       readonly op: AttentionOp;
       /** Counts the attention ops of the program: the pool's layer. */
       readonly layer: number;
-      readonly q: Flow;
-      readonly k: Flow;
-      readonly v: Flow;
+      readonly q: Columns;
+      readonly k: Columns;
+      readonly v: Columns;
+      /** Queries and keys are to be rotated first. */
+      readonly rotated: boolean;
       readonly out: Flow;
     }
   | { readonly kind: "sum"; readonly value: Flow };
@@ -130,6 +161,8 @@ interface Known {
   readonly flow: Flow;
   /** A term of a sum over ranks that was not made yet. */
   readonly partial: boolean;
+  /** To be rotated by the attention that reads it. */
+  readonly rotated?: true;
 }
 
 /** Walks ops in order; keeps the open segment and who is in scope. */
@@ -142,7 +175,7 @@ class Cutter {
   /** Every value made so far by its unique name. */
   readonly #flows = new Map<Value, Flow>();
   /** Ops since the last cut, renamed. */
-  #open: Op[] = [];
+  #open: SegmentOp[] = [];
   #attentions = 0;
   #prefix = "";
 
@@ -181,19 +214,19 @@ class Cutter {
         this.#steps.push({ kind: "embed", op, out });
         return;
       }
-      case "rms-norm":
-      case "rope": {
+      case "rms-norm": {
         const { name, width } = this.#use(op.in);
-        const out = this.#add(op.out, width).name;
-        const moved = { ...op, in: name, out };
-        this.#open.push(moved.op === "rope" ? { ...moved, heads: width / moved.headDim } : moved);
+        this.#open.push({ ...op, in: name, out: this.#add(op.out, width).name });
         return;
       }
+      case "rope":
+        this.#scope.set(op.out, { flow: this.#use(op.in), partial: false, rotated: true });
+        return;
       case "linear": {
         const { name } = this.#use(op.in);
         const [width = 0] = this.#local(op.weight);
         const out = this.#add(op.out, width, op.partial === true && this.#ranks > 1);
-        this.#open.push({ ...op, in: name, out: out.name });
+        this.#open.push({ op: "products", in: name, out: out.name, parts: [op] });
         return;
       }
       case "gated-activation": {
@@ -211,10 +244,17 @@ class Cutter {
         return;
       }
       case "attention": {
-        const [q, k, v] = [this.#use(op.q), this.#use(op.k), this.#use(op.v)];
+        const rotated = this.#known(op.q).rotated === true;
+        if (rotated !== (this.#known(op.k).rotated === true) || this.#known(op.v).rotated) {
+          throw new Error(`cpu: ${op.path} must rotate queries and keys alike, and no values.`);
+        }
+        const flows = [op.q, op.k, op.v].map((name) => this.#known(name).flow);
+        const [q, k, v] = this.#sideBySide(flows);
+        if (q === undefined || k === undefined || v === undefined) return;
         this.#cut();
-        const out = this.#add(op.out, q.width);
-        this.#steps.push({ kind: "attend", op, layer: this.#attentions++, q, k, v, out });
+        const out = this.#add(op.out, this.#known(op.q).flow.width);
+        const layer = this.#attentions++;
+        this.#steps.push({ kind: "attend", op, layer, q, k, v, rotated, out });
         return;
       }
       case "latent-attention":
@@ -227,6 +267,28 @@ class Cutter {
     }
   }
 
+  /** Makes one product of those that make `flows`, when they read the same value. */
+  #sideBySide(flows: readonly Flow[]): readonly Columns[] {
+    const makers = flows.map(({ name }) => this.#open.find((op) => op.out === name));
+    const products = makers.flatMap((op) => (op?.op === "products" ? [op] : []));
+    const [first] = products;
+    const alike = products.every((op) => op.in === first?.in);
+    if (first === undefined || products.length < flows.length || !alike) {
+      return flows.map((flow) => ({ flow, at: 0 }));
+    }
+    const name = products.map(({ out }) => out).join("+");
+    const flow = { name, width: flows.reduce((sum, { width }) => sum + width, 0) };
+    this.#flows.set(name, flow);
+    const parts = products.flatMap((op) => op.parts);
+    this.#open = this.#open.filter((op) => op.op !== "products" || !products.includes(op));
+    this.#open.push({ ...first, out: name, parts });
+    let end = 0;
+    return flows.map(({ width }) => {
+      end += width;
+      return { flow, at: end - width };
+    });
+  }
+
   #local(weight: Weight): readonly number[] {
     return shardShape(weight, this.#rank, this.#ranks);
   }
@@ -234,6 +296,7 @@ class Cutter {
   /** Reads a value; a partial sum is summed over the ranks first. */
   #use(name: Value): Flow {
     const known = this.#known(name);
+    if (known.rotated) throw new Error(`cpu: only attention can read "${name}", which is rotated.`);
     if (known.partial) {
       this.#cut();
       this.#steps.push({ kind: "sum", value: known.flow });
@@ -257,7 +320,8 @@ class Cutter {
 
   #cut(): void {
     if (this.#open.length === 0) return;
-    const name = this.#open[0]?.path ?? "segment";
+    const [first] = this.#open;
+    const name = first?.op === "products" ? first.parts[0]?.path : first?.path;
     // Inputs and outputs are known when the whole program is: see withLiveOutputs.
     const made = new Set(this.#open.map((op) => op.out));
     const read = [...new Set(this.#open.flatMap(readsOf))].filter((value) => !made.has(value));
@@ -265,7 +329,12 @@ class Cutter {
       [...names].flatMap((value) => this.#flows.get(value) ?? []);
     this.#steps.push({
       kind: "run",
-      segment: { name, ops: this.#open, inputs: flows(read), outputs: flows(made) },
+      segment: {
+        name: name ?? "segment",
+        ops: this.#open,
+        inputs: flows(read),
+        outputs: flows(made),
+      },
     });
     this.#open = [];
   }
@@ -295,23 +364,20 @@ export function flowsRead(step: Step): readonly Flow[] {
     case "run":
       return step.segment.inputs;
     case "attend":
-      return [step.q, step.k, step.v];
+      return [step.q.flow, step.k.flow, step.v.flow];
     case "sum":
       return [step.value];
   }
 }
 
-function readsOf(op: Op): readonly Value[] {
+function readsOf(op: SegmentOp): readonly Value[] {
   switch (op.op) {
     case "rms-norm":
-    case "linear":
-    case "rope":
+    case "products":
       return [op.in];
     case "gated-activation":
       return [op.gate, op.up];
     case "add":
       return [op.a, op.b];
-    default:
-      return [];
   }
 }

@@ -1,6 +1,6 @@
 /** The attention kernel against the formula in double precision. */
 import { describe, expect, it } from "vitest";
-import type { AttentionOptions, PoolShape } from "../../../device/cpu/kv-pool.ts";
+import type { AttentionOptions, Columns, PoolShape } from "../../../device/cpu/kv-pool.ts";
 import { KvPool } from "../../../device/cpu/kv-pool.ts";
 import type { StepRow } from "../../../device/cpu/wire.ts";
 import { seeded } from "../../support/random-model.ts";
@@ -68,6 +68,9 @@ function formula(
   );
 }
 
+/** A whole matrix of that width. */
+const columns = (data: Float32Array, width: number): Columns => ({ data, at: 0, stride: width });
+
 function pool(shape: Case): KvPool {
   const { heads, kvHeads, headDim, blockSize } = shape;
   const whole: PoolShape = {
@@ -93,6 +96,8 @@ describe.each(CASES)("$heads heads over $kvHeads of $headDim, blocks of $blockSi
   const q = numbers(LENGTH * heads * headDim);
   const k = numbers(LENGTH * kvHeads * headDim);
   const v = numbers(LENGTH * kvHeads * headDim);
+  const keyed = (data: Float32Array): Columns => columns(data, kvHeads * headDim);
+  const queried = (data: Float32Array): Columns => columns(data, heads * headDim);
   // Blocks out of order.
   const blocks = Int32Array.from({ length: Math.ceil(LENGTH / blockSize) }, (_, i) => 40 - 2 * i);
   const whole: StepRow = { start: 0, count: LENGTH, offset: 0, blocks };
@@ -101,8 +106,8 @@ describe.each(CASES)("$heads heads over $kvHeads of $headDim, blocks of $blockSi
     const cache = pool(shape);
     const out = new Float32Array(q.length);
     cache.begin([whole]);
-    cache.write(1, k, v);
-    cache.attend(1, q, out, options);
+    cache.write(1, keyed(k), keyed(v));
+    cache.attend(1, queried(q), out, options);
     let worst = 0;
     for (let position = 0; position < LENGTH; position++) {
       for (let head = 0; head < heads; head++) {
@@ -119,21 +124,22 @@ describe.each(CASES)("$heads heads over $kvHeads of $headDim, blocks of $blockSi
     const together = new Float32Array(q.length);
     const first = pool(shape);
     first.begin([whole]);
-    first.write(0, k, v);
-    first.attend(0, q, together, options);
+    first.write(0, keyed(k), keyed(v));
+    first.attend(0, queried(q), together, options);
     const second = pool(shape);
     // A former owner left what must not be seen.
     const poison = new Float32Array(k.length).fill(Number.NaN);
     second.begin([whole]);
-    second.write(0, poison, poison);
+    second.write(0, keyed(poison), keyed(poison));
     const apart = new Float32Array(q.length);
     for (let position = 0; position < LENGTH; position++) {
       const row = { ...whole, start: position, count: 1 };
       const part = (values: Float32Array, width: number): Float32Array =>
         values.subarray(position * width, (position + 1) * width);
       second.begin([row]);
-      second.write(0, part(k, kvHeads * headDim), part(v, kvHeads * headDim));
-      second.attend(0, part(q, heads * headDim), part(apart, heads * headDim), options);
+      second.write(0, keyed(part(k, kvHeads * headDim)), keyed(part(v, kvHeads * headDim)));
+      const into = part(apart, heads * headDim);
+      second.attend(0, queried(part(q, heads * headDim)), into, options);
     }
     expect(sameBits(apart, together)).toBe(true);
   });
@@ -143,11 +149,11 @@ describe.each(CASES)("$heads heads over $kvHeads of $headDim, blocks of $blockSi
     const out = new Float32Array(q.length);
     const moved = new Float32Array(q.length);
     cache.begin([whole]);
-    cache.write(0, k, v);
-    cache.attend(0, q, out, options);
+    cache.write(0, keyed(k), keyed(v));
+    cache.attend(0, queried(q), out, options);
     cache.copy(blocks[1] ?? 0, 63);
     cache.begin([{ ...whole, blocks: blocks.map((block, i) => (i === 1 ? 63 : block)) }]);
-    cache.attend(0, q, moved, options);
+    cache.attend(0, queried(q), moved, options);
     expect(sameBits(moved, out)).toBe(true);
   });
 });
@@ -163,8 +169,8 @@ it("gives the same bits with a helper's help", async () => {
   const run = (cache: KvPool): Float32Array => {
     const out = new Float32Array(q.length);
     cache.begin([{ start: 0, count: 512, offset: 0, blocks }]);
-    cache.write(0, k, v);
-    cache.attend(0, q, out, { scale: 0.125 });
+    cache.write(0, columns(k, 128), columns(v, 128));
+    cache.attend(0, columns(q, 896), out, { scale: 0.125 });
     return out;
   };
   const alone = run(new KvPool({ ...shape, ...limits, threads: 1 }));
