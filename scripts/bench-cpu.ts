@@ -11,6 +11,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { argmax } from "../device/argmax.ts";
 import { RealClock } from "../device/clock.ts";
 import { CpuDevice, createCpuDevice } from "../device/cpu/device.ts";
 import type { Batch, BatchRow, Device, Sampled, Sampler } from "../device/device.ts";
@@ -51,9 +52,7 @@ interface Figures {
 class Greedy implements Sampler {
   sample(row: BatchRow, logits: Float32Array): Sampled {
     const width = logits.length / (row.drafted + 1);
-    let best = 0;
-    for (let i = 1; i < width; i++) if ((logits[i] as number) > (logits[best] as number)) best = i;
-    return { tokens: [best], accepted: 0 };
+    return { tokens: [argmax(logits.subarray(0, width)) ?? 0], accepted: 0 };
   }
 
   prompt(): readonly [] {

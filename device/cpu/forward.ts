@@ -4,6 +4,7 @@
  */
 import type { Architecture } from "../../models/architecture.ts";
 import type { Checkpoint } from "../../models/model.ts";
+import { argmax } from "../argmax.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
 import type { Quantization } from "./graph/lower.ts";
@@ -126,13 +127,11 @@ export class Forward {
     // Each rank enters its candidate; the sum brings all candidates to all ranks.
     const candidates = new Float32Array(wanted.length * ranks * 2);
     for (let row = 0; row < wanted.length; row++) {
-      let best = row * width;
-      for (let i = best + 1; i < (row + 1) * width; i++) {
-        if ((out[i] as number) > (out[best] as number)) best = i;
-      }
+      const part = out.subarray(row * width, (row + 1) * width);
+      const best = argmax(part) ?? 0;
       const entry = (row * ranks + rank) * 2;
-      candidates[entry] = out[best] as number;
-      candidates[entry + 1] = best - row * width + this.#firstId();
+      candidates[entry] = part[best] as number;
+      candidates[entry + 1] = best + this.#firstId();
     }
     if (ranks > 1) this.#allReduce.sum(candidates);
     return Int32Array.from(wanted, (_, row) => {

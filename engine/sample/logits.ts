@@ -3,20 +3,6 @@ import type { TokenId } from "../../device/device.ts";
 
 const FORBIDDEN = Number.NEGATIVE_INFINITY;
 
-/** The likeliest id, the lowest of equals; undefined when nothing is above −∞ (or all is NaN). */
-export function argmax(logits: Float32Array): TokenId | undefined {
-  let best = FORBIDDEN;
-  let at: TokenId | undefined;
-  for (let id = 0; id < logits.length; id++) {
-    const value = logits[id] as number; // id < length
-    if (value > best) {
-      best = value;
-      at = id;
-    }
-  }
-  return at;
-}
-
 export function forbid(logits: Float32Array, ids: Iterable<TokenId>): void {
   for (const id of ids) if (id < logits.length) logits[id] = FORBIDDEN;
 }

@@ -13,6 +13,7 @@
  * Leviathan et al. 2023), and since draws depend on position alone, ids with and
  * without speculation are not only equally distributed but equal.
  */
+import { argmax } from "../../device/argmax.ts";
 import type {
   BatchRow,
   PositionLogprobs,
@@ -22,7 +23,7 @@ import type {
   TokenId,
 } from "../../device/device.ts";
 import type { Constraint, SamplingParams, Sequence } from "../sequence.ts";
-import { addBias, allowOnly, applyMask, argmax, forbid, forbidBadWords } from "./logits.ts";
+import { addBias, allowOnly, applyMask, forbid, forbidBadWords } from "./logits.ts";
 import { logprobsOf } from "./logprobs.ts";
 import { TokenHistory } from "./penalties.ts";
 import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "./random.ts";
