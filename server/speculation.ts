@@ -11,6 +11,9 @@ import { loadModel } from "../models/load.ts";
 import { SettingsError } from "./config.ts";
 import type { Settings } from "./settings/table.ts";
 
+/** Guesses need not be exact: the quickest format that keeps acceptance. */
+const DRAFT_QUANTIZATION = "int8-block";
+
 /** Throws SettingsError naming the key that is wrong. */
 export function speculativeConfig(settings: Settings): SpeculativeConfig | undefined {
   const given = settings["speculative-config"];
@@ -53,6 +56,7 @@ async function draftDevice(config: SpeculativeConfig, base: DeviceSettings): Pro
   return createDevice("cpu", {
     ...rest,
     model: await loadModel(source),
+    quantization: String(config.keys["quantization"] ?? DRAFT_QUANTIZATION),
     tensorParallelSize: Number(config.keys["draft_tensor_parallel_size"] ?? 1),
   });
 }

@@ -8,9 +8,9 @@ import type { Model } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../registry.ts";
-import type { Quantization } from "./graph/lower.ts";
+import { BLOCK_BITS, type Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
-import { int4Block } from "./graph/quantise.ts";
+import { blockOf } from "./graph/quantise.ts";
 import { poolBytesPerBlock } from "./kv-pool.ts";
 
 export const DEFAULT_BLOCK_SIZE = 16;
@@ -99,8 +99,8 @@ export function planTable(plan: MemoryPlan): readonly (readonly [string, string]
 
 export function quantizationOf(name: string | undefined): Quantization {
   if (name === undefined || name === "none") return "none";
-  if (name === "int4" || name === "int8") return name;
-  throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8.`);
+  if (name === "int4" || name === "int8" || name === "int8-block") return name;
+  throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8, int8-block.`);
 }
 
 /** Bytes a rank streams a step: the embedding table is read row by row from its file. */
@@ -118,6 +118,7 @@ function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantiz
   const width = shape.at(-1) ?? 1;
   if (weight.shape.length < 2 || quantization === "none") return 4 * elements;
   if (quantization === "int8") return elements + 4 * (elements / width);
-  const block = int4Block(width);
-  return block === undefined ? 4 * elements : elements / 2 + 4 * (elements / block);
+  const block = blockOf(width);
+  const bits = BLOCK_BITS[quantization];
+  return block === undefined ? 4 * elements : (elements * bits) / 8 + 4 * (elements / block);
 }

@@ -2,7 +2,7 @@
  * Lowers a segment to an ONNX graph. Values are `[tokens, width]` F32 matrices;
  * weights keep their checkpoint layout `[out, in]`, so F32 weights can be mapped
  * from the file as they lie there. Every op treats each row apart and sums in an
- * order that does not depend on the other rows (int4 excepted, see README).
+ * order that does not depend on the other rows (formats in blocks excepted, see README).
  */
 import type {
   Activation,
@@ -15,11 +15,18 @@ import type {
 import type { BuiltGraph } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
 import type { Products, Segment, SegmentOp } from "./program.ts";
-import { int4Block, quantiseInt4, quantiseInt8 } from "./quantise.ts";
+import { blockOf, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
 import type { ShardReader } from "./shard-reader.ts";
 
-/** Format of the products' weights. */
-export type Quantization = "none" | "int4" | "int8";
+/**
+ * Format of the products' weights. int8 has a scale for each output and computes in
+ * integers, invariant of the batch; int8-block is quicker at one row, and is not:
+ * for a draft model, whose guesses need not be exact.
+ */
+export type Quantization = "none" | "int4" | "int8" | "int8-block";
+
+/** Bits of formats in blocks. */
+export const BLOCK_BITS = { int4: 4, "int8-block": 8 } as const;
 
 /** uint8 activations of the int8 product: value = (byte − 128) / 127 of the row's largest. */
 const INT8_ZERO_POINT = 128;
@@ -144,23 +151,25 @@ class Lowering {
     const sizes = op.parts.map(({ weight }) => this.#weights.size(weight));
     const width = sizes[0]?.width ?? 0;
     const rows = sizes.reduce((sum, size) => sum + size.rows, 0);
-    const block = int4Block(width);
+    const block = blockOf(width);
+    const format = this.#quantization;
     if (this.#mapped && op.parts.length > 1) {
       const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
       graph.node("Concat", parts, { axis: 1 }, op.out);
-    } else if (this.#quantization === "int4" && block !== undefined) {
-      const { nibbles, scales } = quantiseInt4(this.#stack(op, rows * width), block);
+    } else if ((format === "int4" || format === "int8-block") && block !== undefined) {
+      const bits = BLOCK_BITS[format];
+      const { codes, scales } = quantiseBlocks(this.#stack(op, rows * width), block, bits);
       const name = nameOf(op);
       const inputs = [
         op.in,
-        graph.weight(name, "uint8", [rows, width / block, block / 2], nibbles),
+        graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),
         graph.weight(`${name}.scales`, "float", [scales.length], scales),
       ];
       const bias = this.#bias(op);
       if (bias !== undefined) inputs.push("", "", bias);
-      const attributes = { K: width, N: rows, bits: 4, block_size: block, accuracy_level: 4 };
+      const attributes = { K: width, N: rows, bits, block_size: block, accuracy_level: 4 };
       graph.node("ms.MatMulNBits", inputs, attributes, op.out);
-    } else if (this.#quantization === "int8") {
+    } else if (format === "int8") {
       this.#int8(op, rows, width);
     } else {
       this.#gemm(op, width, op.out);

@@ -1,33 +1,34 @@
 /**
  * Weight quantisation, done on a rank's own shard, so blocks never straddle ranks.
  *
- * int4: symmetric blocks along the input, as MatMulNBits stores them: value =
- * (nibble − 8) · scale, the scale signed so that the largest magnitude is −8
- * (as llama.cpp's Q4_0). int8: one scale per output channel, value = int · scale.
+ * Blocks of 4 or 8 bits along the input, as MatMulNBits stores them: value =
+ * (code − half) · scale, the scale signed so that the largest magnitude is −half
+ * (as llama.cpp's Q4_0). int8 rows: one scale per output channel, value = int · scale.
  */
 
 /** Input widths that are no multiple of this keep F32 weights. */
-export const INT4_SMALLEST_BLOCK = 32;
+export const SMALLEST_BLOCK = 32;
 
-/** Block of an int4 weight with `width` inputs; undefined: it cannot be blocked. */
-export function int4Block(width: number): number | undefined {
+/** Block of a weight with `width` inputs; undefined: it cannot be blocked. */
+export function blockOf(width: number): number | undefined {
   if (width % 128 === 0) return 128;
-  return width % INT4_SMALLEST_BLOCK === 0 ? INT4_SMALLEST_BLOCK : undefined;
+  return width % SMALLEST_BLOCK === 0 ? SMALLEST_BLOCK : undefined;
 }
 
-export interface Int4Weight {
-  /** [out, blocks, block / 2], low nibble first. */
-  readonly nibbles: Uint8Array<ArrayBuffer>;
+export interface BlockWeight {
+  /** [out, blocks, block · bits / 8], low nibble first. */
+  readonly codes: Uint8Array<ArrayBuffer>;
   /** [out, blocks] */
   readonly scales: Float32Array<ArrayBuffer>;
 }
 
 /** `weight` is [out, in] row-major; `block` divides `in`. */
-export function quantiseInt4(weight: Float32Array, block: number): Int4Weight {
-  const count = weight.length / block;
-  const nibbles = new Uint8Array(weight.length / 2);
-  const scales = new Float32Array(count);
-  for (let b = 0; b < count; b++) {
+export function quantiseBlocks(weight: Float32Array, block: number, bits: 4 | 8): BlockWeight {
+  const half = 1 << (bits - 1);
+  const most = 2 * half - 1;
+  const codes = new Uint8Array((weight.length * bits) / 8);
+  const scales = new Float32Array(weight.length / block);
+  for (let b = 0; b < scales.length; b++) {
     const begin = b * block;
     let peak = 0;
     let size = 0;
@@ -39,22 +40,18 @@ export function quantiseInt4(weight: Float32Array, block: number): Int4Weight {
         peak = value;
       }
     }
-    const scale = Math.fround(peak / -8);
+    const scale = Math.fround(peak / -half);
     scales[b] = scale;
     const inverse = scale === 0 ? 0 : 1 / scale;
-    for (let i = 0; i < block; i += 2) {
-      const low = nibble((weight[begin + i] as number) * inverse);
-      const high = nibble((weight[begin + i + 1] as number) * inverse);
-      nibbles[(begin + i) >> 1] = low | (high << 4);
+    for (let i = begin; i < begin + block; i++) {
+      // −half … half − 1 to 0 … most, to nearest.
+      const rounded = ((weight[i] as number) * inverse + half + 0.5) | 0;
+      const code = rounded > most ? most : rounded;
+      if (bits === 8) codes[i] = code;
+      else codes[i >> 1] = (codes[i >> 1] as number) | (code << (4 * (i & 1)));
     }
   }
-  return { nibbles, scales };
-}
-
-/** −8 … 7 to 0 … 15, to nearest. */
-function nibble(value: number): number {
-  const rounded = (value + 8.5) | 0;
-  return rounded > 15 ? 15 : rounded;
+  return { codes, scales };
 }
 
 export interface Int8Weight {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { planSlots } from "../../../device/cpu/buffers.ts";
 import { compileProgram, flowsRead } from "../../../device/cpu/graph/program.ts";
-import { int4Block, quantiseInt4, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
+import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
 import { planMemory, planTable } from "../../../device/cpu/plan.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
@@ -76,16 +76,16 @@ describe("quantisation", () => {
   const weight = Float32Array.from({ length: 8 * 64 }, () => random() - 0.5);
 
   it("int4 keeps every value within half a step", () => {
-    const { nibbles, scales } = quantiseInt4(weight, 32);
+    const { codes, scales } = quantiseBlocks(weight, 32, 4);
     weight.forEach((value, i) => {
-      const byte = nibbles[i >> 1] ?? 0;
+      const byte = codes[i >> 1] ?? 0;
       const nibble = i % 2 === 0 ? byte & 15 : byte >> 4;
       const scale = scales[Math.floor(i / 32)] ?? 0;
       // The far end of the range has one step less (−8 … 7).
       expect(Math.abs((nibble - 8) * scale - value)).toBeLessThanOrEqual(Math.abs(scale) * 1.001);
     });
     const error = weight.reduce((sum, value, i) => {
-      const byte = nibbles[i >> 1] ?? 0;
+      const byte = codes[i >> 1] ?? 0;
       const nibble = i % 2 === 0 ? byte & 15 : byte >> 4;
       return sum + Math.abs((nibble - 8) * (scales[Math.floor(i / 32)] ?? 0) - value);
     }, 0);
@@ -93,7 +93,7 @@ describe("quantisation", () => {
   });
 
   it("int4 blocks are 128 where they fit, else 32, else none", () => {
-    expect([4864, 160, 100].map(int4Block)).toEqual([128, 32, undefined]);
+    expect([4864, 160, 100].map(blockOf)).toEqual([128, 32, undefined]);
   });
 
   it("int8 transposes and keeps every value within half a step; zeros stay zeros", () => {
