@@ -48,7 +48,7 @@ class Watch implements Device {
   readonly name: string;
   readonly limits: Device["limits"];
   readonly vocabSize: number;
-  /** Milliseconds of steps of short rows, by tokens. */
+  /** Milliseconds of steps of short rows, by tokens; of drafting, by the guess's length. */
   readonly times = new Map<number, number[]>();
   readonly #inner: Device;
   readonly #clock: RealClock;
@@ -66,9 +66,18 @@ class Watch implements Device {
     const short = batch.rows.every((row) => row.count === 1 + row.drafted);
     const tokens = batch.rows.reduce((sum, row) => sum + row.count, 0);
     this.#inner.execute(batch, (result) => {
-      const took = (this.#clock.now() - start) / 1e6;
-      if (short) this.times.set(tokens, [...(this.times.get(tokens) ?? []), took]);
+      if (short) this.#note(tokens, start);
       done(result);
+    });
+  }
+
+  /** Timed under the length of the guess. */
+  draft(...[rows, count, done]: Parameters<NonNullable<Device["draft"]>>): void {
+    if (this.#inner.draft === undefined) throw new Error(`${this.name} cannot draft.`);
+    const start = this.#clock.now();
+    this.#inner.draft(rows, count, (drafts) => {
+      this.#note(count, start);
+      done(drafts);
     });
   }
 
@@ -78,6 +87,12 @@ class Watch implements Device {
 
   close(): Promise<void> {
     return this.#inner.close();
+  }
+
+  #note(size: number, start: number): void {
+    const list = this.times.get(size) ?? [];
+    this.times.set(size, list);
+    list.push((this.#clock.now() - start) / 1e6);
   }
 }
 
@@ -93,9 +108,14 @@ interface Models {
   readonly draft: Model;
 }
 
-function device(model: Model, clock: RealClock, sampler: TokenSampler): Promise<Device> {
+function device(
+  model: Model,
+  { clock, sampler }: { readonly clock: RealClock; readonly sampler: TokenSampler },
+  quantization = "none",
+): Promise<Device> {
   return createDevice("cpu", {
     model,
+    quantization,
     clock,
     sampler,
     tensorParallelSize: 1,
@@ -112,10 +132,12 @@ function device(model: Model, clock: RealClock, sampler: TokenSampler): Promise<
 async function prepare(of: Case, { target, draft }: Models) {
   const clock = new RealClock();
   const sampler = new TokenSampler();
-  const watch = new Watch(await device(target, clock, sampler), clock);
+  const watch = new Watch(await device(target, { clock, sampler }), clock);
+  const drafting =
+    of.method === "draft_model"
+      ? new Watch(await device(draft, { clock, sampler: new TokenSampler() }, "int8-block"), clock)
+      : undefined;
   const speculation = async (method: string) => {
-    const drafting =
-      method === "draft_model" ? await device(draft, clock, new TokenSampler()) : undefined;
     const config = readSpeculativeConfig({
       method,
       model: "draft",
@@ -157,11 +179,20 @@ async function prepare(of: Case, { target, draft }: Models) {
     await engine.idle();
     return (TOKENS * prompts.length) / ((clock.now() - start) / 1e9);
   };
-  return { name: of.name, engine, round, counts, times: watch.times };
+  return { name: of.name, engine, round, counts, times: watch.times, drafting: drafting?.times };
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+}
+
+/** Of the sizes seen often: `size: median (times)`. */
+function medians(times: ReadonlyMap<number, readonly number[]>): string {
+  return [...times]
+    .filter(([, list]) => list.length > 20)
+    .sort(([a], [b]) => a - b)
+    .map(([size, list]) => `${size}: ${median(list).toFixed(2)} (${list.length})`)
+    .join("  ");
 }
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
@@ -179,20 +210,17 @@ async function compare(title: string, cases: readonly Case[], models: Models): P
     }
   }
   const base = median(rates[0] ?? []);
-  for (const [index, { name, counts, times, engine }] of runs.entries()) {
+  for (const [index, { name, counts, times, drafting, engine }] of runs.entries()) {
     const rate = median(rates[index] ?? []);
     const held =
       counts.drafted === 0
         ? ""
         : `   held ${((100 * counts.accepted) / counts.drafted).toFixed(0)} %`;
-    const common = [...times].filter(([, list]) => list.length > 20).sort(([a], [b]) => a - b);
-    const steps = common
-      .map(([tokens, list]) => `${tokens}: ${median(list).toFixed(2)}`)
-      .join("  ");
     say(
       `  ${name.padEnd(24)} ${rate.toFixed(0).padStart(6)} ids/s   ${(rate / base).toFixed(2)}x${held}`,
     );
-    say(`    ms a step by tokens   ${steps}`);
+    say(`    ms a step by tokens   ${medians(times)}`);
+    if (drafting) say(`    ms drafting by length ${medians(drafting)}`);
     await engine.close();
   }
 }

@@ -6,7 +6,8 @@
  * (Dinkelbach's iteration for a ratio). No guess at all is one of the plans, so
  * speculation ends by itself when the batch makes it a loss.
  *
- * Costs are measured: step time over tokens, drafting time over the guess's length.
+ * Costs are measured: step time over tokens, drafting time over the guess's length
+ * at about that many rows.
  */
 import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
@@ -17,16 +18,15 @@ const ACCEPTANCE_MEMORY = 0.95;
 /** The common rate counts as so many guesses of a new sequence. */
 const PRIOR_WEIGHT = 2;
 /**
- * Every so many steps the other way is tried, so that both costs stay known as
- * the machine's speed changes: no guess while guessing, which is cheap; one guess
- * while not, ever more rarely, since a draft model then has to catch up first.
+ * Every so many steps the other way is tried, so that costs and rates stay known:
+ * no guess while guessing, which is cheap; a guess for one row while not, ever more
+ * rarely, since a draft model then has to catch up first.
  */
-const PROBE_NONE_EVERY = 16;
-const PROBE_GUESS_EVERY = 64;
+const PROBE_NONE_EVERY = 64;
+const PROBE_GUESS_EVERY = 16;
 const PROBE_GUESS_AT_MOST_EVERY = 4096;
-/** Steps that guess a little and not at all by turns, before costs and rates are known. */
-const LEARNING_STEPS = 6;
-const LEARNING_TOKENS = 2;
+/** Guesses of the first steps, before costs and rates are known: two lengths fix a line. */
+const LEARNING = [Number.POSITIVE_INFINITY, 0, 1, 0, Number.POSITIVE_INFINITY, 0];
 /** Guessing has to promise so much more than not guessing: its cost is the less certain one. */
 const WORTH_IT = 1.05;
 /** After a pause more still: a draft model has to catch up, and flipping to and fro pays for that each time. */
@@ -41,8 +41,8 @@ interface Rate {
 export class AdaptiveLength {
   readonly #most: number;
   readonly #stepTime = new CostCurve();
-  /** Nothing drafted takes no time. */
-  readonly #draftTime = new CostCurve([0, 0]);
+  /** By the rows drafted for, in powers of two. */
+  readonly #draftTimes: CostCurve[] = [];
   readonly #common: Rate = { held: 0, judged: 0 };
   readonly #rates = new Map<SequenceId, Rate>();
   #steps = 0;
@@ -60,9 +60,12 @@ export class AdaptiveLength {
     this.#stepTime.add(tokens, duration);
   }
 
-  /** One call that drafted up to `length` ids a row took so long. */
-  observeDraft(length: number, duration: Nanos): void {
-    this.#draftTime.add(length, duration);
+  /** One call that drafted up to `length` ids for each of `rows` took so long. */
+  observeDraft(rows: number, length: number, duration: Nanos): void {
+    const size = sizeClass(rows);
+    const known = this.#draftTimes[size] ?? new CostCurve();
+    this.#draftTimes[size] = known;
+    known.add(length, duration);
   }
 
   observeGuess(id: SequenceId, drafted: number, accepted: number): void {
@@ -84,10 +87,9 @@ export class AdaptiveLength {
   choose(ids: readonly SequenceId[], limits: readonly number[]): readonly number[] {
     const none = ids.map(() => 0);
     const step = this.#steps++;
-    if (step < LEARNING_STEPS) {
-      return step % 2 === 1
-        ? none
-        : limits.map((limit) => Math.min(limit, this.#most, LEARNING_TOKENS));
+    const learning = LEARNING[step];
+    if (learning !== undefined) {
+      return limits.map((limit) => Math.min(limit, this.#most, learning));
     }
     const rates = ids.map((id) => this.#rateOf(id));
     let best: readonly number[] = none;
@@ -109,7 +111,10 @@ export class AdaptiveLength {
     if (--this.#probeIn > 0) return none;
     this.#probeEvery = Math.min(2 * this.#probeEvery, PROBE_GUESS_AT_MOST_EVERY);
     this.#probeIn = this.#probeEvery;
-    return limits.map((limit) => Math.min(limit, 1));
+    // Of those that run, the last has the least to catch up with.
+    return limits.map((limit, row) =>
+      row === limits.length - 1 ? Math.min(limit, this.#most) : 0,
+    );
   }
 
   #planUpTo(
@@ -147,8 +152,18 @@ export class AdaptiveLength {
         chance *= rate;
       }
     });
-    const drafting = longest === 0 ? 0 : this.#draftTime.at(longest);
+    const drafted = plan.reduce((rows, length) => rows + (length > 0 ? 1 : 0), 0);
+    const drafting = drafted === 0 ? 0 : this.#draftTime(drafted, longest);
     return ids / Math.max(1, this.#stepTime.at(tokens) + drafting);
+  }
+
+  /** Where nothing was measured for so many rows, the next fewer answer, else the next more. */
+  #draftTime(rows: number, length: number): number {
+    const size = sizeClass(rows);
+    const known =
+      this.#draftTimes.slice(0, size + 1).findLast((each) => each !== undefined) ??
+      this.#draftTimes.find((each) => each !== undefined);
+    return known?.at(length) ?? 0;
   }
 
   #rateOf(id: SequenceId): number {
@@ -158,3 +173,5 @@ export class AdaptiveLength {
     return Math.min(0.99, (own.held + PRIOR_WEIGHT * prior) / (own.judged + PRIOR_WEIGHT));
   }
 }
+
+const sizeClass = (rows: number): number => Math.ceil(Math.log2(Math.max(1, rows)));

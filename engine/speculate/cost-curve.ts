@@ -10,13 +10,7 @@ const KEPT_SIZES = 16;
 export class CostCurve {
   /** Latest measurements by size; the size measured last stands last. */
   readonly #measured = new Map<number, number[]>();
-  readonly #known: readonly (readonly [number, number])[];
   #line: { readonly slope: number; readonly intercept: number } | undefined;
-
-  /** `known` is a point that needs no measuring. */
-  constructor(...known: readonly (readonly [number, number])[]) {
-    this.#known = known;
-  }
 
   add(size: number, cost: number): void {
     const costs = this.#measured.get(size) ?? [];
@@ -47,7 +41,7 @@ export class CostCurve {
 
   /** More never costs less: the slope is not below 0. */
   #fit(): { slope: number; intercept: number } {
-    const points = [...this.#known];
+    const points: [number, number][] = [];
     for (const [size, costs] of this.#measured) points.push([size, lowerMedian(costs)]);
     const slopes: number[] = [];
     points.forEach(([x, y], index) => {

@@ -60,7 +60,8 @@ export class Speculator {
     this.#speculation.proposer.propose(requests, (drafts) => {
       this.#busy = false;
       const longest = requests.reduce((most, { count }) => Math.max(most, count), 0);
-      if (typical) this.#adaptive?.observeDraft(longest, this.#clock.now() - start);
+      const duration = this.#clock.now() - start;
+      if (typical) this.#adaptive?.observeDraft(requests.length, longest, duration);
       done(requests, drafts);
     });
   }

@@ -282,7 +282,7 @@ describe("adaptive length", () => {
     const adaptive = new AdaptiveLength(6);
     for (let i = 0; i < 200; i++) {
       adaptive.observeStep(1 + (i % 7), 1000 + slope * (1 + (i % 7)));
-      adaptive.observeDraft(1 + (i % 6), 20 * (1 + (i % 6)));
+      adaptive.observeDraft(1, 1 + (i % 6), 20 * (1 + (i % 6)));
       let held = 0;
       while (held < 5 && uniform({ low: 1, high: 2 }, 5 * i + held) < rate) held++;
       adaptive.observeGuess(0, 5, held);
@@ -305,15 +305,33 @@ describe("adaptive length", () => {
   it("tries both ways first, since one alone shows no slope", () => {
     const adaptive = new AdaptiveLength(4);
     const tried = Array.from({ length: 6 }, () => adaptive.choose([0], [6])[0]);
-    expect(tried).toEqual([2, 0, 2, 0, 2, 0]);
+    expect(tried).toEqual([4, 0, 1, 0, 4, 0]);
   });
 
   it("tries again after a while, ever more rarely", () => {
     const adaptive = learned(900, 0.3);
     const tried = Array.from({ length: 500 }, () => adaptive.choose([0], [6])[0]);
-    const when = tried.flatMap((length, step) => (length === 1 ? [step] : []));
+    const when = tried.flatMap((length, step) => (length === 6 ? [step] : []));
     const gaps = when.slice(1).map((step, index) => step - (when[index] ?? 0));
-    expect(gaps).toEqual([128, 256]);
+    expect(gaps).toEqual([32, 64, 128, 256]);
+  });
+
+  it("tries again for one row alone: the others need not catch up", () => {
+    const adaptive = learned(900, 0.3);
+    const tried = Array.from({ length: 30 }, () => adaptive.choose([0, 1, 2], [6, 6, 6]));
+    const plans = tried.filter((plan) => plan.some((length) => length > 0));
+    expect(plans).toEqual([[0, 0, 6]]);
+  });
+
+  it("knows that drafting for many rows costs more than for one", () => {
+    const adaptive = learned(1, 0.9);
+    for (let i = 0; i < 3; i++) {
+      adaptive.observeStep(40, 1040);
+      for (const length of [1, 4]) adaptive.observeDraft(8, length, 4000 * length);
+    }
+    expect(adaptive.choose([0], [4])).toEqual([4]);
+    const many = Array.from({ length: 8 }, (_, id) => id);
+    expect(adaptive.choose(many, Array(8).fill(4))).toEqual(Array(8).fill(0));
   });
 
   it("never asks for more than a row can use", () => {
