@@ -1,4 +1,4 @@
-/** The one hot loop over logits that both sides share: the sampler and a rank that drafts. */
+/** What "the likeliest id" is, for the sampler and for a rank that drafts: one hot loop. */
 import type { TokenId } from "./device.ts";
 
 /** Compared in one condition: most stretches hold nothing better, and one branch says so. */
