@@ -7,17 +7,23 @@ model can only have copied from the list.
 import json
 import random
 import zlib
+from pathlib import Path
 
 from skill_words import (
     CITIES, COLOURS, DAYS, FOODS, MONTHS, NAMES, NUMBERS, THINGS, TOOL_NOUNS, TOOL_VERBS,
 )
 
 
-HELD_OUT = {("set", "temperature")}  # asked for in prompts.json
+HELD_OUT = {  # the functions of the evaluation
+    tool["function"]["name"]
+    for prompt in json.loads((Path(__file__).parent / "prompts.json").read_text())["tools"]
+    for tool in prompt["tools"]
+}
 
 
 def held_out(verb: str, noun: str) -> bool:
-    return (verb, noun) in HELD_OUT or zlib.crc32(f"{verb}_{noun}".encode()) % 8 == 0
+    name = styled(verb, noun, 0)
+    return name in HELD_OUT or zlib.crc32(name.encode()) % 8 == 0
 
 
 def number(rng: random.Random, low: int, high: int):
@@ -126,9 +132,11 @@ DONE = ["Done.", "All right, it is done.", "OK, I did that for you."]
 
 
 def styled(verb: str, noun: str, style: float) -> str:
+    """style: below 0.75 snake_case, below 0.9 camelCase, else PascalCase."""
+    words = [verb, *noun.split()]
     if style < 0.75:
-        return f"{verb}_{noun}"
-    return (verb if style < 0.9 else verb.capitalize()) + noun.capitalize()
+        return "_".join(words)
+    return "".join(word.capitalize() if at or style >= 0.9 else word for at, word in enumerate(words))
 
 
 def tool(name: str, description: str | None, parameters: dict[str, str]) -> dict:
@@ -143,9 +151,13 @@ def describe(rng: random.Random, verb: str, noun: str) -> str | None:
     return rng.choice(words)
 
 
-def random_pair(rng: random.Random, taken: set[str]) -> tuple[str, str]:
+def random_pair(rng: random.Random, taken: set[str], words: list[str]) -> tuple[str, str]:
+    """Half of the pairs are of any words at all, so that names must be copied and cannot be known."""
     while True:
         verb, noun = rng.choice(TOOL_VERBS), rng.choice(TOOL_NOUNS)
+        if words and rng.random() < 0.5:
+            verb = rng.choice(words) if rng.random() < 0.5 else verb
+            noun = f"{rng.choice(words)} {rng.choice(words)}" if rng.random() < 0.3 else rng.choice(words)
         if verb != noun and noun not in taken and not held_out(verb, noun):
             taken.add(noun)
             return verb, noun
@@ -154,7 +166,7 @@ def random_pair(rng: random.Random, taken: set[str]) -> tuple[str, str]:
 class Function:
     """One function on offer: its tool entry, and any number of requests for it."""
 
-    def __init__(self, rng: random.Random, taken: set[str], style: float):
+    def __init__(self, rng: random.Random, taken: set[str], style: float, words: list[str]):
         self.known = rng.choice(KNOWN) if rng.random() < 0.35 else None
         if self.known:
             self.verb, self.noun, self.parameters = rng.choice(self.known[0]), *self.known[1:3]
@@ -163,7 +175,7 @@ class Function:
         if self.known:
             taken.add(self.noun)
         else:
-            self.verb, self.noun = random_pair(rng, taken)
+            self.verb, self.noun = random_pair(rng, taken, words)
             self.parameters = rng.sample(sorted(PARAMETERS), rng.choice([1, 1, 2, 2, 3]))
         self.name = styled(self.verb, self.noun, style)
         kinds = {name: PARAMETERS.get(name, ("string", None))[0] for name in self.parameters}
@@ -188,11 +200,12 @@ class Function:
         return text[0].upper() + text[1:], arguments
 
 
-def tool_dialogue(rng: random.Random):
-    """(messages, tools): a list of one to four functions and one to five requests, or none."""
+def tool_dialogue(rng: random.Random, words: list[str]):
+    """(messages, tools): a list of one to four functions and one to five requests, or none.
+    words: any lower-case words, for names."""
     taken: set[str] = set()
     style = rng.random()
-    functions = [Function(rng, taken, style) for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4]))]
+    functions = [Function(rng, taken, style, words) for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4]))]
     messages = []
     if rng.random() < 0.15:
         messages.append({"role": "system", "content": "You are a helpful assistant."})

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections import Counter
 from pathlib import Path
 
 import corpora
@@ -73,6 +74,8 @@ class Skills:
         lengths = [len(e.ids) for e in chat.tokenizer.encode_batch(short)]
         self.stories = [s for s, n in zip(short, lengths) if 60 < n <= STORY_TOKENS]
         self.draw_story = shuffled(self.stories)
+        counts = Counter(word for story in stories for word in re.findall(r"\b[a-z]{3,10}\b", story))
+        self.words = sorted(word for word, count in counts.items() if count >= 8)
         self.sentences: dict[str, list[str]] = {}
         self.naming: list[str] = []
         for story in stories:
@@ -127,7 +130,7 @@ class Skills:
         return self._turns(rng, [rng.choice(kinds)(rng) for _ in range(rng.choice([2, 3]))]), None
 
     def tools(self, rng: random.Random):
-        return tool_dialogue(rng)
+        return tool_dialogue(rng, self.words)
 
     def glaive(self, rng: random.Random):
         dialogue = self.draw_glaive(rng)
@@ -140,8 +143,8 @@ def full_mixtures(chat: Chat, options, seed: int) -> tuple[Mixture, Mixture]:
     stories = corpora.tiny_stories(options.data)["train"]
     books = book_chunks(corpora.picture_books(options.data))
     chats = {
-        "story": (skills.story, 0.34),
-        "tools": (skills.tools, 0.28),
+        "story": (skills.story, 0.26),
+        "tools": (skills.tools, 0.36),
         "talk": (skills.talk, 0.06),
         "reading": (skills.reading, 0.10),
         "instruction": (skills.instruction, 0.10),
