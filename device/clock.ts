@@ -4,6 +4,8 @@
  * nanoseconds since the clock was made. At equal times arrivals run before
  * steps, then first come, first served, so every virtual run repeats exactly.
  */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 /** Integer nanoseconds; 2^53 ns is 104 days. */
 export type Nanos = number;
@@ -24,19 +26,33 @@ export interface Clock {
   next?(): Nanos | undefined;
 }
 
-/** Below this distance a timer is too coarse and the event loop is turned instead. */
+/** Below this distance a timer is too coarse and the event loop is turned instead; more where timers prove later. */
 const SPIN_NANOS = 1.5 * MILLISECOND;
+const MOST_SPIN_NANOS = 4 * MILLISECOND;
+/** Added to what a timer was late, to be in time when the next is as late. */
+const SPARE_NANOS = 0.5 * MILLISECOND;
+/** How fast a margin that is not needed is given up, a timer. */
+const RELAX = 0.995;
+
+/** A step further away than this leaves room to collect garbage; not more often than every so many ns. */
+const QUIET_NANOS = 4 * MILLISECOND;
+const COLLECT_NANOS = 100 * MILLISECOND;
 
 /**
- * The wall's time. A deadline is reached by sleeping until 1.5 ms before it and
- * turning the event loop for the rest: a bare timer is up to 1 ms late. When the
- * event loop is late for several, those of phase `step` still run in their order.
+ * The wall's time. A deadline is reached by sleeping until shortly before it and
+ * turning the event loop for the rest: a bare timer is up to 1 ms late, and later
+ * on a busy machine, which the margin follows. Between steps the young generation
+ * is collected: a millisecond then is one that does not fall on a deadline. When
+ * the event loop is late for several, those of phase `step` still run in their order.
  */
 export class RealClock implements Clock {
   readonly kind = "real";
   readonly #origin = process.hrtime.bigint();
   /** Callbacks of phase `step` to come, earliest first: a few at most. */
   readonly #steps: Due[] = [];
+  /** Distance at which a sleep ends. */
+  #margin: Nanos = SPIN_NANOS;
+  #collectedAt: Nanos = 0;
 
   now(): Nanos {
     return Number(process.hrtime.bigint() - this.#origin);
@@ -51,12 +67,21 @@ export class RealClock implements Clock {
       this.#steps.splice(before + 1, 0, due);
     }
     let cancelled = false;
+    let wakeAt: Nanos | undefined;
     const wait = (): void => {
       if (cancelled) return;
-      const left = when - this.now();
+      const now = this.now();
+      if (wakeAt !== undefined) this.#woke(now - wakeAt);
+      wakeAt = undefined;
+      const left = when - now;
       if (left <= 0) ordered ? this.#runSteps(due) : run();
-      else if (left > SPIN_NANOS) setTimeout(wait, (left - SPIN_NANOS) / MILLISECOND);
-      else setImmediate(wait);
+      else if (ordered && left > QUIET_NANOS && now - this.#collectedAt > COLLECT_NANOS) {
+        this.#collectedAt = now;
+        setTimeout(() => this.#collect(when, wait), 1); // after what the step before has to write
+      } else if (left > this.#margin) {
+        wakeAt = when - this.#margin;
+        setTimeout(wait, (left - this.#margin) / MILLISECOND);
+      } else setImmediate(wait);
     };
     setImmediate(wait);
     return () => {
@@ -69,11 +94,28 @@ export class RealClock implements Clock {
     return () => {};
   }
 
+  /** A timer came `late`: the next sleep ends early enough for one as late. */
+  #woke(late: Nanos): void {
+    const needed = Math.min(MOST_SPIN_NANOS, late + SPARE_NANOS);
+    this.#margin = Math.max(SPIN_NANOS, needed, this.#margin * RELAX);
+  }
+
+  #collect(when: Nanos, then: () => void): void {
+    if (when - this.now() > QUIET_NANOS / 2) collectYoung?.({ type: "minor" });
+    then();
+  }
+
   /** All that were to run before `last`, and it; nothing when it has run with a later one. */
   #runSteps(last: Due): void {
     while (this.#steps.includes(last)) this.#steps.shift()?.run();
   }
 }
+
+/** The runtime's own collector, asked for by name; undefined where it has none. */
+const collectYoung = ((): ((options: { readonly type: "minor" }) => void) | undefined => {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("typeof gc === 'function' ? gc : undefined") as typeof collectYoung; // V8's, by its name
+})();
 
 interface Due {
   readonly when: Nanos;
