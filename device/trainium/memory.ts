@@ -31,7 +31,9 @@ export function localBytes(weight: Weight, plan: Plan): number {
     const [experts = 1, ...shape] = weight.shape;
     const each = shape.reduce((product, size) => product * padded(size), 1);
     const spread = Math.max(plan.tensorParallel, plan.expertParallel);
-    return ((experts * each) / spread) * FORMAT_BYTES[plan.formats.experts];
+    // More ranks than experts: each holds one whole, some the same as another.
+    const held = plan.expertParallel > experts ? 1 : experts / spread;
+    return held * each * FORMAT_BYTES[plan.formats.experts];
   }
   const elements =
     weight.shape.length === 1

@@ -1,7 +1,8 @@
 /**
  * NeuronSwitch (talk row 3): DeepSeek-V3, experts spread over 16, 64 and 144
  * chips; the same Trainium3 chips on a torus and on the switch. Attention runs
- * TP 8 and data parallel; tokens travel to their experts and back by all-to-all.
+ * TP 8 and data parallel; tokens travel to their experts and back by all-to-all
+ * over all ranks, 4 a chip. 144 chips hold each expert 2.25 times on average.
  */
 
 import { trainium2 } from "../../device/trainium/chips/trainium2.ts";
@@ -14,6 +15,9 @@ import type { Study } from "./registry.ts";
 
 const CHIPS = [16, 64, 144] as const;
 const ROWS = [8, 64] as const;
+/** Logical cores of a chip (LNC 2). */
+const RANKS_PER_CHIP = 4;
+const EXPERTS = 256;
 
 export const switchStudy: Study = async (print) => {
   const model = studyModel("deepseek-ai/DeepSeek-V3", "fp8");
@@ -23,7 +27,17 @@ export const switchStudy: Study = async (print) => {
     "neuron-kernels": "flash-attention,fused-qkv,fused-mlp,fused-moe",
   };
   const lines: string[][] = [
-    ["chips", "rows a replica", "links", "step ms", "collectives ms", "share", "all-to-all ms"],
+    [
+      "chips",
+      "ranks",
+      "copies",
+      "rows a replica",
+      "links",
+      "step ms",
+      "collectives ms",
+      "share",
+      "all-to-all ms",
+    ],
   ];
   for (const chips of CHIPS) {
     for (const rows of ROWS) {
@@ -36,7 +50,7 @@ export const switchStudy: Study = async (print) => {
         const plan: Plan = {
           ...studyPlan(model, 8, own, { maxRows: rows, maxContext: 4096 }),
           instance,
-          expertParallel: Math.min(256, chips * 4),
+          expertParallel: chips * RANKS_PER_CHIP,
         };
         const graph = new CostModel(plan).graph({
           phase: "decode",
@@ -57,6 +71,8 @@ export const switchStudy: Study = async (print) => {
         const collectives = graph.parts.collectives ?? 0;
         lines.push([
           `${chips}`,
+          `${chips * RANKS_PER_CHIP}`,
+          Math.max(1, (chips * RANKS_PER_CHIP) / EXPERTS).toFixed(2),
           `${rows}`,
           fabric,
           (graph.nanos / 1e6).toFixed(2),
@@ -68,11 +84,12 @@ export const switchStudy: Study = async (print) => {
     }
   }
   print(
-    "DeepSeek-V3 FP8, Trainium3 chips, attention TP 8 and data parallel, experts over all chips (at most 256 ranks):",
+    "DeepSeek-V3 FP8, Trainium3 chips, attention TP 8 and data parallel, its 256 experts over all ranks (more ranks than",
   );
   print(
-    "one decode step at 4096 tokens of context. Extrapolated: no Trainium3 figure is published.\n",
+    "experts: the others hold copies, which share the tokens). One decode step at 4096 tokens of context. Extrapolated:",
   );
+  print("no Trainium3 figure is published.\n");
   print(table(lines));
   return 0;
 };

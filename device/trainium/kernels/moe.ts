@@ -97,8 +97,11 @@ function streamAll(op: ExpertsOp, site: Site, fixed: number): Work {
   const experts = localExperts(op, site);
   // Tokens of all replicas that share the experts meet at them, spread over the groups.
   const replicas = Math.max(1, site.plan.expertParallel / site.plan.tensorParallel);
+  // More ranks than experts: some are held more than once, and share their tokens.
+  const copies = Math.max(1, site.plan.expertParallel / op.experts);
+  const tokens = Math.ceil((site.tokens * replicas) / copies);
   return {
-    cycles: { tensor: experts * expertCycles(op, site, site.tokens * replicas) },
+    cycles: { tensor: experts * expertCycles(op, site, tokens) },
     moves: [weightsMove(site, experts * expertBytes(op, site))],
     regions: 4,
     fixed,

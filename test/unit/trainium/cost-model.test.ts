@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Batch, BatchRow } from "../../../device/device.ts";
 import { collectiveNanos, diameter } from "../../../device/trainium/collectives.ts";
 import { CostModel } from "../../../device/trainium/cost-model.ts";
+import { layMemory } from "../../../device/trainium/memory.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
@@ -158,5 +159,31 @@ describe("collectives", () => {
       on(torus, kind, 256, 4e6) / on("trn3-gen1-ultraserver", kind, 256, 4e6);
     expect(gain("all-to-all")).toBeGreaterThan(gain("all-reduce"));
     expect(collectiveNanos(llama, { kind: "all-reduce", ranks: 1, bytes: 1e9 })).toBe(0);
+  });
+});
+
+describe("more ranks than experts", () => {
+  const instance = "trn3-gen2-ultraserver";
+  const deepseek = planOf("deepseek-ai/DeepSeek-V3", 8, { instance });
+  const graph = (expertParallel: number) => {
+    const shape = { phase: "decode", rows: 64, queries: 1, context: 4096 } as const;
+    const calls = new CostModel({ ...deepseek, expertParallel })
+      .graph(shape)
+      .layers.flatMap((layer) => layer.calls);
+    return {
+      exchange: calls.find((its) => its.call.collective?.kind === "all-to-all"),
+      experts: calls.find((its) => its.call.kernel === "moe-expert-parallel"),
+      weights: layMemory({ ...deepseek, expertParallel }).weights,
+    };
+  };
+
+  it("copies share the tokens; the exchange crosses all ranks", () => {
+    const [all, twice] = [graph(256), graph(512)];
+    expect(twice.exchange?.call.collective?.ranks).toBe(512);
+    expect(twice.exchange?.nanos).toBeGreaterThan(all.exchange?.nanos ?? 0);
+    // Twice the replicas bring twice the tokens, and twice the copies take them.
+    expect(twice.experts?.busy.tensor).toBe(all.experts?.busy.tensor);
+    expect(twice.experts?.busy.dma).toBe(all.experts?.busy.dma);
+    expect(twice.weights).toBe(all.weights);
   });
 });
