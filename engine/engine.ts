@@ -242,6 +242,7 @@ export class Engine {
       step: batch.step,
       repeated,
       rows: batch.rows.length,
+      ids: () => batch.rows.map((row) => row.id),
       tokens: computed + (repeated - 1) * batch.rows.length,
       duration,
       running: roster.running.length,

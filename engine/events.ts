@@ -63,6 +63,8 @@ export interface StepFinished extends Of {
   /** How often the step was repeated (see Batch.repeat); 1 as a rule. */
   readonly repeated: number;
   readonly rows: number;
+  /** Sequences of its rows; listed only when asked for. */
+  readonly ids: () => readonly SequenceId[];
   /** Tokens computed; padding not counted. */
   readonly tokens: number;
   readonly duration: Nanos;

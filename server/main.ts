@@ -78,9 +78,12 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     );
     const interval = settings["disable-log-stats"] ? 0 : settings["log-stats-interval"];
     const { metrics, serving } = world;
+    const timeScale = settings["time-scale"] ?? 1;
     const ended = () => metrics.load.ended(serving.clock.now());
     const endStats =
-      interval > 0 ? logStats(serving.engines, logger, { seconds: interval, ended }) : () => {};
+      interval > 0
+        ? logStats(serving.engines, logger, { seconds: interval, ended, timeScale })
+        : () => {};
     const stop = async (seconds: number): Promise<void> => {
       draining = true;
       endStats();

@@ -6,6 +6,7 @@ import { ApiError } from "./errors.ts";
 import type { Engines, Handle } from "./generation/engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
 import type { RequestTemplates } from "./generation/request-template.ts";
+import type { Receipts } from "./metrics/receipts.ts";
 import type { Profiler } from "./profiler/profiler.ts";
 import type { Settings } from "./settings/table.ts";
 
@@ -34,6 +35,8 @@ export interface Serving {
   readonly planner: OutputPlanner;
   /** Absent: templates in requests are not trusted. */
   readonly requestTemplates?: RequestTemplates;
+  /** With `--enable-per-request-metrics`. */
+  readonly receipts?: Receipts;
   /** Absent: profiling is not configured. */
   readonly profiler?: Profiler;
   /** Told of each group of completions as it is submitted: what events do not carry. */

@@ -25,6 +25,7 @@ import { type KvEventsConfig, readKvEventsConfig } from "./kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "./kv-events/feed.ts";
 import { machineFacts } from "./machine.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { Receipts } from "./metrics/receipts.ts";
 import { readProfilerConfig } from "./profiler/config.ts";
 import { Profiler } from "./profiler/profiler.ts";
 import type { Serving } from "./serving.ts";
@@ -128,6 +129,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
   const feed = await kvEventFeed(kvEvents, engines, { settings, device });
   const group = new Engines(engines);
   const names = servedNames(settings, given.model);
+  const timeScale = settings["time-scale"] ?? 1;
   const metrics = new Metrics(engines, {
     modelName: names[0] ?? source,
     maxModelLen: engine.maxContext,
@@ -137,6 +139,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     ...optional("maxDrafted", drafting?.maxTokens),
     ...optional("machine", machineFacts(devices, settings, start)),
     now: () => clock.now(),
+    timeScale,
   });
   const tokenizer = model.tokenizer ?? words?.tokenizer;
   // With borrowed words, only their ids have a text.
@@ -160,13 +163,16 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
   const requestTemplates = settings["trust-request-chat-template"]
     ? new RequestTemplates(model.tokenizerConfig ?? words?.tokenizerConfig ?? {})
     : undefined;
+  const receipts = settings["enable-per-request-metrics"]
+    ? new Receipts(engines, timeScale)
+    : undefined;
   const profiler =
     profiling &&
     new Profiler({
       engines,
       config: profiling,
       model: names[0] ?? source,
-      timeScale: settings["time-scale"] ?? 1,
+      timeScale,
       ...(device instanceof TrainiumDevice && { plan: device.plan }),
     });
   const serving: Serving = {
@@ -188,6 +194,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     planner,
     ...optional("requestTemplates", requestTemplates),
     ...optional("profiler", profiler),
+    ...optional("receipts", receipts),
     submitted: (index, request, handles) => metrics.submitted(index, request, handles),
   };
   return {

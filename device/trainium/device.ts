@@ -40,12 +40,6 @@ export class TrainiumDevice implements Device {
   readonly plan: Plan;
   readonly memory: MemoryPlan;
   readonly cost: CostModel;
-  /** Time by which steps ended after their deadline because values or the host were late. */
-  lateness: { readonly steps: number; readonly total: Nanos; readonly worst: Nanos } = {
-    steps: 0,
-    total: 0,
-    worst: 0,
-  };
   readonly #clock: Clock;
   readonly #inner: Device | undefined;
   readonly #seed: number;
@@ -92,7 +86,7 @@ export class TrainiumDevice implements Device {
       repeated,
     });
     const finish = (result: StepResult): void => {
-      this.#clock.at(deadline, () => this.#finish(result, deadline, done), "step");
+      this.#clock.at(deadline, () => done(result), "step");
     };
     if (this.#inner === undefined) {
       finish({ ok: true, sampled: this.#draw(batch, repeated), cost, repeated });
@@ -160,18 +154,6 @@ export class TrainiumDevice implements Device {
       repeated++;
     }
     return { cost: { ...first, duration, parts }, repeated };
-  }
-
-  #finish(result: StepResult, deadline: Nanos, done: (result: StepResult) => void): void {
-    const late = this.#clock.now() - deadline;
-    if (late > 0) {
-      this.lateness = {
-        steps: this.lateness.steps + 1,
-        total: this.lateness.total + late,
-        worst: Math.max(this.lateness.worst, late),
-      };
-    }
-    done(result);
   }
 
   #draw(batch: Batch, repeated: number): ReadonlyMap<SequenceId, Sampled> {

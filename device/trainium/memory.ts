@@ -88,6 +88,12 @@ export function planMemory(plan: Plan, wish: MemoryWish = {}): MemoryPlan {
   const memory = layMemory(plan, wish);
   const needed = Math.ceil(plan.maxContext / plan.stack.blockSize);
   const used = memory.weights + memory.runtime + memory.kv;
+  if (memory.blocks < needed && (wish.blocks ?? wish.bytes) !== undefined) {
+    throw new Error(
+      `The KV cache was given ${memory.blocks} blocks of ${plan.stack.blockSize} tokens, but one sequence of ` +
+        `${plan.maxContext} tokens needs ${needed}: use a smaller --max-model-len or more blocks.`,
+    );
+  }
   if (used > memory.capacity || memory.blocks < needed) {
     throw new Error(refusal(plan, memory, needed));
   }

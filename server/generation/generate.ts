@@ -9,6 +9,7 @@ import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../eng
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import { ApiError, badRequest } from "../errors.ts";
+import type { Receipt, Receipts } from "../metrics/receipts.ts";
 import { Choice, type ChoiceDelta } from "./choice.ts";
 import type { Engines, Handle } from "./engines.ts";
 
@@ -20,6 +21,8 @@ export interface GenerationParts {
   readonly engines: Engines;
   readonly clock: Clock;
   readonly tokenizer?: Tokenizer;
+  /** Absent: nobody asks where time went. */
+  readonly receipts?: Receipts;
   /** Told of each group of completions as it is submitted: what events do not carry. */
   readonly submitted?: (
     engine: number,
@@ -54,6 +57,8 @@ export class Generation {
   onChange: () => void = () => {};
   readonly #parts: GenerationParts;
   readonly #handles: Handle[] = [];
+  /** By choice, where they are kept. */
+  readonly receipts: Receipt[] = [];
   readonly #untaken = new Set<Choice>();
   readonly #submitted: Nanos;
   #finished: Nanos | undefined;
@@ -89,6 +94,8 @@ export class Generation {
           );
           choices.push(choice);
           this.#handles.push(handle);
+          const receipt = parts.receipts?.open(handle, this.#submitted);
+          if (receipt !== undefined) this.receipts.push(receipt);
           this.#left++;
           parts.engines.listen(handle, choice);
         }

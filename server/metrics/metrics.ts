@@ -18,6 +18,8 @@ export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
   /** Of a simulated machine; absent: there is none. */
   readonly machine?: MachineFacts;
   readonly now: () => Nanos;
+  /** Wall seconds that a simulated second takes. */
+  readonly timeScale: number;
 }
 
 export class Metrics {
@@ -48,7 +50,7 @@ export class Metrics {
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
     this.#noticeSeries(options.modelName);
-    const neuron = labels.map((one) => new NeuronMetrics(this.families, one));
+    const neuron = labels.map((one) => new NeuronMetrics(this.families, one, options.timeScale));
     const { machine: facts, now, modelName } = options;
     const machine = facts && new MachineMetrics(this.families, facts, { now, modelName });
     engines.forEach((engine, index) => {

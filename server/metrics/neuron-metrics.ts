@@ -2,7 +2,7 @@
  * Series of the vLLM plug-in for Neuron, from the priced cost of each step, and
  * where a step's time goes. Present once a step had a price.
  */
-import { SECOND } from "../../device/clock.ts";
+import { type Nanos, SECOND } from "../../device/clock.ts";
 import type { StepFinished } from "../../engine/events.ts";
 import type { CounterSeries, Families, HistogramSeries, Labels } from "./families.ts";
 
@@ -12,9 +12,15 @@ const LATENESS = [
 ];
 const PADDING = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
 
+/** By how much longer a step took than its price on the wall, ns; 0 without a price. */
+export function latenessOf({ cost, duration }: StepFinished, timeScale: number): Nanos {
+  return cost === undefined ? 0 : Math.max(0, duration - cost.duration * timeScale);
+}
+
 export class NeuronMetrics {
   readonly #families: Families;
   readonly #labels: Labels;
+  readonly #timeScale: number;
   readonly #parts = new Map<string, CounterSeries>();
   /** Made with the first priced step. */
   #lateness: HistogramSeries | undefined;
@@ -27,19 +33,22 @@ export class NeuronMetrics {
     }
   >();
 
-  constructor(families: Families, labels: Labels) {
+  /** `timeScale`: wall seconds that a simulated second takes. */
+  constructor(families: Families, labels: Labels, timeScale: number) {
     this.#families = families;
     this.#labels = labels;
+    this.#timeScale = timeScale;
   }
 
-  step({ cost, rows, tokens, duration }: StepFinished): void {
+  step(event: StepFinished): void {
+    const { cost, rows, tokens } = event;
     if (cost === undefined) return;
     this.#lateness ??= this.#families.histogram("trainyard:step_lateness_seconds", {
       help: "How much longer a step took than its price: the host was late.",
       buckets: LATENESS,
       labels: this.#labels,
     });
-    this.#lateness.observe(Math.max(0, duration - cost.duration) / SECOND);
+    this.#lateness.observe(latenessOf(event, this.#timeScale) / SECOND);
     const kind = tokens > rows ? "context_encoding" : "token_generation";
     const name = `${kind}_${tokens + cost.paddedTokens}`;
     const bucket = this.#bucket(name);

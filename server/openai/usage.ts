@@ -78,6 +78,11 @@ export function requestMetrics(generation: Generation, settings: Settings) {
     from === undefined || to === undefined ? null : (to - from) / 1e6;
   const decode = milliseconds(firstToken, finished);
   const inference = milliseconds(scheduled, finished);
+  const [receipt] = generation.receipts;
+  const receiptOf = (until: number | undefined) =>
+    until === undefined || receipt === undefined
+      ? null
+      : { total: until - submitted, ...receipt.upTo(until) };
   return {
     // From the first step on, as vLLM has it; waiting is counted apart.
     time_to_first_token_ms: milliseconds(scheduled, firstToken),
@@ -85,6 +90,8 @@ export function requestMetrics(generation: Generation, settings: Settings) {
     queue_time_ms: milliseconds(submitted, scheduled),
     mean_itl_ms: decode === null || tokens < 2 ? null : decode / (tokens - 1),
     tokens_per_second: inference ? (tokens * 1000) / inference : null,
+    // Ours: from the request's submission on, by cause (metrics/receipts.ts).
+    receipt_ns: { time_to_first_token: receiptOf(firstToken), end_to_end: receiptOf(finished) },
   };
 }
 

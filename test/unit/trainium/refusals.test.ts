@@ -21,6 +21,12 @@ describe("what a machine cannot run is refused with numbers and a way out", () =
     expect(planMemory(plan("openai/gpt-oss-120b", 16, TRN2)).blocks).toBeGreaterThan(256);
   });
 
+  it("says how many blocks one sequence needs where their number was given", () => {
+    const llama = plan("meta-llama/Llama-3.1-8B-Instruct", 4, {}, { maxContext: 1024 });
+    expect(() => planMemory(llama, { blocks: 16 })).toThrow(/given 16 blocks of 32.*needs 32/);
+    expect(() => planMemory(llama, { bytes: 1 })).toThrow(/given 0 blocks/);
+  });
+
   it("refuses a tensor parallelism that does not divide the heads", () => {
     expect(() => plan("Qwen/Qwen2.5-7B-Instruct", 8, TRN2)).toThrow(
       /--tensor-parallel-size 8 does not divide.*28 attention heads.*1, 2, 4, 7, 14, 28/,
