@@ -105,7 +105,10 @@ export const TABLE = {
   "response-role": api.text("assistant", "Role of the answers."),
   "enable-prompt-tokens-details": api.toggle(false, "Report cached tokens in usage."),
   "enable-force-include-usage": api.toggle(false, "Report usage in every stream."),
-  "enable-per-request-metrics": api.toggle(false, "Report timings in every response, and where the time went (receipt_ns)."),
+  "enable-per-request-metrics": api.toggle(
+    false,
+    "Report timings in every response, and where the time went (receipt_ns).",
+  ),
   "enable-server-load-tracking": api.toggle(false, "Count requests under way for /load."),
   "enable-tokenizer-info-endpoint": api.toggle(false, "Serve /tokenizer_info."),
   "return-tokens-as-token-ids": api.toggle(false, "Name tokens in logprobs as token_id:N."),
