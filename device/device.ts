@@ -44,6 +44,12 @@ export interface DeviceLimits {
   readonly mixLong?: boolean;
   /** (optional) A started prompt runs to its end before other rows; absent: no. */
   readonly longRunsToEnd?: boolean;
+  /**
+   * (optional) Context at which attention costs a token as much as all its products.
+   * A prompt's piece beside other rows then gets shorter as its context grows, so
+   * that steps cost alike; absent: pieces are cut by tokens alone.
+   */
+  readonly attentionParity?: number;
   /** (optional) Rows a decode step must hold (expert parallelism); fewer are padded. */
   readonly minRows?: number;
 }

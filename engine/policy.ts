@@ -46,3 +46,23 @@ export function chunkOf(
   if (most <= room) return most;
   return rules.chunked || most > rules.stepTokens ? room : 0;
 }
+
+/** Roots of squares are a little off. */
+const ROUNDING = 1e-6;
+
+/**
+ * Where a token at position p costs as `parity` + p does: how many tokens from
+ * `context` on cost no more than `room` tokens from 0 on. A prompt's pieces get
+ * shorter as it goes on, so that streams beside it never wait for a dearer step.
+ */
+export function evenPiece(room: number, context: number, parity: number): number {
+  const from = parity + context;
+  const most = Math.sqrt(from * from + room * (room + 2 * parity)) - from;
+  return Math.max(1, Math.floor(most + ROUNDING));
+}
+
+/** Tokens from 0 on that cost as much as `count` from `context` on. */
+export function roomOf(count: number, context: number, parity: number): number {
+  const cost = count * (count + 2 * (parity + context));
+  return Math.ceil(Math.sqrt(parity * parity + cost) - parity - ROUNDING);
+}

@@ -12,7 +12,14 @@ import type { Batch, BatchRow, DeviceLimits } from "../device/device.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Flight } from "./outcome.ts";
-import { chooseVictim, chunkOf, earnedByLongStep, MOST_OVERTAKEN } from "./policy.ts";
+import {
+  chooseVictim,
+  chunkOf,
+  earnedByLongStep,
+  evenPiece,
+  MOST_OVERTAKEN,
+  roomOf,
+} from "./policy.ts";
 import type { Roster } from "./roster.ts";
 import type { ProposalRequest, Proposals } from "./speculate/proposer.ts";
 import { StepPlan } from "./step-plan.ts";
@@ -120,12 +127,14 @@ export class Scheduler {
     const known = sequence.length - sequence.computed;
     const long = known > 1;
     if (!long) sequence.keepDraft(plan.room - known);
-    let count = long ? this.#chunk(plan, known) : known + sequence.draft.length;
+    let count = known + sequence.draft.length;
+    let room = count;
+    if (long) ({ count, room } = this.#piece(plan, known, sequence.computed));
     if (count <= 0) return;
     while (!kv.grow(sequence, sequence.computed + count)) {
       if (sequence.draft.length > 0) {
         sequence.keepDraft(0);
-        count = known;
+        count = room = known;
         continue;
       }
       if (kv.comingFree > 0) return; // a step in flight brings them
@@ -136,7 +145,7 @@ export class Scheduler {
       this.#roster.preempt(victim);
       if (victim === sequence) return;
     }
-    plan.add({ sequence, count, long: count > 1 && long });
+    plan.add({ sequence, count, room, long: count > 1 && long });
   }
 
   /** Takes in waiting sequences, most urgent first, while there is room. */
@@ -188,23 +197,30 @@ export class Scheduler {
     const cached = found.length * kv.blockSize;
     const known = sequence.length - cached;
     const long = known > 1;
-    const count = plan.takes(long) ? this.#chunk(plan, known) : 0;
+    if (!plan.takes(long)) return "no-turn";
+    const { count, room } = this.#piece(plan, known, cached);
     if (count === 0) return "no-turn";
     if (!kv.admit(sequence, found, running.length === 0)) return "no-blocks";
     this.#roster.run(sequence, cached);
-    plan.add({ sequence, count, long: count > 1 && long });
+    plan.add({ sequence, count, room, long: count > 1 && long });
     return "admitted";
   }
 
-  #chunk(plan: StepPlan, want: number): number {
-    const chunk = chunkOf(want, plan.room, {
-      chunked: this.#options.enableChunkedPrefill !== false,
+  /** How many of `want` tokens from `context` on are computed now, and what room they take. */
+  #piece(plan: StepPlan, want: number, context: number): { count: number; room: number } {
+    const chunked = this.#options.enableChunkedPrefill !== false;
+    const alone = plan.rows.length === 0;
+    const parity = chunked && !alone ? this.#limits.attentionParity : undefined;
+    const room = parity === undefined ? plan.room : evenPiece(plan.room, context, parity);
+    const chunk = chunkOf(want, room, {
+      chunked,
       threshold: this.#options.longPrefillTokenThreshold ?? 0,
       stepTokens: this.#maxTokens,
     });
     // One token of many makes a short row: where it may not join long ones it waits.
-    const mayJoin = this.#limits.mixLong !== false || plan.rows.length === 0;
-    return chunk === 1 && want > 1 && !mayJoin ? 0 : chunk;
+    const mayJoin = this.#limits.mixLong !== false || alone;
+    const count = chunk === 1 && want > 1 && !mayJoin ? 0 : chunk;
+    return { count, room: parity === undefined ? count : roomOf(count, context, parity) };
   }
 
   #form(plan: StepPlan): Flight {

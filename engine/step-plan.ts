@@ -6,6 +6,8 @@ export interface PlannedRow {
   readonly sequence: LiveSequence;
   /** Tokens to compute, drafts included. */
   readonly count: number;
+  /** Tokens of the step's room that it takes: more than `count` where its attention is dear. */
+  readonly room: number;
   readonly long: boolean;
 }
 
@@ -43,7 +45,7 @@ export class StepPlan {
 
   add(row: PlannedRow): void {
     this.rows.push(row);
-    this.room -= row.count;
+    this.room -= row.room;
     if (row.long) this.#longRows++;
   }
 
@@ -52,7 +54,7 @@ export class StepPlan {
     const index = this.rows.findIndex((row) => row.sequence === sequence);
     const [row] = index < 0 ? [] : this.rows.splice(index, 1);
     if (row === undefined) return;
-    this.room += row.count;
+    this.room += row.room;
     if (row.long) this.#longRows--;
   }
 }

@@ -22,7 +22,7 @@ import type { DeviceSettings } from "../registry.ts";
 import type { TraceSink } from "../trace.ts";
 import { NO_DRAFT } from "./draft.ts";
 import type { MemoryPlan } from "./plan.ts";
-import { planMemory, quantizationOf } from "./plan.ts";
+import { attentionParity, planMemory, quantizationOf } from "./plan.ts";
 import type { RankRequest } from "./rank.ts";
 import type { RankFailure } from "./ranks.ts";
 import { RankGroup } from "./ranks.ts";
@@ -118,6 +118,7 @@ export class CpuDevice implements Device {
       maxContext: plan.maxContext,
       maxDrafted: Math.min(settings.maxDrafted ?? WINDOW_ROWS - 1, WINDOW_ROWS - 1),
       inFlight: settings.inFlight ?? 2,
+      attentionParity: attentionParity(architecture),
     };
   }
 

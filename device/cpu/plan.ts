@@ -3,7 +3,7 @@
  * takes the bytes it is given, by default 1 GiB over all ranks, but never more
  * than every row at full context could use.
  */
-import { architectureWeights } from "../../models/architecture.ts";
+import { type Architecture, architectureWeights } from "../../models/architecture.ts";
 import type { Model } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
@@ -95,6 +95,21 @@ export function planTable(plan: MemoryPlan): readonly (readonly [string, string]
     ["KV blocks", `${plan.blocks} (${tokens} tokens)`],
     [`sequences of ${plan.maxContext} tokens`, (tokens / plan.maxContext).toFixed(2)],
   ];
+}
+
+/** Speed of products, FLOP/s, over that of the attention kernel: about 5 in F32, more in integers. */
+const PRODUCTS_OVER_ATTENTION = 5;
+
+/** Context at which attention costs a token as much as its products. */
+export function attentionParity({ layers }: Architecture): number {
+  let products = 0;
+  let attention = 0;
+  for (const op of layers.flatMap((layer) => layer.ops)) {
+    if (op.op === "linear") products += op.weight.shape.reduce((size, axis) => size * axis, 2);
+    // Windows bound what their layers cost.
+    if (op.op === "attention" && op.window === undefined) attention += 4 * op.heads * op.headDim;
+  }
+  return products / Math.max(1, attention) / PRODUCTS_OVER_ATTENTION;
 }
 
 export function quantizationOf(name: string | undefined): Quantization {

@@ -1,6 +1,7 @@
 /** Who runs when: sharing, urgency, limits, starvation, repetition, both clocks. */
 import { describe, expect, it } from "vitest";
 import { type Clock, RealClock, SECOND, VirtualClock } from "../../../device/clock.ts";
+import type { BatchRow } from "../../../device/device.ts";
 import type { EngineEvent } from "../../../engine/events.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../../engine/options.ts";
 import { engineWorld, finishes, outputs, request } from "../../support/engine-world.ts";
@@ -180,8 +181,17 @@ describe("room", () => {
 });
 
 describe("long prompts and streams", () => {
+  const costOf = ({ start, count }: BatchRow, parity: number): number =>
+    1000 * count * (1 + (start + count / 2) / parity);
+
   /** Gaps between a stream's tokens while a prompt of 4,096 comes in. */
-  function gaps(mixLong: boolean, decodeShare: number): { worst: number; took: number } {
+  function gaps(
+    mixLong: boolean,
+    decodeShare: number,
+    /** Context at which attention doubles what a token costs; absent: it costs nothing. */
+    parity = Number.POSITIVE_INFINITY,
+    told = parity,
+  ): { worst: number; took: number } {
     const { clock, engine, events } = engineWorld({
       limits: {
         blockSize: 16,
@@ -190,9 +200,10 @@ describe("long prompts and streams", () => {
         maxTokens: 512,
         mixLong,
         ...(mixLong ? {} : { longRowsPerStep: 1 }),
+        ...(Number.isFinite(told) && { attentionParity: told }),
       },
       options: { maxNumBatchedTokens: 512, decodeShare },
-      price: (batch) => 1000 * batch.rows.reduce((sum, row) => sum + row.count, 0),
+      price: (batch) => Math.ceil(batch.rows.reduce((sum, row) => sum + costOf(row, parity), 0)),
     });
     for (let i = 0; i < 8; i++)
       engine.submit(request(range(8, i), { maxTokens: 300, temperature: 0 }));
@@ -212,6 +223,12 @@ describe("long prompts and streams", () => {
 
   it("share a step: no stream waits longer than one step of the budget", () => {
     expect(gaps(true, 0).worst).toBeLessThanOrEqual(1.5 * 512_000);
+  });
+
+  it("keep steps alike where attention is dear: pieces get shorter as the context grows", () => {
+    const first = 1000 * 512 * (1 + 256 / 500); // a step of the budget at the prompt's beginning
+    expect(gaps(true, 0, 500).worst).toBeLessThanOrEqual(1.1 * first);
+    expect(gaps(true, 0, 500, Number.POSITIVE_INFINITY).worst).toBeGreaterThan(4 * first);
   });
 
   it("take turns where they cannot share and a share is set", () => {
