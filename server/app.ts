@@ -2,7 +2,6 @@
  * The HTTP application: routes, keys, limits, errors. `buildApp` returns a
  * fastify instance that has not listened; tests call it with `inject`.
  */
-import { randomUUID } from "node:crypto";
 import cors from "@fastify/cors";
 import websocket from "@fastify/websocket";
 import fastify, {
@@ -18,6 +17,7 @@ import { reportIgnored } from "./ignored.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { chatRoute } from "./openai/chat/route.ts";
 import { completionRoute } from "./openai/completions/route.ts";
+import { hexId } from "./openai/exchange.ts";
 import { invocationsRoute } from "./openai/invocations.ts";
 import { modelsRoute } from "./openai/models/route.ts";
 import { realtimeRoute } from "./openai/realtime/route.ts";
@@ -97,7 +97,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   if (settings["enable-request-id-headers"]) {
     app.addHook("onRequest", async (request, reply) => {
       const given = request.headers["x-request-id"];
-      reply.header("x-request-id", typeof given === "string" ? given : randomUUID());
+      reply.header("x-request-id", typeof given === "string" ? given : hexId());
     });
   }
   const load = trackLoad(app, settings["enable-server-load-tracking"]);

@@ -69,6 +69,7 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "kv-cache-metrics-sample": value("block lifetimes are not measured"),
   "enable-mfu-metrics": toggle("see the device's own utilisation metrics"),
   "per-request-spec-decode-metrics": value("see /metrics"),
+  "reasoning-config": value("each --reasoning-parser knows its own marks"),
   "structured-outputs-config": value("there is one grammar engine, the server's own"),
   "guided-decoding-backend": value("there is one grammar engine, the server's own"),
   "limit-mm-per-prompt": value(MEDIA),

@@ -20,6 +20,23 @@ afterAll(() => server.stop(0));
 
 const hello = { messages: [{ role: "user", content: "hello" }] };
 
+describe("development routes", () => {
+  it("tell of the server, but not its keys", async () => {
+    const argv = ["--device", "null", "--server-dev-mode", "--api-key", "s3cret"];
+    const dev = await startServer(["models/tiny/llama", ...argv, "--enable-request-id-headers"]);
+    const { json, text, headers } = await dev.get("/server_info?config_format=json");
+    expect(json.vllm_config["max-logprobs"]).toBe(20);
+    expect(text).not.toContain("s3cret");
+    expect(headers.get("x-request-id")).toMatch(/^[0-9a-f]{32}$/);
+    expect((await dev.get("/server_info")).json.vllm_config).toContain("max-logprobs=20");
+    expect((await dev.get("/is_sleeping")).json).toEqual({ is_sleeping: false });
+    for (const path of ["/reset_mm_cache", "/reset_encoder_cache"])
+      expect(await dev.post(path, {})).toMatchObject({ status: 200, text: "" });
+    await dev.stop(0);
+    expect(await server.get("/server_info")).toMatchObject({ status: 404 });
+  });
+});
+
 describe("probes", () => {
   it("answers /health, /ping, /version and /load", async () => {
     expect(await server.get("/health")).toMatchObject({ status: 200, text: "" });
