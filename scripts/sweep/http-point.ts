@@ -5,6 +5,7 @@ import { Progress } from "../bench/progress.ts";
 import { vllmResult } from "../bench/result.ts";
 import { type ServedModel, serverWords, watchServer } from "../bench/server.ts";
 import { hygiene } from "../report/hygiene.ts";
+import { Random } from "../workload/random.ts";
 import { idRange, type Words } from "../workload/request.ts";
 import type { SweepOptions } from "./flags.ts";
 import { pointRequests } from "./protocol.ts";
@@ -16,6 +17,19 @@ const SAFE_IDS = 1000;
 export async function liveWords(url: string, options: SweepOptions, model: string): Promise<Words> {
   const words = await serverWords({ baseUrl: url, headers: options.headers }, model);
   return words ?? { ids: idRange(100, SAFE_IDS) };
+}
+
+/**
+ * A live server's prefix cache remembers the prompts of the point and of the sweep
+ * before: the lengths are the seed's, the ids this point's alone.
+ */
+function freshWords({ ids, ...rest }: Words, seed: number): Words {
+  const shift = new Random(seed);
+  const { length } = ids;
+  return {
+    ...rest,
+    ids: { length, at: (index) => ids.at((index + shift.integer(0, length - 1)) % length) },
+  };
 }
 
 export async function httpPoint(
@@ -36,7 +50,8 @@ export async function httpPoint(
   };
   const client = new Client(target);
   try {
-    const { warmups, requests } = pointRequests(workload, concurrency, server.words);
+    const words = freshWords(server.words, Date.now() + concurrency);
+    const { warmups, requests } = pointRequests(workload, concurrency, words);
     const now = new Array<number>(requests.length).fill(0);
     const cap = { maxConcurrency: concurrency };
     const send = client.run.bind(client);

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseBench } from "../../scripts/bench/flags.ts";
 import { benchServe } from "../../scripts/bench/serve.ts";
+import { parseSweep } from "../../scripts/sweep/flags.ts";
+import { sweep } from "../../scripts/sweep/sweep.ts";
 
 /** A server with OpenAI's stream, that keeps its own count of requests and tokens. */
 interface Seen {
@@ -197,5 +199,17 @@ describe("bench serve", () => {
   it("says where no server is", async () => {
     const options = parseBench(["--base-url", "http://127.0.0.1:9", "--disable-tqdm"], () => {});
     await expect(benchServe(options)).rejects.toThrow("No server at http://127.0.0.1:9");
+  });
+});
+
+describe("sweep --url", () => {
+  it("sends no prompt twice, over points and over sweeps", async () => {
+    const flags = `--url ${base} --concurrency 1,2 --shape 20/4 --requests-per-user 3 --quiet`;
+    for (let round = 0; round < 2; round++) {
+      const { points } = await sweep(parseSweep(flags.split(" "), () => {}));
+      expect(points.map((point) => point.completed)).toEqual([3, 6]);
+    }
+    const prompts = new Set(seen.bodies.map((body) => JSON.stringify(body["prompt"])));
+    expect(prompts.size).toBe(seen.bodies.length);
   });
 });
