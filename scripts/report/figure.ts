@@ -61,7 +61,7 @@ export function drawFigure(figure: Figure): string {
   const head = FIGURE.head + (legend.rows - 1) * 17;
   const body = plotSvg(figure, series);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${FIGURE.width}" height="${FIGURE.height + head}" viewBox="0 0 ${FIGURE.width} ${FIGURE.height + head}" font-family="${FONT}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${FIGURE.width}" height="${FIGURE.height + head}" viewBox="0 0 ${FIGURE.width} ${FIGURE.height + head}" role="img" aria-label="${escapeXml(`${figure.title}. ${figure.subtitle}`)}" font-family="${FONT}">`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     `<text x="14" y="21" font-size="15" font-weight="600" fill="#1a1a1a">${escapeXml(figure.title)}</text>`,
     `<text x="14" y="39" font-size="11" fill="#666">${escapeXml(figure.subtitle)}</text>`,
@@ -77,6 +77,7 @@ function plotSvg(figure: Figure, series: readonly Line[]): string {
   const { document } = parseHTML("<html><body></body></html>");
   const marks: Plot.Markish[] = [];
   for (const { points, colour } of series) marks.push(...bandMarks(points, colour));
+  const fits = labelRoom(series);
   for (const { points, colour, dash } of series) {
     marks.push(
       Plot.line(points, {
@@ -89,9 +90,8 @@ function plotSvg(figure: Figure, series: readonly Line[]): string {
       }),
       Plot.dot(points, { x: "x", y: "y", r: 3, fill: colour, stroke: "#fff", strokeWidth: 1 }),
     );
-    const labelled = points.filter((point) => point.label !== undefined);
     marks.push(
-      Plot.text(labelled, {
+      Plot.text(points.filter(fits), {
         x: "x",
         y: "y",
         text: "label",
@@ -127,6 +127,26 @@ function plotSvg(figure: Figure, series: readonly Line[]): string {
     marks,
   });
   return (svg as unknown as { outerHTML: string }).outerHTML;
+}
+
+/** Width and height of a label's place, in pixels. */
+const LABEL = { width: 22, height: 11 };
+
+/** Tells which labels are drawn: those that no label drawn before covers. Of axes from zero. */
+function labelRoom(series: readonly Line[]): (point: FigurePoint) => boolean {
+  const all = series.flatMap(({ points }) => points);
+  const across = FIGURE.width / Math.max(...all.map(({ x }) => x));
+  const up = FIGURE.height / Math.max(...all.map(({ y }) => y));
+  const drawn: FigurePoint[] = [];
+  return (point) => {
+    const covered = drawn.some(
+      ({ x, y }) =>
+        Math.abs(x - point.x) * across < LABEL.width && Math.abs(y - point.y) * up < LABEL.height,
+    );
+    if (covered || point.label === undefined) return false;
+    drawn.push(point);
+    return true;
+  };
 }
 
 function bandMarks(points: readonly FigurePoint[], colour: string): Plot.Markish[] {

@@ -13,7 +13,10 @@ export interface ReportInput {
 }
 
 const STYLE = `
-:root { color-scheme: light; --ink: #1a1a1a; --soft: #666; --line: #e3e3e3; --back: #fafafa; }
+:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #666; --line: #e3e3e3; --back: #fafafa; --card: #fff; --head: #f3f3f3; --grid: #444; --warn: #fff3d6; --warn-line: #ecd28c; --warn-ink: #6d5200; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #ececec; --soft: #a8a8a8; --line: #3a3a3a; --back: #161616; --card: #1f1f1f; --head: #2a2a2a; --grid: #bbb; --warn: #3d3210; --warn-line: #6d5a1e; --warn-ink: #f2d98a; }
+}
 * { box-sizing: border-box; }
 body { margin: 0; font: 15px/1.5 system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--back); }
 main { max-width: 1320px; margin: 0 auto; padding: 28px 24px 60px; }
@@ -22,21 +25,25 @@ h2 { font-size: 18px; margin: 38px 0 6px; }
 p { margin: 6px 0; max-width: 80ch; }
 .soft { color: var(--soft); }
 code, pre { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, monospace; }
-pre { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; overflow-x: auto; white-space: pre-wrap; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; overflow-x: auto; white-space: pre-wrap; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 16px; margin: 14px 0; }
-figure { margin: 0; background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 8px; }
+figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 8px; }
 h3 { font-size: 15px; margin: 10px 0 4px; }
-.card { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 10px 22px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 22px; overflow-x: auto; }
 .card table { margin: 8px 0 18px; }
 figure svg { width: 100%; height: auto; display: block; }
-table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; font-size: 13px; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
+/* The figures are drawn for paper, since they are files too: on this page they take its colours. */
+figure svg svg { background: none !important; color: var(--grid) !important; }
+figure [fill="#fff"] { fill: var(--card); } figure [stroke="#fff"] { stroke: var(--card); }
+figure text[fill="#1a1a1a"], figure text[fill="#333"] { fill: var(--ink); } figure text[fill="#666"] { fill: var(--soft); }
+table { border-collapse: collapse; background: var(--card); font-variant-numeric: tabular-nums; font-size: 13px; }
+.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
 th, td { padding: 5px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { position: sticky; top: 0; background: #f3f3f3; font-weight: 600; }
+th { position: sticky; top: 0; background: var(--head); font-weight: 600; }
 th:first-child, td:first-child { text-align: left; }
 tr:last-child td { border-bottom: 0; }
 ul.notices { margin: 6px 0; padding-left: 20px; }
-.badge { display: inline-block; border-radius: 10px; padding: 1px 9px; font-size: 12px; background: #fff3d6; border: 1px solid #ecd28c; color: #6d5200; vertical-align: 3px; margin-left: 8px; }
+.badge { display: inline-block; border-radius: 10px; padding: 1px 9px; font-size: 12px; background: var(--warn); border: 1px solid var(--warn-line); color: var(--warn-ink); vertical-align: 3px; margin-left: 8px; }
 `;
 
 export function reportHtml(input: ReportInput): string {
@@ -87,7 +94,7 @@ function usersTable(points: readonly Point[]): string {
       best.chips === undefined ? "" : `, ${fixed(best.outputThroughput / best.chips, 0)} a chip`;
     return `<tr><td>${escapeXml(name)}</td><td>${fixed(best.outputThroughput, 0)} tokens/s at ${best.concurrency} users${chip}</td></tr>`;
   });
-  const head = names.map((name) => `<th>${escapeXml(name)}</th>`).join("");
+  const head = names.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join("");
   const rows = rates
     .map(
       ({ rate, users }) =>
@@ -96,7 +103,7 @@ function usersTable(points: readonly Point[]): string {
     .join("");
   return `<h3>Users served at a given speed</h3>
 <p class="soft">Between the two points around it; – where the sweep does not reach.</p>
-<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows}</tbody></table>
+<table><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>
 <h3>Highest output</h3><table><tbody>${peaks.join("")}</tbody></table>`;
 }
 
@@ -135,11 +142,11 @@ const TABLE: readonly (readonly [string, (point: Point) => string])[] = [
 ];
 
 function pointTable(points: readonly Point[]): string {
-  const head = TABLE.map(([name]) => `<th>${name}</th>`).join("");
+  const head = TABLE.map(([name]) => `<th scope="col">${name}</th>`).join("");
   const rows = points
     .map((point) => `<tr>${TABLE.map(([, of]) => `<td>${of(point)}</td>`).join("")}</tr>`)
     .join("\n");
-  return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  return `<div class="scroll" role="region" aria-label="All points" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** The same notice of several points is printed once, with the points that it is about. */
