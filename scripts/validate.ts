@@ -62,7 +62,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     print(`loss ${found.loss.toFixed(4)}`);
     return 0;
   }
-  const pricing = { constants: DEFAULT_CONSTANTS, ...(!values.quick && { serve: onceASetUp() }) };
+  const pricing = {
+    constants: DEFAULT_CONSTANTS,
+    setUps: new Map(),
+    ...(!values.quick && { serve: onceASetUp() }),
+  };
   const answers = rows.map((row) => priceRow(row, pricing));
   const priced = answers.filter((its): its is Priced => "predicted" in its);
   const middle = priced.filter((its) => its.row.percentile !== "p99" && its.row.split !== "sanity");

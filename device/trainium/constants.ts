@@ -116,7 +116,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
     "MLA layers cost 1.7 times a GQA layer beyond their bytes (contrib tables)",
   ),
   // Prefill
-  fitted("prefill.gemm.v2", 0.403, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
+  fitted("prefill.gemm.v2", 0.422, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
   fitted(
     "prefill.gemm.v3",
     0.893,
@@ -127,7 +127,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "prefill.width",
-    990,
+    973,
     "local columns at which GEMM utilisation is half its limit",
     "kernel",
     "v0051–v0390, v1856–v1860",
@@ -135,9 +135,9 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
   given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
-  fitted("attention.plain.v2", 246, "ps a score", "kernel", V2, [20, 1500]),
+  fitted("attention.plain.v2", 270, "ps a score", "kernel", V2, [20, 1500]),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
-  fitted("attention.plain.v3", 68.7, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
+  fitted("attention.plain.v3", 61.7, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
   // Stacks: what they leave of a plain graph's regions, and host work that nothing hides
   given("stack.regions.nxd-inference", 1, "of plain regions", "stack", "by definition"),
   fitted(

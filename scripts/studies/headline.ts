@@ -10,9 +10,15 @@
  * - time a token = step + (rows − 1) × prompt ÷ 3,000: one prompt at a time stalls the others;
  * - read vertically at 50 and 100 tokens/s/user, horizontally at 256 and 1,024 users;
  * - claims: 5.4× (AIM351) or 4.5× (AIM201) users; over 6× tokens.
+ *
+ * Changed since, none of the above: 2026-11-23, cases with FP8 experts on Trainium2 and
+ * with prompts elsewhere, after the first run; 2026-11-25, ratios without kernels and
+ * without speculation, the verdict at each registered point, bands from bands.ts.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
+import { halfWidth } from "../../device/trainium/bands.ts";
 import { trainium3 } from "../../device/trainium/chips/trainium3.ts";
+import { constant } from "../../device/trainium/constants.ts";
 import { CostModel } from "../../device/trainium/cost-model.ts";
 import { findInstance, type InstanceSpec } from "../../device/trainium/instances.ts";
 import { planMemory } from "../../device/trainium/memory.ts";
@@ -51,8 +57,12 @@ const DRAFTS = 5;
 const ACCEPTANCE = 0.69;
 const READ_USERS = [50, 100];
 const READ_RATE = [256, 1024];
-/** log half-width of a decode step's 80 % band, and of one on a chip without figures. */
-const BAND = { calibrated: 0.1, extrapolated: 0.2 };
+const CLAIMED_USERS = [4.5, 5.4];
+const CLAIMED_TOKENS = 6;
+/** By how much both machines' 80 % bands of a step may move the ratio of their paces. */
+const BAND = Math.exp(
+  Math.hypot(halfWidth("MoE decode", true) ?? 0, halfWidth("MoE decode", false) ?? 0),
+);
 
 interface Point {
   readonly users: number;
@@ -68,12 +78,12 @@ const model = studyModel("openai/gpt-oss-120b");
 function points(
   instance: InstanceSpec,
   experts: WeightFormat,
-  options: { readonly prefillElsewhere?: boolean } = {},
+  options: { readonly prefillElsewhere?: boolean; readonly kernels?: string } = {},
 ): readonly Point[] {
   const found: Point[] = [];
   for (const ranks of RANKS) {
     for (const rows of ROWS) {
-      const own = { instance: instance.name };
+      const own = { instance: instance.name, "neuron-kernels": options.kernels ?? "default" };
       const named = studyPlan(model, ranks, own, {
         maxRows: rows,
         maxContext: CONTEXT,
@@ -126,7 +136,8 @@ function tokenMilliseconds(
     const edge = one.epilogue.reduce((sum, call) => sum + call.nanos, 0);
     const head = (one.nanos - edge) / cost.plan.architecture.layers.length + edge;
     // Speculation turns asynchronous steps off: the host's gap is paid.
-    step = cost.graph({ ...shape, queries: 1 + drafted }).nanos + drafted * head + 437_000;
+    const gap = constant(cost.plan.constants, "runtime.sync-gap");
+    step = cost.graph({ ...shape, queries: 1 + drafted }).nanos + drafted * head + gap;
     for (let index = 1; index <= drafted; index++) tokens += ACCEPTANCE ** index;
   }
   const prompt = cost.graph({ phase: "prefill", rows: 1, queries: PROMPT, context: PROMPT }).nanos;
@@ -150,7 +161,6 @@ export const headlineStudy: Study = async (print) => {
   const next = findInstance("trn3-gen2-ultraserver");
   const two = points(old, "bf16");
   const three = points(next, "mxfp4");
-  const error = Math.hypot(BAND.calibrated, BAND.extrapolated);
   const ratio = (a: number, b: number): string =>
     b === 0 ? (a === 0 ? "–" : "∞") : `${(a / b).toFixed(2)}×`;
   print(
@@ -167,8 +177,8 @@ export const headlineStudy: Study = async (print) => {
         .sort((a, b) => a - b)
         .map((rate) => {
           const [a, b] = [usersAt(two, rate), usersAt(three, rate)];
-          const low = ratio(usersAt(three, rate, Math.exp(error)), a);
-          const high = ratio(usersAt(three, rate, Math.exp(-error)), a);
+          const low = ratio(usersAt(three, rate, BAND), a);
+          const high = ratio(usersAt(three, rate, 1 / BAND), a);
           return [
             `${rate}`,
             `${a}`,
@@ -194,15 +204,15 @@ export const headlineStudy: Study = async (print) => {
   );
   print("\nFrom one to the other, one difference at a time (users at the interactivity):");
   print(decomposition(old, next));
+  print("\nWhat both machines have, taken from both (ratio of users, and the factor that it is):");
+  print(shared(two, three, old, next));
   print("\nAdded after the first run, to see what the claims assume (ratio of users):");
-  print(sensitivity(two, three, old, next));
-  const claims = [
-    ...READ_USERS.map((rate) => usersAt(three, rate) / Math.max(1, usersAt(two, rate))),
-  ];
+  const eight = points(old, "fp8");
+  print(sensitivity([two, eight], three, old, next));
+  print(`\nThe claims at the registered points, as registered:\n${verdict(two, three)}`);
   print(
-    `\nAt the registered points the ratio of users is ${claims.map((its) => `${its.toFixed(2)}×`).join(" and ")}; claims 5.4× and 4.5×.`,
+    `\nIf Trainium2 runs FP8 experts instead (added after the first run):\n${verdict(eight, three)}`,
   );
-  print(`${holding(two, three, 4.5)}\n${holding(two, three, 5.4)}`);
   mkdirSync(projectPath("docs"), { recursive: true });
   writeFileSync(
     projectPath("docs", "headline.svg"),
@@ -215,13 +225,40 @@ export const headlineStudy: Study = async (print) => {
   return 0;
 };
 
-function sensitivity(
+/** Ratio with everything ÷ ratio without kernels, and without speculation: both machines have both. */
+function shared(
   two: readonly Point[],
   three: readonly Point[],
   old: InstanceSpec,
   next: InstanceSpec,
 ): string {
-  const eight = points(old, "fp8");
+  const plain = { kernels: "plain" };
+  const alone = (all: readonly Point[]): readonly Point[] => all.filter((its) => its.drafted === 0);
+  const cases: readonly (readonly [string, readonly Point[], readonly Point[]])[] = [
+    ["kernels", points(old, "bf16", plain), points(next, "mxfp4", plain)],
+    ["speculation", alone(two), alone(three)],
+  ];
+  const rates = [20, 30, ...READ_USERS];
+  return table([
+    ["without", ...rates.flatMap((rate) => [`at ${rate}`, "factor"])],
+    ...cases.map(([name, a, b]) => [
+      name,
+      ...rates.flatMap((rate) => {
+        const [without, users] = [usersAt(b, rate), usersAt(a, rate)];
+        if (users === 0) return [without === 0 ? "–" : "∞", "–"];
+        const whole = usersAt(three, rate) / usersAt(two, rate);
+        return [`${(without / users).toFixed(2)}×`, `×${(whole / (without / users)).toFixed(2)}`];
+      }),
+    ]),
+  ]);
+}
+
+function sensitivity(
+  [two, eight]: readonly [readonly Point[], readonly Point[]],
+  three: readonly Point[],
+  old: InstanceSpec,
+  next: InstanceSpec,
+): string {
   const apart = { prefillElsewhere: true };
   const cases: readonly (readonly [string, readonly Point[], readonly Point[]])[] = [
     ["as registered", two, three],
@@ -242,7 +279,44 @@ function sensitivity(
   ]);
 }
 
-/** Where on the axis a claim holds. */
+/** What each claim comes to at the registered points, and where on the axis it holds. */
+function verdict(two: readonly Point[], three: readonly Point[]): string {
+  const says = (ratio: readonly [number, number, number], claim: number): string => {
+    const [low, middle, high] = ratio;
+    const holds = low <= claim && claim <= high;
+    return `${claim}× ${holds ? "within the band" : middle > claim ? "exceeded" : "not reached"}`;
+  };
+  const span = ([low, middle, high]: readonly [number, number, number]): string =>
+    `${middle.toFixed(2)}× (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  const users = READ_USERS.map((rate) => {
+    const before = Math.max(1, usersAt(two, rate));
+    const ratio = [BAND, 1, 1 / BAND].map((slower) => usersAt(three, rate, slower) / before) as [
+      number,
+      number,
+      number,
+    ];
+    const claims = CLAIMED_USERS.map((claim) => says(ratio, claim)).join(", ");
+    return `  at ${rate} tokens/s/user: ${span(ratio)} users: ${claims}`;
+  });
+  const tokens = READ_RATE.map((count) => {
+    const before = rateAt(two, count);
+    const ratio = [BAND, 1, 1 / BAND].map((slower) => rateAt(three, count, slower) / before) as [
+      number,
+      number,
+      number,
+    ];
+    const chip = (ratio[1] * 64) / 144;
+    return (
+      `  at ${count} users: ${span(ratio)} tokens/s a user and a system, ${chip.toFixed(2)}× a chip: ` +
+      says(ratio, CLAIMED_TOKENS)
+    );
+  });
+  return [...users, ...tokens, ...CLAIMED_USERS.map((claim) => holding(two, three, claim))].join(
+    "\n",
+  );
+}
+
+/** Where on the axis a claim of users holds. */
 function holding(two: readonly Point[], three: readonly Point[], claim: number): string {
   const rates: number[] = [];
   for (let rate = 5; rate <= 300; rate += 5) {

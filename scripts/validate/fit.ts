@@ -74,7 +74,6 @@ function descend(rows: readonly Row[], { weights, free, start, rounds }: Descent
       .filter((one): one is Priced => "predicted" in one && weights[one.part] !== undefined);
   };
   const first = price(rows);
-  shareSetUps(setUps);
   const used = first.map((its) => its.row);
   const shares = sharesOf(first, weights);
   const residuals = (): Float64Array =>
@@ -137,7 +136,6 @@ export function leaveOut(rows: readonly Row[], foldOf: (row: Row) => string): re
       .filter((one): one is Priced => "predicted" in one && STEPS[one.part] !== undefined);
   };
   const priced = price(rows);
-  shareSetUps(setUps);
   const used = priced.map((its) => its.row);
   const shares = sharesOf(priced, STEPS);
   const residuals = (): Float64Array =>
@@ -257,15 +255,4 @@ function sharesOf(priced: readonly Priced[], weights: Weights): readonly number[
       (keys.get(part)?.size ?? 1) /
       (counts.get(`${part} ${key}`) ?? 1),
   );
-}
-
-/** Rows of one key share one set-up, so that its graphs are priced once. */
-function shareSetUps(setUps: Map<string, SetUp | string>): void {
-  const byKey = new Map<string, SetUp>();
-  for (const [id, setUp] of setUps) {
-    if (typeof setUp === "string") continue;
-    const first = byKey.get(setUp.key);
-    if (first === undefined) byKey.set(setUp.key, setUp);
-    else setUps.set(id, first);
-  }
 }

@@ -85,8 +85,9 @@ function attention(row: Row, constants: ConstantTable): KernelPrice | string {
   };
 }
 
-function dma(row: Row, constants: ConstantTable): KernelPrice {
+function dma(row: Row, constants: ConstantTable): KernelPrice | string {
   const bytes = Number(/\d+/.exec(row.inputLength)?.[0] ?? 0);
+  if (bytes === 0) return "no bytes";
   const predicted = Math.min(
     constant(constants, "dma.ceiling"),
     bytes / constant(constants, "dma.chunk"),

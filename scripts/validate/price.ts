@@ -64,7 +64,7 @@ export type Answer = Priced | Unpriced;
 
 export interface Pricing {
   readonly constants: ConstantTable;
-  /** Set-ups by row id, kept over several pricings of one table. */
+  /** Set-ups by row id and by key, kept over several pricings of one table. */
   readonly setUps?: Map<string, SetUp | string>;
   /** Runs a set-up through the engine in virtual time; absent: serving rows are left out. */
   readonly serve?: (setUp: SetUp) => Serving | string;
@@ -82,7 +82,7 @@ export function priceRow(row: Row, pricing: Pricing): Answer {
 
 function priceKnown(row: Row, pricing: Pricing): Answer {
   const none = (reason: string, config: boolean): Unpriced => ({ row, config, reason });
-  if (!Number.isFinite(row.value)) return none("no value", false);
+  if (!(row.value > 0)) return none("no positive value", false);
   const kernel = priceKernel(row, pricing.constants);
   if (typeof kernel === "string") return none(kernel, false);
   if (kernel !== undefined)
@@ -99,7 +99,10 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
   let setUp = pricing.setUps?.get(row.id);
   if (setUp === undefined) {
     setUp = setUpOf(row, architecture, pricing.constants);
+    // Rows of one key share one set-up, so that its graphs are priced once.
+    if (typeof setUp !== "string") setUp = pricing.setUps?.get(setUp.key) ?? setUp;
     pricing.setUps?.set(row.id, setUp);
+    if (typeof setUp !== "string") pricing.setUps?.set(setUp.key, setUp);
   }
   if (typeof setUp === "string") return none(setUp, true);
   const answer = predict(row, setUp, pricing);

@@ -19,10 +19,14 @@ const FRAME_TOKENS = 8;
 /** Requests of each client of a benchmark that does not tell. */
 const ROUNDS = 5;
 
+/** More requests at once, or in a second, than a published table's: refused, not simulated for minutes. */
+const MOST = 1024;
+
 export function serve(setUp: SetUp): Serving | string {
   const { prompt, output, client } = setUp;
   if (prompt === undefined || output === undefined) return "no prompt or output length";
-  if (setUp.loop === "open" && setUp.rate === undefined) return "no request rate";
+  if (setUp.loop === "open" && !((setUp.rate ?? 0) > 0)) return "no request rate";
+  if (Math.max(setUp.live ?? 0, setUp.rate ?? 0) > MOST) return `more than ${MOST} requests`;
   const lengths: Lengths = {
     prompt: prompt + FRAME_TOKENS,
     output,

@@ -158,6 +158,7 @@ export function setUpOf(
     principles: ALL_PRINCIPLES,
   };
   const { loop, live, rate } = loadOf(row, stack, words, batch);
+  const client = clientOf(row);
   return {
     key: [
       row.model,
@@ -170,6 +171,9 @@ export function setUpOf(
       row.engineBatch,
       row.inputLength,
       row.outputLength,
+      row.speculation,
+      stack.name,
+      client,
       compiled ?? "",
     ].join("|"),
     plan,
@@ -178,13 +182,7 @@ export function setUpOf(
     loop,
     rate,
     replicas,
-    client: /guidellm/.test(row.notes)
-      ? "guidellm"
-      : /llmperf/.test(`${row.inputLength} ${row.notes}`)
-        ? "llmperf"
-        : /queued batch-1 prefills/.test(row.notes)
-          ? "burst"
-          : "rounds",
+    client,
     spread: spreadOf(row, output ?? 0),
     prompt,
     output,
@@ -193,6 +191,13 @@ export function setUpOf(
     drafted: row.speculation.startsWith("y") ? speculation : 0,
     moe,
   };
+}
+
+/** Whose load it was: llmperf sends waves; the QKV tables queue their prompts at once. */
+function clientOf(row: Row): SetUp["client"] {
+  if (/guidellm/.test(row.notes)) return "guidellm";
+  if (/llmperf/.test(`${row.inputLength} ${row.notes}`)) return "llmperf";
+  return /queued batch-1 prefills/.test(row.notes) ? "burst" : "rounds";
 }
 
 /**

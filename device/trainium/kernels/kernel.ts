@@ -159,8 +159,7 @@ export function matmulWork(
   size: { readonly k: number; readonly out: number; readonly format: WeightFormat },
 ): Work {
   const { k, out, format } = size;
-  const resident = activationsFit(site);
-  const spilled = resident ? 0 : site.tokens * (k + out) * 2;
+  const spilled = site.plan.principles.sbufResident ? 0 : site.tokens * (k + out) * 2;
   const cycles =
     matmulCycles(site.tokens, k, out, tensorRate(site, format)) /
     utilisation(site, Math.min(k, out));
@@ -172,18 +171,7 @@ export function matmulWork(
     ],
     regions: 1,
     fixed: 0,
-    ...(!resident && { serial: true }),
   };
-}
-
-/**
- * Do a step's activations stay in SBUF between kernels? Those of a long prompt do
- * not: they pass through HBM, and the graph waits for them.
- */
-export function activationsFit({ plan, rank, tokens }: Site): boolean {
-  const bytes = tokens * padded(plan.architecture.hidden) * 2;
-  const sbuf = plan.instance.chip.sbufBytesPerCore * rank.cores;
-  return plan.principles.sbufResident && bytes <= sbuf;
 }
 
 export function weightsMove(site: Site, bytes: number): Move {
@@ -204,12 +192,11 @@ export function vectorWork(site: Site, width: number, passes: number): Work {
   const { chip } = site.plan.instance;
   // Rows lie on partitions in a prompt, the hidden axis does in decode: lanes are full either way.
   const elements = site.tokens * width * passes;
-  const resident = activationsFit(site);
+  const spilled = site.plan.principles.sbufResident ? 0 : 2 * site.tokens * width * 2;
   return {
     cycles: { vector: elements / chip.vectorWidth },
-    moves: resident ? [] : [activationsMove(site, 2 * site.tokens * width * 2)],
+    moves: spilled > 0 ? [activationsMove(site, spilled)] : [],
     regions: 1,
     fixed: 0,
-    ...(!resident && { serial: true }),
   };
 }
