@@ -100,6 +100,12 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       reply.header("x-request-id", typeof given === "string" ? given : hexId());
     });
   }
+  const { simulation } = serving;
+  if (simulation !== undefined) {
+    app.addHook("onRequest", async (_request, reply) => {
+      reply.header("x-trainyard-simulation", simulation);
+    });
+  }
   const load = trackLoad(app, settings["enable-server-load-tracking"]);
   await app.register(async (routes) => {
     if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);

@@ -1,4 +1,5 @@
 /** What a simulated device says of its machine: facts for the metrics, lines for the log. */
+import { basename } from "node:path";
 import type { Device } from "../device/device.ts";
 import type { StartUp } from "../device/trainium/compile.ts";
 import { TrainiumDevice } from "../device/trainium/device.ts";
@@ -32,6 +33,24 @@ export function machineFacts(
     loadSeconds: start?.loadSeconds ?? 0,
     ...(dollars !== undefined && { dollarsPerHour: dollars }),
   };
+}
+
+/** What is simulated, whose words come out and whose tokens are counted, in a line; undefined: nothing is. */
+export function simulationOf(
+  device: Device,
+  { model, words }: { readonly model: Model; readonly words: Model | undefined },
+): string | undefined {
+  if (!(device instanceof TrainiumDevice)) return undefined;
+  const { instance, tensorParallel } = device.plan;
+  const name = ({ source }: Model): string => basename(source);
+  const counting = model.tokenizer === undefined ? words : model;
+  return [
+    `time of ${instance.name} at TP ${tensorParallel}${instance.chip.calibrated ? "" : " (extrapolated)"}`,
+    words === undefined ? "synthetic ids" : `words of ${name(words)}`,
+    counting === undefined
+      ? "token ids only"
+      : `tokens of ${counting === model ? "the given tokenizer" : name(counting)}`,
+  ].join("; ");
 }
 
 const MEBIBYTE = 2 ** 20;

@@ -70,6 +70,8 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
         : { path: settings.uds }),
       listenTextResolver: (address) => `${what} ${address}`,
     });
+    const { simulation } = world.serving;
+    if (simulation !== undefined) logger.info(`Simulated: ${simulation}`);
     for (const line of memoryLines(world.model, world.device)) logger.info(line);
     const total = Math.round(performance.now());
     logger.info(

@@ -18,7 +18,12 @@ export interface Serving {
   /** Unix seconds of the start. */
   readonly created: number;
   readonly maxModelLen: number;
+  /** Ids that can come out, and that have a text. */
   readonly vocabSize: number;
+  /** Ids that can go in: the served model's, whoever says the words. */
+  readonly promptVocabSize: number;
+  /** What is simulated, whose words these are and whose tokens are counted; absent: nothing is. */
+  readonly simulation?: string;
   readonly tokenizer?: Tokenizer;
   /** tokenizer_config.json as read, for /tokenizer_info. */
   readonly tokenizerInfo?: Readonly<Record<string, unknown>>;

@@ -23,7 +23,7 @@ import { createPlanner } from "./generation/structured/planner.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { type KvEventsConfig, readKvEventsConfig } from "./kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "./kv-events/feed.ts";
-import { machineFacts } from "./machine.ts";
+import { machineFacts, simulationOf } from "./machine.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { Receipts } from "./metrics/receipts.ts";
 import { readProfilerConfig } from "./profiler/config.ts";
@@ -181,6 +181,8 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     created: Math.floor(Date.now() / 1000),
     maxModelLen: engine.maxContext,
     vocabSize,
+    promptVocabSize: device.vocabSize,
+    ...optional("simulation", simulationOf(device, { model, words })),
     ...(tokenizer && { tokenizer }),
     ...(chatTemplate && { chatTemplate }),
     ...optional("tokenizerInfo", tokenizerInfo(settings.tokenizer ?? words?.source ?? source)),
@@ -241,7 +243,11 @@ function bundledModel(): string {
 async function valuesModel(settings: Settings, model: Model): Promise<Model | undefined> {
   const { values } = settings;
   if (values === "synthetic") return undefined;
-  if (values !== "auto") return loadModel(values);
+  if (values === "bundled") return loadModel(bundledModel());
+  if (values === "weights" && model.checkpoint === undefined) {
+    throw new SettingsError("--values weights: the model has none here; use bundled or synthetic.");
+  }
+  if (values !== "auto" && values !== "weights") return loadModel(values);
   if (model.checkpoint !== undefined) return model;
   if (model.tokenizer !== undefined) return undefined;
   return loadModel(bundledModel());

@@ -13,7 +13,8 @@ export interface Prompt {
 
 export interface PromptLimits {
   readonly maxModelLen: number;
-  readonly vocabSize: number;
+  /** Ids of a prompt are below it. */
+  readonly promptVocabSize: number;
 }
 
 export interface TokenizeOptions {
@@ -42,7 +43,7 @@ export function idsPrompt(
   limits: PromptLimits,
   options: Omit<TokenizeOptions, "addSpecialTokens">,
 ): Prompt {
-  const outside = ids.find((id) => id < 0 || id >= limits.vocabSize);
+  const outside = ids.find((id) => id < 0 || id >= limits.promptVocabSize);
   if (outside !== undefined) {
     throw badRequest(`Token id ${outside} is out of vocabulary`, "prompt", outside);
   }

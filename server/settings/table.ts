@@ -173,7 +173,7 @@ export const TABLE = {
   ),
   values: device.text(
     "auto",
-    "trainium: where tokens come from: auto, synthetic, or the folder of a model for the cpu device.",
+    "trainium: where tokens come from: bundled (words of the embedded model), weights (the model's own), synthetic, or a folder of another model; auto: weights where there are, else bundled, else (with --tokenizer) synthetic.",
   ),
 
   "log-level": observability.choice(

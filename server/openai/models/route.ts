@@ -12,6 +12,7 @@ export function modelsRoute(app: FastifyInstance, serving: Serving): void {
     root: serving.root,
     parent: null,
     max_model_len: serving.maxModelLen,
+    ...(serving.simulation !== undefined && { simulation: serving.simulation }),
     permission: [
       {
         id: `modelperm-${randomUUID().replaceAll("-", "")}`,

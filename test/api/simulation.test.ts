@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { parseSettings } from "../../server/config.ts";
+import { buildWorld } from "../../server/world.ts";
+import { startServer } from "../support/server.ts";
+
+const QWEN = ["Qwen/Qwen3-0.6B", "--device", "trainium", "--time-scale", "0.01"];
+
+describe("a simulated machine says what it is", () => {
+  it("in a header and in /v1/models, and takes ids of the served model's vocabulary", async () => {
+    const server = await startServer([...QWEN, "--values", "bundled"]);
+    const said = /^time of trn2\.3xlarge at TP 1; words of trainyard-\w+; tokens of trainyard-\w+$/;
+    const models = await server.get("/v1/models");
+    expect(models.headers.get("x-trainyard-simulation")).toMatch(said);
+    expect(models.json.data[0].simulation).toMatch(said);
+    const ask = (id: number) =>
+      server.post("/v1/completions", { prompt: [5, id, 150_000], max_tokens: 3, ignore_eos: true });
+    const { status, json } = await ask(151_935);
+    expect([status, json.usage?.prompt_tokens, json.usage?.completion_tokens]).toEqual([200, 3, 3]);
+    expect((await ask(151_936)).text).toMatch(/out of vocabulary/);
+    await server.stop(0);
+  });
+
+  it("of synthetic ids; and refuses words of weights that are not there", async () => {
+    const server = await startServer([...QWEN, "--values", "synthetic"]);
+    const { headers } = await server.get("/health");
+    expect(headers.get("x-trainyard-simulation")).toMatch(/synthetic ids; token ids only$/);
+    await server.stop(0);
+    const { settings } = parseSettings([...QWEN, "--values", "weights"]);
+    await expect(buildWorld(settings)).rejects.toThrow(/--values weights: the model has none/);
+  });
+
+  it("and a real device says nothing", async () => {
+    const server = await startServer();
+    const { headers, json } = await server.get("/v1/models");
+    expect(headers.get("x-trainyard-simulation")).toBeNull();
+    expect(json.data[0]).not.toHaveProperty("simulation");
+    await server.stop(0);
+  });
+});
