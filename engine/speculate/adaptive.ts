@@ -18,20 +18,21 @@ const ACCEPTANCE_MEMORY = 0.95;
 /** The common rate counts as so many guesses of a new sequence. */
 const PRIOR_WEIGHT = 2;
 /**
- * Every so many steps the other way is tried, so that costs and rates stay known:
- * no guess while guessing, which is cheap; a guess for one row while not, ever more
- * rarely, since a draft model then has to catch up first.
+ * Every so many steps the other way is tried, so that costs and rates stay known: soon
+ * after a change of mind, since the first measurements are of cold code, then ever more
+ * rarely. No guess while guessing is cheap; a guess while not is made for one row,
+ * since a draft model has to catch up first.
  */
-const PROBE_NONE_EVERY = 64;
-const PROBE_GUESS_EVERY = 16;
+const PROBE_FIRST_AFTER = 8;
+const PROBE_NONE_AT_MOST_EVERY = 64;
 const PROBE_GUESS_AT_MOST_EVERY = 4096;
 /** Guesses of the first steps, before costs and rates are known: two lengths fix a line. */
 const LEARNING = [Number.POSITIVE_INFINITY, 0, 1, 0, Number.POSITIVE_INFINITY, 0];
 /** Guessing has to promise so much more than not guessing: its cost is the less certain one. */
 const WORTH_IT = 1.05;
-/** After a pause more still: a draft model has to catch up, and flipping to and fro pays for that each time. */
+/** To begin again more still, and for so many steps in a row: a draft model has to catch up, and noise pays that each time. */
 const WORTH_RESUMING = 1.2;
-const PAUSE_STEPS = 4;
+const RESUME_AFTER_STEPS = 8;
 
 interface Rate {
   held: number;
@@ -46,10 +47,11 @@ export class AdaptiveLength {
   readonly #common: Rate = { held: 0, judged: 0 };
   readonly #rates = new Map<SequenceId, Rate>();
   #steps = 0;
-  /** Steps in a row for which no guess was worth it. */
-  #without = 0;
-  #probeEvery = PROBE_GUESS_EVERY;
-  #probeIn = PROBE_GUESS_EVERY;
+  #guessing = true;
+  /** Steps in a row that promised enough to begin again. */
+  #promising = 0;
+  #probeEvery = PROBE_FIRST_AFTER;
+  #probeIn = PROBE_FIRST_AFTER;
 
   constructor(most: number) {
     this.#most = most;
@@ -93,7 +95,7 @@ export class AdaptiveLength {
     }
     const rates = ids.map((id) => this.#rateOf(id));
     let best: readonly number[] = none;
-    const worth = this.#without > PAUSE_STEPS ? WORTH_RESUMING : WORTH_IT;
+    const worth = this.#guessing ? WORTH_IT : WORTH_RESUMING;
     let bestYield = worth * this.#yieldOf(none, rates, 0);
     for (let longest = 1; longest <= this.#most; longest++) {
       const plan = this.#planUpTo(longest, { rates, limits, target: bestYield });
@@ -103,14 +105,15 @@ export class AdaptiveLength {
         bestYield = planYield;
       }
     }
-    this.#without = best === none ? this.#without + 1 : 0;
-    if (best !== none) {
-      this.#probeIn = this.#probeEvery = PROBE_GUESS_EVERY;
-      return step % PROBE_NONE_EVERY === 0 ? none : best;
-    }
-    if (--this.#probeIn > 0) return none;
-    this.#probeEvery = Math.min(2 * this.#probeEvery, PROBE_GUESS_AT_MOST_EVERY);
-    this.#probeIn = this.#probeEvery;
+    this.#promising = best === none ? 0 : this.#promising + 1;
+    if (!this.#guessing && this.#promising < RESUME_AFTER_STEPS) best = none;
+    const guessing = best !== none;
+    if (guessing !== this.#guessing) this.#probeIn = this.#probeEvery = PROBE_FIRST_AFTER;
+    this.#guessing = guessing;
+    if (--this.#probeIn > 0) return best;
+    const atMost = guessing ? PROBE_NONE_AT_MOST_EVERY : PROBE_GUESS_AT_MOST_EVERY;
+    this.#probeIn = this.#probeEvery = Math.min(2 * this.#probeEvery, atMost);
+    if (guessing) return none;
     // Of those that run, the last has the least to catch up with.
     return limits.map((limit, row) =>
       row === limits.length - 1 ? Math.min(limit, this.#most) : 0,

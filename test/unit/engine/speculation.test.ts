@@ -313,12 +313,12 @@ describe("adaptive length", () => {
     const tried = Array.from({ length: 500 }, () => adaptive.choose([0], [6])[0]);
     const when = tried.flatMap((length, step) => (length === 6 ? [step] : []));
     const gaps = when.slice(1).map((step, index) => step - (when[index] ?? 0));
-    expect(gaps).toEqual([32, 64, 128, 256]);
+    expect(gaps).toEqual([16, 32, 64, 128]);
   });
 
   it("tries again for one row alone: the others need not catch up", () => {
     const adaptive = learned(900, 0.3);
-    const tried = Array.from({ length: 30 }, () => adaptive.choose([0, 1, 2], [6, 6, 6]));
+    const tried = Array.from({ length: 20 }, () => adaptive.choose([0, 1, 2], [6, 6, 6]));
     const plans = tried.filter((plan) => plan.some((length) => length > 0));
     expect(plans).toEqual([[0, 0, 6]]);
   });
