@@ -61,7 +61,7 @@ function definition(points: readonly Point[], name: InteractivityName): Figure {
   };
   return {
     title: `Throughput against interactivity, as ${tool} defines them`,
-    subtitle: `${workload(points)}; points carry their concurrency where there is room`,
+    subtitle: `${workload(points)}; labels: concurrency`,
     x: name === "aiperf" ? rate : speed,
     y: name === "aiperf" ? speed : rate,
     series: lines(points, (point) => {

@@ -16,6 +16,7 @@ const STYLE = `
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #666; --line: #e3e3e3; --back: #fafafa; --card: #fff; --head: #f3f3f3; --grid: #444; --warn: #fff3d6; --warn-line: #ecd28c; --warn-ink: #6d5200; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #ececec; --soft: #a8a8a8; --line: #3a3a3a; --back: #161616; --card: #1f1f1f; --head: #2a2a2a; --grid: #bbb; --warn: #3d3210; --warn-line: #6d5a1e; --warn-ink: #f2d98a; }
+  figure svg svg { filter: brightness(1.4); }
 }
 * { box-sizing: border-box; }
 body { margin: 0; font: 15px/1.5 system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--back); }

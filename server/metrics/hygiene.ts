@@ -109,7 +109,7 @@ function closedLoop(
     median(inOrder.slice(0, concurrency)),
     median(inOrder.slice(concurrency)),
   ];
-  if (inOrder.length >= 2 * concurrency && later > 0 && early > 3 * later) {
+  if (concurrency > 1 && inOrder.length >= 2 * concurrency && later > 0 && early > 3 * later) {
     notice(
       "start-burst",
       `The first ${concurrency} requests arrive at once: their median TTFT is ${(early / later).toFixed(1)} times that of the rest.`,
