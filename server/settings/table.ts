@@ -198,7 +198,10 @@ export const TABLE = {
     undefined,
     "Serve /start_profile and /stop_profile: profiler torch, and torch_profiler_dir, where traces for ui.perfetto.dev go.",
   ),
-  "kv-events-config": observability.json(undefined, "Publish KV-cache events over ZeroMQ; as in vLLM, an endpoint without * or :: is connected to, not bound."),
+  "kv-events-config": observability.json(
+    undefined,
+    "Publish KV-cache events over ZeroMQ; as in vLLM, an endpoint without * or :: is connected to, not bound.",
+  ),
   "kv-events-int-hashes": observability.toggle(
     true,
     "Block hashes in KV events as their last 64 bits; else as 32 bytes.",
