@@ -45,7 +45,7 @@ export function idsPrompt(
 ): Prompt {
   const outside = ids.find((id) => id < 0 || id >= limits.promptVocabSize);
   if (outside !== undefined) {
-    throw badRequest(`Token id ${outside} is out of vocabulary`, "prompt", outside);
+    throw badRequest(`Token id ${outside} is out of vocabulary`);
   }
   return { ids: truncate(Int32Array.from(ids), limits, options) };
 }
@@ -60,7 +60,7 @@ export function outputBudget(
   { maxModelLen }: PromptLimits,
 ): number {
   if (promptTokens === 0) {
-    throw badRequest("The decoder prompt cannot be empty", "prompt");
+    throw badRequest("The decoder prompt cannot be empty");
   }
   if (wanted !== undefined && wanted > maxModelLen) {
     throw badRequest(

@@ -246,6 +246,13 @@ const CASES: readonly Case[] = [
     says: "Either prompt or prompt_embeds must be provided and non-empty.",
   },
   {
+    what: "an empty prompt",
+    path: TEXT,
+    body: { prompt: "" },
+    param: "prompt",
+    says: "Either prompt or prompt_embeds must be provided and non-empty. (parameter=prompt)",
+  },
+  {
     what: "an empty list of prompts",
     path: TEXT,
     body: { prompt: [] },
@@ -256,14 +263,12 @@ const CASES: readonly Case[] = [
     what: "an empty prompt of ids",
     path: TEXT,
     body: { prompt: [[]] },
-    param: "prompt",
     says: "cannot be empty",
   },
   {
     what: "token id out of range",
     path: TEXT,
     body: { prompt: [1, 99_999] },
-    param: "prompt",
     says: "Token id 99999 is out of vocabulary",
   },
   {

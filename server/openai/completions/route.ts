@@ -106,7 +106,7 @@ async function readPrompts(serving: Serving, body: CompletionRequest): Promise<r
   const { prompt } = body;
   const options = tokenizeOptions(body, true);
   const text = (one: string) => textPrompt(one, serving.tokenizer, serving, options);
-  if (prompt === undefined || prompt === null) throw noPrompt();
+  if (prompt === undefined || prompt === null || prompt === "") throw noPrompt();
   if (typeof prompt === "string") return [await text(prompt)];
   if (prompt.length === 0) throw noPrompt();
   if (isNumbers(prompt)) return [idsPrompt(prompt, serving, options)];
