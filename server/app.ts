@@ -133,7 +133,7 @@ function readJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
     try {
-      done(null, JSON.parse(body as string)); // parseAs gives text
+      done(null, body === "" ? undefined : JSON.parse(body as string)); // parseAs gives text
     } catch (error) {
       done(jsonError(body as string, error as SyntaxError)); // text, and all that JSON.parse throws
     }

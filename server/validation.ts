@@ -16,6 +16,7 @@ const ajv = new Ajv({ allErrors: false, strict: false, verbose: true, useDefault
 export function shapeCheck(schema: object): (body: unknown) => ApiError | undefined {
   const valid = ajv.compile(schema);
   return (body) => {
+    if (body === null || body === undefined) return missingBody();
     relax(schema, body);
     return valid(body) ? undefined : shapeError(valid.errors ?? [], "body");
   };
@@ -90,15 +91,16 @@ function shapeError(errors: readonly ErrorObject[], where: string): ApiError {
   );
 }
 
+function missingBody(): ApiError {
+  return new ApiError(
+    "invalid",
+    "1 validation error:\n  {'type': 'missing', 'loc': ('body',), 'msg': 'Field required', 'input': None}",
+    { param: "body" },
+  );
+}
+
 /** The body is no JSON. */
 export function jsonError(text: string, cause: Error): ApiError {
-  if (text === "") {
-    return new ApiError(
-      "invalid",
-      "1 validation error:\n  {'type': 'missing', 'loc': ('body',), 'msg': 'Field required', 'input': None}",
-      { param: "body", cause },
-    );
-  }
   // Where the text broke off; an unexpected end has no position.
   const position = /position (\d+)/.exec(cause.message)?.[1] ?? String(text.length);
   return new ApiError(

@@ -37,6 +37,13 @@ const CASES: readonly Case[] = [
     param: "body.14",
     says: "JSON decode error",
   },
+  {
+    what: "no body but null",
+    body: "null",
+    type: "Bad Request",
+    param: "body",
+    says: "'type': 'missing'",
+  },
   { what: "empty body", body: "", type: "Bad Request", param: "body", says: "'type': 'missing'" },
   { what: "a JSON list", body: "[]", type: "Bad Request", param: "body", says: "valid dictionary" },
   {
