@@ -10,7 +10,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { request } from "node:http";
 import { RealClock } from "../../device/clock.ts";
 import { CostModel } from "../../device/trainium/cost-model.ts";
-import { projectPath } from "../../models/weights/project-files.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import type { Study } from "./registry.ts";
@@ -47,13 +46,13 @@ export const httpStudy: Study = async (print) => {
   return good ? 0 : 1;
 };
 
+/** This command itself, from sources or built. */
 function serve(values: string): ChildProcess {
   return spawn(
     process.execPath,
     [
       ...process.execArgv,
-      ...(process.argv[1]?.endsWith(".ts") ? ["--import", "tsx"] : []),
-      projectPath("scripts", process.argv[1]?.endsWith(".js") ? "cli.js" : "cli.ts"),
+      process.argv[1] ?? "",
       ...["serve", MODEL, "--device", "trainium", "--instance", "trn2.48xlarge"],
       ...["--tensor-parallel-size", "16", "--max-model-len", `${CONTEXT}`],
       ...["--values", values, "--port", `${PORT}`],
