@@ -1,15 +1,16 @@
 /**
- * What guessing gains on the cpu device: output ids a second with and without,
- * one stream and sixteen, and the step costs that explain it.
+ * What guessing gains on the cpu device: output ids a second with and without, one
+ * stream and sixteen, and the step costs that explain it. Prompts are the 50 of the
+ * model card, answers end by themselves; "texts to repeat" ask for a text word for word.
  *
  *     npx tsx scripts/bench-speculation.ts [--model DIR] [--draft DIR] [--rounds N] [--tokens N]
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { RealClock } from "../device/clock.ts";
 import type { Batch, Device, SequenceId, StepResult } from "../device/device.ts";
-import { createDevice } from "../device/registry.ts";
+import { createDevice, type DeviceSettings } from "../device/registry.ts";
 import { Engine } from "../engine/engine.ts";
 import { TokenSampler } from "../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../engine/sequence.ts";
@@ -33,15 +34,30 @@ const TOKENS = Number(flags.tokens);
 const ROUNDS = Number(flags.rounds);
 const GUESSES = 4;
 
-const STORY = "Tom had a red ball and a blue kite. He went to the park with his dog Max. ";
-const PROMPTS: readonly string[] = [
-  "Once upon a time there was a small boat that",
-  "The king asked the old woman why",
-  "In the morning the garden was",
-  "Lily wanted to learn how to",
+/** Asked for word for word: what follows has been said before. */
+const TEXTS: readonly string[] = [
+  "Tom had a red ball and a blue kite. He went to the park with his dog Max.",
+  "The little bird sat in the tall tree. It wanted to fly over the river and see the farm.",
+  "Anna and her mom made a big cake. They put it on the table and waited for Dad to come home.",
+  "One day, a small frog met a green fish. They played in the pond until the sun went down.",
+  "The old man gave the boy a shiny key. It opened the box in the kitchen.",
 ];
-/** Says the same again and again: what follows has been said before. */
-const COPY = STORY.repeat(4);
+
+interface Chat {
+  readonly messages: readonly unknown[];
+  readonly tools?: readonly unknown[];
+}
+
+/** The model card's fixed prompts, as chats. */
+function cardPrompts(): readonly Chat[] {
+  const file = new URL("./train/prompts.json", import.meta.url);
+  // Written by make_prompts.py.
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly fixed: readonly Chat[] }).fixed;
+}
+
+const repeating: readonly Chat[] = TEXTS.map((text) => ({
+  messages: [{ role: "user", content: `Repeat after me: ${text}` }],
+}));
 
 /** Times each step by its tokens, on the way to the device. */
 class Watch implements Device {
@@ -98,9 +114,14 @@ class Watch implements Device {
 
 interface Case {
   readonly name: string;
-  readonly prompts: readonly string[];
   readonly method?: string;
-  readonly adaptive?: boolean;
+  /** Steps under way at once; absent: as the server has it. */
+  readonly inFlight?: 1 | 2;
+}
+
+interface Load {
+  readonly chats: readonly Chat[];
+  readonly streams: number;
 }
 
 interface Models {
@@ -110,33 +131,30 @@ interface Models {
 
 function device(
   model: Model,
-  { clock, sampler }: { readonly clock: RealClock; readonly sampler: TokenSampler },
-  quantization = "none",
+  parts: Pick<DeviceSettings, "clock" | "sampler" | "quantization" | "inFlight">,
 ): Promise<Device> {
   return createDevice("cpu", {
+    ...parts,
     model,
-    quantization,
-    clock,
-    sampler,
     tensorParallelSize: 1,
     maxRows: 16,
     maxTokens: 512,
     maxContext: Math.min(1024, model.architecture.maxContext),
     maxDrafted: GUESSES,
-    inFlight: 1,
     seed: 0,
     own: {},
   });
 }
 
-async function prepare(of: Case, { target, draft }: Models) {
+async function prepare(of: Case, load: Load, { target, draft }: Models) {
   const clock = new RealClock();
   const sampler = new TokenSampler();
-  const watch = new Watch(await device(target, { clock, sampler }), clock);
+  const { inFlight } = of;
+  const parts = { clock, sampler, ...(inFlight && { inFlight }) };
+  const watch = new Watch(await device(target, parts), clock);
+  const own = { clock, sampler: new TokenSampler(), quantization: "w8a16" };
   const drafting =
-    of.method === "draft_model"
-      ? new Watch(await device(draft, { clock, sampler: new TokenSampler() }, "int8-block"), clock)
-      : undefined;
+    of.method === "draft_model" ? new Watch(await device(draft, own), clock) : undefined;
   const speculation = async (method: string) => {
     const config = readSpeculativeConfig({
       method,
@@ -151,33 +169,43 @@ async function prepare(of: Case, { target, draft }: Models) {
       seed: 0,
       ...(drafting && { draft: drafting }),
     });
-    return { proposer, maxTokens: GUESSES, adaptive: of.adaptive ?? true };
+    return { proposer, maxTokens: GUESSES };
   };
   const engine = new Engine(
     { device: watch, clock, sampler },
     {
-      maxNumSeqs: 16,
+      maxNumSeqs: load.streams,
       maxNumBatchedTokens: 512,
       enablePrefixCaching: false,
       ...(of.method === undefined ? {} : { speculative: await speculation(of.method) }),
     },
   );
-  const counts = { drafted: 0, accepted: 0 };
+  const counts = { emitted: 0, drafted: 0, accepted: 0 };
   engine.subscribe((event) => {
     if (event.type !== "tokens-emitted") return;
+    counts.emitted += event.tokens.length;
     counts.drafted += event.drafted;
     counts.accepted += event.accepted;
   });
-  const tokenizer = target.tokenizer;
-  if (tokenizer === undefined) throw new Error(`${target.source} has no tokenizer.`);
-  const prompts = await Promise.all(of.prompts.map((text) => tokenizer.encode(text)));
-  /** Ids a second of one round. */
+  const { tokenizer, chatTemplate } = target;
+  if (!tokenizer || !chatTemplate) throw new Error(`${target.source} has no chat.`);
+  const prompts = await Promise.all(
+    load.chats.map((chat) => {
+      const text = chatTemplate.render({ ...chat, addGenerationPrompt: true });
+      return tokenizer.encode(text, { addSpecialTokens: false });
+    }),
+  );
+  const { eosTokenIds } = target.generation;
+  const params = { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: TOKENS, eosTokenIds };
+  /** Ids a second of one round; one stream waits for each answer before it asks again. */
   const round = async (): Promise<number> => {
-    const start = clock.now();
-    const params = { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: TOKENS, ignoreEos: true };
-    for (const prompt of prompts) engine.submit({ prompt, params });
+    const [start, before] = [clock.now(), counts.emitted];
+    for (const prompt of prompts) {
+      engine.submit({ prompt, params });
+      if (load.streams === 1) await engine.idle();
+    }
     await engine.idle();
-    return (TOKENS * prompts.length) / ((clock.now() - start) / 1e9);
+    return (counts.emitted - before) / ((clock.now() - start) / 1e9);
   };
   return { name: of.name, engine, round, counts, times: watch.times, drafting: drafting?.times };
 }
@@ -198,10 +226,15 @@ function medians(times: ReadonlyMap<number, readonly number[]>): string {
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 /** Rounds of all cases by turns, so that a busy moment hits each alike; the first round is not counted. */
-async function compare(title: string, cases: readonly Case[], models: Models): Promise<void> {
+async function compare(
+  title: string,
+  load: Load,
+  cases: readonly Case[],
+  models: Models,
+): Promise<void> {
   say(title);
   const runs = [];
-  for (const each of cases) runs.push(await prepare(each, models));
+  for (const each of cases) runs.push(await prepare(each, load, models));
   const rates: number[][] = runs.map(() => []);
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [index, run] of runs.entries()) {
@@ -229,33 +262,29 @@ for (const folder of [flags.model, flags.draft]) {
   if (!existsSync(folder)) throw new Error(`No model in ${folder}: pass --model and --draft.`);
 }
 const models = { target: await loadModel(flags.model), draft: await loadModel(flags.draft) };
-const one = PROMPTS.slice(0, 1);
-const many = Array.from({ length: 16 }, (_, i) => PROMPTS[i % PROMPTS.length] ?? "");
+const card = cardPrompts();
+const none: Case = { name: "none" };
+const methods = (...names: readonly string[]): readonly Case[] =>
+  names.map((name) => ({ name, method: name }));
 await compare(
-  "one stream, a story",
+  "one stream, the model card's prompts",
+  { chats: card, streams: 1 },
   [
-    { name: "none", prompts: one },
-    { name: "draft_model", prompts: one, method: "draft_model" },
-    { name: "ngram", prompts: one, method: "ngram" },
-    { name: "suffix", prompts: one, method: "suffix" },
+    none,
+    { name: "none, one step in flight", inFlight: 1 },
+    ...methods("draft_model", "ngram", "suffix"),
   ],
   models,
 );
 await compare(
-  "one stream, a copy-heavy prompt",
-  [
-    { name: "none", prompts: [COPY] },
-    { name: "ngram", prompts: [COPY], method: "ngram" },
-    { name: "suffix", prompts: [COPY], method: "suffix" },
-  ],
+  "one stream, texts to repeat",
+  { chats: repeating, streams: 1 },
+  [none, ...methods("ngram", "suffix", "draft_model")],
   models,
 );
 await compare(
   "sixteen streams, adaptive",
-  [
-    { name: "none", prompts: many },
-    { name: "draft_model", prompts: many, method: "draft_model" },
-    { name: "ngram", prompts: many, method: "ngram" },
-  ],
+  { chats: card, streams: 16 },
+  [none, ...methods("draft_model", "ngram")],
   models,
 );

@@ -8,11 +8,16 @@ import {
   type SpeculativeConfig,
 } from "../engine/speculate/registry.ts";
 import { loadModel } from "../models/load.ts";
+import type { Model } from "../models/model.ts";
 import { SettingsError } from "./config.ts";
 import type { Settings } from "./settings/table.ts";
 
+/** Above so many bytes of checkpoint the weights, not the nodes, are what a draft's step waits for. */
+const SMALL_DRAFT_BYTES = 64 << 20;
+
 /** Guesses need not be exact: the quickest format that keeps acceptance. */
-const DRAFT_QUANTIZATION = "int8-block";
+const draftQuantization = ({ checkpoint }: Model): string =>
+  (checkpoint?.bytes ?? 0) > SMALL_DRAFT_BYTES ? "int4" : "w8a16";
 
 /** Throws SettingsError naming the key that is wrong. */
 export function speculativeConfig(settings: Settings): SpeculativeConfig | undefined {
@@ -53,10 +58,11 @@ async function draftDevice(config: SpeculativeConfig, base: DeviceSettings): Pro
     throw new SettingsError('--speculative-config: draft_model needs "model".');
   }
   const { model: _target, quantization: _format, blocks: _blocks, inner: _inner, ...rest } = base;
+  const model = await loadModel(source);
   return createDevice("cpu", {
     ...rest,
-    model: await loadModel(source),
-    quantization: String(config.keys["quantization"] ?? DRAFT_QUANTIZATION),
+    model,
+    quantization: String(config.keys["quantization"] ?? draftQuantization(model)),
     tensorParallelSize: Number(config.keys["draft_tensor_parallel_size"] ?? 1),
   });
 }

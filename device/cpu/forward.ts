@@ -12,10 +12,11 @@ import { lowerSegment } from "./graph/lower.ts";
 import type { Columns, Program, Segment, Step } from "./graph/program.ts";
 import { compileProgram } from "./graph/program.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
+import { IntegerSegment } from "./kernel/segment.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { RotaryTable } from "./rotary.ts";
-import { Session, Tensor } from "./session.ts";
+import { type Runner, Session, Tensor } from "./session.ts";
 import type { RankStep } from "./wire.ts";
 
 /** What a rank is made from; plain data, it crosses to the thread. */
@@ -36,7 +37,7 @@ export interface RankSettings {
 /** A step of the program, ready to run. */
 type Ready =
   | Exclude<Step, { kind: "run" } | { kind: "attend" }>
-  | { readonly kind: "run"; readonly segment: Segment; readonly session: Session }
+  | { readonly kind: "run"; readonly segment: Segment; readonly session: Runner }
   | (Extract<Step, { kind: "attend" }> & { readonly options: AttentionOptions });
 
 export class Forward {
@@ -46,7 +47,7 @@ export class Forward {
   readonly #breathe: () => void;
   readonly #weights: ShardReader;
   readonly #steps: readonly Ready[];
-  readonly #head: Session;
+  readonly #head: Runner;
   readonly #pool: KvPool;
   readonly #buffers: Buffers;
   readonly #rotary: RotaryTable | undefined;
@@ -63,12 +64,15 @@ export class Forward {
     const { rope } = this.#program;
     this.#rotary = rope && new RotaryTable(rope, settings.maxContext);
     const { folder } = this.#weights;
-    const open = (segment: Segment): Session => {
+    const open = (segment: Segment): Runner => {
       breathe();
-      return new Session(lowerSegment(segment, this.#weights, quantization), {
+      const small = quantization === "w8a16";
+      const format = small ? "none" : quantization;
+      const session = new Session(lowerSegment(segment, this.#weights, format), {
         threads: settings.threads,
         folder,
       });
+      return small ? new IntegerSegment(segment, this.#weights, session) : session;
     };
     this.#steps = this.#program.body.map((step) => this.#ready(step, open));
     this.#head = open(this.#program.head);
@@ -223,7 +227,7 @@ export class Forward {
     }
   }
 
-  #ready(step: Step, open: (segment: Segment) => Session): Ready {
+  #ready(step: Step, open: (segment: Segment) => Runner): Ready {
     if (step.kind === "run") return { ...step, session: open(step.segment) };
     if (step.kind !== "attend") return step;
     const { scale, window, sinks } = step.op;

@@ -8,7 +8,7 @@ import type { Model } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../registry.ts";
-import { BLOCK_BITS, type Quantization } from "./graph/lower.ts";
+import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { blockOf } from "./graph/quantise.ts";
 import { poolBytesPerBlock } from "./kv-pool.ts";
@@ -114,8 +114,8 @@ export function attentionParity({ layers }: Architecture): number {
 
 export function quantizationOf(name: string | undefined): Quantization {
   if (name === undefined || name === "none") return "none";
-  if (name === "int4" || name === "int8" || name === "int8-block") return name;
-  throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8, int8-block.`);
+  if (name === "int4" || name === "int8" || name === "w8a16") return name;
+  throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8, w8a16.`);
 }
 
 /** Bytes a rank streams a step: the embedding table is read row by row from its file. */
@@ -132,8 +132,7 @@ function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantiz
   const elements = shape.reduce((product, size) => product * size, 1);
   const width = shape.at(-1) ?? 1;
   if (weight.shape.length < 2 || quantization === "none") return 4 * elements;
-  if (quantization === "int8") return elements + 4 * (elements / width);
+  if (quantization !== "int4") return elements + 4 * (elements / width);
   const block = blockOf(width);
-  const bits = BLOCK_BITS[quantization];
-  return block === undefined ? 4 * elements : (elements * bits) / 8 + 4 * (elements / block);
+  return block === undefined ? 4 * elements : elements / 2 + 4 * (elements / block);
 }

@@ -40,9 +40,16 @@ export interface SessionOptions {
   readonly folder: string;
 }
 
+/** What computes a segment. */
+export interface Runner {
+  /** Fills the tensors of `fetches` in place. */
+  run(feeds: Tensors, fetches: Tensors): void;
+  close(): void;
+}
+
 const RUN_OPTIONS = { logSeverityLevel: 4 };
 
-export class Session {
+export class Session implements Runner {
   readonly #session: NativeSession;
 
   constructor(graph: BuiltGraph, options: SessionOptions) {
@@ -70,7 +77,6 @@ export class Session {
     });
   }
 
-  /** Fills the tensors of `fetches` in place. */
   run(feeds: Tensors, fetches: Tensors): void {
     this.#session.run(feeds, fetches, RUN_OPTIONS);
   }

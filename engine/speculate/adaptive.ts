@@ -15,8 +15,8 @@ import { CostCurve } from "./cost-curve.ts";
 
 /** Weight of what was known, at each new observation. */
 const ACCEPTANCE_MEMORY = 0.95;
-/** The common rate counts as so many guesses of a new sequence. */
-const PRIOR_WEIGHT = 2;
+/** The common rate counts as so many guesses of a new sequence: a first guess that fails decides nothing. */
+const PRIOR_WEIGHT = 8;
 /**
  * Every so many steps the other way is tried, so that costs and rates stay known: soon
  * after a change of mind, since the first measurements are of cold code, then ever more
@@ -48,6 +48,8 @@ export class AdaptiveLength {
   readonly #rates = new Map<SequenceId, Rate>();
   #steps = 0;
   #guessing = true;
+  /** Those of the step before. */
+  #known: ReadonlySet<SequenceId> = new Set();
   /** Steps in a row that promised enough to begin again. */
   #promising = 0;
   #probeEvery = PROBE_FIRST_AFTER;
@@ -93,6 +95,9 @@ export class AdaptiveLength {
     if (learning !== undefined) {
       return limits.map((limit) => Math.min(limit, this.#most, learning));
     }
+    // What was decided for others does not bind those that all begin now.
+    if (!ids.some((id) => this.#known.has(id))) this.#guessing = true;
+    this.#known = new Set(ids);
     const rates = ids.map((id) => this.#rateOf(id));
     let best: readonly number[] = none;
     const worth = this.#guessing ? WORTH_IT : WORTH_RESUMING;

@@ -139,7 +139,7 @@ class Llama(nn.Module):
     def __init__(self, shape: LlamaShape, dropout: float = 0.0):
         super().__init__()
         self.shape = shape
-        self.model = Trunk(shape, dropout)
+        self.model, self.dropout = Trunk(shape, dropout), dropout
         for name, weight in self.named_parameters():
             if "layernorm" in name or name.endswith("norm.weight"):
                 continue
@@ -161,7 +161,7 @@ class Llama(nn.Module):
         """ids: [batch, time] → [batch, time, hidden], after the last norm."""
         start = cache.length if cache else 0
         end = start + ids.shape[1]
-        x = self.model.embed_tokens(ids)
+        x = F.dropout(self.model.embed_tokens(ids), self.dropout, self.training)
         if torch.is_autocast_enabled("cpu"):
             x = x.to(torch.bfloat16)
         cos, sin = self.cos[start:end].to(x.dtype), self.sin[start:end].to(x.dtype)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import corpora
 from chat import MARKERS, SPECIAL, Chat
+from names import Names
 from packing import Document
 
 CHUNK_CHARACTERS = 1800  # picture books are cut near paragraph ends
@@ -60,12 +61,14 @@ def book_chunks(books: list[dict]) -> list[str]:
     return chunks
 
 
-def plain_source(chat: Chat, texts: list[str], share: float) -> Source:
+def plain_source(chat: Chat, texts: list[str], share: float, names: Names | None = None) -> Source:
     """Sources part paragraphs by one line end or by two; half of the draws have two, so that both are known."""
     draw = shuffled(texts)
 
     def make(rng: random.Random) -> Document:
         text = draw(rng)
+        if names:
+            text = names.tell(text, rng)
         if "\n\n" not in text and rng.random() < 0.5:
             text = text.replace("\n", "\n\n")
         ids, learn = chat.plain(text, with_start=rng.random() > 0.3)

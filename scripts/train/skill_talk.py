@@ -160,6 +160,21 @@ def instruction(rng: random.Random, sentences: dict[str, list[str]]) -> tuple[st
     return f"Which word does not fit: {', '.join(mixed)}?", f"{odd.capitalize()} does not fit."
 
 
+TIMES = {"twice": 2, "two times": 2, "three times": 3}
+
+
+def repeat(rng: random.Random, sentences: dict[str, list[str]]) -> tuple[str, str]:
+    """Sentences to say again, word for word; sometimes more than once."""
+    words = sorted(sentences)
+    text = " ".join(rng.choice(sentences[rng.choice(words)]) for _ in range(rng.choice([1, 1, 2, 2, 3, 4])))
+    if rng.random() < 0.3:
+        times = rng.choice(sorted(TIMES))
+        ask = rng.choice(["Say this {}: {}", "Repeat this {}: {}", "Write this {}: {}"])
+        return ask.format(times, text), " ".join([text] * TIMES[times])
+    ask = rng.choice(["Repeat after me: {}", "Repeat: {}", "Copy this: {}", "Say this again: {}", "Copy this text: {}", "Say: {}"])
+    return ask.format(text), text
+
+
 def reading(rng: random.Random) -> tuple[str, str]:
     """A made-up sentence or two, and a question that they answer."""
     name, other = rng.sample(NAMES, 2)

@@ -9,8 +9,9 @@ from pathlib import Path
 import corpora
 from chat import Chat
 from mixture import Mixture, Source, book_chunks, chat_source, copy_source, plain_source, shuffled
+from names import Names
 from packing import Document
-from skill_talk import NAMED, SYSTEM, a, instruction, name_recall, reading, small_talk, story_reading
+from skill_talk import NAMED, SYSTEM, a, instruction, name_recall, reading, repeat, small_talk, story_reading
 from skill_tools import tool_dialogue
 from skill_words import ANIMALS, CITIES, NAMES, PLACES, THINGS, TOOL_NOUNS, TOOL_VERBS
 
@@ -121,6 +122,9 @@ class Skills:
     def instruction(self, rng: random.Random):
         return self._turns(rng, [instruction(rng, self.sentences) for _ in range(rng.choice([1, 1, 2]))]), None
 
+    def repeat(self, rng: random.Random):
+        return self._turns(rng, [repeat(rng, self.sentences)]), None
+
     def corpus_instruction(self, rng: random.Random):
         return self.draw_instruction(rng), None
 
@@ -140,11 +144,14 @@ class Skills:
 def full_mixtures(chat: Chat, options, seed: int) -> tuple[Mixture, Mixture]:
     """(short rows, long rows): shares are of tokens; the long rows are for long tool dialogues and whole stories."""
     skills = Skills(chat, options.data)
-    stories = corpora.tiny_stories(options.data)["train"]
+    stories = corpora.tiny_stories(options.data)
+    names, draws = Names(stories["train"]), stories["draws"]
     books = book_chunks(corpora.picture_books(options.data))
+    tales = book_chunks(corpora.fairy_tales(options.data))
     chats = {
         "story": (skills.story, 0.26),
-        "tools": (skills.tools, 0.36),
+        "tools": (skills.tools, 0.30),
+        "repeat": (skills.repeat, 0.08),
         "talk": (skills.talk, 0.06),
         "reading": (skills.reading, 0.10),
         "instruction": (skills.instruction, 0.10),
@@ -153,14 +160,16 @@ def full_mixtures(chat: Chat, options, seed: int) -> tuple[Mixture, Mixture]:
     }
     plain = options.plain_share
     short = {name: chat_source(chat, make, share * (0.97 - plain)) for name, (make, share) in chats.items()}
-    short["plain"] = plain_source(chat, stories, plain)
+    short["plain"] = plain_source(chat, draws, plain, names)
     if options.copy_share:
         short["copies"] = copy_source(chat, options.copy_share)
     short["books"] = plain_source(chat, books, 0.03)
+    if options.tale_share:
+        short["tales"] = plain_source(chat, tales, options.tale_share)
     long = {
         "tools": chat_source(chat, skills.tools, 0.20),
         "glaive": chat_source(chat, skills.glaive, 0.30),
-        "plain": plain_source(chat, stories, 0.50),
+        "plain": plain_source(chat, draws, 0.50, names),
     }
     if options.rollouts:
         answers = [json.loads(line) for line in options.rollouts.read_text().splitlines()]

@@ -1,8 +1,8 @@
 """Trains the bundled pair. See README.md for the order of the stages.
 
-The schedule is over wall time (`--minutes`, for a machine that is shared) or over steps (`--steps`, which
-repeats exactly): a short warm-up, a constant rate, then a linear fall to zero. Stop and start at will: a run
-folder holds everything, the time while stopped by a signal counts, the time between runs does not.
+The schedule is over time (`--minutes`, for a machine that is shared) or over steps (`--steps`, which repeats
+exactly): a short warm-up, a constant rate, then a linear fall to zero. Stop and start at will: a run folder
+holds everything, and neither the time between runs nor a stop by SIGSTOP counts.
 """
 
 import argparse
@@ -30,6 +30,7 @@ WARM_UP, FALL = 0.02, 0.75  # shares of the schedule
 LONG = 4  # long rows are this many times --row-length: the model's whole context
 MUON_RATE, ADAM_RATE = 0.02, 0.004
 SAVE_SECONDS, LOG_STEPS, DEV_STEPS = 150, 20, 200
+LONGEST_STEP = 20  # seconds: a step that takes longer was stopped meanwhile
 
 
 def make_tokenizer(data: Path, path: Path, vocab_size: int):
@@ -150,14 +151,14 @@ def train(options):
     function = losses(run.model, teacher, options.temperature)
     function = torch.compile(function, dynamic=False) if options.compile else function
     dev = corpora.tiny_stories(options.data)["dev"][: options.dev_stories]
-    start, saved, total, logged = time.monotonic(), time.monotonic(), 0.0, time.monotonic()
-    base_elapsed = run.elapsed
+    before, saved, total, logged = time.monotonic(), time.monotonic(), 0.0, time.monotonic()
     reserve = Reserve(run.model, options.reserve) if options.reserve else None
     asked_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: asked_to_stop.append(received))
     while not asked_to_stop:
-        run.elapsed = base_elapsed + time.monotonic() - start
+        run.elapsed += min(time.monotonic() - before, LONGEST_STEP)
+        before = time.monotonic()
         progress = (
             run.step / options.steps if options.steps else run.elapsed / (60 * options.minutes)
         )
@@ -211,6 +212,7 @@ def main():
     parser.add_argument("--mix", choices=["text", "full"], default="full")
     parser.add_argument("--plain-share", type=float, default=0.5, help="of bare stories in the full mix")
     parser.add_argument("--copy-share", type=float, default=0.08, help="of random tokens said again and again")
+    parser.add_argument("--tale-share", type=float, default=0.0, help="of old fairy tales in the full mix")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--steps", type=int, help="schedule by steps instead of wall time")
     parser.add_argument("--row-length", type=int, default=256)

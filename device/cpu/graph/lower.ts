@@ -2,7 +2,7 @@
  * Lowers a segment to an ONNX graph. Values are `[tokens, width]` F32 matrices;
  * weights keep their checkpoint layout `[out, in]`, so F32 weights can be mapped
  * from the file as they lie there. Every op treats each row apart and sums in an
- * order that does not depend on the other rows (formats in blocks excepted, see README).
+ * order that does not depend on the other rows (int4 excepted, see README).
  */
 import type {
   Activation,
@@ -18,15 +18,11 @@ import type { Products, Segment, SegmentOp } from "./program.ts";
 import { blockOf, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
 import type { ShardReader } from "./shard-reader.ts";
 
-/**
- * Format of the products' weights. int8 has a scale for each output and computes in
- * integers, invariant of the batch; int8-block is quicker at one row, and is not:
- * for a draft model, whose guesses need not be exact.
- */
-export type Quantization = "none" | "int4" | "int8" | "int8-block";
+/** Format of the products' weights. int8 has a scale for each output and computes in integers, invariant of the batch. */
+export type Format = "none" | "int4" | "int8";
 
-/** Bits of formats in blocks. */
-export const BLOCK_BITS = { int4: 4, "int8-block": 8 } as const;
+/** w8a16 does without the runtime: for a model so small that its nodes are most of a step (kernel/segment.ts). */
+export type Quantization = Format | "w8a16";
 
 /** uint8 activations of the int8 product: value = (byte − 128) / 127 of the row's largest. */
 const INT8_ZERO_POINT = 128;
@@ -37,7 +33,7 @@ const INT8_SMALLEST = 1e-30;
 export function lowerSegment(
   segment: Segment,
   weights: ShardReader,
-  quantization: Quantization,
+  quantization: Format,
 ): BuiltGraph {
   return new Lowering(segment, weights, quantization).build();
 }
@@ -45,7 +41,7 @@ export function lowerSegment(
 class Lowering {
   readonly #segment: Segment;
   readonly #weights: ShardReader;
-  readonly #quantization: Quantization;
+  readonly #quantization: Format;
   readonly #graph: GraphBuilder;
   /** All matrices of the segment lie in their file as the graph wants them. */
   readonly #mapped: boolean;
@@ -54,7 +50,7 @@ class Lowering {
   /** int8: a value's bytes and row scales, made once for all products that read it. */
   readonly #bytes = new Map<Value, { readonly bytes: string; readonly scales: string }>();
 
-  constructor(segment: Segment, weights: ShardReader, quantization: Quantization) {
+  constructor(segment: Segment, weights: ShardReader, quantization: Format) {
     this.#segment = segment;
     this.#weights = weights;
     this.#quantization = quantization;
@@ -156,18 +152,17 @@ class Lowering {
     if (this.#mapped && op.parts.length > 1) {
       const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
       graph.node("Concat", parts, { axis: 1 }, op.out);
-    } else if ((format === "int4" || format === "int8-block") && block !== undefined) {
-      const bits = BLOCK_BITS[format];
-      const { codes, scales } = quantiseBlocks(this.#stack(op, rows * width), block, bits);
+    } else if (format === "int4" && block !== undefined) {
+      const { codes, scales } = quantiseBlocks(this.#stack(op, rows * width), block);
       const name = nameOf(op);
       const inputs = [
         op.in,
-        graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),
+        graph.weight(name, "uint8", [rows, width / block, block / 2], codes),
         graph.weight(`${name}.scales`, "float", [scales.length], scales),
       ];
       const bias = this.#bias(op);
       if (bias !== undefined) inputs.push("", "", bias);
-      const attributes = { K: width, N: rows, bits, block_size: block, accuracy_level: 4 };
+      const attributes = { K: width, N: rows, bits: 4, block_size: block, accuracy_level: 4 };
       graph.node("ms.MatMulNBits", inputs, attributes, op.out);
     } else if (format === "int8") {
       this.#int8(op, rows, width);

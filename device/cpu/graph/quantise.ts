@@ -1,9 +1,9 @@
 /**
  * Weight quantisation, done on a rank's own shard, so blocks never straddle ranks.
  *
- * Blocks of 4 or 8 bits along the input, as MatMulNBits stores them: value =
- * (code − half) · scale, the scale signed so that the largest magnitude is −half
- * (as llama.cpp's Q4_0). int8 rows: one scale per output channel, value = int · scale.
+ * Blocks of 4 bits along the input, as MatMulNBits stores them: value = (code − 8) · scale,
+ * the scale signed so that the largest magnitude is −8 (as llama.cpp's Q4_0). int8 rows:
+ * one scale per output channel, value = int · scale.
  */
 
 /** Input widths that are no multiple of this keep F32 weights. */
@@ -16,17 +16,15 @@ export function blockOf(width: number): number | undefined {
 }
 
 export interface BlockWeight {
-  /** [out, blocks, block · bits / 8], low nibble first. */
+  /** [out, blocks, block / 2], low nibble first. */
   readonly codes: Uint8Array<ArrayBuffer>;
   /** [out, blocks] */
   readonly scales: Float32Array<ArrayBuffer>;
 }
 
 /** `weight` is [out, in] row-major; `block` divides `in`. */
-export function quantiseBlocks(weight: Float32Array, block: number, bits: 4 | 8): BlockWeight {
-  const half = 1 << (bits - 1);
-  const most = 2 * half - 1;
-  const codes = new Uint8Array((weight.length * bits) / 8);
+export function quantiseBlocks(weight: Float32Array, block: number): BlockWeight {
+  const codes = new Uint8Array(weight.length / 2);
   const scales = new Float32Array(weight.length / block);
   for (let b = 0; b < scales.length; b++) {
     const begin = b * block;
@@ -40,15 +38,14 @@ export function quantiseBlocks(weight: Float32Array, block: number, bits: 4 | 8)
         peak = value;
       }
     }
-    const scale = Math.fround(peak / -half);
+    const scale = Math.fround(peak / -8);
     scales[b] = scale;
     const inverse = scale === 0 ? 0 : 1 / scale;
     for (let i = begin; i < begin + block; i++) {
-      // −half … half − 1 to 0 … most, to nearest.
-      const rounded = ((weight[i] as number) * inverse + half + 0.5) | 0;
-      const code = rounded > most ? most : rounded;
-      if (bits === 8) codes[i] = code;
-      else codes[i >> 1] = (codes[i >> 1] as number) | (code << (4 * (i & 1)));
+      // −8 … 7 to 0 … 15, to nearest.
+      const rounded = ((weight[i] as number) * inverse + 8.5) | 0;
+      const code = rounded > 15 ? 15 : rounded;
+      codes[i >> 1] = (codes[i >> 1] as number) | (code << (4 * (i & 1)));
     }
   }
   return { codes, scales };
@@ -64,9 +61,42 @@ export interface Int8Weight {
 /** `weight` is [out, in] row-major. */
 export function quantiseInt8(weight: Float32Array, width: number): Int8Weight {
   const outs = weight.length / width;
-  const values = new Int8Array(weight.length);
-  const scales = new Float32Array(outs);
-  for (let out = 0; out < outs; out++) {
+  return quantiseRows(weight, width, (out, input) => input * outs + out);
+}
+
+/**
+ * As kernel/product.ts reads them: `[out / together, in / 2, together, 2]`, outputs filled
+ * up to whole groups with zeros. `weight` is [out, in] row-major, `width` even.
+ */
+export function quantisePairs(
+  weight: Float32Array,
+  width: number,
+  together: number,
+): { readonly codes: Int8Array<ArrayBuffer>; readonly scales: Float32Array<ArrayBuffer> } {
+  const outs = weight.length / width;
+  const padded = Math.ceil(outs / together) * together;
+  const { values, scales } = quantiseRows(
+    weight,
+    width,
+    (out, input) => {
+      const group = (out - (out % together)) * width;
+      return group + (input >> 1) * 2 * together + (out % together) * 2 + (input & 1);
+    },
+    padded,
+  );
+  return { codes: values, scales };
+}
+
+/** −127 … 127 with one scale for each output; `place` says where a weight goes. */
+function quantiseRows(
+  weight: Float32Array,
+  width: number,
+  place: (out: number, input: number) => number,
+  outputs = weight.length / width,
+): Int8Weight {
+  const values = new Int8Array(outputs * width);
+  const scales = new Float32Array(outputs);
+  for (let out = 0; out < weight.length / width; out++) {
     const begin = out * width;
     let size = 0;
     for (let i = begin; i < begin + width; i++) {
@@ -79,7 +109,7 @@ export function quantiseInt8(weight: Float32Array, width: number): Int8Weight {
     const inverse = scale === 0 ? 0 : 1 / scale;
     for (let i = 0; i < width; i++) {
       // Adding 128.5 before truncation rounds to nearest for the range −127 … 127.
-      values[i * outs + out] = (((weight[begin + i] as number) * inverse + 128.5) | 0) - 128;
+      values[place(out, i)] = (((weight[begin + i] as number) * inverse + 128.5) | 0) - 128;
     }
   }
   return { values, scales };

@@ -83,6 +83,7 @@ export const f32 = {
   add: binary(0x92),
   div: binary(0x95),
   max: binary(0x97),
+  sqrt: unary(0x91),
   load: load(0x2a),
   store: store(0x38),
 };
@@ -93,6 +94,8 @@ export const v128 = {
   store: store(...simd(11)),
   /** Bits of `a` where `b` is 0. */
   andNot: binary(...simd(0x4f)),
+  /** Bits of `a` where `mask` is 1, of `b` where it is 0. */
+  select: (a: Code, b: Code, mask: Code): Code => [...a, ...b, ...mask, ...simd(0x52)],
 };
 
 export const f32x4 = {
@@ -101,16 +104,29 @@ export const f32x4 = {
   lane: (value: Code, lane: number): Code => [...value, ...simd(0x1f), lane],
   less: binary(...simd(0x43)),
   nearest: unary(...simd(0x6a)),
+  abs: unary(...simd(0xe0)),
+  negate: unary(...simd(0xe1)),
   add: binary(...simd(0xe4)),
   sub: binary(...simd(0xe5)),
   mul: binary(...simd(0xe6)),
+  div: binary(...simd(0xe7)),
   max: binary(...simd(0xe9)),
   toInt: unary(...simd(0xf8)),
+  fromInt: unary(...simd(0xfa)),
+};
+
+export const i16x8 = {
+  /** Eight signed bytes, widened. */
+  loadBytes: load(...simd(1)),
+  /** Two i32x4, each value kept within 16 bits. */
+  narrow: binary(...simd(0x85)),
 };
 
 export const i32x4 = {
   splat: unary(...simd(0x11)),
   add: binary(...simd(0xae)),
+  /** Sums of the products of neighbours in two i16x8. */
+  dot: binary(...simd(0xba)),
   shiftLeft: (value: Code, bits: number): Code => [...value, ...i32.const(bits), ...simd(0xab)],
 };
 

@@ -76,7 +76,7 @@ describe("quantisation", () => {
   const weight = Float32Array.from({ length: 8 * 64 }, () => random() - 0.5);
 
   it("int4 keeps every value within half a step", () => {
-    const { codes, scales } = quantiseBlocks(weight, 32, 4);
+    const { codes, scales } = quantiseBlocks(weight, 32);
     weight.forEach((value, i) => {
       const byte = codes[i >> 1] ?? 0;
       const nibble = i % 2 === 0 ? byte & 15 : byte >> 4;
