@@ -4,7 +4,10 @@
  * measured in the same run: memory read as fast as two threads can, once per
  * step over the bytes of the weights. Usage:
  *
- *     tsx scripts/bench-cpu.ts [--model tiny|494m] [--quantization int4|int8|none] [--tp N] [--context N] [--draft N]
+ *     tsx scripts/bench-cpu.ts [--model tiny|494m] [--quantization int4|int8|none] [--tp N] [--context N]
+ *
+ * "verify" is what speculation rests on: a row of k guesses and one more token against a row
+ * of one, and the speed-up that this allows if guessing itself cost nothing.
  */
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -24,6 +27,9 @@ import { projectPath } from "../models/weights/project-files.ts";
 const STREAMS = [1, 4, 8, 16];
 const PROMPT_TOKENS = 32;
 const PREFILL_TOKENS = 512;
+const GUESSES = [1, 2, 4, 8];
+/** Chances that a guess holds which speed-ups are told for. */
+const CHANCES = [0.6, 0.8, 0.95];
 
 /** Shape of Qwen2.5-0.5B: huggingface.co/Qwen/Qwen2.5-0.5B/blob/main/config.json */
 const SHAPE_494M = {
@@ -195,8 +201,8 @@ async function prefill(device: Device, tokens: number): Promise<Figures> {
   return { streams: 1, stepMs, cpuMs, tokensPerSecond: (tokens * 1000) / stepMs };
 }
 
-/** One row of k + 1 tokens to verify, against one of 1. */
-async function verify(device: Device, drafted: number): Promise<Figures> {
+/** Milliseconds of a row of `drafted` + 1 tokens to verify. */
+async function verify(device: Device, drafted: number): Promise<number> {
   const context = 128;
   const tokens = Int32Array.from(
     { length: context + 1 + drafted },
@@ -215,8 +221,23 @@ async function verify(device: Device, drafted: number): Promise<Figures> {
     drafted,
     want: "last",
   };
-  const { stepMs, cpuMs } = await measure(16, () => execute(device, [verifying]));
-  return { streams: 1, stepMs, cpuMs, tokensPerSecond: ((drafted + 1) * 1000) / stepMs };
+  for (let warm = 0; warm < 8; warm++) await execute(device, [verifying]);
+  return (await measure(40, () => execute(device, [verifying]))).stepMs;
+}
+
+/** Output tokens of a step whose guesses hold with the chance `p` each, until one fails. */
+const emitted = (k: number, p: number): number => (1 - p ** (k + 1)) / (1 - p);
+
+async function speculation(device: Device): Promise<void> {
+  const one = await verify(device, 0);
+  const heads = CHANCES.map((p) => `p = ${p}`.padStart(9)).join("");
+  console.log(`verify: k    ms/step   of 1 row   speed-up if a guess holds with${heads}`);
+  for (const k of GUESSES) {
+    const cost = (await verify(device, k)) / one;
+    const gains = CHANCES.map((p) => `${(emitted(k, p) / cost).toFixed(2)}x`.padStart(9)).join("");
+    const figures = `${(cost * one).toFixed(2).padStart(10)} ${cost.toFixed(2).padStart(9)}x`;
+    console.log(`${String(k).padStart(9)} ${figures} ${"".padStart(30)}${gains}`);
+  }
 }
 
 /** Median wall time and mean processor time of `count` runs, in milliseconds. */
@@ -251,7 +272,6 @@ async function main(): Promise<void> {
       quantization: { type: "string" },
       tp: { type: "string", default: "1" },
       context: { type: "string", default: String(PROMPT_TOKENS) },
-      draft: { type: "string", default: "4" },
     },
   });
   const folder = mkdtempSync(join(tmpdir(), "trainyard-bench-"));
@@ -263,10 +283,7 @@ async function main(): Promise<void> {
       const large = name === "494m";
       const model = large ? randomModel(folder, SHAPE_494M) : await loadModel(embeddedFolder());
       const quantization = values.quantization ?? (large ? "int4" : "none");
-      await bench(model, quantization, Number(values.tp), bandwidth, {
-        context: Number(values.context),
-        drafted: Number(values.draft),
-      });
+      await bench(model, quantization, Number(values.tp), bandwidth, Number(values.context));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -278,7 +295,7 @@ async function bench(
   quantization: string,
   ranks: number,
   bandwidth: number,
-  shape: { readonly context: number; readonly drafted: number },
+  wanted: number,
 ): Promise<void> {
   const begun = performance.now();
   const device = await createCpuDevice({
@@ -300,16 +317,13 @@ async function bench(
       `read in ${limit.toFixed(2)} ms at best; loaded in ${seconds.toFixed(1)} s`,
   );
   console.log("streams   ms/step    tok/s   of the read limit   processor ms/step");
-  const print = (
-    { streams, stepMs, cpuMs, tokensPerSecond }: Figures,
-    name = String(streams),
-  ): void =>
+  const print = ({ streams, stepMs, cpuMs, tokensPerSecond }: Figures): void =>
     console.log(
-      `${name.padStart(7)} ${stepMs.toFixed(2).padStart(9)} ${tokensPerSecond.toFixed(0).padStart(8)} ${((100 * limit) / stepMs).toFixed(0).padStart(10)} % ${cpuMs.toFixed(2).padStart(18)}`,
+      `${String(streams).padStart(7)} ${stepMs.toFixed(2).padStart(9)} ${tokensPerSecond.toFixed(0).padStart(8)} ${((100 * limit) / stepMs).toFixed(0).padStart(10)} % ${cpuMs.toFixed(2).padStart(18)}`,
     );
-  const context = Math.min(shape.context, device.limits.maxContext - 40);
+  const context = Math.min(wanted, device.limits.maxContext - 40);
   for (const streams of STREAMS) print(await decode(device, streams, context));
-  print(await verify(device, shape.drafted), `1+${shape.drafted}`);
+  await speculation(device);
   const tokens = Math.min(PREFILL_TOKENS, device.limits.maxContext - 1);
   const { stepMs, tokensPerSecond } = await prefill(device, tokens);
   console.log(`prefill of ${tokens}: ${stepMs.toFixed(1)} ms, ${tokensPerSecond.toFixed(0)} tok/s`);
