@@ -63,4 +63,5 @@ def main():
     print(json.dumps({"root": digest(SEED).hex(), "cases": cases}, indent=1, ensure_ascii=False))
 
 
-main()
+if __name__ == "__main__":
+    main()
