@@ -253,7 +253,10 @@ async function valuesModel(settings: Settings, model: Model): Promise<Model | un
   return loadModel(bundledModel());
 }
 
-/** The device that gives values: it keeps blocks of its own, so that the big pool costs nothing here. */
+/**
+ * The device that gives values: it keeps blocks of its own, so that the big pool
+ * costs nothing here, and leaves a core to the server, which must be in time.
+ */
 function borrow(words: Model, { clock, sampler, seed }: DeviceSettings): Promise<Device> {
   return borrowWords(sampler, (shown) =>
     createDevice("cpu", {
@@ -262,7 +265,7 @@ function borrow(words: Model, { clock, sampler, seed }: DeviceSettings): Promise
       sampler: shown,
       tensorParallelSize: 1,
       seed,
-      own: {},
+      own: { "spare-cores": 1 },
     }),
   );
 }

@@ -61,13 +61,14 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
   const plan = planMemory(model, settings);
   const { architecture } = model;
   const timeout = Number(settings.own["step-timeout"] ?? DEFAULT_STEP_TIMEOUT_SECONDS);
+  const cores = availableParallelism() - Number(settings.own["spare-cores"] ?? 0);
   const group = await RankGroup.start(
     {
       architecture,
       checkpoint: model.checkpoint,
       rank: 0,
       ranks,
-      threads: Math.max(1, Math.floor(availableParallelism() / ranks)),
+      threads: Math.max(1, Math.floor(cores / ranks)),
       quantization: quantizationOf(settings.quantization),
       blockSize: plan.blockSize,
       blocks: plan.blocks,

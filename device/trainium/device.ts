@@ -48,6 +48,8 @@ export class TrainiumDevice implements Device {
   /** Ids that would end a sequence: synthetic values never draw them. */
   readonly #ending: ReadonlySet<TokenId>;
   #previous: Batch | undefined;
+  /** What the inner device is not told yet, oldest first. */
+  readonly #untold: (() => void)[] = [];
   /** The graph queue: a step begins when the one before has ended. */
   #freeAt: Nanos = 0;
 
@@ -88,15 +90,19 @@ export class TrainiumDevice implements Device {
     const finish = (result: StepResult): void => {
       this.#clock.at(deadline, () => done(result), "step");
     };
-    if (this.#inner === undefined) {
+    const inner = this.#inner;
+    if (inner === undefined) {
       finish({ ok: true, sampled: this.#draw(batch, repeated), cost, repeated });
       return;
     }
     // Virtual time waits for a worker's values; real time goes on, and lateness is counted.
     const release = this.#clock.hold();
-    this.#inner.execute({ step: batch.step, rows: batch.rows, copies: batch.copies }, (result) => {
-      release();
-      finish(result.ok ? { ...result, cost, repeated: 1 } : result);
+    this.#tell(deadline - began, () => {
+      const { step, rows, copies } = batch;
+      inner.execute({ step, rows, copies }, (result) => {
+        release();
+        finish(result.ok ? { ...result, cost, repeated: 1 } : result);
+      });
     });
   }
 
@@ -116,11 +122,24 @@ export class TrainiumDevice implements Device {
   }
 
   release(ids: readonly SequenceId[]): void {
-    this.#inner?.release(ids);
+    const inner = this.#inner;
+    if (inner === undefined) return;
+    if (this.#untold.length === 0) inner.release(ids);
+    else this.#tell(0, () => inner.release(ids)); // after the steps that still hold them
   }
 
   async close(): Promise<void> {
     await this.#inner?.close();
+  }
+
+  /**
+   * The inner device computes when the step that just ended has been written: its
+   * threads and the readers of streams share the host's cores. What it is told
+   * stays in order, whichever timer comes first.
+   */
+  #tell(step: Nanos, what: () => void): void {
+    this.#untold.push(what);
+    this.#clock.settled(step, () => this.#untold.shift()?.());
   }
 
   /**

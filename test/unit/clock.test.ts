@@ -78,6 +78,23 @@ describe("virtual clock", () => {
   });
 });
 
+describe("what waits until all is settled", () => {
+  it("comes at once in virtual time, and early in a step in real time", async () => {
+    let ran = 0;
+    new VirtualClock().settled(MILLISECOND, () => ran++);
+    expect(ran).toBe(1);
+    const clock = new RealClock();
+    const start = clock.now();
+    const settled = (step: number): Promise<number> =>
+      new Promise((resolve) => {
+        clock.settled(step, () => resolve(clock.now() - start));
+      });
+    const [short, long] = await Promise.all([settled(0), settled(3_600_000 * MILLISECOND)]);
+    expect(short).toBeLessThanOrEqual(long);
+    expect(long).toBeLessThan(1000 * MILLISECOND); // 4 ms, and whatever this machine does meanwhile
+  });
+});
+
 describe("real clock", () => {
   it("keeps the order of steps when the event loop is late for several", async () => {
     const clock = new RealClock();
