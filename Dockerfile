@@ -20,5 +20,5 @@ USER node
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8000/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/scripts/cli.js"]
+ENTRYPOINT ["node", "--concurrent-recompilation-delay=2", "dist/scripts/cli.js"]
 CMD ["serve", "--host", "0.0.0.0"]
