@@ -7,12 +7,13 @@
  * when TRAINYARD_LONG is set (it takes as long as the machine would).
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { request } from "node:http";
 import { RealClock } from "../../device/clock.ts";
 import { CostModel } from "../../device/trainium/cost-model.ts";
+import { NODE_FLAGS } from "../node-flags.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import type { Study } from "./registry.ts";
+import { readStream } from "./stream-reader.ts";
 
 const MODEL = "openai/gpt-oss-120b";
 const PORT = 8137;
@@ -21,8 +22,6 @@ const STREAMS = [1, 8, 32];
 const TOKENS = 300;
 const MEDIAN_SHARE = 0.002;
 const TAIL_MILLISECONDS = 2;
-/** What begins a chunk of the stream. */
-const EVENT = "data: {";
 const FLOOR = "(bare timer loop)";
 
 const clock = new RealClock();
@@ -46,12 +45,13 @@ export const httpStudy: Study = async (print) => {
   return good ? 0 : 1;
 };
 
-/** This command itself, from sources or built. */
+/** This command itself, from sources or built, as its bin is started. */
 function serve(values: string): ChildProcess {
   return spawn(
     process.execPath,
     [
       ...process.execArgv,
+      ...NODE_FLAGS,
       process.argv[1] ?? "",
       ...["serve", MODEL, "--device", "trainium", "--instance", "trn2.48xlarge"],
       ...["--tensor-parallel-size", "16", "--max-model-len", `${CONTEXT}`],
@@ -136,27 +136,12 @@ function body(prompt: number, tokens: number, index: number): string {
   });
 }
 
-/** Arrival times of a stream's chunks, ms: bytes counted as they come, with as little of a client as can be. */
 function stream(index: number): Promise<readonly number[]> {
-  const json = body(64, TOKENS, index);
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(json) };
-  return new Promise((resolve, reject) => {
-    const times: number[] = [];
-    const asked = request(
-      { port: PORT, path: "/v1/completions", method: "POST", headers },
-      (answer) => {
-        answer.on("data", (chunk: Buffer) => {
-          const at = clock.now() / 1e6;
-          for (let from = chunk.indexOf(EVENT); from >= 0; from = chunk.indexOf(EVENT, from + 1)) {
-            times.push(at);
-          }
-        });
-        answer.on("end", () => resolve(times));
-        answer.on("error", reject);
-      },
-    );
-    asked.on("error", reject);
-    asked.end(json);
+  return readStream({
+    port: PORT,
+    path: "/v1/completions",
+    body: body(64, TOKENS, index),
+    tokens: TOKENS,
   });
 }
 
