@@ -2,8 +2,8 @@
  * Who asks: the published tables' load generators, as their sources send and
  * count. What a mean says hangs on them as much as on the server.
  */
-import type { Nanos, VirtualClock } from "../../device/clock.ts";
-import type { Answered, Service } from "./services.ts";
+import type { Nanos } from "../../device/clock.ts";
+import type { Answered, Site } from "./services.ts";
 
 /** Tokens asked for: means, and half-widths of a uniform spread. */
 export interface Lengths {
@@ -11,6 +11,8 @@ export interface Lengths {
   readonly output: number;
   readonly promptSpread: number;
   readonly outputSpread: number;
+  /** Share of the answers that end by themselves, anywhere before the tokens asked for. */
+  readonly endEarly: number;
 }
 
 export interface Run {
@@ -22,13 +24,19 @@ export interface Run {
 
 type Ask = (done: (answered: Answered) => void) => void;
 
-function asker(service: Service, lengths: Lengths, seed = 7): Ask {
-  const draw = seeded(seed);
+function asker({ services }: Site, lengths: Lengths): Ask {
+  const draw = seeded(7);
   const around = (mean: number, width: number): number =>
     Math.max(1, Math.round(mean + (2 * draw() - 1) * width));
+  const asked = lengths.output / (1 - lengths.endEarly / 2);
+  let turn = 0;
   return (done) => {
     const prompt = around(lengths.prompt, lengths.promptSpread);
-    service(prompt, around(lengths.output, lengths.outputSpread), done);
+    const output =
+      draw() < lengths.endEarly
+        ? around(asked / 2, asked / 2)
+        : around(asked, lengths.outputSpread);
+    services[turn++ % services.length]?.(prompt, output, done);
   };
 }
 
@@ -36,24 +44,47 @@ function asker(service: Service, lengths: Lengths, seed = 7): Ask {
 const GUIDED: Nanos = 120e9;
 /** How often it looks whether requests have ended: those that have are replaced together. */
 const GUIDED_POLL: Nanos = 100e6;
+/** Its sweep asks, of the throughput run, so many times the requests that one client got answered. */
+const SWEEP_TIMES = 5;
+
+/** guidellm's synchronous mode, which a sweep begins with: requests answered in time, one after another. */
+function guidedAlone(site: Site, lengths: Lengths): number {
+  const ask = asker(site, lengths);
+  let answered = 0;
+  const turn = (): void =>
+    ask(() => {
+      answered++;
+      turn();
+    });
+  site.clock.at(0, turn);
+  site.clock.runReady(GUIDED);
+  return answered;
+}
+
+/** Requests that a sweep sends in its throughput run. */
+export function sweepRequests(site: Site, lengths: Lengths): number {
+  return SWEEP_TIMES * Math.max(1, guidedAlone(site, lengths));
+}
 
 /** guidellm's throughput mode: so many in flight, refilled at each look. */
 export function guidedThroughput(
-  { clock, service }: { readonly clock: VirtualClock; readonly service: Service },
+  site: Site,
   lengths: Lengths,
-  clients: number,
+  its: { readonly clients: number; readonly requests: number },
 ): Run {
-  const ask = asker(service, lengths);
+  const { clock } = site;
+  const ask = asker(site, lengths);
   const counted: Answered[] = [];
   let inFlight = 0;
+  let left = its.requests;
   const look = (): void => {
-    for (; inFlight < clients; inFlight++) {
+    for (; inFlight < its.clients && left > 0; inFlight++, left--) {
       ask((answered) => {
         counted.push(answered);
         inFlight--;
       });
     }
-    clock.at(clock.now() + GUIDED_POLL, look);
+    if (left > 0) clock.at(clock.now() + GUIDED_POLL, look);
   };
   clock.at(0, look);
   clock.runReady(GUIDED);
@@ -61,12 +92,9 @@ export function guidedThroughput(
 }
 
 /** guidellm's asynchronous mode: one request every `gap`, whoever is still in flight. */
-export function guidedRate(
-  { clock, service }: { readonly clock: VirtualClock; readonly service: Service },
-  lengths: Lengths,
-  gap: Nanos,
-): Run {
-  const ask = asker(service, lengths);
+export function guidedRate(site: Site, lengths: Lengths, gap: Nanos): Run {
+  const { clock } = site;
+  const ask = asker(site, lengths);
   const counted: Answered[] = [];
   for (let at = 0; at < GUIDED; at += gap) {
     clock.at(Math.round(at), () => ask((answered) => counted.push(answered)));
@@ -77,22 +105,20 @@ export function guidedRate(
 
 /** llmperf draws each prompt as it sends it, ns: what its tables lose with one request in flight. */
 const DRAW: Nanos = 250e6;
-const WAVES = 4;
+/** Its script asks for eight times as many requests as clients. */
+const WAVES = 8;
 
-/** llmperf: sends so many, one prompt drawn after another, to the replicas in turn; waits for all of them. */
-export function waves(
-  { clock, services }: { readonly clock: VirtualClock; readonly services: readonly Service[] },
-  lengths: Lengths,
-  requests: number,
-): Run {
-  const askers = services.map((service, index) => asker(service, lengths, 7 + index));
+/** llmperf before June 2024: sends so many, one prompt drawn after another, and waits for all of them. */
+export function waves(site: Site, lengths: Lengths, requests: number): Run {
+  const { clock } = site;
+  const ask = asker(site, lengths);
   const counted: Answered[] = [];
   let ended = 0;
   const wave = (left: number): void => {
     let open = requests;
     for (let index = 0; index < requests; index++) {
       clock.at(clock.now() + (index + 1) * DRAW, () =>
-        askers[index % askers.length]?.((answered) => {
+        ask((answered) => {
           counted.push(answered);
           ended = clock.now();
           open--;
@@ -106,15 +132,16 @@ export function waves(
   return { counted, nanos: ended };
 }
 
-/** Clients that each ask again when answered, so many rounds (one: a burst). */
-export function rounds(
-  { clock, service }: { readonly clock: VirtualClock; readonly service: Service },
+/** Clients that each ask again when answered, until so many requests were sent. */
+export function loops(
+  site: Site,
   lengths: Lengths,
-  its: { readonly clients: number; readonly rounds: number },
+  its: { readonly clients: number; readonly requests: number },
 ): Run {
-  const ask = asker(service, lengths);
+  const { clock } = site;
+  const ask = asker(site, lengths);
   const counted: Answered[] = [];
-  let left = its.clients * its.rounds;
+  let left = its.requests;
   const turn = (): void => {
     if (left === 0) return;
     left--;

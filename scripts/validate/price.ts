@@ -10,7 +10,13 @@ import { priceKernel } from "./kernels.ts";
 import { milliseconds, type Row } from "./rows.ts";
 import type { Serving } from "./serving.ts";
 import { findArchitecture, type SetUp, setUpOf } from "./setup.ts";
-import { batchesPrompts, costOf, promptMilliseconds, stepMilliseconds } from "./static.ts";
+import {
+  arrivalMilliseconds,
+  batchesPrompts,
+  costOf,
+  promptMilliseconds,
+  stepMilliseconds,
+} from "./static.ts";
 
 /** What a report tells apart; `PARTS` says which group of the issue each belongs to. */
 export type Part =
@@ -124,7 +130,8 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
   }
   const rows = batchesPrompts(setUp) ? setUp.batch : 1;
   const prompts = setUp.loop === "static" ? setUp.batch / rows : 1;
-  const first = (): number => promptMilliseconds(setUp, { rows }) * prompts;
+  const first = (): number =>
+    arrivalMilliseconds(setUp) + promptMilliseconds(setUp, { rows }) * prompts;
   const step = tokenMilliseconds(setUp);
   const base = baselineStep(setUp);
   const streams = setUp.loop === "static" ? setUp.batch : 1;

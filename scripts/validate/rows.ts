@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 export interface Row {
   readonly id: string;
   readonly source: string;
+  readonly date: string;
   readonly model: string;
   readonly paramsB: string;
   readonly instance: string;
@@ -39,6 +40,7 @@ export function readRows(file: string): readonly Row[] {
       return {
         id: cell("id"),
         source: cell("source"),
+        date: cell("date"),
         model: cell("model"),
         paramsB: cell("params_b"),
         instance: cell("instance"),

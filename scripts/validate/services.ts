@@ -1,6 +1,6 @@
 /**
- * Who answers: the project's own engine over the simulated device, or TGI's
- * router before a static batch. Both live on one virtual clock.
+ * Who answers: the project's own engine over the simulated device; batch-services.ts
+ * has the schedulers of other servers. All live on one virtual clock.
  */
 import type { Nanos, VirtualClock } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
@@ -10,7 +10,6 @@ import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
 import type { Model } from "../../models/model.ts";
 import type { SetUp } from "./setup.ts";
-import { promptMilliseconds, stepMilliseconds } from "./static.ts";
 
 export interface Answered {
   readonly arrival: Nanos;
@@ -19,6 +18,12 @@ export interface Answered {
   readonly tokens: number;
   /** Time between tokens, ns each. */
   readonly gaps: readonly number[];
+}
+
+/** Replicas behind one address: requests go to them in turn (nginx's round robin). */
+export interface Site {
+  readonly clock: VirtualClock;
+  readonly services: readonly Service[];
 }
 
 /** Asks for a prompt and an output of so many tokens; `done` is called when it is answered. */
@@ -92,99 +97,5 @@ function modelOf(setUp: SetUp): Model {
     architecture: setUp.plan.architecture,
     format: setUp.plan.formats.dense,
     generation: { eosTokenIds: [] },
-  };
-}
-
-/**
- * TGI's router (launcher defaults): waiting prompts join a running batch when they
- * are `ratio` times as many, or after so many decode steps; a prefill holds as many
- * prompts, padded to the longest, as the token budget takes, and stalls the others.
- */
-const ROUTER = { waitingTokens: 20, prefillTokens: 4096 } as const;
-
-interface Slot {
-  readonly arrival: Nanos;
-  readonly prompt: number;
-  readonly done: (answered: Answered) => void;
-  readonly gaps: number[];
-  left: number;
-  first: Nanos;
-  last: Nanos;
-}
-
-/** `ratio`: waiting_served_ratio, 1.2 before TGI 2.0 and 0.3 since. */
-export function routerService(setUp: SetUp, clock: VirtualClock, ratio: number): Service {
-  const waiting: Slot[] = [];
-  let running: Slot[] = [];
-  let busy = false;
-  let steps = 0;
-  let justPrefilled = false;
-
-  const taken = (): number => {
-    const room = setUp.batch - running.length;
-    let longest = 0;
-    let count = 0;
-    for (const { prompt } of waiting.slice(0, room)) {
-      longest = Math.max(longest, prompt);
-      if (count > 0 && (count + 1) * longest > ROUTER.prefillTokens) break;
-      count++;
-    }
-    const least =
-      running.length === 0 || steps >= ROUTER.waitingTokens
-        ? 1
-        : Math.max(1, Math.floor(running.length * ratio));
-    return count >= least ? count : 0;
-  };
-
-  const end = (): void => {
-    running = running.filter((slot) => {
-      if (slot.left > 0) return true;
-      slot.done({
-        arrival: slot.arrival,
-        first: slot.first,
-        end: clock.now(),
-        tokens: slot.gaps.length + 1,
-        gaps: slot.gaps,
-      });
-      return false;
-    });
-  };
-
-  const next = (): void => {
-    if (busy) return;
-    const count = justPrefilled && running.length > 0 ? 0 : taken();
-    if (count === 0 && running.length === 0) return;
-    busy = true;
-    const joined = waiting.splice(0, count);
-    const milliseconds =
-      count > 0
-        ? joined.reduce((sum, slot) => sum + promptMilliseconds(setUp, { prompt: slot.prompt }), 0)
-        : stepMilliseconds(setUp, running.length);
-    clock.at(
-      clock.now() + Math.round(milliseconds * 1e6),
-      () => {
-        busy = false;
-        const now = clock.now();
-        for (const slot of count > 0 ? joined : running) {
-          if (count > 0) slot.first = now;
-          else slot.gaps.push(now - slot.last);
-          slot.last = now;
-          slot.left--;
-        }
-        // A batch that begins looks once more for company before its first step.
-        justPrefilled = count > 0 && running.length > 0;
-        steps = count > 0 ? 1 : steps + 1;
-        running.push(...joined);
-        end();
-        next();
-      },
-      "step",
-    );
-  };
-
-  return (prompt, output, done) => {
-    const arrival = clock.now();
-    waiting.push({ arrival, prompt, done, gaps: [], left: output, first: 0, last: 0 });
-    clock.at(arrival, next);
   };
 }

@@ -1,12 +1,26 @@
 /**
  * Serving rows in virtual time: a service, the client that measured it, and the
- * figures that this client prints. Of several replicas one is simulated, the one
- * with most requests, and the others do as much; llmperf waits for all of them.
+ * figures that this client prints.
  */
 import { VirtualClock } from "../../device/clock.ts";
-import { guidedRate, guidedThroughput, type Lengths, type Run, rounds, waves } from "./clients.ts";
-import { engineService, routerService, type Service } from "./services.ts";
-import type { SetUp } from "./setup.ts";
+import {
+  batchService,
+  type Policy,
+  promptsFirst,
+  routerPolicy,
+  stepThenPrompts,
+} from "./batch-services.ts";
+import {
+  guidedRate,
+  guidedThroughput,
+  type Lengths,
+  loops,
+  type Run,
+  sweepRequests,
+  waves,
+} from "./clients.ts";
+import { engineService, type Site } from "./services.ts";
+import { EMULATED_SHARE, type SetUp } from "./setup.ts";
 
 export interface Serving {
   /** The metric's value in ms, tokens/s or requests/s; undefined when it is not one of serving's. */
@@ -18,6 +32,9 @@ const FRAME_TOKENS = 8;
 
 /** Requests of each client of a benchmark that does not tell. */
 const ROUNDS = 5;
+
+/** Requests of a run of the QKV tables: the medians of 4 and 8 at once are those of 10 in waves. */
+const BURST_REQUESTS = 10;
 
 /** More requests at once, or in a second, than a published table's: refused, not simulated for minutes. */
 const MOST = 1024;
@@ -32,33 +49,39 @@ export function serve(setUp: SetUp): Serving | string {
     output,
     promptSpread: setUp.spread.prompt,
     outputSpread: setUp.spread.output,
+    endEarly: client === "guidellm" ? 2 * (1 - EMULATED_SHARE) : 0,
   };
-  const all = setUp.live ?? 1;
-  const live = Math.max(1, Math.ceil(all / setUp.replicas));
-  const serviceOn = (clock: VirtualClock): Service =>
-    setUp.plan.stack.name === "tgi"
-      ? routerService(setUp, clock, client === "llmperf" ? 1.2 : 0.3)
-      : engineService(setUp, clock);
-  const fresh = (): { readonly clock: VirtualClock; readonly service: Service } => {
+  const live = Math.max(1, Math.ceil(setUp.live ?? 1));
+  const policy = policyOf(setUp);
+  const fresh = (): Site => {
     const clock = new VirtualClock();
-    return { clock, service: serviceOn(clock) };
+    const service = () =>
+      policy === undefined ? engineService(setUp, clock) : batchService(setUp, clock, policy);
+    return { clock, services: Array.from({ length: setUp.replicas }, service) };
   };
-  if (setUp.loop === "open") {
-    const gap = (1e9 * setUp.replicas) / (setUp.rate ?? 1);
-    return summarise(guidedRate(fresh(), lengths, gap), setUp.replicas);
-  }
+  if (setUp.loop === "open")
+    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), true);
   switch (client) {
     case "guidellm":
-      return summarise(guided(fresh, lengths, all / setUp.replicas), setUp.replicas);
-    case "llmperf": {
-      const clock = new VirtualClock();
-      const services = Array.from({ length: setUp.replicas }, () => serviceOn(clock));
-      return summarise(waves({ clock, services }, lengths, all), 1);
-    }
+      return summarise(guided(fresh, lengths, setUp.live ?? 1), true);
+    case "llmperf":
+      return summarise(waves(fresh(), lengths, live));
     case "burst":
-      return summarise(rounds(fresh(), lengths, { clients: live, rounds: 1 }), all / live);
+      return summarise(loops(fresh(), lengths, { clients: live, requests: BURST_REQUESTS }));
     case "rounds":
-      return summarise(rounds(fresh(), lengths, { clients: live, rounds: ROUNDS }), all / live);
+      return summarise(loops(fresh(), lengths, { clients: live, requests: live * ROUNDS }));
+  }
+}
+
+/** The scheduler of a server that is not the project's own. */
+function policyOf({ plan, client, year }: SetUp): Policy | undefined {
+  switch (plan.stack.name) {
+    case "tgi":
+      return routerPolicy(client === "llmperf" ? 1.2 : 0.3);
+    case "optimum":
+      return year < 2026 ? promptsFirst : stepThenPrompts;
+    default:
+      return undefined;
   }
 }
 
@@ -75,25 +98,18 @@ export function onceASetUp(): typeof serve {
   };
 }
 
-/** The rows tell how many were in flight by rate × latency, not how many clients there were: sought here. */
-function guided(
-  fresh: () => { readonly clock: VirtualClock; readonly service: Service },
-  lengths: Lengths,
-  inFlight: number,
-): Run {
-  let clients = Math.ceil(inFlight);
-  let run = guidedThroughput(fresh(), lengths, clients);
-  for (let tries = 0; tries < 4; tries++) {
-    const found = run.counted.reduce((sum, one) => sum + one.end - one.arrival, 0) / run.nanos;
-    const better = Math.max(1, Math.round((clients * inFlight) / found));
-    if (better === clients) break;
-    clients = better;
-    run = guidedThroughput(fresh(), lengths, clients);
-  }
-  return run;
+/**
+ * The rows tell how many were in flight by rate × latency, less than the clients by
+ * those that had ended already: of these there is a power of two, of which the tool
+ * keeps one free (its scripts name 32 and 128).
+ */
+function guided(fresh: () => Site, lengths: Lengths, inFlight: number): Run {
+  const clients = Math.max(1, 2 ** Math.ceil(Math.log2(inFlight + 1)) - 1);
+  return guidedThroughput(fresh(), lengths, { clients, requests: sweepRequests(fresh(), lengths) });
 }
 
-function summarise({ counted, nanos }: Run, share: number): Serving {
+/** `pooled`: the pace is that of all gaps together (guidellm), not of each answer. */
+function summarise({ counted, nanos }: Run, pooled = false): Serving {
   if (counted.length === 0) return { metric: () => undefined };
   const seconds = nanos / 1e9;
   const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
@@ -109,7 +125,7 @@ function summarise({ counted, nanos }: Run, share: number): Serving {
           : quantile(values, percentile === "p99" ? 0.99 : percentile === "p90" ? 0.9 : 0.5);
       switch (name) {
         case "TPOT":
-          return stepAlone ? pick(gaps) : pick(tpot);
+          return stepAlone || pooled ? pick(gaps) : pick(tpot);
         case "TTFT":
           return pick(ttft);
         case "e2e_latency":
@@ -119,9 +135,9 @@ function summarise({ counted, nanos }: Run, share: number): Serving {
         case "per_request_throughput":
           return pick(tpot.map((ms) => 1000 / ms));
         case "output_throughput":
-          return (tokens / seconds) * share;
+          return tokens / seconds;
         case "request_rate":
-          return (counted.length / seconds) * share;
+          return counted.length / seconds;
         default:
           return undefined;
       }

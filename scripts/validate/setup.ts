@@ -87,6 +87,8 @@ export interface SetUp {
   readonly rate: number | undefined;
   readonly replicas: number;
   readonly client: "guidellm" | "llmperf" | "burst" | "rounds";
+  /** In which it was measured: servers change their schedulers. */
+  readonly year: number;
   /** Half-widths of the spread of lengths, tokens. */
   readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
@@ -99,6 +101,9 @@ export interface SetUp {
   readonly drafted: number;
   readonly moe: boolean;
 }
+
+/** Emulated data stops at EOS: tokens/s × e2e of these tables is 0.87 to 0.97 of the nominal output. */
+export const EMULATED_SHARE = 0.92;
 
 const number = (text: string): number | undefined => {
   const found = /[\d,.]+/.exec(text)?.[0].replace(/,/g, "");
@@ -123,9 +128,10 @@ export function setUpOf(
   const batch = Math.max(1, number(row.engineBatch) ?? number(row.concurrency) ?? 1);
   const prompt = /image|prompt|short/i.test(row.inputLength) ? undefined : number(row.inputLength);
   const asked = /seq_len/.test(row.outputLength) ? undefined : number(row.outputLength);
-  // Emulated data stops at EOS: tokens/s × e2e of these tables is 0.87 to 0.97 of the nominal output.
   const output =
-    asked !== undefined && row.outputLength.includes("+/-") ? Math.round(asked * 0.92) : asked;
+    asked !== undefined && row.outputLength.includes("+/-")
+      ? Math.round(asked * EMULATED_SHARE)
+      : asked;
   const compiled = compiledContext(words, stack);
   const bucketed = /bucket (\d+)/.exec(row.kernelNotes)?.[1];
   const maxContext =
@@ -183,6 +189,7 @@ export function setUpOf(
     rate,
     replicas,
     client,
+    year: number(row.date.match(/20\d\d/)?.[0] ?? "") ?? 2024,
     spread: spreadOf(row, output ?? 0),
     prompt,
     output,

@@ -80,6 +80,11 @@ export function promptMilliseconds(
   return nanos / 1e6;
 }
 
+/** ms from a client's sending to its place in the queue: HTTP, template, tokens; no step waits for it. */
+export function arrivalMilliseconds({ plan }: SetUp): number {
+  return (plan.constants.get(`stack.arrival.${plan.stack.name}`) ?? 0) / 1e6;
+}
+
 /** Does the stack prefill its static batch in one graph? */
 export function batchesPrompts(setUp: SetUp): boolean {
   return setUp.loop === "static" && setUp.plan.stack.name !== "optimum";

@@ -86,7 +86,7 @@ export const flashAttention: Kernel<AttentionOp> = {
   fits: (_op, site) =>
     site.plan.kernels.has("flash-attention") &&
     site.shape.phase === "prefill" &&
-    site.shape.context >= site.plan.stack.flashFrom,
+    site.shape.queries >= site.plan.stack.flashFrom,
   work(op, site) {
     const heads = localUnits(op.heads, site.plan.tensorParallel) * site.shape.rows;
     const { context, queries } = site.shape;

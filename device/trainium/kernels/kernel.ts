@@ -150,7 +150,7 @@ export function matmulCycles(tokens: number, k: number, out: number, rate: numbe
 export function utilisation(site: Site, narrow: number): number {
   if (site.shape.phase === "decode") return 1;
   const width = site.constant("prefill.width");
-  return (site.core("prefill.gemm") * site.stack("gemm") * narrow) / (narrow + width);
+  return Math.min(1, (site.core("prefill.gemm") * site.stack("gemm") * narrow) / (narrow + width));
 }
 
 /** `[tokens, k] · [k, out]` with its weights streamed from HBM. */

@@ -44,12 +44,15 @@ export const nxdDirect: StackSpec = {
   firstTokenBucket: 128,
 };
 
-/** optimum-neuron under vLLM: one compiled batch and context, no asynchronous steps. */
+/** optimum-neuron under vLLM: one compiled batch and context, for prompts too; no asynchronous steps. */
 export const optimum: StackSpec = {
   ...nxdInference,
   name: "optimum",
   aliases: ["optimum-neuron", "optimum"],
-  maxSegment: 4096,
+  graphs: "optimum",
+  maxSegment: 65_536,
+  firstTokenBucket: 65_536,
+  flashFrom: 4096,
   contextBuckets: "compiled",
   asyncScheduling: false,
 };
