@@ -100,8 +100,14 @@ export function planMemory(plan: Plan, wish: MemoryWish = {}): MemoryPlan {
   return memory;
 }
 
+/** In GiB, or in MiB where those would print as 0.0. */
+function sizeText(bytes: number): string {
+  return bytes < GIB / 10
+    ? `${(bytes / 2 ** 20).toFixed(1)} MiB`
+    : `${(bytes / GIB).toFixed(1)} GiB`;
+}
+
 function refusal(plan: Plan, memory: MemoryPlan, needed: number): string {
-  const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`;
   const { chip } = plan.instance;
   const least = memory.runtime + needed * memory.blockBytes;
   const spare = memory.capacity - least;
@@ -120,9 +126,9 @@ function refusal(plan: Plan, memory: MemoryPlan, needed: number): string {
         : "a larger --instance or a smaller weight format (--quantization fp8)";
   return (
     `The model does not fit: each of ${plan.tensorParallel} logical cores of ${chip.name} owns ` +
-    `${gib(memory.capacity)} of HBM, but needs ${gib(memory.weights)} for weights ` +
-    `(${plan.formats.dense}/${plan.formats.experts}), ${gib(memory.runtime)} for the runtime and ` +
-    `${gib(needed * memory.blockBytes)} for one sequence of ${plan.maxContext} tokens. Try ${help}.`
+    `${sizeText(memory.capacity)} of HBM, but needs ${sizeText(memory.weights)} for weights ` +
+    `(${plan.formats.dense}/${plan.formats.experts}), ${sizeText(memory.runtime)} for the runtime and ` +
+    `${sizeText(needed * memory.blockBytes)} for one sequence of ${plan.maxContext} tokens. Try ${help}.`
   );
 }
 

@@ -32,6 +32,8 @@ const WINDOW = 60;
 export class MachineMetrics {
   readonly #now: () => Nanos;
   readonly #facts: MachineFacts;
+  /** Wall seconds that a simulated second takes. */
+  readonly #timeScale: number;
   readonly #completed: CounterSeries;
   readonly #latencies: Nanos[] = [];
   #steps = 0;
@@ -43,10 +45,11 @@ export class MachineMetrics {
   constructor(
     families: Families,
     facts: MachineFacts,
-    options: { now: () => Nanos; modelName: string },
+    options: { now: () => Nanos; modelName: string; timeScale: number },
   ) {
     const { now, modelName } = options;
     this.#now = now;
+    this.#timeScale = options.timeScale;
     this.#facts = facts;
     this.#scraped = { at: now(), busy: 0, ratio: 0 };
     for (let core = 0; core < facts.cores; core++) {
@@ -98,7 +101,7 @@ export class MachineMetrics {
       this.#tokens.set(second, (this.#tokens.get(second) ?? 0) + event.tokens.length);
       if (this.#tokens.size > 2 * WINDOW) this.#forget(second);
     } else if (event.type === "step-finished" && event.cost !== undefined) {
-      this.#busy += event.cost.duration;
+      this.#busy += event.cost.duration * this.#timeScale;
       this.#completed.inc(event.repeated);
       this.#latencies[this.#steps++ % KEPT] = event.cost.duration;
     }
@@ -128,7 +131,9 @@ export class MachineMetrics {
     for (const count of this.#tokens.values()) tokens += count;
     if (tokens === 0) return 0;
     const seconds = Math.min(WINDOW, Math.max(1, second));
-    const dollars = ((this.#facts.dollarsPerHour ?? 0) * share * seconds) / 3600;
+    // The simulated machine is billed for its own time.
+    const hours = seconds / this.#timeScale / 3600;
+    const dollars = (this.#facts.dollarsPerHour ?? 0) * share * hours;
     return (dollars / tokens) * 1e6;
   }
 

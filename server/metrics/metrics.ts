@@ -51,8 +51,9 @@ export class Metrics {
     this.#curves = labels.map((one) => new Curve(this.families, one));
     this.#noticeSeries(options.modelName);
     const neuron = labels.map((one) => new NeuronMetrics(this.families, one, options.timeScale));
-    const { machine: facts, now, modelName } = options;
-    const machine = facts && new MachineMetrics(this.families, facts, { now, modelName });
+    const { machine: facts, now, modelName, timeScale } = options;
+    const machine =
+      facts && new MachineMetrics(this.families, facts, { now, modelName, timeScale });
     engines.forEach((engine, index) => {
       engine.subscribe((event) => {
         this.#engines[index]?.receive(event);

@@ -75,62 +75,69 @@ describe("the curve", () => {
 });
 
 describe("the machine", () => {
-  it("is as busy as its steps, and prices tokens by the last minute", async () => {
-    let now = 0;
-    const families = new Families();
-    const machine = new MachineMetrics(
-      families,
-      {
-        instanceType: "trn2.48xlarge",
-        cores: 1,
-        memoryBytes: 5,
-        weightBytes: 2,
-        chipsBilled: 1,
-        chips: 16,
-        dollarsPerHour: 36,
-        compileSeconds: 0,
-        loadSeconds: 0,
-      },
-      { now: () => now, modelName: "m" },
-    );
-    for (let second = 1; second <= 10; second++) {
-      now = second * SECOND;
-      machine.receive({
-        type: "tokens-emitted",
-        at: now,
-        id: 1,
-        tokens: Array(100).fill(1),
-        drafted: 0,
-        accepted: 0,
-      });
-      const cost = {
-        duration: SECOND / 4,
-        parts: {},
-        paddedTokens: 0,
-        paddedRows: 0,
-        spans: () => [],
-      };
-      machine.receive({ ...step(now, 1, 1), cost });
-    }
-    const text = await families.registry.metrics();
-    const value = (name: string): number =>
-      Number(
-        text
-          .split("\n")
-          .find((line) => line.startsWith(name))
-          ?.split(" ")
-          .at(-1),
+  // Ten wall seconds are 10 or 2.5 s of the machine.
+  it.each([
+    [1, 0.25, 100],
+    [4, 1, 25],
+  ])(
+    "is as busy as its steps, and prices tokens by the last minute, ×%d",
+    async (timeScale, busy, price) => {
+      let now = 0;
+      const families = new Families();
+      const machine = new MachineMetrics(
+        families,
+        {
+          instanceType: "trn2.48xlarge",
+          cores: 1,
+          memoryBytes: 5,
+          weightBytes: 2,
+          chipsBilled: 1,
+          chips: 16,
+          dollarsPerHour: 36,
+          compileSeconds: 0,
+          loadSeconds: 0,
+        },
+        { now: () => now, modelName: "m", timeScale },
       );
-    expect(value("neuroncore_utilization_ratio{")).toBeCloseTo(0.25);
-    expect(value('execution_latency_seconds{percentile="p50"}')).toBeCloseTo(0.25);
-    // 10 s of 36 $/h are 0.1 $, for 1,000 tokens.
-    expect(
-      value('trainyard:dollars_per_million_output_tokens{model_name="m",billed="instance"}'),
-    ).toBeCloseTo(100);
-    expect(
-      value('trainyard:dollars_per_million_output_tokens{model_name="m",billed="chips"}'),
-    ).toBeCloseTo(6.25);
-  });
+      for (let second = 1; second <= 10; second++) {
+        now = second * SECOND;
+        machine.receive({
+          type: "tokens-emitted",
+          at: now,
+          id: 1,
+          tokens: Array(100).fill(1),
+          drafted: 0,
+          accepted: 0,
+        });
+        const cost = {
+          duration: SECOND / 4,
+          parts: {},
+          paddedTokens: 0,
+          paddedRows: 0,
+          spans: () => [],
+        };
+        machine.receive({ ...step(now, 1, 1), cost });
+      }
+      const text = await families.registry.metrics();
+      const value = (name: string): number =>
+        Number(
+          text
+            .split("\n")
+            .find((line) => line.startsWith(name))
+            ?.split(" ")
+            .at(-1),
+        );
+      expect(value("neuroncore_utilization_ratio{")).toBeCloseTo(busy);
+      expect(value('execution_latency_seconds{percentile="p50"}')).toBeCloseTo(0.25);
+      // 10 s of 36 $/h are 0.1 $, for 1,000 tokens.
+      expect(
+        value('trainyard:dollars_per_million_output_tokens{model_name="m",billed="instance"}'),
+      ).toBeCloseTo(price);
+      expect(
+        value('trainyard:dollars_per_million_output_tokens{model_name="m",billed="chips"}'),
+      ).toBeCloseTo(price / 16);
+    },
+  );
 });
 
 describe("the log on a terminal", () => {

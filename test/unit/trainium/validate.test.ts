@@ -4,6 +4,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import {
+  promptsFirst,
+  routerPolicy,
+  stepThenPrompts,
+} from "../../../scripts/validate/batch-services.ts";
 import { conformal } from "../../../scripts/validate/left-out.ts";
 import { type Answer, type Priced, priceRow } from "../../../scripts/validate/price.ts";
 import { bootstrap, reportGroups } from "../../../scripts/validate/report.ts";
@@ -90,6 +95,14 @@ describe("published rows", () => {
     expect(first.predicted).toBeGreaterThan(200);
   });
 
+  it("served in one burst: every prompt but the first waits for those before it", () => {
+    const alone = priceRow(byId("v0705"), { ...pricing, serve });
+    const burst = priceRow(byId("v0700"), { ...pricing, serve });
+    if (!("predicted" in alone && "predicted" in burst)) throw new Error("unpriced");
+    // A sweep sends five times what one client got answered: some 20 a replica, all at once.
+    expect(burst.predicted / alone.predicted).toBeGreaterThan(8);
+  });
+
   it("a conformal quantile corrects for few rows", () => {
     expect(conformal([0.1, -0.2, 0.3, -0.4])).toBeCloseTo(0.4); // ⌈5 · 0.8⌉ = the fourth
     expect(conformal(Array.from({ length: 99 }, (_, index) => index / 100))).toBeCloseTo(0.79);
@@ -102,5 +115,27 @@ describe("published rows", () => {
     const [low, high] = bootstrap(values);
     expect(low).toBeLessThan(0.042);
     expect(high).toBeGreaterThan(0.042);
+  });
+});
+
+describe("the schedulers of served tables", () => {
+  const view = { waiting: [1500, 1500, 1500], running: 8, steps: 3, joined: false };
+
+  it("vLLM 0.10 puts prompts first, two of these in a budget of 4,096", () => {
+    expect(promptsFirst(view)).toEqual({ joins: 2, steps: false });
+    expect(promptsFirst({ ...view, waiting: [] })).toEqual({ joins: 0, steps: true });
+  });
+
+  it("vLLM 0.11 over optimum-neuron steps first, in the same turn", () => {
+    expect(stepThenPrompts(view)).toEqual({ joins: 2, steps: true });
+    expect(stepThenPrompts({ ...view, waiting: [2040, 2049] })).toEqual({ joins: 1, steps: true });
+  });
+
+  it("TGI's router waits for enough prompts, or for enough steps", () => {
+    expect(routerPolicy(1.2)(view)).toEqual({ joins: 0, steps: true });
+    expect(routerPolicy(0.25)(view)).toEqual({ joins: 2, steps: false });
+    expect(routerPolicy(1.2)({ ...view, steps: 20 })).toEqual({ joins: 2, steps: false });
+    expect(routerPolicy(1.2)({ ...view, running: 0 })).toEqual({ joins: 2, steps: false });
+    expect(routerPolicy(0)({ ...view, joined: true })).toEqual({ joins: 0, steps: true });
   });
 });
