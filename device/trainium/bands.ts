@@ -16,10 +16,10 @@ export type BandKind =
 
 /** From the leave-one-model-out table of 2026-11-25; kernels and collectives: of their own rows, in sample. */
 const HALF_WIDTH: Readonly<Record<BandKind, number>> = Object.freeze({
-  "dense decode": 0.093,
-  "MoE decode": 0.096,
-  prefill: 0.293,
-  serving: 0.201,
+  "dense decode": 0.094,
+  "MoE decode": 0.097,
+  prefill: 0.291,
+  serving: 0.197,
   kernels: 0.05,
   collectives: 0.08,
 });
