@@ -21,6 +21,11 @@ describe("what a machine cannot run is refused with numbers and a way out", () =
     expect(planMemory(plan("openai/gpt-oss-120b", 16, TRN2)).blocks).toBeGreaterThan(256);
   });
 
+  it("prints small sizes in MiB", () => {
+    const short = plan("meta-llama/Llama-3.3-70B-Instruct", 4, {}, { maxContext: 64 });
+    expect(() => planMemory(short)).toThrow(/and \d+\.\d MiB for one sequence of 64 tokens/);
+  });
+
   it("says how many blocks one sequence needs where their number was given", () => {
     const llama = plan("meta-llama/Llama-3.1-8B-Instruct", 4, {}, { maxContext: 1024 });
     expect(() => planMemory(llama, { blocks: 16 })).toThrow(/given 16 blocks of 32.*needs 32/);
