@@ -33,14 +33,16 @@ const { values: flags } = parseArgs({
 const TOKENS = Number(flags.tokens);
 const ROUNDS = Number(flags.rounds);
 const GUESSES = 4;
+/** Where the text to come is known, more pay. */
+const COPY_GUESSES = 8;
 
-/** Asked for word for word: what follows has been said before. */
-const TEXTS: readonly string[] = [
-  "Tom had a red ball and a blue kite. He went to the park with his dog Max.",
-  "The little bird sat in the tall tree. It wanted to fly over the river and see the farm.",
-  "Anna and her mom made a big cake. They put it on the table and waited for Dad to come home.",
-  "One day, a small frog met a green fish. They played in the pond until the sun went down.",
-  "The old man gave the boy a shiny key. It opened the box in the kitchen.",
+/** Ask for a text word for word: what follows has been said before. */
+const COPYING: readonly string[] = [
+  "Copy this: Tom had a red ball and a blue kite. He went to the park with his dog Max. They played all day and ate ice cream. When it got dark they went home and slept.",
+  "Repeat after me: Anna and her mom made a big cake. They put it on the table and waited for Dad to come home. Dad was very happy. He gave Anna a big hug.",
+  "Copy this: One day, a small frog met a green fish. They played in the pond until the sun went down. The frog said goodbye and went home to his mom.",
+  "Repeat this three times: The little bird sat in the tall tree. It wanted to fly over the river and see the farm.",
+  "Say this again: The old man gave the boy a shiny key. It opened the box in the kitchen. Inside the box was a map, and the map showed a castle.",
 ];
 
 interface Chat {
@@ -55,8 +57,8 @@ function cardPrompts(): readonly Chat[] {
   return (JSON.parse(readFileSync(file, "utf8")) as { readonly fixed: readonly Chat[] }).fixed;
 }
 
-const repeating: readonly Chat[] = TEXTS.map((text) => ({
-  messages: [{ role: "user", content: `Repeat after me: ${text}` }],
+const repeating: readonly Chat[] = COPYING.map((content) => ({
+  messages: [{ role: "user", content }],
 }));
 
 /** Times each step by its tokens, on the way to the device. */
@@ -115,6 +117,8 @@ class Watch implements Device {
 interface Case {
   readonly name: string;
   readonly method?: string;
+  /** Guesses a step at most; absent: GUESSES. */
+  readonly guesses?: number;
   /** Steps under way at once; absent: as the server has it. */
   readonly inFlight?: 1 | 2;
 }
@@ -140,7 +144,7 @@ function device(
     maxRows: 16,
     maxTokens: 512,
     maxContext: Math.min(1024, model.architecture.maxContext),
-    maxDrafted: GUESSES,
+    maxDrafted: COPY_GUESSES,
     seed: 0,
     own: {},
   });
@@ -149,7 +153,7 @@ function device(
 async function prepare(of: Case, load: Load, { target, draft }: Models) {
   const clock = new RealClock();
   const sampler = new TokenSampler();
-  const { inFlight } = of;
+  const { inFlight, guesses = GUESSES } = of;
   const parts = { clock, sampler, ...(inFlight && { inFlight }) };
   const watch = new Watch(await device(target, parts), clock);
   const own = { clock, sampler: new TokenSampler(), quantization: "w8a16" };
@@ -159,7 +163,7 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
     const config = readSpeculativeConfig({
       method,
       model: "draft",
-      num_speculative_tokens: GUESSES,
+      num_speculative_tokens: guesses,
       prompt_lookup_min: 2,
       prompt_lookup_max: 5,
     });
@@ -169,7 +173,7 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
       seed: 0,
       ...(drafting && { draft: drafting }),
     });
-    return { proposer, maxTokens: GUESSES };
+    return { proposer, maxTokens: guesses };
   };
   const engine = new Engine(
     { device: watch, clock, sampler },
@@ -279,7 +283,7 @@ await compare(
 await compare(
   "one stream, texts to repeat",
   { chats: repeating, streams: 1 },
-  [none, ...methods("ngram", "suffix", "draft_model")],
+  [none, ...methods("ngram", "suffix").map((each) => ({ ...each, guesses: COPY_GUESSES }))],
   models,
 );
 await compare(

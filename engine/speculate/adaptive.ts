@@ -13,8 +13,11 @@ import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
 import { CostCurve } from "./cost-curve.ts";
 
-/** Weight of what was known, at each new observation. */
-const ACCEPTANCE_MEMORY = 0.95;
+/** Weight of what was known, at each new observation: of one sequence, of all. */
+const OWN_MEMORY = 0.97;
+const COMMON_MEMORY = 0.995;
+/** And at each step without a guess: a stretch that was hard to guess ends some time. */
+const AGEING = 0.95;
 /** The common rate counts as so many guesses of a new sequence: a first guess that fails decides nothing. */
 const PRIOR_WEIGHT = 8;
 /**
@@ -77,9 +80,11 @@ export class AdaptiveLength {
     const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
     this.#rates.set(id, own);
     const judged = accepted + (accepted < drafted ? 1 : 0);
+    age(own, OWN_MEMORY);
+    age(this.#common, COMMON_MEMORY);
     for (const rate of [own, this.#common]) {
-      rate.held = ACCEPTANCE_MEMORY * rate.held + accepted;
-      rate.judged = ACCEPTANCE_MEMORY * rate.judged + judged;
+      rate.held += accepted;
+      rate.judged += judged;
     }
   }
 
@@ -115,6 +120,7 @@ export class AdaptiveLength {
     const guessing = best !== none;
     if (guessing !== this.#guessing) this.#probeIn = this.#probeEvery = PROBE_FIRST_AFTER;
     this.#guessing = guessing;
+    if (!guessing) for (const id of ids) age(this.#rates.get(id), AGEING);
     if (--this.#probeIn > 0) return best;
     const atMost = guessing ? PROBE_NONE_AT_MOST_EVERY : PROBE_GUESS_AT_MOST_EVERY;
     this.#probeIn = this.#probeEvery = Math.min(2 * this.#probeEvery, atMost);
@@ -180,6 +186,12 @@ export class AdaptiveLength {
     const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
     return Math.min(0.99, (own.held + PRIOR_WEIGHT * prior) / (own.judged + PRIOR_WEIGHT));
   }
+}
+
+function age(rate: Rate | undefined, memory: number): void {
+  if (rate === undefined) return;
+  rate.held *= memory;
+  rate.judged *= memory;
 }
 
 const sizeClass = (rows: number): number => Math.ceil(Math.log2(Math.max(1, rows)));

@@ -1,10 +1,11 @@
 /**
- * What something costs by its size, from noisy measurements. Each size keeps its
- * last three and answers with their median, so that a cold start or a busy moment
- * is outvoted; sizes not measured lie on the Theil–Sen line through the others.
- * (Tried and dropped: least squares. One slow first call bent it for a hundred steps.)
+ * What something costs by its size, from noisy measurements. Noise only ever adds, and
+ * comes in bursts of several steps: each size keeps its last eight and answers with
+ * their lower quartile; sizes not measured lie on the Theil–Sen line through the others.
+ * (Tried and dropped: least squares. One slow first call bent it for a hundred steps.
+ * The median of three: a burst ended guessing where it paid, twice a second.)
  */
-const KEPT_OF_A_SIZE = 3;
+const KEPT_OF_A_SIZE = 8;
 const KEPT_SIZES = 16;
 
 export class CostCurve {
@@ -28,7 +29,7 @@ export class CostCurve {
   /** Never below 0; 0 when nothing is known. */
   at(size: number): number {
     const costs = this.#measured.get(size);
-    if (costs !== undefined && costs.length > 1) return lowerMedian(costs);
+    if (costs !== undefined && costs.length > 1) return quantile(costs, 1 / 4);
     this.#line ??= this.#fit();
     return Math.max(0, this.#line.intercept + this.#line.slope * size);
   }
@@ -42,19 +43,25 @@ export class CostCurve {
   /** More never costs less: the slope is not below 0. */
   #fit(): { slope: number; intercept: number } {
     const points: [number, number][] = [];
-    for (const [size, costs] of this.#measured) points.push([size, lowerMedian(costs)]);
+    for (const [size, costs] of this.#measured) points.push([size, quantile(costs, 1 / 4)]);
     const slopes: number[] = [];
     points.forEach(([x, y], index) => {
       for (const [otherX, otherY] of points.slice(index + 1)) {
         if (x !== otherX) slopes.push((otherY - y) / (otherX - x));
       }
     });
-    const slope = Math.max(0, lowerMedian(slopes));
-    return { slope, intercept: lowerMedian(points.map(([x, y]) => y - slope * x)) };
+    const slope = Math.max(0, quantile(slopes, 1 / 2));
+    return {
+      slope,
+      intercept: quantile(
+        points.map(([x, y]) => y - slope * x),
+        1 / 2,
+      ),
+    };
   }
 }
 
-/** Of an even count the lower one: of two times the better. 0 of none. */
-function lowerMedian(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? 0;
+/** Between two values the lower one. 0 of none. */
+function quantile(values: readonly number[], share: number): number {
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? 0;
 }

@@ -6,16 +6,14 @@ import type { Sequence } from "../sequence.ts";
 import { AdaptiveLength } from "./adaptive.ts";
 import type { ProposalRequest, Proposals } from "./proposer.ts";
 
-const TYPICAL_ROUNDS = 2;
-
 export class Speculator {
   readonly maxTokens: number;
   readonly #speculation: Speculation;
   readonly #clock: Clock;
   readonly #adaptive: AdaptiveLength | undefined;
   #busy = false;
-  /** Rounds since guesses were last asked for. */
-  #rounds = 0;
+  /** Who was guessed for in the last round; a draft model has to catch up with others first. */
+  #caughtUp: ReadonlySet<SequenceId> = new Set();
 
   constructor(speculation: Speculation, maxDrafted: number, clock: Clock) {
     this.#speculation = speculation;
@@ -50,12 +48,10 @@ export class Speculator {
     done: (requests: readonly ProposalRequest[], drafts: Proposals) => void,
   ): void {
     const requests = this.#fit(candidates);
-    this.#rounds++;
+    const typical = requests.every(({ sequence }) => this.#caughtUp.has(sequence.id));
+    this.#caughtUp = new Set(requests.map(({ sequence }) => sequence.id));
     if (requests.length === 0) return;
     const start = this.#clock.now();
-    // After a pause a draft model has to catch up: that time says nothing of the next.
-    const typical = this.#rounds <= TYPICAL_ROUNDS;
-    this.#rounds = 0;
     this.#busy = true;
     this.#speculation.proposer.propose(requests, (drafts) => {
       this.#busy = false;

@@ -39,7 +39,7 @@ def main():
     skills, rng = Skills(chat, options.data), random.Random(options.seed)
     stop = {chat.turn_end, chat.end_of_text}
     # Greedy mostly, since that is how speculation is used most; every third batch is sampled.
-    kinds = [skills.story, skills.story, skills.story, skills.talk, skills.reading, skills.instruction, skills.tools]
+    kinds = [skills.story, skills.story, skills.story, skills.talk, skills.reading, skills.instruction, skills.tools, skills.repeat]
     with options.out.open("w") as out:
         for number in range(options.batches):
             make = kinds[number % len(kinds)]
