@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
 
 const TOKENS = Number(flags.tokens);
 const ROUNDS = Number(flags.rounds);
-const GUESSES = 4;
+const GUESSES = 6;
 /** Where the text to come is known, more pay. */
 const COPY_GUESSES = 8;
 
