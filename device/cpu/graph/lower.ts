@@ -153,7 +153,7 @@ class Lowering {
       const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
       graph.node("Concat", parts, { axis: 1 }, op.out);
     } else if (format === "int4" && block !== undefined) {
-      const { codes, scales } = quantiseBlocks(this.#stack(op, rows * width), block);
+      const { codes, scales } = quantiseBlocks(this.#weights.stack(op.parts), block);
       const name = nameOf(op);
       const inputs = [
         op.in,
@@ -174,7 +174,7 @@ class Lowering {
   /** Per-row W8A8: integer sums, so a row does not depend on its neighbours. */
   #int8(op: Products, rows: number, width: number): void {
     const graph = this.#graph;
-    const { values, scales } = quantiseInt8(this.#stack(op, rows * width), width);
+    const { values, scales } = quantiseInt8(this.#weights.stack(op.parts), width);
     const name = nameOf(op);
     const input = this.#rowBytes(op.in);
     const inputs = [
@@ -220,40 +220,15 @@ class Lowering {
     const name = nameOf(op);
     const matrix = range
       ? graph.mapped(name, "float", shape, range)
-      : graph.weight(name, "float", shape, this.#stack(op, rows * width));
+      : graph.weight(name, "float", shape, this.#weights.stack(op.parts));
     const bias = this.#bias(op);
     const inputs = bias === undefined ? [op.in, matrix] : [op.in, matrix, bias];
     return graph.node("Gemm", inputs, { transB: 1 }, out);
   }
 
-  /** The weights of all parts, one below the other. */
-  #stack({ parts }: Products, elements: number): Float32Array<ArrayBuffer> {
-    const [first] = parts;
-    if (parts.length === 1 && first !== undefined) return this.#weights.read(first.weight);
-    const stack = new Float32Array(elements);
-    let at = 0;
-    for (const { weight } of parts) {
-      const data = this.#weights.read(weight);
-      stack.set(data, at);
-      at += data.length;
-    }
-    return stack;
-  }
-
-  /** The biases of all parts side by side, 0 where there is none; undefined: none has one. */
-  #bias({ parts, out }: Products): string | undefined {
-    // The bias of a partial sum is one rank's to add.
-    const added = parts.map(({ bias, partial }) =>
-      partial === true && this.#weights.rank > 0 ? undefined : bias,
-    );
-    if (added.every((bias) => bias === undefined)) return undefined;
-    const [only] = added;
-    if (added.length === 1 && only !== undefined) return this.#vector(only);
-    const values = parts.flatMap(({ weight }, part) => {
-      const bias = added[part];
-      return bias ? [...this.#weights.read(bias)] : Array(this.#weights.size(weight).rows).fill(0);
-    });
-    return this.#graph.weight(`${out}.bias`, "float", [values.length], Float32Array.from(values));
+  #bias(op: Products): string | undefined {
+    const values = this.#weights.bias(op.parts);
+    return values && this.#graph.weight(`${nameOf(op)}.bias`, "float", [values.length], values);
   }
 
   #vector(weight: Weight): string {

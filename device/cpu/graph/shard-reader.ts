@@ -2,7 +2,7 @@
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Checkpoint } from "../../../models/model.ts";
-import type { Weight } from "../../../models/ops.ts";
+import type { LinearOp, Weight } from "../../../models/ops.ts";
 import { findTensor } from "../../../models/weights/checkpoint.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
 import { shardShape, shardWeight } from "../../../models/weights/shard.ts";
@@ -13,6 +13,9 @@ export interface FileRange {
   readonly begin: number;
   readonly end: number;
 }
+
+/** A matrix and its bias. */
+export type Part = Pick<LinearOp, "weight" | "bias" | "partial">;
 
 export class ShardReader {
   readonly rank: number;
@@ -48,6 +51,26 @@ export class ShardReader {
     return target;
   }
 
+  /** The rank's parts of several matrices, one below the other. */
+  stack(parts: readonly Part[]): Float32Array<ArrayBuffer> {
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return this.read(only.weight);
+    return concatenate(parts.map(({ weight }) => this.read(weight)));
+  }
+
+  /** Their biases side by side, 0 where there is none; undefined: none has one. */
+  bias(parts: readonly Part[]): Float32Array<ArrayBuffer> | undefined {
+    // The bias of a partial sum is one rank's to add.
+    const added = parts.map(({ bias, partial }) => (partial && this.rank > 0 ? undefined : bias));
+    if (added.every((bias) => bias === undefined)) return undefined;
+    return concatenate(
+      parts.map(({ weight }, part) => {
+        const bias = added[part];
+        return bias ? this.read(bias) : new Float32Array(this.size(weight).rows);
+      }),
+    );
+  }
+
   /** Row `index` of a table into `target`, as F32. */
   readRow(weight: Weight, index: number, target: Float32Array): void {
     this.#reader.read(weight.name, { axis: 0, begin: index, end: index + 1 }, target);
@@ -78,4 +101,14 @@ export class ShardReader {
   close(): void {
     this.#reader.close();
   }
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

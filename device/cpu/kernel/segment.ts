@@ -144,16 +144,8 @@ export class IntegerSegment implements Runner {
     const { width } = input;
     this.#inFours(parts[0]?.path ?? from, width);
     const rows = parts.reduce((sum, { weight }) => sum + weights.size(weight).rows, 0);
-    const stack = new Float32Array(rows * width);
-    const bias = new Float32Array(rows);
-    let row = 0;
-    for (const part of parts) {
-      stack.set(weights.read(part.weight), row * width);
-      // The bias of a partial sum is one rank's to add.
-      if (part.bias && !(part.partial && weights.rank > 0)) bias.set(weights.read(part.bias), row);
-      row += weights.size(part.weight).rows;
-    }
-    const { codes, scales } = quantisePairs(stack, width, OUTPUTS_TOGETHER);
+    const bias = weights.bias(parts);
+    const { codes, scales } = quantisePairs(weights.stack(parts), width, OUTPUTS_TOGETHER);
     const out = this.#place(to, rows);
     const placed = { codes: this.#constant(codes), scales: this.#constant(scales) };
     const again = this.#held === from;
@@ -161,9 +153,7 @@ export class IntegerSegment implements Runner {
     return sequence(
       again ? [] : ops.integers(input, integers),
       ops.product(integers, width, placed, out),
-      bias.some((value) => value !== 0)
-        ? ops.add(out, { at: this.#constant(bias), width: rows }, out)
-        : [],
+      bias ? ops.add(out, { at: this.#constant(bias), width: rows }, out) : [],
     );
   }
 }
