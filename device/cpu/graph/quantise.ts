@@ -65,7 +65,7 @@ export function quantiseInt8(weight: Float32Array, width: number): Int8Weight {
 }
 
 /**
- * As kernel/product.ts reads them: `[out / together, in / 2, together, 2]`, outputs filled
+ * As kernel/row-ops.ts reads them: `[out / together, in / 2, together, 2]`, outputs filled
  * up to whole groups with zeros. `weight` is [out, in] row-major, `width` even.
  */
 export function quantisePairs(

@@ -47,6 +47,7 @@ export class IntegerSegment implements Runner {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       new Uint8Array(memory.buffer, at, data.byteLength).set(bytes);
     }
+    this.#constants.length = 0; // they lie in the memory now
     this.#views = new Map(
       [...segment.inputs, ...segment.outputs].map(({ name, width }) => {
         return [name, new Float32Array(memory.buffer, this.#value(name).at, width)];
