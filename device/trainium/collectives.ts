@@ -80,7 +80,7 @@ export function collectiveNanos(plan: Plan, { kind, bytes, ranks }: Collective):
   const hops = mesh ? 0 : rounds * diameter(topology, chips) * chip.link.hopNanos;
   const bandwidth = Math.min(
     key(`collective.bandwidth.${chip.core}`),
-    linkBandwidth(plan, kind, ranks),
+    key("collective.links") * linkBandwidth(plan, kind, ranks),
   );
   return (
     ((base * (1 + rounds)) / 3 + hops) / faster + ((bytes * traffic(kind, ranks)) / bandwidth) * 1e9

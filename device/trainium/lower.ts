@@ -8,6 +8,7 @@ import type { ExpertsOp, LinearOp, Op, Value } from "../../models/ops.ts";
 import type { Collective } from "./collectives.ts";
 import { FUSIONS, type Fusion } from "./kernels/fusions.ts";
 import {
+  activationsMove,
   bytesOf,
   localShape,
   localUnits,
@@ -167,13 +168,22 @@ function lowerOp(op: Op, site: Site): { readonly kernel: string; readonly work: 
       return { kernel: kernel.name, work: kernel.work(op, site) };
     }
     case "add":
-      return {
-        kernel: "add",
-        work: { ...vectorWork(site, padded(plan.architecture.hidden), 1), regions: 0.5 },
-      };
+      return { kernel: "add", work: residualWork(site) };
     case "take-wanted":
       return { kernel: "select", work: { cycles: {}, moves: [], regions: 1, fixed: 0 } };
   }
+}
+
+/** A residual sum; a prompt's activations that exceed SBUF pass through HBM around it. */
+function residualWork(site: Site): Work {
+  const { plan, tokens, shape, rank } = site;
+  const width = padded(plan.architecture.hidden);
+  const work = { ...vectorWork(site, width, 1), regions: 0.5 };
+  const bytes = tokens * width * 2;
+  if (shape.phase === "decode" || bytes <= plan.instance.chip.sbufBytesPerCore * rank.cores) {
+    return work;
+  }
+  return { ...work, moves: [...work.moves, activationsMove(site, bytes * site.stack("spill"))] };
 }
 
 function linearWork(op: LinearOp, site: Site): Work {

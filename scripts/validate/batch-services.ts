@@ -43,7 +43,7 @@ function fitting(prompts: readonly number[], budget: number, padded: boolean): n
   return count;
 }
 
-/** Tokens of a turn: max(2,048, max_model_len) in vLLM, max_batch_prefill_tokens of TGI's launcher. */
+/** Tokens of a turn: max(2,048, max_model_len) in vLLM. */
 const BUDGET = 4096;
 
 /** TGI: decode steps after which a waiting prompt joins whatever the ratio says. */
@@ -51,13 +51,15 @@ const WAITING_TOKENS = 20;
 
 /**
  * TGI's router: waiting prompts join a running batch when they are `ratio` times as
- * many (waiting_served_ratio: 1.2 before TGI 2.0, 0.3 since), or after so many steps.
+ * many (waiting_served_ratio: 1.2 before TGI 2.0, 0.3 since), or after so many steps,
+ * and padded fit a budget (max_batch_prefill_tokens: 4,096 before 2.0, since then as
+ * many prompts as there are places).
  */
-export function routerPolicy(ratio: number): Policy {
+export function routerPolicy(ratio: number, budget: number): Policy {
   return ({ waiting, running, steps, joined }) => {
     // A batch that begins looks once more for company before its first step.
     if (joined && running > 0) return { joins: 0, steps: true };
-    const count = fitting(waiting, BUDGET, true);
+    const count = fitting(waiting, budget, true);
     const least =
       running === 0 || steps >= WAITING_TOKENS ? 1 : Math.max(1, Math.floor(running * ratio));
     return count >= least && count > 0 ? { joins: count, steps: false } : { joins: 0, steps: true };

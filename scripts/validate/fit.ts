@@ -33,8 +33,8 @@ const STEPS: Weights = {
 };
 
 /** Of the stacks that are known from a load generator's tables alone. */
-const SERVED: Weights = { ...STEPS, "rates and paces": 8, TGI: 3, "first tokens": 0.5 };
-const SERVED_STACKS = /^stack\..*\.(optimum|tgi)$/;
+const SERVED: Weights = { ...STEPS, "rates and paces": 8, TGI: 7, "first tokens": 2 };
+const SERVED_STACKS = /^stack\..*\.(optimum|tgi|tgi-1\.4)$/;
 
 /** Errors below this count as if they were quadratic, above it as absolute. */
 const SOFT = 0.04;

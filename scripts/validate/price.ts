@@ -240,12 +240,11 @@ function served(row: Row, setUp: SetUp, serving: Serving | string): Prediction |
   const rate = /throughput|rate/.test(row.metric);
   return {
     // First tokens under load hang on the loader's own queue: told apart from rates and paces.
-    part:
-      setUp.plan.stack.name === "tgi"
-        ? "TGI"
-        : row.metric === "TTFT"
-          ? "first tokens"
-          : "rates and paces",
+    part: setUp.plan.stack.name.startsWith("tgi")
+      ? "TGI"
+      : row.metric === "TTFT"
+        ? "first tokens"
+        : "rates and paces",
     predicted: picked,
     measured: rate ? row.value : measured,
     baseline: base?.(row.metric) ?? Number.NaN,

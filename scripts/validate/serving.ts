@@ -20,7 +20,7 @@ import {
   waves,
 } from "./clients.ts";
 import { engineService, type Site } from "./services.ts";
-import { EMULATED_SHARE, type SetUp } from "./setup.ts";
+import { END_EARLY, type SetUp } from "./setup.ts";
 
 export interface Serving {
   /** The metric's value in ms, tokens/s or requests/s; undefined when it is not one of serving's. */
@@ -33,8 +33,12 @@ const FRAME_TOKENS = 8;
 /** Requests of each client of a benchmark that does not tell. */
 const ROUNDS = 5;
 
-/** Requests of a run of the QKV tables: the medians of 4 and 8 at once are those of 10 in waves. */
+/**
+ * Requests of a run of the QKV tables, which do not tell: the medians of 4 and 8 at once are
+ * those of 10 in waves; beside the fused block, those of 20.
+ */
 const BURST_REQUESTS = 10;
+const FUSED_BURST_REQUESTS = 20;
 
 /** More requests at once, or in a second, than a published table's: refused, not simulated for minutes. */
 const MOST = 1024;
@@ -45,11 +49,12 @@ export function serve(setUp: SetUp): Serving | string {
   if (setUp.loop === "open" && !((setUp.rate ?? 0) > 0)) return "no request rate";
   if (Math.max(setUp.live ?? 0, setUp.rate ?? 0) > MOST) return `more than ${MOST} requests`;
   const lengths: Lengths = {
-    prompt: prompt + FRAME_TOKENS,
+    prompt: prompt / setUp.recount + FRAME_TOKENS,
     output,
-    promptSpread: setUp.spread.prompt,
+    recount: setUp.recount,
+    promptSpread: setUp.spread.prompt / setUp.recount,
     outputSpread: setUp.spread.output,
-    endEarly: client === "guidellm" ? 2 * (1 - EMULATED_SHARE) : 0,
+    endEarly: END_EARLY[client] ?? 0,
   };
   const live = Math.max(1, Math.ceil(setUp.live ?? 1));
   const policy = policyOf(setUp);
@@ -60,24 +65,33 @@ export function serve(setUp: SetUp): Serving | string {
     return { clock, services: Array.from({ length: setUp.replicas }, service) };
   };
   if (setUp.loop === "open")
-    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), true);
+    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), { pooled: true });
   switch (client) {
     case "guidellm":
-      return summarise(guided(fresh, lengths, setUp.live ?? 1), true);
+      return summarise(guided(fresh, lengths, setUp.live ?? 1), { pooled: true });
     case "llmperf":
-      return summarise(waves(fresh(), lengths, live));
+      return summarise(
+        waves(fresh(), lengths, { requests: live, drawn: setUp.plan.stack.name === "tgi-1.4" }),
+        { recount: setUp.recount, medians: true },
+      );
     case "burst":
-      return summarise(loops(fresh(), lengths, { clients: live, requests: BURST_REQUESTS }));
+      return summarise(loops(fresh(), lengths, { clients: live, requests: burstOf(setUp) }));
     case "rounds":
       return summarise(loops(fresh(), lengths, { clients: live, requests: live * ROUNDS }));
   }
 }
 
+function burstOf({ plan }: SetUp): number {
+  return plan.kernels.has("fused-attention") ? FUSED_BURST_REQUESTS : BURST_REQUESTS;
+}
+
 /** The scheduler of a server that is not the project's own. */
-function policyOf({ plan, client, year }: SetUp): Policy | undefined {
+function policyOf({ plan, year }: SetUp): Policy | undefined {
   switch (plan.stack.name) {
+    case "tgi-1.4":
+      return routerPolicy(1.2, 4096);
     case "tgi":
-      return routerPolicy(client === "llmperf" ? 1.2 : 0.3);
+      return routerPolicy(0.3, Number.POSITIVE_INFINITY);
     case "optimum":
       return year < 2026 ? promptsFirst : stepThenPrompts;
     default:
@@ -108,8 +122,16 @@ function guided(fresh: () => Site, lengths: Lengths, inFlight: number): Run {
   return guidedThroughput(fresh(), lengths, { clients, requests: sweepRequests(fresh(), lengths) });
 }
 
-/** `pooled`: the pace is that of all gaps together (guidellm), not of each answer. */
-function summarise({ counted, nanos }: Run, pooled = false): Serving {
+interface Reading {
+  /** The pace is that of all gaps together (guidellm), not of each answer. */
+  readonly pooled?: boolean;
+  readonly recount?: number;
+  /** The latency a token is a median whatever the table calls it (generate_csv.py of TGI's benchmark). */
+  readonly medians?: boolean;
+}
+
+function summarise({ counted, nanos }: Run, its: Reading = {}): Serving {
+  const { pooled = false, recount = 1, medians = false } = its;
   if (counted.length === 0) return { metric: () => undefined };
   const seconds = nanos / 1e9;
   const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
@@ -119,10 +141,7 @@ function summarise({ counted, nanos }: Run, pooled = false): Serving {
   const tokens = counted.reduce((sum, one) => sum + one.tokens, 0);
   return {
     metric(name, percentile, stepAlone) {
-      const pick = (values: readonly number[]): number =>
-        percentile === "mean"
-          ? meanOf(values)
-          : quantile(values, percentile === "p99" ? 0.99 : percentile === "p90" ? 0.9 : 0.5);
+      const pick = pickerOf(percentile);
       switch (name) {
         case "TPOT":
           return stepAlone || pooled ? pick(gaps) : pick(tpot);
@@ -131,11 +150,13 @@ function summarise({ counted, nanos }: Run, pooled = false): Serving {
         case "e2e_latency":
           return pick(e2e);
         case "latency_per_token":
-          return pick(counted.map((one, index) => (e2e[index] ?? 0) / one.tokens));
+          return pickerOf(medians ? "p50" : percentile)(
+            counted.map((one, index) => (e2e[index] ?? 0) / one.tokens / recount),
+          );
         case "per_request_throughput":
           return pick(tpot.map((ms) => 1000 / ms));
         case "output_throughput":
-          return tokens / seconds;
+          return (tokens * recount) / seconds;
         case "request_rate":
           return counted.length / seconds;
         default:
@@ -144,6 +165,13 @@ function summarise({ counted, nanos }: Run, pooled = false): Serving {
     },
   };
 }
+
+const pickerOf =
+  (percentile: string) =>
+  (values: readonly number[]): number =>
+    percentile === "mean"
+      ? meanOf(values)
+      : quantile(values, percentile === "p99" ? 0.99 : percentile === "p90" ? 0.9 : 0.5);
 
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

@@ -11,6 +11,7 @@ import {
   nxdInference,
   optimum,
   tgi,
+  tgiEarly,
   transformersNeuronx,
   vllmNeuron,
 } from "../../device/trainium/stacks/registry.ts";
@@ -89,6 +90,8 @@ export interface SetUp {
   readonly client: "guidellm" | "llmperf" | "burst" | "rounds";
   /** In which it was measured: servers change their schedulers. */
   readonly year: number;
+  /** Tokens that the client counts for one of the model's. */
+  readonly recount: number;
   /** Half-widths of the spread of lengths, tokens. */
   readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
@@ -104,6 +107,15 @@ export interface SetUp {
 
 /** Emulated data stops at EOS: tokens/s × e2e of these tables is 0.87 to 0.97 of the nominal output. */
 export const EMULATED_SHARE = 0.92;
+
+/**
+ * Share of the answers that end by themselves, anywhere before: what explains guidellm's share above,
+ * and what llmperf's tables lose in throughput against latency (its prompts ask not to end).
+ */
+export const END_EARLY: Readonly<Partial<Record<SetUp["client"], number>>> = {
+  guidellm: 2 * (1 - EMULATED_SHARE),
+  llmperf: 0.1,
+};
 
 const number = (text: string): number | undefined => {
   const found = /[\d,.]+/.exec(text)?.[0].replace(/,/g, "");
@@ -190,6 +202,7 @@ export function setUpOf(
     replicas,
     client,
     year: number(row.date.match(/20\d\d/)?.[0] ?? "") ?? 2024,
+    recount: client === "llmperf" ? recountOf(architecture) : 1,
     spread: spreadOf(row, output ?? 0),
     prompt,
     output,
@@ -198,6 +211,15 @@ export function setUpOf(
     drafted: row.speculation.startsWith("y") ? speculation : 0,
     moe,
   };
+}
+
+/**
+ * llmperf counts answers, and draws prompts, with Llama 2's tokenizer, whatever the model's: on its
+ * sonnets 1.19 of its tokens are one of a vocabulary of 128,256 (Llama 3) or 151,669 (Qwen), 1.02 to
+ * 1.03 one of Mistral's 32,000 and 32,768.
+ */
+function recountOf({ vocabSize }: Architecture): number {
+  return vocabSize > 100_000 ? 1.19 : 1;
 }
 
 /** Whose load it was: llmperf sends waves; the QKV tables queue their prompts at once. */
@@ -255,7 +277,10 @@ function instanceOf(row: Row): InstanceSpec | string {
 
 function stackOf(row: Row, words: string): StackSpec {
   if (/transformers-neuronx/i.test(`${row.kernelNotes} ${row.source}`)) return transformersNeuronx;
-  if (/\btgi\b|text-generation-inference/i.test(words)) return tgi;
+  if (/\btgi\b|text-generation-inference/i.test(words)) {
+    // Tables of the first benchmark, of April 2024, lie beside its scripts; later ones below performance/.
+    return /performance\//.test(row.source) ? tgi : tgiEarly;
+  }
   if (/optimum/i.test(words)) return optimum;
   if (/vllm-neuron plugin|vllm-neuron\/docs/i.test(words)) return vllmNeuron;
   // Tables with both lengths come from vLLM's benchmark; the others from the model's own scripts.
@@ -317,6 +342,7 @@ function loadOf(
   const live = number(said);
   if (live === undefined || live <= 1) return { loop: "single", live: 1, rate: undefined };
   const served =
-    stack.name === "tgi" || /vllm|guidellm|llmperf|no chunked prefill|concurren/i.test(words);
+    stack.name.startsWith("tgi") ||
+    /vllm|guidellm|llmperf|no chunked prefill|concurren/i.test(words);
   return { loop: served ? "closed" : live === batch ? "static" : "closed", live, rate: undefined };
 }

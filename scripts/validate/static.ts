@@ -65,6 +65,7 @@ export function promptMilliseconds(
   const { plan } = setUp;
   const buckets = setUp.bucket === undefined ? cost.buckets.tokens : [setUp.bucket];
   const longest = buckets[buckets.length - 1] ?? prompt;
+  const chunked = plan.stack.graphs === "optimum" && longest < plan.maxContext;
   let nanos = stackNanos(plan, "prompt");
   // A served prompt carries at least one token of its own (BOS), so a full bucket spills over.
   const total =
@@ -73,7 +74,9 @@ export function promptMilliseconds(
       : prompt;
   for (let start = 0; start < total; start += longest) {
     const tokens = bucketOf(buckets, Math.min(longest, total - start));
-    const context = start === 0 ? tokens : bucketOf(cost.buckets.contexts, start + tokens);
+    // optimum-neuron's chunks read the whole compiled cache, the first one too (modeling_decoder.py).
+    const context =
+      start === 0 && !chunked ? tokens : bucketOf(cost.buckets.contexts, start + tokens);
     nanos += cost.graph({ phase: "prefill", rows, queries: tokens, context }).nanos;
   }
   if (!plan.asyncScheduling) nanos += constant(plan.constants, "runtime.sync-gap");

@@ -69,14 +69,18 @@ function scoreCycles(site: Site, count: number, picoseconds: number): number {
   return count * picoseconds * 1e-12 * site.plan.instance.chip.clockHz.vector;
 }
 
+/** Vector cycles of a prompt's scores in the compiler's own graph. */
+function plainCycles(op: { readonly heads: number; readonly window?: number }, site: Site): number {
+  return scoreCycles(site, scores(op, site), site.core("attention.plain") * site.stack("plain"));
+}
+
 export const plainAttention: Kernel<AttentionOp> = {
   name: "plain-attention",
   summary: "The compiler's own graph: scores in HBM, several vector passes, nothing skipped.",
   fits: () => true,
   work(op, site) {
     if (site.shape.phase === "decode") return decodeWork(op, site, true, site.core("pair"));
-    const cycles = scoreCycles(site, scores(op, site), site.core("attention.plain"));
-    return { cycles: { vector: cycles }, moves: [], regions: 4, fixed: 0 };
+    return { cycles: { vector: plainCycles(op, site) }, moves: [], regions: 4, fixed: 0 };
   },
 };
 
@@ -125,7 +129,7 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
     const up = heads * (op.nopeDim + op.valueDim) * op.latentDim * bytesOf(plan.formats.dense);
     const cache = shape.rows * shape.context * width * bytesOf(plan.formats.kv);
     if (shape.phase === "prefill") {
-      const cycles = scoreCycles(site, scores(op, site), site.core("attention.plain"));
+      const cycles = plainCycles(op, site);
       const expand = matmulCycles(
         shape.rows * shape.context,
         op.latentDim,

@@ -149,8 +149,7 @@ export function matmulCycles(tokens: number, k: number, out: number, rate: numbe
 /** Share of peak that a GEMM of a prompt reaches: narrow shards fill and drain the array more often. */
 export function utilisation(site: Site, narrow: number): number {
   if (site.shape.phase === "decode") return 1;
-  const width = site.constant("prefill.width");
-  return Math.min(1, (site.core("prefill.gemm") * site.stack("gemm") * narrow) / (narrow + width));
+  return (site.core("prefill.gemm") * narrow) / (narrow + site.stack("width"));
 }
 
 /** `[tokens, k] · [k, out]` with its weights streamed from HBM. */

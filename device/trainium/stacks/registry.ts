@@ -72,12 +72,23 @@ export const transformersNeuronx: StackSpec = {
   kernels: ["flash-attention"],
 };
 
-/** Text Generation Inference as of 2024: graphs of transformers-neuronx; what its host does a row is a constant. */
+/** Text Generation Inference 2: graphs of transformers-neuronx, prompts padded to the one compiled context. */
 export const tgi: StackSpec = {
   ...transformersNeuronx,
   name: "tgi",
   aliases: ["tgi"],
+  graphs: "tgi",
+  firstTokenBucket: 65_536,
+  flashFrom: 4096,
   asyncScheduling: false,
+};
+
+/** Text Generation Inference 1.4, as of April 2024. */
+export const tgiEarly: StackSpec = {
+  ...tgi,
+  name: "tgi-1.4",
+  aliases: [],
+  graphs: "transformers-neuronx",
 };
 
 export const STACKS: readonly StackSpec[] = Object.freeze([
@@ -86,6 +97,7 @@ export const STACKS: readonly StackSpec[] = Object.freeze([
   nxdDirect,
   optimum,
   tgi,
+  tgiEarly,
   transformersNeuronx,
 ]);
 

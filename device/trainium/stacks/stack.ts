@@ -3,7 +3,7 @@ export interface StackSpec {
   readonly name: string;
   /** How calibration rows and users name it. */
   readonly aliases: readonly string[];
-  /** The stack that compiles its graphs: theirs are the constants `stack.regions` and `stack.gemm`. */
+  /** The stack that compiles its graphs: theirs are the constants `stack.regions`, `stack.width` and `stack.plain`. */
   readonly graphs: string;
   readonly blockSize: number;
   /** Prompt buckets: powers of two from this to the largest. */

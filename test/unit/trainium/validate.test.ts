@@ -10,11 +10,11 @@ import {
   stepThenPrompts,
 } from "../../../scripts/validate/batch-services.ts";
 import { conformal } from "../../../scripts/validate/left-out.ts";
-import { type Answer, type Priced, priceRow } from "../../../scripts/validate/price.ts";
+import { type Answer, PARTS, type Priced, priceRow } from "../../../scripts/validate/price.ts";
 import { bootstrap, reportGroups } from "../../../scripts/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/validate/rows.ts";
-import { serve } from "../../../scripts/validate/serving.ts";
-import { findArchitecture } from "../../../scripts/validate/setup.ts";
+import { onceASetUp, serve } from "../../../scripts/validate/serving.ts";
+import { findArchitecture, setUpOf } from "../../../scripts/validate/setup.ts";
 
 const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 const pricing = { constants: DEFAULT_CONSTANTS };
@@ -71,8 +71,9 @@ describe("published rows", () => {
 
   it("are predicted within the targets, and better than the baseline", () => {
     const used = rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
-    const kept = { ...pricing, setUps: new Map() };
-    const reports = reportGroups(priced(used.map((row) => priceRow(row, kept))));
+    const kept = { ...pricing, setUps: new Map(), serve: onceASetUp() };
+    const all = priced(used.map((row) => priceRow(row, kept)));
+    const reports = [...reportGroups(all), ...reportGroups(all, (its) => PARTS[its.part])];
     const of = (group: string) => {
       const found = reports.find((its) => its.group === group);
       if (found === undefined) throw new Error(`no group ${group}`);
@@ -83,6 +84,22 @@ describe("published rows", () => {
     expect(of("MoE decode")).toBeLessThan(0.1);
     expect(of("bucketed prefill")).toBeLessThan(0.12);
     expect(of("collectives")).toBeLessThan(0.1);
+    expect(of("serving")).toBeLessThan(0.08);
+  });
+
+  it("of llmperf count answers with Llama 2's tokenizer, and two TGIs served them", () => {
+    const set = (id: string) => {
+      const row = byId(id);
+      const architecture = findArchitecture(row.model);
+      const found = architecture && setUpOf(row, architecture, DEFAULT_CONSTANTS);
+      if (found === undefined || typeof found === "string") throw new Error(`no set-up of ${id}`);
+      return found;
+    };
+    expect(set("v1076").recount).toBe(1.19);
+    expect(set("v1142").recount).toBe(1);
+    expect(set("v0563").recount).toBe(1); // guidellm
+    expect(set("v1076").plan.stack.name).toBe("tgi");
+    expect(set("v1142").plan.stack.name).toBe("tgi-1.4");
   });
 
   it("served: a step does not depend on who is live, first tokens queue", () => {
@@ -132,10 +149,11 @@ describe("the schedulers of served tables", () => {
   });
 
   it("TGI's router waits for enough prompts, or for enough steps", () => {
-    expect(routerPolicy(1.2)(view)).toEqual({ joins: 0, steps: true });
-    expect(routerPolicy(0.25)(view)).toEqual({ joins: 2, steps: false });
-    expect(routerPolicy(1.2)({ ...view, steps: 20 })).toEqual({ joins: 2, steps: false });
-    expect(routerPolicy(1.2)({ ...view, running: 0 })).toEqual({ joins: 2, steps: false });
-    expect(routerPolicy(0)({ ...view, joined: true })).toEqual({ joins: 0, steps: true });
+    expect(routerPolicy(1.2, 4096)(view)).toEqual({ joins: 0, steps: true });
+    expect(routerPolicy(0.3, Number.POSITIVE_INFINITY)(view)).toEqual({ joins: 3, steps: false });
+    expect(routerPolicy(0.25, 4096)(view)).toEqual({ joins: 2, steps: false });
+    expect(routerPolicy(1.2, 4096)({ ...view, steps: 20 })).toEqual({ joins: 2, steps: false });
+    expect(routerPolicy(1.2, 4096)({ ...view, running: 0 })).toEqual({ joins: 2, steps: false });
+    expect(routerPolicy(0, 4096)({ ...view, joined: true })).toEqual({ joins: 0, steps: true });
   });
 });
