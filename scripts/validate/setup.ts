@@ -135,7 +135,10 @@ export function setUpOf(
   if (!Number.isInteger(ranks) || ranks < 1) return `tensor parallelism "${row.tp}" is no number`;
   const words = `${row.kernelNotes}; ${row.notes}; ${row.source}; ${row.inputLength}`;
   const chunk = number(/chunked prefill \((\d+)\)/.exec(words)?.[1] ?? "");
-  const stack = { ...stackOf(row, words), ...(chunk !== undefined && { maxSegment: chunk }) };
+  const stack = {
+    ...stackOf(row, words, architecture),
+    ...(chunk !== undefined && { maxSegment: chunk }),
+  };
   const moe = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const batch = Math.max(1, number(row.engineBatch) ?? number(row.concurrency) ?? 1);
   const prompt = /image|prompt|short/i.test(row.inputLength) ? undefined : number(row.inputLength);
@@ -275,11 +278,13 @@ function instanceOf(row: Row): InstanceSpec | string {
   return `instance "${row.instance}" is not known`;
 }
 
-function stackOf(row: Row, words: string): StackSpec {
+function stackOf(row: Row, words: string, { family }: Architecture): StackSpec {
   if (/transformers-neuronx/i.test(`${row.kernelNotes} ${row.source}`)) return transformersNeuronx;
   if (/\btgi\b|text-generation-inference/i.test(words)) {
     // Tables of the first benchmark, of April 2024, lie beside its scripts; later ones below performance/.
-    return /performance\//.test(row.source) ? tgi : tgiEarly;
+    if (!/performance\//.test(row.source)) return tgiEarly;
+    // optimum-neuron's decoder_configs.py asks for BSH for Llama alone.
+    return family === "llama" ? tgi : { ...tgi, graphs: transformersNeuronx.graphs };
   }
   if (/optimum/i.test(words)) return optimum;
   if (/vllm-neuron plugin|vllm-neuron\/docs/i.test(words)) return vllmNeuron;

@@ -90,12 +90,15 @@ export function localUnits(units: number, ranks: number): number {
   return Math.max(1, Math.ceil(units / ranks));
 }
 
-/** KV heads that one rank holds: replicated when TP exceeds them, or as many as its query heads. */
+/** KV heads that one rank holds, by the stack's rule where TP does not divide them. */
 export function localKvHeads(kvHeads: number, heads: number, plan: Plan): number {
   const ranks = plan.tensorParallel;
-  const uneven = heads % ranks !== 0;
-  if (plan.stack.convertToMha && uneven && kvHeads % ranks !== 0) return localUnits(heads, ranks);
-  return localUnits(kvHeads, ranks);
+  const { kvSharding } = plan.stack;
+  if (kvSharding === "replicate" || kvHeads % ranks === 0) return localUnits(kvHeads, ranks);
+  const own = localUnits(heads, ranks);
+  const spare = own * ranks - heads;
+  const even = spare === 0 || (kvSharding === "spread" && spare % kvHeads === 0);
+  return even && ranks % kvHeads === 0 ? 1 : own;
 }
 
 /** A size that is no multiple of 128 is padded to the next multiple of 512 (gpt-oss: 2880 → 3072). */

@@ -15,7 +15,7 @@ export const vllmNeuron: StackSpec = {
   asyncScheduling: true,
   onDeviceSampling: true,
   padHeads: false,
-  convertToMha: false,
+  kvSharding: "replicate",
   flashFrom: 512,
   kernels: ["flash-attention", "fused-qkv", "fused-mlp", "fused-attention", "fused-moe"],
   kvShare: 0.3,
@@ -67,7 +67,7 @@ export const transformersNeuronx: StackSpec = {
   firstTokenBucket: 128,
   contextBuckets: "compiled",
   padHeads: true,
-  convertToMha: true,
+  kvSharding: "even", // get_qkv_padding before June 2024
   flashFrom: 8192,
   kernels: ["flash-attention"],
 };
@@ -78,6 +78,7 @@ export const tgi: StackSpec = {
   name: "tgi",
   aliases: ["tgi"],
   graphs: "tgi",
+  kvSharding: "spread", // get_qkv_padding as of June 2024
   firstTokenBucket: 65_536,
   flashFrom: 4096,
   asyncScheduling: false,
@@ -89,6 +90,7 @@ export const tgiEarly: StackSpec = {
   name: "tgi-1.4",
   aliases: [],
   graphs: "transformers-neuronx",
+  kvSharding: "even",
 };
 
 export const STACKS: readonly StackSpec[] = Object.freeze([

@@ -22,8 +22,11 @@ export interface StackSpec {
   readonly onDeviceSampling: boolean;
   /** Query heads are padded up when TP does not divide them; else refused. */
   readonly padHeads: boolean;
-  /** KV heads become as many as query heads when TP divides neither. */
-  readonly convertToMha: boolean;
+  /**
+   * KV heads that TP does not divide are replicated up to the ranks: always, where query heads divide
+   * evenly, or where padded ones spread evenly over KV heads too. Else they become as many as query heads.
+   */
+  readonly kvSharding: "replicate" | "even" | "spread";
   /** Prompts from this length on use the flash kernel, where it is among the kernels. */
   readonly flashFrom: number;
   /** Kernels when none are named. */
