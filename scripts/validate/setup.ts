@@ -345,7 +345,9 @@ function loadOf(
     };
   }
   const live = number(said);
-  if (live === undefined || live <= 1) return { loop: "single", live: 1, rate: undefined };
+  // llmperf's waves of one count and draw like the others.
+  if ((live === undefined || live <= 1) && clientOf(row) !== "llmperf")
+    return { loop: "single", live: 1, rate: undefined };
   const served =
     stack.name.startsWith("tgi") ||
     /vllm|guidellm|llmperf|no chunked prefill|concurren/i.test(words);
