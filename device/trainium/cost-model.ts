@@ -120,17 +120,13 @@ export class CostModel {
       addPadded(parts, graph.parts, { kv: context / (rows * bucket) });
       add(parts, "host", this.#host("step") + this.#host("row") * short.length);
     }
-    const constants = plan.constants;
     if (!plan.onDeviceSampling) {
-      const vocabulary = plan.architecture.vocabSize / 128_256;
       const wanted = batch.rows.filter((row) => row.want !== "none").length;
       const compiled = short.length > 0 ? bucketOf(buckets.rows, short.length) : 1;
-      const moved = compiled * constant(constants, "runtime.cpu-sampling-row");
-      const drawn = wanted * constant(constants, "runtime.cpu-sampling-live");
-      add(parts, "sampling", (moved + drawn) * vocabulary);
+      add(parts, "sampling", samplingNanos(plan, compiled, wanted));
     }
     if (!plan.asyncScheduling || !continues(batch, previous)) {
-      add(parts, "host", constant(constants, "runtime.sync-gap"));
+      add(parts, "host", constant(plan.constants, "runtime.sync-gap"));
     }
     return finish(parts, { paddedTokens, paddedRows }, (duration) =>
       stepSpans(plan, runs, { parts, duration }),
@@ -183,6 +179,18 @@ export class CostModel {
     const nanos = Object.values(parts).reduce((sum, its) => sum + its, 0);
     return { shape, nanos, parts, prologue: before, layers, epilogue: after };
   }
+}
+
+/**
+ * ns of sampling on the CPU: logits of the compiled rows are moved, those of live
+ * rows drawn from. A stack may have its own price of both, `stack.logits`.
+ */
+export function samplingNanos(plan: Plan, compiled: number, live: number): number {
+  const { constants, stack, architecture } = plan;
+  const own = constants.get(`stack.logits.${stack.name}`);
+  const moved = compiled * (own ?? constant(constants, "runtime.cpu-sampling-row"));
+  const drawn = own === undefined ? live * constant(constants, "runtime.cpu-sampling-live") : 0;
+  return ((moved + drawn) * architecture.vocabSize) / 128_256;
 }
 
 /** Does a batch hold the same rows as the one before, each one step on? */

@@ -70,10 +70,10 @@ export function serve(setUp: SetUp): Serving | string {
     case "guidellm":
       return summarise(guided(fresh, lengths, setUp.live ?? 1), { pooled: true });
     case "llmperf":
-      return summarise(
-        waves(fresh(), lengths, { requests: live, drawn: setUp.plan.stack.name === "tgi-1.4" }),
-        { recount: setUp.recount, medians: true },
-      );
+      return summarise(waves(fresh(), lengths, { requests: live, drawn: setUp.drawn }), {
+        recount: setUp.recount,
+        medians: true,
+      });
     case "burst":
       return summarise(loops(fresh(), lengths, { clients: live, requests: burstOf(setUp) }));
     case "rounds":
@@ -91,6 +91,7 @@ function policyOf({ plan, year }: SetUp): Policy | undefined {
     case "tgi-1.4":
       return routerPolicy(1.2, 4096);
     case "tgi":
+    case "tgi-nxd":
       return routerPolicy(0.3, Number.POSITIVE_INFINITY);
     case "optimum":
       return year < 2026 ? promptsFirst : stepThenPrompts;

@@ -10,8 +10,6 @@ import {
   nxdDirect,
   nxdInference,
   optimum,
-  tgi,
-  tgiEarly,
   transformersNeuronx,
   vllmNeuron,
 } from "../../device/trainium/stacks/registry.ts";
@@ -21,6 +19,7 @@ import type { WeightFormat } from "../../models/ops.ts";
 import { describe } from "../../models/registry.ts";
 import { projectPath } from "../../models/weights/project-files.ts";
 import type { Row } from "./rows.ts";
+import { drawsAsItSends, tgiOf } from "./tgi-history.ts";
 
 const CATALOG = projectPath("models", "catalog");
 
@@ -92,6 +91,8 @@ export interface SetUp {
   readonly year: number;
   /** Tokens that the client counts for one of the model's. */
   readonly recount: number;
+  /** Does the client draw each prompt as it sends it? */
+  readonly drawn: boolean;
   /** Half-widths of the spread of lengths, tokens. */
   readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
@@ -206,6 +207,7 @@ export function setUpOf(
     client,
     year: number(row.date.match(/20\d\d/)?.[0] ?? "") ?? 2024,
     recount: client === "llmperf" ? recountOf(architecture) : 1,
+    drawn: client === "llmperf" && drawsAsItSends(row),
     spread: spreadOf(row, output ?? 0),
     prompt,
     output,
@@ -280,12 +282,7 @@ function instanceOf(row: Row): InstanceSpec | string {
 
 function stackOf(row: Row, words: string, { family }: Architecture): StackSpec {
   if (/transformers-neuronx/i.test(`${row.kernelNotes} ${row.source}`)) return transformersNeuronx;
-  if (/\btgi\b|text-generation-inference/i.test(words)) {
-    // Tables of the first benchmark, of April 2024, lie beside its scripts; later ones below performance/.
-    if (!/performance\//.test(row.source)) return tgiEarly;
-    // optimum-neuron's decoder_configs.py asks for BSH for Llama alone.
-    return family === "llama" ? tgi : { ...tgi, graphs: transformersNeuronx.graphs };
-  }
+  if (/\btgi\b|text-generation-inference/i.test(words)) return tgiOf(row, family);
   if (/optimum/i.test(words)) return optimum;
   if (/vllm-neuron plugin|vllm-neuron\/docs/i.test(words)) return vllmNeuron;
   // Tables with both lengths come from vLLM's benchmark; the others from the model's own scripts.

@@ -1,7 +1,7 @@
 /** Prices of rows that need no scheduler: one stream, or one static batch. */
 
 import { constant } from "../../device/trainium/constants.ts";
-import { CostModel } from "../../device/trainium/cost-model.ts";
+import { CostModel, samplingNanos } from "../../device/trainium/cost-model.ts";
 import { bucketOf, type Plan } from "../../device/trainium/plan.ts";
 import type { SetUp } from "./setup.ts";
 
@@ -47,11 +47,7 @@ function hostNanos({ plan, batch }: SetUp, live: number): number {
   const { constants } = plan;
   let nanos = stackNanos(plan, "step") + stackNanos(plan, "row") * live;
   if (!plan.asyncScheduling) nanos += constant(constants, "runtime.sync-gap");
-  if (!plan.onDeviceSampling) {
-    const vocabulary = plan.architecture.vocabSize / 128_256;
-    const moved = constant(constants, "runtime.cpu-sampling-row") * batch;
-    nanos += (moved + constant(constants, "runtime.cpu-sampling-live") * live) * vocabulary;
-  }
+  if (!plan.onDeviceSampling) nanos += samplingNanos(plan, batch, live);
   return nanos;
 }
 

@@ -82,7 +82,11 @@ export const tgi: StackSpec = {
   firstTokenBucket: 65_536,
   flashFrom: 4096,
   asyncScheduling: false,
+  onDeviceSampling: false,
 };
+
+/** Text Generation Inference 3, of 2025: optimum-neuron's graphs of NxD Inference. */
+export const tgiNxd: StackSpec = { ...optimum, name: "tgi-nxd", aliases: [] };
 
 /** Text Generation Inference 1.4, as of April 2024. */
 export const tgiEarly: StackSpec = {
@@ -100,6 +104,7 @@ export const STACKS: readonly StackSpec[] = Object.freeze([
   optimum,
   tgi,
   tgiEarly,
+  tgiNxd,
   transformersNeuronx,
 ]);
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
+import type { StackSpec } from "../../../device/trainium/stacks/stack.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import {
   promptsFirst,
@@ -15,6 +16,7 @@ import { bootstrap, reportGroups } from "../../../scripts/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/validate/rows.ts";
 import { onceASetUp, serve } from "../../../scripts/validate/serving.ts";
 import { findArchitecture, setUpOf } from "../../../scripts/validate/setup.ts";
+import { tgiOf } from "../../../scripts/validate/tgi-history.ts";
 
 const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 const pricing = { constants: DEFAULT_CONSTANTS };
@@ -100,6 +102,19 @@ describe("published rows", () => {
     expect(set("v0563").recount).toBe(1); // guidellm
     expect(set("v1076").plan.stack.name).toBe("tgi");
     expect(set("v1142").plan.stack.name).toBe("tgi-1.4");
+    expect(set("v1076").drawn).toBe(false);
+    expect(set("v1142").drawn).toBe(true);
+  });
+
+  it("of TGI are of the version that their file's commit says", () => {
+    const of = (blob: string, family = "llama"): StackSpec =>
+      tgiOf({ ...byId("v1076"), source: `x git blob ${blob} y` }, family);
+    expect(of("3b13086c").name).toBe("tgi-1.4");
+    expect(of("ea63372f").kvSharding).toBe("even");
+    expect(of("c7ea60d6").kvSharding).toBe("spread");
+    expect(of("17cf6125", "qwen2").graphs).toBe("transformers-neuronx");
+    expect(of("46cfd644").graphs).toBe("optimum");
+    expect(of("ffffffff").name).toBe("tgi");
   });
 
   it("served: a step does not depend on who is live, first tokens queue", () => {
