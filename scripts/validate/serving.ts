@@ -85,8 +85,11 @@ function burstOf({ plan }: SetUp): number {
   return plan.kernels.has("fused-attention") ? FUSED_BURST_REQUESTS : BURST_REQUESTS;
 }
 
+/** optimum-neuron's "adapt to 0.11.0": vLLM's V1 scheduler. */
+const OPTIMUM_V1 = "2025-11-12";
+
 /** The scheduler of a server that is not the project's own. */
-function policyOf({ plan, year }: SetUp): Policy | undefined {
+function policyOf({ plan, date }: SetUp): Policy | undefined {
   switch (plan.stack.name) {
     case "tgi-1.4":
       return routerPolicy(1.2, 4096);
@@ -94,7 +97,7 @@ function policyOf({ plan, year }: SetUp): Policy | undefined {
     case "tgi-nxd":
       return routerPolicy(0.3, Number.POSITIVE_INFINITY);
     case "optimum":
-      return year < 2026 ? promptsFirst : stepThenPrompts;
+      return date < OPTIMUM_V1 ? promptsFirst : stepThenPrompts;
     default:
       return undefined;
   }

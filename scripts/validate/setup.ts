@@ -87,8 +87,8 @@ export interface SetUp {
   readonly rate: number | undefined;
   readonly replicas: number;
   readonly client: "guidellm" | "llmperf" | "burst" | "rounds";
-  /** In which it was measured: servers change their schedulers. */
-  readonly year: number;
+  /** When it was measured, from the year on: servers change their schedulers. */
+  readonly date: string;
   /** Tokens that the client counts for one of the model's. */
   readonly recount: number;
   /** Does the client draw each prompt as it sends it? */
@@ -205,7 +205,7 @@ export function setUpOf(
     rate,
     replicas,
     client,
-    year: number(row.date.match(/20\d\d/)?.[0] ?? "") ?? 2024,
+    date: /20\d\d(-\d\d){0,2}/.exec(row.date)?.[0] ?? "2024",
     recount: client === "llmperf" ? recountOf(architecture) : 1,
     drawn: client === "llmperf" && drawsAsItSends(row),
     spread: spreadOf(row, output ?? 0),
