@@ -224,6 +224,8 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
     "v1136–v1225",
     [0, 3e6],
   ),
+  given("stack.row.tgi-nxd", 655_000, "ns a live row and step", "stack", "as tgi"),
+  given("stack.prompt.tgi-nxd", 9_200_000, "ns a prompt", "stack", "as tgi"),
   fitted(
     "stack.prompt.nxd-inference",
     13_800_000,
@@ -236,7 +238,6 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   fitted("stack.prompt.vllm-neuron", 0, "ns a prompt", "stack", "v0536", [0, 200e6]),
   fitted("stack.prompt.transformers-neuronx", 10_600_000, "ns a prompt", "stack", V2, [0, 15e6]),
   fitted("stack.prompt.optimum", 0, "ns a prompt", "stack", "v0553–v0802", [0, 200e6]),
-  given("stack.prompt.tgi-nxd", 9_200_000, "ns a prompt", "stack", "as tgi"),
   fitted("stack.prompt.tgi", 9_200_000, "ns a prompt", "stack", "v1070–v1093", [0, 300e6]),
   fitted("stack.prompt.tgi-1.4", 91_000_000, "ns a prompt", "stack", "v1136–v1225", [0, 300e6]),
   fitted(

@@ -6,6 +6,7 @@ import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { planStartUp } from "../../../device/trainium/compile.ts";
 import { CONSTANTS, constantsTable } from "../../../device/trainium/constants.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
+import { STACKS } from "../../../device/trainium/stacks/registry.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
 
@@ -21,6 +22,16 @@ describe("constants", () => {
   it("the README prints the table that the code uses", () => {
     const readme = readFileSync(projectPath("device", "trainium", "README.md"), "utf8");
     expect(readme).toContain(constantsTable());
+  });
+
+  it("every stack has its own, and so have its graphs; none stands twice", () => {
+    const keys = CONSTANTS.map(({ key }) => key);
+    for (const { name, graphs } of STACKS) {
+      for (const what of ["step", "row", "prompt"]) expect(keys).toContain(`stack.${what}.${name}`);
+      for (const what of ["regions", "width", "plain", "spill"])
+        expect(keys).toContain(`stack.${what}.${graphs}`);
+    }
+    expect(new Set(keys).size).toBe(keys.length);
   });
 
   it("fitted values lie in their ranges, and no key names a model", () => {
