@@ -5,36 +5,8 @@
  * prints this table. Keys end in the core (`v2`, `v3`, `v4`) they belong to.
  */
 
-export interface Constant {
-  readonly key: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly scope: "chip" | "kernel" | "collective" | "runtime" | "stack";
-  /** Page, or ids of the rows that fix it. */
-  readonly source: string;
-  /** Range the fit may move it in; absent: not fitted. */
-  readonly range?: readonly [number, number];
-}
-
-const fitted = (
-  key: string,
-  value: number,
-  unit: string,
-  scope: Constant["scope"],
-  source: string,
-  range: readonly [number, number],
-): Constant => ({ key, value, unit, scope, source, range });
-
-const given = (
-  key: string,
-  value: number,
-  unit: string,
-  scope: Constant["scope"],
-  source: string,
-): Constant => ({ key, value, unit, scope, source });
-
-const V2 = "v0051–v0390 (transformers-neuronx)";
-const V3 = "v1527–v1862, v1900–v1903 (NxD Inference)";
+import { type Constant, fitted, given, V2, V3 } from "./constant.ts";
+import { SAME, STACK_CONSTANTS } from "./stacks/constants.ts";
 
 export const CONSTANTS: readonly Constant[] = Object.freeze([
   // Memory
@@ -123,131 +95,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   given("attention.plain.v2", 72, "ps a score", "kernel", "v3 scaled by vector width and clock"),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
   fitted("attention.plain.v3", 66.2, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
-  // Stacks: what they leave of a plain graph's regions, and host work that nothing hides
-  given("stack.regions.nxd-inference", 1, "of plain regions", "stack", "by definition"),
-  fitted(
-    "stack.regions.vllm-neuron",
-    0.724,
-    "of plain regions",
-    "stack",
-    "v0534–v0540",
-    [0.3, 1.3],
-  ),
-  fitted("stack.regions.transformers-neuronx", 0.779, "of plain regions", "stack", V2, [0.2, 1.3]),
-  given("stack.regions.tgi", 0.737, "of plain regions", "stack", "as transformers-neuronx"),
-  given("stack.regions.optimum", 1, "of plain regions", "stack", "as nxd-inference"),
-  fitted(
-    "stack.width.nxd-inference",
-    960,
-    "local columns at which a prompt's GEMM reaches half its limit",
-    "stack",
-    "v1856–v1860, v1583–v1694",
-    [0, 3000],
-  ),
-  given("stack.width.vllm-neuron", 973, "local columns", "stack", "as nxd-inference"),
-  fitted(
-    "stack.width.optimum",
-    365,
-    "local columns",
-    "stack",
-    "v0553–v0802, v1237–v1247",
-    [0, 3000],
-  ),
-  fitted("stack.width.tgi", 250, "local columns", "stack", "v1070–v1093", [0, 3000]),
-  fitted("stack.width.transformers-neuronx", 667, "local columns", "stack", V2, [0, 3000]),
-  given("stack.spill.nxd-inference", 0, "passes", "stack", "keeps tokens apart over the ranks"),
-  given("stack.spill.vllm-neuron", 0, "passes", "stack", "as nxd-inference"),
-  given("stack.spill.optimum", 0, "passes", "stack", "as nxd-inference"),
-  given("stack.spill.tgi", 0, "passes", "stack", "as nxd-inference"),
-  fitted(
-    "stack.spill.transformers-neuronx",
-    10.1,
-    "passes of a prompt's activations beyond SBUF through HBM, a residual sum",
-    "stack",
-    V2,
-    [0, 40],
-  ),
-  given("stack.plain.nxd-inference", 1, "of plain attention's scores", "stack", "by definition"),
-  given("stack.plain.vllm-neuron", 1, "of plain attention's scores", "stack", "as nxd-inference"),
-  fitted(
-    "stack.plain.optimum",
-    1.73,
-    "of plain attention's scores",
-    "stack",
-    "v0783–v0802",
-    [0.5, 20],
-  ),
-  given("stack.plain.tgi", 1, "of plain attention's scores", "stack", "as nxd-inference"),
-  fitted(
-    "stack.plain.transformers-neuronx",
-    3.42,
-    "of plain attention's scores",
-    "stack",
-    V2,
-    [0.5, 20],
-  ),
-  given("stack.step.nxd-inference", 0, "ns a step", "stack", "asynchronous"),
-  given("stack.step.nxd-direct", 0, "ns a step", "stack", "device figures"),
-  given("stack.step.vllm-neuron", 0, "ns a step", "stack", "asynchronous"),
-  given("stack.step.transformers-neuronx", 0, "ns a step", "stack", "device figures"),
-  fitted("stack.step.optimum", 3_020_000, "ns a step", "stack", "v0553–v0802", [0, 5e6]),
-  given("stack.step.tgi", 0, "ns a step", "stack", "its logits are what it waits for"),
-  given("stack.step.tgi-1.4", 0, "ns a step", "stack", "as tgi"),
-  given("stack.step.tgi-nxd", 0, "ns a step", "stack", "as tgi"),
-  fitted(
-    "stack.logits.tgi",
-    115_000,
-    "ns a compiled row at a vocabulary of 128k",
-    "stack",
-    "v1070–v1093",
-    [0, 2e6],
-  ),
-  fitted(
-    "stack.logits.tgi-1.4",
-    390_000,
-    "ns a compiled row at a vocabulary of 128k",
-    "stack",
-    "v1136–v1225",
-    [0, 2e6],
-  ),
-  given("stack.row.nxd-inference", 0, "ns a live row and step", "stack", "asynchronous"),
-  given("stack.row.nxd-direct", 0, "ns a live row and step", "stack", "device figures"),
-  given("stack.row.vllm-neuron", 0, "ns a live row and step", "stack", "asynchronous"),
-  given("stack.row.transformers-neuronx", 0, "ns a live row and step", "stack", "device figures"),
-  fitted("stack.row.optimum", 211_000, "ns a live row and step", "stack", "v0553–v0802", [0, 1e6]),
-  fitted("stack.row.tgi", 655_000, "ns a live row and step", "stack", "v1070–v1093", [0, 3e6]),
-  fitted(
-    "stack.row.tgi-1.4",
-    1_860_000,
-    "ns a live row and step",
-    "stack",
-    "v1136–v1225",
-    [0, 3e6],
-  ),
-  given("stack.row.tgi-nxd", 655_000, "ns a live row and step", "stack", "as tgi"),
-  given("stack.prompt.tgi-nxd", 9_200_000, "ns a prompt", "stack", "as tgi"),
-  fitted(
-    "stack.prompt.nxd-inference",
-    13_800_000,
-    "ns a prompt",
-    "stack",
-    "v1583–v1694",
-    [0, 40e6],
-  ),
-  fitted("stack.prompt.nxd-direct", 9_310_000, "ns a prompt", "stack", "v1856–v1860", [0, 40e6]),
-  fitted("stack.prompt.vllm-neuron", 0, "ns a prompt", "stack", "v0536", [0, 200e6]),
-  fitted("stack.prompt.transformers-neuronx", 10_600_000, "ns a prompt", "stack", V2, [0, 15e6]),
-  fitted("stack.prompt.optimum", 0, "ns a prompt", "stack", "v0553–v0802", [0, 200e6]),
-  fitted("stack.prompt.tgi", 9_200_000, "ns a prompt", "stack", "v1070–v1093", [0, 300e6]),
-  fitted("stack.prompt.tgi-1.4", 91_000_000, "ns a prompt", "stack", "v1136–v1225", [0, 300e6]),
-  fitted(
-    "stack.arrival.optimum",
-    24_900_000,
-    "ns from a client to the queue",
-    "stack",
-    "v0553–v0802",
-    [0, 200e6],
-  ),
+  ...STACK_CONSTANTS,
   // Collectives
   fitted(
     "collective.base.v2",
@@ -365,7 +213,7 @@ export const DEFAULT_CONSTANTS: ConstantTable = new Map(
 
 /** A constant by key; throws when there is none, which is a mistake in the caller. */
 export function constant(table: ConstantTable, key: string): number {
-  const value = table.get(key);
+  const value = table.get(SAME[key] ?? key);
   if (value === undefined) throw new Error(`No constant "${key}".`);
   return value;
 }
@@ -381,9 +229,12 @@ export function constantsTable(): string {
       range === undefined ? source : `fit: ${source}`,
     ].join(" | "),
   );
+  const same = Object.entries(SAME).map(
+    ([key, other]) => `\`${key}\` | as \`${other}\` | | stack | `,
+  );
   return [
     "| constant | value | unit | scope | source or rows that fix it |",
     "|---|---|---|---|---|",
-    ...lines.map((line) => `| ${line} |`),
+    ...[...lines, ...same].map((line) => `| ${line} |`),
   ].join("\n");
 }

@@ -13,8 +13,6 @@ export interface Lengths {
   readonly outputSpread: number;
   /** Share of the answers that end by themselves, anywhere before the tokens asked for. */
   readonly endEarly: number;
-  /** Tokens that the client counts for one of the server's: llmperf counts with Llama 2's tokenizer. */
-  readonly recount: number;
 }
 
 export interface Run {

@@ -4,7 +4,8 @@
  * each set-up with its own share. Deterministic. Prints the values; constants.ts
  * is edited with them.
  */
-import { CONSTANTS, type Constant, DEFAULT_CONSTANTS } from "../../device/trainium/constants.ts";
+import type { Constant } from "../../device/trainium/constant.ts";
+import { CONSTANTS, DEFAULT_CONSTANTS } from "../../device/trainium/constants.ts";
 import { type Priced, priceRow } from "./price.ts";
 import type { Row } from "./rows.ts";
 import { onceASetUp } from "./serving.ts";

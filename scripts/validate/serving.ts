@@ -51,7 +51,6 @@ export function serve(setUp: SetUp): Serving | string {
   const lengths: Lengths = {
     prompt: prompt / setUp.recount + FRAME_TOKENS,
     output,
-    recount: setUp.recount,
     promptSpread: setUp.spread.prompt / setUp.recount,
     outputSpread: setUp.spread.output,
     endEarly: END_EARLY[client] ?? 0,

@@ -14,7 +14,6 @@ const lengths: Lengths = {
   promptSpread: 0,
   outputSpread: 0,
   endEarly: 0,
-  recount: 1,
 };
 
 /** Answers anything after a second; remembers when it was asked. */

@@ -4,7 +4,12 @@ import { bandOf } from "../../../device/trainium/bands.ts";
 import { trainium2 } from "../../../device/trainium/chips/trainium2.ts";
 import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { planStartUp } from "../../../device/trainium/compile.ts";
-import { CONSTANTS, constantsTable } from "../../../device/trainium/constants.ts";
+import {
+  CONSTANTS,
+  constant,
+  constantsTable,
+  DEFAULT_CONSTANTS,
+} from "../../../device/trainium/constants.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { STACKS } from "../../../device/trainium/stacks/registry.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
@@ -26,11 +31,12 @@ describe("constants", () => {
 
   it("every stack has its own, and so have its graphs; none stands twice", () => {
     const keys = CONSTANTS.map(({ key }) => key);
+    const known = (key: string) => constant(DEFAULT_CONSTANTS, `stack.${key}`); // throws
     for (const { name, graphs } of STACKS) {
-      for (const what of ["step", "row", "prompt"]) expect(keys).toContain(`stack.${what}.${name}`);
-      for (const what of ["regions", "width", "plain", "spill"])
-        expect(keys).toContain(`stack.${what}.${graphs}`);
+      for (const what of ["step", "row", "prompt"]) known(`${what}.${name}`);
+      for (const what of ["regions", "width", "plain", "spill"]) known(`${what}.${graphs}`);
     }
+    expect(() => known("step.nobody")).toThrow("stack.step.nobody");
     expect(new Set(keys).size).toBe(keys.length);
   });
 
