@@ -19,9 +19,9 @@ export type BandKind =
  * what the 70B's TGI table asks for when it is priced with optimum-neuron's. Kernels and collectives: in sample.
  */
 const HALF_WIDTH: Readonly<Record<BandKind, number>> = Object.freeze({
-  "dense decode": 0.085,
-  "MoE decode": 0.084,
-  prefill: 0.295,
+  "dense decode": 0.075,
+  "MoE decode": 0.086,
+  prefill: 0.319,
   serving: 0.12,
   kernels: 0.05,
   collectives: 0.08,

@@ -10,23 +10,23 @@ import { SAME, STACK_CONSTANTS } from "./stacks/constants.ts";
 
 export const CONSTANTS: readonly Constant[] = Object.freeze([
   // Memory
-  fitted("hbm.weights.v2", 0.952, "of the DMA ceiling", "chip", V2, [0.7, 1]),
+  fitted("hbm.weights.v2", 0.964, "of the DMA ceiling", "chip", V2, [0.7, 1]),
   fitted("hbm.weights.v3", 0.923, "of the DMA ceiling", "chip", V3, [0.75, 1.04]),
   fitted("hbm.kv.v2", 1, "of the DMA ceiling", "kernel", V2, [0.5, 1]),
-  fitted("hbm.kv.v3", 0.899, "of the DMA ceiling", "kernel", V3, [0.3, 1]),
+  fitted("hbm.kv.v3", 0.92, "of the DMA ceiling", "kernel", V3, [0.3, 1]),
   given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "v2044–v2053"),
   given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "v2044–v2053"),
   given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst, v2043"),
   // Decode
   fitted("region.v2", 2000, "ns a kernel region", "kernel", V2, [2000, 16_000]),
-  fitted("region.v3", 7380, "ns a kernel region", "kernel", V3, [2000, 16_000]),
-  fitted("softmax.v2", 5.57, "vector passes over the compiled context", "kernel", V2, [0, 12]),
-  fitted("softmax.v3", 11.5, "vector passes over the compiled context", "kernel", V3, [0, 25]),
-  fitted("pair.v2", 3610, "ns a sequence and KV head", "kernel", V2, [0, 12_000]),
+  fitted("region.v3", 7330, "ns a kernel region", "kernel", V3, [2000, 16_000]),
+  fitted("softmax.v2", 5.34, "vector passes over the compiled context", "kernel", V2, [0, 12]),
+  fitted("softmax.v3", 11.6, "vector passes over the compiled context", "kernel", V3, [0, 25]),
+  fitted("pair.v2", 3740, "ns a sequence and KV head", "kernel", V2, [0, 12_000]),
   given("pair.v3", 0, "ns a sequence and KV head", "kernel", `${V3} leave none beside the passes`),
   fitted(
     "fused-attention.regions",
-    1.45,
+    1.39,
     "regions of the fused decode block",
     "kernel",
     "v1527–v1550, v1583–v1694",
@@ -34,7 +34,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "fused-attention.pair",
-    4920,
+    4890,
     "ns a sequence and KV head, beside the plain cost",
     "kernel",
     "v1639–v1694",
@@ -50,7 +50,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.gather.speed",
-    0.462,
+    0.464,
     "of streaming speed, gathered experts",
     "kernel",
     "v1825–v1843, v0534–v0536",
@@ -58,7 +58,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.gather",
-    186_000,
+    187_000,
     "ns a layer that gathers experts without the fused kernel",
     "kernel",
     "v1826, v1843",
@@ -66,7 +66,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.fused-rows",
-    10.3,
+    10.2,
     "regions of the fused block at several rows",
     "kernel",
     "v1835–v1842",
@@ -74,7 +74,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.expert-parallel",
-    776_000,
+    768_000,
     "ns a layer and tile of 128 tokens, expert-parallel without fused kernel",
     "kernel",
     "v1737–v1748",
@@ -88,18 +88,18 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
     "MLA layers cost 1.7 times a GQA layer beyond their bytes (contrib tables)",
   ),
   // Prefill
-  fitted("prefill.gemm.v2", 0.832, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
+  fitted("prefill.gemm.v2", 0.844, "of BF16 peak", "kernel", V2, [0.1, 0.9]),
   fitted("prefill.gemm.v3", 0.9, "of BF16 peak", "kernel", "v1856–v1860, v1583–v1694", [0.2, 0.9]),
   given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
   given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
-  given("attention.plain.v2", 72, "ps a score", "kernel", "v3 scaled by vector width and clock"),
+  given("attention.plain.v2", 75, "ps a score", "kernel", "v3 scaled by vector width and clock"),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
-  fitted("attention.plain.v3", 66.2, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
+  fitted("attention.plain.v3", 68.5, "ps a score", "kernel", "v1856–v1860, v1825–v1834", [10, 600]),
   ...STACK_CONSTANTS,
   // Collectives
   fitted(
     "collective.base.v2",
-    1000,
+    1250,
     "ns a decode all-reduce, beside hops",
     "collective",
     V2,
@@ -107,7 +107,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.base.v3",
-    27900,
+    28200,
     "ns a decode all-reduce, beside hops",
     "collective",
     V3,
@@ -115,7 +115,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.rank",
-    936,
+    1000,
     "ns a rank of the group",
     "collective",
     "v0051–v0390, v0534–v0540",
@@ -139,7 +139,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.links",
-    0.726,
+    0.719,
     "of the links' bandwidth",
     "collective",
     "v0051–v0390, v0553–v0802",
@@ -171,7 +171,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   given("runtime.jitter", 80_000, "ns between cores", "runtime", "v2132, async_execution.md"),
   given(
     "runtime.cpu-sampling-live",
-    1_500_000,
+    1_650_000,
     "ns a live row and token",
     "runtime",
     "v0778–v0792",

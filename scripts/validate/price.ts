@@ -14,6 +14,7 @@ import {
   arrivalMilliseconds,
   batchesPrompts,
   costOf,
+  meanStepShare,
   promptMilliseconds,
   stepMilliseconds,
 } from "./static.ts";
@@ -132,7 +133,8 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
   const prompts = setUp.loop === "static" ? setUp.batch / rows : 1;
   const first = (): number =>
     arrivalMilliseconds(setUp) + promptMilliseconds(setUp, { rows }) * prompts;
-  const step = tokenMilliseconds(setUp);
+  const middle = tokenMilliseconds(setUp);
+  const step = row.percentile === "mean" ? middle * meanStepShare(setUp) : middle;
   const base = baselineStep(setUp);
   const streams = setUp.loop === "static" ? setUp.batch : 1;
   const decode = setUp.moe ? "MoE decode" : "dense decode";

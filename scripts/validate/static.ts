@@ -22,14 +22,21 @@ export function costOf(setUp: SetUp): CostModel {
   return cost;
 }
 
-/** ms of one decode step of the compiled batch with so many rows live, between two tokens of a stream. */
-export function stepMilliseconds(setUp: SetUp, live = 1): number {
+/**
+ * ms of one decode step of the compiled batch with so many rows live, between two tokens of a stream;
+ * at the answer's middle, or at so many tokens of context.
+ */
+export function stepMilliseconds(
+  setUp: SetUp,
+  live = 1,
+  tokens = (setUp.prompt ?? 128) + (setUp.output ?? 0) / 2,
+): number {
   const cost = costOf(setUp);
   const { plan } = setUp;
   const context =
     setUp.compiled !== undefined && plan.stack.contextBuckets === "compiled"
       ? setUp.compiled
-      : bucketOf(cost.buckets.contexts, (setUp.prompt ?? 128) + (setUp.output ?? 0) / 2);
+      : bucketOf(cost.buckets.contexts, tokens);
   const graph = cost.graph({
     phase: "decode",
     rows: bucketOf(cost.buckets.rows, setUp.batch),
@@ -37,6 +44,22 @@ export function stepMilliseconds(setUp: SetUp, live = 1): number {
     context,
   });
   return (graph.nanos + hostNanos(setUp, live)) / 1e6;
+}
+
+/** An answer's mean step against its middle one: early tokens read smaller buckets. */
+export function meanStepShare(setUp: SetUp): number {
+  const { prompt, output } = setUp;
+  if (prompt === undefined || output === undefined || output === 0) return 1;
+  let total = 0;
+  let from = prompt;
+  for (const bucket of costOf(setUp).buckets.contexts) {
+    const to = Math.min(bucket, prompt + output);
+    if (to <= from) continue;
+    total += (to - from) * stepMilliseconds(setUp, 1, to);
+    from = to;
+  }
+  total += (prompt + output - from) * stepMilliseconds(setUp, 1, prompt + output);
+  return total / output / stepMilliseconds(setUp);
 }
 
 function stackNanos(plan: Plan, what: string): number {

@@ -65,7 +65,7 @@ export const transformersNeuronx: StackSpec = {
   graphs: "transformers-neuronx",
   maxSegment: 65_536,
   firstTokenBucket: 128,
-  contextBuckets: "compiled",
+  firstContextBucket: 128,
   padHeads: true,
   kvSharding: "even", // get_qkv_padding before June 2024
   flashFrom: 8192,
@@ -80,6 +80,7 @@ export const tgi: StackSpec = {
   graphs: "tgi",
   kvSharding: "spread", // get_qkv_padding as of June 2024
   firstTokenBucket: 65_536,
+  contextBuckets: "compiled",
   flashFrom: 4096,
   asyncScheduling: false,
   onDeviceSampling: false,
