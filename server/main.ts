@@ -8,6 +8,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
 import { parseSettings, SettingsError } from "./config.ts";
+import { withDefaultModel } from "./default-model.ts";
 import { createLogger } from "./log.ts";
 import { memoryLines } from "./machine.ts";
 import type { Settings } from "./settings/table.ts";
@@ -21,9 +22,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   let logger: Logger;
   let running: RunningServer;
   try {
-    const { settings, warnings } = parseSettings(argv, process.env, { out, err: () => {} });
+    const parsed = parseSettings(argv, process.env, { out, err: () => {} });
+    const settings = withDefaultModel(parsed);
     logger = createLogger(settings["log-level"]);
-    for (const warning of warnings) logger.warn(warning);
+    for (const warning of parsed.warnings) logger.warn(warning);
     running = await serve(settings, logger);
   } catch (error) {
     if (error instanceof SettingsError && error.exitCode === 0) return 0;

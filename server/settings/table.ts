@@ -18,7 +18,11 @@ const one = { check: atLeast(1) };
 const path = { value: "PATH" };
 
 export const TABLE = {
-  model: model.text(undefined, "Folder or catalogue id of the model; MODEL does the same.", path),
+  model: model.text(
+    undefined,
+    "Folder or catalogue id of the model; MODEL does the same. Default: the embedded one on the cpu device, else meta-llama/Llama-3.1-8B-Instruct at TP 4.",
+    path,
+  ),
   "served-model-name": model.list(
     [],
     "Names the model answers to; the first is reported. Default: MODEL.",
@@ -145,9 +149,14 @@ export const TABLE = {
   "num-gpu-blocks-override": engine.integer(undefined, "KV blocks, whatever the memory.", one),
   "kv-cache-memory-bytes": engine.humanInteger(undefined, "Bytes for the KV cache.", one),
 
-  device: device.choice(deviceNames, undefined, "What computes: null, cpu or trainium.", {
-    env: "TRAINYARD_DEVICE",
-  }),
+  device: device.choice(
+    deviceNames,
+    undefined,
+    "What computes: null, cpu or trainium. Default: cpu for a model with weights, else trainium.",
+    {
+      env: "TRAINYARD_DEVICE",
+    },
+  ),
   instance: device.text(undefined, "trainium: instance type, such as trn2.48xlarge."),
   "neuron-kernels": device.text(undefined, "trainium: kernels, nki or compiler."),
   "logical-nc-config": device.integer(undefined, "trainium: physical cores in a logical one."),
