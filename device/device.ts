@@ -144,8 +144,13 @@ export type StepResult =
 export interface Sampler {
   /** `logits` is [drafted + 1, vocabulary], row-major; it may be overwritten. */
   sample(row: BatchRow, logits: Float32Array): Sampled;
-  /** Reduces prompt positions [position, position + n), at most 64 a call; `logits` is [n, vocabulary]. */
-  prompt(row: BatchRow, position: number, logits: Float32Array): readonly PositionLogprobs[];
+  /** Reduces prompt positions [position, position + n), at most 64 a call; `logits` is [n, width]. */
+  prompt(
+    row: BatchRow,
+    position: number,
+    logits: Float32Array,
+    width: number,
+  ): readonly PositionLogprobs[];
 }
 
 export interface Device {

@@ -11,7 +11,8 @@
  * last half, so that a step recomputes half a window once in half a window.
  * Ids that the inner model does not have are folded into its vocabulary. The
  * sampler sees the row as the engine made it: positions, seeds and penalties
- * are those of the whole context.
+ * are those of the whole context. Prompt positions that are scored see at least
+ * half a window before them.
  */
 import {
   type Batch,
@@ -20,6 +21,7 @@ import {
   type Device,
   type DeviceLimits,
   PENDING_TOKEN,
+  type PositionLogprobs,
   type Sampled,
   type Sampler,
   type SequenceId,
@@ -49,12 +51,24 @@ export async function borrowWords(
   sampler: Sampler,
   make: (sampler: Sampler) => Promise<Device>,
 ): Promise<Device> {
-  const rows = new Map<SequenceId, BatchRow>();
+  const rows = new Map<SequenceId, Shown>();
   const shown: Sampler = {
-    sample: (row, logits) => sampler.sample(rows.get(row.id) ?? row, logits),
-    prompt: () => [],
+    sample: (row, logits) => sampler.sample(rows.get(row.id)?.row ?? row, logits),
+    prompt: (row, position, logits, width) => {
+      const its = rows.get(row.id);
+      return its === undefined ? [] : sampler.prompt(its.row, its.origin + position, logits, width);
+    },
   };
   return new BorrowedWords(await make(shown), rows);
+}
+
+/** The engine's row of the step under way, and where the window on its context begins. */
+interface Shown {
+  readonly row: BatchRow;
+  origin: number;
+  /** Of a row that wants `all`: what its positions scored, and how many of them were asked. */
+  readonly scores: PositionLogprobs[];
+  scored: number;
 }
 
 class BorrowedWords implements Device {
@@ -62,14 +76,13 @@ class BorrowedWords implements Device {
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
   readonly #inner: Device;
-  /** The engine's rows of the step under way. */
-  readonly #rows: Map<SequenceId, BatchRow>;
+  readonly #rows: Map<SequenceId, Shown>;
   readonly #views = new Map<SequenceId, View>();
   readonly #free: BlockId[];
   readonly #queue: Step[] = [];
   #innerStep = 0;
 
-  constructor(inner: Device, rows: Map<SequenceId, BatchRow>) {
+  constructor(inner: Device, rows: Map<SequenceId, Shown>) {
     this.#inner = inner;
     this.#rows = rows;
     this.name = inner.name;
@@ -100,7 +113,7 @@ class BorrowedWords implements Device {
   #next(): void {
     const first = this.#queue[0];
     if (first === undefined) return;
-    const refused = first.batch.rows.filter((row) => row.want === "all" || row.want === "hidden");
+    const refused = first.batch.rows.filter((row) => row.want === "hidden");
     const sampled = new Map<SequenceId, Sampled>();
     const finish = (result: StepResult): void => {
       this.#queue.shift();
@@ -108,13 +121,17 @@ class BorrowedWords implements Device {
       this.#next();
     };
     if (refused.length > 0) {
-      const error = new Error("Borrowed words have no prompt log-probabilities or hidden states.");
+      const error = new Error("Borrowed words have no hidden states.");
       finish({ ok: false, error, culprits: refused.map((row) => row.id) });
       return;
     }
-    const wanted = first.batch.rows.filter((row) => row.want === "last");
+    const wanted = first.batch.rows.filter((row) => row.want === "last" || row.want === "all");
     this.#rows.clear();
-    for (const row of wanted) this.#rows.set(row.id, this.#known(row));
+    for (const row of wanted) {
+      const known = this.#known(row);
+      const shown = row.want === "all" ? { ...known, context: this.#folded(known.context) } : known;
+      this.#rows.set(row.id, { row: shown, origin: 0, scores: [], scored: 0 });
+    }
     this.#run(wanted, sampled, finish);
   }
 
@@ -160,6 +177,7 @@ class BorrowedWords implements Device {
     row: BatchRow,
     at: { readonly step: number; readonly room: number; readonly busy: readonly BatchRow[] },
   ): BatchRow | undefined {
+    if (row.want === "all") return this.#planScores(row, at);
     const view = this.#view(row, at.step);
     const context = this.#window(row, view);
     // The guesses and the id before them are computed together, whatever is cached.
@@ -179,22 +197,78 @@ class BorrowedWords implements Device {
     };
   }
 
+  /**
+   * The same for a row whose prompt positions are scored: first up to its start, then
+   * the positions themselves, in windows that each begin half a context before.
+   */
+  #planScores(
+    row: BatchRow,
+    at: { readonly step: number; readonly room: number; readonly busy: readonly BatchRow[] },
+  ): BatchRow | undefined {
+    const { maxContext } = this.#inner.limits;
+    const shown = this.#rows.get(row.id);
+    if (shown === undefined) return undefined;
+    const view = this.#viewOf(row, at.step);
+    const next = row.start + shown.scored;
+    if (next < view.origin || next - view.origin >= maxContext) {
+      view.origin = Math.max(0, next - (maxContext >> 1));
+      view.computed = 0;
+    }
+    view.computed = Math.min(view.computed, next - view.origin);
+    shown.origin = view.origin;
+    const scored = view.computed === next - view.origin;
+    const until = scored
+      ? Math.min(row.start + row.count - view.origin, maxContext)
+      : next - view.origin;
+    const count = Math.min(at.room, until - view.computed);
+    if (count <= 0 || !this.#grow(view, view.computed + count, at)) return undefined;
+    return {
+      id: row.id,
+      // One id more than fits: a window that is cut there is not taken for the context's end.
+      context: this.#window(row, view).subarray(0, maxContext + 1),
+      start: view.computed,
+      count,
+      drafted: 0,
+      blocks: view.blocks,
+      want: scored ? "all" : "none",
+    };
+  }
+
   #took(row: BatchRow, gained: Sampled | undefined, sampled: Map<SequenceId, Sampled>): void {
     const view = this.#views.get(row.id);
     const over = view === undefined; // released during the step
+    const shown = this.#rows.get(row.id);
+    if (shown?.row.want === "all" && !over) {
+      view.computed = row.start + row.count;
+      if (row.want !== "all") return;
+      shown.scores.push(...(gained?.prompt ?? []));
+      shown.scored += row.count;
+      if (shown.scored < shown.row.count) return;
+      const { tokens, accepted, logprobs } = gained ?? { tokens: [], accepted: 0 };
+      view.last = tokens.at(-1) ?? view.last;
+      const prompt = shown.scores;
+      sampled.set(row.id, { tokens, accepted, prompt, ...(logprobs && { logprobs }) });
+      return;
+    }
     if (over || row.want === "last") sampled.set(row.id, gained ?? { tokens: [], accepted: 0 });
     if (over) return;
     view.computed = row.start + row.count - row.drafted + (gained?.accepted ?? 0);
     view.last = gained?.tokens.at(-1) ?? view.last;
   }
 
-  #view(row: BatchRow, step: number): View {
+  #viewOf(row: BatchRow, step: number): View {
     let view = this.#views.get(row.id);
     if (view === undefined) {
       view = { origin: 0, computed: 0, blocks: [], last: 0, used: step };
       this.#views.set(row.id, view);
     }
     view.used = step;
+    return view;
+  }
+
+  /** The view, its window restarted when it would outgrow the inner context. */
+  #view(row: BatchRow, step: number): View {
+    const view = this.#viewOf(row, step);
     const { maxContext } = this.#inner.limits;
     if (row.context.length - view.origin > maxContext) {
       view.origin = row.context.length - (maxContext >> 1);
@@ -211,7 +285,11 @@ class BorrowedWords implements Device {
   }
 
   #window(row: BatchRow, view: View): Int32Array {
-    return row.context.slice(view.origin).map((id) => id % this.vocabSize);
+    return this.#folded(row.context.slice(view.origin));
+  }
+
+  #folded(context: Int32Array): Int32Array {
+    return context.map((id) => id % this.vocabSize);
   }
 
   #grow(

@@ -62,7 +62,7 @@ export class Engine {
     this.#clock = clock;
     this.#sampler = sampler;
     const { limits } = device;
-    sampler.attach(device.vocabSize, options.seed ?? 0);
+    sampler.attach(options.seed ?? 0);
     this.maxContext = Math.min(
       options.maxModelLen ?? limits.maxContext,
       limits.maxContext,

@@ -190,8 +190,9 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     fingerprint: fingerprint(settings),
     settings,
     engines: group,
-    // Borrowed words are drawn one by one; nobody computes the prompt's positions.
-    scoresPrompts: words === undefined || name !== "trainium",
+    // Words that another tokenizer counts score another text.
+    scoresPrompts:
+      name !== "trainium" || words === undefined || words === model || borrowed !== undefined,
     clock,
     planner,
     ...optional("requestTemplates", requestTemplates),

@@ -312,7 +312,7 @@ export class CpuDevice implements Device {
     const logits = this.#logits(take);
     if (kind === "prompt") {
       const list = gathered.prompt.get(row.id) ?? [];
-      list.push(...this.#sampler.prompt(row, position, logits));
+      list.push(...this.#sampler.prompt(row, position, logits, this.vocabSize));
       gathered.prompt.set(row.id, list);
       const known = gathered.sampled.get(row.id) ?? { tokens: [], accepted: 0 };
       gathered.sampled.set(row.id, { ...known, prompt: list });

@@ -184,7 +184,7 @@ export class NullDevice implements Device {
         const turn = this.#turn(row.context[at - 1] ?? 0, row.context[at] ?? 0);
         logits.set(this.#row.subarray(turn, turn + width), index * width);
       }
-      found.push(...this.#options.sampler.prompt(row, begin, logits));
+      found.push(...this.#options.sampler.prompt(row, begin, logits, this.vocabSize));
     }
     return found;
   }

@@ -217,7 +217,7 @@ export class TrainiumDevice implements Device {
     for (let at = row.start; at < end; at += PROMPT_POSITIONS) {
       const positions = Math.min(PROMPT_POSITIONS, end - at);
       const logits = new Float32Array(positions * this.vocabSize);
-      found.push(...this.#settings.sampler.prompt(row, at, logits));
+      found.push(...this.#settings.sampler.prompt(row, at, logits, this.vocabSize));
     }
     return found;
   }

@@ -68,7 +68,6 @@ export class TokenSampler implements Sampler {
   readonly #candidates = new Candidates();
   #kept = new Float32Array(0);
   #mask = new Int32Array(0);
-  #vocabSize = 0;
 
   constructor(options: SamplerOptions = {}) {
     const mode = options.logprobsMode ?? "raw_logprobs";
@@ -77,9 +76,8 @@ export class TokenSampler implements Sampler {
     this.#normalized = mode.endsWith("logprobs");
   }
 
-  /** Told by the engine: the width of a row of logits, and its seed. */
-  attach(vocabSize: number, seed: number): void {
-    this.#vocabSize = vocabSize;
+  /** Told by the engine: its seed. */
+  attach(seed: number): void {
     this.#seed ??= seed;
   }
 
@@ -159,11 +157,15 @@ export class TokenSampler implements Sampler {
       : { tokens, accepted, logprobs };
   }
 
-  prompt(row: BatchRow, position: number, logits: Float32Array): readonly PositionLogprobs[] {
+  prompt(
+    row: BatchRow,
+    position: number,
+    logits: Float32Array,
+    width: number,
+  ): readonly PositionLogprobs[] {
     const state = this.#states.get(row.id);
     const count = state?.params.promptLogprobs;
     if (state === undefined || count === undefined) return [];
-    const width = this.#vocabSize;
     const known = state.promptLength - 1 - position;
     const positions = Math.min(Math.round(logits.length / width), known);
     const wanted = { count, normalized: this.#normalized };

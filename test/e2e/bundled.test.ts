@@ -12,6 +12,7 @@ const ask = { messages: [{ role: "user" as const, content: "Tell me a story." }]
 /** Skipped where no model is bundled yet. */
 describe.skipIf(!there)("the bundled model", () => {
   const texts: string[] = [];
+  const scores: number[][] = [];
   for (const device of ["cpu", "trainium"]) {
     describe(`on the ${device} device`, () => {
       let server: TestServer;
@@ -40,13 +41,26 @@ describe.skipIf(!there)("the bundled model", () => {
         texts.push(text);
       });
 
+      it("scores a prompt", async () => {
+        const prompt = "Once upon a time, there was a little dog named Spot.";
+        const request = { model, prompt, echo: true, logprobs: 0, max_tokens: 1, temperature: 0 };
+        const { choices } = await client.completions.create(request);
+        const [first, ...rest] = choices[0]?.logprobs?.token_logprobs ?? [];
+        expect(first).toBeNull();
+        scores.push(rest);
+      });
+
       it("is called by its folder's name", () => {
         expect(model).toMatch(/^trainyard-/);
       });
     });
   }
 
-  it("says the same on both devices when greedy", () => {
+  it("says and scores the same on both devices when greedy", () => {
     expect(new Set(texts).size).toBe(1);
+    const [cpu = [], trainium = []] = scores;
+    expect(cpu.length).toBeGreaterThan(8);
+    expect(Math.min(...cpu)).toBeGreaterThan(-15);
+    expect(trainium).toEqual(cpu.map((score) => expect.closeTo(score, 4)));
   });
 });

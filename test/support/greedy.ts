@@ -41,8 +41,13 @@ class WatchingSampler implements Sampler {
     return this.#inner.sample(row, logits);
   }
 
-  prompt(row: BatchRow, position: number, logits: Float32Array): readonly PositionLogprobs[] {
-    return this.#inner.prompt(row, position, logits);
+  prompt(
+    row: BatchRow,
+    position: number,
+    logits: Float32Array,
+    width: number,
+  ): readonly PositionLogprobs[] {
+    return this.#inner.prompt(row, position, logits, width);
   }
 }
 

@@ -106,12 +106,48 @@ describe("borrowWords", () => {
     expect(next.ok && next.sampled.get(0)?.tokens).toEqual([c]);
   });
 
-  it("refuses prompt log-probabilities by naming the row", async () => {
+  it("scores every prompt position once, whatever the window, the pieces and the pool", async () => {
+    const asked = async (limits: Partial<DeviceLimits>, pieces: readonly number[]) => {
+      const clock = new VirtualClock();
+      const positions: number[] = [];
+      const inner = new TokenSampler();
+      const sampler: Sampler = {
+        sample: (of, logits) => inner.sample(of, logits),
+        prompt: ({ context }, position, logits, width) =>
+          Array.from({ length: logits.length / width }, (_, index) => {
+            positions.push(position + index);
+            const next = context[position + index + 1] ?? 0;
+            const chosen = logits[index * VOCAB + next] ?? Number.NaN;
+            return { chosen, rank: 1, topIds: [], topLogprobs: [] };
+          }),
+      };
+      const device = await borrowWords(sampler, async (shown) => nullDevice(clock, shown, limits));
+      const context = Array.from({ length: 45 }, (_, index) => (index * 7 + 400) % 120);
+      const scores: number[] = [];
+      let start = 0;
+      let last: StepResult | undefined;
+      for (const count of pieces) {
+        last = await execute(device, clock, [{ ...row(3, context), start, count, want: "all" }]);
+        if (!last.ok) throw last.error;
+        scores.push(...(last.sampled.get(3)?.prompt ?? []).map((its) => its.chosen));
+        start += count;
+      }
+      return { positions, scores, tokens: last?.ok && last.sampled.get(3)?.tokens };
+    };
+    const wide = await asked({}, [45]);
+    expect(wide.positions).toEqual(Array.from({ length: 45 }, (_, index) => index));
+    expect(wide.tokens).toHaveLength(1);
+    const narrow = { blocks: 6, maxRows: 2, maxTokens: 5, maxContext: 16 };
+    expect(await asked(narrow, [45])).toEqual(wide);
+    expect(await asked(narrow, [9, 20, 16])).toEqual(wide);
+  });
+
+  it("refuses hidden states by naming the row", async () => {
     const clock = new VirtualClock();
     const device = await borrowWords(new TokenSampler(), async (shown) =>
       nullDevice(clock, shown, {}),
     );
-    const result = await execute(device, clock, [{ ...row(5, [1, 2]), want: "all" }]);
+    const result = await execute(device, clock, [{ ...row(5, [1, 2]), want: "hidden" }]);
     expect(result.ok === false && result.culprits).toEqual([5]);
   });
 });

@@ -23,7 +23,7 @@ interface Setting {
 function sample(logits: readonly number[], params: Partial<SamplingParams>, setting: Setting = {}) {
   const { prompt = [0], output = [], constraint, options } = setting;
   const sampler = new TokenSampler(options);
-  sampler.attach(logits.length, 0);
+  sampler.attach(0);
   const full = { ...DEFAULT_SAMPLING, maxTokens: 100, ...params };
   const request = {
     prompt,
@@ -191,7 +191,7 @@ describe("logprobs", () => {
 
   it("of the prompt are of the id that follows", () => {
     const sampler = new TokenSampler();
-    sampler.attach(4, 0);
+    sampler.attach(0);
     const params = { ...DEFAULT_SAMPLING, promptLogprobs: 1 };
     const place = { id: 0, index: 0, group: [0], arrival: 0, maxContext: 9 };
     sampler.add(new LiveSequence({ prompt: [0, 2, 3], params }, place));
@@ -206,7 +206,7 @@ describe("logprobs", () => {
       want: "all",
     } as const;
     const logits = Float32Array.from([...LOGITS, ...LOGITS, ...LOGITS]);
-    const found = sampler.prompt(row, 0, logits);
+    const found = sampler.prompt(row, 0, logits, 4);
     expect(found).toHaveLength(2);
     expect(found.map(({ rank }) => rank)).toEqual([2, 1]);
     expect(found[0]?.chosen).toBeCloseTo(2 - total, 6);
