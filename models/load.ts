@@ -8,7 +8,7 @@ import type { Checkpoint, GenerationDefaults, Model, Tokenizer } from "./model.t
 import type { WeightFormat } from "./ops.ts";
 import { describe } from "./registry.ts";
 import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
-import { loadTokenizer } from "./tokenizer/tokenizer.ts";
+import { folderOf, loadTokenizer } from "./tokenizer/tokenizer.ts";
 import {
   checkpointFormat,
   checkWeights,
@@ -41,10 +41,11 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     refuseQuantized(reader);
     checkWeights(checkpoint, architecture);
   }
-  const words = options.tokenizer ?? files.folder;
-  const tokenizer = words === undefined ? undefined : loadTokenizer(words);
-  if (options.tokenizer !== undefined && !tokenizer)
-    throw new ModelConfigError(`${options.tokenizer}: expected a folder with a tokenizer.json`);
+  const given = options.tokenizer;
+  const words = given === undefined ? files.folder : folderOf(given);
+  const tokenizer = words === undefined ? undefined : loadTokenizer(given ?? words);
+  if (given !== undefined && !tokenizer)
+    throw new ModelConfigError(`${given}: expected a folder with a tokenizer.json, or such a file`);
   const tokenizerConfig = words === undefined ? {} : readTokenizerConfig(words);
   const template =
     words === undefined && options.chatTemplate === undefined
@@ -56,7 +57,11 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     architecture,
     format: formatOf(reader, checkpoint),
     ...(checkpoint && { checkpoint }),
-    generation: readGeneration(reader, files.folder, tokenizer, tokenizerConfig),
+    generation: readGeneration(reader, files.folder, {
+      tokenizer,
+      tokenizerConfig,
+      lent: given !== undefined,
+    }),
     ...(tokenizer && { tokenizer }),
     ...(template && { chatTemplate: createChatTemplate(template) }),
     ...(tokenizer && { tokenizerConfig }),
@@ -94,19 +99,32 @@ function formatOf(config: ConfigReader, checkpoint?: Checkpoint): WeightFormat {
 }
 
 /** generation_config.json, and the ids that end a text by it, by config.json and by the tokenizer. */
+const USUAL_ENDS = ["<|eot_id|>", "<|im_end|>", "<|return|>", "<|endoftext|>", "</s>"];
+
+/** `lent`: the tokenizer is another model's, so the config's ids are not its. */
 function readGeneration(
   config: ConfigReader,
   folder: string | undefined,
-  tokenizer: Tokenizer | undefined,
-  tokenizerConfig: Readonly<Record<string, unknown>>,
+  {
+    tokenizer,
+    tokenizerConfig,
+    lent,
+  }: {
+    readonly tokenizer: Tokenizer | undefined;
+    readonly tokenizerConfig: Readonly<Record<string, unknown>>;
+    readonly lent: boolean;
+  },
 ): GenerationDefaults {
   const values = folder === undefined ? {} : readJsonIfThere(folder, "generation_config.json");
   const own = new ConfigReader(values, `${folder ?? ""}/generation_config.json`);
   const ends = own.has("eos_token_id") ? own : config;
   const word = specialTokens(tokenizerConfig)["eos_token"];
   const tokenizerEnd = word === undefined ? undefined : tokenizer?.id(word);
-  const eosTokenIds = new Set(ends.integers("eos_token_id", []));
+  const eosTokenIds = new Set(lent ? [] : ends.integers("eos_token_id", []));
   if (tokenizerEnd !== undefined) eosTokenIds.add(tokenizerEnd);
+  // A tokenizer.json alone does not say which of its words ends an answer.
+  const usual = USUAL_ENDS.map((name) => tokenizer?.id(name)).find((id) => id !== undefined);
+  if (lent && eosTokenIds.size === 0 && usual !== undefined) eosTokenIds.add(usual);
   const given = {
     temperature: own.optionalNumber("temperature"),
     topP: own.optionalNumber("top_p"),

@@ -9,13 +9,11 @@ import { RealClock } from "../device/clock.ts";
 import type { Device } from "../device/device.ts";
 import { createDevice, type DeviceSettings } from "../device/registry.ts";
 import { TrainiumDevice } from "../device/trainium/device.ts";
-import { borrowWords } from "../device/words.ts";
 import { Engine } from "../engine/engine.ts";
 import type { EngineOptions } from "../engine/options.ts";
 import { TokenSampler } from "../engine/sample/sampler.ts";
 import { loadModel } from "../models/load.ts";
 import type { Model } from "../models/model.ts";
-import { projectPath } from "../models/weights/project-files.ts";
 import { SettingsError } from "./config.ts";
 import { Engines } from "./generation/engines.ts";
 import { RequestTemplates } from "./generation/request-template.ts";
@@ -33,6 +31,7 @@ import type { Settings } from "./settings/table.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
 import { VERSION } from "./version.ts";
+import { borrow, bundledModel, isRetold, valuesModel } from "./words.ts";
 
 export interface World {
   readonly model: Model;
@@ -47,8 +46,6 @@ export interface World {
   readonly simulatedStart?: SimulatedStart;
   close(): Promise<void>;
 }
-
-const BUNDLED = ["trainyard-tiny", "trainyard-draft"];
 
 interface Closable {
   close(): Promise<void>;
@@ -190,9 +187,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     fingerprint: fingerprint(settings),
     settings,
     engines: group,
-    // Words that another tokenizer counts score another text.
-    scoresPrompts:
-      name !== "trainium" || words === undefined || words === model || borrowed !== undefined,
+    scoresPrompts: name !== "trainium" || !isRetold(model, words),
     clock,
     planner,
     ...optional("requestTemplates", requestTemplates),
@@ -229,46 +224,6 @@ function tokenizerInfo(folder: string): Serving["tokenizerInfo"] {
   return existsSync(path)
     ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>) // served as it is
     : undefined;
-}
-
-function bundledModel(): string {
-  const found = BUNDLED.map((name) => projectPath("models", "bundled", name)).find(existsSync);
-  if (found === undefined) throw new SettingsError("No MODEL was given and none is bundled.");
-  return found;
-}
-
-/**
- * The model whose words a simulated device says: its own where it has weights,
- * else the bundled one; undefined: synthetic ids.
- */
-async function valuesModel(settings: Settings, model: Model): Promise<Model | undefined> {
-  const { values } = settings;
-  if (values === "synthetic") return undefined;
-  if (values === "bundled") return loadModel(bundledModel());
-  if (values === "weights" && model.checkpoint === undefined) {
-    throw new SettingsError("--values weights: the model has none here; use bundled or synthetic.");
-  }
-  if (values !== "auto" && values !== "weights") return loadModel(values);
-  if (model.checkpoint !== undefined) return model;
-  if (model.tokenizer !== undefined) return undefined;
-  return loadModel(bundledModel());
-}
-
-/**
- * The device that gives values: it keeps blocks of its own, so that the big pool
- * costs nothing here, and leaves a core to the server, which must be in time.
- */
-function borrow(words: Model, { clock, sampler, seed }: DeviceSettings): Promise<Device> {
-  return borrowWords(sampler, (shown) =>
-    createDevice("cpu", {
-      model: words,
-      clock,
-      sampler: shown,
-      tensorParallelSize: 1,
-      seed,
-      own: { "spare-cores": 1 },
-    }),
-  );
 }
 
 function checkContext(settings: Settings, model: Model): void {

@@ -81,7 +81,7 @@ export class TokenSampler implements Sampler {
     this.#seed ??= seed;
   }
 
-  add(sequence: Sequence): void {
+  add(sequence: Pick<Sequence, "id" | "params" | "promptLength" | "constraint" | "tokens">): void {
     const { id, params, promptLength, constraint } = sequence;
     const penalized =
       params.repetitionPenalty !== 1 ||

@@ -4,16 +4,22 @@
  * streaming.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Tokenizer as NativeTokenizer } from "tokenizers";
 import { ConfigReader, isObject, ModelConfigError } from "../config.ts";
 import type { Decoder, Tokenizer } from "../model.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
 import { readTextRules } from "./text-rules.ts";
 
-/** Reads `tokenizer.json` of a folder; undefined when there is none. Throws ModelConfigError. */
-export function loadTokenizer(folder: string): Tokenizer | undefined {
-  const path = join(folder, "tokenizer.json");
+/** A folder as it is; of a tokenizer.json, whatever its name, the folder around it. */
+export function folderOf(source: string): string {
+  return source.endsWith(".json") ? dirname(source) : source;
+}
+
+/** Reads `tokenizer.json` of a folder, or such a file; undefined when there is none. Throws ModelConfigError. */
+export function loadTokenizer(source: string): Tokenizer | undefined {
+  const folder = folderOf(source);
+  const path = folder === source ? join(folder, "tokenizer.json") : source;
   if (existsSync(path)) return readTokenizer(readFileSync(path, "utf8"), path);
   for (const other of ["tokenizer.model", "tekken.json", "vocab.json"])
     if (existsSync(join(folder, other)))

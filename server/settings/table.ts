@@ -27,7 +27,11 @@ export const TABLE = {
     [],
     "Names the model answers to; the first is reported. Default: MODEL.",
   ),
-  tokenizer: model.text(undefined, "Folder of the tokenizer, when not the model's.", path),
+  tokenizer: model.text(
+    undefined,
+    "Folder of the tokenizer, or its tokenizer.json, when not the model's.",
+    path,
+  ),
   "chat-template": model.text(
     undefined,
     "File with the chat template, when not the model's.",
@@ -182,7 +186,7 @@ export const TABLE = {
   ),
   values: device.text(
     "auto",
-    "trainium: where tokens come from: bundled (words of the embedded model), weights (the model's own), synthetic, or a folder of another model; auto: weights where there are, else bundled, else (with --tokenizer) synthetic.",
+    "trainium: where tokens come from: bundled (words of the embedded model), weights (the model's own), synthetic, or a folder of another model; auto: weights where there are, else bundled.",
   ),
 
   "log-level": observability.choice(

@@ -20,6 +20,23 @@ describe("a simulated machine says what it is", () => {
     await server.stop(0);
   });
 
+  it("tells its words again in the ids of a given tokenizer, be it a file", async () => {
+    const file = "models/tiny/qwen2/tokenizer.json";
+    const server = await startServer([...QWEN, "--tokenizer", file]);
+    const { headers } = await server.get("/health");
+    expect(headers.get("x-trainyard-simulation")).toMatch(/words of \S+; tokens of the given/);
+    const prompt = "Once upon a time, there was a little dog";
+    const ask = { prompt, max_tokens: 60, ignore_eos: true };
+    const { json } = await server.post("/v1/completions", ask);
+    expect(json.usage.completion_tokens).toBe(60);
+    const words: string[] = json.choices[0].text.match(/\b[a-z]{2,}\b/g) ?? [];
+    expect(words.length).toBeGreaterThan(5);
+    expect(words.some((word) => ["the", "and", "was", "to", "named"].includes(word))).toBe(true);
+    const scored = await server.post("/v1/completions", { ...ask, prompt_logprobs: 1 });
+    expect(scored.status).toBe(501);
+    await server.stop(0);
+  });
+
   it("of synthetic ids; and refuses words of weights that are not there", async () => {
     const server = await startServer([...QWEN, "--values", "synthetic"]);
     const { headers } = await server.get("/health");
