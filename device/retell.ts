@@ -37,6 +37,8 @@ export interface Languages {
 
 /** Counted ids of a prompt's end that become text. */
 const TAIL = 2000;
+/** Told ids to have in hand before a story waits for others. */
+const CUSHION = 6;
 /** Ids that are cut off though no word has ended. */
 const LONGEST = 12;
 
@@ -61,6 +63,8 @@ export class RetoldWords implements Device {
   /** Ends of the steps before: they run one after another. */
   #last: Promise<void> = Promise.resolve();
   #step = 0;
+  /** Counted ids of the letter that texts are encoded after. */
+  #letter: Promise<Int32Array> | undefined;
 
   /** `inner` samples its own ids and takes contexts of any length. */
   constructor(inner: Device, languages: Languages) {
@@ -102,11 +106,10 @@ export class RetoldWords implements Device {
       return { ok: false, error, culprits: refused.map((row) => row.id) };
     }
     const wanted = rows.filter((row) => row.want === "last");
-    for (const row of wanted) await this.#storyOf(row);
-    for (;;) {
-      const hungry = wanted.filter((row) => this.#missing(row));
-      if (hungry.length === 0) break;
-      const failed = await this.#goOn(hungry);
+    await Promise.all(wanted.map((row) => this.#storyOf(row)));
+    // Where one has nothing to tell, those that have little go on with it: fewer, fuller steps.
+    while (wanted.some((row) => this.#ahead(row) < 1)) {
+      const failed = await this.#goOn(wanted.filter((row) => this.#ahead(row) < CUSHION));
       if (failed !== undefined) return failed;
     }
     const sampled = new Map<SequenceId, Sampled>();
@@ -124,10 +127,11 @@ export class RetoldWords implements Device {
     this.#stories.set(row.id, { base: known.length, told: [], context, fresh: 0, ended: false });
   }
 
-  #missing(row: BatchRow): boolean {
-    const story = this.#stories.get(row.id);
-    const until = row.context.length + 1 - (story?.base ?? 0);
-    return story !== undefined && !story.ended && story.told.length < until;
+  /** Ids told beyond the row's guesses. */
+  #ahead({ id, context }: BatchRow): number {
+    const story = this.#stories.get(id);
+    if (story === undefined || story.ended) return Number.POSITIVE_INFINITY;
+    return story.base + story.told.length - context.length;
   }
 
   /** One id more for each; a failed step otherwise. */
@@ -141,11 +145,11 @@ export class RetoldWords implements Device {
       this.#inner.execute({ step, rows, copies: [] }, resolve);
     });
     if (!result.ok) return result;
-    for (const { id } of rows) {
+    const heard = rows.map(({ id }) => {
       const story = this.#stories.get(id);
-      const next = result.sampled.get(id)?.tokens[0];
-      if (story !== undefined) await this.#heard(story, next);
-    }
+      return story && this.#heard(story, result.sampled.get(id)?.tokens[0]);
+    });
+    await Promise.all(heard);
     return undefined;
   }
 
@@ -175,10 +179,8 @@ export class RetoldWords implements Device {
     const text = words.decode(story.context.slice(-count));
     // After a letter, so that a tokenizer that puts a space before a text does not do so here.
     const plain = { addSpecialTokens: false };
-    const [before, both] = [
-      await counted.encode("a", plain),
-      await counted.encode(`a${text}`, plain),
-    ];
+    this.#letter ??= counted.encode("a", plain);
+    const [before, both] = await Promise.all([this.#letter, counted.encode(`a${text}`, plain)]);
     const follows = before.every((id, index) => both[index] === id);
     story.told.push(...(follows ? both.slice(before.length) : await counted.encode(text, plain)));
     story.fresh = 0;
