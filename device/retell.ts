@@ -37,6 +37,10 @@ export interface Languages {
 
 /** Counted ids of a prompt's end that become text. */
 const TAIL = 2000;
+/** Ids of the model for one counted, from which on it would spell the text, not say it: random ids, other scripts. */
+const SPELT = 2;
+/** What it goes on with then. */
+const OPENING = "Once upon a time";
 /** Told ids to have in hand before a story waits for others. */
 const CUSHION = 6;
 /** Ids that are cut off though no word has ended. */
@@ -121,9 +125,11 @@ export class RetoldWords implements Device {
     if (this.#stories.has(row.id)) return;
     const { counted, words } = this.#languages;
     const known = row.context.subarray(0, row.context.length - row.drafted);
-    const text = counted.decode(known.slice(-TAIL), { skipSpecial: true });
-    const context = Array.from(await words.encode(text, { addSpecialTokens: false }));
-    if (context.length === 0) context.push(...(await words.encode(" ")));
+    const tail = known.slice(-TAIL);
+    const plain = { addSpecialTokens: false };
+    const prompt = await words.encode(counted.decode(tail, { skipSpecial: true }), plain);
+    const spelt = prompt.length === 0 || prompt.length > tail.length * SPELT;
+    const context = Array.from(spelt ? await words.encode(OPENING, plain) : prompt);
     this.#stories.set(row.id, { base: known.length, told: [], context, fresh: 0, ended: false });
   }
 

@@ -28,17 +28,19 @@ const characters = tokenizer(
   (text) => Array.from(text, (character) => character.charCodeAt(0)),
   (id) => String.fromCharCode(id),
 );
+/** An id a character, or three for each where a text has to be spelt. */
 const words = tokenizer(
-  (text) => Array.from({ length: text.length }, () => 0),
+  (text) => Array.from({ length: text.includes("#") ? 3 * text.length : text.length }, () => 0),
   (id) => STORY[id] ?? "",
 );
 
 /** Says the story from wherever the context of 8 prompt ids has come to. */
-function storyteller(asked: number[]): Device {
+function storyteller(asked: number[], lengths: number[] = []): Device {
   const execute = ({ rows }: Batch, done: (result: StepResult) => void): void => {
     const sampled = new Map<number, Sampled>();
     for (const { id, context } of rows) {
       asked.push(id);
+      lengths.push(context.length);
       sampled.set(id, { tokens: [Math.min(END, context.length - PROMPT.length)], accepted: 0 });
     }
     done({ ok: true, sampled });
@@ -51,8 +53,9 @@ const PROMPT = "There is";
 
 function retold(ends = true) {
   const asked: number[] = [];
+  const lengths: number[] = [];
   const forgotten: number[] = [];
-  const device = new RetoldWords(storyteller(asked), {
+  const device = new RetoldWords(storyteller(asked, lengths), {
     counted: characters,
     words,
     countedEnd: ends ? COUNTED_END : undefined,
@@ -71,7 +74,7 @@ function retold(ends = true) {
     if (!result.ok) throw result.error;
     return result.sampled.get(id) ?? { tokens: [], accepted: 0 };
   };
-  return { device, step, asked, forgotten };
+  return { device, step, asked, lengths, forgotten };
 }
 
 const said = ({ tokens }: Sampled): string => String.fromCharCode(...tokens);
@@ -113,6 +116,12 @@ describe("RetoldWords", () => {
     device.release([1]);
     expect(forgotten).toEqual([1]);
     expect(said(await step(1, PROMPT))).toBe(" ");
+  });
+
+  it("begins a story where it would have to spell the prompt", async () => {
+    const { step, lengths } = retold();
+    await step(1, "#@!".repeat(50));
+    expect(lengths[0]).toBe("Once upon a time".length);
   });
 
   it("refuses to score prompts", async () => {
