@@ -14,11 +14,16 @@ export interface ModelFiles {
   readonly folder?: string;
 }
 
-/** Finds a folder by its path, else a catalogue entry by its id (`org/name`). Throws ModelConfigError. */
+/**
+ * Finds a folder by its path, a config (a .json file, without weights) by its own, else a
+ * catalogue entry by its id (`org/name`). Throws ModelConfigError.
+ */
 export function locateModel(source: string): ModelFiles {
   if (existsSync(source)) {
-    if (!statSync(source).isDirectory())
+    if (!statSync(source).isDirectory()) {
+      if (source.endsWith(".json")) return { config: source };
       throw new ModelConfigError(`${source}: expected a folder with a config.json, found a file`);
+    }
     const config = join(source, "config.json");
     if (!existsSync(config)) throw new ModelConfigError(`${config}: no such file`);
     return { config, folder: source };

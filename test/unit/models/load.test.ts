@@ -163,6 +163,9 @@ describe("loadModel", () => {
       /model "nobody\/nothing": neither a folder nor an id of the catalogue/,
     );
     await expect(loadModel("../catalog/x")).rejects.toThrow(/neither a folder nor/);
-    await expect(loadModel("package.json")).rejects.toThrow(/expected a folder .* found a file/);
+    await expect(loadModel("LICENSE")).rejects.toThrow(/expected a folder .* found a file/);
+    await expect(loadModel("package.json")).rejects.toThrow(/package\.json/);
+    const alone = await loadModel("models/tiny/llama/config.json");
+    expect([alone.architecture.family, alone.checkpoint]).toEqual(["llama", undefined]);
   });
 });
