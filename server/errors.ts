@@ -77,10 +77,18 @@ export function badRequest(message: string, param?: string, value?: unknown): Ap
 }
 
 /** A field that vLLM has and this server does not (yet). */
-export function notImplemented(field: string): ApiError {
-  return new ApiError("not-implemented", `The field \`${field}\` is not supported.`, {
+export function notImplemented(field: string, where = ""): ApiError {
+  return new ApiError("not-implemented", `The field \`${field}\` is not supported${where}.`, {
     param: field,
   });
+}
+
+/** A field that asks for what only a sampler over logits can give. */
+export function notSampled(field: string): ApiError {
+  return notImplemented(
+    field,
+    " here: ids are not drawn from logits (see --values; with words also --tokenizer)",
+  );
 }
 
 /** What a client is told of an exception: the message of ours, nothing of a bug's. */

@@ -34,8 +34,8 @@ export interface Serving {
   readonly fingerprint: string | null;
   readonly settings: Settings;
   readonly engines: Engines;
-  /** False: the device gives no log-probabilities of prompts. */
-  readonly scoresPrompts: boolean;
+  /** False: ids are synthetic or told again, not drawn from logits: no log-probabilities, no structured output. */
+  readonly samples: boolean;
   readonly clock: Clock;
   readonly planner: OutputPlanner;
   /** Absent: templates in requests are not trusted. */

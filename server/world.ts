@@ -147,9 +147,11 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     model.tokenizer === undefined && words ? words.generation : model.generation,
     settings,
   );
+  const samples = name !== "trainium" || (words !== undefined && !isRetold(model, words));
   const planner = createPlanner({
     ...(tokenizer && { tokenizer }),
     vocabSize,
+    samples,
     endIds: defaults.eosTokenIds,
     ...optional("toolParser", settings["tool-call-parser"]),
     autoTools: settings["enable-auto-tool-choice"],
@@ -187,7 +189,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
     fingerprint: fingerprint(settings),
     settings,
     engines: group,
-    scoresPrompts: name !== "trainium" || !isRetold(model, words),
+    samples,
     clock,
     planner,
     ...optional("requestTemplates", requestTemplates),

@@ -1,6 +1,6 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { badRequest, notImplemented } from "../errors.ts";
+import { badRequest, notImplemented, notSampled } from "../errors.ts";
 import type { GenerationTask } from "../generation/generate.ts";
 import {
   type CheckedSampling,
@@ -76,8 +76,9 @@ export async function checkedSampling(
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
 ): Promise<CheckedSampling> {
   const { defaults, tokenizer } = serving;
-  if (wish.promptLogprobs !== undefined && !serving.scoresPrompts) {
-    throw notImplemented("prompt_logprobs");
+  if (!serving.samples) {
+    if (wish.promptLogprobs !== undefined) throw notSampled("prompt_logprobs");
+    if (wish.logprobs !== undefined) throw notSampled("logprobs");
   }
   const asked = wish.maxTokens;
   const budget = outputBudget(prompt.ids.length, asked, serving);

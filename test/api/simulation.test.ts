@@ -32,8 +32,21 @@ describe("a simulated machine says what it is", () => {
     const words: string[] = json.choices[0].text.match(/\b[a-z]{2,}\b/g) ?? [];
     expect(words.length).toBeGreaterThan(5);
     expect(words.some((word) => ["the", "and", "was", "to", "named"].includes(word))).toBe(true);
-    const scored = await server.post("/v1/completions", { ...ask, prompt_logprobs: 1 });
-    expect(scored.status).toBe(501);
+    const refused = {
+      prompt_logprobs: 1,
+      logprobs: 1,
+      response_format: { type: "json_object" },
+      structured_outputs: { regex: "a+" },
+    };
+    for (const [param, value] of Object.entries(refused)) {
+      const answer = await server.post("/v1/completions", { ...ask, [param]: value });
+      expect([answer.status, answer.json.error.param.split(".")[0]]).toEqual([501, param]);
+    }
+    const text = await server.post("/v1/completions", {
+      ...ask,
+      response_format: { type: "text" },
+    });
+    expect(text.status).toBe(200);
     await server.stop(0);
   });
 
@@ -41,6 +54,8 @@ describe("a simulated machine says what it is", () => {
     const server = await startServer([...QWEN, "--values", "synthetic"]);
     const { headers } = await server.get("/health");
     expect(headers.get("x-trainyard-simulation")).toMatch(/synthetic ids; token ids only$/);
+    const ask = { prompt: [1, 2, 3], max_tokens: 2, logprobs: 1 };
+    expect((await server.post("/v1/completions", ask)).status).toBe(501);
     await server.stop(0);
     const { settings } = parseSettings([...QWEN, "--values", "weights"]);
     await expect(buildWorld(settings)).rejects.toThrow(/--values weights: the model has none/);

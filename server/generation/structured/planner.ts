@@ -4,7 +4,7 @@
  */
 import type { Constraint } from "../../../engine/sequence.ts";
 import type { Tokenizer } from "../../../models/model.ts";
-import { ApiError, badRequest } from "../../errors.ts";
+import { ApiError, badRequest, notSampled } from "../../errors.ts";
 import { ThreadBusyError } from "../guarded-thread.ts";
 import type { FinishedOutput, OutputFields, OutputPlan, OutputPlanner } from "../planner.ts";
 import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../reasoning/registry.ts";
@@ -26,6 +26,8 @@ export interface PlannerOptions {
   readonly tokenizer?: Tokenizer;
   /** Of the logits. */
   readonly vocabSize: number;
+  /** False: ids are not drawn from logits, so no structured output either. */
+  readonly samples: boolean;
   /** Ids that end an output. */
   readonly endIds: readonly number[];
   readonly toolParser?: string;
@@ -201,6 +203,7 @@ class Planner implements OutputPlanner {
   }
 
   async #compile(spec: GrammarSpec, field: string): Promise<CompiledGrammar> {
+    if (!this.#options.samples) throw notSampled(field);
     try {
       return await this.#grammar(specText(spec), spec);
     } catch (error) {

@@ -58,7 +58,7 @@ export async function answerChat(
   return deltas === undefined ? reply.hijack() : chatResponse(answer, deltas);
 }
 
-function samplingWish(body: ChatRequest, { scoresPrompts }: Serving): SamplingWish {
+function samplingWish(body: ChatRequest, { samples }: Serving): SamplingWish {
   const top = body.top_logprobs ?? 0;
   if (top !== 0) {
     if (top < -1) {
@@ -73,7 +73,7 @@ function samplingWish(body: ChatRequest, { scoresPrompts }: Serving): SamplingWi
   }
   const maxTokens = body.max_completion_tokens ?? body.max_tokens;
   // An echo is scored with it, as in vLLM; a stream has no place for the scores.
-  const scored = body.echo && !body.stream && scoresPrompts ? top : undefined;
+  const scored = body.echo && !body.stream && samples ? top : undefined;
   const promptLogprobs = body.prompt_logprobs ?? scored;
   return {
     ...(typeof maxTokens === "number" && { maxTokens }),
