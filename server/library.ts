@@ -17,6 +17,7 @@ import { idsPrompt, outputBudget, type Prompt, textPrompt } from "./generation/p
 import { chatPrompt } from "./openai/chat/prompt.ts";
 import type { ChatMessage } from "./openai/chat/schema.ts";
 import type { SamplingFields } from "./openai/fields.ts";
+import { samplingContext } from "./openai/prepare.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world.ts";
 
@@ -154,7 +155,6 @@ export class LLM {
         sampling.length,
       );
     }
-    const { tokenizer } = serving;
     const tasks = await Promise.all(
       prompts.map(async (prompt, index) => {
         const { options } =
@@ -167,15 +167,7 @@ export class LLM {
             ...(options.logprobs !== undefined && { logprobs: options.logprobs }),
             ...(options.promptLogprobs !== undefined && { promptLogprobs: options.promptLogprobs }),
           },
-          {
-            defaults: serving.defaults,
-            vocabSize: serving.vocabSize,
-            maxModelLen: serving.maxModelLen,
-            maxLogprobs: serving.settings["max-logprobs"],
-            ...(tokenizer && {
-              encode: (text: string) => tokenizer.encode(text, { addSpecialTokens: false }),
-            }),
-          },
+          samplingContext(serving),
         );
         return {
           requests: [{ prompt: prompt.ids, params: checked.params, n: checked.n }],

@@ -106,12 +106,7 @@ class HashingSampler implements Sampler {
     return this.#inner.sample(row, logits);
   }
 
-  prompt(
-    row: BatchRow,
-    position: number,
-    logits: Float32Array,
-    width: number,
-  ): readonly PositionLogprobs[] {
-    return this.#inner.prompt(row, position, logits, width);
+  prompt(...asked: Parameters<Sampler["prompt"]>): readonly PositionLogprobs[] {
+    return this.#inner.prompt(...asked);
   }
 }

@@ -6,7 +6,7 @@
 import type { TokenId } from "../../device/device.ts";
 import type { SamplingParams } from "../../engine/sequence.ts";
 import type { GenerationDefaults } from "../../models/model.ts";
-import { badRequest } from "../errors.ts";
+import { badRequest, notSampled } from "../errors.ts";
 import type { SamplingFields } from "../openai/fields.ts";
 
 /** Limits of vLLM's environment variables, at their defaults. */
@@ -22,6 +22,8 @@ export interface SamplingContext {
   readonly maxModelLen: number;
   /** −1: no limit. */
   readonly maxLogprobs: number;
+  /** False: ids are not drawn from logits, so there are no log-probabilities. */
+  readonly samples: boolean;
   /** Bad words as ids: each word as it stands at a start and after a space. */
   readonly encode?: (text: string) => Promise<Int32Array>;
 }
@@ -44,7 +46,7 @@ export interface CheckedSampling {
 /** vLLM raises colder temperatures to this: below it softmax overflows in half precision. */
 const LOWEST_TEMPERATURE = 0.01;
 
-/** Throws ApiError 400 with vLLM's message. */
+/** Throws ApiError 400 with vLLM's message, 501 for log-probabilities where there are none. */
 export async function samplingParams(
   fields: SamplingFields,
   request: SamplingRequest,
@@ -153,9 +155,10 @@ function checkLogprobs(
   kind: "sample" | "prompt",
   param: string,
   value: number | undefined,
-  { maxLogprobs, vocabSize }: SamplingContext,
+  { maxLogprobs, vocabSize, samples }: SamplingContext,
 ): void {
   if (value === undefined) return;
+  if (!samples) throw notSampled(param);
   if (value < -1) {
     throw badRequest(`${param} must be non-negative or -1, got ${value}.`, param, value);
   }

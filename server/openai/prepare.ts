@@ -1,9 +1,10 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { badRequest, notImplemented, notSampled } from "../errors.ts";
+import { badRequest, notImplemented } from "../errors.ts";
 import type { GenerationTask } from "../generation/generate.ts";
 import {
   type CheckedSampling,
+  type SamplingContext,
   type SamplingRequest,
   samplingParams,
 } from "../generation/params.ts";
@@ -75,27 +76,29 @@ export async function checkedSampling(
   body: Body,
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
 ): Promise<CheckedSampling> {
-  const { defaults, tokenizer } = serving;
-  if (!serving.samples) {
-    if (wish.promptLogprobs !== undefined) throw notSampled("prompt_logprobs");
-    if (wish.logprobs !== undefined) throw notSampled("logprobs");
-  }
   const asked = wish.maxTokens;
   const budget = outputBudget(prompt.ids.length, asked, serving);
-  const most = defaults.maxNewTokens ?? Number.POSITIVE_INFINITY;
+  const most = serving.defaults.maxNewTokens ?? Number.POSITIVE_INFINITY;
   return samplingParams(
     body,
     { ...wish, maxTokens: asked ?? Math.min(budget, most) },
-    {
-      defaults,
-      vocabSize: serving.vocabSize,
-      maxModelLen: serving.maxModelLen,
-      maxLogprobs: serving.settings["max-logprobs"],
-      ...(tokenizer && {
-        encode: (text: string) => tokenizer.encode(text, { addSpecialTokens: false }),
-      }),
-    },
+    samplingContext(serving),
   );
+}
+
+/** What the parameters of any request are checked against. */
+export function samplingContext(serving: Serving): SamplingContext {
+  const { defaults, vocabSize, maxModelLen, samples, settings, tokenizer } = serving;
+  return {
+    defaults,
+    vocabSize,
+    maxModelLen,
+    maxLogprobs: settings["max-logprobs"],
+    samples,
+    ...(tokenizer && {
+      encode: (text: string) => tokenizer.encode(text, { addSpecialTokens: false }),
+    }),
+  };
 }
 
 /** The request for the engine; constraints are compiled here, before the engine sees it. */

@@ -46,5 +46,13 @@ describe("LLM", () => {
       "cannot be greater than max_model_len",
     );
     await expect(new LLM({ model: "no/such" }).ready()).rejects.toThrow("no/such");
+    const synthetic = new LLM({
+      model: "Qwen/Qwen3-0.6B",
+      device: "trainium",
+      values: "synthetic",
+    });
+    const scored = synthetic.generate([5, 6, 7], new SamplingParams({ logprobs: 1 }));
+    await expect(scored).rejects.toThrow("`logprobs` is not supported here");
+    await synthetic.close();
   });
 });
