@@ -3,10 +3,10 @@
  * 32 streams of a served gpt-oss-120b, while all of them decode; with synthetic
  * ids and with the embedded model's words. Beside them what this machine gives a
  * bare loop of timers that does nothing: no server is steadier. Five streams warm
- * the server up, shown and not judged: about its 1,100th step V8 compiles the engine's longest functions,
- * and a stream's p99 can be 2 to 6 ms over the price. Then 32 requests of 10,000 ids in and 3,000 out at full speed of
- * the price, with exact usage, when TRAINYARD_LONG is set (it takes as long as the
- * machine would).
+ * the server up, shown and not judged: about its 1,100th step V8 compiles the
+ * engine's longest functions, and a stream's p99 can be 2 to 6 ms over the price.
+ * Then 32 requests of 10,000 ids in and 3,000 out at full speed of the price, with
+ * exact usage, when TRAINYARD_LONG is set (it takes as long as the machine would).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { RealClock } from "../../device/clock.ts";
