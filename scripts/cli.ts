@@ -20,27 +20,27 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
   },
   chat: {
     sentence: "talk to a model in the terminal",
-    load: () => import("./chat.ts"),
+    load: () => import("./commands/chat.ts"),
   },
   bench: {
     sentence: "load a server and measure it",
-    load: () => import("./bench/main.ts"),
+    load: () => import("./commands/bench/main.ts"),
   },
   sweep: {
     sentence: "tokens/s against concurrency, simulated or live",
-    load: () => import("./sweep/main.ts"),
+    load: () => import("./commands/sweep/main.ts"),
   },
   plan: {
     sentence: "chips, parallelism and price for a workload",
-    load: () => import("./plan/main.ts"),
+    load: () => import("./commands/plan/main.ts"),
   },
   profile: {
     sentence: "where the time of a simulated step goes: a trace and a summary",
-    load: () => import("./profile.ts"),
+    load: () => import("./commands/profile.ts"),
   },
   validate: {
     sentence: "the simulated device against published measurements",
-    load: () => import("./validate.ts"),
+    load: () => import("./commands/validate/main.ts"),
   },
 };
 

@@ -1,6 +1,6 @@
 /**
  * Every number that is not printed on a data sheet: fitted to the calibration
- * rows (scripts/validate/fit.ts) or taken from a page. Each belongs to a core, a
+ * rows (scripts/commands/validate/fit.ts) or taken from a page. Each belongs to a core, a
  * kernel, a collective, the runtime or a stack, never to a model. README.md
  * prints this table. Keys end in the core (`v2`, `v3`, `v4`) they belong to.
  */

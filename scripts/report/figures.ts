@@ -2,7 +2,7 @@
  * The figures of a sweep, in the order of the report. The first two say the most:
  * how many users at which speed, and what the system gives at which load.
  */
-import type { Latency } from "../bench/metrics.ts";
+import type { Latency } from "../load/metrics.ts";
 import type { Figure, FigurePoint } from "./figure.ts";
 import { INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
 

@@ -3,7 +3,7 @@
  * Plain data; a sweep is a list of them, and everything drawn comes from them.
  */
 import type { Notice } from "../../server/metrics/hygiene.ts";
-import type { Latency } from "../bench/metrics.ts";
+import type { Latency } from "../load/metrics.ts";
 
 /** 80 % band of the device's step times: predicted time · low to predicted time · high. */
 export interface Band {

@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { parseBench } from "../../scripts/bench/flags.ts";
-import { benchServe } from "../../scripts/bench/serve.ts";
-import { parseSweep } from "../../scripts/sweep/flags.ts";
-import { sweep } from "../../scripts/sweep/sweep.ts";
+import { parseBench } from "../../scripts/commands/bench/flags.ts";
+import { benchServe } from "../../scripts/commands/bench/serve.ts";
+import { parseSweep } from "../../scripts/commands/sweep/flags.ts";
+import { sweep } from "../../scripts/commands/sweep/sweep.ts";
 
 /** A server with OpenAI's stream, that keeps its own count of requests and tokens. */
 interface Seen {

@@ -1,7 +1,7 @@
 /** Chat templates of real models, as Python's Jinja2 renders them. */
 import { existsSync } from "node:fs";
 import { expect, it } from "vitest";
-import { checkTemplates, templateData } from "../../scripts/check-templates.ts";
+import { checkTemplates, templateData } from "../../scripts/maintain/check/templates.ts";
 
 const folder = templateData();
 

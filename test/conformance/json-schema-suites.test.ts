@@ -1,9 +1,9 @@
 /** No schema that is enforced lets a value through that its suite calls invalid. */
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { checkSchemas, type SUITES, schemaData } from "../../scripts/check-schemas.ts";
+import { checkSchemas, type SUITES, schemaData } from "../../scripts/maintain/check/schemas.ts";
 
-/** Of the large suite every 40th schema is looked at here; scripts/check-schemas.ts looks at all. */
+/** Of the large suite every 40th schema is looked at here; scripts/maintain/check/schemas.ts looks at all. */
 const PLAN = [
   { suite: "draft2020-12", every: 1, enforced: 295 },
   { suite: "draft7", every: 1, enforced: 220 },

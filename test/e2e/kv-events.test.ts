@@ -4,7 +4,7 @@ import { decode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
 import { Subscriber } from "zeromq";
 import { hashBlock, hashBytes, ROOT_HASH } from "../../engine/kv/block-hash.ts";
-import { rebuildFromEvents } from "../../scripts/proofs/kv-events.ts";
+import { rebuildFromEvents } from "../../scripts/maintain/proofs/kv-events.ts";
 import { endpointOfRank, readKvEventsConfig } from "../../server/kv-events/config.ts";
 import { KvEventEncoder } from "../../server/kv-events/encode.ts";
 import { KvEventPublisher } from "../../server/kv-events/publisher.ts";
@@ -24,7 +24,7 @@ interface Vectors {
 }
 
 const vectors = JSON.parse(
-  readFileSync(new URL("../../scripts/proofs/block-hashes.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../scripts/maintain/proofs/block-hashes.json", import.meta.url), "utf8"),
 ) as Vectors;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

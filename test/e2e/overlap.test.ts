@@ -1,6 +1,6 @@
 /** Two steps in flight change no id, on the cpu device and on the simulated one. */
 import { expect, it } from "vitest";
-import { compareOverlap } from "../../scripts/proofs/overlap.ts";
+import { compareOverlap } from "../../scripts/maintain/proofs/overlap.ts";
 import { startServer } from "../support/server.ts";
 
 const plan = { streams: 6, maxTokens: 24, rounds: 1 };

@@ -1,7 +1,7 @@
 /** Ranks are ended, made to throw and made to hang under load: nothing is lost, and /health tells. */
 import { expect, it } from "vitest";
-import { sameIds } from "../../scripts/proofs/proof.ts";
-import { runWithFaults } from "../../scripts/proofs/rank-faults.ts";
+import { sameIds } from "../../scripts/maintain/proofs/proof.ts";
+import { runWithFaults } from "../../scripts/maintain/proofs/rank-faults.ts";
 
 it("loses no request and no id to faults of ranks", async () => {
   const plan = { requests: 30, maxTokens: 32, clients: 6, limit: 1.5, model: "models/tiny/llama" };

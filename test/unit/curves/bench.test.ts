@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { runLoad } from "../../../scripts/bench/load.ts";
-import { isGood, measure } from "../../../scripts/bench/metrics.ts";
-import type { RequestRecord } from "../../../scripts/bench/record.ts";
-import { stamp, vllmResult } from "../../../scripts/bench/result.ts";
-import { parseSpeculation, speculationBetween } from "../../../scripts/bench/server.ts";
-import { SseParser } from "../../../scripts/bench/sse.ts";
-import { summarise } from "../../../scripts/report/statistics.ts";
+import { runLoad } from "../../../scripts/load/load.ts";
+import { isGood, measure } from "../../../scripts/load/metrics.ts";
+import type { RequestRecord } from "../../../scripts/load/record.ts";
+import { stamp, vllmResult } from "../../../scripts/load/result.ts";
+import { parseSpeculation, speculationBetween } from "../../../scripts/load/server.ts";
+import { SseParser } from "../../../scripts/load/sse.ts";
+import { summarise } from "../../../scripts/load/statistics.ts";
 import type { WorkRequest } from "../../../scripts/workload/request.ts";
 
 function record(change: Partial<RequestRecord>): RequestRecord {

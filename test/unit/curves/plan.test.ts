@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../../../models/load.ts";
-import { candidatesOf } from "../../../scripts/plan/candidates.ts";
-import { parsePlan } from "../../../scripts/plan/flags.ts";
-import { priceNotes } from "../../../scripts/plan/notes.ts";
-import { commandLine, dollarsPerMillion, planTable } from "../../../scripts/plan/print.ts";
-import { planAt, searchPlans } from "../../../scripts/plan/search.ts";
-import { whyNot } from "../../../scripts/plan/why-not.ts";
+import { candidatesOf } from "../../../scripts/commands/plan/candidates.ts";
+import { parsePlan } from "../../../scripts/commands/plan/flags.ts";
+import { priceNotes } from "../../../scripts/commands/plan/notes.ts";
+import { commandLine, dollarsPerMillion, planTable } from "../../../scripts/commands/plan/print.ts";
+import { planAt, searchPlans } from "../../../scripts/commands/plan/search.ts";
+import { whyNot } from "../../../scripts/commands/plan/why-not.ts";
 
 const flags = (...more: string[]) =>
   parsePlan(

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildSystem, type SystemSpec } from "../../../scripts/sweep/system.ts";
-import { replayTable } from "../../../scripts/traces/main.ts";
-import { parseMooncake } from "../../../scripts/traces/mooncake.ts";
-import { replayVirtual } from "../../../scripts/traces/replay.ts";
-import { toolLoopTrace } from "../../../scripts/traces/sessions.ts";
-import { prefixOracle, scaled, type Trace } from "../../../scripts/traces/trace.ts";
+import { buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
+import { replayTable } from "../../../scripts/commands/replay/main.ts";
+import { parseMooncake } from "../../../scripts/workload/traces/mooncake.ts";
+import { replayVirtual } from "../../../scripts/commands/replay/replay.ts";
+import { toolLoopTrace } from "../../../scripts/workload/traces/sessions.ts";
+import { prefixOracle, scaled, type Trace } from "../../../scripts/workload/traces/trace.ts";
 import { readText } from "../../../scripts/workload/text-datasets.ts";
 
 const SPEC: SystemSpec = {

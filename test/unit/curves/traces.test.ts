@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { azureSeconds, parseAzure } from "../../../scripts/traces/azure.ts";
-import { parseBailian } from "../../../scripts/traces/bailian.ts";
-import { parseBurstGpt } from "../../../scripts/traces/burstgpt.ts";
-import { guessFormat, parseTrace } from "../../../scripts/traces/formats.ts";
-import { parseMooncake } from "../../../scripts/traces/mooncake.ts";
-import { generateServeGen, parseServeGen } from "../../../scripts/traces/servegen.ts";
-import { toolLoopTrace } from "../../../scripts/traces/sessions.ts";
-import { prefixOracle, scaled, TracePrompts } from "../../../scripts/traces/trace.ts";
+import { azureSeconds, parseAzure } from "../../../scripts/workload/traces/azure.ts";
+import { parseBailian } from "../../../scripts/workload/traces/bailian.ts";
+import { parseBurstGpt } from "../../../scripts/workload/traces/burstgpt.ts";
+import { guessFormat, parseTrace } from "../../../scripts/workload/traces/formats.ts";
+import { parseMooncake } from "../../../scripts/workload/traces/mooncake.ts";
+import { generateServeGen, parseServeGen } from "../../../scripts/workload/traces/servegen.ts";
+import { toolLoopTrace } from "../../../scripts/workload/traces/sessions.ts";
+import { prefixOracle, scaled, TracePrompts } from "../../../scripts/workload/traces/trace.ts";
 import { idRange } from "../../../scripts/workload/request.ts";
 
 const words = { ids: idRange(0, 5000) };

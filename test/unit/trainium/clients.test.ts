@@ -5,8 +5,8 @@ import {
   type Lengths,
   type Run,
   waves,
-} from "../../../scripts/validate/clients.ts";
-import type { Site } from "../../../scripts/validate/services.ts";
+} from "../../../scripts/commands/validate/clients.ts";
+import type { Site } from "../../../scripts/commands/validate/services.ts";
 
 const lengths: Lengths = {
   prompt: 1500,

@@ -4,7 +4,7 @@ import { CostModel, type GraphCost, type TimedCall } from "../../../device/train
 import { findInstance } from "../../../device/trainium/instances.ts";
 import { type Plan, rankOf } from "../../../device/trainium/plan.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
-import { studyModel, studyPlan } from "../../../scripts/studies/model.ts";
+import { studyModel, studyPlan } from "../../../scripts/commands/study/model.ts";
 
 /**
  * Far from any calibrated row a price must still be a price: no faster than its

@@ -9,14 +9,14 @@ import {
   promptsFirst,
   routerPolicy,
   stepThenPrompts,
-} from "../../../scripts/validate/batch-services.ts";
-import { conformal } from "../../../scripts/validate/left-out.ts";
-import { type Answer, PARTS, type Priced, priceRow } from "../../../scripts/validate/price.ts";
-import { bootstrap, reportGroups } from "../../../scripts/validate/report.ts";
-import { type Row, readRows } from "../../../scripts/validate/rows.ts";
-import { onceASetUp, serve } from "../../../scripts/validate/serving.ts";
-import { findArchitecture, setUpOf } from "../../../scripts/validate/setup.ts";
-import { tgiOf } from "../../../scripts/validate/tgi-history.ts";
+} from "../../../scripts/commands/validate/batch-services.ts";
+import { conformal } from "../../../scripts/commands/validate/left-out.ts";
+import { type Answer, PARTS, type Priced, priceRow } from "../../../scripts/commands/validate/price.ts";
+import { bootstrap, reportGroups } from "../../../scripts/commands/validate/report.ts";
+import { type Row, readRows } from "../../../scripts/commands/validate/rows.ts";
+import { onceASetUp, serve } from "../../../scripts/commands/validate/serving.ts";
+import { findArchitecture, setUpOf } from "../../../scripts/commands/validate/setup.ts";
+import { tgiOf } from "../../../scripts/commands/validate/tgi-history.ts";
 
 const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 const pricing = { constants: DEFAULT_CONSTANTS };

@@ -1,0 +1,112 @@
+/** The ranked table of a plan, and the command line of its first row. */
+import type { Band } from "../../report/point.ts";
+import { aligned } from "../sweep/print.ts";
+import type { PlanGoal, ServingPlan } from "./search.ts";
+
+/** Dollars for a million output tokens, at the load planned for. */
+export function dollarsPerMillion(plan: ServingPlan): number | undefined {
+  return plan.dollarsPerHour === undefined || plan.outputThroughput === 0
+    ? undefined
+    : plan.dollarsPerHour / (plan.outputThroughput * 3600) / 1e-6;
+}
+
+export interface RankedRow {
+  readonly plan: ServingPlan;
+  readonly band?: Band;
+}
+
+export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
+  const p = `p${goal.slo.percentile}`;
+  const header = [
+    "#",
+    "system",
+    "format",
+    "instances",
+    "replicas",
+    "users each",
+    "chips",
+    `TTFT ${p} s`,
+    `tok/s/user ${p}`,
+    "tok/s",
+    "tok/s/chip",
+    "$/h",
+    "$/Mtoken",
+    "headroom",
+    "band",
+  ];
+  return aligned([
+    header,
+    ...rows.map(({ plan, band }, index) => {
+      const { spec } = plan.candidate;
+      const million = dollarsPerMillion(plan);
+      return [
+        String(index + 1),
+        `${spec.instance} TP ${spec.tensorParallel}${spec.expertParallel ? " EP" : ""}${spec.kernels === "" ? "" : ` ${spec.kernels}`}${speculationName(spec.speculative)}`,
+        plan.candidate.format,
+        String(plan.instances),
+        String(plan.replicas),
+        String(plan.usersPerReplica),
+        String(plan.chips),
+        plan.run.kept.ttft.toFixed(2),
+        plan.run.kept.tokensPerUser.toFixed(1),
+        plan.outputThroughput.toFixed(0),
+        (plan.outputThroughput / plan.chips).toFixed(1),
+        plan.dollarsPerHour === undefined ? "no price" : plan.dollarsPerHour.toFixed(2),
+        million === undefined ? "-" : million.toFixed(2),
+        `${Math.round(100 * (plan.mostUsers / plan.usersPerReplica - 1))} %`,
+        band === undefined
+          ? "-"
+          : `${(plan.run.kept.tokensPerUser / band.high).toFixed(0)}–${(plan.run.kept.tokensPerUser / band.low).toFixed(0)}`,
+      ];
+    }),
+  ]);
+}
+
+/** A plan as plain data, with the command line that serves one of its instances. */
+export function planJson(plan: ServingPlan): Readonly<Record<string, unknown>> {
+  const { candidate, run, ...rest } = plan;
+  return {
+    ...rest,
+    system: candidate.spec,
+    format: candidate.format,
+    ttftSeconds: run.kept.ttft,
+    tokensPerUser: run.kept.tokensPerUser,
+    dollarsPerMillionOutputTokens: dollarsPerMillion(plan) ?? null,
+    command: commandLine(plan),
+  };
+}
+
+/** What serves one instance of the plan. */
+export function commandLine(plan: ServingPlan): string {
+  const { spec, chips, instance } = plan.candidate;
+  const each = Math.min(plan.replicas, Math.floor(instance.chips / chips));
+  const parts = [
+    "trainyard serve",
+    spec.model,
+    "--device trainium",
+    `--instance ${spec.instance}`,
+    `--tensor-parallel-size ${spec.tensorParallel}`,
+    ...(each > 1 ? [`--data-parallel-size ${each}`] : []),
+    ...(spec.expertParallel ? ["--enable-expert-parallel"] : []),
+    ...(spec.kernels === "" ? [] : [`--neuron-kernels ${spec.kernels}`]),
+    ...(spec.quantization === undefined ? [] : [`--quantization ${spec.quantization}`]),
+    ...(spec.speculative === undefined ? [] : [`--speculative-config '${spec.speculative}'`]),
+    `--max-num-seqs ${plan.usersPerReplica}`,
+    `--max-model-len ${spec.maxModelLen}`,
+    ...(spec.maxNumBatchedTokens === undefined
+      ? []
+      : [`--max-num-batched-tokens ${spec.maxNumBatchedTokens}`]),
+    ...Object.entries(spec.own).map(([flag, value]) => `--${flag} '${String(value)}'`),
+    ...(plan.dollarsPerHour === undefined
+      ? []
+      : [`--price-per-hour ${plan.dollarsPerHour / plan.instances}`]),
+  ];
+  return parts.join(" ");
+}
+
+/** Method and drafted tokens, shortly. */
+function speculationName(json: string | undefined): string {
+  if (json === undefined) return "";
+  const keys = JSON.parse(json) as { method?: string; num_speculative_tokens?: number };
+  return ` ${keys.method ?? "speculation"} ${keys.num_speculative_tokens ?? ""}`.trimEnd();
+}

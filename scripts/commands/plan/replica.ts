@@ -1,0 +1,75 @@
+/**
+ * One replica under its share of the users, in virtual time and in its steady
+ * state: users follow one another without a pause, and only requests between the
+ * first two and the last of each user are judged.
+ *
+ *     requests   [ 2u warm up )[ judged ............ )[ u run out )
+ */
+import type { Model } from "../../../models/model.ts";
+import { buildSystem, type SystemSpec } from "../../virtual/system.ts";
+import { runVirtual } from "../../virtual/virtual.ts";
+import { Random } from "../../workload/random.ts";
+import { randomRequests } from "../../workload/random-dataset.ts";
+import { idRange } from "../../workload/request.ts";
+import { judge, type Kept, type Slo } from "./slo.ts";
+
+export interface PlanWorkload {
+  readonly inputLen: number;
+  readonly outputLen: number;
+  /** Lengths are uniform in [L(1 − r), L(1 + r)]. */
+  readonly spread: number;
+}
+
+export interface ReplicaRun {
+  readonly users: number;
+  readonly kept: Kept;
+  /** Output tokens a second of the replica, over the judged part. */
+  readonly outputThroughput: number;
+  readonly preemptions: number;
+}
+
+/** Requests judged at least, and per user. */
+const JUDGED = { least: 160, perUser: 6 };
+
+export async function runReplica(
+  spec: SystemSpec,
+  model: Model,
+  load: {
+    readonly users: number;
+    readonly workload: PlanWorkload;
+    readonly slo: Slo;
+    readonly seed: number;
+  },
+): Promise<ReplicaRun> {
+  const { users, workload, slo, seed } = load;
+  const system = await buildSystem({ ...spec, seed }, { model });
+  try {
+    const judged = Math.max(JUDGED.least, JUDGED.perUser * users);
+    const requests = randomRequests(
+      3 * users + judged,
+      {
+        inputLen: workload.inputLen,
+        outputLen: workload.outputLen,
+        inputRatio: workload.spread,
+        outputRatio: workload.spread,
+        meaning: "vllm",
+        prefixLen: 0,
+      },
+      { ids: idRange(0, model.architecture.vocabSize) },
+      new Random(seed),
+    );
+    const run = await runVirtual(system, requests, { concurrency: users });
+    const records = run.records.slice(2 * users, 2 * users + judged);
+    const begin = Math.min(...records.map((record) => record.sent));
+    const end = Math.max(...records.map((record) => record.sent + record.latency));
+    const tokens = records.reduce((sum, record) => sum + record.outputTokens, 0);
+    return {
+      users,
+      kept: judge(records, slo),
+      outputThroughput: end > begin ? tokens / (end - begin) : 0,
+      preemptions: records.reduce((sum, record) => sum + (record.preemptions ?? 0), 0),
+    };
+  } finally {
+    await system.close();
+  }
+}

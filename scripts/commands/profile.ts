@@ -1,0 +1,199 @@
+/**
+ * `trainyard profile`: where the time of a step goes on a simulated machine. Writes
+ * a trace for ui.perfetto.dev and a summary with Neuron Explorer's field names,
+ * and prints both as tables.
+ */
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+import type { Batch } from "../../device/device.ts";
+import { ChromeTrace } from "../../device/trace.ts";
+import { TrainiumDevice } from "../../device/trainium/device.ts";
+import { memoryTable } from "../../device/trainium/memory.ts";
+import type { Plan } from "../../device/trainium/plan.ts";
+import { recommendations } from "../../device/trainium/profile/advice.ts";
+import { rankName } from "../../device/trainium/profile/spans.ts";
+import { ProfileTotals } from "../../device/trainium/profile/summary.ts";
+import { buildSystem } from "../virtual/system.ts";
+import { addSystemFlags, optionalWhole, systemFrom, whole } from "../virtual/system-flags.ts";
+import { UsageError } from "../usage.ts";
+import { table } from "./validate/report.ts";
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  const command = addSystemFlags(new Command("trainyard profile"))
+    .description("Profile a step of a model on a simulated machine.")
+    .argument("[model]", "catalogue id or folder; --model does the same")
+    .option("--batch <n>", "rows that decode together", "8")
+    .option("--context <n>", "tokens in each row's context", "4096")
+    .option("--steps <n>", "decode steps", "1")
+    .option("--prompt <n>", "before them, a step with a prompt of so many tokens")
+    .option("--kv-cache-dtype <format>", "auto or fp8")
+    .option("--top <n>", "ops in the table", "12")
+    .option("--out <prefix>", "writes PREFIX.trace.json and PREFIX.summary.json", "profile")
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: () => {} });
+  command.parse([...argv], { from: "user" });
+  const given: Readonly<Record<string, unknown>> = command.opts();
+  const rows = whole(given, "batch", "--batch");
+  const context = whole(given, "context", "--context");
+  const steps = whole(given, "steps", "--steps");
+  const prompt = optionalWhole(given, "prompt", "--prompt");
+  const named = command.args[0];
+  const base = systemFrom(given);
+  const dtype = given["kvCacheDtype"];
+  const spec = {
+    ...base,
+    ...(named !== undefined && { model: named }),
+    own: { ...base.own, ...(typeof dtype === "string" && { "kv-cache-dtype": dtype }) },
+    maxNumSeqs: Math.max(rows, base.maxNumSeqs),
+    maxModelLen: Math.max(base.maxModelLen, context + steps, prompt ?? 0),
+  };
+  const { devices, close } = await buildSystem(spec);
+  await close();
+  const [device] = devices;
+  if (!(device instanceof TrainiumDevice)) throw new UsageError("--device must be trainium.");
+  const { cost, plan } = device;
+  if (context + steps - 1 > plan.maxContext) {
+    throw new UsageError(`--context ${context}: the model's context is ${plan.maxContext}.`);
+  }
+  const batches = [
+    ...(prompt === undefined ? [] : [batchOf([0], 0, prompt)]),
+    ...Array.from({ length: steps }, (_, step) =>
+      batchOf([...Array(rows).keys()], context - 1 + step, 1),
+    ),
+  ];
+  const totals = new ProfileTotals(plan);
+  const trace = new ChromeTrace();
+  let at = 0;
+  for (const [index, batch] of batches.entries()) {
+    // Decode is launched ahead, as in the middle of a run; a prompt waits for the host.
+    const step = cost.price(batch, batch.rows[0]?.count === 1 ? batch : undefined);
+    const spans = step.spans();
+    totals.add(step, spans);
+    const name = `step ${index}`;
+    trace.span("engine", {
+      lane: "steps",
+      name,
+      start: at,
+      duration: step.duration,
+      args: step.parts,
+    });
+    trace.mark("engine", "steps", { name, at });
+    for (const span of spans) trace.span(rankName(plan), span, at);
+    at += step.duration;
+  }
+  const name = `${spec.model} on ${plan.instance.name}`;
+  const fields = totals.fields(name);
+  const out = String(given["out"]);
+  await writeFile(`${out}.trace.json`, trace.json({ profile_name: name, is_simulation: "true" }));
+  await writeFile(`${out}.summary.json`, `${JSON.stringify(fields, null, 1)}\n`);
+  print(
+    `${name}: TP ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}`,
+  );
+  print(
+    `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(at)} ms, simulated${plan.instance.chip.calibrated ? "" : ", extrapolated (no figure of this chip is published)"}. One rank of ${plan.tensorParallel}.\n`,
+  );
+  for (const each of tables(plan, totals, Number(given["top"]))) print(`${each}\n`);
+  print(`${memoryTable(plan, device.memory)}\n`);
+  for (const [index, text] of recommendations(plan, totals).entries())
+    print(`${index + 1}. ${text}`);
+  print(`\n${out}.trace.json (open in ui.perfetto.dev)\n${out}.summary.json`);
+  return 0;
+}
+
+/** Rows that compute `count` tokens each from `start` on. */
+function batchOf(ids: readonly number[], start: number, count: number): Batch {
+  const context = new Int32Array(0); // prices read positions, never ids
+  const row = { context, start, count, drafted: 0, blocks: [], want: "last" } as const;
+  return { step: 0, rows: ids.map((id) => ({ id, ...row })), copies: [] };
+}
+
+const ms = (nanos: number): string => (nanos / 1e6).toFixed(3);
+const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+
+function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = count;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
+}
+
+function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string[] {
+  const { nanos } = totals;
+  const fields = totals.fields("");
+  const field = (name: string): number => Number(fields[name]);
+  const parts = Object.entries(totals.parts).sort(([, a], [, b]) => b - a);
+  const lanes = ["tensor", "vector", "scalar", "gpsimd", "dma", "cc", "host"];
+  const seconds = field("total_time");
+  const collectives = [...totals.collectives.values()].sort((a, b) => b.nanos - a.nanos);
+  const ops = [...totals.ops.values()].sort((a, b) => b.nanos - a.nanos);
+  return [
+    table([
+      ["where the time goes", "ms", "share"],
+      ...parts.map(([part, its]) => [part, ms(its), percent(its / nanos)]),
+      ["sum", ms(nanos), percent(1)],
+    ]),
+    table([
+      ["engine", "active ms", "utilisation"],
+      ...lanes.map((lane) => [lane, ms(totals.active(lane)), percent(totals.active(lane) / nanos)]),
+    ]),
+    table([
+      ["memory and compute", "", "of peak"],
+      ["HBM read", bytes(field("hbm_read_bytes")), ""],
+      [
+        "HBM bandwidth",
+        `${bytes(field("hbm_read_bytes") / seconds)}/s`,
+        percent(field("mbu_estimated_percent")),
+      ],
+      [
+        "model FLOPS",
+        `${(field("model_flops") / seconds / 1e12).toFixed(2)} T/s`,
+        percent(field("mfu_estimated_percent")),
+      ],
+      [
+        "FLOP a byte",
+        field("mm_arithmetic_intensity").toFixed(1),
+        `ridge at ${field("peak_flops_bandwidth_ratio").toFixed(0)}`,
+      ],
+    ]),
+    ...(collectives.length === 0
+      ? []
+      : [
+          table([
+            ["collective", "size", "ranks", "count", "ms", "µs each"],
+            ...collectives.map((row) => [
+              row.operation,
+              bytes(row.bytes),
+              `${row.ranks}`,
+              `${row.count}`,
+              ms(row.nanos),
+              (row.nanos / row.count / 1000).toFixed(1),
+            ]),
+          ]),
+        ]),
+    table([
+      [
+        `op (of ${plan.architecture.layers.length} layers)`,
+        "count",
+        "ms",
+        "share",
+        "read",
+        "mostly",
+      ],
+      ...ops
+        .slice(0, top)
+        .map((row) => [
+          row.name,
+          `${row.count}`,
+          ms(row.nanos),
+          percent(row.nanos / nanos),
+          row.bytes > 0 ? bytes(row.bytes) : "",
+          row.cause,
+        ]),
+    ]),
+  ];
+}

@@ -1,0 +1,114 @@
+/** One point over HTTP: the same requests against a live server, in real time. */
+import { Client, type Target } from "../../load/client.ts";
+import { runLoad } from "../../load/load.ts";
+import { Progress } from "../../load/progress.ts";
+import { vllmResult } from "../../load/result.ts";
+import { type ServedModel, serverWords, watchServer } from "../../load/server.ts";
+import { hygiene } from "../../load/hygiene.ts";
+import { Random } from "../../workload/random.ts";
+import { idRange, type Words } from "../../workload/request.ts";
+import type { SweepOptions } from "./flags.ts";
+import { pointRequests } from "./protocol.ts";
+import { type MeasuredPoint, metricsOf, toPoint } from "./to-point.ts";
+
+/** Ids that exist in any vocabulary larger than this, when the server does not tokenise. */
+const SAFE_IDS = 1000;
+
+export async function liveWords(url: string, options: SweepOptions, model: string): Promise<Words> {
+  const words = await serverWords({ baseUrl: url, headers: options.headers }, model);
+  return words ?? { ids: idRange(100, SAFE_IDS) };
+}
+
+/**
+ * A live server's prefix cache remembers the prompts of the point and of the sweep
+ * before: the lengths are the seed's, the ids this point's alone.
+ */
+function freshWords({ ids, ...rest }: Words, seed: number): Words {
+  const shift = new Random(seed);
+  const { length } = ids;
+  return {
+    ...rest,
+    ids: { length, at: (index) => ids.at((index + shift.integer(0, length - 1)) % length) },
+  };
+}
+
+export async function httpPoint(
+  url: string,
+  options: SweepOptions,
+  concurrency: number,
+  server: { readonly model: ServedModel; readonly words: Words },
+): Promise<MeasuredPoint> {
+  const { workload } = options;
+  const target: Target = {
+    baseUrl: url,
+    endpoint: "/v1/completions",
+    api: "completions",
+    model: server.model.id,
+    headers: options.headers,
+    body: { ignore_eos: true, temperature: 0 },
+    keepText: false,
+  };
+  const client = new Client(target);
+  try {
+    const words = freshWords(server.words, Date.now() + concurrency);
+    const { warmups, requests } = pointRequests(workload, concurrency, words);
+    const now = new Array<number>(requests.length).fill(0);
+    const cap = { maxConcurrency: concurrency };
+    const send = client.run.bind(client);
+    await runLoad(warmups, send, { arrivals: now, ...cap });
+    const watched = await watchServer({ baseUrl: url, headers: options.headers }, concurrency);
+    const bar = options.quiet ? undefined : new Progress(`${concurrency} users`, requests.length);
+    const run = await runLoad(requests, send, { arrivals: now, ...cap, onDone: () => bar?.step() });
+    bar?.end();
+    const metrics = metricsOf(run.records, run.duration);
+    const notices = hygiene({
+      requests,
+      served: await watched(),
+      records: run.records,
+      concurrency,
+      warmups: warmups.length,
+      duration: run.duration,
+      lateness: run.lateness.p99EventLoop,
+    });
+    const point = toPoint(
+      {
+        series: `${server.model.id} at ${url.replace(/^https?:\/\//, "")}`,
+        model: server.model.id,
+        simulated: false,
+        instance: "",
+        tensorParallel: options.tensorParallel[0] ?? 1,
+        dataParallel: options.dataParallel[0] ?? 1,
+        expertParallel: options.expertParallel,
+        kernels: "",
+        precision: "",
+        speculation: "none",
+        chips: options.chips,
+        inputLen: workload.inputLen,
+        outputLen: workload.outputLen,
+        concurrency,
+        requests: requests.length,
+        warmups: warmups.length,
+        seed: workload.seed,
+      },
+      metrics,
+      notices,
+    );
+    const result = vllmResult(
+      {
+        date: new Date(),
+        backend: "openai",
+        modelId: server.model.id,
+        tokenizerId: server.model.root,
+        numPrompts: requests.length,
+        requestRate: Number.POSITIVE_INFINITY,
+        burstiness: 1,
+        maxConcurrency: concurrency,
+        latencies: ["ttft", "tpot", "itl", "e2el"],
+      },
+      metrics,
+    );
+    return { point, result };
+  } finally {
+    client.close();
+  }
+}

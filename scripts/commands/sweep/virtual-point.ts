@@ -1,0 +1,104 @@
+/** One point in virtual time: build the system, warm it up, load it, tear it down. */
+import { loadModel } from "../../../models/load.ts";
+import type { Model } from "../../../models/model.ts";
+import type { Notice } from "../../../server/metrics/hygiene.ts";
+import { vllmResult } from "../../load/result.ts";
+import { hygiene } from "../../load/hygiene.ts";
+import type { Point } from "../../report/point.ts";
+import { idRange } from "../../workload/request.ts";
+import { factsOf } from "../../virtual/facts.ts";
+import { pointRequests, type Workload } from "./protocol.ts";
+import { buildSystem, type SystemSpec, systemLabel } from "../../virtual/system.ts";
+import { type MeasuredPoint, metricsOf, toPoint } from "./to-point.ts";
+import { runVirtual } from "../../virtual/virtual.ts";
+
+/** Models as loaded, by source: a sweep loads each once. */
+export class ModelShelf {
+  readonly #models = new Map<string, Promise<Model>>();
+
+  get(source: string): Promise<Model> {
+    let model = this.#models.get(source);
+    if (model === undefined) {
+      model = loadModel(source);
+      this.#models.set(source, model);
+    }
+    return model;
+  }
+}
+
+const EXTRAPOLATED: Notice = {
+  code: "extrapolated",
+  text: "No figures of this chip are published: its constants are scaled from another chip's, and the band is twice as wide.",
+};
+
+export async function virtualPoint(
+  spec: SystemSpec,
+  workload: Workload,
+  concurrency: number,
+  shelf: ModelShelf,
+): Promise<MeasuredPoint> {
+  const system = await buildSystem(spec, { model: await shelf.get(spec.model) });
+  try {
+    const words = { ids: idRange(0, system.model.architecture.vocabSize) };
+    const { warmups, requests } = pointRequests(workload, concurrency, words);
+    await runVirtual(system, warmups, { concurrency });
+    const run = await runVirtual(system, requests, { concurrency });
+    const metrics = metricsOf(run.records, run.duration);
+    const facts = factsOf(system);
+    const noticed = hygiene({
+      requests,
+      records: run.records,
+      concurrency,
+      warmups: warmups.length,
+      duration: run.duration,
+    });
+    const notices = facts.extrapolated === true ? [...noticed, EXTRAPOLATED] : noticed;
+    const point: Point = toPoint(
+      {
+        series: systemLabel({ ...spec, instance: facts.instance }),
+        model: spec.model,
+        simulated: true,
+        instance: facts.instance,
+        tensorParallel: spec.tensorParallel,
+        dataParallel: spec.dataParallel,
+        expertParallel: spec.expertParallel,
+        kernels: spec.kernels,
+        precision: facts.precision,
+        speculation: spec.speculative ?? "none",
+        chips: facts.chips,
+        inputLen: workload.inputLen,
+        outputLen: workload.outputLen,
+        concurrency,
+        requests: requests.length,
+        warmups: warmups.length,
+        seed: workload.seed,
+        ...(facts.band === undefined ? {} : { band: facts.band }),
+      },
+      metrics,
+      notices,
+    );
+    return { point, result: resultOf(point, metrics) };
+  } finally {
+    await system.close();
+  }
+}
+
+function resultOf(
+  point: Point,
+  metrics: Parameters<typeof vllmResult>[1],
+): MeasuredPoint["result"] {
+  return vllmResult(
+    {
+      date: new Date(),
+      backend: "trainyard-virtual",
+      modelId: point.model,
+      tokenizerId: point.model,
+      numPrompts: point.requests,
+      requestRate: Number.POSITIVE_INFINITY,
+      burstiness: 1,
+      maxConcurrency: point.concurrency,
+      latencies: ["ttft", "tpot", "itl", "e2el"],
+    },
+    metrics,
+  );
+}

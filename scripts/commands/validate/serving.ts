@@ -1,0 +1,188 @@
+/**
+ * Serving rows in virtual time: a service, the client that measured it, and the
+ * figures that this client prints.
+ */
+import { VirtualClock } from "../../../device/clock.ts";
+import {
+  batchService,
+  type Policy,
+  promptsFirst,
+  routerPolicy,
+  stepThenPrompts,
+} from "./batch-services.ts";
+import {
+  guidedRate,
+  guidedThroughput,
+  type Lengths,
+  loops,
+  type Run,
+  sweepRequests,
+  waves,
+} from "./clients.ts";
+import { engineService, type Site } from "./services.ts";
+import { END_EARLY, type SetUp } from "./setup.ts";
+
+export interface Serving {
+  /** The metric's value in ms, tokens/s or requests/s; undefined when it is not one of serving's. */
+  metric(name: string, percentile: string, stepAlone: boolean): number | undefined;
+}
+
+/** BOS and template tokens around a prompt of the benchmark's own count. */
+const FRAME_TOKENS = 8;
+
+/** Requests of each client of a benchmark that does not tell. */
+const ROUNDS = 5;
+
+/**
+ * Requests of a run of the QKV tables, which do not tell: the medians of 4 and 8 at once are
+ * those of 10 in waves; beside the fused block, those of 20.
+ */
+const BURST_REQUESTS = 10;
+const FUSED_BURST_REQUESTS = 20;
+
+/** More requests at once, or in a second, than a published table's: refused, not simulated for minutes. */
+const MOST = 1024;
+
+export function serve(setUp: SetUp): Serving | string {
+  const { prompt, output, client } = setUp;
+  if (prompt === undefined || output === undefined) return "no prompt or output length";
+  if (setUp.loop === "open" && !((setUp.rate ?? 0) > 0)) return "no request rate";
+  if (Math.max(setUp.live ?? 0, setUp.rate ?? 0) > MOST) return `more than ${MOST} requests`;
+  const lengths: Lengths = {
+    prompt: prompt / setUp.recount + FRAME_TOKENS,
+    output,
+    promptSpread: setUp.spread.prompt / setUp.recount,
+    outputSpread: setUp.spread.output,
+    endEarly: END_EARLY[client] ?? 0,
+  };
+  const live = Math.max(1, Math.ceil(setUp.live ?? 1));
+  const policy = policyOf(setUp);
+  const fresh = (): Site => {
+    const clock = new VirtualClock();
+    const service = () =>
+      policy === undefined ? engineService(setUp, clock) : batchService(setUp, clock, policy);
+    return { clock, services: Array.from({ length: setUp.replicas }, service) };
+  };
+  if (setUp.loop === "open")
+    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), { pooled: true });
+  switch (client) {
+    case "guidellm":
+      return summarise(guided(fresh, lengths, setUp.live ?? 1), { pooled: true });
+    case "llmperf":
+      return summarise(waves(fresh(), lengths, { requests: live, drawn: setUp.drawn }), {
+        recount: setUp.recount,
+        medians: true,
+      });
+    case "burst":
+      return summarise(loops(fresh(), lengths, { clients: live, requests: burstOf(setUp) }));
+    case "rounds":
+      return summarise(loops(fresh(), lengths, { clients: live, requests: live * ROUNDS }));
+  }
+}
+
+function burstOf({ plan }: SetUp): number {
+  return plan.kernels.has("fused-attention") ? FUSED_BURST_REQUESTS : BURST_REQUESTS;
+}
+
+/** optimum-neuron's "adapt to 0.11.0": vLLM's V1 scheduler. */
+const OPTIMUM_V1 = "2025-11-12";
+
+/** The scheduler of a server that is not the project's own. */
+function policyOf({ plan, date }: SetUp): Policy | undefined {
+  switch (plan.stack.name) {
+    case "tgi-1.4":
+      return routerPolicy(1.2, 4096);
+    case "tgi":
+    case "tgi-nxd":
+      return routerPolicy(0.3, Number.POSITIVE_INFINITY);
+    case "optimum":
+      return date < OPTIMUM_V1 ? promptsFirst : stepThenPrompts;
+    default:
+      return undefined;
+  }
+}
+
+/** `serve`, run once for all metrics of one set-up. */
+export function onceASetUp(): typeof serve {
+  const known = new Map<string, Serving | string>();
+  return (setUp) => {
+    let its = known.get(setUp.key);
+    if (its === undefined) {
+      its = serve(setUp);
+      known.set(setUp.key, its);
+    }
+    return its;
+  };
+}
+
+/**
+ * The rows tell how many were in flight by rate × latency, less than the clients by
+ * those that had ended already: of these there is a power of two, of which the tool
+ * keeps one free (its scripts name 32 and 128).
+ */
+function guided(fresh: () => Site, lengths: Lengths, inFlight: number): Run {
+  const clients = Math.max(1, 2 ** Math.ceil(Math.log2(inFlight + 1)) - 1);
+  return guidedThroughput(fresh(), lengths, { clients, requests: sweepRequests(fresh(), lengths) });
+}
+
+interface Reading {
+  /** The pace is that of all gaps together (guidellm), not of each answer. */
+  readonly pooled?: boolean;
+  readonly recount?: number;
+  /** The latency a token is a median whatever the table calls it (generate_csv.py of TGI's benchmark). */
+  readonly medians?: boolean;
+}
+
+function summarise({ counted, nanos }: Run, its: Reading = {}): Serving {
+  const { pooled = false, recount = 1, medians = false } = its;
+  if (counted.length === 0) return { metric: () => undefined };
+  const seconds = nanos / 1e9;
+  const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
+  const ttft = counted.map((one) => (one.first - one.arrival) / 1e6);
+  const tpot = counted.map((one) => (one.end - one.first) / 1e6 / Math.max(1, one.tokens - 1));
+  const gaps = counted.flatMap((one) => one.gaps.map((gap) => gap / 1e6));
+  const tokens = counted.reduce((sum, one) => sum + one.tokens, 0);
+  return {
+    metric(name, percentile, stepAlone) {
+      const pick = pickerOf(percentile);
+      switch (name) {
+        case "TPOT":
+          return stepAlone || pooled ? pick(gaps) : pick(tpot);
+        case "TTFT":
+          return pick(ttft);
+        case "e2e_latency":
+          return pick(e2e);
+        case "latency_per_token":
+          return pickerOf(medians ? "p50" : percentile)(
+            counted.map((one, index) => (e2e[index] ?? 0) / one.tokens / recount),
+          );
+        case "per_request_throughput":
+          return pick(tpot.map((ms) => 1000 / ms));
+        case "output_throughput":
+          return (tokens * recount) / seconds;
+        case "request_rate":
+          return counted.length / seconds;
+        default:
+          return undefined;
+      }
+    },
+  };
+}
+
+const pickerOf =
+  (percentile: string) =>
+  (values: readonly number[]): number =>
+    percentile === "mean"
+      ? meanOf(values)
+      : quantile(values, percentile === "p99" ? 0.99 : percentile === "p90" ? 0.9 : 0.5);
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(at)] ?? 0;
+  const high = sorted[Math.ceil(at)] ?? low;
+  return low + (high - low) * (at - Math.floor(at));
+}

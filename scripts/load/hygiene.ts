@@ -1,0 +1,61 @@
+/**
+ * Hygiene as a load generator sees it: what it sent, what came back, and how late
+ * it was itself. Run on every point; the report prints the notices beside the figures.
+ */
+import { digest, judge, type Notice, repeatedPrompts } from "../../server/metrics/hygiene.ts";
+import type { RequestRecord } from "./record.ts";
+import type { WorkRequest } from "../workload/request.ts";
+import { ascending, percentileOf } from "./statistics.ts";
+
+export interface HygieneInput {
+  readonly requests: readonly WorkRequest[];
+  readonly records: readonly RequestRecord[];
+  /** Users claimed; absent for open loops. */
+  readonly concurrency?: number;
+  readonly warmups: number;
+  /** Seconds. */
+  readonly duration: number;
+  /** p99 of how late the load generator itself was, in seconds. */
+  readonly lateness?: number;
+  /** What the server noticed of the same requests. */
+  readonly served?: readonly Notice[];
+}
+
+/** A load generator later than this share of the median TTFT shapes the result. */
+const LATENESS_SHARE = 0.05;
+
+export function hygiene(input: HygieneInput): Notice[] {
+  const { requests, records, served = [], ...claim } = input;
+  const seen = [
+    ...repetitions(requests),
+    ...judge(records, claim),
+    ...lateness(input.lateness, records),
+  ];
+  const codes = new Set(seen.map(({ code }) => code));
+  return [...seen, ...served.filter(({ code }) => !codes.has(code))];
+}
+
+function repetitions(requests: readonly WorkRequest[]): Notice[] {
+  const seen = new Set<string>();
+  for (const { prompt } of requests) {
+    seen.add(
+      prompt.type === "ids"
+        ? digest(prompt.ids)
+        : JSON.stringify(prompt.type === "text" ? prompt.text : prompt.messages),
+    );
+  }
+  const again = requests.length - seen.size;
+  return again === 0 ? [] : [repeatedPrompts(again, requests.length)];
+}
+
+function lateness(late: number | undefined, records: readonly RequestRecord[]): Notice[] {
+  const done = records.filter((record) => record.ok);
+  const ttft = percentileOf(ascending(done.map((record) => record.ttft)), 50);
+  if (late === undefined || ttft === 0 || late < LATENESS_SHARE * ttft) return [];
+  return [
+    {
+      code: "late-client",
+      text: `The load generator was up to ${(1000 * late).toFixed(1)} ms late (p99), against a median TTFT of ${(1000 * ttft).toFixed(1)} ms.`,
+    },
+  ];
+}

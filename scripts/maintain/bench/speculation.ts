@@ -1,0 +1,294 @@
+/**
+ * What guessing gains on the cpu device: output ids a second with and without, one
+ * stream and sixteen, and the step costs that explain it. Prompts are the 50 of the
+ * model card, answers end by themselves; "texts to repeat" ask for a text word for word.
+ *
+ *     npx tsx scripts/maintain/bench/speculation.ts [--model DIR] [--draft DIR] [--rounds N] [--tokens N]
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { RealClock } from "../../../device/clock.ts";
+import type { Batch, Device, SequenceId, StepResult } from "../../../device/device.ts";
+import { createDevice, type DeviceSettings } from "../../../device/registry.ts";
+import { Engine } from "../../../engine/engine.ts";
+import { TokenSampler } from "../../../engine/sample/sampler.ts";
+import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
+import { createProposer, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
+import { loadModel } from "../../../models/load.ts";
+import type { Model } from "../../../models/model.ts";
+
+const bundled = (name: string): string =>
+  fileURLToPath(new URL(`../models/bundled/${name}`, import.meta.url));
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: "string", default: bundled("trainyard-tiny") },
+    draft: { type: "string", default: bundled("trainyard-draft") },
+    rounds: { type: "string", default: "5" },
+    tokens: { type: "string", default: "128" },
+  },
+});
+
+const TOKENS = Number(flags.tokens);
+const ROUNDS = Number(flags.rounds);
+const GUESSES = 6;
+/** Where the text to come is known, more pay. */
+const COPY_GUESSES = 8;
+
+/** Ask for a text word for word: what follows has been said before. */
+const COPYING: readonly string[] = [
+  "Copy this: Tom had a red ball and a blue kite. He went to the park with his dog Max. They played all day and ate ice cream. When it got dark they went home and slept.",
+  "Repeat after me: Anna and her mom made a big cake. They put it on the table and waited for Dad to come home. Dad was very happy. He gave Anna a big hug.",
+  "Copy this: One day, a small frog met a green fish. They played in the pond until the sun went down. The frog said goodbye and went home to his mom.",
+  "Repeat this three times: The little bird sat in the tall tree. It wanted to fly over the river and see the farm.",
+  "Say this again: The old man gave the boy a shiny key. It opened the box in the kitchen. Inside the box was a map, and the map showed a castle.",
+];
+
+interface Chat {
+  readonly messages: readonly unknown[];
+  readonly tools?: readonly unknown[];
+}
+
+/** The model card's fixed prompts, as chats. */
+function cardPrompts(): readonly Chat[] {
+  const file = new URL("../train/prompts.json", import.meta.url);
+  // Written by make_prompts.py.
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly fixed: readonly Chat[] }).fixed;
+}
+
+const repeating: readonly Chat[] = COPYING.map((content) => ({
+  messages: [{ role: "user", content }],
+}));
+
+/** Times each step by its tokens, on the way to the device. */
+class Watch implements Device {
+  readonly name: string;
+  readonly limits: Device["limits"];
+  readonly vocabSize: number;
+  /** Milliseconds of steps of short rows, by tokens; of drafting, by the guess's length. */
+  readonly times = new Map<number, number[]>();
+  readonly #inner: Device;
+  readonly #clock: RealClock;
+
+  constructor(inner: Device, clock: RealClock) {
+    this.#inner = inner;
+    this.#clock = clock;
+    this.name = inner.name;
+    this.limits = inner.limits;
+    this.vocabSize = inner.vocabSize;
+  }
+
+  execute(batch: Batch, done: (result: StepResult) => void): void {
+    const start = this.#clock.now();
+    const short = batch.rows.every((row) => row.count === 1 + row.drafted);
+    const tokens = batch.rows.reduce((sum, row) => sum + row.count, 0);
+    this.#inner.execute(batch, (result) => {
+      if (short) this.#note(tokens, start);
+      done(result);
+    });
+  }
+
+  /** Timed under the length of the guess. */
+  draft(...[rows, count, done]: Parameters<NonNullable<Device["draft"]>>): void {
+    if (this.#inner.draft === undefined) throw new Error(`${this.name} cannot draft.`);
+    const start = this.#clock.now();
+    this.#inner.draft(rows, count, (drafts) => {
+      this.#note(count, start);
+      done(drafts);
+    });
+  }
+
+  release(ids: readonly SequenceId[]): void {
+    this.#inner.release(ids);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #note(size: number, start: number): void {
+    const list = this.times.get(size) ?? [];
+    this.times.set(size, list);
+    list.push((this.#clock.now() - start) / 1e6);
+  }
+}
+
+interface Case {
+  readonly name: string;
+  readonly method?: string;
+  /** Guesses a step at most; absent: GUESSES. */
+  readonly guesses?: number;
+  /** Steps under way at once; absent: as the server has it. */
+  readonly inFlight?: 1 | 2;
+}
+
+interface Load {
+  readonly chats: readonly Chat[];
+  readonly streams: number;
+}
+
+interface Models {
+  readonly target: Model;
+  readonly draft: Model;
+}
+
+function device(
+  model: Model,
+  parts: Pick<DeviceSettings, "clock" | "sampler" | "quantization" | "inFlight">,
+): Promise<Device> {
+  return createDevice("cpu", {
+    ...parts,
+    model,
+    tensorParallelSize: 1,
+    maxRows: 16,
+    maxTokens: 512,
+    maxContext: Math.min(1024, model.architecture.maxContext),
+    maxDrafted: COPY_GUESSES,
+    seed: 0,
+    own: {},
+  });
+}
+
+async function prepare(of: Case, load: Load, { target, draft }: Models) {
+  const clock = new RealClock();
+  const sampler = new TokenSampler();
+  const { inFlight, guesses = GUESSES } = of;
+  const parts = { clock, sampler, ...(inFlight && { inFlight }) };
+  const watch = new Watch(await device(target, parts), clock);
+  const own = { clock, sampler: new TokenSampler(), quantization: "w8a16" };
+  const drafting =
+    of.method === "draft_model" ? new Watch(await device(draft, own), clock) : undefined;
+  const speculation = async (method: string) => {
+    const config = readSpeculativeConfig({
+      method,
+      model: "draft",
+      num_speculative_tokens: guesses,
+      prompt_lookup_min: 2,
+      prompt_lookup_max: 5,
+    });
+    const proposer = await createProposer({
+      config,
+      target: watch,
+      seed: 0,
+      ...(drafting && { draft: drafting }),
+    });
+    return { proposer, maxTokens: guesses };
+  };
+  const engine = new Engine(
+    { device: watch, clock, sampler },
+    {
+      maxNumSeqs: load.streams,
+      maxNumBatchedTokens: 512,
+      enablePrefixCaching: false,
+      ...(of.method === undefined ? {} : { speculative: await speculation(of.method) }),
+    },
+  );
+  const counts = { emitted: 0, drafted: 0, accepted: 0 };
+  engine.subscribe((event) => {
+    if (event.type !== "tokens-emitted") return;
+    counts.emitted += event.tokens.length;
+    counts.drafted += event.drafted;
+    counts.accepted += event.accepted;
+  });
+  const { tokenizer, chatTemplate } = target;
+  if (!tokenizer || !chatTemplate) throw new Error(`${target.source} has no chat.`);
+  const prompts = await Promise.all(
+    load.chats.map((chat) => {
+      const text = chatTemplate.render({ ...chat, addGenerationPrompt: true });
+      return tokenizer.encode(text, { addSpecialTokens: false });
+    }),
+  );
+  const { eosTokenIds } = target.generation;
+  const params = { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: TOKENS, eosTokenIds };
+  /** Ids a second of one round; one stream waits for each answer before it asks again. */
+  const round = async (): Promise<number> => {
+    const [start, before] = [clock.now(), counts.emitted];
+    for (const prompt of prompts) {
+      engine.submit({ prompt, params });
+      if (load.streams === 1) await engine.idle();
+    }
+    await engine.idle();
+    return (counts.emitted - before) / ((clock.now() - start) / 1e9);
+  };
+  return { name: of.name, engine, round, counts, times: watch.times, drafting: drafting?.times };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+}
+
+/** Of the sizes seen often: `size: median (times)`. */
+function medians(times: ReadonlyMap<number, readonly number[]>): string {
+  return [...times]
+    .filter(([, list]) => list.length > 20)
+    .sort(([a], [b]) => a - b)
+    .map(([size, list]) => `${size}: ${median(list).toFixed(2)} (${list.length})`)
+    .join("  ");
+}
+
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+/** Rounds of all cases by turns, so that a busy moment hits each alike; the first round is not counted. */
+async function compare(
+  title: string,
+  load: Load,
+  cases: readonly Case[],
+  models: Models,
+): Promise<void> {
+  say(title);
+  const runs = [];
+  for (const each of cases) runs.push(await prepare(each, load, models));
+  const rates: number[][] = runs.map(() => []);
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [index, run] of runs.entries()) {
+      const rate = await run.round();
+      if (round > 0) rates[index]?.push(rate);
+    }
+  }
+  const base = median(rates[0] ?? []);
+  for (const [index, { name, counts, times, drafting, engine }] of runs.entries()) {
+    const rate = median(rates[index] ?? []);
+    const held =
+      counts.drafted === 0
+        ? ""
+        : `   held ${((100 * counts.accepted) / counts.drafted).toFixed(0)} %`;
+    say(
+      `  ${name.padEnd(24)} ${rate.toFixed(0).padStart(6)} ids/s   ${(rate / base).toFixed(2)}x${held}`,
+    );
+    say(`    ms a step by tokens   ${medians(times)}`);
+    if (drafting) say(`    ms drafting by length ${medians(drafting)}`);
+    await engine.close();
+  }
+}
+
+for (const folder of [flags.model, flags.draft]) {
+  if (!existsSync(folder)) throw new Error(`No model in ${folder}: pass --model and --draft.`);
+}
+const models = { target: await loadModel(flags.model), draft: await loadModel(flags.draft) };
+const card = cardPrompts();
+const none: Case = { name: "none" };
+const methods = (...names: readonly string[]): readonly Case[] =>
+  names.map((name) => ({ name, method: name }));
+await compare(
+  "one stream, the model card's prompts",
+  { chats: card, streams: 1 },
+  [
+    none,
+    { name: "none, one step in flight", inFlight: 1 },
+    ...methods("draft_model", "ngram", "suffix"),
+  ],
+  models,
+);
+await compare(
+  "one stream, texts to repeat",
+  { chats: repeating, streams: 1 },
+  [none, ...methods("ngram", "suffix").map((each) => ({ ...each, guesses: COPY_GUESSES }))],
+  models,
+);
+await compare(
+  "sixteen streams, adaptive",
+  { chats: card, streams: 16 },
+  [none, ...methods("draft_model", "ngram")],
+  models,
+);

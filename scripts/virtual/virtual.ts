@@ -1,0 +1,258 @@
+/**
+ * Load in virtual time: requests go straight into the engines of a simulated
+ * system, and come back as the same records that the HTTP client makes.
+ *
+ *     closed loop   `concurrency` users, each sends its next request when the last one ends
+ *     open loop     each request at its arrival, whatever is still under way
+ */
+import { SECOND } from "../../device/clock.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { EngineEvent, RequestFinished, TokensEmitted } from "../../engine/events.ts";
+import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
+import type { RequestRecord } from "../load/record.ts";
+import type { WorkRequest } from "../workload/request.ts";
+import type { VirtualSystem } from "./system.ts";
+
+export interface VirtualRun {
+  /** In order of `requests`. */
+  readonly records: readonly RequestRecord[];
+  /** Seconds of virtual time, first submission to last end. */
+  readonly duration: number;
+  readonly steps: StepTotals;
+}
+
+/** What the steps of the run had in common. */
+export interface StepTotals {
+  steps: number;
+  /** Seconds in steps, replicas added. */
+  busy: number;
+  tokens: number;
+  paddedTokens: number;
+  mostRunning: number;
+  mostWaiting: number;
+  mostKvUsage: number;
+}
+
+/** Where a request stands. Times in nanoseconds of the clock. */
+interface Progress {
+  readonly index: number;
+  readonly submitted: number;
+  first: number;
+  last: number;
+  tokens: number;
+  preemptions: number;
+  gaps: Float64Array;
+  gapCount: number;
+}
+
+export interface VirtualLoad {
+  /** Users, for a closed loop; absent: open loop by `WorkRequest.arrival`. */
+  readonly concurrency?: number;
+  readonly salt?: string;
+  /** False: records have no inter-token gaps, for runs of many million tokens. Absent: they have. */
+  readonly gaps?: boolean;
+}
+
+export async function runVirtual(
+  system: VirtualSystem,
+  requests: readonly WorkRequest[],
+  load: VirtualLoad,
+): Promise<VirtualRun> {
+  const run = new Run(system, requests, load);
+  run.start();
+  await system.clock.run();
+  return run.finish();
+}
+
+const NO_GAPS = new Float64Array(0);
+
+class Run {
+  readonly #system: VirtualSystem;
+  readonly #requests: readonly WorkRequest[];
+  readonly #load: VirtualLoad;
+  readonly #records: RequestRecord[];
+  readonly #under: readonly Map<number, Progress>[];
+  readonly #origin: number;
+  readonly #leave: (() => void)[] = [];
+  readonly #steps: StepTotals = {
+    steps: 0,
+    busy: 0,
+    tokens: 0,
+    paddedTokens: 0,
+    mostRunning: 0,
+    mostWaiting: 0,
+    mostKvUsage: 0,
+  };
+  #next = 0;
+  #end: number;
+
+  constructor(system: VirtualSystem, requests: readonly WorkRequest[], load: VirtualLoad) {
+    this.#system = system;
+    this.#requests = requests;
+    this.#load = load;
+    this.#records = new Array(requests.length);
+    this.#under = system.engines.map(() => new Map<number, Progress>());
+    this.#origin = system.clock.now();
+    this.#end = this.#origin;
+    for (const [replica, engine] of system.engines.entries()) {
+      this.#leave.push(engine.subscribe((event) => this.#on(replica, event)));
+    }
+  }
+
+  start(): void {
+    const { concurrency } = this.#load;
+    if (concurrency !== undefined) {
+      for (let user = 0; user < concurrency; user++) this.#submitNext(user);
+      return;
+    }
+    const { clock } = this.#system;
+    for (const [index, request] of this.#requests.entries()) {
+      clock.at(this.#origin + Math.round((request.arrival ?? 0) * SECOND), () =>
+        this.#submit(index, index % this.#system.engines.length),
+      );
+    }
+  }
+
+  finish(): VirtualRun {
+    for (const leave of this.#leave) leave();
+    for (const [index, request] of this.#requests.entries()) {
+      this.#records[index] ??= failed(request, "The request never ended.");
+    }
+    const duration = (this.#end - this.#origin) / SECOND;
+    return { records: this.#records, duration, steps: this.#steps };
+  }
+
+  /** Users stay with their replica: with C users on D replicas each has about C / D. */
+  #submitNext(user: number): void {
+    if (this.#next >= this.#requests.length) return;
+    this.#submit(this.#next++, user % this.#system.engines.length);
+  }
+
+  #submit(index: number, replica: number): void {
+    const request = this.#requests[index];
+    const engine: Engine | undefined = this.#system.engines[replica];
+    if (request === undefined || engine === undefined) return;
+    try {
+      const [id] = engine.submit(this.#generation(request));
+      if (id !== undefined) {
+        this.#under[replica]?.set(id, {
+          index,
+          submitted: this.#system.clock.now(),
+          first: 0,
+          last: 0,
+          tokens: 0,
+          preemptions: 0,
+          gaps: this.#load.gaps === false ? NO_GAPS : new Float64Array(request.outputTokens),
+          gapCount: 0,
+        });
+      }
+    } catch (error) {
+      this.#records[index] = failed(
+        request,
+        error instanceof Error ? error.message : String(error),
+      );
+      if (this.#load.concurrency !== undefined) {
+        this.#system.clock.at(this.#system.clock.now(), () => this.#submitNext(replica));
+      }
+    }
+  }
+
+  #generation(request: WorkRequest): GenerationRequest {
+    if (request.prompt.type !== "ids") throw new Error("Virtual time takes token-id prompts only.");
+    return {
+      prompt: request.prompt.ids,
+      params: {
+        ...DEFAULT_SAMPLING,
+        temperature: 0,
+        maxTokens: request.outputTokens,
+        ignoreEos: true,
+      },
+      ...(this.#load.salt === undefined ? {} : { salt: this.#load.salt }),
+    };
+  }
+
+  #on(replica: number, event: EngineEvent): void {
+    switch (event.type) {
+      case "tokens-emitted":
+        this.#tokens(replica, event);
+        return;
+      case "request-finished":
+        this.#finished(replica, event);
+        return;
+      case "request-preempted": {
+        const progress = this.#under[replica]?.get(event.id);
+        if (progress !== undefined) progress.preemptions++;
+        return;
+      }
+      case "step-finished": {
+        const steps = this.#steps;
+        steps.steps += event.repeated;
+        steps.busy += event.duration / SECOND;
+        steps.tokens += event.tokens;
+        steps.paddedTokens += (event.cost?.paddedTokens ?? 0) * event.repeated;
+        steps.mostRunning = Math.max(steps.mostRunning, event.running);
+        steps.mostWaiting = Math.max(steps.mostWaiting, event.waiting);
+        steps.mostKvUsage = Math.max(steps.mostKvUsage, event.kvUsage);
+        return;
+      }
+      default:
+    }
+  }
+
+  #tokens(replica: number, event: TokensEmitted): void {
+    const progress = this.#under[replica]?.get(event.id);
+    if (progress === undefined) return;
+    const count = event.tokens.length;
+    // Drafts arrive together, in one chunk; a repeated step's tokens one after another.
+    const chunks = event.drafted > 0 ? 1 : count;
+    if (progress.tokens === 0) {
+      progress.first = event.at;
+    } else if (this.#load.gaps !== false) {
+      const gap = (event.at - progress.last) / SECOND / chunks;
+      progress.gaps.fill(gap, progress.gapCount, progress.gapCount + chunks);
+      progress.gapCount += chunks;
+    }
+    progress.last = event.at;
+    progress.tokens += count;
+  }
+
+  #finished(replica: number, event: RequestFinished): void {
+    const under = this.#under[replica];
+    const progress = under?.get(event.id);
+    const request = progress === undefined ? undefined : this.#requests[progress.index];
+    if (under === undefined || progress === undefined || request === undefined) return;
+    under.delete(event.id);
+    const ok = event.reason === "length" || event.reason === "stop";
+    this.#end = Math.max(this.#end, event.at);
+    this.#records[progress.index] = {
+      ok,
+      ...(ok ? {} : { error: event.error?.message ?? `The request ended by ${event.reason}.` }),
+      sent: (progress.submitted - this.#origin) / SECOND,
+      ttft: (progress.first - progress.submitted) / SECOND,
+      latency: (progress.last - progress.submitted) / SECOND,
+      itl: progress.gaps.subarray(0, progress.gapCount),
+      promptTokens: event.promptTokens,
+      outputTokens: event.outputTokens,
+      wantedTokens: request.outputTokens,
+      cachedTokens: event.cachedTokens,
+      preemptions: progress.preemptions,
+    };
+    if (this.#load.concurrency !== undefined) {
+      this.#system.clock.at(event.at, () => this.#submitNext(replica));
+    }
+  }
+}
+
+function failed(request: WorkRequest, error: string): RequestRecord {
+  return {
+    ok: false,
+    error,
+    sent: 0,
+    ttft: 0,
+    latency: 0,
+    itl: [],
+    promptTokens: request.promptTokens,
+    outputTokens: 0,
+    wantedTokens: request.outputTokens,
+  };
+}
