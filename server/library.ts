@@ -9,7 +9,7 @@
  */
 import type { PositionLogprobs, TokenId } from "../device/device.ts";
 import { parseSettings } from "./config.ts";
-import { badRequest } from "./errors.ts";
+import { badRequest } from "./http/errors.ts";
 import type { ChoiceDelta } from "./generation/choice.ts";
 import { Generation } from "./generation/generate.ts";
 import { samplingParams } from "./generation/params.ts";
@@ -19,7 +19,7 @@ import type { ChatMessage } from "./openai/chat/schema.ts";
 import type { SamplingFields } from "./openai/fields.ts";
 import { samplingContext } from "./openai/prepare.ts";
 import type { Settings } from "./settings/table.ts";
-import { buildWorld, type World } from "./world.ts";
+import { buildWorld, type World } from "./world/world.ts";
 
 type Camel<Text extends string> = Text extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`

@@ -6,15 +6,15 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { buildApp } from "./app.ts";
+import { buildApp } from "./http/app.ts";
 import { parseSettings, SettingsError } from "./config.ts";
-import { withDefaultModel } from "./default-model.ts";
-import { createLogger } from "./log.ts";
-import { memoryLines } from "./machine.ts";
+import { withDefaultModel } from "./world/default-model.ts";
+import { createLogger } from "./http/log.ts";
+import { memoryLines } from "./world/machine.ts";
 import type { Settings } from "./settings/table.ts";
-import { startUpFields } from "./start-up.ts";
+import { startUpFields } from "./world/start-up.ts";
 import { logStats } from "./stats-log.ts";
-import { buildWorld, type World } from "./world.ts";
+import { buildWorld, type World } from "./world/world.ts";
 
 /** Resolves with the exit code when the server has ended. */
 export async function run(argv: readonly string[]): Promise<number> {

@@ -8,7 +8,7 @@ import type { Clock, Nanos } from "../../device/clock.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
-import { ApiError, badRequest } from "../errors.ts";
+import { ApiError, badRequest } from "../http/errors.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
 import { Choice, type ChoiceDelta } from "./choice.ts";
 import type { Engines, Handle } from "./engines.ts";

@@ -6,7 +6,7 @@
 import type { TokenId } from "../../device/device.ts";
 import type { SamplingParams } from "../../engine/sequence.ts";
 import type { GenerationDefaults } from "../../models/model.ts";
-import { badRequest, notSampled } from "../errors.ts";
+import { badRequest, notSampled } from "../http/errors.ts";
 import type { SamplingFields } from "../openai/fields.ts";
 
 /** Limits of vLLM's environment variables, at their defaults. */

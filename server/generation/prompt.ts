@@ -3,7 +3,7 @@
  * it can serve; what cannot fit is refused here with vLLM's messages.
  */
 import type { Tokenizer } from "../../models/model.ts";
-import { badRequest } from "../errors.ts";
+import { badRequest } from "../http/errors.ts";
 
 export interface Prompt {
   readonly ids: Int32Array;

@@ -4,7 +4,7 @@
  */
 import type { ChatTemplate } from "../../models/model.ts";
 import { specialTokens } from "../../models/tokenizer/chat-template.ts";
-import { ApiError, badRequest } from "../errors.ts";
+import { ApiError, badRequest } from "../http/errors.ts";
 import { GuardedThread, ThreadBusyError } from "./guarded-thread.ts";
 
 export interface TemplateTask {

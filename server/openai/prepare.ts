@@ -1,6 +1,6 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { badRequest, notImplemented } from "../errors.ts";
+import { badRequest, notImplemented } from "../http/errors.ts";
 import type { GenerationTask } from "../generation/generate.ts";
 import {
   type CheckedSampling,

@@ -5,7 +5,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import { SECOND } from "../../device/clock.ts";
-import { ApiError } from "../errors.ts";
+import { ApiError } from "../http/errors.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Serving } from "../serving.ts";
 

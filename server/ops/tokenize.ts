@@ -1,7 +1,7 @@
 /** POST /tokenize and /detokenize, GET /tokenizer_info. */
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
-import { badRequest } from "../errors.ts";
+import { badRequest } from "../http/errors.ts";
 import { textPrompt } from "../generation/prompt.ts";
 import { chatPrompt } from "../openai/chat/prompt.ts";
 import { chatRequest } from "../openai/chat/schema.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseSettings } from "../../server/config.ts";
-import { buildWorld } from "../../server/world.ts";
+import { buildWorld } from "../../server/world/world.ts";
 import { startServer } from "../support/server.ts";
 
 const QWEN = ["Qwen/Qwen3-0.6B", "--device", "trainium", "--time-scale", "0.01"];

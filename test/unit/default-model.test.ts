@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseSettings } from "../../server/config.ts";
-import { withDefaultModel } from "../../server/default-model.ts";
+import { withDefaultModel } from "../../server/world/default-model.ts";
 
 describe("the default model", () => {
   const of = (...argv: string[]) => withDefaultModel(parseSettings(argv));

@@ -13,9 +13,9 @@ import Module, { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { CompiledGrammar, GrammarConstraint } from "../../../server/generation/structured/constraint.ts";
-import { parseEbnf } from "../../../server/generation/structured/ebnf.ts";
-import { Vocabulary } from "../../../server/generation/structured/vocabulary.ts";
+import { CompiledGrammar, GrammarConstraint } from "../../../server/grammar/constraint.ts";
+import { parseEbnf } from "../../../server/grammar/ebnf.ts";
+import { Vocabulary } from "../../../server/grammar/vocabulary.ts";
 
 const CHAR = 'char ::= [^"\\\\\\x00-\\x1f] | "\\\\" ["\\\\/bfnrt]\n';
 const string = (count: string): string => `root ::= "\\"" char${count} "\\""\n${CHAR}`;
@@ -95,7 +95,7 @@ function byteOf(): ReadonlyMap<string, number> {
 
 function readVocabulary(name: string): { readonly words: string[]; readonly bytes: Uint8Array[] } {
   const file = join(
-    process.env["TRAINYARD_DATA"] ?? "../../../shared/data",
+    process.env["TRAINYARD_DATA"] ?? "../shared/data",
     "tokenizers",
     `${name}.tokenizer.json.gz`,
   );

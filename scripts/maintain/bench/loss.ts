@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
 });
 
 function heldOut(): string[] {
-  const folder = process.env["TRAINYARD_DATA"] ?? "../../../shared/data";
+  const folder = process.env["TRAINYARD_DATA"] ?? "../shared/data";
   const lines = gunzipSync(readFileSync(join(folder, "corpus-tinystories/tinystories.jsonl.gz")));
   return String(lines)
     .trim()

@@ -12,10 +12,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { Automaton } from "../../../server/generation/structured/automaton.ts";
-import { GrammarError } from "../../../server/generation/structured/grammar.ts";
-import { compileSchema } from "../../../server/generation/structured/schema/compile.ts";
-import type { Schema } from "../../../server/generation/structured/schema/flat.ts";
+import { Automaton } from "../../../server/grammar/automaton.ts";
+import { GrammarError } from "../../../server/grammar/grammar.ts";
+import { compileSchema } from "../../../server/grammar/schema/compile.ts";
+import type { Schema } from "../../../server/grammar/schema/flat.ts";
 
 export interface SchemaCheck {
   readonly schemas: number;
@@ -48,7 +48,7 @@ export const SUITES = {
 } as const;
 
 export const schemaData = (suite: keyof typeof SUITES): string =>
-  join(process.env["TRAINYARD_DATA"] ?? "../../../shared/data", SUITES[suite]);
+  join(process.env["TRAINYARD_DATA"] ?? "../shared/data", SUITES[suite]);
 
 /** `every`: only each n-th schema. */
 export function checkSchemas(file: string, every = 1): SchemaCheck {

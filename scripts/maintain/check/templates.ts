@@ -55,7 +55,7 @@ interface Contexts {
 }
 
 export const templateData = (): string =>
-  join(process.env["TRAINYARD_DATA"] ?? "../../../shared/data", "chat-templates");
+  join(process.env["TRAINYARD_DATA"] ?? "../shared/data", "chat-templates");
 
 export function checkTemplates(folder: string): TemplateCheck {
   const {

@@ -1,8 +1,8 @@
 /** tools, tool_choice and parallel_tool_calls: what they ask for, checked in vLLM's words. */
-import { badRequest } from "../../errors.ts";
+import { badRequest } from "../../http/errors.ts";
 import type { OutputFields } from "../planner.ts";
-import type { Schema } from "../structured/schema/flat.ts";
-import type { ToolSchema } from "../structured/spec.ts";
+import type { Schema } from "../../grammar/schema/flat.ts";
+import type { ToolSchema } from "../../grammar/spec.ts";
 import { record } from "./arguments.ts";
 
 export interface ToolWish {

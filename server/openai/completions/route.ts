@@ -1,7 +1,7 @@
 /** POST /v1/completions: one or many prompts, text or ids. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
-import { badRequest } from "../../errors.ts";
+import { badRequest } from "../../http/errors.ts";
 import type { CheckedSampling } from "../../generation/params.ts";
 import type { OutputFields } from "../../generation/planner.ts";
 import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";

@@ -5,7 +5,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import type { WebSocket } from "ws";
-import { ApiError } from "../../errors.ts";
+import { ApiError } from "../../http/errors.ts";
 import type { Serving } from "../../serving.ts";
 import { RealtimeSession } from "./session.ts";
 

@@ -1,5 +1,5 @@
 /** One realtime session: a client's events in, the server's events out. Text only. */
-import { ApiError } from "../../errors.ts";
+import { ApiError } from "../../http/errors.ts";
 import { Generation } from "../../generation/generate.ts";
 import { PLAIN } from "../../generation/parser.ts";
 import type { OutputFields } from "../../generation/planner.ts";

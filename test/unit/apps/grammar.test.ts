@@ -1,19 +1,19 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { Automaton } from "../../../server/generation/structured/automaton.ts";
-import { GrammarBuilder } from "../../../server/generation/structured/builder.ts";
+import { Automaton } from "../../../server/grammar/automaton.ts";
+import { GrammarBuilder } from "../../../server/grammar/builder.ts";
 import {
   CompiledGrammar,
   GrammarConstraint,
-} from "../../../server/generation/structured/constraint.ts";
-import { parseEbnf } from "../../../server/generation/structured/ebnf.ts";
-import type { Node } from "../../../server/generation/structured/grammar.ts";
-import { intersect } from "../../../server/generation/structured/intersect.ts";
-import { parseRegex } from "../../../server/generation/structured/regex.ts";
-import { buildGrammar } from "../../../server/generation/structured/spec.ts";
-import { ThinkingConstraint } from "../../../server/generation/structured/thinking.ts";
-import { Vocabulary } from "../../../server/generation/structured/vocabulary.ts";
-import { flatten, unflatten } from "../../../server/generation/structured/wire.ts";
+} from "../../../server/grammar/constraint.ts";
+import { parseEbnf } from "../../../server/grammar/ebnf.ts";
+import type { Node } from "../../../server/grammar/grammar.ts";
+import { intersect } from "../../../server/grammar/intersect.ts";
+import { parseRegex } from "../../../server/grammar/regex.ts";
+import { buildGrammar } from "../../../server/grammar/spec.ts";
+import { ThinkingConstraint } from "../../../server/grammar/thinking.ts";
+import { Vocabulary } from "../../../server/grammar/vocabulary.ts";
+import { flatten, unflatten } from "../../../server/grammar/wire.ts";
 
 const encoder = new TextEncoder();
 /** Ids 0 to 255 are bytes, then some longer tokens; the last ends an output. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Automaton } from "../../../server/generation/structured/automaton.ts";
-import { compileSchema } from "../../../server/generation/structured/schema/compile.ts";
+import { Automaton } from "../../../server/grammar/automaton.ts";
+import { compileSchema } from "../../../server/grammar/schema/compile.ts";
 
 const accepts = (schema: object | boolean, compact = false) => {
   const automaton = new Automaton(

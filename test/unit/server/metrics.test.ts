@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MILLISECOND, SECOND } from "../../../device/clock.ts";
 import type { StepFinished } from "../../../engine/events.ts";
-import { readable } from "../../../server/log.ts";
+import { readable } from "../../../server/http/log.ts";
 import { bound, Curve } from "../../../server/metrics/curve.ts";
 import { Families, oneTwoFive } from "../../../server/metrics/families.ts";
 import { MachineMetrics } from "../../../server/metrics/machine-metrics.ts";

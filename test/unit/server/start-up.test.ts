@@ -7,8 +7,8 @@ import { VirtualClock } from "../../../device/clock.ts";
 import { createDevice } from "../../../device/registry.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { parseSettings, SettingsError } from "../../../server/config.ts";
-import { NeffFolder } from "../../../server/neff-folder.ts";
-import { openNeffFolder, simulatedStart, startUpFields } from "../../../server/start-up.ts";
+import { NeffFolder } from "../../../server/world/neff-folder.ts";
+import { openNeffFolder, simulatedStart, startUpFields } from "../../../server/world/start-up.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
 import { startServer } from "../../support/server.ts";
 

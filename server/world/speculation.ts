@@ -1,16 +1,16 @@
 /** `--speculative-config` to a proposer; a draft model gets a cpu device of its own. */
-import type { Device } from "../device/device.ts";
-import { createDevice, type DeviceSettings } from "../device/registry.ts";
-import type { EngineOptions } from "../engine/options.ts";
+import type { Device } from "../../device/device.ts";
+import { createDevice, type DeviceSettings } from "../../device/registry.ts";
+import type { EngineOptions } from "../../engine/options.ts";
 import {
   createProposer,
   readSpeculativeConfig,
   type SpeculativeConfig,
-} from "../engine/speculate/registry.ts";
-import { loadModel } from "../models/load.ts";
-import type { Model } from "../models/model.ts";
-import { SettingsError } from "./config.ts";
-import type { Settings } from "./settings/table.ts";
+} from "../../engine/speculate/registry.ts";
+import { loadModel } from "../../models/load.ts";
+import type { Model } from "../../models/model.ts";
+import { SettingsError } from "../config.ts";
+import type { Settings } from "../settings/table.ts";
 
 /** Above so many bytes of checkpoint the weights, not the nodes, are what a draft's step waits for. */
 const SMALL_DRAFT_BYTES = 64 << 20;

@@ -14,22 +14,22 @@ import fastify, {
 import { requireKeys } from "./auth.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { reportIgnored } from "./ignored.ts";
-import type { Metrics } from "./metrics/metrics.ts";
-import { chatRoute } from "./openai/chat/route.ts";
-import { completionRoute } from "./openai/completions/route.ts";
-import { hexId } from "./openai/exchange.ts";
-import { invocationsRoute } from "./openai/invocations.ts";
-import { modelsRoute } from "./openai/models/route.ts";
-import { realtimeRoute } from "./openai/realtime/route.ts";
-import { devRoutes } from "./ops/dev.ts";
-import { healthRoutes } from "./ops/health.ts";
-import { hygieneRoute } from "./ops/hygiene.ts";
-import { liveRoute } from "./ops/live.ts";
-import { openApiRoutes } from "./ops/openapi.ts";
-import { profileRoutes } from "./ops/profile.ts";
-import { tokenizeRoutes } from "./ops/tokenize.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { chatRoute } from "../openai/chat/route.ts";
+import { completionRoute } from "../openai/completions/route.ts";
+import { hexId } from "../openai/exchange.ts";
+import { invocationsRoute } from "../openai/invocations.ts";
+import { modelsRoute } from "../openai/models/route.ts";
+import { realtimeRoute } from "../openai/realtime/route.ts";
+import { devRoutes } from "../ops/dev.ts";
+import { healthRoutes } from "../ops/health.ts";
+import { hygieneRoute } from "../ops/hygiene.ts";
+import { liveRoute } from "../ops/live.ts";
+import { openApiRoutes } from "../ops/openapi.ts";
+import { profileRoutes } from "../ops/profile.ts";
+import { tokenizeRoutes } from "../ops/tokenize.ts";
 import { logRequests, whenOver } from "./request-log.ts";
-import type { Serving } from "./serving.ts";
+import type { Serving } from "../serving.ts";
 import { jsonError, shapeCheck } from "./validation.ts";
 
 export interface AppParts {

@@ -1,6 +1,6 @@
 /** What is served when neither a model nor a device was named: a big model's pace, with words. */
-import type { ParsedSettings } from "./config.ts";
-import type { Settings } from "./settings/table.ts";
+import type { ParsedSettings } from "../config.ts";
+import type { Settings } from "../settings/table.ts";
 
 const MODEL = "meta-llama/Llama-3.1-8B-Instruct";
 const RANKS = 4; // logical cores of the default instance, one Trainium2

@@ -2,7 +2,7 @@
  * Constraints of a model that reasons first: until its reasoning ends the grammar
  * waits, and a budget, where one is given, ends the reasoning by force.
  */
-import type { Constraint } from "../../../engine/sequence.ts";
+import type { Constraint } from "../../engine/sequence.ts";
 
 export interface ThinkingOptions {
   /** Ids that end the reasoning. */

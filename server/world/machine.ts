@@ -1,12 +1,12 @@
 /** What a simulated device says of its machine: facts for the metrics, lines for the log. */
 import { basename } from "node:path";
-import type { Device } from "../device/device.ts";
-import type { StartUp } from "../device/trainium/compile.ts";
-import { TrainiumDevice } from "../device/trainium/device.ts";
-import { memoryTable } from "../device/trainium/memory.ts";
-import type { Model } from "../models/model.ts";
-import type { MachineFacts } from "./metrics/machine-metrics.ts";
-import type { Settings } from "./settings/table.ts";
+import type { Device } from "../../device/device.ts";
+import type { StartUp } from "../../device/trainium/compile.ts";
+import { TrainiumDevice } from "../../device/trainium/device.ts";
+import { memoryTable } from "../../device/trainium/memory.ts";
+import type { Model } from "../../models/model.ts";
+import type { MachineFacts } from "../metrics/machine-metrics.ts";
+import type { Settings } from "../settings/table.ts";
 
 /** Undefined: the device is no simulated machine. */
 export function machineFacts(

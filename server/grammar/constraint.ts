@@ -2,7 +2,7 @@
  * A compiled grammar over one vocabulary, and the constraint one sequence holds.
  * Masks belong to states: one met again costs a copy. Hot path.
  */
-import type { Constraint } from "../../../engine/sequence.ts";
+import type { Constraint } from "../../engine/sequence.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import type { Vocabulary } from "./vocabulary.ts";

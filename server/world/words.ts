@@ -3,17 +3,17 @@
  * model on the CPU, in its own ids, or told again in those of a given tokenizer.
  */
 import { existsSync } from "node:fs";
-import type { Device, Sampler } from "../device/device.ts";
-import { createDevice, type DeviceSettings } from "../device/registry.ts";
-import { RetoldWords } from "../device/retell.ts";
-import { borrowWords } from "../device/words.ts";
-import { TokenSampler } from "../engine/sample/sampler.ts";
-import { DEFAULT_SAMPLING } from "../engine/sequence.ts";
-import { loadModel } from "../models/load.ts";
-import type { Model } from "../models/model.ts";
-import { projectPath } from "../models/weights/project-files.ts";
-import { SettingsError } from "./config.ts";
-import type { Settings } from "./settings/table.ts";
+import type { Device, Sampler } from "../../device/device.ts";
+import { createDevice, type DeviceSettings } from "../../device/registry.ts";
+import { RetoldWords } from "../../device/retell.ts";
+import { borrowWords } from "../../device/words.ts";
+import { TokenSampler } from "../../engine/sample/sampler.ts";
+import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
+import { loadModel } from "../../models/load.ts";
+import type { Model } from "../../models/model.ts";
+import { projectPath } from "../../models/weights/project-files.ts";
+import { SettingsError } from "../config.ts";
+import type { Settings } from "../settings/table.ts";
 
 const BUNDLED = ["trainyard-tiny", "trainyard-draft"];
 

@@ -2,17 +2,17 @@
  * The planner of the server: reads tools, structured output and reasoning off a
  * request, compiles its grammar and chooses its parsers.
  */
-import type { Constraint } from "../../../engine/sequence.ts";
-import type { Tokenizer } from "../../../models/model.ts";
-import { ApiError, badRequest, notSampled } from "../../errors.ts";
-import { ThreadBusyError } from "../guarded-thread.ts";
-import type { FinishedOutput, OutputFields, OutputPlan, OutputPlanner } from "../planner.ts";
-import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../reasoning/registry.ts";
-import { type ToolWish, toolWish } from "../tools/choice.ts";
-import { ArgumentsParser, CallListParser } from "../tools/fixed.ts";
-import { ToolOutput } from "../tools/output.ts";
-import { createOutputParser, type ParserParts } from "../tools/output-parser.ts";
-import { createToolParser, newToolCallId, TOOL_PARSERS, toolFormat } from "../tools/registry.ts";
+import type { Constraint } from "../../engine/sequence.ts";
+import type { Tokenizer } from "../../models/model.ts";
+import { ApiError, badRequest, notSampled } from "../http/errors.ts";
+import { ThreadBusyError } from "../generation/guarded-thread.ts";
+import type { FinishedOutput, OutputFields, OutputPlan, OutputPlanner } from "../generation/planner.ts";
+import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../generation/reasoning/registry.ts";
+import { type ToolWish, toolWish } from "../generation/tools/choice.ts";
+import { ArgumentsParser, CallListParser } from "../generation/tools/fixed.ts";
+import { ToolOutput } from "../generation/tools/output.ts";
+import { createOutputParser, type ParserParts } from "../generation/tools/output-parser.ts";
+import { createToolParser, newToolCallId, TOOL_PARSERS, toolFormat } from "../generation/tools/registry.ts";
 import { GrammarBuilder } from "./builder.ts";
 import { CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";

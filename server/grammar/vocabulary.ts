@@ -7,7 +7,7 @@
  *     byte     –     a    b    c    b
  *     end      5     4    3    4    5        node i's subtree is [i, end[i])
  */
-import type { Tokenizer } from "../../../models/model.ts";
+import type { Tokenizer } from "../../models/model.ts";
 
 export class Vocabulary {
   readonly size: number;

@@ -1,9 +1,9 @@
 /** Sampling defaults: the model's generation config, `--generation-config` and its overrides. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { GenerationDefaults } from "../models/model.ts";
-import { SettingsError } from "./config.ts";
-import type { Settings } from "./settings/table.ts";
+import type { GenerationDefaults } from "../../models/model.ts";
+import { SettingsError } from "../config.ts";
+import type { Settings } from "../settings/table.ts";
 
 /** generation_config.json's names of what vLLM reads. */
 const FIELDS = {

@@ -1,8 +1,8 @@
 /** One line a request, with its timings, and the HTTP series. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { UNCOUNTED } from "./metrics/http-metrics.ts";
-import type { Metrics } from "./metrics/metrics.ts";
-import type { Settings } from "./settings/table.ts";
+import { UNCOUNTED } from "../metrics/http-metrics.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Settings } from "../settings/table.ts";
 
 /** nginx's status for a client that left before there was an answer. */
 const CLIENT_LEFT = 499;

@@ -5,7 +5,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import { badRequest } from "./errors.ts";
-import { WITHOUT_EFFECT } from "./openai/fields.ts";
+import { WITHOUT_EFFECT } from "../openai/fields.ts";
 
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, unknown>>;

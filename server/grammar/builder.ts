@@ -2,7 +2,7 @@
  * Builds grammars in a thread of its own, under a time limit. Requests that already
  * run hold finished grammars and notice nothing when it must be replaced.
  */
-import { GuardedThread, type ThreadLimits, ThreadTaskError } from "../guarded-thread.ts";
+import { GuardedThread, type ThreadLimits, ThreadTaskError } from "../generation/guarded-thread.ts";
 import type { BuildAnswer } from "./builder-thread.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import { type GrammarSpec, specText } from "./spec.ts";

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Neff } from "../device/trainium/compile.ts";
+import type { Neff } from "../../device/trainium/compile.ts";
 
 export class NeffFolder {
   readonly path: string;
