@@ -9,11 +9,11 @@
  */
 import type { PositionLogprobs, TokenId } from "../device/device.ts";
 import { parseSettings } from "./config.ts";
-import { badRequest } from "./http/errors.ts";
 import type { ChoiceDelta } from "./generation/choice.ts";
 import { Generation } from "./generation/generate.ts";
 import { samplingParams } from "./generation/params.ts";
 import { idsPrompt, outputBudget, type Prompt, textPrompt } from "./generation/prompt.ts";
+import { badRequest } from "./http/errors.ts";
 import { chatPrompt } from "./openai/chat/prompt.ts";
 import type { ChatMessage } from "./openai/chat/schema.ts";
 import type { SamplingFields } from "./openai/fields.ts";

@@ -6,14 +6,14 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { buildApp } from "./http/app.ts";
 import { parseSettings, SettingsError } from "./config.ts";
-import { withDefaultModel } from "./world/default-model.ts";
+import { buildApp } from "./http/app.ts";
 import { createLogger } from "./http/log.ts";
-import { memoryLines } from "./world/machine.ts";
 import type { Settings } from "./settings/table.ts";
-import { startUpFields } from "./world/start-up.ts";
 import { logStats } from "./stats-log.ts";
+import { withDefaultModel } from "./world/default-model.ts";
+import { memoryLines } from "./world/machine.ts";
+import { startUpFields } from "./world/start-up.ts";
 import { buildWorld, type World } from "./world/world.ts";
 
 /** Resolves with the exit code when the server has ended. */

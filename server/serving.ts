@@ -2,10 +2,10 @@
 import type { Clock } from "../device/clock.ts";
 import type { GenerationRequest } from "../engine/sequence.ts";
 import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/model.ts";
-import { ApiError } from "./http/errors.ts";
 import type { Engines, Handle } from "./generation/engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
 import type { RequestTemplates } from "./generation/request-template.ts";
+import { ApiError } from "./http/errors.ts";
 import type { Receipts } from "./metrics/receipts.ts";
 import type { Profiler } from "./profiler/profiler.ts";
 import type { Settings } from "./settings/table.ts";

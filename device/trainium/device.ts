@@ -17,9 +17,9 @@ import type {
   TokenId,
 } from "../device.ts";
 import type { DeviceSettings } from "../registry.ts";
-import { CostModel, continues } from "./cost-model.ts";
 import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
+import { CostModel, continues } from "./price/cost-model.ts";
 import { planFor } from "./settings.ts";
 import { syntheticToken } from "./values.ts";
 

@@ -13,9 +13,9 @@ import type { Plan } from "../../device/trainium/plan.ts";
 import { recommendations } from "../../device/trainium/profile/advice.ts";
 import { rankName } from "../../device/trainium/profile/spans.ts";
 import { ProfileTotals } from "../../device/trainium/profile/summary.ts";
+import { UsageError } from "../usage.ts";
 import { buildSystem } from "../virtual/system.ts";
 import { addSystemFlags, optionalWhole, systemFrom, whole } from "../virtual/system-flags.ts";
-import { UsageError } from "../usage.ts";
 import { table } from "./validate/report.ts";
 
 export async function run(argv: readonly string[]): Promise<number> {

@@ -3,8 +3,8 @@
  * it was itself. Run on every point; the report prints the notices beside the figures.
  */
 import { digest, judge, type Notice, repeatedPrompts } from "../../server/metrics/hygiene.ts";
-import type { RequestRecord } from "./record.ts";
 import type { WorkRequest } from "../workload/request.ts";
+import type { RequestRecord } from "./record.ts";
 import { ascending, percentileOf } from "./statistics.ts";
 
 export interface HygieneInput {

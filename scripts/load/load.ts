@@ -4,9 +4,9 @@
  * say so, or its figures are read as the server's.
  */
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
-import { ascending, percentileOf } from "./statistics.ts";
 import type { WorkRequest } from "../workload/request.ts";
 import type { RequestRecord } from "./record.ts";
+import { ascending, percentileOf } from "./statistics.ts";
 
 /** Seconds. `dispatch`: sent minus due, waiting for a free slot not counted. */
 export interface Lateness {

@@ -2,8 +2,9 @@
  * From records to the metrics of `vllm bench serve`. Peaks are counted in whole
  * seconds as vLLM does: a request counts in every second that it touches.
  */
-import { type Summary, summarise } from "./statistics.ts";
+
 import { type RequestRecord, timePerOutputToken } from "./record.ts";
+import { type Summary, summarise } from "./statistics.ts";
 
 export const LATENCIES = ["ttft", "tpot", "itl", "e2el"] as const;
 export type Latency = (typeof LATENCIES)[number];

@@ -1,7 +1,8 @@
 /** The result file of `vllm bench serve`: its keys, in its order, plus our `trainyard` key. */
-import type { Summary } from "./statistics.ts";
+
 import { LATENCIES, type Latency, type LoadMetrics } from "./metrics.ts";
 import type { RequestRecord } from "./record.ts";
+import type { Summary } from "./statistics.ts";
 
 export interface SpeculationCounts {
   readonly drafts: number;

@@ -1,6 +1,7 @@
 /** What the report says of a simulated system beside its figures. */
-import { bandOf as bandOfTime } from "../../device/trainium/bands.ts";
+
 import { TrainiumDevice } from "../../device/trainium/device.ts";
+import { bandOf as bandOfTime } from "../../device/trainium/price/bands.ts";
 import type { Model } from "../../models/model.ts";
 import type { Band } from "../report/point.ts";
 import { buildSystem, type SystemSpec, type VirtualSystem } from "./system.ts";

@@ -1,7 +1,7 @@
 /** Flags that name one simulated system, shared by replay and plan. */
 import type { Command } from "commander";
-import { UsageError } from "../usage.ts";
 import { DEFAULT_MODEL } from "../commands/sweep/flags.ts";
+import { UsageError } from "../usage.ts";
 import type { SystemSpec } from "./system.ts";
 
 export function addSystemFlags(command: Command): Command {

@@ -1,6 +1,7 @@
 /** The fields by which a request asks for structured output, to one specification. */
-import { badRequest } from "../http/errors.ts";
+
 import type { OutputFields } from "../generation/planner.ts";
+import { badRequest } from "../http/errors.ts";
 import { isObject, type Schema } from "./schema/flat.ts";
 import type { GrammarSpec } from "./spec.ts";
 

@@ -4,15 +4,29 @@
  */
 import type { Constraint } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
-import { ApiError, badRequest, notSampled } from "../http/errors.ts";
 import { ThreadBusyError } from "../generation/guarded-thread.ts";
-import type { FinishedOutput, OutputFields, OutputPlan, OutputPlanner } from "../generation/planner.ts";
-import { REASONING_PARSERS, type ReasoningFormat, reasoningFormat } from "../generation/reasoning/registry.ts";
+import type {
+  FinishedOutput,
+  OutputFields,
+  OutputPlan,
+  OutputPlanner,
+} from "../generation/planner.ts";
+import {
+  REASONING_PARSERS,
+  type ReasoningFormat,
+  reasoningFormat,
+} from "../generation/reasoning/registry.ts";
 import { type ToolWish, toolWish } from "../generation/tools/choice.ts";
 import { ArgumentsParser, CallListParser } from "../generation/tools/fixed.ts";
 import { ToolOutput } from "../generation/tools/output.ts";
 import { createOutputParser, type ParserParts } from "../generation/tools/output-parser.ts";
-import { createToolParser, newToolCallId, TOOL_PARSERS, toolFormat } from "../generation/tools/registry.ts";
+import {
+  createToolParser,
+  newToolCallId,
+  TOOL_PARSERS,
+  toolFormat,
+} from "../generation/tools/registry.ts";
+import { ApiError, badRequest, notSampled } from "../http/errors.ts";
 import { GrammarBuilder } from "./builder.ts";
 import { CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";

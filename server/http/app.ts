@@ -11,9 +11,6 @@ import fastify, {
   type FastifyReply,
   LogController,
 } from "fastify";
-import { requireKeys } from "./auth.ts";
-import { ApiError, toApiError } from "./errors.ts";
-import { reportIgnored } from "./ignored.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { chatRoute } from "../openai/chat/route.ts";
 import { completionRoute } from "../openai/completions/route.ts";
@@ -28,8 +25,11 @@ import { liveRoute } from "../ops/live.ts";
 import { openApiRoutes } from "../ops/openapi.ts";
 import { profileRoutes } from "../ops/profile.ts";
 import { tokenizeRoutes } from "../ops/tokenize.ts";
-import { logRequests, whenOver } from "./request-log.ts";
 import type { Serving } from "../serving.ts";
+import { requireKeys } from "./auth.ts";
+import { ApiError, toApiError } from "./errors.ts";
+import { reportIgnored } from "./ignored.ts";
+import { logRequests, whenOver } from "./request-log.ts";
 import { jsonError, shapeCheck } from "./validation.ts";
 
 export interface AppParts {

@@ -4,8 +4,8 @@
  * refused.
  */
 import type { FastifyInstance } from "fastify";
-import { badRequest } from "./errors.ts";
 import { WITHOUT_EFFECT } from "../openai/fields.ts";
+import { badRequest } from "./errors.ts";
 
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, unknown>>;

@@ -5,9 +5,9 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { ApiError, toApiError } from "../http/errors.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask } from "../generation/generate.ts";
+import { ApiError, toApiError } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
 import { EventStream } from "./sse.ts";
 

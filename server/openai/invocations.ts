@@ -1,8 +1,8 @@
 /** POST /invocations (SageMaker): a chat or a completion, by the shape of the body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { badRequest } from "../http/errors.ts";
-import type { Serving } from "../serving.ts";
 import { shapeCheck } from "../http/validation.ts";
+import type { Serving } from "../serving.ts";
 import { answerChat } from "./chat/route.ts";
 import { type ChatRequest, chatRequest } from "./chat/schema.ts";
 import { answerCompletion } from "./completions/route.ts";

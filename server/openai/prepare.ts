@@ -1,6 +1,5 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { badRequest, notImplemented } from "../http/errors.ts";
 import type { GenerationTask } from "../generation/generate.ts";
 import {
   type CheckedSampling,
@@ -10,6 +9,7 @@ import {
 } from "../generation/params.ts";
 import type { OutputPlan } from "../generation/planner.ts";
 import { outputBudget, type Prompt, type TokenizeOptions } from "../generation/prompt.ts";
+import { badRequest, notImplemented } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
 import { type RequestFields, type SamplingFields, unbuiltField } from "./fields.ts";
 

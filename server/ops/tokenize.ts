@@ -1,8 +1,8 @@
 /** POST /tokenize and /detokenize, GET /tokenizer_info. */
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
-import { badRequest } from "../http/errors.ts";
 import { textPrompt } from "../generation/prompt.ts";
+import { badRequest } from "../http/errors.ts";
 import { chatPrompt } from "../openai/chat/prompt.ts";
 import { chatRequest } from "../openai/chat/schema.ts";
 import { nullable } from "../openai/fields.ts";

@@ -9,8 +9,8 @@ import type { Device } from "../../device/device.ts";
 import { planStartUp, type StartUp } from "../../device/trainium/compile.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { SettingsError } from "../config.ts";
-import { NeffFolder } from "./neff-folder.ts";
 import type { Settings } from "../settings/table.ts";
+import { NeffFolder } from "./neff-folder.ts";
 
 export interface SimulatedStart extends StartUp {
   /** Where compiled graphs are kept; absent: the default folder cannot be written. */

@@ -5,8 +5,8 @@
 import { existsSync } from "node:fs";
 import type { Device, Sampler } from "../../device/device.ts";
 import { createDevice, type DeviceSettings } from "../../device/registry.ts";
-import { RetoldWords } from "../../device/retell.ts";
-import { borrowWords } from "../../device/words.ts";
+import { borrowWords } from "../../device/words/borrow.ts";
+import { RetoldWords } from "../../device/words/retell.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
 import { loadModel } from "../../models/load.ts";

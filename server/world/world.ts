@@ -18,19 +18,19 @@ import { SettingsError } from "../config.ts";
 import { Engines } from "../generation/engines.ts";
 import { RequestTemplates } from "../generation/request-template.ts";
 import { createPlanner } from "../grammar/planner.ts";
-import { samplingDefaults } from "./generation-defaults.ts";
 import { type KvEventsConfig, readKvEventsConfig } from "../kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "../kv-events/feed.ts";
-import { machineFacts, simulationOf } from "./machine.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Receipts } from "../metrics/receipts.ts";
 import { readProfilerConfig } from "../profiler/config.ts";
 import { Profiler } from "../profiler/profiler.ts";
 import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
+import { VERSION } from "../version.ts";
+import { samplingDefaults } from "./generation-defaults.ts";
+import { machineFacts, simulationOf } from "./machine.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
-import { VERSION } from "../version.ts";
 import { borrow, bundledModel, isRetold, valuesModel } from "./words.ts";
 
 export interface World {

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { OutputPart } from "../../server/generation/parser.ts";
+import { createOutputParser } from "../../server/generation/tools/output-parser.ts";
+import { createToolParser, toolFormat } from "../../server/generation/tools/registry.ts";
 import { Automaton } from "../../server/grammar/automaton.ts";
 import { parseEbnf } from "../../server/grammar/ebnf.ts";
 import { compileSchema } from "../../server/grammar/schema/compile.ts";
-import { createOutputParser } from "../../server/generation/tools/output-parser.ts";
-import { createToolParser, toolFormat } from "../../server/generation/tools/registry.ts";
 
 const DATA = process.env["TRAINYARD_DATA"] ?? "../shared/data";
 const BFCL = join(DATA, "function-calling-bfcl");

@@ -1,8 +1,8 @@
 /** A short run of scripts/maintain/fuzz/main.ts: no 5xx, no hang, and structured output still works. */
 import { pino } from "pino";
 import { expect, it } from "vitest";
-import { randomOf } from "../../scripts/maintain/fuzz/values.ts";
 import { fuzz } from "../../scripts/maintain/fuzz/main.ts";
+import { randomOf } from "../../scripts/maintain/fuzz/values.ts";
 import { parseSettings } from "../../server/config.ts";
 import { serve } from "../../server/main.ts";
 

@@ -17,9 +17,9 @@
 import type { Nanos } from "../../clock.ts";
 import type { Span, SpanArgs } from "../../trace.ts";
 import type { Engine } from "../chips/chip.ts";
-import type { GraphCost, Part, Parts, TimedCall } from "../cost-model.ts";
 import { type StepShape, siteOf, tensorRate } from "../kernels/kernel.ts";
 import type { Plan } from "../plan.ts";
+import type { GraphCost, Part, Parts, TimedCall } from "../price/cost-model.ts";
 import { moduleOf } from "../roles.ts";
 import { stepFlops } from "./flops.ts";
 

@@ -1,7 +1,6 @@
 /** The requests of a bench run, by the dataset's name. */
 import { loadTokenizer } from "../../../models/tokenizer/tokenizer.ts";
-import { parseTrace } from "../../workload/traces/formats.ts";
-import { TracePrompts, traceRequests } from "../../workload/traces/trace.ts";
+import { SAMPLE_WORDS, type ServerAccess, serverWords } from "../../load/server.ts";
 import { UsageError } from "../../usage.ts";
 import { prefixRepetitionRequests } from "../../workload/prefix-repetition.ts";
 import { Random } from "../../workload/random.ts";
@@ -14,8 +13,9 @@ import {
   shareGptRequests,
   sonnetRequests,
 } from "../../workload/text-datasets.ts";
+import { parseTrace } from "../../workload/traces/formats.ts";
+import { TracePrompts, traceRequests } from "../../workload/traces/trace.ts";
 import type { BenchOptions } from "./flags.ts";
-import { SAMPLE_WORDS, type ServerAccess, serverWords } from "../../load/server.ts";
 
 /** Ids that exist in every vocabulary of a thousand. */
 const FALLBACK = { first: 100, end: 1000 };

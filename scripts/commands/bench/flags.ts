@@ -1,8 +1,9 @@
 /** Flags of `trainyard bench serve`: names and defaults of `vllm bench serve`. */
+
+import { type Goodput, LATENCIES, type Latency } from "../../load/metrics.ts";
 import { UsageError } from "../../usage.ts";
 import type { Ramp } from "../../workload/arrivals.ts";
 import { benchCommand, DATASETS, type DatasetName, dashed } from "./command.ts";
-import { type Goodput, LATENCIES, type Latency } from "../../load/metrics.ts";
 
 /** Bad usage, or help that was asked for (code 0). */
 

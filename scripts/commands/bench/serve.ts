@@ -2,13 +2,8 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Notice } from "../../../server/metrics/hygiene.ts";
-import { hygiene } from "../../load/hygiene.ts";
-import { arrivalTimes } from "../../workload/arrivals.ts";
-import { Random } from "../../workload/random.ts";
-import type { WorkRequest } from "../../workload/request.ts";
 import { Client, type Target } from "../../load/client.ts";
-import { asText, benchRequests, wordsFor } from "./dataset.ts";
-import type { BenchOptions } from "./flags.ts";
+import { hygiene } from "../../load/hygiene.ts";
 import { type LoadRun, runLoad } from "../../load/load.ts";
 import { type LoadMetrics, measure } from "../../load/metrics.ts";
 import { Progress } from "../../load/progress.ts";
@@ -21,6 +16,11 @@ import {
   speculationCounters,
   watchServer,
 } from "../../load/server.ts";
+import { arrivalTimes } from "../../workload/arrivals.ts";
+import { Random } from "../../workload/random.ts";
+import type { WorkRequest } from "../../workload/request.ts";
+import { asText, benchRequests, wordsFor } from "./dataset.ts";
+import type { BenchOptions } from "./flags.ts";
 
 export interface BenchOutcome {
   readonly run: LoadRun;

@@ -2,15 +2,15 @@
 import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { Command } from "commander";
-import { aligned } from "../sweep/print.ts";
+import { UsageError } from "../../usage.ts";
 import { buildSystem, systemLabel } from "../../virtual/system.ts";
 import { addSystemFlags, systemFrom } from "../../virtual/system-flags.ts";
-import { UsageError } from "../../usage.ts";
 import { readText } from "../../workload/text-datasets.ts";
 import { guessFormat, parseTrace, traceFormats } from "../../workload/traces/formats.ts";
-import { type ReplayRow, replayHttp, replayVirtual } from "./replay.ts";
 import { toolLoopTrace } from "../../workload/traces/sessions.ts";
 import { prefixOracle, scaled, spanOf, type Trace } from "../../workload/traces/trace.ts";
+import { aligned } from "../sweep/print.ts";
+import { type ReplayRow, replayHttp, replayVirtual } from "./replay.ts";
 
 type Given = Readonly<Record<string, string | boolean | undefined>>;
 

@@ -2,8 +2,9 @@
  * Attention of one decoder layer, the compiler's graph against the kernels: busy
  * time of each engine before and after (talk row 9: 125 µs → 79 µs, 1.58×).
  */
-import { CostModel, type TimedCall } from "../../../device/trainium/cost-model.ts";
+
 import type { StepShape } from "../../../device/trainium/kernels/kernel.ts";
+import { CostModel, type TimedCall } from "../../../device/trainium/price/cost-model.ts";
 import { moduleOf } from "../../../device/trainium/roles.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";

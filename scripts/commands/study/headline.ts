@@ -16,13 +16,13 @@
  * without speculation, the verdict at each registered point, bands from bands.ts.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { halfWidth } from "../../../device/trainium/bands.ts";
 import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { constant } from "../../../device/trainium/constants.ts";
-import { CostModel } from "../../../device/trainium/cost-model.ts";
 import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
 import { planMemory } from "../../../device/trainium/memory.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
+import { halfWidth } from "../../../device/trainium/price/bands.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { vllmNeuron } from "../../../device/trainium/stacks/registry.ts";
 import type { WeightFormat } from "../../../models/ops.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";

@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { RealClock } from "../../../device/clock.ts";
-import { CostModel } from "../../../device/trainium/cost-model.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { NODE_FLAGS } from "../../node-flags.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";

@@ -1,7 +1,8 @@
 /** Each principle of fast kernels toggled alone (talk row 7), on one model and machine. */
-import { CostModel } from "../../../device/trainium/cost-model.ts";
+
 import type { StepShape } from "../../../device/trainium/kernels/kernel.ts";
 import { ALL_PRINCIPLES, type Principles } from "../../../device/trainium/plan.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import type { Study } from "./registry.ts";

@@ -1,8 +1,8 @@
 /** Flags of `trainyard sweep`, and the systems that they span. */
 import { Command } from "commander";
 import { UsageError } from "../../usage.ts";
-import { INFERENCEX, parseConcurrency, parseShape, powerAbove, type Workload } from "./protocol.ts";
 import type { SystemSpec } from "../../virtual/system.ts";
+import { INFERENCEX, parseConcurrency, parseShape, powerAbove, type Workload } from "./protocol.ts";
 
 export const DEFAULT_MODEL = "meta-llama/Llama-3.1-8B-Instruct";
 

@@ -1,10 +1,10 @@
 /** One point over HTTP: the same requests against a live server, in real time. */
 import { Client, type Target } from "../../load/client.ts";
+import { hygiene } from "../../load/hygiene.ts";
 import { runLoad } from "../../load/load.ts";
 import { Progress } from "../../load/progress.ts";
 import { vllmResult } from "../../load/result.ts";
 import { type ServedModel, serverWords, watchServer } from "../../load/server.ts";
-import { hygiene } from "../../load/hygiene.ts";
 import { Random } from "../../workload/random.ts";
 import { idRange, type Words } from "../../workload/request.ts";
 import type { SweepOptions } from "./flags.ts";

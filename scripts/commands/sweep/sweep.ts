@@ -5,10 +5,10 @@ import { VERSION } from "../../../server/version.ts";
 import { servedModel } from "../../load/server.ts";
 import type { Point } from "../../report/point.ts";
 import { reason } from "../../usage.ts";
+import { systemLabel } from "../../virtual/system.ts";
 import { type SweepOptions, systemsOf } from "./flags.ts";
 import { httpPoint, liveWords } from "./http-point.ts";
 import { loadPoint, pointKey, savePoint } from "./store.ts";
-import { systemLabel } from "../../virtual/system.ts";
 import type { MeasuredPoint } from "./to-point.ts";
 import { ModelShelf, virtualPoint } from "./virtual-point.ts";
 

@@ -2,15 +2,15 @@
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
 import type { Notice } from "../../../server/metrics/hygiene.ts";
-import { vllmResult } from "../../load/result.ts";
 import { hygiene } from "../../load/hygiene.ts";
+import { vllmResult } from "../../load/result.ts";
 import type { Point } from "../../report/point.ts";
-import { idRange } from "../../workload/request.ts";
 import { factsOf } from "../../virtual/facts.ts";
-import { pointRequests, type Workload } from "./protocol.ts";
 import { buildSystem, type SystemSpec, systemLabel } from "../../virtual/system.ts";
-import { type MeasuredPoint, metricsOf, toPoint } from "./to-point.ts";
 import { runVirtual } from "../../virtual/virtual.ts";
+import { idRange } from "../../workload/request.ts";
+import { pointRequests, type Workload } from "./protocol.ts";
+import { type MeasuredPoint, metricsOf, toPoint } from "./to-point.ts";
 
 /** Models as loaded, by source: a sweep loads each once. */
 export class ModelShelf {

@@ -1,12 +1,12 @@
 /** Rows of single kernels, DMAs, collectives and the runtime: priced by the same parts. */
 
 import { type ConstantTable, constant } from "../../../device/trainium/constants.ts";
-import { timeCall } from "../../../device/trainium/cost-model.ts";
 import { findInstance } from "../../../device/trainium/instances.ts";
 import { flashAttention, plainAttention } from "../../../device/trainium/kernels/attention.ts";
 import { type StepShape, siteOf } from "../../../device/trainium/kernels/kernel.ts";
 import { measuredCollective } from "../../../device/trainium/nccom.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
+import { timeCall } from "../../../device/trainium/price/cost-model.ts";
 import { nxdInference } from "../../../device/trainium/stacks/registry.ts";
 import type { AttentionOp } from "../../../models/ops.ts";
 import { milliseconds, type Row } from "./rows.ts";

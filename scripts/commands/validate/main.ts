@@ -3,7 +3,11 @@
  * against measured. `--rows FILE` reads other rows of the same columns.
  */
 import { parseArgs } from "node:util";
-import { CONSTANTS, constantsTable, DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
+import {
+  CONSTANTS,
+  constantsTable,
+  DEFAULT_CONSTANTS,
+} from "../../../device/trainium/constants.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { STUDIES } from "../study/registry.ts";
 import { fit, fittingRows } from "./fit.ts";

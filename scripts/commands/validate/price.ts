@@ -1,9 +1,9 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import { constant } from "../../../device/trainium/constants.ts";
-import type { TimedCall } from "../../../device/trainium/cost-model.ts";
 import { kvBytesPerToken, localBytes } from "../../../device/trainium/memory.ts";
 import { rankOf } from "../../../device/trainium/plan.ts";
+import type { TimedCall } from "../../../device/trainium/price/cost-model.ts";
 import type { Architecture } from "../../../models/architecture.ts";
 import { architectureWeights } from "../../../models/architecture.ts";
 import { priceKernel } from "./kernels.ts";

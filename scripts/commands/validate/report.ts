@@ -1,5 +1,5 @@
 /** Errors per group and part: mean over set-ups, worst, bootstrap interval, share within bands, baseline. */
-import { halfWidth } from "../../../device/trainium/bands.ts";
+import { halfWidth } from "../../../device/trainium/price/bands.ts";
 import { PARTS, type Part, type Priced } from "./price.ts";
 
 export interface GroupReport {

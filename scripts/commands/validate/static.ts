@@ -1,8 +1,8 @@
 /** Prices of rows that need no scheduler: one stream, or one static batch. */
 
 import { constant } from "../../../device/trainium/constants.ts";
-import { CostModel, samplingNanos } from "../../../device/trainium/cost-model.ts";
 import { bucketOf, type Plan } from "../../../device/trainium/plan.ts";
+import { CostModel, samplingNanos } from "../../../device/trainium/price/cost-model.ts";
 import type { SetUp } from "./setup.ts";
 
 let models = new WeakMap<object, CostModel>();

@@ -1,8 +1,9 @@
 /** tools, tool_choice and parallel_tool_calls: what they ask for, checked in vLLM's words. */
-import { badRequest } from "../../http/errors.ts";
-import type { OutputFields } from "../planner.ts";
+
 import type { Schema } from "../../grammar/schema/flat.ts";
 import type { ToolSchema } from "../../grammar/spec.ts";
+import { badRequest } from "../../http/errors.ts";
+import type { OutputFields } from "../planner.ts";
 import { record } from "./arguments.ts";
 
 export interface ToolWish {

@@ -1,7 +1,8 @@
 /** Chat messages to a prompt: vLLM's checks, the model's template, the tokenizer. */
-import { badRequest, notImplemented } from "../../http/errors.ts";
+
 import type { OutputPlan } from "../../generation/planner.ts";
 import { type Prompt, type TokenizeOptions, textPrompt } from "../../generation/prompt.ts";
+import { badRequest, notImplemented } from "../../http/errors.ts";
 import type { Serving } from "../../serving.ts";
 import type { ChatMessage } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions: wires schema, prompt, engine and answer. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { badRequest } from "../../http/errors.ts";
 import type { OutputFields } from "../../generation/planner.ts";
+import { badRequest } from "../../http/errors.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import { Exchange } from "../exchange.ts";
 import {

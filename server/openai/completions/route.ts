@@ -1,10 +1,10 @@
 /** POST /v1/completions: one or many prompts, text or ids. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
-import { badRequest } from "../../http/errors.ts";
 import type { CheckedSampling } from "../../generation/params.ts";
 import type { OutputFields } from "../../generation/planner.ts";
 import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";
+import { badRequest } from "../../http/errors.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import { Exchange } from "../exchange.ts";
 import {

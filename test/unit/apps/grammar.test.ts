@@ -2,10 +2,7 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { Automaton } from "../../../server/grammar/automaton.ts";
 import { GrammarBuilder } from "../../../server/grammar/builder.ts";
-import {
-  CompiledGrammar,
-  GrammarConstraint,
-} from "../../../server/grammar/constraint.ts";
+import { CompiledGrammar, GrammarConstraint } from "../../../server/grammar/constraint.ts";
 import { parseEbnf } from "../../../server/grammar/ebnf.ts";
 import type { Node } from "../../../server/grammar/grammar.ts";
 import { intersect } from "../../../server/grammar/intersect.ts";

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
 import { replayTable } from "../../../scripts/commands/replay/main.ts";
-import { parseMooncake } from "../../../scripts/workload/traces/mooncake.ts";
 import { replayVirtual } from "../../../scripts/commands/replay/replay.ts";
+import { buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
+import { readText } from "../../../scripts/workload/text-datasets.ts";
+import { parseMooncake } from "../../../scripts/workload/traces/mooncake.ts";
 import { toolLoopTrace } from "../../../scripts/workload/traces/sessions.ts";
 import { prefixOracle, scaled, type Trace } from "../../../scripts/workload/traces/trace.ts";
-import { readText } from "../../../scripts/workload/text-datasets.ts";
 
 const SPEC: SystemSpec = {
   model: "meta-llama/Llama-3.2-1B-Instruct",

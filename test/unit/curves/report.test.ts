@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { hygiene } from "../../../scripts/load/hygiene.ts";
 import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { inferenceXRow, sweepCsv } from "../../../scripts/report/csv.ts";
 import { drawFigure, tickText } from "../../../scripts/report/figure.ts";
 import { sweepFigures } from "../../../scripts/report/figures.ts";
 import { reportHtml } from "../../../scripts/report/html.ts";
-import { hygiene } from "../../../scripts/load/hygiene.ts";
 import { svgToPng } from "../../../scripts/report/png.ts";
 import { INTERACTIVITY, type Point, usersAt } from "../../../scripts/report/point.ts";
 import { terminalChart } from "../../../scripts/report/terminal.ts";

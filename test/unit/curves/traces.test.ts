@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { idRange } from "../../../scripts/workload/request.ts";
 import { azureSeconds, parseAzure } from "../../../scripts/workload/traces/azure.ts";
 import { parseBailian } from "../../../scripts/workload/traces/bailian.ts";
 import { parseBurstGpt } from "../../../scripts/workload/traces/burstgpt.ts";
@@ -7,7 +8,6 @@ import { parseMooncake } from "../../../scripts/workload/traces/mooncake.ts";
 import { generateServeGen, parseServeGen } from "../../../scripts/workload/traces/servegen.ts";
 import { toolLoopTrace } from "../../../scripts/workload/traces/sessions.ts";
 import { prefixOracle, scaled, TracePrompts } from "../../../scripts/workload/traces/trace.ts";
-import { idRange } from "../../../scripts/workload/request.ts";
 
 const words = { ids: idRange(0, 5000) };
 

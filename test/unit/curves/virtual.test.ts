@@ -6,7 +6,11 @@ import { afterEach, describe, expect, it } from "vitest";
 import { judge, type Slo } from "../../../scripts/commands/plan/slo.ts";
 import { parseSweep } from "../../../scripts/commands/sweep/flags.ts";
 import { sweepTable } from "../../../scripts/commands/sweep/print.ts";
-import { parseConcurrency, parseShape, pointRequests } from "../../../scripts/commands/sweep/protocol.ts";
+import {
+  parseConcurrency,
+  parseShape,
+  pointRequests,
+} from "../../../scripts/commands/sweep/protocol.ts";
 import { sweep } from "../../../scripts/commands/sweep/sweep.ts";
 import { buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
 import { runVirtual } from "../../../scripts/virtual/virtual.ts";

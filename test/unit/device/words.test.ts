@@ -10,7 +10,7 @@ import type {
   StepResult,
 } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
-import { borrowWords } from "../../../device/words.ts";
+import { borrowWords } from "../../../device/words/borrow.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 
 const VOCAB = 50;

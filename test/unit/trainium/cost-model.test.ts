@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Batch, BatchRow } from "../../../device/device.ts";
-import { collectiveNanos, diameter } from "../../../device/trainium/collectives.ts";
-import { CostModel } from "../../../device/trainium/cost-model.ts";
 import { layMemory } from "../../../device/trainium/memory.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
+import { collectiveNanos, diameter } from "../../../device/trainium/price/collectives.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
 

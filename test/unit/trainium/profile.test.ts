@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Batch, BatchRow } from "../../../device/device.ts";
 import { ChromeTrace, type Span } from "../../../device/trace.ts";
-import { CostModel } from "../../../device/trainium/cost-model.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { recommendations } from "../../../device/trainium/profile/advice.ts";
 import { stepFlops } from "../../../device/trainium/profile/flops.ts";
 import { ProfileTotals } from "../../../device/trainium/profile/summary.ts";

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { bandOf } from "../../../device/trainium/bands.ts";
 import { trainium2 } from "../../../device/trainium/chips/trainium2.ts";
 import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { planStartUp } from "../../../device/trainium/compile.ts";
@@ -10,6 +9,7 @@ import {
   constantsTable,
   DEFAULT_CONSTANTS,
 } from "../../../device/trainium/constants.ts";
+import { bandOf } from "../../../device/trainium/price/bands.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { STACKS } from "../../../device/trainium/stacks/registry.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";

@@ -11,7 +11,12 @@ import {
   stepThenPrompts,
 } from "../../../scripts/commands/validate/batch-services.ts";
 import { conformal } from "../../../scripts/commands/validate/left-out.ts";
-import { type Answer, PARTS, type Priced, priceRow } from "../../../scripts/commands/validate/price.ts";
+import {
+  type Answer,
+  PARTS,
+  type Priced,
+  priceRow,
+} from "../../../scripts/commands/validate/price.ts";
 import { bootstrap, reportGroups } from "../../../scripts/commands/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/commands/validate/rows.ts";
 import { onceASetUp, serve } from "../../../scripts/commands/validate/serving.ts";

@@ -5,13 +5,15 @@
  * nanosecond belongs to one part.
  */
 
-import type { Nanos } from "../clock.ts";
-import type { Batch, StepCost } from "../device.ts";
-import type { Span } from "../trace.ts";
-import type { Engine } from "./chips/chip.ts";
+import type { Nanos } from "../../clock.ts";
+import type { Batch, StepCost } from "../../device.ts";
+import type { Span } from "../../trace.ts";
+import type { Engine } from "../chips/chip.ts";
+import { constant } from "../constants.ts";
+import { type Site, type StepShape, siteOf, type Work } from "../kernels/kernel.ts";
+import { type Buckets, bucketOf, bucketsOf, type Plan } from "../plan.ts";
+import { type GraphRun, stepSpans } from "../profile/spans.ts";
 import { collectiveNanos } from "./collectives.ts";
-import { constant } from "./constants.ts";
-import { type Site, type StepShape, siteOf, type Work } from "./kernels/kernel.ts";
 import {
   headSite,
   type KernelCall,
@@ -20,8 +22,6 @@ import {
   lowerEdge,
   lowerLayer,
 } from "./lower.ts";
-import { type Buckets, bucketOf, bucketsOf, type Plan } from "./plan.ts";
-import { type GraphRun, stepSpans } from "./profile/spans.ts";
 
 /** Where the time of a step goes. */
 export type Part =

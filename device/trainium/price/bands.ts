@@ -3,8 +3,8 @@
  * whose model was left out of the fit (conformal quantiles, `trainyard validate`).
  * What no row of that kind was measured for has twice the band.
  */
-import type { Nanos } from "../clock.ts";
-import type { ChipSpec } from "./chips/chip.ts";
+import type { Nanos } from "../../clock.ts";
+import type { ChipSpec } from "../chips/chip.ts";
 
 export type BandKind =
   | "dense decode"

@@ -4,9 +4,9 @@
  * bandwidth. Algorithms by size as in SDK 2.32 intranode-collective-comm.rst:
  * mesh below 1 MB, RDH to 56 MB, KangaRing above; hierarchical over EFA.
  */
-import type { TopologyKind } from "./chips/chip.ts";
-import { constant } from "./constants.ts";
-import type { Plan } from "./plan.ts";
+import type { TopologyKind } from "../chips/chip.ts";
+import { constant } from "../constants.ts";
+import type { Plan } from "../plan.ts";
 
 export type CollectiveKind = "all-reduce" | "all-gather" | "reduce-scatter" | "all-to-all";
 

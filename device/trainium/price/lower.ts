@@ -3,10 +3,9 @@
  * partial sum that meets an add becomes a collective; ops that a fusion covers
  * share its regions. Layers of one structure are lowered once.
  */
-import type { Architecture } from "../../models/architecture.ts";
-import type { ExpertsOp, LinearOp, Op, Value } from "../../models/ops.ts";
-import type { Collective } from "./collectives.ts";
-import { FUSIONS, type Fusion } from "./kernels/fusions.ts";
+import type { Architecture } from "../../../models/architecture.ts";
+import type { ExpertsOp, LinearOp, Op, Value } from "../../../models/ops.ts";
+import { FUSIONS, type Fusion } from "../kernels/fusions.ts";
 import {
   activationsMove,
   bytesOf,
@@ -18,10 +17,11 @@ import {
   vectorWork,
   type Work,
   weightsMove,
-} from "./kernels/kernel.ts";
-import { ATTENTION_KERNELS, choose, EXPERT_KERNELS, LATENT_KERNELS } from "./kernels/registry.ts";
-import type { Plan } from "./plan.ts";
-import { edgeRole, layerRoles, type Role } from "./roles.ts";
+} from "../kernels/kernel.ts";
+import { ATTENTION_KERNELS, choose, EXPERT_KERNELS, LATENT_KERNELS } from "../kernels/registry.ts";
+import type { Plan } from "../plan.ts";
+import { edgeRole, layerRoles, type Role } from "../roles.ts";
+import type { Collective } from "./collectives.ts";
 
 export interface KernelCall {
   readonly role: Role;

@@ -27,7 +27,7 @@ import {
   type SequenceId,
   type StepResult,
   type TokenId,
-} from "./device.ts";
+} from "../device.ts";
 
 interface Step {
   readonly batch: Batch;
