@@ -9,15 +9,15 @@
  */
 import type { PositionLogprobs, TokenId } from "../device/device.ts";
 import { parseSettings } from "./config.ts";
+import { chatPrompt } from "./generation/chat-prompt.ts";
 import type { ChoiceDelta } from "./generation/choice.ts";
 import { Generation } from "./generation/generate.ts";
 import { samplingParams } from "./generation/params.ts";
+import { samplingContext } from "./generation/prepare.ts";
 import { idsPrompt, outputBudget, type Prompt, textPrompt } from "./generation/prompt.ts";
 import { badRequest } from "./http/errors.ts";
-import { chatPrompt } from "./openai/chat/prompt.ts";
 import type { ChatMessage } from "./openai/chat/schema.ts";
 import type { SamplingFields } from "./openai/fields.ts";
-import { samplingContext } from "./openai/prepare.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world/world.ts";
 

@@ -14,7 +14,6 @@ import fastify, {
 import type { Metrics } from "../metrics/metrics.ts";
 import { chatRoute } from "../openai/chat/route.ts";
 import { completionRoute } from "../openai/completions/route.ts";
-import { hexId } from "../openai/exchange.ts";
 import { invocationsRoute } from "../openai/invocations.ts";
 import { modelsRoute } from "../openai/models/route.ts";
 import { realtimeRoute } from "../openai/realtime/route.ts";
@@ -28,6 +27,7 @@ import { tokenizeRoutes } from "../ops/tokenize.ts";
 import type { Serving } from "../serving.ts";
 import { requireKeys } from "./auth.ts";
 import { ApiError, toApiError } from "./errors.ts";
+import { hexId } from "./exchange.ts";
 import { reportIgnored } from "./ignored.ts";
 import { logRequests, whenOver } from "./request-log.ts";
 import { jsonError, shapeCheck } from "./validation.ts";

@@ -1,9 +1,9 @@
 /** POST /tokenize and /detokenize, GET /tokenizer_info. */
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import { chatPrompt } from "../generation/chat-prompt.ts";
 import { textPrompt } from "../generation/prompt.ts";
 import { badRequest } from "../http/errors.ts";
-import { chatPrompt } from "../openai/chat/prompt.ts";
 import { chatRequest } from "../openai/chat/schema.ts";
 import { nullable } from "../openai/fields.ts";
 import { type Serving, servedName } from "../serving.ts";

@@ -3,6 +3,7 @@
  * (vllm-compatible shapes; a stream carries only fields that were set).
  */
 import { randomUUID } from "node:crypto";
+import { contentText } from "../../generation/chat-prompt.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
 import type { Generation } from "../../generation/generate.ts";
 import {
@@ -12,13 +13,12 @@ import {
   type ToolCallDelta,
 } from "../../generation/parser.ts";
 import type { OutputPlan } from "../../generation/planner.ts";
+import type { StreamOptions } from "../../generation/prepare.ts";
 import type { Prompt } from "../../generation/prompt.ts";
+import type { Exchange, StreamResponder } from "../../http/exchange.ts";
 import type { Serving } from "../../serving.ts";
-import type { Exchange, StreamResponder } from "../exchange.ts";
 import { chatLogprobs, promptLogprobs, TokenNames } from "../logprobs.ts";
-import type { StreamOptions } from "../prepare.ts";
 import { fingerprintOf, lastChunk, requestMetrics, usage, usageSoFar } from "../usage.ts";
-import { contentText } from "./prompt.ts";
 import type { ChatRequest } from "./schema.ts";
 
 /** All that an answer is made of. */

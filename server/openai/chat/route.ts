@@ -1,9 +1,7 @@
 /** POST /v1/chat/completions: wires schema, prompt, engine and answer. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { chatPrompt } from "../../generation/chat-prompt.ts";
 import type { OutputFields } from "../../generation/planner.ts";
-import { badRequest } from "../../http/errors.ts";
-import { type Serving, servedName } from "../../serving.ts";
-import { Exchange } from "../exchange.ts";
 import {
   checkBody,
   checkedSampling,
@@ -12,8 +10,10 @@ import {
   type SamplingWish,
   streamOptions,
   tokenizeOptions,
-} from "../prepare.ts";
-import { chatPrompt } from "./prompt.ts";
+} from "../../generation/prepare.ts";
+import { badRequest } from "../../http/errors.ts";
+import { Exchange } from "../../http/exchange.ts";
+import { type Serving, servedName } from "../../serving.ts";
 import { chatResponse, chatStream } from "./respond.ts";
 import { CHAT_UNBUILT, type ChatRequest, chatRequest } from "./schema.ts";
 

@@ -1,9 +1,10 @@
 /** Text completions, to the byte: keys in vLLM's order, nulls where vLLM has them. */
 import type { ChoiceDelta } from "../../generation/choice.ts";
 import type { Generation } from "../../generation/generate.ts";
+import type { StreamOptions } from "../../generation/prepare.ts";
 import type { Prompt } from "../../generation/prompt.ts";
+import type { Exchange, StreamResponder } from "../../http/exchange.ts";
 import type { Serving } from "../../serving.ts";
-import type { Exchange, StreamResponder } from "../exchange.ts";
 import {
   appendLogprobs,
   type CompletionLogprobs,
@@ -11,7 +12,6 @@ import {
   promptLogprobs,
   TokenNames,
 } from "../logprobs.ts";
-import type { StreamOptions } from "../prepare.ts";
 import { fingerprintOf, lastChunk, requestMetrics, tokenCounts, usage } from "../usage.ts";
 import type { CompletionRequest } from "./schema.ts";
 

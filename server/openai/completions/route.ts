@@ -3,10 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
 import type { CheckedSampling } from "../../generation/params.ts";
 import type { OutputFields } from "../../generation/planner.ts";
-import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";
-import { badRequest } from "../../http/errors.ts";
-import { type Serving, servedName } from "../../serving.ts";
-import { Exchange } from "../exchange.ts";
 import {
   checkBody,
   checkedSampling,
@@ -15,7 +11,11 @@ import {
   type SamplingWish,
   streamOptions,
   tokenizeOptions,
-} from "../prepare.ts";
+} from "../../generation/prepare.ts";
+import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";
+import { badRequest } from "../../http/errors.ts";
+import { Exchange } from "../../http/exchange.ts";
+import { type Serving, servedName } from "../../serving.ts";
 import { completionResponse, completionStream } from "./respond.ts";
 import { COMPLETION_UNBUILT, type CompletionRequest, completionRequest } from "./schema.ts";
 

@@ -1,12 +1,17 @@
 /** One realtime session: a client's events in, the server's events out. Text only. */
 
+import { chatPrompt } from "../../generation/chat-prompt.ts";
 import { Generation } from "../../generation/generate.ts";
 import { PLAIN } from "../../generation/parser.ts";
 import type { OutputFields } from "../../generation/planner.ts";
+import {
+  checkedSampling,
+  engineRequest,
+  generationTask,
+  tokenizeOptions,
+} from "../../generation/prepare.ts";
 import { ApiError } from "../../http/errors.ts";
 import { type Serving, servedName } from "../../serving.ts";
-import { chatPrompt } from "../chat/prompt.ts";
-import { checkedSampling, engineRequest, generationTask, tokenizeOptions } from "../prepare.ts";
 import {
   Conversation,
   fields,

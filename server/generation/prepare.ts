@@ -1,17 +1,17 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import type { GenerationTask } from "../generation/generate.ts";
+import { badRequest, notImplemented } from "../http/errors.ts";
+import { type RequestFields, type SamplingFields, unbuiltField } from "../openai/fields.ts";
+import type { Serving } from "../serving.ts";
+import type { GenerationTask } from "./generate.ts";
 import {
   type CheckedSampling,
   type SamplingContext,
   type SamplingRequest,
   samplingParams,
-} from "../generation/params.ts";
-import type { OutputPlan } from "../generation/planner.ts";
-import { outputBudget, type Prompt, type TokenizeOptions } from "../generation/prompt.ts";
-import { badRequest, notImplemented } from "../http/errors.ts";
-import type { Serving } from "../serving.ts";
-import { type RequestFields, type SamplingFields, unbuiltField } from "./fields.ts";
+} from "./params.ts";
+import type { OutputPlan } from "./planner.ts";
+import { outputBudget, type Prompt, type TokenizeOptions } from "./prompt.ts";
 
 type Body = RequestFields & SamplingFields & Readonly<Record<string, unknown>>;
 

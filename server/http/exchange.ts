@@ -7,8 +7,8 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask } from "../generation/generate.ts";
-import { ApiError, toApiError } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
+import { ApiError, toApiError } from "./errors.ts";
 import { EventStream } from "./sse.ts";
 
 /** What of a generation the request's log line and its timings need. */

@@ -1,10 +1,10 @@
 /** Chat messages to a prompt: vLLM's checks, the model's template, the tokenizer. */
 
-import type { OutputPlan } from "../../generation/planner.ts";
-import { type Prompt, type TokenizeOptions, textPrompt } from "../../generation/prompt.ts";
-import { badRequest, notImplemented } from "../../http/errors.ts";
-import type { Serving } from "../../serving.ts";
-import type { ChatMessage } from "./schema.ts";
+import { badRequest, notImplemented } from "../http/errors.ts";
+import type { ChatMessage } from "../openai/chat/schema.ts";
+import type { Serving } from "../serving.ts";
+import type { OutputPlan } from "./planner.ts";
+import { type Prompt, type TokenizeOptions, textPrompt } from "./prompt.ts";
 
 /** Fields of a chat that decide how its prompt reads; /tokenize has them too. */
 export interface ChatPromptFields {
