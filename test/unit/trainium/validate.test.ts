@@ -11,23 +11,16 @@ import {
   stepThenPrompts,
 } from "../../../scripts/commands/validate/batch-services.ts";
 import { conformal } from "../../../scripts/commands/validate/left-out.ts";
-import {
-  type Answer,
-  PARTS,
-  type Priced,
-  priceRow,
-} from "../../../scripts/commands/validate/price.ts";
-import { bootstrap, reportGroups } from "../../../scripts/commands/validate/report.ts";
+import { priceRow } from "../../../scripts/commands/validate/price.ts";
+import { bootstrap } from "../../../scripts/commands/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/commands/validate/rows.ts";
-import { onceASetUp, serve } from "../../../scripts/commands/validate/serving.ts";
+import { serve } from "../../../scripts/commands/validate/serving.ts";
 import { findArchitecture, setUpOf } from "../../../scripts/commands/validate/setup.ts";
 import { tgiOf } from "../../../scripts/commands/validate/tgi-history.ts";
 
 const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 const pricing = { constants: DEFAULT_CONSTANTS };
 const rows = readRows(FILE);
-const priced = (answers: readonly Answer[]): readonly Priced[] =>
-  answers.filter((its): its is Priced => "predicted" in its);
 
 const byId = (id: string): Row => {
   const row = rows.find((its) => its.id === id);
@@ -44,7 +37,7 @@ describe("published rows", () => {
     expect(row?.model).toBe('A, "b"');
     expect(row?.value).toBeCloseTo(5.5);
     expect(row?.notes).toBe("two\nlines");
-    expect(rows).toHaveLength(1237);
+    expect(rows).toHaveLength(1454);
   });
 
   it.each([
@@ -74,24 +67,6 @@ describe("published rows", () => {
       const answer = priceRow(row, pricing);
       expect("reason" in answer && answer.reason.length > 0).toBe(true);
     }
-  });
-
-  it("are predicted within the targets, and better than the baseline", () => {
-    const used = rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
-    const kept = { ...pricing, setUps: new Map(), serve: onceASetUp() };
-    const all = priced(used.map((row) => priceRow(row, kept)));
-    const reports = [...reportGroups(all), ...reportGroups(all, (its) => PARTS[its.part])];
-    const of = (group: string) => {
-      const found = reports.find((its) => its.group === group);
-      if (found === undefined) throw new Error(`no group ${group}`);
-      expect(found.mean, group).toBeLessThan(found.baseline * 0.7);
-      return found.mean;
-    };
-    expect(of("dense decode")).toBeLessThan(0.05);
-    expect(of("MoE decode")).toBeLessThan(0.1);
-    expect(of("bucketed prefill")).toBeLessThan(0.12);
-    expect(of("collectives")).toBeLessThan(0.1);
-    expect(of("serving")).toBeLessThan(0.08);
   });
 
   it("of llmperf count answers with Llama 2's tokenizer, and two TGIs served them", () => {
