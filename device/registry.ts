@@ -1,38 +1,6 @@
 /** Devices by name, loaded when asked for. A device is one folder and one line here. */
-import type { Model } from "../models/model.ts";
-import type { Clock } from "./clock.ts";
-import type { Device, Sampler } from "./device.ts";
-import type { TraceSink } from "./trace.ts";
-
-/** What every device is built from; what it does not know it takes from its own settings. */
-export interface DeviceSettings {
-  readonly model: Model;
-  readonly clock: Clock;
-  readonly sampler: Sampler;
-  readonly trace?: TraceSink;
-  readonly tensorParallelSize: number;
-  /** Absent: the device's own (cpu 16, trainium 32). */
-  readonly blockSize?: number;
-  /** KV blocks; absent: from the memory budget. */
-  readonly blocks?: number;
-  /** Bytes for the KV cache; absent: the device's own rule. */
-  readonly kvCacheBytes?: number;
-  readonly maxRows?: number;
-  readonly maxTokens?: number;
-  readonly maxContext?: number;
-  readonly maxDrafted?: number;
-  /** `int4`, `int8`; absent: as stored. */
-  readonly quantization?: string;
-  /** 1 or 2 steps under way; absent: the device's own. */
-  readonly inFlight?: 1 | 2;
-  readonly seed: number;
-  /** Gives values when this device only gives time; absent: synthetic ids. */
-  readonly inner?: Device;
-  /** Flags of the device's own, as given on the command line (kebab-case keys). */
-  readonly own: Readonly<Record<string, unknown>>;
-}
-
-export type DeviceFactory = (settings: DeviceSettings) => Promise<Device>;
+import type { Device } from "./device.ts";
+import type { DeviceFactory, DeviceSettings } from "./settings.ts";
 
 const DEVICES: Readonly<Record<string, () => Promise<DeviceFactory>>> = Object.freeze({
   null: async () => (await import("./null/device.ts")).createNullDevice,

@@ -9,6 +9,7 @@
 import type { Clock, Nanos } from "../device/clock.ts";
 import type { Device, SequenceId, StepResult } from "../device/device.ts";
 import type { EngineEvent, EngineListener } from "./events.ts";
+import type { Sha256 } from "./kv/block-hash.ts";
 import { LiveSequence } from "./live-sequence.ts";
 import {
   EngineClosedError,
@@ -29,6 +30,8 @@ export interface EngineParts {
   readonly clock: Clock;
   /** The one the device was made with. */
   readonly sampler: TokenSampler;
+  /** Names full blocks, as vLLM does. */
+  readonly sha256: Sha256;
 }
 
 export class Engine {
@@ -56,7 +59,7 @@ export class Engine {
   #meanInterval: Nanos = 0;
   #idlers: (() => void)[] = [];
 
-  constructor({ device, clock, sampler }: EngineParts, options: EngineOptions) {
+  constructor({ device, clock, sampler, sha256 }: EngineParts, options: EngineOptions) {
     this.options = options;
     this.#device = device;
     this.#clock = clock;
@@ -68,7 +71,7 @@ export class Engine {
       limits.maxContext,
       limits.blocks * limits.blockSize,
     );
-    this.#roster = new Roster(limits, options);
+    this.#roster = new Roster(limits, options, sha256);
     this.#scheduler = new Scheduler(this.#roster, limits, options);
     const { speculative } = options;
     if (speculative !== undefined) {

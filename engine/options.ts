@@ -1,15 +1,7 @@
 /** What an engine is told at its making, and the errors `submit` may throw. */
-import type { Proposer } from "./speculate/proposer.ts";
+import type { Speculation } from "./speculate/speculation.ts";
 
 export type SchedulingPolicy = "fcfs" | "priority";
-
-export interface Speculation {
-  readonly proposer: Proposer;
-  /** Guesses a row may carry at most. */
-  readonly maxTokens: number;
-  /** Lengths follow acceptance and cost, down to none; absent: yes. */
-  readonly adaptive?: boolean;
-}
 
 /** Names as vLLM's flags; absent means vLLM's default where it has one. */
 export interface EngineOptions {

@@ -8,6 +8,7 @@
 import type { Nanos } from "../device/clock.ts";
 import type { BlockId, DeviceLimits, SequenceId } from "../device/device.ts";
 import type { EngineEvent } from "./events.ts";
+import type { Sha256 } from "./kv/block-hash.ts";
 import { KVCache } from "./kv/kv-cache.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { EngineOptions } from "./options.ts";
@@ -49,12 +50,13 @@ export class Roster {
   #copies: { from: BlockId; to: BlockId }[] = [];
   #forked: LiveSequence[] = [];
 
-  constructor(limits: DeviceLimits, options: EngineOptions) {
+  constructor(limits: DeviceLimits, options: EngineOptions, sha256: Sha256) {
     this.maxRunning = Math.min(options.maxNumSeqs, limits.maxRows);
     this.kv = new KVCache({
       blocks: limits.blocks,
       blockSize: limits.blockSize,
       prefixCaching: options.enablePrefixCaching !== false,
+      sha256,
       ...(options.kvEvents ? { report: (change) => this.emit({ ...change, at: this.now }) } : {}),
     });
   }

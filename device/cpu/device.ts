@@ -18,7 +18,7 @@ import type {
   TokenId,
 } from "../device.ts";
 import { PENDING_TOKEN } from "../device.ts";
-import type { DeviceSettings } from "../registry.ts";
+import type { DeviceSettings } from "../settings.ts";
 import type { TraceSink } from "../trace.ts";
 import { NO_DRAFT } from "./draft.ts";
 import type { MemoryPlan } from "./plan.ts";

@@ -7,7 +7,7 @@ import { type Architecture, architectureWeights } from "../../models/architectur
 import type { Model } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
-import type { DeviceSettings } from "../registry.ts";
+import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { blockOf } from "./graph/quantise.ts";

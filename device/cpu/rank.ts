@@ -66,29 +66,7 @@ function main(): void {
     }
   };
   let loaded: Forward | undefined;
-  const target = new Float32Array(results);
-  const answer = (forward: Forward, request: RankRequest): void => {
-    forward.begin();
-    if (request.type === "draft") {
-      const ids = new Int32Array(results);
-      const step = decodeStep(request.packed);
-      const steps = {
-        blockSize: settings.blockSize,
-        maxContext: settings.maxContext,
-        run: (next: RankStep) => forward.run(next),
-        likeliest: (tokens: Int32Array) => forward.likeliest(tokens),
-      };
-      // Every rank arrives at the same ids; the first tells them.
-      const out = settings.rank === 0 ? ids : new Int32Array(step.rows.length * request.count);
-      draftTokens(step, request.count, steps, out);
-      return;
-    }
-    if (request.type === "step") forward.run(decodeStep(request.packed));
-    const { tokens, what } = request.wanted;
-    if (tokens.length === 0) return;
-    if (what === "logits") forward.logits(tokens, target);
-    else if (settings.rank === 0) forward.hidden(tokens, target);
-  };
+  const out = { settings, results, target: new Float32Array(results) };
   let fault: RankFault["kind"] | undefined;
   port.on("message", (request: RankRequest | RankFault | LeaveMessage) => {
     exit.check();
@@ -103,13 +81,46 @@ function main(): void {
       fault = undefined;
       if (now === "throw") throw new Error(`Rank ${settings.rank} was made to throw.`);
       if (now === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-      answer(loaded, request);
+      answer(loaded, request, out);
     }, "done");
   });
   attempt(() => {
     const sums = new AllReduce(allReduce, settings.rank, settings.ranks);
     loaded = new Forward(settings, sums, () => exit.check());
   }, "ready");
+}
+
+/** Runs one request; what it asks for stands in the results afterwards. */
+function answer(
+  forward: Forward,
+  request: RankRequest,
+  out: {
+    readonly settings: RankSettings;
+    readonly results: SharedArrayBuffer;
+    readonly target: Float32Array;
+  },
+): void {
+  const { settings, results, target } = out;
+  forward.begin();
+  if (request.type === "draft") {
+    const ids = new Int32Array(results);
+    const step = decodeStep(request.packed);
+    const steps = {
+      blockSize: settings.blockSize,
+      maxContext: settings.maxContext,
+      run: (next: RankStep) => forward.run(next),
+      likeliest: (tokens: Int32Array) => forward.likeliest(tokens),
+    };
+    // Every rank arrives at the same ids; the first tells them.
+    const drafts = settings.rank === 0 ? ids : new Int32Array(step.rows.length * request.count);
+    draftTokens(step, request.count, steps, drafts);
+    return;
+  }
+  if (request.type === "step") forward.run(decodeStep(request.packed));
+  const { tokens, what } = request.wanted;
+  if (tokens.length === 0) return;
+  if (what === "logits") forward.logits(tokens, target);
+  else if (settings.rank === 0) forward.hidden(tokens, target);
 }
 
 main();

@@ -19,7 +19,7 @@ import {
   type StepResult,
   type TokenId,
 } from "../device.ts";
-import type { DeviceSettings } from "../registry.ts";
+import type { DeviceSettings } from "../settings.ts";
 
 export interface NullDeviceOptions {
   readonly clock: Clock;

@@ -16,7 +16,7 @@ import type {
   StepResult,
   TokenId,
 } from "../device.ts";
-import type { DeviceSettings } from "../registry.ts";
+import type { DeviceSettings } from "../settings.ts";
 import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
 import { CostModel, continues } from "./price/cost-model.ts";

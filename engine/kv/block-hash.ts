@@ -8,10 +8,12 @@
  * Extra keys: the adapter's name in every block, the salt in the first only.
  * Source: vLLM v1/core/kv_cache_utils.py (hash_block_tokens), utils/hashing.py.
  */
-import { hash } from "node:crypto";
 
 /** 32 bytes as a latin-1 string: compact, and a key of a Map. */
 export type BlockHash = string;
+
+/** SHA-256 of the bytes, which are the caller's again afterwards. Handed in: runtimes have different ones. */
+export type Sha256 = (bytes: Uint8Array) => BlockHash;
 
 export interface HashKeys {
   readonly salt?: string;
@@ -25,86 +27,91 @@ const STRING = 3;
 const ARRAY = 4;
 const NULL = 0xf6;
 
-/** Grows to the largest block seen; blocks are hashed one at a time. */
-let scratch = new Uint8Array(1024);
-let used = 0;
+export class BlockHasher {
+  /** The parent of a sequence's first block. */
+  readonly root: BlockHash;
+  readonly #sha256: Sha256;
+  /** Grows to the largest block seen; blocks are hashed one at a time. */
+  #bytes = new Uint8Array(1024);
+  #used = 0;
 
-export const ROOT_HASH: BlockHash = hashText("0");
-
-/** Hash of tokens [begin, end), the block after `parent`. */
-export function hashBlock(
-  parent: BlockHash,
-  tokens: Int32Array,
-  [begin, end]: readonly [number, number],
-  keys: HashKeys = {},
-): BlockHash {
-  used = 0;
-  head(ARRAY, 3);
-  head(BYTES, parent.length);
-  for (let i = 0; i < parent.length; i++) scratch[used++] = parent.charCodeAt(i);
-  head(ARRAY, end - begin);
-  for (let i = begin; i < end; i++) head(UNSIGNED, tokens[i] ?? 0);
-  const extra: string[] = [];
-  if (keys.adapter !== undefined) extra.push(keys.adapter);
-  if (keys.salt !== undefined && begin === 0) extra.push(keys.salt);
-  if (extra.length === 0) {
-    reserve(1);
-    scratch[used++] = NULL;
-  } else {
-    head(ARRAY, extra.length);
-    for (const key of extra) text(key);
+  constructor(sha256: Sha256) {
+    this.#sha256 = sha256;
+    this.#text("0");
+    this.root = this.#digest();
   }
-  return digest();
+
+  /** Hash of tokens [begin, end), the block after `parent`. */
+  hash(
+    parent: BlockHash,
+    tokens: Int32Array,
+    [begin, end]: readonly [number, number],
+    keys: HashKeys = {},
+  ): BlockHash {
+    this.#head(ARRAY, 3);
+    this.#head(BYTES, parent.length);
+    for (let i = 0; i < parent.length; i++) this.#bytes[this.#used++] = parent.charCodeAt(i);
+    this.#head(ARRAY, end - begin);
+    for (let i = begin; i < end; i++) this.#head(UNSIGNED, tokens[i] ?? 0);
+    const extra: string[] = [];
+    if (keys.adapter !== undefined) extra.push(keys.adapter);
+    if (keys.salt !== undefined && begin === 0) extra.push(keys.salt);
+    if (extra.length === 0) {
+      this.#reserve(1);
+      this.#bytes[this.#used++] = NULL;
+    } else {
+      this.#head(ARRAY, extra.length);
+      for (const key of extra) this.#text(key);
+    }
+    return this.#digest();
+  }
+
+  #digest(): BlockHash {
+    const written = this.#bytes.subarray(0, this.#used);
+    this.#used = 0;
+    return this.#sha256(written);
+  }
+
+  /** CBOR: major type and argument in the shortest form (RFC 8949 §4.2.1). */
+  #head(major: number, value: number): void {
+    this.#reserve(5);
+    const bytes = this.#bytes;
+    const type = major << 5;
+    if (value < 24) {
+      bytes[this.#used++] = type | value;
+    } else if (value < 0x100) {
+      bytes[this.#used++] = type | 24;
+      bytes[this.#used++] = value;
+    } else if (value < 0x10000) {
+      bytes[this.#used++] = type | 25;
+      bytes[this.#used++] = value >> 8;
+      bytes[this.#used++] = value;
+    } else {
+      bytes[this.#used++] = type | 26;
+      bytes[this.#used++] = value >> 24;
+      bytes[this.#used++] = value >> 16;
+      bytes[this.#used++] = value >> 8;
+      bytes[this.#used++] = value;
+    }
+  }
+
+  #text(value: string): void {
+    const bytes = TEXT.encode(value);
+    this.#head(STRING, bytes.length);
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  /** Room for `count` more bytes, and for a hash of 32 besides. */
+  #reserve(count: number): void {
+    if (this.#used + count + 64 <= this.#bytes.length) return;
+    const grown = new Uint8Array(2 * (this.#used + count + 64));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
 }
 
 export function hashBytes(blockHash: BlockHash): Uint8Array {
   return Uint8Array.from(blockHash, (char) => char.charCodeAt(0));
-}
-
-function hashText(value: string): BlockHash {
-  used = 0;
-  text(value);
-  return digest();
-}
-
-function digest(): BlockHash {
-  return hash("sha256", scratch.subarray(0, used), "binary");
-}
-
-/** CBOR: major type and argument in the shortest form (RFC 8949 §4.2.1). */
-function head(major: number, value: number): void {
-  reserve(5);
-  const type = major << 5;
-  if (value < 24) {
-    scratch[used++] = type | value;
-  } else if (value < 0x100) {
-    scratch[used++] = type | 24;
-    scratch[used++] = value;
-  } else if (value < 0x10000) {
-    scratch[used++] = type | 25;
-    scratch[used++] = value >> 8;
-    scratch[used++] = value;
-  } else {
-    scratch[used++] = type | 26;
-    scratch[used++] = value >> 24;
-    scratch[used++] = value >> 16;
-    scratch[used++] = value >> 8;
-    scratch[used++] = value;
-  }
-}
-
-function text(value: string): void {
-  const bytes = TEXT.encode(value);
-  head(STRING, bytes.length);
-  reserve(bytes.length);
-  scratch.set(bytes, used);
-  used += bytes.length;
-}
-
-/** Room for `count` more bytes, and for a hash of 32 besides. */
-function reserve(count: number): void {
-  if (used + count + 64 <= scratch.length) return;
-  const grown = new Uint8Array(2 * (used + count + 64));
-  grown.set(scratch);
-  scratch = grown;
 }

@@ -9,7 +9,7 @@
  */
 import type { BlockId } from "../../device/device.ts";
 import type { LiveSequence } from "../live-sequence.ts";
-import { hashBytes } from "./block-hash.ts";
+import { hashBytes, type Sha256 } from "./block-hash.ts";
 import type { KvChange } from "./prefix-cache.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 
@@ -17,6 +17,7 @@ export interface KVCacheOptions {
   readonly blocks: number;
   readonly blockSize: number;
   readonly prefixCaching: boolean;
+  readonly sha256: Sha256;
   readonly report?: (change: KvChange) => void;
 }
 

@@ -6,7 +6,7 @@
  */
 import type { BlockId, TokenId } from "../../device/device.ts";
 import type { LiveSequence } from "../live-sequence.ts";
-import { type BlockHash, hashBlock, hashBytes, ROOT_HASH } from "./block-hash.ts";
+import { type BlockHash, BlockHasher, hashBytes, type Sha256 } from "./block-hash.ts";
 import { BlockPool } from "./block-pool.ts";
 
 /** What a router must hear of to know the cache; becomes an EngineEvent when the time is added. */
@@ -26,16 +26,19 @@ export class PrefixCache {
   readonly pool: BlockPool;
   readonly #blockSize: number;
   readonly #enabled: boolean;
+  readonly #hasher: BlockHasher;
   readonly #report: ((change: KvChange) => void) | undefined;
 
   constructor(options: {
     readonly blocks: number;
     readonly blockSize: number;
     readonly enabled: boolean;
+    readonly sha256: Sha256;
     readonly report?: (change: KvChange) => void;
   }) {
     this.#blockSize = options.blockSize;
     this.#enabled = options.enabled;
+    this.#hasher = new BlockHasher(options.sha256);
     this.#report = options.report;
     this.pool = new BlockPool(options.blocks, (hash) =>
       this.#report?.({ type: "blocks-removed", hashes: [hashBytes(hash)] }),
@@ -83,9 +86,10 @@ export class PrefixCache {
     for (let next = hashes.length; next <= index; next++) {
       const begin = next * this.#blockSize;
       const range = [begin, begin + this.#blockSize] as const;
-      hashes.push(hashBlock(hashes[next - 1] ?? ROOT_HASH, sequence.tokens, range, sequence));
+      const parent = hashes[next - 1] ?? this.#hasher.root;
+      hashes.push(this.#hasher.hash(parent, sequence.tokens, range, sequence));
     }
-    return hashes[index] ?? ROOT_HASH;
+    return hashes[index] ?? this.#hasher.root;
   }
 
   /** Reports blocks [begin, end) of a sequence as one run. */

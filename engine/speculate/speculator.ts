@@ -1,10 +1,10 @@
 /** Asks the proposer between two steps, and learns from each step how long to let it guess. */
 import type { Clock, Nanos } from "../../device/clock.ts";
 import type { Batch, SequenceId, StepResult } from "../../device/device.ts";
-import type { Speculation } from "../options.ts";
 import type { Sequence } from "../sequence.ts";
 import { AdaptiveLength } from "./adaptive.ts";
 import type { ProposalRequest, Proposals } from "./proposer.ts";
+import type { Speculation } from "./speculation.ts";
 
 export class Speculator {
   readonly maxTokens: number;

@@ -4,19 +4,21 @@
  *
  *     clock → model → sampler → device → engine    × replicas
  */
-import { VirtualClock } from "../../device/clock.ts";
+
+import { VirtualClock } from "../../device/clocks/virtual.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
 import { Engine } from "../../engine/engine.ts";
-import type { Speculation } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import {
   createProposer,
   readSpeculativeConfig,
   type SpeculativeConfig,
 } from "../../engine/speculate/registry.ts";
+import type { Speculation } from "../../engine/speculate/speculation.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
+import { sha256 } from "../../server/sha256.ts";
 import { withBlocks } from "./endless-cache.ts";
 
 /** All that tells one simulated system from another. Plain data: it keys saved results. */
@@ -101,6 +103,7 @@ export async function buildSystem(
           device: pooled,
           clock,
           sampler,
+          sha256,
         },
         {
           maxNumSeqs: spec.maxNumSeqs,

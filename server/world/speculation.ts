@@ -1,6 +1,7 @@
 /** `--speculative-config` to a proposer; a draft model gets a cpu device of its own. */
 import type { Device } from "../../device/device.ts";
-import { createDevice, type DeviceSettings } from "../../device/registry.ts";
+import { createDevice } from "../../device/registry.ts";
+import type { DeviceSettings } from "../../device/settings.ts";
 import type { EngineOptions } from "../../engine/options.ts";
 import {
   createProposer,

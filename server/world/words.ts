@@ -4,9 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import type { Device, Sampler } from "../../device/device.ts";
-import { createDevice, type DeviceSettings } from "../../device/registry.ts";
+import { createDevice } from "../../device/registry.ts";
+import type { DeviceSettings } from "../../device/settings.ts";
 import { borrowWords } from "../../device/words/borrow.ts";
-import { RetoldWords } from "../../device/words/retell.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
 import { loadModel } from "../../models/load.ts";
@@ -14,6 +14,7 @@ import type { Model } from "../../models/model.ts";
 import { projectPath } from "../../models/weights/project-files.ts";
 import { SettingsError } from "../config.ts";
 import type { Settings } from "../settings/table.ts";
+import { RetoldWords } from "./retell.ts";
 
 const BUNDLED = ["trainyard-tiny", "trainyard-draft"];
 

@@ -2,12 +2,14 @@
  * Everything below HTTP, in the order of its making: clock → model → sampler →
  * device → engine. One device and engine for each data-parallel rank.
  */
+
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { RealClock } from "../../device/clock.ts";
+import { RealClock } from "../../device/clocks/real.ts";
 import type { Device } from "../../device/device.ts";
-import { createDevice, type DeviceSettings } from "../../device/registry.ts";
+import { createDevice } from "../../device/registry.ts";
+import type { DeviceSettings } from "../../device/settings.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { EngineOptions } from "../../engine/options.ts";
@@ -26,6 +28,7 @@ import { readProfilerConfig } from "../profiler/config.ts";
 import { Profiler } from "../profiler/profiler.ts";
 import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
+import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { machineFacts, simulationOf } from "./machine.ts";
@@ -112,7 +115,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
       const speculative = drafting && (await speculation(drafting, device, base));
       const options = { ...engineOptions(settings, device), kvEvents: kvEvents !== undefined };
       const engine = new Engine(
-        { device, clock, sampler },
+        { device, clock, sampler, sha256 },
         { ...options, ...optional("speculative", speculative) },
       );
       opened.push(engine);

@@ -2,11 +2,11 @@
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RealClock } from "../../device/clock.ts";
+import { RealClock } from "../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../device/cpu/device.ts";
 import type { Sampled, StepResult } from "../../device/device.ts";
 import { PENDING_TOKEN } from "../../device/device.ts";
-import type { DeviceSettings } from "../../device/registry.ts";
+import type { DeviceSettings } from "../../device/settings.ts";
 import { MemoryTrace } from "../../device/trace.ts";
 import {
   argmax,

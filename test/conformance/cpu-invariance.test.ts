@@ -3,7 +3,7 @@
  * or among others, in any chunks, with its prefix computed or found in the cache.
  */
 import { afterAll, describe, expect, it } from "vitest";
-import { RealClock } from "../../device/clock.ts";
+import { RealClock } from "../../device/clocks/real.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
 import type { BatchRow, Device } from "../../device/device.ts";
 import { blockRange, execute, RecordingSampler, row } from "../support/device-driver.ts";

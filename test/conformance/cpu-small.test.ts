@@ -1,6 +1,6 @@
 /** w8a16: a small model's rows without the runtime, close to F32 and independent of each other. */
 import { afterEach, expect, it } from "vitest";
-import { RealClock } from "../../device/clock.ts";
+import { RealClock } from "../../device/clocks/real.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
 import type { Device } from "../../device/device.ts";
 import { blockRange, execute, RecordingSampler, row } from "../support/device-driver.ts";

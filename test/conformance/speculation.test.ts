@@ -1,8 +1,9 @@
 /** Guesses and overlap on the cpu device: greedy ids are the goldens', sampled ids those without. */
+
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { RealClock } from "../../device/clock.ts";
+import { RealClock } from "../../device/clocks/real.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -15,6 +16,7 @@ import {
   speculativeMethods,
 } from "../../engine/speculate/registry.ts";
 import { loadModel } from "../../models/load.ts";
+import { sha256 } from "../../server/sha256.ts";
 import { outputs, request } from "../support/engine-world.ts";
 import { goldens } from "../support/golden.ts";
 
@@ -92,7 +94,7 @@ async function play(pair: Pair, method: string | undefined, inFlight: 1 | 2 = 1)
   };
   const guessing = method === undefined ? undefined : await parts();
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     {
       maxNumSeqs: 8,
       maxNumBatchedTokens: 256,

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { RealClock, VirtualClock } from "../../device/clock.ts";
-import { createDevice, type DeviceSettings } from "../../device/registry.ts";
+import { RealClock } from "../../device/clocks/real.ts";
+import { VirtualClock } from "../../device/clocks/virtual.ts";
+import { createDevice } from "../../device/registry.ts";
+import type { DeviceSettings } from "../../device/settings.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
+import { sha256 } from "../../server/sha256.ts";
 import { catalogueModel } from "../support/catalogue.ts";
 
 const settings = (clock: DeviceSettings["clock"], sampler: TokenSampler): DeviceSettings => ({
@@ -25,7 +28,7 @@ async function serve(clock: RealClock | VirtualClock, repeat: boolean) {
   const sampler = new TokenSampler({});
   const device = await createDevice("trainium", settings(clock, sampler));
   if (!(device instanceof TrainiumDevice)) throw new Error("another device");
-  const engine = new Engine({ device, clock, sampler }, { ...OPTIONS, repeat });
+  const engine = new Engine({ device, clock, sampler, sha256 }, { ...OPTIONS, repeat });
   const events: EngineEvent[] = [];
   engine.subscribe((event) => events.push(event));
   const params = { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: 12, ignoreEos: true };

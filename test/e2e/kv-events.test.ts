@@ -3,12 +3,15 @@ import { readFileSync } from "node:fs";
 import { decode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
 import { Subscriber } from "zeromq";
-import { hashBlock, hashBytes, ROOT_HASH } from "../../engine/kv/block-hash.ts";
+import { BlockHasher, hashBytes } from "../../engine/kv/block-hash.ts";
 import { rebuildFromEvents } from "../../scripts/maintain/proofs/kv-events.ts";
 import { endpointOfRank, readKvEventsConfig } from "../../server/kv-events/config.ts";
 import { KvEventEncoder } from "../../server/kv-events/encode.ts";
 import { KvEventPublisher } from "../../server/kv-events/publisher.ts";
+import { sha256 } from "../../server/sha256.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+
+const HASHER = new BlockHasher(sha256);
 
 interface Vectors {
   readonly root: string;
@@ -31,16 +34,16 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 describe("block hashes", () => {
   it("begin at vLLM's root for the seed 0", () => {
-    expect(hex(hashBytes(ROOT_HASH))).toBe(vectors.root);
+    expect(hex(hashBytes(HASHER.root))).toBe(vectors.root);
   });
 
   it.each(vectors.cases)("are vLLM's sha256_cbor: $name", (of) => {
     const { blockSize, hashes, ints, adapter, salt } = of;
     const tokens = Int32Array.from(of.tokens);
     const keys = { ...(adapter && { adapter }), ...(salt && { salt }) };
-    let parent = ROOT_HASH;
+    let parent = HASHER.root;
     const found = hashes.map((_, index) => {
-      parent = hashBlock(parent, tokens, [index * blockSize, (index + 1) * blockSize], keys);
+      parent = HASHER.hash(parent, tokens, [index * blockSize, (index + 1) * blockSize], keys);
       return hashBytes(parent);
     });
     expect(found.map(hex)).toEqual(hashes);

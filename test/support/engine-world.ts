@@ -1,5 +1,7 @@
 /** Builds an engine over the null device, and runs requests through it in virtual time. */
-import { type Clock, type Nanos, VirtualClock } from "../../device/clock.ts";
+
+import type { Clock, Nanos } from "../../device/clock.ts";
+import { VirtualClock } from "../../device/clocks/virtual.ts";
 import type { Batch, DeviceLimits, SequenceId, TokenId } from "../../device/device.ts";
 import { NullDevice } from "../../device/null/device.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -11,6 +13,7 @@ import {
   type GenerationRequest,
   type SamplingParams,
 } from "../../engine/sequence.ts";
+import { sha256 } from "../../server/sha256.ts";
 import { PagedDevice, type Trouble } from "./paged-device.ts";
 
 export const VOCABULARY = 97;
@@ -49,7 +52,7 @@ export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & {
   });
   const device = new PagedDevice(inner, of.trouble);
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     { maxNumSeqs: 16, maxNumBatchedTokens: 64, ...of.options },
   );
   const events: EngineEvent[] = [];

@@ -1,5 +1,6 @@
 /** Greedy runs through the real engine on the cpu device, with the logits it saw. */
-import { RealClock } from "../../device/clock.ts";
+
+import { RealClock } from "../../device/clocks/real.ts";
 import type { BatchRow, PositionLogprobs, Sampled, Sampler } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
 import { Engine } from "../../engine/engine.ts";
@@ -7,6 +8,7 @@ import type { EngineEvent } from "../../engine/events.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING, type SamplingParams } from "../../engine/sequence.ts";
 import { loadModel } from "../../models/load.ts";
+import { sha256 } from "../../server/sha256.ts";
 
 export interface GreedySetup {
   readonly ranks?: number;
@@ -75,7 +77,7 @@ export class GreedyEngine {
       own: {},
     });
     const options = { maxNumSeqs: 16, maxNumBatchedTokens: device.limits.maxTokens };
-    return new GreedyEngine(new Engine({ device, clock, sampler }, options), watch);
+    return new GreedyEngine(new Engine({ device, clock, sampler, sha256 }, options), watch);
   }
 
   /** All prompts at once; `length` ids each, whatever they are. */

@@ -1,6 +1,8 @@
 /** One order of time, two drivers. */
 import { describe, expect, it } from "vitest";
-import { MILLISECOND, RealClock, VirtualClock } from "../../device/clock.ts";
+import { MILLISECOND } from "../../device/clock.ts";
+import { RealClock } from "../../device/clocks/real.ts";
+import { VirtualClock } from "../../device/clocks/virtual.ts";
 
 describe("virtual clock", () => {
   it("orders by time, then arrivals before steps, then insertion", () => {

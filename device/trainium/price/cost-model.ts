@@ -12,7 +12,7 @@ import type { Engine } from "../chips/chip.ts";
 import { constant } from "../constants.ts";
 import { type Site, type StepShape, siteOf, type Work } from "../kernels/kernel.ts";
 import { type Buckets, bucketOf, bucketsOf, type Plan } from "../plan.ts";
-import { type GraphRun, stepSpans } from "../profile/spans.ts";
+import { stepSpans } from "../profile/spans.ts";
 import { collectiveNanos } from "./collectives.ts";
 import {
   headSite,
@@ -22,39 +22,7 @@ import {
   lowerEdge,
   lowerLayer,
 } from "./lower.ts";
-
-/** Where the time of a step goes. */
-export type Part =
-  | "weights"
-  | "kv"
-  | "activations"
-  | "compute"
-  | "launch"
-  | "collectives"
-  | "sampling"
-  | "host"
-  | "padding";
-
-export type Parts = Partial<Record<Part, number>>;
-
-/** A kernel call with its time, ns. */
-export interface TimedCall {
-  readonly call: KernelCall;
-  readonly nanos: number;
-  readonly parts: Parts;
-  /** Busy time of each engine and of DMA within it, ns. */
-  readonly busy: Readonly<Partial<Record<Engine | "dma", number>>>;
-}
-
-/** One compiled graph's price: its device time and what it is made of. */
-export interface GraphCost {
-  readonly shape: StepShape;
-  readonly nanos: number;
-  readonly parts: Parts;
-  readonly prologue: readonly TimedCall[];
-  readonly layers: readonly { readonly group: LayerGroup; readonly calls: readonly TimedCall[] }[];
-  readonly epilogue: readonly TimedCall[];
-}
+import type { GraphCost, GraphRun, Part, Parts, TimedCall } from "./receipt.ts";
 
 export class CostModel {
   readonly plan: Plan;

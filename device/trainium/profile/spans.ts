@@ -19,15 +19,9 @@ import type { Span, SpanArgs } from "../../trace.ts";
 import type { Engine } from "../chips/chip.ts";
 import { type StepShape, siteOf, tensorRate } from "../kernels/kernel.ts";
 import type { Plan } from "../plan.ts";
-import type { GraphCost, Part, Parts, TimedCall } from "../price/cost-model.ts";
+import type { GraphRun, Part, Parts, TimedCall } from "../price/receipt.ts";
 import { moduleOf } from "../roles.ts";
 import { stepFlops } from "./flops.ts";
-
-/** A compiled graph that a step runs, and the shape of the live rows in it. */
-export interface GraphRun {
-  readonly graph: GraphCost;
-  readonly live: StepShape;
-}
 
 /** As the plug-in labels its graphs. */
 export function graphName({ phase, rows, queries, context }: StepShape): string {

@@ -4,11 +4,12 @@
  */
 
 import type { StepShape } from "../../../device/trainium/kernels/kernel.ts";
-import { CostModel, type TimedCall } from "../../../device/trainium/price/cost-model.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
+import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
 import { moduleOf } from "../../../device/trainium/roles.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
-import type { Study } from "./registry.ts";
+import type { Study } from "./study.ts";
 
 const SHAPES: readonly (readonly [string, StepShape])[] = [
   ["prompt of 512", { phase: "prefill", rows: 1, queries: 512, context: 512 }],

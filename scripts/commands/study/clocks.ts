@@ -1,12 +1,15 @@
 /** One workload of 200 requests under the wall and under virtual time: equal ids, durations within 0.5 %. */
-import { RealClock, VirtualClock } from "../../../device/clock.ts";
+
+import { RealClock } from "../../../device/clocks/real.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import { createDevice } from "../../../device/registry.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import { table } from "../validate/report.ts";
 import { studyModel } from "./model.ts";
-import type { Study } from "./registry.ts";
+import type { Study } from "./study.ts";
 
 const REQUESTS = 200;
 const GAP_NANOS = 60e6;
@@ -46,7 +49,7 @@ async function run(clock: RealClock | VirtualClock) {
     own: { instance: "trn2.3xlarge" },
   });
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     { maxNumSeqs: 16, maxNumBatchedTokens: 2048 },
   );
   const ids: Record<number, number[]> = {};

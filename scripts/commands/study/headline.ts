@@ -29,7 +29,7 @@ import { projectPath } from "../../../models/weights/project-files.ts";
 import { table } from "../validate/report.ts";
 import { frontierChart } from "./chart.ts";
 import { studyModel, studyPlan } from "./model.ts";
-import type { Study } from "./registry.ts";
+import type { Study } from "./study.ts";
 
 const INPUT = 10_000;
 const OUTPUT = 3_000;

@@ -9,13 +9,13 @@
  * exact usage, when TRAINYARD_LONG is set (it takes as long as the machine would).
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { RealClock } from "../../../device/clock.ts";
+import { RealClock } from "../../../device/clocks/real.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { NODE_FLAGS } from "../../node-flags.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
-import type { Study } from "./registry.ts";
 import { readStream } from "./stream-reader.ts";
+import type { Study } from "./study.ts";
 
 const MODEL = "openai/gpt-oss-120b";
 const PORT = 8137;

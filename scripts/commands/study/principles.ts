@@ -5,7 +5,7 @@ import { ALL_PRINCIPLES, type Principles } from "../../../device/trainium/plan.t
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
-import type { Study } from "./registry.ts";
+import type { Study } from "./study.ts";
 
 const TOGGLES: readonly (readonly [string, Partial<Principles>])[] = [
   ["all on, collectives exposed", {}],

@@ -1,5 +1,5 @@
-/** Studies by name, loaded when asked for. A study prints its tables and answers 0 when what it checks holds. */
-export type Study = (print: (text: string) => void) => Promise<number>;
+/** Studies by name, loaded when asked for. */
+import type { Study } from "./study.ts";
 
 export const STUDIES: Readonly<Record<string, () => Promise<Study>>> = Object.freeze({
   attention: async () => (await import("./attention.ts")).attentionStudy,

@@ -11,7 +11,7 @@ import type { Plan } from "../../../device/trainium/plan.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { table } from "../validate/report.ts";
 import { studyModel, studyPlan } from "./model.ts";
-import type { Study } from "./registry.ts";
+import type { Study } from "./study.ts";
 
 const CHIPS = [16, 64, 144] as const;
 const ROWS = [8, 64] as const;

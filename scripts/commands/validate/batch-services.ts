@@ -4,7 +4,8 @@
  * infer.rs); vLLM's schedulers of 0.10 (V0) and 0.11 (V1) as optimum-neuron's
  * runner drives them (optimum/neuron/vllm/{platform,runner,worker}.py).
  */
-import type { Nanos, VirtualClock } from "../../../device/clock.ts";
+import type { Nanos } from "../../../device/clock.ts";
+import type { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { Answered, Service } from "./services.ts";
 import type { SetUp } from "./setup.ts";
 import { arrivalMilliseconds, promptMilliseconds, stepMilliseconds } from "./static.ts";

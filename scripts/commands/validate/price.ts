@@ -3,7 +3,7 @@ import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import { constant } from "../../../device/trainium/constants.ts";
 import { kvBytesPerToken, localBytes } from "../../../device/trainium/memory.ts";
 import { rankOf } from "../../../device/trainium/plan.ts";
-import type { TimedCall } from "../../../device/trainium/price/cost-model.ts";
+import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
 import type { Architecture } from "../../../models/architecture.ts";
 import { architectureWeights } from "../../../models/architecture.ts";
 import { priceKernel } from "./kernels.ts";

@@ -2,13 +2,16 @@
  * Who answers: the project's own engine over the simulated device; batch-services.ts
  * has the schedulers of other servers. All live on one virtual clock.
  */
-import type { Nanos, VirtualClock } from "../../../device/clock.ts";
+
+import type { Nanos } from "../../../device/clock.ts";
+import type { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { SequenceId } from "../../../device/device.ts";
 import { TrainiumDevice } from "../../../device/trainium/device.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import type { Model } from "../../../models/model.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import type { SetUp } from "./setup.ts";
 
 export interface Answered {
@@ -46,7 +49,7 @@ export function engineService(setUp: SetUp, clock: VirtualClock): Service {
     { unchecked: true },
   );
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     {
       maxNumSeqs: plan.maxRows,
       maxNumBatchedTokens: device.limits.maxTokens,

@@ -2,7 +2,7 @@
  * Serving rows in virtual time: a service, the client that measured it, and the
  * figures that this client prints.
  */
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import {
   batchService,
   type Policy,

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { argmax } from "../../../device/argmax.ts";
-import { RealClock } from "../../../device/clock.ts";
+import { RealClock } from "../../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../../device/cpu/device.ts";
 import type { Batch, BatchRow, Device, Sampled, Sampler } from "../../../device/device.ts";
 import { architectureWeights } from "../../../models/architecture.ts";

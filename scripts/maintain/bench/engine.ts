@@ -5,7 +5,8 @@
  *
  *     npx tsx scripts/maintain/bench/engine.ts
  */
-import { VirtualClock } from "../../../device/clock.ts";
+
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { BatchRow, DeviceLimits } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
@@ -13,6 +14,7 @@ import { LiveSequence } from "../../../engine/live-sequence.ts";
 import type { EngineOptions } from "../../../engine/options.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING, type SamplingParams } from "../../../engine/sequence.ts";
+import { sha256 } from "../../../server/sha256.ts";
 
 const RUNNING = 256;
 const WAITING = 10_000;
@@ -41,7 +43,7 @@ function world(options: Partial<EngineOptions>, running = RUNNING) {
     price: () => STEP_NANOS,
   });
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     { maxNumSeqs: running, maxNumBatchedTokens: 8192, ...options },
   );
   return { clock, engine };

@@ -5,15 +5,19 @@
  *
  *     npx tsx scripts/maintain/bench/overlap.ts [--model DIR] [--catalog ID] [--rounds N]
  */
+
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Clock, RealClock, VirtualClock } from "../../../device/clock.ts";
+import type { Clock } from "../../../device/clock.ts";
+import { RealClock } from "../../../device/clocks/real.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import { createDevice } from "../../../device/registry.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Decoder, Model } from "../../../models/model.ts";
+import { sha256 } from "../../../server/sha256.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -57,7 +61,7 @@ async function world(of: {
     own: of.device === "trainium" ? { "async-scheduling": of.inFlight === 2 } : {},
   });
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     {
       maxNumSeqs: STREAMS,
       maxNumBatchedTokens: device.limits.maxTokens,

@@ -5,18 +5,21 @@
  *
  *     npx tsx scripts/maintain/bench/speculation.ts [--model DIR] [--draft DIR] [--rounds N] [--tokens N]
  */
+
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { RealClock } from "../../../device/clock.ts";
+import { RealClock } from "../../../device/clocks/real.ts";
 import type { Batch, Device, SequenceId, StepResult } from "../../../device/device.ts";
-import { createDevice, type DeviceSettings } from "../../../device/registry.ts";
+import { createDevice } from "../../../device/registry.ts";
+import type { DeviceSettings } from "../../../device/settings.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { createProposer, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
+import { sha256 } from "../../../server/sha256.ts";
 
 const bundled = (name: string): string =>
   fileURLToPath(new URL(`../models/bundled/${name}`, import.meta.url));
@@ -176,7 +179,7 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
     return { proposer, maxTokens: guesses };
   };
   const engine = new Engine(
-    { device: watch, clock, sampler },
+    { device: watch, clock, sampler, sha256 },
     {
       maxNumSeqs: load.streams,
       maxNumBatchedTokens: 512,

@@ -1,9 +1,11 @@
 /** The bundled model on the cpu device under an engine, in this process and real time. */
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { RealClock } from "../../../device/clock.ts";
+import { RealClock } from "../../../device/clocks/real.ts";
 import type { BatchRow, PositionLogprobs, Sampled, Sampler } from "../../../device/device.ts";
-import { createDevice, type DeviceSettings } from "../../../device/registry.ts";
+import { createDevice } from "../../../device/registry.ts";
+import type { DeviceSettings } from "../../../device/settings.ts";
 import { Engine } from "../../../engine/engine.ts";
 import type { EngineOptions } from "../../../engine/options.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
@@ -12,6 +14,7 @@ import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import { seeded } from "./proof.ts";
 
 export interface CpuWorld {
@@ -52,7 +55,7 @@ export async function cpuWorld(
   });
   const { limits } = device;
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     { maxNumSeqs: limits.maxRows, maxNumBatchedTokens: limits.maxTokens, ...options },
   );
   return {

@@ -3,15 +3,17 @@
  * messages rebuilds the set of cached blocks while requests of all kinds come
  * and go. It joins late and loses messages on purpose; replay fills the gaps.
  */
+
 import { setImmediate as turn } from "node:timers/promises";
 import { decode } from "@msgpack/msgpack";
 import { Dealer, Subscriber } from "zeromq";
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { publishKvEvents } from "../../../server/kv-events/feed.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import type { Proof } from "./proof.ts";
 import { seeded } from "./proof.ts";
 
@@ -121,7 +123,7 @@ export async function rebuildFromEvents(count: number, seed = 1): Promise<Rebuil
     price: (batch) => 1000 + batch.rows.length,
   });
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     { maxNumSeqs: 32, maxNumBatchedTokens: 512, kvEvents: true },
   );
   const feed = await publishKvEvents([engine], {

@@ -4,13 +4,16 @@
  * budget takes. That step is the first that a prompt of the budget's length makes, from
  * its beginning: later pieces are shorter, since their attention is dearer.
  */
-import { type Nanos, VirtualClock } from "../../../device/clock.ts";
+
+import type { Nanos } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { SequenceId } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { loadModel } from "../../../models/load.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import { bundledFolder, cpuWorld } from "./cpu-world.ts";
 import type { Proof, Report } from "./proof.ts";
 import { median, quantile } from "./proof.ts";
@@ -54,7 +57,7 @@ function inVirtualTime(): number {
     price: (batch) => price(batch.rows.reduce((sum, row) => sum + row.count, 0)),
   });
   const engine = new Engine(
-    { device, clock, sampler },
+    { device, clock, sampler, sha256 },
     { maxNumSeqs: 16, maxNumBatchedTokens: BUDGET },
   );
   const last = new Map<SequenceId, Nanos>();

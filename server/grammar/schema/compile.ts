@@ -26,20 +26,11 @@ import { type Bounds, integers, multiples, numbers } from "./numbers.ts";
 import { objects } from "./objects.ts";
 import { FREE_STRING, strings } from "./strings.ts";
 import { impliedTypes } from "./types.ts";
+import type { Writer } from "./writer.ts";
 
 export interface SchemaOptions {
   /** No white space at all; else one blank, or a line break and up to 20 blanks, where JSON allows it. */
   readonly compact?: boolean;
-}
-
-/** What the parts of a schema's grammar are written with. */
-export interface Writer {
-  /** Around brackets and after commas. */
-  readonly space: Node;
-  /** After a colon. */
-  readonly gap: Node;
-  readonly anyValue: Node;
-  value(schemas: All): Node;
 }
 
 /** Rules of one schema; each stands for one sub-schema. */

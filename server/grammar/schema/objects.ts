@@ -3,11 +3,11 @@ import { Automaton } from "../automaton.ts";
 import { alt, EMPTY, GrammarError, literal, NEVER, type Node, repeat, seq } from "../grammar.ts";
 import { intersect } from "../intersect.ts";
 import { parseRegex } from "../regex.ts";
-import type { Writer } from "./compile.ts";
 import { isOpen } from "./disjoint.ts";
 import { type All, canonical, type Flat } from "./flat.ts";
 import { unsupported } from "./read.ts";
 import { FREE_STRING, keysExcept, QUOTE } from "./strings.ts";
+import type { Writer } from "./writer.ts";
 
 interface Property {
   readonly pair: Node;

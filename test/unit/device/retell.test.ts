@@ -1,8 +1,8 @@
 /** Words in another tokenizer's ids: here characters, said by a model of whole words. */
 import { describe, expect, it } from "vitest";
 import type { Batch, BatchRow, Device, Sampled, StepResult } from "../../../device/device.ts";
-import { RetoldWords } from "../../../device/words/retell.ts";
 import type { Tokenizer } from "../../../models/model.ts";
+import { RetoldWords } from "../../../server/world/retell.ts";
 
 const STORY = [" a", " dog", " ran", ".", " It", " sat", " down", "<end>"];
 const END = STORY.length - 1;

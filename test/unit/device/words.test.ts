@@ -1,6 +1,6 @@
 /** Borrowed words: a narrow inner device must say what a wide one says. */
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type {
   Batch,
   BatchRow,

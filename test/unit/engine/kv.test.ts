@@ -2,9 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EngineEvent } from "../../../engine/events.ts";
-import { hashBlock, hashBytes, ROOT_HASH } from "../../../engine/kv/block-hash.ts";
+import { BlockHasher, hashBytes } from "../../../engine/kv/block-hash.ts";
 import { BlockPool } from "../../../engine/kv/block-pool.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import { engineWorld, request } from "../../support/engine-world.ts";
+
+const HASHER = new BlockHasher(sha256);
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
@@ -13,7 +16,7 @@ function chain(tokens: readonly number[], size: number, keys = {}): string[] {
   const hashes: string[] = [];
   for (let begin = 0; begin + size <= ids.length; begin += size) {
     hashes.push(
-      hashBlock(hashes[hashes.length - 1] ?? ROOT_HASH, ids, [begin, begin + size], keys),
+      HASHER.hash(hashes[hashes.length - 1] ?? HASHER.root, ids, [begin, begin + size], keys),
     );
   }
   return hashes.map((hash) => hex(hashBytes(hash)));
@@ -25,7 +28,7 @@ const range = (begin: number, end: number): number[] =>
 describe("block hash", () => {
   // Made with Python's cbor2 (canonical) and hashlib, as vLLM computes them.
   it("is vLLM's sha256_cbor", () => {
-    expect(hex(hashBytes(ROOT_HASH))).toBe(
+    expect(hex(hashBytes(HASHER.root))).toBe(
       "4e1195df020de59e0d65a33a4279f1183e7ae4e5d980e309f8b55adff2e61c3e",
     );
     expect(chain([0, 23, 24, 255, 256, 65_535, 65_536, 151_935], 4)).toEqual([

@@ -1,7 +1,7 @@
 /** Random request mixes: whatever the shape of a step, each request gets the ids it gets alone. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import type { Constraint, GenerationRequest } from "../../../engine/sequence.ts";

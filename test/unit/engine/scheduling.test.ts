@@ -1,6 +1,8 @@
 /** Who runs when: sharing, urgency, limits, starvation, repetition, both clocks. */
 import { describe, expect, it } from "vitest";
-import { type Clock, RealClock, SECOND, VirtualClock } from "../../../device/clock.ts";
+import { type Clock, SECOND } from "../../../device/clock.ts";
+import { RealClock } from "../../../device/clocks/real.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { BatchRow } from "../../../device/device.ts";
 import type { EngineEvent } from "../../../engine/events.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../../engine/options.ts";

@@ -1,6 +1,7 @@
 /** Speculation changes when ids come, never which: greedy and sampled, with penalties, logprobs and siblings. */
+
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { Batch, BatchRow, Device, Sampled } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
@@ -18,6 +19,7 @@ import {
   speculativeMethods,
 } from "../../../engine/speculate/registry.ts";
 import { rateOfLength } from "../../../engine/speculate/simulated.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import { engineWorld, outputs, request, VOCABULARY } from "../../support/engine-world.ts";
 
 /** A null device that only drafts; the same seed guesses right, another one wrong. */
@@ -217,7 +219,7 @@ describe("speculation", () => {
     };
     const proposer = new NgramProposer({ min: 1, max: 3 });
     const engine = new Engine(
-      { device, clock, sampler },
+      { device, clock, sampler, sha256 },
       {
         maxNumSeqs: 200,
         maxNumBatchedTokens: 2000,

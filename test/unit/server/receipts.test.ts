@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import { createDevice } from "../../../device/registry.ts";
 import { Engine } from "../../../engine/engine.ts";
 import type { EngineOptions } from "../../../engine/options.ts";
@@ -7,6 +7,7 @@ import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { createProposer, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { type Receipt, Receipts } from "../../../server/metrics/receipts.ts";
+import { sha256 } from "../../../server/sha256.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
 
 const sum = (causes: Readonly<Record<string, number>>): number =>
@@ -53,7 +54,7 @@ async function run(wishes: readonly Wish[], { blocks, speculative, inFlight }: W
       },
     }),
   };
-  const engine = new Engine({ device, clock, sampler }, options);
+  const engine = new Engine({ device, clock, sampler, sha256 }, options);
   const receipts = new Receipts([engine], 1);
   const open = new Map<number, { readonly receipt: Receipt; readonly submitted: number }>();
   const seen: { id: number; at: number; accepted: number }[] = [];

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import { createDevice } from "../../../device/registry.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { parseSettings, SettingsError } from "../../../server/config.ts";

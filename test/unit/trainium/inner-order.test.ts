@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Nanos, VirtualClock } from "../../../device/clock.ts";
+import type { Nanos } from "../../../device/clock.ts";
+import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { Batch, Device } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { createDevice } from "../../../device/registry.ts";

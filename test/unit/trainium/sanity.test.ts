@@ -2,11 +2,8 @@ import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { findInstance } from "../../../device/trainium/instances.ts";
 import { type Plan, rankOf } from "../../../device/trainium/plan.ts";
-import {
-  CostModel,
-  type GraphCost,
-  type TimedCall,
-} from "../../../device/trainium/price/cost-model.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
+import type { GraphCost, TimedCall } from "../../../device/trainium/price/receipt.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { studyModel, studyPlan } from "../../../scripts/commands/study/model.ts";
 

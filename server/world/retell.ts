@@ -10,7 +10,7 @@
  * Told ids are kept by position, so a step that is asked again is told the same.
  * The engine's sampler is not asked: its parameters are of counted ids.
  */
-import type { Tokenizer } from "../../models/model.ts";
+
 import type {
   Batch,
   BatchRow,
@@ -20,7 +20,8 @@ import type {
   SequenceId,
   StepResult,
   TokenId,
-} from "../device.ts";
+} from "../../device/device.ts";
+import type { Tokenizer } from "../../models/model.ts";
 
 export interface Languages {
   /** Of the ids that the engine knows. */

@@ -1,0 +1,12 @@
+/** What the parts of a schema's grammar are written with. */
+import type { Node } from "../grammar.ts";
+import type { All } from "./flat.ts";
+
+export interface Writer {
+  /** Around brackets and after commas. */
+  readonly space: Node;
+  /** After a colon. */
+  readonly gap: Node;
+  readonly anyValue: Node;
+  value(schemas: All): Node;
+}
