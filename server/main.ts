@@ -45,7 +45,9 @@ export interface RunningServer {
 
 /** Builds and listens. */
 export async function serve(settings: Settings, logger: Logger): Promise<RunningServer> {
-  const world = await buildWorld(settings);
+  const world = await buildWorld(settings, (error) =>
+    logger.error({ err: error }, "a request's answer failed"),
+  );
   let draining = false;
   const start = world.simulatedStart;
   const key = settings["ssl-keyfile"];

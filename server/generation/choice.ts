@@ -60,18 +60,25 @@ export class Choice implements Receiver {
   readonly #stops: StopStrings;
   readonly #events: SequenceEvent[] = [];
   readonly #changed: (choice: Choice) => void;
+  readonly #failed: (error: Error) => void;
   #text = "";
   #ids: TokenId[] = [];
   #logprobs: PositionLogprobs[] = [];
   #promptLogprobs: readonly PositionLogprobs[] | undefined;
   #untaken = false;
 
-  /** `changed` is called after each flush that brought something. */
-  constructor(index: number, options: TextOptions, changed: (choice: Choice) => void) {
+  /** `changed` is called after each flush that brought something, `failed` where that threw. */
+  constructor(
+    index: number,
+    options: TextOptions,
+    changed: (choice: Choice) => void,
+    failed: (error: Error) => void = () => {},
+  ) {
     this.index = index;
     this.#options = options;
     this.#stops = new StopStrings(options.stop, options.includeStop);
     this.#changed = changed;
+    this.#failed = failed;
   }
 
   receive(event: SequenceEvent): void {
@@ -92,6 +99,12 @@ export class Choice implements Receiver {
     }
     // Once with the end, and never after it.
     if (this.#untaken && this.#due()) this.#changed(this);
+  }
+
+  fail(error: Error): void {
+    this.#events.length = 0;
+    this.finish ??= { reason: "error", stopReason: null, error };
+    this.#failed(error);
   }
 
   /** All since the last time; undefined: nothing. */

@@ -2,7 +2,8 @@
  * The engines of this server, one or (data parallel) several, and the way of
  * their events back to the requests. Text is not made inside an engine's step:
  * events are kept and handed on after the next step has been started, so that
- * the device computes while the streams are written.
+ * the device computes while the streams are written. Whatever a receiver throws
+ * ends its own request here; it reaches neither the engine nor the process.
  */
 import type { SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -17,6 +18,8 @@ export interface Receiver {
   receive(event: SequenceEvent): void;
   /** Called later, once for all that was received. */
   flush(): void;
+  /** One of the above threw: nothing more comes, and the client is to be told. */
+  fail(error: Error): void;
 }
 
 /** A sequence of one of the engines. */
@@ -29,10 +32,17 @@ export class Engines {
   readonly all: readonly Engine[];
   readonly #receivers: readonly Map<SequenceId, Receiver>[];
   readonly #dirty = new Set<Receiver>();
+  readonly #handles = new WeakMap<Receiver, Handle>();
+  readonly #report: (error: Error) => void;
   #next = 0;
 
-  constructor(engines: readonly Engine[]) {
+  /** `report` is told of what receivers threw. */
+  constructor(
+    engines: readonly Engine[],
+    report: (error: Error) => void = (error) => process.emitWarning(error),
+  ) {
     this.all = engines;
+    this.#report = report;
     this.#receivers = engines.map(() => new Map());
     engines.forEach((engine, index) => {
       engine.subscribe((event) => this.#receive(index, event));
@@ -56,6 +66,7 @@ export class Engines {
 
   listen(handle: Handle, receiver: Receiver): void {
     this.#receivers[handle.engine]?.set(handle.id, receiver);
+    this.#handles.set(receiver, handle);
   }
 
   finish(handle: Handle, reason: "stop" | "abort"): void {
@@ -88,8 +99,14 @@ export class Engines {
     const receivers = this.#receivers[index];
     const receiver = receivers?.get(event.id);
     if (receiver === undefined) return;
-    receiver.receive(event);
-    if (event.type === "request-finished") receivers?.delete(event.id);
+    const over = event.type === "request-finished";
+    if (over) receivers?.delete(event.id);
+    try {
+      receiver.receive(event);
+    } catch (error) {
+      this.#fail(receiver, error);
+      return;
+    }
     if (this.#dirty.size === 0) queueMicrotask(() => setImmediate(() => this.#flush()));
     this.#dirty.add(receiver);
   }
@@ -97,6 +114,31 @@ export class Engines {
   #flush(): void {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
-    for (const receiver of dirty) receiver.flush();
+    for (const receiver of dirty) {
+      try {
+        receiver.flush();
+      } catch (error) {
+        this.#fail(receiver, error);
+      }
+    }
+  }
+
+  /** The receiver's sequence ends and its client is told, once the call under way is over. */
+  #fail(receiver: Receiver, thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    this.#report(error);
+    this.#dirty.delete(receiver);
+    const handle = this.#handles.get(receiver);
+    if (handle === undefined) return;
+    this.#handles.delete(receiver);
+    this.#receivers[handle.engine]?.delete(handle.id);
+    setImmediate(() => {
+      this.finish(handle, "abort");
+      try {
+        receiver.fail(error);
+      } catch (second) {
+        this.#report(second instanceof Error ? second : new Error(String(second)));
+      }
+    });
   }
 }

@@ -55,6 +55,8 @@ export class Generation {
   readonly choices: readonly Choice[];
   /** Called when something can be taken. Set it before the event loop turns. */
   onChange: () => void = () => {};
+  /** Called instead, once, when the request cannot go on: a bug of ours. Nothing of it runs any more. */
+  onFail: (error: Error) => void = () => {};
   readonly #parts: GenerationParts;
   readonly #handles: Handle[] = [];
   /** By choice, where they are kept. */
@@ -63,6 +65,7 @@ export class Generation {
   readonly #submitted: Nanos;
   #finished: Nanos | undefined;
   #left: number;
+  #failure: Error | undefined;
 
   /** Throws ApiError when the engine refuses one of the prompts; then none is left running. */
   constructor(parts: GenerationParts, task: GenerationTask) {
@@ -91,6 +94,7 @@ export class Generation {
               ...(decoder !== undefined && { decoder }),
             },
             (changed) => this.#changed(changed),
+            (error) => this.#fail(error),
           );
           choices.push(choice);
           this.#handles.push(handle);
@@ -141,8 +145,10 @@ export class Generation {
 
   /** Waits for the end and takes everything: one delta a choice, in order. */
   async collect(): Promise<readonly ChoiceDelta[]> {
+    if (this.#failure !== undefined) throw this.#failure;
     if (!this.done) {
-      await new Promise<void>((resolve) => {
+      await new Promise<void>((resolve, reject) => {
+        this.onFail = reject;
         this.onChange = () => {
           if (this.done) resolve();
         };
@@ -156,6 +162,14 @@ export class Generation {
     this.#handles.forEach((handle, index) => {
       if (this.choices[index]?.finish === undefined) this.#parts.engines.finish(handle, "abort");
     });
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#left = 0;
+    this.abort();
+    this.onFail(error);
   }
 
   #changed(choice: Choice): void {

@@ -166,6 +166,7 @@ export class Exchange {
       };
       events.onDrain = write;
       generation.onChange = write;
+      generation.onFail = fail;
       this.#reply.raw.on("close", resolve);
       write();
     });

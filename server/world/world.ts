@@ -50,6 +50,9 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** Told of bugs of ours that ended a request. */
+export type Report = (error: Error) => void;
+
 interface Closable {
   close(): Promise<void>;
 }
@@ -58,17 +61,17 @@ interface Closable {
  * Throws SettingsError, or the model's and the device's own errors, which name
  * what is wrong; what was started until then is closed, so that the process can end.
  */
-export async function buildWorld(given: Settings): Promise<World> {
+export async function buildWorld(given: Settings, report?: Report): Promise<World> {
   const opened: Closable[] = [];
   try {
-    return await build(given, opened);
+    return await build(given, opened, report);
   } catch (error) {
     await Promise.allSettled(opened.map((part) => part.close()));
     throw error;
   }
 }
 
-async function build(given: Settings, opened: Closable[]): Promise<World> {
+async function build(given: Settings, opened: Closable[], report?: Report): Promise<World> {
   const startup: Record<string, number> = {};
   const timed = async <T>(name: string, make: () => Promise<T>): Promise<T> => {
     const began = performance.now();
@@ -127,7 +130,7 @@ async function build(given: Settings, opened: Closable[]): Promise<World> {
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
   const start = simulatedStart(device, { settings, folder });
   const feed = await kvEventFeed(kvEvents, engines, { settings, device });
-  const group = new Engines(engines);
+  const group = new Engines(engines, report);
   const names = servedNames(settings, given.model);
   const timeScale = settings["time-scale"] ?? 1;
   const metrics = new Metrics(engines, {

@@ -11,12 +11,13 @@ import {
   type Item,
   type MessageItem,
   newId,
+  RealtimeError,
 } from "./conversation.ts";
 
 export interface ResponseParts {
   readonly generation: Pick<
     Generation,
-    "abort" | "cachedTokens" | "onChange" | "outputTokens" | "take"
+    "abort" | "cachedTokens" | "onChange" | "onFail" | "outputTokens" | "take"
   >;
   readonly parser: OutputParser;
   /** Absent: the response stands outside the conversation. */
@@ -27,6 +28,8 @@ export interface ResponseParts {
   readonly send: (event: object) => void;
   readonly blocked: () => boolean;
   readonly ended: () => void;
+  /** Told of what is no fault of the client's. */
+  readonly report?: (error: Error) => void;
 }
 
 type Status = "in_progress" | "completed" | "cancelled" | "incomplete" | "failed";
@@ -44,6 +47,7 @@ export class RealtimeResponse {
     this.#parts = parts;
     parts.send({ type: "response.created", response: this.#describe("in_progress", null) });
     parts.generation.onChange = () => this.pump();
+    parts.generation.onFail = (error) => this.#fail(error);
     this.pump();
   }
 
@@ -52,10 +56,18 @@ export class RealtimeResponse {
     this.#parts.generation.abort();
   }
 
-  /** Sends what came, if the socket can take it. */
+  /** Sends what came, if the socket can take it. Never throws: the engine's events lead here. */
   pump(): void {
-    const { generation, parser, blocked } = this.#parts;
-    if (this.#over || blocked()) return;
+    if (this.#over || this.#parts.blocked()) return;
+    try {
+      this.#take();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(): void {
+    const { generation, parser } = this.#parts;
     for (const delta of generation.take()) {
       if (!this.#cancelled) this.#write(parser.push(delta.text, delta.ids));
       if (delta.finish === undefined) continue;
@@ -63,6 +75,28 @@ export class RealtimeResponse {
       this.#finish(delta.finish);
       return;
     }
+  }
+
+  /** The response cannot go on: a full conversation, or a bug. */
+  #fail(thrown: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const { generation, send, ended, report } = this.#parts;
+    if (this.#open !== undefined) this.#open.status = "incomplete";
+    generation.abort();
+    ended();
+    const known = error instanceof RealtimeError ? error : undefined;
+    if (known === undefined) report?.(error);
+    const told = {
+      type: known === undefined ? "server_error" : "invalid_request_error",
+      code: known?.code ?? "internal",
+      message: known?.message ?? "Internal server error",
+    };
+    send({
+      type: "response.done",
+      response: this.#describe("failed", { type: "failed", error: told }),
+    });
   }
 
   #write(part: OutputPart): void {

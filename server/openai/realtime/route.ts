@@ -22,7 +22,10 @@ export function realtimeRoute(app: FastifyInstance, serving: Serving): void {
     { websocket: true },
     (socket, request) => {
       try {
-        open(serving, socket, request.query.model);
+        open(serving, socket, {
+          model: request.query.model,
+          report: (error) => request.log.error({ err: error }, "a realtime event failed"),
+        });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         const body = {
@@ -39,7 +42,14 @@ export function realtimeRoute(app: FastifyInstance, serving: Serving): void {
   );
 }
 
-function open(serving: Serving, socket: WebSocket, model: string | undefined): void {
+function open(
+  serving: Serving,
+  socket: WebSocket,
+  {
+    model,
+    report,
+  }: { readonly model: string | undefined; readonly report: (error: Error) => void },
+): void {
   let blocked = false;
   const session = new RealtimeSession(
     serving,
@@ -53,6 +63,7 @@ function open(serving: Serving, socket: WebSocket, model: string | undefined): v
         if (socket.bufferedAmount > HIGH_BYTES) blocked = true;
         if (socket.bufferedAmount > MAX_BACKLOG_BYTES) socket.terminate();
       },
+      report,
       get blocked() {
         return blocked;
       },

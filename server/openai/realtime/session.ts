@@ -10,7 +10,7 @@ import {
   generationTask,
   tokenizeOptions,
 } from "../../generation/prepare.ts";
-import { ApiError } from "../../http/errors.ts";
+import { type ApiError, toApiError } from "../../http/errors.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import {
   Conversation,
@@ -26,6 +26,8 @@ import { RealtimeResponse } from "./response.ts";
 /** The socket, as a session needs it. */
 export interface SessionSocket {
   send(text: string): void;
+  /** Logs what is no fault of the client's. */
+  report(error: Error): void;
   /** Too much is waiting to be read by the client. */
   readonly blocked: boolean;
 }
@@ -197,6 +199,7 @@ export class RealtimeSession {
       metadata: given["metadata"],
       send: (event) => this.#write(event),
       blocked: () => this.#socket.blocked,
+      report: (error) => this.#socket.report(error),
       ended: () => {
         ended = true;
         this.#response = undefined;
@@ -218,7 +221,8 @@ export class RealtimeSession {
   }
 
   #error(error: unknown, eventId: unknown): void {
-    const known = error instanceof RealtimeError || error instanceof ApiError ? error : undefined;
+    const known = error instanceof RealtimeError ? error : clientError(error);
+    if (known === undefined && error instanceof Error) this.#socket.report(error);
     this.#send("error", {
       error: {
         type: known === undefined ? "server_error" : "invalid_request_error",
@@ -237,6 +241,12 @@ export class RealtimeSession {
   #write(event: object): void {
     if (!this.#closed) this.#socket.send(JSON.stringify({ event_id: newId("event"), ...event }));
   }
+}
+
+/** Undefined: the fault is ours. */
+function clientError(error: unknown): ApiError | undefined {
+  const known = toApiError(error);
+  return known.code === "internal" ? undefined : known;
 }
 
 function parse(message: string): Fields {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { ChoiceDelta, ChoiceFinish } from "../../../server/generation/choice.ts";
-import { PLAIN } from "../../../server/generation/parser.ts";
+import { type OutputParser, PLAIN } from "../../../server/generation/parser.ts";
 import { Conversation } from "../../../server/openai/realtime/conversation.ts";
 import { RealtimeResponse } from "../../../server/openai/realtime/response.ts";
 
@@ -16,6 +16,7 @@ function scripted() {
   let finish: ChoiceFinish | undefined;
   const generation = {
     onChange: () => {},
+    onFail: (_error: Error) => {},
     outputTokens: 3,
     cachedTokens: 0,
     aborted: false,
@@ -47,13 +48,14 @@ function scripted() {
   return { generation, say, end };
 }
 
-function start(conversation?: Conversation) {
+function start(conversation?: Conversation, parser: OutputParser = PLAIN) {
   const script = scripted();
   const sent: Sent[] = [];
+  const reports: string[] = [];
   const socket = { blocked: false, ended: 0 };
   const response = new RealtimeResponse({
     generation: script.generation,
-    parser: PLAIN,
+    parser,
     ...(conversation !== undefined && { conversation }),
     promptTokens: 5,
     maxOutputTokens: "inf",
@@ -63,10 +65,11 @@ function start(conversation?: Conversation) {
     ended: () => {
       socket.ended++;
     },
+    report: (error) => reports.push(error.message),
   });
   const texts = () =>
     sent.flatMap((event) => (event.type === "response.output_text.delta" ? [event.delta] : []));
-  return { ...script, response, sent, socket, texts };
+  return { ...script, response, sent, socket, texts, reports };
 }
 
 it("takes nothing while the socket is behind, and then all at once", () => {
@@ -107,4 +110,54 @@ it.each([
   const { end, sent } = start();
   end(reason);
   expect(sent.at(-1)?.response?.status).toBe(status);
+});
+
+/** As many items as a conversation holds. */
+function fill(conversation: Conversation): void {
+  try {
+    for (let i = 0; ; i++)
+      conversation.add({
+        id: `item_${i}`,
+        object: "realtime.item",
+        status: "completed",
+        type: "function_call_output",
+        call_id: "call_1",
+        output: "",
+      });
+  } catch {
+    // Full.
+  }
+}
+
+it("a conversation that is full fails the response, and the client is told why", () => {
+  const conversation = new Conversation();
+  fill(conversation);
+  const { say, generation, sent, socket, reports } = start(conversation);
+  say("hello");
+  expect(generation.aborted).toBe(true);
+  expect(socket.ended).toBe(1);
+  expect(sent.at(-1)?.response).toMatchObject({
+    status: "failed",
+    status_details: { error: { type: "invalid_request_error", code: "too_many_items" } },
+  });
+  expect(reports).toEqual([]);
+});
+
+it.each(["push", "end"] as const)("a parser that throws in %s fails the response", (where) => {
+  const parser: OutputParser = {
+    ...PLAIN,
+    [where]: () => {
+      throw new TypeError("a bug");
+    },
+  };
+  const { say, end, sent, socket, reports } = start(undefined, parser);
+  say("hello");
+  end("stop");
+  expect(socket.ended).toBe(1);
+  const last = sent.at(-1);
+  expect(last?.response).toMatchObject({
+    status: "failed",
+    status_details: { error: { type: "server_error", message: "Internal server error" } },
+  });
+  expect(reports).toEqual(["a bug"]);
 });
