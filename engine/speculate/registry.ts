@@ -103,6 +103,22 @@ function acceptanceOf({ keys, maxTokens }: SpeculativeConfig): readonly number[]
   return [number(keys, "acceptance_rate") ?? 0.7];
 }
 
+/**
+ * Ids that a step with all its guesses is expected to yield, at least 1. Only methods
+ * that are simulated know their acceptance beforehand; the others are given 1.
+ */
+export function expectedLength(config: SpeculativeConfig): number {
+  if (METHODS[config.method] !== simulated) return 1;
+  const rates = acceptanceOf(config);
+  let holds = 1;
+  let length = 1;
+  for (let index = 0; index < config.maxTokens; index++) {
+    holds *= rates[Math.min(index, rates.length - 1)] ?? 0;
+    length += holds;
+  }
+  return length;
+}
+
 function drafting(device: Device, method: string): DraftDevice {
   if (!canDraft(device))
     throw new Error(`Device "${device.name}" cannot draft: ${method} needs that.`);

@@ -134,7 +134,7 @@ export async function buildSystem(
 }
 
 /** Throws what is wrong with the JSON or its keys. */
-function speculativeOf(spec: SystemSpec): SpeculativeConfig | undefined {
+export function speculativeOf(spec: SystemSpec): SpeculativeConfig | undefined {
   if (spec.speculative === undefined) return undefined;
   const keys: unknown = JSON.parse(spec.speculative);
   if (typeof keys !== "object" || keys === null) {

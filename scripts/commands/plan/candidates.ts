@@ -1,16 +1,24 @@
 /**
  * Systems that could serve, with a first estimate from the priced steps alone:
  *
- *     TPOT(u) ≈ decode step of u rows + u · prefill / output tokens
+ *     TPOT(u) ≈ decode step of u rows / ids a step + u · prefill / output tokens
  *
- * since every user's prompt stops the others once in its output's time. The
- * estimate only orders and starts the search; what is reported was simulated.
+ * since every user's prompt stops the others once in its output's time. A step
+ * that verifies drafts has their rows' price and yields the ids that are expected
+ * to hold. The estimate only orders and starts the search, it leaves out nothing;
+ * what is reported was simulated.
  */
 import type { Batch, BatchRow } from "../../../device/device.ts";
 import { TrainiumDevice } from "../../../device/trainium/device.ts";
 import { INSTANCES, type InstanceSpec } from "../../../device/trainium/instances.ts";
+import { expectedLength } from "../../../engine/speculate/registry.ts";
 import type { Model } from "../../../models/model.ts";
-import { buildSystem, type SystemSpec } from "../../virtual/system.ts";
+import {
+  buildSystem,
+  type SystemSpec,
+  speculativeOf,
+  type VirtualSystem,
+} from "../../virtual/system.ts";
 import type { PlanWorkload } from "./replica.ts";
 import type { Slo } from "./slo.ts";
 
@@ -21,7 +29,7 @@ export interface Candidate {
   readonly chips: number;
   /** Weight format as priced. */
   readonly format: string;
-  /** Users a replica could take by the estimate; 0: none. */
+  /** Users a replica could take by the estimate; 0: none, by the estimate. */
   readonly estimate: number;
   /** Users whose prompts and answers fit the KV pool at once. */
   readonly capacity: number;
@@ -40,6 +48,13 @@ export interface SpaceOptions {
   readonly seed: number;
 }
 
+/** What is to be served, and how well. */
+export interface Demand {
+  readonly workload: PlanWorkload;
+  readonly slo: Slo;
+  readonly users: number;
+}
+
 export interface Space {
   readonly candidates: readonly Candidate[];
   /** Combinations that no system can be built for. */
@@ -53,64 +68,73 @@ export const PLAN_TENSOR_PARALLEL = [1, 2, 4, 8, 12, 16, 24, 32, 64] as const;
 /** Users that a replica is asked for at most. */
 const MOST_USERS = 512;
 
+/** `onBuilt` is told of every combination, refused or not. */
 export async function candidatesOf(
   options: SpaceOptions,
   model: Model,
-  load: { readonly workload: PlanWorkload; readonly slo: Slo; readonly users: number },
+  demand: Demand,
+  onBuilt: () => void = () => {},
 ): Promise<Space> {
   const candidates: Candidate[] = [];
   const reasons = new Map<string, string>();
   let refused = 0;
-  for (const instance of INSTANCES) {
-    if (options.instances.length > 0 && !options.instances.includes(instance.name)) continue;
-    for (const tensorParallel of options.tensorParallel) {
-      for (const expertParallel of expertChoices(model)) {
-        for (const format of options.formats) {
-          for (const { kernels, speculative } of variants(options)) {
-            const spec = specOf(options, load, {
-              instance: instance.name,
-              tensorParallel,
-              expertParallel,
-              format,
-              kernels,
-              speculative,
-            });
-            try {
-              candidates.push(await candidateOf(spec, model, instance, load));
-            } catch (error) {
-              refused++;
-              const text = error instanceof Error ? error.message : String(error);
-              reasons.set(
-                text.replaceAll(/[\d.,]+/g, "#").slice(0, 60),
-                `${instance.name} TP ${tensorParallel}: ${text}`,
-              );
-            }
-          }
-        }
-      }
+  for (const choice of choicesOf(options, model)) {
+    const spec = specOf(options, demand, choice);
+    try {
+      candidates.push(await candidateOf(spec, model, choice.instance, demand));
+    } catch (error) {
+      refused++;
+      const text = error instanceof Error ? error.message : String(error);
+      reasons.set(
+        text.replaceAll(/[\d.,]+/g, "#").slice(0, 60),
+        `${spec.instance} TP ${spec.tensorParallel}: ${text}`,
+      );
     }
+    onBuilt();
   }
   return { candidates: distinct(candidates), refused, reasons: [...reasons.values()] };
 }
 
+/** How many there are to build. */
+export function combinations(options: Omit<SpaceOptions, "seed">, model: Model): number {
+  return choicesOf(options, model).length;
+}
+
+interface Choice {
+  readonly instance: InstanceSpec;
+  readonly tensorParallel: number;
+  readonly expertParallel: boolean;
+  readonly format: string;
+  readonly kernels: string;
+  readonly speculative: string | undefined;
+}
+
+function choicesOf(options: Omit<SpaceOptions, "seed">, model: Model): Choice[] {
+  const { instances, tensorParallel, formats, kernels, speculative } = options;
+  return INSTANCES.filter(({ name }) => instances.length === 0 || instances.includes(name))
+    .flatMap((instance) => tensorParallel.map((ranks) => ({ instance, tensorParallel: ranks })))
+    .flatMap((its) =>
+      (hasExperts(model) ? [false, true] : [false]).map((expertParallel) => ({
+        ...its,
+        expertParallel,
+      })),
+    )
+    .flatMap((its) => formats.map((format) => ({ ...its, format })))
+    .flatMap((its) => kernels.map((set) => ({ ...its, kernels: set })))
+    .flatMap((its) => speculative.map((json) => ({ ...its, speculative: json })));
+}
+
 function specOf(
   options: SpaceOptions,
-  load: { readonly workload: PlanWorkload },
-  choice: {
-    readonly instance: string;
-    readonly tensorParallel: number;
-    readonly expertParallel: boolean;
-    readonly format: string;
-    readonly kernels: string;
-    readonly speculative: string | undefined;
-  },
+  demand: Pick<Demand, "workload">,
+  choice: Choice,
 ): SystemSpec {
-  const { inputLen, outputLen, spread } = load.workload;
+  const { inputLen, outputLen, spread } = demand.workload;
   const longest = Math.ceil(inputLen * (1 + spread)) + Math.ceil(outputLen * (1 + spread));
   return {
     model: options.model,
     device: "trainium",
-    instance: choice.instance,
+    instance: choice.instance.name,
     tensorParallel: choice.tensorParallel,
     dataParallel: 1,
     expertParallel: choice.expertParallel,
@@ -132,14 +156,13 @@ async function candidateOf(
   spec: SystemSpec,
   model: Model,
   instance: InstanceSpec,
-  load: { readonly workload: PlanWorkload; readonly slo: Slo; readonly users: number },
+  demand: Demand,
 ): Promise<Candidate> {
-  const most = Math.min(MOST_USERS, 2 * load.users);
-  const system = await buildSystem({ ...spec, maxNumSeqs: most }, { model });
+  const { system, rows } = await buildLargest(spec, model, Math.min(MOST_USERS, 2 * demand.users));
   try {
     const device = system.devices[0];
     if (!(device instanceof TrainiumDevice)) throw new Error("Only --device trainium is planned.");
-    const { inputLen, outputLen } = load.workload;
+    const { inputLen, outputLen } = demand.workload;
     const capacity = Math.floor(
       (device.limits.blocks * device.limits.blockSize) / (inputLen + outputLen),
     );
@@ -151,7 +174,7 @@ async function candidateOf(
       chips: Math.ceil((spec.tensorParallel * plan.logicalCore) / instance.chip.cores),
       // A dense model has no experts, whatever their format would be.
       format: dense === experts || !hasExperts(model) ? dense : `${dense}/${experts}`,
-      estimate: estimateUsers(device, load, Math.min(most, capacity)),
+      estimate: estimateUsers(device, spec, demand, Math.min(rows, capacity)),
       capacity,
     };
   } finally {
@@ -159,24 +182,54 @@ async function candidateOf(
   }
 }
 
+/** With as many rows as fit beside the weights, by halves; throws what a single row is refused for. */
+async function buildLargest(
+  spec: SystemSpec,
+  model: Model,
+  most: number,
+): Promise<{ readonly system: VirtualSystem; readonly rows: number }> {
+  const build = (rows: number) => buildSystem({ ...spec, maxNumSeqs: rows }, { model });
+  try {
+    return { system: await build(most), rows: most };
+  } catch {
+    await (await build(1)).close();
+  }
+  for (let rows = Math.floor(most / 2); rows > 1; rows = Math.floor(rows / 2)) {
+    const system = await build(rows).catch(() => undefined);
+    if (system !== undefined) return { system, rows };
+  }
+  return { system: await build(1), rows: 1 };
+}
+
 /** Most users whose estimated TPOT and TTFT keep the promise. */
 function estimateUsers(
   device: TrainiumDevice,
-  load: { readonly workload: PlanWorkload; readonly slo: Slo },
+  spec: SystemSpec,
+  demand: Demand,
   most: number,
 ): number {
-  const { inputLen, outputLen } = load.workload;
+  const { inputLen, outputLen } = demand.workload;
   const prompt = device.cost.price(batchOf(1, 0, inputLen)).duration / 1e9;
-  if (prompt > load.slo.ttft) return 0;
+  if (prompt > demand.slo.ttft) return 0;
+  const speculative = speculativeOf(spec);
+  const steps = [
+    { drafted: 0, ids: 1 },
+    ...(speculative === undefined
+      ? []
+      : [{ drafted: speculative.maxTokens, ids: expectedLength(speculative) }]),
+  ];
   const tpot = (users: number): number => {
-    const batch = batchOf(users, inputLen + outputLen / 2, 1);
-    return device.cost.price(batch, batch).duration / 1e9 + (users * prompt) / outputLen;
+    const each = steps.map(({ drafted, ids }) => {
+      const batch = batchOf(users, inputLen + outputLen / 2, 1 + drafted, drafted);
+      return device.cost.price(batch, batch).duration / 1e9 / ids;
+    });
+    return Math.min(...each) + (users * prompt) / outputLen;
   };
   let low = 0;
   let high = most;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (tpot(middle) <= 1 / load.slo.tokensPerUser) low = middle;
+    if (tpot(middle) <= 1 / demand.slo.tokensPerUser) low = middle;
     else high = middle - 1;
   }
   return low;
@@ -184,29 +237,17 @@ function estimateUsers(
 
 const NO_TOKENS = new Int32Array(0);
 
-function batchOf(rows: number, start: number, count: number): Batch {
+function batchOf(rows: number, start: number, count: number, drafted = 0): Batch {
   const row = (id: number): BatchRow => ({
     id,
     context: NO_TOKENS,
     start: Math.round(start),
     count,
-    drafted: 0,
+    drafted,
     blocks: [],
     want: "last",
   });
   return { step: 0, rows: Array.from({ length: rows }, (_, id) => row(id)), copies: [] };
-}
-
-function expertChoices(model: Model): readonly boolean[] {
-  return hasExperts(model) ? [false, true] : [false];
-}
-
-function variants(
-  options: SpaceOptions,
-): { readonly kernels: string; readonly speculative: string | undefined }[] {
-  return options.kernels.flatMap((kernels) =>
-    options.speculative.map((speculative) => ({ kernels, speculative })),
-  );
 }
 
 function hasExperts(model: Model): boolean {

@@ -1,9 +1,11 @@
 /** Flags of `trainyard plan`. */
 import { Command } from "commander";
 import { INSTANCES } from "../../../device/trainium/instances.ts";
-import { UsageError } from "../../usage.ts";
+import { readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
+import { reason, UsageError } from "../../usage.ts";
 import { PLAN_TENSOR_PARALLEL } from "./candidates.ts";
-import type { PlanGoal, Prices } from "./search.ts";
+import type { Prices } from "./cost.ts";
+import type { PlanGoal } from "./search.ts";
 
 export interface PlanOptions {
   readonly model: string;
@@ -94,19 +96,33 @@ export function parsePlan(argv: readonly string[], print: (text: string) => void
       seed: number("seed", Number.isInteger),
     },
     instances,
-    tensorParallel: list("tp").map(Number),
+    tensorParallel: list("tp").map((part) => {
+      const ranks = Number(part);
+      if (Number.isInteger(ranks) && ranks > 0) return ranks;
+      throw new UsageError(`--tensor-parallel-size does not take "${part}".`);
+    }),
     formats: list("formats"),
     kernels: kernels.length === 0 ? [""] : kernels,
-    speculative: [
-      undefined,
-      ...(Array.isArray(given["speculativeConfig"]) ? given["speculativeConfig"] : []),
-    ],
+    speculative: [undefined, ...speculativeOf(given["speculativeConfig"])],
     own,
     prices: pricesOf(given["pricePerHour"], instances),
     seconds: number("seconds"),
     rows: number("rows"),
     ...(typeof given["json"] === "string" ? { json: given["json"] } : {}),
   };
+}
+
+/** Each is checked here: one that no system takes would only be counted among the refused. */
+function speculativeOf(given: string | string[] | undefined): string[] {
+  const configs = Array.isArray(given) ? given : [];
+  for (const json of configs) {
+    try {
+      readSpeculativeConfig(JSON.parse(json) as Readonly<Record<string, unknown>>);
+    } catch (error) {
+      throw new UsageError(`--speculative-config ${json}: ${reason(error)}`);
+    }
+  }
+  return configs;
 }
 
 /** Listed prices, and over them those given: NAME=DOLLARS, or DOLLARS for the only instance. */

@@ -3,16 +3,23 @@ import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
+import { Progress } from "../../load/progress.ts";
 import { bandOf } from "../../virtual/facts.ts";
-import { candidatesOf } from "./candidates.ts";
+import { candidatesOf, combinations, type Space } from "./candidates.ts";
 import { type PlanOptions, parsePlan } from "./flags.ts";
-import { nextCheaper, priceNotes, slowEnd, systemName } from "./notes.ts";
-import { commandLine, planJson, planTable } from "./print.ts";
-import { runReplica } from "./replica.ts";
-import { type PlanGoal, type ServingPlan, searchPlans, specFor } from "./search.ts";
+import { mostUsers, nextCheaper, priceNotes, searchNotes, slowEnd, systemName } from "./notes.ts";
+import { commandLine, planJson, planTable, type RankedRow } from "./print.ts";
+import {
+  type PlanGoal,
+  type SearchOutcome,
+  type ServingPlan,
+  searchPlans,
+  specFor,
+} from "./search.ts";
 import { whyNot } from "./why-not.ts";
 
-const OTHER_SEEDS = 5;
+/** Added to the seed: the first of the ranking must keep its promise for these too. */
+const OTHER_SEEDS = [1000, 2000, 3000, 4000, 5000];
 
 export async function run(argv: readonly string[]): Promise<number> {
   const print = (text: string): void => void process.stdout.write(text);
@@ -21,76 +28,92 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 async function plan(options: PlanOptions, print: (text: string) => void): Promise<number> {
   const started = performance.now();
-  const { goal } = options;
+  const { goal, prices } = options;
   const { workload, slo } = goal;
   const model = await loadModel(options.model);
-  const space = await candidatesOf({ ...options, seed: goal.seed }, model, goal);
-  const found = await searchPlans(space.candidates, model, goal, options);
-  const { plans, searched, unsearched } = found;
+  const { space, found } = await searched(options, model);
   print(
     `${options.model}: ${goal.users} users, ${workload.inputLen} in / ${workload.outputLen} out (±${Math.round(100 * workload.spread)} %), ` +
       `TTFT p${slo.percentile} ≤ ${slo.ttft} s, p${slo.percentile} ≥ ${slo.tokensPerUser} tokens/s/user; simulated.\n`,
   );
-  const standing = await firstThatStands(plans, model, goal, print);
-  if (standing === undefined) {
+  for (const { plan: its, why } of found.unsteady) {
+    print(`Left out: ${systemName(its)} keeps its promise for some seeds only (${why}).\n`);
+  }
+  const ranked = found.plans;
+  const [first] = ranked;
+  if (first === undefined) {
     print(`${(await whyNot({ space, found, model, options })).join("\n")}\n`);
     return 1;
   }
-  const ranked = plans.slice(plans.indexOf(standing));
-  const rows = await Promise.all(
-    ranked.slice(0, options.rows).map(async (its) => {
-      const band = await bandOf(specFor(its.candidate, its.usersPerReplica), model);
-      return { plan: its, ...(band === undefined ? {} : { band }) };
-    }),
-  );
+  const rows = await rowsOf(shown(ranked, options.rows), model, goal);
   print(`\n${planTable(rows, goal)}\n\n`);
   print(
-    `1 keeps its promise for ${OTHER_SEEDS} other seeds. To serve it:\n  ${commandLine(standing)}\n`,
+    `1 keeps its promise for ${OTHER_SEEDS.length} other seeds. To serve it:\n  ${commandLine(first)}\n`,
   );
   print(`${await slowEnd(ranked, model, goal)}\n`);
   if (options.json !== undefined) {
-    await writeFile(
-      options.json,
-      `${JSON.stringify({ goal, plans: ranked.map(planJson) }, null, 1)}\n`,
+    const plans = ranked.map((its) =>
+      planJson(its, rows.find(({ plan: row }) => row === its)?.mostUsers),
     );
+    await writeFile(options.json, `${JSON.stringify({ goal, plans }, null, 1)}\n`);
   }
-  const { prices } = options;
-  print(`${await nextCheaper(standing, { plans, model, goal, prices })}\n`);
+  const { candidates } = space;
+  print(`${await nextCheaper(first, { candidates, found, goal, prices })}\n`);
   for (const line of priceNotes(ranked, prices, options.instances)) print(`${line}\n`);
-  print(
-    `${space.candidates.length} systems considered (${space.refused} combinations cannot be built), ${searched} simulated${unsearched > 0 ? `, ${unsearched} left out by --seconds` : ""}; ${((performance.now() - started) / 1000).toFixed(1)} s.\n`,
-  );
+  for (const line of searchNotes(space, found)) print(`${line}\n`);
+  print(`${((performance.now() - started) / 1000).toFixed(1)} s.\n`);
   return 0;
 }
 
-/** The cheapest plan that keeps its promise for other seeds too. */
-async function firstThatStands(
-  plans: readonly ServingPlan[],
+/** The search itself, telling how far it is: on a busy machine it takes its seconds. */
+async function searched(
+  options: PlanOptions,
   model: Model,
-  goal: PlanGoal,
-  print: (text: string) => void,
-): Promise<ServingPlan | undefined> {
-  for (const its of plans) {
-    const broken = await brokenSeeds(its, model, goal);
-    if (its.run.kept.ok && broken.length === 0) return its;
-    print(
-      `Left out: ${systemName(its)} keeps its promise for some seeds only (${broken[0] ?? its.run.kept.broken.join(", ")}).\n`,
-    );
-  }
-  return undefined;
+): Promise<{ readonly space: Space; readonly found: SearchOutcome }> {
+  const { goal } = options;
+  const built = new Progress("Systems built", combinations(options, model), { unit: "systems" });
+  const space = await candidatesOf({ ...options, seed: goal.seed }, model, goal, () =>
+    built.step(),
+  );
+  built.end();
+  const bar = new Progress("Systems simulated", space.candidates.length, { unit: "systems" });
+  const found = await searchPlans(space.candidates, model, goal, {
+    ...options,
+    otherSeeds: OTHER_SEEDS.map((offset) => goal.seed + offset),
+    onProgress: (decided, of) => bar.to(decided, of),
+  });
+  bar.end();
+  return { space, found };
 }
 
-async function brokenSeeds(its: ServingPlan, model: Model, goal: PlanGoal): Promise<string[]> {
-  const broken: string[] = [];
-  for (let offset = 1; offset <= OTHER_SEEDS && broken.length === 0; offset++) {
-    const users = its.usersPerReplica;
-    const again = await runReplica(specFor(its.candidate, users), model, {
-      users,
-      workload: goal.workload,
-      slo: goal.slo,
-      seed: goal.seed + 1000 * offset,
+/** The first of the ranking, and the best of those with a price and of those without. */
+function shown(ranked: readonly ServingPlan[], rows: number): Placed[] {
+  const priced = ranked.find(({ dollarsPerHour }) => dollarsPerHour !== undefined);
+  const unpriced = ranked.find(({ dollarsPerHour }) => dollarsPerHour === undefined);
+  return ranked
+    .map((plan, index) => ({ plan, place: index + 1 }))
+    .filter(({ plan, place }) => place <= rows || plan === priced || plan === unpriced);
+}
+
+type Placed = Pick<RankedRow, "plan" | "place">;
+
+async function rowsOf(
+  plans: readonly Placed[],
+  model: Model,
+  goal: PlanGoal,
+): Promise<RankedRow[]> {
+  const rows: RankedRow[] = [];
+  const bar = new Progress("Headroom", plans.length, { unit: "systems" });
+  for (const { plan, place } of plans) {
+    const band = await bandOf(specFor(plan.candidate, plan.usersPerReplica), model);
+    rows.push({
+      plan,
+      place,
+      mostUsers: await mostUsers(plan, model, goal),
+      ...(band === undefined ? {} : { band }),
     });
-    if (!again.kept.ok) broken.push(again.kept.broken.join(", "));
+    bar.step();
   }
-  return broken;
+  bar.end();
+  return rows;
 }

@@ -12,6 +12,10 @@ export function dollarsPerMillion(plan: ServingPlan): number | undefined {
 
 export interface RankedRow {
   readonly plan: ServingPlan;
+  /** In the ranking, from 1. */
+  readonly place: number;
+  /** Most users a replica took and kept the promise. */
+  readonly mostUsers: number;
   readonly band?: Band;
 }
 
@@ -36,11 +40,11 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
   ];
   return aligned([
     header,
-    ...rows.map(({ plan, band }, index) => {
+    ...rows.map(({ plan, place, mostUsers, band }) => {
       const { spec } = plan.candidate;
       const million = dollarsPerMillion(plan);
       return [
-        String(index + 1),
+        String(place),
         `${spec.instance} TP ${spec.tensorParallel}${spec.expertParallel ? " EP" : ""}${spec.kernels === "" ? "" : ` ${spec.kernels}`}${speculationName(spec.speculative)}`,
         plan.candidate.format,
         String(plan.instances),
@@ -53,7 +57,7 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
         (plan.outputThroughput / plan.chips).toFixed(1),
         plan.dollarsPerHour === undefined ? "no price" : plan.dollarsPerHour.toFixed(2),
         million === undefined ? "-" : million.toFixed(2),
-        `${Math.round(100 * (plan.mostUsers / plan.usersPerReplica - 1))} %`,
+        `${Math.round(100 * (mostUsers / plan.usersPerReplica - 1))} %`,
         band === undefined
           ? "-"
           : `${(plan.run.kept.tokensPerUser / band.high).toFixed(0)}–${(plan.run.kept.tokensPerUser / band.low).toFixed(0)}`,
@@ -63,10 +67,14 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
 }
 
 /** A plan as plain data, with the command line that serves one of its instances. */
-export function planJson(plan: ServingPlan): Readonly<Record<string, unknown>> {
+export function planJson(
+  plan: ServingPlan,
+  mostUsers: number | undefined,
+): Readonly<Record<string, unknown>> {
   const { candidate, run, ...rest } = plan;
   return {
     ...rest,
+    mostUsers: mostUsers ?? null, // sought for the rows of the table only
     system: candidate.spec,
     format: candidate.format,
     ttftSeconds: run.kept.ttft,

@@ -73,3 +73,14 @@ export async function runReplica(
     await system.close();
   }
 }
+
+/** The run of a replica that cannot be built, or ended in an error: it keeps nothing. */
+export function unbuildable(users: number, error: unknown): ReplicaRun {
+  const why = error instanceof Error ? error.message : String(error);
+  return {
+    users,
+    kept: { ok: false, ttft: Number.POSITIVE_INFINITY, tokensPerUser: 0, broken: [why] },
+    outputThroughput: 0,
+    preemptions: 0,
+  };
+}

@@ -1,15 +1,23 @@
 /**
- * From candidates to plans. A replica's largest number of users is found by
- * bisection in virtual time; a plan is the fewest whole instances whose replicas
- * then take all users. Cheapest estimates are searched first, until the budget
- * of seconds is spent.
+ * From candidates to plans: for each, the fewest whole instances whose replicas
+ * together take all users and keep the promise, found in virtual time.
+ *
+ * A replica with fewer users is taken to be no slower, within SLACK: instance counts
+ * are bisected, and below the count found each is run until one misses the promise
+ * by more than that. Candidates go in the order of their estimated cost. The first
+ * pass asks each only for what would be cheaper than the cheapest so far, so that
+ * its end proves the first rank; the second finds the others' own plans, until the
+ * budget of seconds is spent. What neither reached is counted.
  */
 import { performance } from "node:perf_hooks";
+import { INSTANCES } from "../../../device/trainium/instances.ts";
 import type { Model } from "../../../models/model.ts";
 import type { SystemSpec } from "../../virtual/system.ts";
 import type { Candidate } from "./candidates.ts";
-import { type PlanWorkload, type ReplicaRun, runReplica } from "./replica.ts";
-import type { Slo } from "./slo.ts";
+import { byCost, type Cost, compareCost, costOf, type Prices, rank } from "./cost.ts";
+import { type Load, loadsOf } from "./loads.ts";
+import { type PlanWorkload, type ReplicaRun, runReplica, unbuildable } from "./replica.ts";
+import { nearness, type Slo } from "./slo.ts";
 
 export interface PlanGoal {
   readonly users: number;
@@ -19,169 +27,301 @@ export interface PlanGoal {
 }
 
 /** One way to serve all users. */
-export interface ServingPlan {
+export interface ServingPlan extends Load, Cost {
   readonly candidate: Candidate;
-  readonly instances: number;
-  readonly replicas: number;
-  readonly usersPerReplica: number;
   /** The most loaded replica, at its users. */
   readonly run: ReplicaRun;
-  /** Most users a replica took and kept the promise, at this rows limit. */
-  readonly mostUsers: number;
-  readonly chips: number;
   /** Output tokens a second, all replicas. */
   readonly outputThroughput: number;
-  /** Dollars an hour; undefined when no price is listed or given. */
-  readonly dollarsPerHour: number | undefined;
 }
 
-export type Prices = ReadonlyMap<string, number>;
-
-/** A replica that breaks the promise even for a single user, which is the best it can do. */
+/** A replica that breaks the promise even with the fewest users it was asked for. */
 export interface Failure {
   readonly candidate: Candidate;
   readonly run: ReplicaRun;
 }
 
+/** Keeps the promise for this seed and breaks it for another. */
+export interface Unsteady {
+  readonly plan: ServingPlan;
+  readonly why: string;
+}
+
 export interface SearchOutcome {
-  /** Cheapest first; those without a price after them, by chips. */
+  /** Best first; see `rank`. */
   readonly plans: readonly ServingPlan[];
   readonly failures: readonly Failure[];
+  readonly unsteady: readonly Unsteady[];
   readonly searched: number;
-  /** Candidates that the budget of seconds left unsearched. */
+  /** Candidates that the budget of seconds left: any may be cheaper than the first. */
   readonly unsearched: number;
+  /** Candidates that cannot be cheaper, and were not asked what they cost. */
+  readonly dearer: number;
+  /** What this many instances of a candidate do, whether they keep the promise or not. */
+  planAt(candidate: Candidate, load: Load): Promise<ServingPlan>;
 }
+
+export interface SearchOptions {
+  readonly prices: Prices;
+  readonly seconds: number;
+  /** Seeds for which the first must keep its promise too. */
+  readonly otherSeeds?: readonly number[];
+  /** Told after each candidate. */
+  readonly onProgress?: (decided: number, of: number) => void;
+}
+
+/** A miss of more than this share is taken to grow with the users. */
+const SLACK = 0.1;
 
 export async function searchPlans(
   candidates: readonly Candidate[],
   model: Model,
   goal: PlanGoal,
-  options: { readonly prices: Prices; readonly seconds: number },
+  options: SearchOptions,
 ): Promise<SearchOutcome> {
-  const started = performance.now();
-  // Where the estimate has hope for none, it may be the estimate that is wrong.
-  const some = candidates.filter((candidate) => candidate.estimate > 0);
-  const hopeful = (some.length > 0 ? some : candidates)
-    .map((candidate) => ({ candidate, guess: guessCost(candidate, goal.users, options.prices) }))
-    .sort((a, b) => a.guess - b.guess);
-  const plans: ServingPlan[] = [];
-  const failures: Failure[] = [];
-  let searched = 0;
-  for (const { candidate } of hopeful) {
-    if ((performance.now() - started) / 1000 > options.seconds) break;
-    searched++;
-    const found = await planOf(candidate, model, goal, options.prices);
-    if ("instances" in found) plans.push(found);
-    else failures.push(found);
+  return new Search(model, goal, options).run(candidates);
+}
+
+/** A candidate on its way, with the loads that it may be given. */
+interface Entry {
+  readonly candidate: Candidate;
+  readonly loads: readonly Load[];
+}
+
+class Search {
+  readonly #runs: Runs;
+  readonly #goal: PlanGoal;
+  readonly #options: SearchOptions;
+  readonly #started = performance.now();
+  readonly #plans: ServingPlan[] = [];
+  readonly #unsteady: Unsteady[] = [];
+  readonly #failures: Failure[] = [];
+  #entries: readonly Entry[] = [];
+
+  constructor(model: Model, goal: PlanGoal, options: SearchOptions) {
+    this.#goal = goal;
+    this.#options = options;
+    this.#runs = new Runs(model, goal);
   }
-  plans.sort(byCost);
-  return { plans, failures, searched, unsearched: hopeful.length - searched };
+
+  async run(candidates: readonly Candidate[]): Promise<SearchOutcome> {
+    this.#entries = this.#ordered(candidates);
+    const { dearer, unsearched } = await this.#searchFirst();
+    let leftOut = 0;
+    for (const entry of dearer) {
+      if (this.#spent()) leftOut++;
+      else await this.#search(entry, entry.loads, () => false);
+    }
+    return {
+      plans: rank(this.#plans),
+      failures: this.#failures,
+      unsteady: this.#unsteady,
+      searched: this.#entries.length - unsearched - leftOut,
+      unsearched,
+      dearer: leftOut,
+      planAt: async (candidate, load) =>
+        this.#plan(
+          candidate,
+          load,
+          await this.#runs.at(candidate, load.usersPerReplica, this.#goal.seed),
+        ),
+    };
+  }
+
+  /** The cheapest plan of all. Gives those that are dearer, if they keep the promise at all. */
+  async #searchFirst(): Promise<{ readonly dearer: Entry[]; readonly unsearched: number }> {
+    const dearer: Entry[] = [];
+    let unsearched = 0;
+    // Those with a price compete among themselves, those without by chips.
+    const first = new Map<boolean, ServingPlan>();
+    for (const entry of this.#entries) {
+      const priced = this.#options.prices.has(entry.candidate.instance.name);
+      const best = first.get(priced);
+      const loads = entry.loads.filter(
+        (load) => best === undefined || compareCost(this.#cost(entry.candidate, load), best) <= 0,
+      );
+      if (loads.length > 0 && this.#spent() && this.#plans.length + this.#failures.length > 0) {
+        unsearched++;
+        continue;
+      }
+      const found =
+        loads.length === 0
+          ? undefined
+          : await this.#search(
+              entry,
+              loads,
+              (plan) => best === undefined || byCost(plan, best) < 0,
+            );
+      if (found === undefined) {
+        if (loads.length < entry.loads.length) dearer.push(entry);
+      } else if (best === undefined || byCost(found, best) < 0) first.set(priced, found);
+    }
+    return { dearer, unsearched };
+  }
+
+  /** In the order of their estimated cost; where the estimate has hope for none, it may be wrong, but they come last. */
+  #ordered(candidates: readonly Candidate[]): Entry[] {
+    const dearest = Math.max(
+      1,
+      ...INSTANCES.map(({ name, chips }) => (this.#options.prices.get(name) ?? 0) / chips),
+    );
+    const guess = (entry: Entry): number => {
+      const hoped = Math.max(1, entry.candidate.estimate);
+      // The last load has the fewest users a replica.
+      const load =
+        entry.loads.find(({ usersPerReplica }) => usersPerReplica <= hoped) ?? entry.loads.at(-1);
+      const { dollarsPerHour, chips } = costOf(
+        entry.candidate,
+        load?.instances ?? 1,
+        this.#options.prices,
+      );
+      // Without a price: as if the dearest chip of all; orders the search, never printed.
+      return dollarsPerHour ?? chips * dearest;
+    };
+    const hope = ({ candidate }: Entry): number => (candidate.estimate > 0 ? 0 : 1);
+    return candidates
+      .map((candidate) => ({ candidate, loads: loadsOf(candidate, this.#goal.users) }))
+      .filter(({ loads }) => loads.length > 0)
+      .sort((a, b) => hope(a) - hope(b) || guess(a) - guess(b));
+  }
+
+  /**
+   * The cheapest of these loads that keeps the promise, and for every seed where
+   * `asked` says so. Undefined, and a failure if all loads were asked for, when there is none.
+   */
+  async #search(
+    entry: Entry,
+    loads: readonly Load[],
+    asked: (plan: ServingPlan) => boolean,
+  ): Promise<ServingPlan | undefined> {
+    const { candidate } = entry;
+    let left = loads.filter(
+      ({ instances }) =>
+        !this.#unsteady.some(
+          ({ plan }) => plan.candidate === candidate && plan.instances === instances,
+        ),
+    );
+    for (;;) {
+      const found = await this.#fewest(candidate, left);
+      if (found === undefined) break;
+      const plan = this.#plan(candidate, found.load, found.run);
+      const why = asked(plan) ? await this.#broken(candidate, plan.usersPerReplica) : undefined;
+      if (why === undefined) {
+        this.#plans.push(plan);
+        this.#tell();
+        return plan;
+      }
+      this.#unsteady.push({ plan, why });
+      left = left.filter(({ instances }) => instances > plan.instances);
+    }
+    if (loads.length === entry.loads.length) {
+      const users = loads.at(-1)?.usersPerReplica ?? 1;
+      const run = await this.#runs.at(candidate, users, this.#goal.seed);
+      this.#failures.push({ candidate, run });
+      this.#tell();
+    }
+    return undefined;
+  }
+
+  #tell(): void {
+    this.#options.onProgress?.(this.#plans.length + this.#failures.length, this.#entries.length);
+  }
+
+  #cost(candidate: Candidate, load: Load): Cost {
+    return costOf(candidate, load.instances, this.#options.prices);
+  }
+
+  /** What breaks the promise for the first of the other seeds for which it breaks. */
+  async #broken(candidate: Candidate, users: number): Promise<string | undefined> {
+    for (const seed of this.#options.otherSeeds ?? []) {
+      const { kept } = await this.#runs.at(candidate, users, seed);
+      if (!kept.ok) return kept.broken.join(", ");
+    }
+    return undefined;
+  }
+
+  async #fewest(
+    candidate: Candidate,
+    loads: readonly Load[],
+  ): Promise<{ readonly load: Load; readonly run: ReplicaRun } | undefined> {
+    const at = async (index: number): Promise<ReplicaRun> =>
+      this.#runs.at(candidate, loads[index]?.usersPerReplica ?? 1, this.#goal.seed);
+    let low = -1;
+    let high = loads.length;
+    const hoped = loads.findIndex(({ usersPerReplica }) => usersPerReplica <= candidate.estimate);
+    let probe = hoped < 0 ? loads.length - 1 : hoped;
+    while (high - low > 1) {
+      if ((await at(probe)).kept.ok) high = probe;
+      else low = probe;
+      // Close by the estimate first; then by halves.
+      probe = Math.floor((low + high) / 2);
+    }
+    let fewest = high;
+    for (let index = Math.min(high, loads.length) - 1; index >= 0; index--) {
+      const { kept } = await at(index);
+      if (kept.ok) fewest = index;
+      else if (nearness(kept, this.#goal.slo) < 1 - SLACK) break;
+    }
+    const load = loads[fewest];
+    return load === undefined ? undefined : { load, run: await at(fewest) };
+  }
+
+  #plan(candidate: Candidate, load: Load, run: ReplicaRun): ServingPlan {
+    return {
+      ...load,
+      ...this.#cost(candidate, load),
+      candidate,
+      run,
+      // Users are spread evenly; a replica's tokens are its users' tokens.
+      outputThroughput: (run.outputThroughput * this.#goal.users) / load.usersPerReplica,
+    };
+  }
+
+  #spent(): boolean {
+    return (performance.now() - this.#started) / 1000 > this.#options.seconds;
+  }
 }
 
-/** Orders plans: dollars, then chips; plans without a price come last. */
-export function byCost(a: ServingPlan, b: ServingPlan): number {
-  const dollars =
-    (a.dollarsPerHour ?? Number.POSITIVE_INFINITY) - (b.dollarsPerHour ?? Number.POSITIVE_INFINITY);
-  if (!Number.isNaN(dollars) && dollars !== 0) return dollars;
-  return a.chips - b.chips || b.outputThroughput - a.outputThroughput;
+/** Runs of replicas, each made once. */
+class Runs {
+  readonly #model: Model;
+  readonly #goal: PlanGoal;
+  readonly #made = new Map<Candidate, Map<string, ReplicaRun>>();
+
+  constructor(model: Model, goal: PlanGoal) {
+    this.#model = model;
+    this.#goal = goal;
+  }
+
+  async at(candidate: Candidate, users: number, seed: number): Promise<ReplicaRun> {
+    const own = this.#made.get(candidate) ?? new Map<string, ReplicaRun>();
+    this.#made.set(candidate, own);
+    const key = `${users}/${seed}`;
+    const before = own.get(key);
+    if (before !== undefined) return before;
+    const run = await runAt(candidate, this.#model, this.#goal, users, seed);
+    own.set(key, run);
+    return run;
+  }
 }
 
-/** Unpriced instances are guessed at by their chips, so that they are searched too. */
-function guessCost(candidate: Candidate, users: number, prices: Prices): number {
-  const replicas = Math.ceil(users / Math.max(1, candidate.estimate));
-  const instances = instancesFor(candidate, replicas);
-  const price = prices.get(candidate.instance.name);
-  const PER_CHIP_HOUR = 1.3; // trn1.32xlarge's listed price by chip; orders the search, never printed
-  return instances * (price ?? candidate.instance.chips * PER_CHIP_HOUR);
-}
-
-export function instancesFor(candidate: Candidate, replicas: number): number {
-  const each = Math.floor(candidate.instance.chips / candidate.chips);
-  return each === 0 ? Number.POSITIVE_INFINITY : Math.ceil(replicas / each);
-}
-
-async function planOf(
+/** One replica with this many users; a system that cannot be built with as many rows keeps nothing. */
+export async function runAt(
   candidate: Candidate,
   model: Model,
   goal: PlanGoal,
-  prices: Prices,
-): Promise<ServingPlan | Failure> {
-  const most = await mostUsers(candidate, model, goal);
-  if (typeof most !== "number") return { candidate, run: most };
-  const instances = instancesFor(candidate, Math.ceil(goal.users / most));
-  return planAt(candidate, model, goal, { prices, instances, mostUsers: most });
-}
-
-/** The plan of this many instances, all replicas used; judged as it is, kept or not. */
-export async function planAt(
-  candidate: Candidate,
-  model: Model,
-  goal: PlanGoal,
-  at: { readonly prices: Prices; readonly instances: number; readonly mostUsers: number },
-): Promise<ServingPlan> {
-  const each = Math.floor(candidate.instance.chips / candidate.chips);
-  const replicas = Math.min(at.instances * each, goal.users);
-  const usersPerReplica = Math.ceil(goal.users / replicas);
-  const run = await runAt(candidate, model, goal, usersPerReplica);
-  const price = prices(at.prices, candidate);
-  return {
-    candidate,
-    instances: at.instances,
-    replicas,
-    usersPerReplica,
-    run,
-    mostUsers: Math.max(at.mostUsers, run.kept.ok ? usersPerReplica : 0),
-    chips: at.instances * candidate.instance.chips,
-    // Users are spread evenly; a replica's tokens are its users' tokens.
-    outputThroughput: (run.outputThroughput * goal.users) / usersPerReplica,
-    dollarsPerHour: price === undefined ? undefined : price * at.instances,
-  };
-}
-
-function prices(given: Prices, candidate: Candidate): number | undefined {
-  return given.get(candidate.instance.name);
+  users: number,
+  seed = goal.seed,
+): Promise<ReplicaRun> {
+  const { workload, slo } = goal;
+  try {
+    return await runReplica(specFor(candidate, users), model, { users, workload, slo, seed });
+  } catch (error) {
+    return unbuildable(users, error);
+  }
 }
 
 /** The spec that serves `users` on a replica: as many rows as users. */
 export function specFor(candidate: Candidate, users: number): SystemSpec {
   return { ...candidate.spec, maxNumSeqs: users };
-}
-
-async function runAt(
-  candidate: Candidate,
-  model: Model,
-  goal: PlanGoal,
-  users: number,
-): Promise<ReplicaRun> {
-  return runReplica(specFor(candidate, users), model, {
-    users,
-    workload: goal.workload,
-    slo: goal.slo,
-    seed: goal.seed,
-  });
-}
-
-/** Bisection between the estimate's half and its double; the run of one user when not even that is kept. */
-async function mostUsers(
-  candidate: Candidate,
-  model: Model,
-  goal: PlanGoal,
-): Promise<number | ReplicaRun> {
-  // Past the goal as well, for the headroom of a replica that takes all users.
-  const limit = Math.min(2 * goal.users, Math.max(1, candidate.capacity));
-  let low = 0;
-  let high = limit + 1;
-  let probe = Math.min(limit, Math.max(1, candidate.estimate));
-  while (high - low > 1 && high - low > low * 0.04) {
-    const run = await runAt(candidate, model, goal, probe);
-    if (run.kept.ok) low = probe;
-    else if (probe === 1) return run;
-    else high = probe;
-    // Estimates are seldom off by more than a quarter: try close by first.
-    const near = low === probe ? Math.ceil(low * 1.25) : Math.floor(high * 0.8);
-    const middle = Math.floor((low + high) / 2);
-    probe = Math.max(low + 1, Math.min(high - 1, low === 0 || high > limit ? near : middle));
-    if (probe <= low || probe >= high) break;
-  }
-  return low;
 }

@@ -21,13 +21,21 @@ interface Refused {
 const SHOWN = 5;
 
 export async function whyNot({ space, found, model, options }: Refused): Promise<string[]> {
-  if (found.plans.length > 0) return ["No system keeps this promise for every seed tried."];
+  if (found.plans.length + found.unsteady.length > 0) {
+    return ["No system keeps this promise for every seed tried."];
+  }
   if (space.candidates.length === 0) return unbuildable(space, model, options);
   const { slo } = options.goal;
   const nearest = [...found.failures].sort(
     (a, b) => nearness(b.run.kept, slo) - nearness(a.run.kept, slo),
   );
-  if (nearest.length === 0) return ["No system was searched: give more --seconds."];
+  if (nearest.length === 0) {
+    return [
+      found.unsearched > 0
+        ? "No system was searched: give more --seconds."
+        : "No instance holds a replica of any of these systems.",
+    ];
+  }
   const p = `p${slo.percentile}`;
   const header = ["system", "format", `TTFT ${p} s`, `tok/s/user ${p}`];
   return [

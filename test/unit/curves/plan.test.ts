@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { findInstance } from "../../../device/trainium/instances.ts";
+import { expectedLength, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { loadModel } from "../../../models/load.ts";
 import { candidatesOf } from "../../../scripts/commands/plan/candidates.ts";
+import { rank } from "../../../scripts/commands/plan/cost.ts";
 import { parsePlan } from "../../../scripts/commands/plan/flags.ts";
+import { loadsOf } from "../../../scripts/commands/plan/loads.ts";
 import { priceNotes } from "../../../scripts/commands/plan/notes.ts";
 import { commandLine, dollarsPerMillion, planTable } from "../../../scripts/commands/plan/print.ts";
-import { planAt, searchPlans } from "../../../scripts/commands/plan/search.ts";
+import { searchPlans } from "../../../scripts/commands/plan/search.ts";
 import { whyNot } from "../../../scripts/commands/plan/why-not.ts";
+
+const INSTANCE = findInstance("trn1.32xlarge");
 
 const flags = (...more: string[]) =>
   parsePlan(
@@ -25,7 +31,8 @@ describe("plan", () => {
     const { goal, prices } = options;
     const model = await loadModel(options.model);
     const space = await candidatesOf({ ...options, seed: 0 }, model, goal);
-    const { plans } = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    const found = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    const { plans } = found;
     expect(plans.length).toBeGreaterThan(1);
     expect(plans.every((plan) => plan.run.kept.ok)).toBe(true);
     const costs = plans.map((plan) => plan.dollarsPerHour ?? Number.NaN);
@@ -40,14 +47,17 @@ describe("plan", () => {
     const several = plans.find((plan) => plan.instances > 1);
     expect(several).toBeDefined();
     if (several === undefined) return;
-    const fewer = await planAt(several.candidate, model, goal, {
-      prices,
-      instances: several.instances - 1,
-      mostUsers: 0,
-    });
-    expect(fewer.run.kept.ok).toBe(false);
+    const fewer = loadsOf(several.candidate, goal.users).filter(
+      ({ instances }) => instances < several.instances,
+    );
+    expect(fewer.length).toBeGreaterThan(0);
+    for (const load of fewer) {
+      expect((await found.planAt(several.candidate, load)).run.kept.ok).toBe(false);
+    }
     expect(commandLine(several)).toContain(`--max-num-seqs ${several.usersPerReplica}`);
-    expect(planTable([{ plan: several }], goal)).toContain(several.candidate.spec.instance);
+    expect(planTable([{ plan: several, place: 1, mostUsers: 7 }], goal)).toContain(
+      several.candidate.spec.instance,
+    );
   });
 
   it("says which combinations cannot be built", async () => {
@@ -85,7 +95,7 @@ describe("plan", () => {
     );
     const model = await loadModel(options.model);
     const space = await candidatesOf({ ...options, seed: 0 }, model, options.goal);
-    const found = { plans: [], failures: [], searched: 0, unsearched: 0 };
+    const found = await searchPlans([], model, options.goal, { prices: new Map(), seconds: 60 });
     const said = (await whyNot({ space, found, model, options })).join("\n");
     expect(said).toContain("does not fit");
     expect(said).toContain("trn1.32xlarge");
@@ -97,11 +107,14 @@ describe("plan", () => {
     const model = await loadModel(options.model);
     const space = await candidatesOf({ ...options, seed: 0 }, model, goal);
     const { plans } = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    const priced = plans.find((plan) => plan.dollarsPerHour !== undefined);
     const unpriced = plans.find((plan) => plan.dollarsPerHour === undefined);
-    const most = (plans[0]?.dollarsPerHour ?? 0) / (unpriced?.instances ?? 1);
-    expect(priceNotes(plans, prices, options.instances).join("\n")).toContain(
-      `less than $${most.toFixed(2)}`,
-    );
+    const most = (priced?.dollarsPerHour ?? 0) / (unpriced?.instances ?? 1);
+    // Two chips against three: first, though nobody knows their price.
+    expect(plans[0]).toBe(unpriced);
+    const said = (ranked: typeof plans) => priceNotes(ranked, prices, options.instances).join("\n");
+    expect(said(plans)).toContain(`costs more than $${most.toFixed(2)}`);
+    expect(said([priced, unpriced].flatMap((plan) => plan ?? []))).toContain("costs less than $");
   });
 
   it("takes listed prices, and those given over them", () => {
@@ -111,5 +124,50 @@ describe("plan", () => {
     expect(() => flags("--price-per-hour", "nowhere=2")).toThrow("NAME=DOLLARS");
     expect(() => flags("--users", "none")).toThrow("--users");
     expect(() => flags("--instance", "nowhere")).toThrow("trn2.48xlarge");
+  });
+
+  it("never calls more machines the better choice because the better ones have no price", () => {
+    const plan = (name: string, chips: number, instances: number, dollarsPerHour?: number) => ({
+      name,
+      chips,
+      instances,
+      dollarsPerHour,
+      outputThroughput: 1,
+    });
+    const names = (...plans: ReturnType<typeof plan>[]) => rank(plans).map(({ name }) => name);
+    // Seventeen machines at a known price against one whose price is not known.
+    expect(names(plan("many", 272, 17, 365), plan("one", 16, 1))).toEqual(["one", "many"]);
+    // As many chips, or more machines: the known price stays first.
+    expect(names(plan("priced", 16, 1, 21), plan("same", 16, 1))).toEqual(["priced", "same"]);
+    expect(names(plan("one", 16, 1, 21), plan("three", 3, 3))).toEqual(["one", "three"]);
+    // Each kind keeps its own order.
+    const mixed = names(
+      plan("c", 4, 4, 9),
+      plan("a", 8, 8, 3),
+      plan("y", 6, 6),
+      plan("x", 2, 2),
+      plan("b", 1, 1, 5),
+    );
+    expect(mixed.filter((name) => "abc".includes(name))).toEqual(["a", "b", "c"]);
+    expect(mixed.filter((name) => "xy".includes(name))).toEqual(["x", "y"]);
+  });
+
+  it("expects of drafts what they are said to hold", () => {
+    const length = (keys: Record<string, unknown>) =>
+      expectedLength(readSpeculativeConfig({ num_speculative_tokens: 3, ...keys }));
+    expect(length({ method: "eagle3", acceptance_length: 2.6 })).toBeCloseTo(2.6, 6);
+    expect(length({ method: "mtp", acceptance_rate: [0.5, 0.5, 0.5] })).toBe(1.875);
+    expect(length({ method: "ngram" })).toBe(1);
+    expect(() => flags("--speculative-config", '{"method":"eagle9"}')).toThrow("eagle9");
+  });
+
+  it("has as many loads as there are numbers of users a replica", () => {
+    const loads = loadsOf({ chips: 4, instance: { ...INSTANCE, chips: 16 } }, 10);
+    expect(loads.map(({ instances, usersPerReplica }) => [instances, usersPerReplica])).toEqual([
+      [1, 3],
+      [2, 2],
+      [3, 1],
+    ]);
+    expect(loadsOf({ chips: 17, instance: { ...INSTANCE, chips: 16 } }, 10)).toEqual([]);
   });
 });
