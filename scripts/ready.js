@@ -28,7 +28,7 @@ function newestSource(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(path));
-    else if (entry.name.endsWith(".ts")) newest = Math.max(newest, changed(path));
+    else if (/\.(ts|tsx|css|html)$/.test(entry.name)) newest = Math.max(newest, changed(path));
   }
   return newest;
 }

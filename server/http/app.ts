@@ -24,6 +24,7 @@ import { liveRoute } from "../ops/live.ts";
 import { openApiRoutes } from "../ops/openapi.ts";
 import { profileRoutes } from "../ops/profile.ts";
 import { tokenizeRoutes } from "../ops/tokenize.ts";
+import { uiRoutes } from "../ops/ui.ts";
 import type { Serving } from "../serving.ts";
 import { requireKeys } from "./auth.ts";
 import { ApiError, toApiError } from "./errors.ts";
@@ -109,6 +110,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const load = trackLoad(app, settings["enable-server-load-tracking"]);
   await app.register(async (routes) => {
     if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
+    if (!settings["disable-ui"]) uiRoutes(routes);
     healthRoutes(routes, serving, load);
     if (settings["server-dev-mode"]) devRoutes(routes, serving);
     modelsRoute(routes, serving);

@@ -51,7 +51,7 @@ export function openApiRoutes(app: FastifyInstance): void {
   const described: Described[] = [];
   app.addHook("onRoute", ({ method, url, schema }) => {
     for (const one of Array.isArray(method) ? method : [method]) {
-      if (one === "HEAD" || one === "OPTIONS" || HIDDEN.has(url)) continue;
+      if (one === "HEAD" || one === "OPTIONS" || isHidden(url)) continue;
       described.push({ method: one, url, body: schema?.body as object | undefined }); // ours are JSON schemas
     }
   });
@@ -63,7 +63,9 @@ export function openApiRoutes(app: FastifyInstance): void {
   app.get("/docs", async (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE));
 }
 
-const HIDDEN: ReadonlySet<string> = new Set(["/docs", "/openapi.json", "*"]);
+/** Pages and their files are no interface. */
+const isHidden = (url: string): boolean =>
+  ["/", "/docs", "/openapi.json", "*"].includes(url) || url.startsWith("/assets/");
 
 export function openApi(routes: readonly Described[]): object {
   const paths: Record<string, Record<string, object>> = {};

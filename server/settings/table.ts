@@ -76,6 +76,7 @@ export const TABLE = {
   "allow-credentials": http.toggle(false, "CORS: credentials."),
   "enable-request-id-headers": http.toggle(false, "Send X-Request-Id with every response."),
   "disable-fastapi-docs": http.toggle(false, "No /openapi.json and no /docs."),
+  "disable-ui": http.toggle(false, "No pages at /."),
   "max-request-body-bytes": http.humanInteger(
     32 * 2 ** 20,
     "Bytes of a request's body at most.",

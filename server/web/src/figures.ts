@@ -1,0 +1,15 @@
+/** Figures as text: three digits that mean something, and their unit. */
+
+export function digits(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString("en-US");
+  if (size >= 100) return value.toFixed(0);
+  if (size >= 10) return value.toFixed(1);
+  return value.toFixed(2);
+}
+
+/** Milliseconds, or seconds from ten of them on. */
+export function duration(ms: number): string {
+  return ms >= 10_000 ? `${digits(ms / 1000)} s` : `${digits(ms)} ms`;
+}

@@ -1,0 +1,91 @@
+/** What stands around every page: the rail, the theme, the key. */
+import type { FunctionComponent } from "preact";
+import { apiKey, keyAsked } from "./api.ts";
+import { Home } from "./home/home.tsx";
+import mark from "./mark.svg";
+import { page } from "./route.ts";
+import { theme, turnTheme } from "./theme.ts";
+
+interface Page {
+  readonly title: string;
+  readonly view: FunctionComponent;
+}
+
+/** One line a page. */
+const PAGES: Readonly<Record<string, Page>> = {
+  home: { title: "Home", view: Home },
+};
+
+export function Frame() {
+  const { view: View, title } = PAGES[page.value] ?? { view: Missing, title: "Not found" };
+  document.title = `${title} · Trainyard`;
+  return (
+    <div class="frame">
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <nav class="rail" aria-label="Pages">
+        <a class="brand" href="#/home" aria-label="Trainyard, home">
+          <img src={mark} alt="" />
+          <span>Trainyard</span>
+        </a>
+        {Object.entries(PAGES).map(([name, { title }]) => (
+          <a
+            key={name}
+            class="page"
+            href={`#/${name}`}
+            aria-current={page.value === name ? "page" : undefined}
+          >
+            {title}
+          </a>
+        ))}
+        <a class="page" href="./docs">
+          API
+        </a>
+        <div class="foot">
+          <button type="button" onClick={turnTheme}>
+            {theme.value === "dark" ? "Light" : "Dark"}
+          </button>
+        </div>
+      </nav>
+      <main id="main">
+        <div class="inner">
+          {keyAsked.value && <KeyForm />}
+          <View />
+        </div>
+      </main>
+    </div>
+  );
+}
+
+function KeyForm() {
+  return (
+    <form
+      class="panel row"
+      onSubmit={(event) => {
+        event.preventDefault();
+        apiKey.value = String(new FormData(event.currentTarget).get("key") ?? "");
+        keyAsked.value = false;
+      }}
+    >
+      <label>
+        This server asks for an API key. It stays in this tab.
+        <input name="key" type="password" autocomplete="off" />
+      </label>
+      <button type="submit" class="primary">
+        Use it
+      </button>
+    </form>
+  );
+}
+
+function Missing() {
+  return (
+    <>
+      <h1>No such page</h1>
+      <p class="lead">
+        There is no page “{page.value}”. <a href="#/home">Home</a>
+      </p>
+    </>
+  );
+}

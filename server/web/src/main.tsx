@@ -1,0 +1,5 @@
+import { render } from "preact";
+import { Frame } from "./frame.tsx";
+
+const place = document.getElementById("app");
+if (place !== null) render(<Frame />, place);
