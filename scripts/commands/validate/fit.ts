@@ -1,231 +1,301 @@
 /**
- * Fits the constants that have a range to the rows that may fix them: damped
- * Gauss–Newton on log errors, reweighted towards absolute error, each group and
- * each set-up with its own share. Deterministic. Prints the values; constants.ts
- * is edited with them.
+ * Fits the constants that rows may move, in logarithms, from their priors: a
+ * hierarchical least squares. A table (source × release) has an effect of its own
+ * that all its rows share, so that a hundred rows of one hand count as little more
+ * than one; those effects make the bands and are never used for another table.
+ * Deterministic. `--fit` prints the values; constants.ts is edited with them.
  */
 import type { Constant } from "../../../device/trainium/constant.ts";
 import { CONSTANTS, DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
-import { type Priced, priceRow } from "./price.ts";
+import { Bench, type Sample } from "./bench.ts";
 import type { Row } from "./rows.ts";
-import { onceASetUp } from "./serving.ts";
-import type { SetUp } from "./setup.ts";
-import { forgetCosts } from "./static.ts";
 
-export interface Fit {
-  readonly values: ReadonlyMap<string, number>;
-  readonly loss: number;
+/** Spread of set-ups within a table, and of tables around the model, in logarithms. */
+interface Spread {
+  readonly within: number;
+  readonly between: number;
 }
+
+/** By part; parts not named are not fitted. */
+const STEPS: Readonly<Record<string, Spread>> = {
+  "dense decode": { within: 0.05, between: 0.06 },
+  "MoE decode": { within: 0.1, between: 0.25 },
+  "bucketed prefill": { within: 0.08, between: 0.15 },
+  "static prefill": { within: 0.25, between: 0.2 },
+  "MoE prefill": { within: 0.15, between: 0.3 },
+};
+
+const SERVED: Readonly<Record<string, Spread>> = {
+  ...STEPS,
+  "rates and paces": { within: 0.08, between: 0.12 },
+  TGI: { within: 0.1, between: 0.15 },
+  "first tokens": { within: 0.25, between: 0.3 },
+};
+
+/** Constants of stacks that a load generator's tables alone tell of. */
+export const SERVED_STACKS = /^stack\.(step|row|prompt|arrival|logits)\.(optimum|tgi)/;
+
+/** Degrees of freedom of the errors: a row far off counts less. */
+const FREEDOM = 4;
+
+/** Most that a round may move a logarithm. */
+const LONGEST = 0.7;
 
 /** Rows that fix constants: marked so, no tail percentiles. */
 export function fittingRows(rows: readonly Row[]): readonly Row[] {
   return rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
 }
 
-/** Share of each part in the loss; parts not named are not fitted. */
-type Weights = Readonly<Record<string, number>>;
-
-const STEPS: Weights = {
-  "dense decode": 3,
-  "MoE decode": 0.7,
-  "bucketed prefill": 1.5,
-  "static prefill": 0.7,
-  "MoE prefill": 0.3,
-};
-
-/** Of the stacks that are known from a load generator's tables alone. */
-const SERVED: Weights = { ...STEPS, "rates and paces": 8, TGI: 7, "first tokens": 2 };
-const SERVED_STACKS = /^stack\..*\.(optimum|tgi|tgi-1\.4)$/;
-
-/** Errors below this count as if they were quadratic, above it as absolute. */
-const SOFT = 0.04;
-
-/** Steps first, then the stacks that only served rows know, with those rows through the scheduler. */
-export function fit(rows: readonly Row[], rounds = 6): Fit {
-  const free = CONSTANTS.filter((its) => its.range !== undefined);
-  const steps = descend(rows, {
-    weights: STEPS,
-    free: free.filter((its) => !SERVED_STACKS.test(its.key)),
-    start: DEFAULT_CONSTANTS,
-    rounds,
-  });
-  return descend(rows, {
-    weights: SERVED,
-    free: free.filter((its) => SERVED_STACKS.test(its.key)),
-    start: steps.values,
-    rounds,
-  });
-}
-
-interface Descent {
-  readonly weights: Weights;
+/** Half of a fit: rows, the constants that they move, and how far rows of each part lie apart. */
+export interface Half {
+  readonly bench: Bench;
   readonly free: readonly Constant[];
-  readonly start: ReadonlyMap<string, number>;
-  readonly rounds: number;
+  readonly spreads: Readonly<Record<string, Spread>>;
 }
 
-function descend(rows: readonly Row[], { weights, free, start, rounds }: Descent): Fit {
-  const table = new Map(start);
-  const setUps = new Map<string, SetUp | string>();
-  const price = (its: readonly Row[]): readonly Priced[] => {
-    forgetCosts();
-    const serve = weights["rates and paces"] === undefined ? {} : { serve: onceASetUp() };
-    return its
-      .map((row) => priceRow(row, { constants: table, setUps, ...serve }))
-      .filter((one): one is Priced => "predicted" in one && weights[one.part] !== undefined);
+export function stepsHalf(rows: readonly Row[], constants = DEFAULT_CONSTANTS): Half {
+  return {
+    bench: new Bench(rows, constants, { parts: new Set(Object.keys(STEPS)), served: false }),
+    free: CONSTANTS.filter((its) => its.fitted && !SERVED_STACKS.test(its.key)),
+    spreads: STEPS,
   };
-  const first = price(rows);
-  const used = first.map((its) => its.row);
-  const shares = sharesOf(first, weights);
-  const residuals = (): Float64Array =>
-    Float64Array.from(price(used), (its) => Math.log(its.predicted / its.measured));
-  const lossOf = (errors: Float64Array): number =>
-    errors.reduce((sum, error, index) => sum + (shares[index] ?? 0) * soft(error), 0);
-  let errors = residuals();
-  let best = lossOf(errors);
-  let damping = 0.02;
+}
+
+export function servedHalf(rows: readonly Row[], constants = DEFAULT_CONSTANTS): Half {
+  const free = CONSTANTS.filter((its) => its.fitted && SERVED_STACKS.test(its.key));
+  const all = new Bench(rows, constants, { parts: new Set(Object.keys(SERVED)), served: true });
+  const known = new Set(
+    all.samples.flatMap((its, index) =>
+      free.some(({ key }) => all.reads(index, key)) ? [its.row] : [],
+    ),
+  );
+  return {
+    bench: new Bench([...known], constants, { parts: new Set(Object.keys(SERVED)), served: true }),
+    free,
+    spreads: SERVED,
+  };
+}
+
+export interface Fit {
+  readonly values: ReadonlyMap<string, number>;
+  readonly loss: number;
+}
+
+/** Steps first, then the stacks that only served rows know, then steps again with their host's times. */
+export function fit(rows: readonly Row[], rounds = 5): Fit {
+  const steps = stepsHalf(rows);
+  descend(steps, rounds);
+  const served = servedHalf(rows, steps.bench.values());
+  descend(served, rounds);
+  steps.bench.set(valuesOf(served));
+  const loss = descend(steps, 3);
+  return { values: steps.bench.values(), loss };
+}
+
+function valuesOf({ bench, free }: Half): ReadonlyMap<string, number> {
+  return new Map(free.map(({ key }) => [key, bench.value(key)]));
+}
+
+/** Rounds of Gauss–Newton with fresh slopes; the bench ends at the best values. */
+export function descend(half: Half, rounds: number): number {
+  const { bench, free } = half;
+  const all = (): boolean => true;
+  let errors = bench.residuals();
+  let best = lossOf(half, errors, all);
   for (let round = 0; round < rounds; round++) {
-    const columns = free.map((its) => slope(its, table, errors, residuals));
-    const step = solve(columns, errors, shares, damping);
-    const before = new Map(table);
+    const slopes = bench.slopes(free, errors);
+    const step = solve(half, { slopes, errors, used: all });
+    const before = free.map(({ key }) => bench.value(key));
     let improved = false;
-    for (const length of [1, 0.5, 0.2, 0.05]) {
-      free.forEach((its, index) => {
-        const [low, high] = its.range ?? [0, 1];
-        const moved = (before.get(its.key) ?? low) + length * (step[index] ?? 0) * (high - low);
-        table.set(its.key, Math.min(high, Math.max(low, moved)));
-      });
-      const tried = residuals();
-      const loss = lossOf(tried);
-      if (loss < best) {
-        improved = true;
-        best = loss;
-        errors = tried;
-        break;
-      }
+    for (const length of [1, 0.5, 0.2]) {
+      move(half, before, step, length);
+      const tried = bench.residuals();
+      const loss = lossOf(half, tried, all);
+      if (loss >= best - 1e-6) continue;
+      improved = true;
+      best = loss;
+      errors = tried;
+      break;
     }
     if (!improved) {
-      for (const [key, value] of before) table.set(key, value);
-      damping *= 10;
-      if (damping > 10) break;
-    } else damping = Math.max(0.002, damping / 2);
+      move(half, before, step, 0);
+      break;
+    }
   }
-  forgetCosts();
-  return { values: table, loss: best };
-}
-
-/** Left-out predictions: log errors of rows under constants fitted without their fold. */
-export interface LeftOut {
-  readonly priced: Priced;
-  /** log(predicted / measured) with every row fitted, and with this one's fold left out. */
-  readonly inSample: number;
-  readonly leftOut: number;
+  return best;
 }
 
 /**
- * Leaves one fold out at a time. The predictions are linear in the constants near
- * their values (log errors are, within their ranges), so each refit is a reweighted
- * least-squares solve over one table of slopes instead of a new search.
+ * The constants without the rows of a fold: rows are priced anew at every round; the slopes
+ * are those at the whole fit's values. The bench is left as it was found.
  */
-export function leaveOut(rows: readonly Row[], foldOf: (row: Row) => string): readonly LeftOut[] {
-  const table = new Map(DEFAULT_CONSTANTS);
-  const setUps = new Map<string, SetUp | string>();
-  const price = (its: readonly Row[]): readonly Priced[] => {
-    forgetCosts();
-    return its
-      .map((row) => priceRow(row, { constants: table, setUps }))
-      .filter((one): one is Priced => "predicted" in one && STEPS[one.part] !== undefined);
-  };
-  const priced = price(rows);
-  const used = priced.map((its) => its.row);
-  const shares = sharesOf(priced, STEPS);
-  const residuals = (): Float64Array =>
-    Float64Array.from(price(used), (its) => Math.log(its.predicted / its.measured));
-  const base = residuals();
-  const free = CONSTANTS.filter((its) => its.range !== undefined);
-  const columns = free.map((its) => slope(its, table, base, residuals));
-  const bounds = free.map((its) => {
-    const [low, high] = its.range ?? [0, 1];
-    const at = ((table.get(its.key) ?? low) - low) / (high - low);
-    return [-at, 1 - at] as const;
-  });
-  const solveWithout = (fold: string | undefined): Float64Array => {
-    const kept = priced.map((its, index) => (foldOf(its.row) === fold ? 0 : (shares[index] ?? 0)));
-    let total = new Float64Array(free.length);
-    let errors = base;
-    for (let round = 0; round < 4; round++) {
-      const step = solve(columns, errors, kept, 0.01);
-      total = total.map((value, index) => {
-        const [low, high] = bounds[index] ?? [0, 0];
-        return Math.min(high, Math.max(low, value + 0.6 * (step[index] ?? 0)));
-      });
-      errors = base.map((error, row) =>
-        columns.reduce(
-          (sum, column, index) => sum + (column[row] ?? 0) * (total[index] ?? 0),
-          error,
-        ),
-      );
-    }
-    return errors;
-  };
-  const whole = solveWithout(undefined);
-  const folds = new Set(priced.map((its) => foldOf(its.row)));
-  const without = new Map([...folds].map((fold) => [fold, solveWithout(fold)]));
-  forgetCosts();
-  return priced.map((its, index) => {
-    // What the left-out solve changes against the whole one, on top of the true error.
-    const change = (without.get(foldOf(its.row))?.[index] ?? 0) - (whole[index] ?? 0);
-    const inSample = base[index] ?? 0;
-    return { priced: its, inSample, leftOut: inSample + change };
-  });
+export function without(
+  half: Half,
+  used: (index: number) => boolean,
+  slopes: readonly Float64Array[],
+  rounds = 3,
+): ReadonlyMap<string, number> {
+  const { bench, free } = half;
+  const start = free.map(({ key }) => bench.value(key));
+  let errors = bench.residuals(used);
+  for (let round = 0; round < rounds; round++) {
+    const step = solve(half, { slopes, errors, used });
+    move(
+      half,
+      free.map(({ key }) => bench.value(key)),
+      step,
+      1,
+    );
+    if (step.every((its) => Math.abs(its) < 0.01)) break;
+    errors = bench.residuals(used);
+  }
+  const found = valuesOf(half);
+  bench.set(new Map(free.map(({ key }, index) => [key, start[index] ?? 0])));
+  return found;
 }
 
-function soft(error: number): number {
-  const size = Math.min(Math.abs(error), 0.45);
-  return size < SOFT ? size ** 2 / (2 * SOFT) + SOFT / 2 : size;
-}
-
-/** Change of every residual with one constant, over its whole range. */
-function slope(
-  { key, range = [0, 1] }: Constant,
-  table: Map<string, number>,
-  errors: Float64Array,
-  residuals: () => Float64Array,
-): Float64Array {
-  const [low, high] = range;
-  const current = table.get(key) ?? low;
-  const sign = current + 0.02 * (high - low) <= high ? 1 : -1;
-  table.set(key, current + sign * 0.02 * (high - low));
-  const moved = residuals();
-  table.set(key, current);
-  return moved.map((error, index) => (sign * (error - (errors[index] ?? 0))) / 0.02);
-}
-
-/** Solves (JᵀWJ + damping) δ = −JᵀWr by elimination. */
-function solve(
-  columns: readonly Float64Array[],
-  errors: Float64Array,
-  shares: readonly number[],
-  damping: number,
-): Float64Array {
-  const size = columns.length;
-  const weights = errors.map(
-    (error, index) => (shares[index] ?? 0) / Math.max(Math.abs(error), SOFT),
+function move(
+  { bench, free }: Half,
+  from: readonly number[],
+  step: Float64Array,
+  length: number,
+): void {
+  bench.set(
+    new Map(
+      free.map(({ key }, index) => {
+        const size = Math.max(-LONGEST, Math.min(LONGEST, step[index] ?? 0));
+        return [key, (from[index] ?? 0) * Math.exp(length * size)];
+      }),
+    ),
   );
-  const matrix = columns.map((a, row) => {
-    const line = new Float64Array(size + 1);
-    columns.forEach((b, column) => {
-      let sum = 0;
-      for (let index = 0; index < a.length; index++)
-        sum += (a[index] ?? 0) * (b[index] ?? 0) * (weights[index] ?? 0);
-      line[column] = sum + (row === column ? damping : 0);
-    });
-    let right = 0;
-    for (let index = 0; index < a.length; index++)
-      right -= (a[index] ?? 0) * (errors[index] ?? 0) * (weights[index] ?? 0);
-    line[size] = right;
-    return line;
+}
+
+/** Rows of one part of one table: they share an effect. */
+interface Block {
+  readonly rows: readonly number[];
+  /** Precision of each row, a set-up's metrics sharing one. */
+  readonly weights: readonly number[];
+  /** Variance of the block's own effect. */
+  readonly between: number;
+}
+
+function blocksOf(
+  { bench, spreads }: Half,
+  errors: Float64Array,
+  used: (index: number) => boolean,
+): readonly Block[] {
+  const groups = new Map<string, number[]>();
+  bench.samples.forEach((its, index) => {
+    if (!used(index)) return;
+    const name = `${its.part} ${its.table}`;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [index]);
+    else group.push(index);
   });
+  return [...groups.values()].map((rows) => blockOf(rows, bench.samples, spreads, errors));
+}
+
+function blockOf(
+  rows: readonly number[],
+  samples: readonly Sample[],
+  spreads: Half["spreads"],
+  errors: Float64Array,
+): Block {
+  const { within = 0.1, between = 0.1 } = spreads[samples[rows[0] ?? 0]?.part ?? ""] ?? {};
+  const counts = new Map<string, number>();
+  for (const row of rows) {
+    const key = samples[row]?.key ?? "";
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const plain = rows.map((row) => 1 / (counts.get(samples[row]?.key ?? "") ?? 1) / within ** 2);
+  const total = plain.reduce((sum, its) => sum + its, 0);
+  const sum = rows.reduce((all, row, at) => all + (plain[at] ?? 0) * (errors[row] ?? 0), 0);
+  const effect = sum / (total + 1 / between ** 2);
+  const robust = (error: number, spread: number): number =>
+    (FREEDOM + 1) / (FREEDOM + (error / spread) ** 2);
+  return {
+    rows,
+    weights: rows.map((row, at) => (plain[at] ?? 0) * robust((errors[row] ?? 0) - effect, within)),
+    between: between ** 2 / robust(effect, between),
+  };
+}
+
+/** Half the squared errors in the metric of the blocks' covariances, and half those from the priors. */
+function lossOf(half: Half, errors: Float64Array, used: (index: number) => boolean): number {
+  const samples = half.bench.samples;
+  let loss = 0;
+  const log = (size: number): number => ((FREEDOM + 1) / 2) * Math.log(1 + size / FREEDOM);
+  for (const { rows } of blocksOf(half, new Float64Array(errors.length), used)) {
+    const { within = 0.1, between = 0.1 } = half.spreads[samples[rows[0] ?? 0]?.part ?? ""] ?? {};
+    const block = blockOf(rows, samples, half.spreads, new Float64Array(errors.length));
+    const scale = FREEDOM / (FREEDOM + 1); // weights of errors that are nought
+    const plain = block.weights.map((its) => its * scale);
+    const total = plain.reduce((sum, its) => sum + its, 0);
+    const sum = rows.reduce((all, row, at) => all + (plain[at] ?? 0) * (errors[row] ?? 0), 0);
+    const effect = sum / (total + 1 / between ** 2);
+    loss += log((effect / between) ** 2);
+    rows.forEach((row, at) => {
+      const share = (plain[at] ?? 0) * within ** 2;
+      loss += share * log((((errors[row] ?? 0) - effect) / within) ** 2);
+    });
+  }
+  for (const { key, prior } of half.free) {
+    if (prior === undefined) continue;
+    loss += 0.5 * (Math.log(half.bench.value(key) / prior.value) / prior.spread) ** 2;
+  }
+  return loss;
+}
+
+/** Solves (Jᵀ V⁻¹ J + P) δ = −(Jᵀ V⁻¹ r + P (θ − θ₀)), V by blocks: rows on the diagonal, the table's effect on all. */
+function solve(
+  half: Half,
+  its: {
+    readonly slopes: readonly Float64Array[];
+    readonly errors: Float64Array;
+    readonly used: (index: number) => boolean;
+  },
+): Float64Array {
+  const { bench, free } = half;
+  const { slopes, errors, used } = its;
+  const size = free.length;
+  const matrix = Array.from({ length: size }, () => new Float64Array(size + 1));
+  const at = (column: number, row: number): number =>
+    column === size ? -(errors[row] ?? 0) : (slopes[column]?.[row] ?? 0);
+  for (const { rows, weights, between } of blocksOf(half, errors, used)) {
+    const active = Array.from({ length: size + 1 }, (_, column) => column).filter((column) =>
+      rows.some((row) => at(column, row) !== 0),
+    );
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const shrink = between / (1 + between * total);
+    const sums = new Map(
+      active.map((column) => [
+        column,
+        rows.reduce((sum, row, index) => sum + (weights[index] ?? 0) * at(column, row), 0),
+      ]),
+    );
+    for (const a of active) {
+      const line = matrix[a];
+      if (line === undefined) continue;
+      for (const b of active) {
+        let sum = 0;
+        rows.forEach((row, index) => {
+          sum += (weights[index] ?? 0) * at(a, row) * at(b, row);
+        });
+        line[b] = (line[b] ?? 0) + sum - shrink * (sums.get(a) ?? 0) * (sums.get(b) ?? 0);
+      }
+    }
+  }
+  free.forEach(({ key, prior }, index) => {
+    const line = matrix[index];
+    if (line === undefined || prior === undefined) return;
+    line[index] = (line[index] ?? 0) + 1 / prior.spread ** 2;
+    line[size] = (line[size] ?? 0) - Math.log(bench.value(key) / prior.value) / prior.spread ** 2;
+  });
+  return eliminate(matrix);
+}
+
+function eliminate(matrix: readonly Float64Array[]): Float64Array {
+  const size = matrix.length;
   for (let pivot = 0; pivot < size; pivot++) {
     const top = matrix[pivot];
     const lead = top?.[pivot] ?? 0;
@@ -237,23 +307,8 @@ function solve(
         line[column] = (line[column] ?? 0) - factor * (top[column] ?? 0);
     }
   }
-  return Float64Array.from(matrix, (line, row) => (line[size] ?? 0) / (line[row] || 1));
-}
-
-/** Each group's weight over its set-ups, each set-up's over its rows. */
-function sharesOf(priced: readonly Priced[], weights: Weights): readonly number[] {
-  const keys = new Map<string, Set<string>>();
-  const counts = new Map<string, number>();
-  for (const { part, key } of priced) {
-    keys.set(part, (keys.get(part) ?? new Set()).add(key));
-    counts.set(`${part} ${key}`, (counts.get(`${part} ${key}`) ?? 0) + 1);
-  }
-  const total = [...keys.keys()].reduce((sum, part) => sum + (weights[part] ?? 0), 0);
-  return priced.map(
-    ({ part, key }) =>
-      (weights[part] ?? 0) /
-      total /
-      (keys.get(part)?.size ?? 1) /
-      (counts.get(`${part} ${key}`) ?? 1),
-  );
+  return Float64Array.from(matrix, (line, index) => {
+    const lead = line[index] ?? 0;
+    return Math.abs(lead) < 1e-12 ? 0 : (line[size] ?? 0) / lead;
+  });
 }

@@ -1,75 +1,134 @@
 /**
- * Leaving out: what each group's errors are on rows that the fit did not see, and
- * the 80 % bands that follow. A band is the conformal quantile of the other
- * models' left-out errors, so that no model sets the band it is judged by.
+ * Leaving out: what every row's error is under constants that never saw its table,
+ * or any table of its release. Each fold is fitted anew, rows priced at every round.
  */
-import { type LeftOut, leaveOut } from "./fit.ts";
-import { PARTS, type Priced } from "./price.ts";
-import { bySetUp, errorOf, table } from "./report.ts";
+import { createHash } from "node:crypto";
+import { CONSTANTS, DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
+import type { Bench } from "./bench.ts";
+import { type Half, servedHalf, stepsHalf, without } from "./fit.ts";
+import type { Priced } from "./price.ts";
 import type { Row } from "./rows.ts";
+import { FOLDS, tableOf } from "./tables.ts";
 
-/** The ⌈(n + 1) · 0.8⌉-th smallest size: what holds a new one with probability 0.8. */
-export function conformal(logs: readonly number[]): number {
-  const sizes = logs.map(Math.abs).sort((a, b) => a - b);
-  return sizes[Math.min(sizes.length, Math.ceil((sizes.length + 1) * 0.8)) - 1] ?? Number.NaN;
+/** One row's errors, log(predicted / measured). */
+export interface LeftOut {
+  readonly priced: Priced;
+  readonly table: string;
+  readonly calibrated: number;
+  /** With its table, and with every table of its release, out of the fit. */
+  readonly withoutTable: number;
+  readonly withoutRelease: number;
 }
 
-const percent = (value: number): string =>
-  Number.isFinite(value) ? `${(value * 100).toFixed(1)}%` : "–";
+/** The constants that a committed table of errors belongs to. */
+export function constantsHash(): string {
+  const lines = CONSTANTS.map(
+    ({ key, value, prior, fitted }) => `${key} ${value} ${prior?.value} ${prior?.spread} ${fitted}`,
+  );
+  return createHash("sha256").update(lines.join("\n")).digest("hex").slice(0, 16);
+}
 
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** Rows by what is left out together, one kind of leaving out after another. */
-const FOLDS: readonly (readonly [string, (row: Row) => string])[] = [
-  ["model", (row) => row.model.toLowerCase().split(" (")[0] ?? ""],
-  ["instance", (row) => row.instance.split(/[ .]/)[0] ?? ""],
-  ["source", (row) => row.source],
-];
-
-/**
- * Errors in sample and with each model, machine family and source left out.
- * `served`: priced rows of served set-ups; few stacks are known from one model
- * alone, so their constants stay and only their bands leave the model out.
- */
-export function leftOutTable(rows: readonly Row[], served: readonly Priced[]): string {
-  const folds = FOLDS.map(([name, of]) => ({ name, rows: leaveOut(rows, of) }));
-  const byModel: readonly LeftOut[] = [
-    ...(folds[0]?.rows ?? []),
-    ...served
-      .filter((its) => PARTS[its.part] === "serving")
-      .map((priced) => {
-        const error = Math.log(priced.predicted / priced.measured);
-        return { priced, inSample: error, leftOut: error };
-      }),
-  ];
-  const modelOf = FOLDS[0]?.[1] ?? ((row: Row) => row.model);
-  const lines = [...new Set(byModel.map((its) => PARTS[its.priced.part]))].sort().map((group) => {
-    const within = (all: readonly LeftOut[]): readonly LeftOut[] =>
-      all.filter((its) => PARTS[its.priced.part] === group);
-    const its = within(byModel);
-    let held = 0;
-    for (const one of its) {
-      const others = its.filter((other) => modelOf(other.priced.row) !== modelOf(one.priced.row));
-      if (Math.abs(one.leftOut) <= conformal(others.map((other) => other.leftOut))) held++;
-    }
-    return [
-      group,
-      `${its.length}`,
-      percent(meanError(its, (one) => one.inSample)),
-      ...folds.map((fold) => percent(meanError(within(fold.rows), (one) => one.leftOut))),
-      `±${percent(Math.expm1(conformal(its.map((one) => one.leftOut))))}`,
-      percent(held / its.length),
-    ];
+/** `served`: with the rows that schedulers answer, which takes minutes. */
+export function leaveOut(
+  rows: readonly Row[],
+  options: { readonly served: boolean; readonly tell?: (text: string) => void },
+): readonly LeftOut[] {
+  const steps = prepared(stepsHalf(rows));
+  const served = options.served ? prepared(servedHalf(rows)) : undefined;
+  const own = new Set(steps.half.bench.samples.map((its) => its.row.id));
+  const priced = new Map<string, Priced>();
+  for (const { half } of [steps, ...(served === undefined ? [] : [served])]) {
+    half.bench.prices.forEach((its) => {
+      if (!priced.has(its.row.id)) priced.set(its.row.id, its);
+    });
+  }
+  const errors = {
+    table: refits(FOLDS.table, { steps, served, own }, options.tell),
+    release: refits(FOLDS.release, { steps, served, own }, options.tell),
+  };
+  return [...priced.values()].map((its): LeftOut => {
+    const calibrated = Math.log(its.predicted / its.measured);
+    return {
+      priced: its,
+      table: tableOf(its.row),
+      calibrated,
+      withoutTable: errors.table.get(its.row.id) ?? calibrated,
+      withoutRelease: errors.release.get(its.row.id) ?? calibrated,
+    };
   });
-  return `Leaving out all rows of one model, machine family or source (linearised refits):\n${table(
-    [["group", "rows", "in sample", ...FOLDS.map(([name]) => name), "80% band", "held"], ...lines],
-  )}`;
 }
 
-/** Mean over set-ups of relative errors, as in the other tables. */
-function meanError(all: readonly LeftOut[], of: (its: LeftOut) => number): number {
-  const logs = new Map(all.map((its) => [its.priced, of(its)]));
-  const errors = bySetUp([...logs.keys()], (one) => errorOf(Math.exp(logs.get(one) ?? 0), 1));
-  return mean([...errors.values()]);
+interface Prepared {
+  readonly half: Half;
+  readonly slopes: readonly Float64Array[];
+}
+
+function prepared(half: Half): Prepared {
+  const errors = half.bench.residuals();
+  return { half, slopes: half.bench.slopes(half.free, errors) };
+}
+
+/** Errors of each fold's rows under constants fitted without them, by row id. */
+function refits(
+  foldOf: (row: Row) => string,
+  its: {
+    readonly steps: Prepared;
+    readonly served: Prepared | undefined;
+    readonly own: ReadonlySet<string>;
+  },
+  tell: (text: string) => void = () => {},
+): ReadonlyMap<string, number> {
+  const { steps, served, own } = its;
+  const found = new Map<string, number>();
+  const folds = new Set(
+    [...steps.half.bench.samples, ...(served?.half.bench.samples ?? [])].map((one) =>
+      foldOf(one.row),
+    ),
+  );
+  for (const fold of folds) {
+    const within = (bench: Bench) => (index: number) => {
+      const row = bench.samples[index]?.row;
+      return row !== undefined && foldOf(row) === fold;
+    };
+    const refitted = new Map(
+      without(steps.half, (index) => !within(steps.half.bench)(index), steps.slopes),
+    );
+    if (served !== undefined) {
+      const bench = served.half.bench;
+      bench.set(refitted);
+      const inside = within(bench);
+      const keys = served.half.free.filter(({ key }) =>
+        bench.samples.some((_, index) => inside(index) && bench.reads(index, key)),
+      );
+      if (keys.length > 0) {
+        const near = (index: number): boolean =>
+          !inside(index) && keys.some(({ key }) => bench.reads(index, key));
+        for (const [key, value] of without(served.half, near, served.slopes, 2))
+          if (keys.some((one) => one.key === key)) refitted.set(key, value);
+        bench.set(refitted);
+        collect(
+          bench,
+          (index) => inside(index) && !own.has(bench.samples[index]?.row.id ?? ""),
+          found,
+        );
+      }
+      bench.set(DEFAULT_CONSTANTS);
+    }
+    steps.half.bench.set(refitted);
+    collect(steps.half.bench, within(steps.half.bench), found);
+    steps.half.bench.set(DEFAULT_CONSTANTS);
+    tell(fold);
+  }
+  return found;
+}
+
+function collect(
+  bench: Bench,
+  wanted: (index: number) => boolean,
+  into: Map<string, number>,
+): void {
+  const errors = bench.residuals(wanted);
+  bench.samples.forEach(({ row }, index) => {
+    if (wanted(index)) into.set(row.id, errors[index] ?? 0);
+  });
 }

@@ -11,7 +11,14 @@ import {
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { STUDIES } from "../study/registry.ts";
 import { fit, fittingRows } from "./fit.ts";
-import { leftOutTable } from "./left-out.ts";
+import { constantsHash, leaveOut } from "./left-out.ts";
+import {
+  groupErrors,
+  type LeftOutReport,
+  printLeftOut,
+  readLeftOut,
+  saveLeftOut,
+} from "./left-out-report.ts";
 import { type Answer, PARTS, type Priced, priceRow } from "./price.ts";
 import { printGroups, table, withinBand } from "./report.ts";
 import { readRows } from "./rows.ts";
@@ -22,7 +29,8 @@ const ROWS = projectPath("device", "trainium", "validation", "neuron-calibration
 const HELP = `trainyard validate [options]
   --rows FILE     other measurements of the same columns
   --group NAME    print every row of a group (prefix of its name)
-  --quick         leave out serving and the leave-one-model-out table
+  --quick         leave out serving
+  --left-out      fit again without each table, and without each release (minutes); --save keeps what it prints
   --constants     print the table of constants of device/trainium/README.md
   --fit           fit the constants again and print them
   --study NAME    run a study: ${Object.keys(STUDIES).join(", ")}`;
@@ -35,6 +43,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       group: { type: "string" },
       quick: { type: "boolean" },
       fit: { type: "boolean" },
+      "left-out": { type: "boolean" },
+      save: { type: "boolean" },
       constants: { type: "boolean" },
       study: { type: "string" },
       help: { type: "boolean" },
@@ -60,10 +70,21 @@ export async function run(argv: readonly string[]): Promise<number> {
   const rows = readRows(values.rows ?? ROWS);
   if (values.fit) {
     const found = fit(fittingRows(rows));
-    for (const { key, range } of CONSTANTS) {
-      if (range !== undefined) print(`${key.padEnd(40)} ${found.values.get(key)?.toPrecision(4)}`);
+    for (const { key, fitted } of CONSTANTS) {
+      if (fitted) print(`${key.padEnd(40)} ${found.values.get(key)?.toPrecision(3)}`);
     }
     print(`loss ${found.loss.toFixed(4)}`);
+    return 0;
+  }
+  if (values["left-out"]) {
+    const all = leaveOut(fittingRows(rows), { served: !values.quick });
+    const report: LeftOutReport = {
+      date: new Date().toISOString().slice(0, 10),
+      constants: constantsHash(),
+      groups: groupErrors(all),
+    };
+    if (values.save) saveLeftOut(report);
+    print(printLeftOut(report));
     return 0;
   }
   const pricing = {
@@ -77,7 +98,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (values.group !== undefined) print(details(priced, values.group));
   print(
     "Predicted against measured (mean or p50), mean error per set-up; 90% bootstrap interval over set-ups;\n" +
-      "in band: rows within the 80% band of their prediction, which comes from models left out of the fit;\n" +
+      "in band: rows within the 80% band of their prediction, which comes from rows left out of the fit;\n" +
       "baseline: 0.85 × bytes / peak HBM + 0.180 ms a layer, FLOPs at half of peak, a law of one prefill at\n" +
       "a time, bytes over link or DMA peak. Runtime rows are their constants' own sources.\n",
   );
@@ -87,8 +108,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     print(`\np99, against the predicted p99 (static rows: the mean):\n${printGroups(tails)}`);
   const odd = priced.filter((its) => its.row.split === "sanity" && its.row.percentile !== "p99");
   if (odd.length > 0) print(`\nSanity rows (odd set-ups, never fitted):\n${printGroups(odd)}`);
-  if (!values.quick && values.rows === undefined)
-    print(`\n${leftOutTable(fittingRows(rows), middle)}`);
+  const leftOut = readLeftOut();
+  if (values.rows === undefined && leftOut !== undefined) print(`\n${printLeftOut(leftOut)}`);
   print(`\n${coverage(answers)}`);
   return 0;
 }

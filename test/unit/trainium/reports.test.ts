@@ -40,12 +40,13 @@ describe("constants", () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it("fitted values lie in their ranges, and no key names a model", () => {
-    for (const { key, value, range } of CONSTANTS) {
+  it("fitted values lie within three spreads of their priors, and no key names a model", () => {
+    for (const { key, value, prior, fitted } of CONSTANTS) {
       expect(key).not.toMatch(/llama|mistral|qwen|gpt|sarvam|mimo|mixtral/i);
-      if (range === undefined) continue;
-      expect(value).toBeGreaterThanOrEqual(range[0]);
-      expect(value).toBeLessThanOrEqual(range[1]);
+      expect(value, key).toBeGreaterThanOrEqual(0);
+      if (fitted) expect(prior, key).toBeDefined();
+      if (prior !== undefined)
+        expect(Math.abs(Math.log(value / prior.value)), key).toBeLessThan(3 * prior.spread);
     }
   });
 });

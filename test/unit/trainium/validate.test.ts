@@ -10,7 +10,7 @@ import {
   routerPolicy,
   stepThenPrompts,
 } from "../../../scripts/commands/validate/batch-services.ts";
-import { conformal } from "../../../scripts/commands/validate/left-out.ts";
+import { conformal } from "../../../scripts/commands/validate/left-out-report.ts";
 import { priceRow } from "../../../scripts/commands/validate/price.ts";
 import { bootstrap } from "../../../scripts/commands/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/commands/validate/rows.ts";
