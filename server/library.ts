@@ -9,15 +9,20 @@
  */
 import type { PositionLogprobs, TokenId } from "../device/device.ts";
 import { parseSettings } from "./config.ts";
-import { chatPrompt } from "./generation/chat-prompt.ts";
+import { type ChatFields, prepareChat } from "./generation/chat.ts";
 import type { ChoiceDelta } from "./generation/choice.ts";
-import { Generation } from "./generation/generate.ts";
-import { samplingParams } from "./generation/params.ts";
-import { samplingContext } from "./generation/prepare.ts";
-import { idsPrompt, outputBudget, type Prompt, textPrompt } from "./generation/prompt.ts";
+import { Generation, type GenerationTask } from "./generation/generate.ts";
+import {
+  checkedSampling,
+  engineRequest,
+  generationTask,
+  type SamplingWish,
+} from "./generation/prepare.ts";
+import { idsPrompt, type Prompt, textPrompt } from "./generation/prompt.ts";
 import { badRequest } from "./http/errors.ts";
 import type { ChatMessage } from "./openai/chat/schema.ts";
 import type { SamplingFields } from "./openai/fields.ts";
+import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world/world.ts";
 
@@ -101,15 +106,32 @@ export class LLM {
   ): Promise<readonly RequestOutput[]> {
     const world = await this.#start();
     const { serving } = world;
-    const options = { addSpecialTokens: true };
-    const read = await Promise.all(
-      promptList(prompts).map((prompt) =>
-        typeof prompt === "string"
-          ? textPrompt(prompt, serving.tokenizer, serving, options)
-          : idsPrompt(prompt, serving, {}),
-      ),
-    );
-    return this.#run(world, read, { sampling, defaultTokens: 16 });
+    const tokenize = { addSpecialTokens: true };
+    const list = promptList(prompts);
+    const chosen = samplingOf(sampling, list.length);
+    const tasks = list.map(async (given, index) => {
+      const { options } = chosen[index] ?? new SamplingParams();
+      const prompt =
+        typeof given === "string"
+          ? await textPrompt(given, serving.tokenizer, serving, tokenize)
+          : idsPrompt(given, serving, {});
+      const fields = snakeFields(options);
+      const wish = { maxTokens: 16, ...wishOf(options) };
+      const checked = await checkedSampling(serving, fields, { prompt, wish });
+      const request = await engineRequest(fields, prompt, {
+        sampling: checked,
+        plan: {},
+        priority: 0,
+      });
+      const task = generationTask(serving, fields, {
+        requests: [request],
+        sampling: checked,
+        plan: {},
+        rank: undefined,
+      });
+      return { prompt, task };
+    });
+    return run(serving, await Promise.all(tasks));
   }
 
   /** One conversation or several; each gets an answer. */
@@ -118,12 +140,16 @@ export class LLM {
     sampling: SamplingParams | readonly SamplingParams[] = new SamplingParams(),
   ): Promise<readonly RequestOutput[]> {
     const world = await this.#start();
-    const tokenize = { addSpecialTokens: false };
     const list = isConversation(conversations) ? [conversations] : conversations;
-    const read = await Promise.all(
-      list.map((messages) => chatPrompt(world.serving, { messages }, { plan: {}, tokenize })),
-    );
-    return this.#run(world, read, { sampling, defaultTokens: undefined });
+    const chosen = samplingOf(sampling, list.length);
+    const tasks = list.map(async (messages, index) => {
+      const { options } = chosen[index] ?? new SamplingParams();
+      const fields = { ...snakeFields(options), messages } as ChatFields; // sampling fields and messages
+      // The text as it comes: nothing is parsed.
+      const ask = { fields, wish: wishOf(options), plan: {} };
+      return prepareChat(world.serving, ask, { priority: () => 0, rank: undefined });
+    });
+    return run(world.serving, await Promise.all(tasks));
   }
 
   /** Ends what runs and frees the device. */
@@ -136,58 +162,44 @@ export class LLM {
     this.#world ??= startedWorld(this.#options);
     return this.#world;
   }
+}
 
-  async #run(
-    { serving }: World,
-    prompts: readonly Prompt[],
-    {
-      sampling,
-      defaultTokens,
-    }: {
-      readonly sampling: SamplingParams | readonly SamplingParams[];
-      readonly defaultTokens: number | undefined;
-    },
-  ): Promise<readonly RequestOutput[]> {
-    if (Array.isArray(sampling) && sampling.length !== prompts.length) {
-      throw badRequest(
-        "The lengths of prompts and sampling_params must be the same.",
-        "sampling_params",
-        sampling.length,
-      );
-    }
-    const tasks = await Promise.all(
-      prompts.map(async (prompt, index) => {
-        const { options } =
-          (sampling instanceof SamplingParams ? sampling : sampling[index]) ?? new SamplingParams();
-        const budget = outputBudget(prompt.ids.length, options.maxTokens ?? defaultTokens, serving);
-        const checked = await samplingParams(
-          snakeFields(options),
-          {
-            maxTokens: budget,
-            ...(options.logprobs !== undefined && { logprobs: options.logprobs }),
-            ...(options.promptLogprobs !== undefined && { promptLogprobs: options.promptLogprobs }),
-          },
-          samplingContext(serving),
-        );
-        return {
-          requests: [{ prompt: prompt.ids, params: checked.params, n: checked.n }],
-          stop: checked.stop,
-          includeStop: checked.includeStop,
-          skipSpecialTokens: options.skipSpecialTokens ?? true,
-        };
-      }),
-    );
-    // Everything is checked before anything is submitted.
-    const generations = tasks.map((task) => new Generation(serving, task));
-    return Promise.all(
-      generations.map(async (generation, index) => {
-        const deltas = await generation.collect();
-        const failed = deltas.find((delta) => delta.finish?.error !== undefined);
-        if (failed?.finish?.error !== undefined) throw failed.finish.error;
-        return requestOutput(prompts[index], generation, deltas);
-      }),
-    );
-  }
+/** Everything is checked before anything is submitted. */
+async function run(
+  serving: Serving,
+  prepared: readonly { readonly prompt: Prompt; readonly task: GenerationTask }[],
+): Promise<readonly RequestOutput[]> {
+  const generations = prepared.map(({ task }) => new Generation(serving, task));
+  return Promise.all(
+    generations.map(async (generation, index) => {
+      const deltas = await generation.collect();
+      const failed = deltas.find((delta) => delta.finish?.error !== undefined);
+      if (failed?.finish?.error !== undefined) throw failed.finish.error;
+      return requestOutput(prepared[index]?.prompt, generation, deltas);
+    }),
+  );
+}
+
+/** Parameters of each of `count` prompts. */
+function samplingOf(
+  sampling: SamplingParams | readonly SamplingParams[],
+  count: number,
+): readonly SamplingParams[] {
+  if (sampling instanceof SamplingParams) return Array.from({ length: count }, () => sampling);
+  if (sampling.length === count) return sampling;
+  throw badRequest(
+    "The lengths of prompts and sampling_params must be the same.",
+    "sampling_params",
+    sampling.length,
+  );
+}
+
+function wishOf({ maxTokens, logprobs, promptLogprobs }: SamplingOptions): SamplingWish {
+  return {
+    ...(maxTokens !== undefined && { maxTokens }),
+    ...(logprobs !== undefined && { logprobs }),
+    ...(promptLogprobs !== undefined && { promptLogprobs }),
+  };
 }
 
 function requestOutput(

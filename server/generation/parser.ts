@@ -1,37 +1,71 @@
 /**
- * What becomes of output text on its way to the client. A parser splits the text
- * of one choice into content, reasoning and tool calls, piece by piece: any split
- * of the same text into pieces gives the same parts, joined.
+ * A parser splits the text of one choice into content, reasoning and tool calls,
+ * piece by piece: any split of the same text into pieces gives the same parts,
+ * joined. `ChoiceReader` makes of it the parts that wire formats write.
  */
-
-/** A tool call as it grows. The first delta of an index carries id and name. */
-export interface ToolCallDelta {
-  /** Position among the calls of the choice. */
-  readonly index: number;
-  readonly id?: string;
-  readonly name?: string;
-  /** The next piece of the arguments' JSON text. */
-  readonly arguments?: string;
-}
-
-export interface OutputPart {
-  readonly content?: string;
-  readonly reasoning?: string;
-  readonly toolCalls?: readonly ToolCallDelta[];
-}
+import type { ChoiceDelta } from "./choice.ts";
+import type { OutputDelta, OutputPart, ParsedPart } from "./parts.ts";
 
 /** One choice's parser; it has state and serves one output. */
 export interface OutputParser {
   /** `ids` are the output ids behind `text`; text may be empty while a character or a stop string is held back. */
-  push(text: string, ids: readonly number[]): OutputPart;
+  push(text: string, ids: readonly number[]): readonly ParsedPart[];
   /** The output is over: what was held back. */
-  end(): OutputPart;
+  end(): readonly ParsedPart[];
   /** Output tokens that were reasoning so far; absent: not counted. */
   readonly reasoningTokens?: number;
 }
 
 /** The parser of a request without tools and without reasoning: all is content. */
 export const PLAIN: OutputParser = {
-  push: (text) => ({ content: text }),
-  end: () => ({}),
+  push: (text) => (text === "" ? [] : [{ type: "text-delta", text }]),
+  end: () => [],
 };
+
+/** Reads one choice: its parser's findings, opened and ended. */
+export class ChoiceReader {
+  readonly parser: OutputParser;
+  /** Calls begun so far. */
+  calls = 0;
+  #open: "text" | "reasoning" | "call" | undefined;
+
+  constructor(parser: OutputParser) {
+    this.parser = parser;
+  }
+
+  read(delta: ChoiceDelta): OutputDelta {
+    const { index, ids, logprobs, promptLogprobs, finish } = delta;
+    const parts: OutputPart[] = [];
+    for (const part of this.parser.push(delta.text, ids)) this.#add(parts, part);
+    if (finish !== undefined) {
+      for (const part of this.parser.end()) this.#add(parts, part);
+      this.#close(parts);
+      const { reason, stopReason } = finish;
+      parts.push({ type: "finish", reason, stopReason, calls: this.calls });
+    }
+    return { index, ids, logprobs, ...(promptLogprobs && { promptLogprobs }), parts };
+  }
+
+  #add(parts: OutputPart[], part: ParsedPart): void {
+    if (part.type === "call-start") {
+      this.#close(parts);
+      this.#open = "call";
+      this.calls = Math.max(this.calls, part.call + 1);
+    } else if (part.type !== "call-delta") {
+      const kind = part.type === "text-delta" ? "text" : "reasoning";
+      if (this.#open !== kind) {
+        this.#close(parts);
+        parts.push({ type: `${kind}-start` });
+        this.#open = kind;
+      }
+    }
+    parts.push(part);
+  }
+
+  #close(parts: OutputPart[]): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === "call") parts.push({ type: "call-end", call: this.calls - 1 });
+    else if (open !== undefined) parts.push({ type: `${open}-end` });
+  }
+}

@@ -12,7 +12,7 @@ import fastify, {
   LogController,
 } from "fastify";
 import type { Metrics } from "../metrics/metrics.ts";
-import { chatRoute } from "../openai/chat/route.ts";
+import { chatFormat } from "../openai/chat/respond.ts";
 import { completionRoute } from "../openai/completions/route.ts";
 import { invocationsRoute } from "../openai/invocations.ts";
 import { modelsRoute } from "../openai/models/route.ts";
@@ -27,6 +27,7 @@ import { tokenizeRoutes } from "../ops/tokenize.ts";
 import { uiRoutes } from "../ops/ui.ts";
 import type { Serving } from "../serving.ts";
 import { requireKeys } from "./auth.ts";
+import { chatFormatRoute } from "./chat-format.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { hexId } from "./exchange.ts";
 import { reportIgnored } from "./ignored.ts";
@@ -114,7 +115,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     healthRoutes(routes, serving, load);
     if (settings["server-dev-mode"]) devRoutes(routes, serving);
     modelsRoute(routes, serving);
-    chatRoute(routes, serving);
+    chatFormatRoute(routes, serving, chatFormat);
     completionRoute(routes, serving);
     invocationsRoute(routes, serving);
     realtimeRoute(routes, serving);

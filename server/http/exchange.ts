@@ -9,7 +9,7 @@ import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask } from "../generation/generate.ts";
 import type { Serving } from "../serving.ts";
 import { ApiError, toApiError } from "./errors.ts";
-import { EventStream } from "./sse.ts";
+import { EventStream, type SseEvent } from "./sse.ts";
 
 /** What of a generation the request's log line and its timings need. */
 export interface RequestRecord {
@@ -30,9 +30,11 @@ declare module "fastify" {
 /** Turns what a generation gained into the events of a stream. */
 export interface StreamResponder {
   /** Events for these deltas, in order. */
-  deltas(deltas: readonly ChoiceDelta[]): string[];
-  /** Events after the last delta: usage. */
-  end(): string[];
+  deltas(deltas: readonly ChoiceDelta[]): readonly SseEvent[];
+  /** Events after the last delta, the format's terminator included. */
+  end(): readonly SseEvent[];
+  /** The stream has begun and cannot go on: the last events. */
+  failed(error: ApiError): readonly SseEvent[];
 }
 
 export class Exchange {
@@ -135,10 +137,10 @@ export class Exchange {
     const events = new EventStream(this.#reply);
     await new Promise<void>((resolve, reject) => {
       let ended = false;
-      const end = (last: readonly string[]): void => {
+      const end = (last: readonly SseEvent[]): void => {
         ended = true;
         events.send(last);
-        events.done();
+        events.end();
         resolve();
       };
       const fail = (error: unknown): void => {
@@ -149,7 +151,7 @@ export class Exchange {
           return;
         }
         this.#request.log.error({ err: error }, "stream failed");
-        end([JSON.stringify(toApiError(error).body)]);
+        end(responder.failed(toApiError(error)));
       };
       const write = (): void => {
         if (this.#gone || ended || events.blocked) return;

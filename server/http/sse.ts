@@ -6,6 +6,13 @@
  */
 import type { FastifyReply } from "fastify";
 
+/** One event; which there are, and what ends a stream, the wire format says. */
+export interface SseEvent {
+  /** Absent: the line is left out. */
+  readonly event?: string;
+  readonly data: string;
+}
+
 export class EventStream {
   onDrain: () => void = () => {};
   #blocked = false;
@@ -24,20 +31,20 @@ export class EventStream {
     return this.#blocked;
   }
 
-  /** One event for each JSON text, in one write. */
-  send(events: readonly string[]): void {
+  /** All in one write. */
+  send(events: readonly SseEvent[]): void {
     if (!this.#opened) this.#open();
     let text = "";
-    for (const event of events) text += `data: ${event}\n\n`;
+    for (const { event, data } of events) {
+      text += event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
+    }
     if (this.#reply.raw.destroyed || text === "") return;
     const { record } = this.#reply.request;
     record.streamedBytes = (record.streamedBytes ?? 0) + Buffer.byteLength(text);
     if (!this.#reply.raw.write(text)) this.#blocked = true;
   }
 
-  /** `data: [DONE]` and the end. */
-  done(): void {
-    this.send(["[DONE]"]);
+  end(): void {
     this.#reply.raw.end();
   }
 

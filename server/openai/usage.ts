@@ -51,17 +51,17 @@ function reasoningDetails(tokens: number | undefined) {
 }
 
 /** The chunk of a stream that carries usage: what is null is left out. */
-export function lastChunk(head: object, serving: Serving, source: UsageSource): string {
+export function lastChunk(head: object, serving: Serving, source: UsageSource): object {
   const counts = usage(source);
   const details = counts.prompt_tokens_details;
   const metrics = requestMetrics(source.generation, source.settings);
-  return JSON.stringify({
+  return {
     ...head,
     choices: [],
     usage: withoutNulls({ ...counts, prompt_tokens_details: details && withoutNulls(details) }),
     ...fingerprintOf(serving),
     ...(metrics !== null && { metrics: withoutNulls(metrics) }),
-  });
+  };
 }
 
 /** On the last chunk of a stream; absent with `--fingerprint-mode none`. */

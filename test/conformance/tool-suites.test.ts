@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { OutputPart } from "../../server/generation/parser.ts";
+import { callsOf as callsIn, type ParsedPart, textOf } from "../../server/generation/parts.ts";
 import { createOutputParser } from "../../server/generation/tools/output-parser.ts";
 import { createToolParser, toolFormat } from "../../server/generation/tools/registry.ts";
 import { Automaton } from "../../server/grammar/automaton.ts";
@@ -109,18 +109,15 @@ function parse(format: string, text: string, piece: number): readonly Call[] {
     maxCalls: Number.POSITIVE_INFINITY,
     showReasoning: true,
   });
-  const calls: { name: string; text: string }[] = [];
-  const take = (part: OutputPart) => {
-    expect(part.content ?? "").toBe("");
-    for (const delta of part.toolCalls ?? []) {
-      const call = calls[delta.index] ?? { name: delta.name ?? "", text: "" };
-      calls[delta.index] = call;
-      call.text += delta.arguments ?? "";
-    }
-  };
-  for (let at = 0; at < text.length; at += piece) take(parser.push(text.slice(at, at + piece), []));
-  take(parser.end());
-  return calls.map(({ name, text: given }) => ({ name, arguments: JSON.parse(given) }));
+  const parts: ParsedPart[] = [];
+  for (let at = 0; at < text.length; at += piece)
+    parts.push(...parser.push(text.slice(at, at + piece), []));
+  parts.push(...parser.end());
+  expect(textOf(parts, "text-delta") ?? "").toBe("");
+  return callsIn(parts).map(({ name, arguments: given }) => ({
+    name,
+    arguments: JSON.parse(given),
+  }));
 }
 
 describe.skipIf(!existsSync(BFCL))("BFCL (skipped without TRAINYARD_DATA)", () => {

@@ -1,5 +1,6 @@
 /** One choice's text through reasoning, then tools: what the routes call. */
-import type { OutputParser, OutputPart } from "../parser.ts";
+import type { OutputParser } from "../parser.ts";
+import type { ParsedPart } from "../parts.ts";
 import { HarmonyParser } from "../reasoning/harmony.ts";
 import { type ReasoningSplitter, ThinkSplitter } from "../reasoning/think.ts";
 import { ToolOutput, type ToolParser } from "./output.ts";
@@ -34,38 +35,31 @@ class ThinkOutput implements OutputParser {
     return this.#reasoningTokens;
   }
 
-  push(text: string, ids: readonly number[]): OutputPart {
+  push(text: string, ids: readonly number[]): readonly ParsedPart[] {
     const splitter = this.#splitter;
     if (splitter === undefined) return this.#content(text);
     if (!splitter.over) this.#reasoningTokens += ids.length;
     const { reasoning, content } = splitter.push(text);
-    return { ...this.#reasoning(reasoning), ...this.#content(content) };
+    return [...this.#reasoning(reasoning), ...this.#content(content)];
   }
 
-  end(): OutputPart {
+  end(): readonly ParsedPart[] {
     const { reasoning, content } = this.#splitter?.end() ?? { reasoning: "", content: "" };
     const { tools, maxCalls } = this.#parts;
-    const part = this.#content(content);
-    if (tools === undefined) return { ...this.#reasoning(reasoning), ...part };
+    const parts = [...this.#reasoning(reasoning), ...this.#content(content)];
+    if (tools === undefined) return parts;
     tools.parser.end();
     tools.output.end();
-    const last = tools.output.take(maxCalls);
-    const joined = (part.content ?? "") + (last.content ?? "");
-    const calls = [...(part.toolCalls ?? []), ...(last.toolCalls ?? [])];
-    return {
-      ...this.#reasoning(reasoning),
-      ...(joined !== "" && { content: joined }),
-      ...(calls.length > 0 && { toolCalls: calls }),
-    };
+    return [...parts, ...tools.output.take(maxCalls)];
   }
 
-  #reasoning(text: string): OutputPart {
-    return text === "" || !this.#parts.showReasoning ? {} : { reasoning: text };
+  #reasoning(text: string): readonly ParsedPart[] {
+    return text === "" || !this.#parts.showReasoning ? [] : [{ type: "reasoning-delta", text }];
   }
 
-  #content(text: string): OutputPart {
+  #content(text: string): readonly ParsedPart[] {
     const { tools, maxCalls } = this.#parts;
-    if (tools === undefined) return text === "" ? {} : { content: text };
+    if (tools === undefined) return text === "" ? [] : [{ type: "text-delta", text }];
     for (const char of text) tools.parser.char(char);
     return tools.output.take(maxCalls);
   }
@@ -87,23 +81,24 @@ class HarmonyOutput implements OutputParser {
     return this.#reasoningTokens;
   }
 
-  push(text: string, ids: readonly number[]): OutputPart {
+  push(text: string, ids: readonly number[]): readonly ParsedPart[] {
     if (!this.#parser.over) this.#reasoningTokens += ids.length;
     for (const char of text) this.#parser.char(char);
     return this.#take();
   }
 
-  end(): OutputPart {
+  end(): readonly ParsedPart[] {
     this.#parser.end();
     this.#output.end();
     return this.#take();
   }
 
-  #take(): OutputPart {
-    const reasoning = this.#parser.takeReasoning();
-    return {
-      ...(reasoning !== "" && this.#parts.showReasoning && { reasoning }),
+  #take(): readonly ParsedPart[] {
+    const text = this.#parser.takeReasoning();
+    const shown = text !== "" && this.#parts.showReasoning;
+    return [
+      ...(shown ? [{ type: "reasoning-delta" as const, text }] : []),
       ...this.#output.take(this.#parts.maxCalls),
-    };
+    ];
   }
 }

@@ -1,5 +1,5 @@
 /** Where a tool parser puts what it finds; joined until it is taken. */
-import type { OutputPart, ToolCallDelta } from "../parser.ts";
+import { joinPart, type ParsedPart } from "../parts.ts";
 
 /** Reads text character by character, so that no split of it can matter. */
 export interface ToolParser {
@@ -7,20 +7,12 @@ export interface ToolParser {
   end(): void;
 }
 
-interface Growing {
-  readonly index: number;
-  id?: string;
-  name?: string;
-  arguments?: string;
-}
-
 const BLANK = /^\s$/;
 export const isBlank = (char: string): boolean => BLANK.test(char);
 
 export class ToolOutput {
   readonly #newId: () => string;
-  #content = "";
-  #calls: Growing[] = [];
+  #parts: ParsedPart[] = [];
   #count = 0;
   /** Blanks that belong to the text only if text follows: those around calls do not. */
   #blanks = "";
@@ -41,7 +33,7 @@ export class ToolOutput {
         this.#blanks += char;
         continue;
       }
-      this.#content += this.#blanks + char;
+      joinPart(this.#parts, { type: "text-delta", text: this.#blanks + char });
       this.#blanks = "";
       this.#inText = true;
     }
@@ -50,32 +42,26 @@ export class ToolOutput {
   call(name: string): void {
     this.#blanks = "";
     this.#inText = false;
-    this.#calls.push({ index: this.#count++, id: this.#newId(), name });
+    this.#parts.push({ type: "call-start", call: this.#count++, id: this.#newId(), name });
   }
 
   /** More of the JSON text of the arguments of the call begun last. */
   arguments(piece: string): void {
-    const index = this.#count - 1;
-    let call = this.#calls.at(-1);
-    if (call?.index !== index) {
-      call = { index };
-      this.#calls.push(call);
-    }
-    call.arguments = (call.arguments ?? "") + piece;
+    joinPart(this.#parts, { type: "call-delta", call: this.#count - 1, text: piece });
   }
 
   end(): void {
-    if (this.#count === 0) this.#content += this.#blanks;
+    if (this.#count === 0 && this.#blanks !== "") {
+      joinPart(this.#parts, { type: "text-delta", text: this.#blanks });
+    }
     this.#blanks = "";
   }
 
   /** Calls from `most` on are left out. */
-  take(most = Number.POSITIVE_INFINITY): OutputPart {
-    const calls: readonly ToolCallDelta[] = this.#calls.filter((call) => call.index < most);
-    const content = this.#content;
-    this.#calls = [];
-    this.#content = "";
-    return { ...(content !== "" && { content }), ...(calls.length > 0 && { toolCalls: calls }) };
+  take(most = Number.POSITIVE_INFINITY): readonly ParsedPart[] {
+    const parts = this.#parts.filter((part) => !("call" in part) || part.call < most);
+    this.#parts = [];
+    return parts;
   }
 }
 

@@ -2,55 +2,57 @@
  * Chat answers, to the byte: keys in vLLM's order, nulls where vLLM has them
  * (vllm-compatible shapes; a stream carries only fields that were set).
  */
-import { randomUUID } from "node:crypto";
 import { contentText } from "../../generation/chat-prompt.ts";
-import type { ChoiceDelta } from "../../generation/choice.ts";
-import type { Generation } from "../../generation/generate.ts";
+import { PLAIN } from "../../generation/parser.ts";
 import {
-  type OutputParser,
+  callsOf,
+  finishOf,
+  type OutputDelta,
+  type OutputFinish,
   type OutputPart,
-  PLAIN,
-  type ToolCallDelta,
-} from "../../generation/parser.ts";
-import type { OutputPlan } from "../../generation/planner.ts";
-import type { StreamOptions } from "../../generation/prepare.ts";
-import type { Prompt } from "../../generation/prompt.ts";
-import type { Exchange, StreamResponder } from "../../http/exchange.ts";
+  textOf,
+} from "../../generation/parts.ts";
+import { streamOptions } from "../../generation/prepare.ts";
+import type { ChatAnswer, ChatFormat } from "../../http/chat-format.ts";
+import type { StreamResponder } from "../../http/exchange.ts";
+import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
+import { DONE, event, failed } from "../events.ts";
 import { chatLogprobs, promptLogprobs, TokenNames } from "../logprobs.ts";
 import { fingerprintOf, lastChunk, requestMetrics, usage, usageSoFar } from "../usage.ts";
-import type { ChatRequest } from "./schema.ts";
+import { readChat } from "./read.ts";
+import { type ChatRequest, chatRequest } from "./schema.ts";
 
-/** All that an answer is made of. */
-export interface ChatAnswer {
-  readonly serving: Serving;
-  readonly exchange: Exchange;
-  readonly model: string;
-  readonly body: ChatRequest;
-  readonly prompt: Prompt;
-  readonly plan: OutputPlan;
-  readonly generation: Generation;
-}
+export const chatFormat: ChatFormat<ChatRequest> = {
+  path: "/v1/chat/completions",
+  schema: chatRequest,
+  prefix: "chatcmpl",
+  read: readChat,
+  respond: chatResponse,
+  stream: chatStream,
+};
+
+type Answer = ChatAnswer<ChatRequest>;
 
 /** Finish reasons as the wire has them. */
-function wireReason(answer: ChatAnswer, delta: ChoiceDelta, toolCalls: number): string {
-  const reason = delta.finish?.reason ?? "stop";
-  const streamed = answer.body.stream === true;
-  return answer.plan.finishReason?.({ reason, toolCalls, streamed }) ?? reason;
+function wireReason({ chat, body }: Answer, { reason, calls }: OutputFinish): string {
+  const streamed = body.stream === true;
+  const { plan } = chat.prepared;
+  return plan.finishReason?.({ reason, toolCalls: calls, streamed }) ?? reason;
 }
 
 /** Ids and logprobs would give hidden reasoning away. */
-function hidesTokens({ body, serving: { settings } }: ChatAnswer): boolean {
+function hidesTokens({ body, serving: { settings } }: Answer): boolean {
   const parsed = settings["reasoning-parser"] || settings["tool-call-parser"];
   return body.include_reasoning === false && Boolean(parsed);
 }
 
-function namesOf({ serving, body }: ChatAnswer): TokenNames {
+function namesOf({ serving, body }: Answer): TokenNames {
   const asIds = body.return_tokens_as_token_ids ?? serving.settings["return-tokens-as-token-ids"];
   return new TokenNames(serving.tokenizer, asIds);
 }
 
-function logprobsOf(answer: ChatAnswer, names: TokenNames, delta: ChoiceDelta) {
+function logprobsOf(answer: Answer, names: TokenNames, delta: OutputDelta) {
   const { body } = answer;
   if (!body.logprobs || hidesTokens(answer)) return null;
   const named = Boolean(body.logprob_token_ids?.length);
@@ -59,7 +61,7 @@ function logprobsOf(answer: ChatAnswer, names: TokenNames, delta: ChoiceDelta) {
 }
 
 /** The last message's content, which `echo` repeats when its role is the answer's. */
-function echoed({ body, serving }: ChatAnswer): string {
+function echoed({ body, serving }: Answer): string {
   const last = body.messages.at(-1);
   return body.echo && last?.role === roleOf(body, serving) ? contentText(last.content) : "";
 }
@@ -70,47 +72,45 @@ function roleOf(body: ChatRequest, { settings }: Serving): string {
 }
 
 /** Counted wherever the server parses reasoning, in requests that switch it off too. */
-function reasoningOf({ serving: { settings } }: ChatAnswer, parsers: readonly OutputParser[]) {
-  if (!settings["reasoning-parser"]) return {};
-  return { reasoningTokens: parsers.reduce((sum, one) => sum + (one.reasoningTokens ?? 0), 0) };
-}
-
-function newParser({ plan, prompt }: ChatAnswer): OutputParser {
-  return plan.parser?.(prompt.text) ?? PLAIN;
+function reasoningOf({ chat }: Answer, index?: number) {
+  const reasoningTokens = chat.reasoningTokens(index);
+  return reasoningTokens === undefined ? {} : { reasoningTokens };
 }
 
 /** The answer of a request that does not stream. */
-export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[]) {
-  const { serving, exchange, body, prompt, generation } = answer;
+function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
+  const { serving, exchange, body, chat } = answer;
+  const { prompt, generation } = chat;
   const names = namesOf(answer);
   const role = roleOf(body, serving);
-  // Where a call was asked for the content is empty text, as in vLLM.
-  const absent =
-    typeof body.tool_choice === "object" || body.tool_choice === "required" ? "" : null;
   const withIds = body.return_token_ids && !hidesTokens(answer);
-  const parsers: OutputParser[] = [];
   const choices = deltas.map((delta) => {
-    const parser = newParser(answer);
-    parsers.push(parser);
-    const parts = [parser.push(delta.text, delta.ids), parser.end()];
-    const reasoning = join(parts, "reasoning");
-    const calls = joinCalls(parts);
-    const content = join(parts, "content");
+    const { parts } = delta;
+    const calls = callsOf(parts);
+    const content = textOf(parts, "text-delta") ?? emptyContent(answer, delta);
+    const finish = finishOf(parts);
     return {
       index: delta.index,
       message: {
         role,
-        content: body.echo ? echoed(answer) + (content ?? "") : (content ?? absent),
+        content: body.echo ? echoed(answer) + (content ?? "") : content,
         refusal: null,
         annotations: null,
         audio: null,
         function_call: null,
-        ...(calls.length > 0 && { tool_calls: calls }),
-        reasoning: body.include_reasoning === false ? null : (reasoning ?? null),
+        ...(calls.length > 0 && {
+          tool_calls: calls.map(({ id, name, arguments: text }) => ({
+            id,
+            type: "function",
+            function: { name, arguments: text },
+          })),
+        }),
+        reasoning:
+          body.include_reasoning === false ? null : (textOf(parts, "reasoning-delta") ?? null),
       },
       logprobs: logprobsOf(answer, names, delta),
-      finish_reason: wireReason(answer, delta, calls.length),
-      stop_reason: delta.finish?.stopReason ?? null,
+      finish_reason: finish === undefined ? "stop" : wireReason(answer, finish),
+      stop_reason: finish?.stopReason ?? null,
       token_ids: withIds ? delta.ids : null,
       routed_experts: null,
     };
@@ -128,7 +128,7 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
       promptTokens: prompt.ids.length,
       generation,
       settings: serving.settings,
-      ...reasoningOf(answer, parsers),
+      ...reasoningOf(answer),
     }),
     prompt_logprobs: prompted === undefined ? null : promptLogprobs(prompt.ids, prompted, names),
     prompt_token_ids: body.return_token_ids ? [...prompt.ids] : null,
@@ -139,22 +139,20 @@ export function chatResponse(answer: ChatAnswer, deltas: readonly ChoiceDelta[])
   };
 }
 
-/** One choice of a stream. */
-interface StreamedChoice {
-  readonly parser: OutputParser;
-  toolCalls: number;
+/** No content is null; of plain text, and where a call was asked for, it is empty text, as in vLLM. */
+function emptyContent({ chat, body: { tool_choice: choice } }: Answer, delta: OutputDelta) {
+  const plain = chat.readers[delta.index]?.parser === PLAIN;
+  return plain || choice === "required" || (typeof choice === "object" && choice) ? "" : null;
 }
 
 /** The chunks of a stream, in vLLM's order. */
-export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamResponder {
-  const { serving, exchange, body, prompt, generation } = answer;
+function chatStream(answer: Answer): StreamResponder {
+  const { serving, exchange, body, chat } = answer;
+  const { prompt, generation } = chat;
   const { settings } = serving;
+  const options = streamOptions(body, serving);
   const names = namesOf(answer);
   const role = roleOf(body, serving);
-  const choices: StreamedChoice[] = generation.choices.map(() => ({
-    parser: newParser(answer),
-    toolCalls: 0,
-  }));
   const head = {
     id: exchange.id,
     object: "chat.completion.chunk",
@@ -163,23 +161,19 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
   };
   const withIds = body.return_token_ids && !hidesTokens(answer);
   const chunk = (choice: object, usageSoFar: object, further: object = {}) =>
-    JSON.stringify({
+    event({
       ...head,
       choices: [choice],
       ...(options.continuousUsage && { usage: usageSoFar }),
       ...further,
     });
-  const soFar = (tokens: number, parser?: OutputParser) =>
-    usageSoFar(
-      prompt.ids.length,
-      tokens,
-      reasoningOf(answer, parser === undefined ? [] : [parser]),
-    );
+  const soFar = (tokens: number, index: number) =>
+    usageSoFar(prompt.ids.length, tokens, reasoningOf(answer, index));
   /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
-  const start = (): string[] => {
-    const each = (delta: object, further: object = {}): string[] =>
-      choices.map((_, index) =>
-        chunk({ index, delta, logprobs: null, finish_reason: null }, soFar(0), further),
+  const start = (): SseEvent[] => {
+    const each = (delta: object, further: object = {}): SseEvent[] =>
+      chat.readers.map((_, index) =>
+        chunk({ index, delta, logprobs: null, finish_reason: null }, soFar(0, -1), further),
       );
     const events = each(
       { role, content: "" },
@@ -192,87 +186,71 @@ export function chatStream(answer: ChatAnswer, options: StreamOptions): StreamRe
     return echo === "" ? events : [...events, ...each({ content: echo })];
   };
   let started = false;
-  const one = (delta: ChoiceDelta): string[] => {
-    const choice = choices[delta.index];
-    if (choice === undefined) return [];
-    const finished = delta.finish !== undefined;
-    const parts = [choice.parser.push(delta.text, delta.ids)];
-    if (finished) parts.push(choice.parser.end());
+  const one = (delta: OutputDelta): SseEvent[] => {
+    const { index, parts } = delta;
+    const finish = finishOf(parts);
     const message = deltaMessage(parts, body.include_reasoning !== false);
-    choice.toolCalls = parts
-      .flatMap((part) => part.toolCalls ?? [])
-      .reduce((most, call) => Math.max(most, call.index + 1), choice.toolCalls);
     // A parser that holds everything back says nothing; plain text is always a chunk.
     const silent = Object.keys(message).length === 0;
-    if (silent && !finished && !body.logprobs && !withIds) return [];
+    const plain = chat.readers[index]?.parser === PLAIN;
+    if (silent && !plain && finish === undefined && !body.logprobs && !withIds) return [];
     const base = {
-      index: delta.index,
-      delta: silent && choice.parser === PLAIN ? { content: "" } : message,
+      index,
+      delta: silent && plain ? { content: "" } : message,
       logprobs: logprobsOf(answer, names, delta),
-      finish_reason: finished ? wireReason(answer, delta, choice.toolCalls) : null,
+      finish_reason: finish === undefined ? null : wireReason(answer, finish),
     };
-    const sofar = soFar(generation.choices[delta.index]?.tokens ?? 0, choice.parser);
+    const sofar = soFar(generation.choices[index]?.tokens ?? 0, index);
     const tokenIds = withIds ? delta.ids : null;
-    if (!finished) return [chunk({ ...base, token_ids: tokenIds }, sofar)];
-    const last = { ...base, stop_reason: delta.finish?.stopReason ?? null, token_ids: tokenIds };
+    if (finish === undefined) return [chunk({ ...base, token_ids: tokenIds }, sofar)];
+    const last = { ...base, stop_reason: finish.stopReason, token_ids: tokenIds };
     return [chunk(last, sofar, options.includeUsage ? {} : fingerprintOf(serving))];
   };
   return {
     deltas: (deltas) => {
       const first = started ? [] : start();
       started = true;
-      return [...first, ...deltas.flatMap(one)];
+      return [...first, ...chat.read(deltas).flatMap(one)];
     },
     end: () => {
-      if (!options.includeUsage) return [];
-      const parsers = choices.map(({ parser }) => parser);
+      if (!options.includeUsage) return [DONE];
       const source = { promptTokens: prompt.ids.length, generation, settings };
-      return [lastChunk(head, serving, { ...source, ...reasoningOf(answer, parsers) })];
+      return [event(lastChunk(head, serving, { ...source, ...reasoningOf(answer) })), DONE];
     },
+    failed,
   };
 }
 
 function deltaMessage(parts: readonly OutputPart[], withReasoning: boolean) {
-  const content = join(parts, "content");
-  const reasoning = join(parts, "reasoning");
-  const calls = parts.flatMap((part) => part.toolCalls ?? []);
+  const content = textOf(parts, "text-delta");
+  const reasoning = textOf(parts, "reasoning-delta");
+  const calls = callDeltas(parts);
   return {
     ...(content !== undefined && { content }),
     ...(withReasoning && reasoning !== undefined && { reasoning }),
-    ...(calls.length > 0 && { tool_calls: calls.map(wireCall) }),
+    ...(calls.length > 0 && { tool_calls: calls }),
   };
+}
+
+interface WireCall {
+  readonly id?: string;
+  readonly type?: "function";
+  readonly index: number;
+  readonly function: { readonly name?: string; arguments: string };
 }
 
 /** The first delta of a call has id, type and name; later ones only arguments. */
-function wireCall({ index, id, name, arguments: text }: ToolCallDelta) {
-  if (name === undefined) return { index, function: { arguments: text ?? "" } };
-  return {
-    id: id ?? `chatcmpl-tool-${randomUUID().replaceAll("-", "")}`,
-    type: "function",
-    index,
-    function: { name, arguments: text ?? "" },
-  };
-}
-
-function join(parts: readonly OutputPart[], key: "content" | "reasoning"): string | undefined {
-  const texts = parts.flatMap((part) => part[key] ?? []);
-  return texts.length === 0 ? undefined : texts.join("");
-}
-
-function joinCalls(parts: readonly OutputPart[]) {
-  const calls = new Map<number, { id: string; name: string; text: string }>();
-  for (const delta of parts.flatMap((part) => part.toolCalls ?? [])) {
-    const call = calls.get(delta.index) ?? {
-      id: delta.id ?? `chatcmpl-tool-${randomUUID().replaceAll("-", "")}`,
-      name: delta.name ?? "",
-      text: "",
-    };
-    call.text += delta.arguments ?? "";
-    calls.set(delta.index, call);
+function callDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
+  const calls: WireCall[] = [];
+  for (const part of parts) {
+    if (part.type === "call-start") {
+      const { call: index, id, name } = part;
+      calls.push({ id, type: "function", index, function: { name, arguments: "" } });
+    } else if (part.type === "call-delta") {
+      const last = calls.at(-1);
+      if (last?.index === part.call) last.function.arguments += part.text;
+      else calls.push({ index: part.call, function: { arguments: part.text } });
+    }
   }
-  return [...calls.values()].map(({ id, name, text }) => ({
-    id,
-    type: "function",
-    function: { name, arguments: text },
-  }));
+  return calls;
 }

@@ -4,7 +4,9 @@ import type { Generation } from "../../generation/generate.ts";
 import type { StreamOptions } from "../../generation/prepare.ts";
 import type { Prompt } from "../../generation/prompt.ts";
 import type { Exchange, StreamResponder } from "../../http/exchange.ts";
+import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
+import { DONE, event, failed } from "../events.ts";
 import {
   appendLogprobs,
   type CompletionLogprobs,
@@ -150,12 +152,12 @@ export function completionStream(
     created: exchange.created,
     model: answer.model,
   };
-  const one = (delta: ChoiceDelta): string => {
+  const one = (delta: ChoiceDelta): SseEvent => {
     const pushed = texts[delta.index]?.push(delta);
     const prompt = prompts[Math.floor(delta.index / n)];
     const tokens = generation.choices[delta.index]?.tokens ?? 0;
     const input = prompt?.ids.length ?? 0;
-    return JSON.stringify({
+    return event({
       ...head,
       choices: [
         {
@@ -175,10 +177,11 @@ export function completionStream(
   return {
     deltas: (deltas) => deltas.map(one),
     end: () => {
-      if (!options.includeUsage) return [];
+      if (!options.includeUsage) return [DONE];
       const { settings } = serving;
       const source = { promptTokens: promptTokens(answer), generation, settings };
-      return [lastChunk(head, serving, source)];
+      return [event(lastChunk(head, serving, source)), DONE];
     },
+    failed,
   };
 }

@@ -2,9 +2,9 @@
  * One response under way: a generation's deltas to realtime events. While the
  * socket is behind, nothing is taken: the deltas join, the engine runs on.
  */
-import type { ChoiceFinish } from "../../generation/choice.ts";
+import type { ChatGeneration } from "../../generation/chat.ts";
 import type { Generation } from "../../generation/generate.ts";
-import type { OutputParser, OutputPart, ToolCallDelta } from "../../generation/parser.ts";
+import { finishOf, type OutputFinish, type OutputPart } from "../../generation/parts.ts";
 import {
   type CallItem,
   type Conversation,
@@ -15,11 +15,12 @@ import {
 } from "./conversation.ts";
 
 export interface ResponseParts {
-  readonly generation: Pick<
-    Generation,
-    "abort" | "cachedTokens" | "onChange" | "onFail" | "outputTokens" | "take"
-  >;
-  readonly parser: OutputParser;
+  readonly chat: Pick<ChatGeneration, "read"> & {
+    readonly generation: Pick<
+      Generation,
+      "abort" | "cachedTokens" | "choices" | "onChange" | "onFail" | "outputTokens" | "take"
+    >;
+  };
   /** Absent: the response stands outside the conversation. */
   readonly conversation?: Conversation;
   readonly promptTokens: number;
@@ -39,21 +40,20 @@ export class RealtimeResponse {
   readonly #parts: ResponseParts;
   readonly #output: Item[] = [];
   #open: MessageItem | CallItem | undefined;
-  #openCall = -1;
   #cancelled = false;
   #over = false;
 
   constructor(parts: ResponseParts) {
     this.#parts = parts;
     parts.send({ type: "response.created", response: this.#describe("in_progress", null) });
-    parts.generation.onChange = () => this.pump();
-    parts.generation.onFail = (error) => this.#fail(error);
+    parts.chat.generation.onChange = () => this.pump();
+    parts.chat.generation.onFail = (error) => this.#fail(error);
     this.pump();
   }
 
   cancel(): void {
     this.#cancelled = true;
-    this.#parts.generation.abort();
+    this.#parts.chat.generation.abort();
   }
 
   /** Sends what came, if the socket can take it. Never throws: the engine's events lead here. */
@@ -67,12 +67,15 @@ export class RealtimeResponse {
   }
 
   #take(): void {
-    const { generation, parser } = this.#parts;
-    for (const delta of generation.take()) {
-      if (!this.#cancelled) this.#write(parser.push(delta.text, delta.ids));
-      if (delta.finish === undefined) continue;
-      this.#write(parser.end());
-      this.#finish(delta.finish);
+    const { chat } = this.#parts;
+    for (const { parts } of chat.read(chat.generation.take())) {
+      const finish = finishOf(parts);
+      // The item that is open at the end is closed with the response's own status.
+      const body = finish === undefined ? parts : parts.slice(0, -1);
+      const last = finish !== undefined && body.at(-1)?.type.endsWith("-end") ? -1 : undefined;
+      if (!this.#cancelled) for (const part of body.slice(0, last)) this.#write(part);
+      if (finish === undefined) continue;
+      this.#finish(finish);
       return;
     }
   }
@@ -82,9 +85,9 @@ export class RealtimeResponse {
     if (this.#over) return;
     this.#over = true;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const { generation, send, ended, report } = this.#parts;
+    const { chat, send, ended, report } = this.#parts;
     if (this.#open !== undefined) this.#open.status = "incomplete";
-    generation.abort();
+    chat.generation.abort();
     ended();
     const known = error instanceof RealtimeError ? error : undefined;
     if (known === undefined) report?.(error);
@@ -100,55 +103,65 @@ export class RealtimeResponse {
   }
 
   #write(part: OutputPart): void {
-    if (part.content) this.#text(part.content);
-    for (const call of part.toolCalls ?? []) this.#call(call);
+    switch (part.type) {
+      case "text-start":
+        this.#beginText();
+        break;
+      case "text-delta":
+        this.#text(part.text);
+        break;
+      case "call-start":
+        this.#begin({
+          id: newId("item"),
+          object: "realtime.item",
+          type: "function_call",
+          status: "in_progress",
+          call_id: part.id,
+          name: part.name,
+          arguments: "",
+        });
+        break;
+      case "call-delta":
+        this.#arguments(part.text);
+        break;
+      case "text-end":
+      case "call-end":
+        this.#close("completed");
+    }
+  }
+
+  #beginText(): void {
+    const item: MessageItem = {
+      id: newId("item"),
+      object: "realtime.item",
+      type: "message",
+      status: "in_progress",
+      role: "assistant",
+      content: [],
+    };
+    this.#begin(item);
+    item.content = [{ type: "output_text", text: "" }];
+    this.#send("response.content_part.added", {
+      content_index: 0,
+      part: { type: "text", text: "" },
+    });
   }
 
   #text(piece: string): void {
-    let item = this.#open;
-    if (item?.type !== "message") {
-      this.#close("completed");
-      const part = { type: "output_text" as const, text: "" };
-      item = {
-        id: newId("item"),
-        object: "realtime.item",
-        type: "message",
-        status: "in_progress",
-        role: "assistant",
-        content: [],
-      };
-      this.#begin(item);
-      item.content = [part];
-      this.#send("response.content_part.added", {
-        content_index: 0,
-        part: { type: "text", text: "" },
-      });
-    }
+    const item = this.#open;
+    if (item?.type !== "message") return;
     const [part] = item.content;
     item.content = [{ type: "output_text", text: (part?.text ?? "") + piece }];
     this.#send("response.output_text.delta", { content_index: 0, delta: piece });
   }
 
-  #call(delta: ToolCallDelta): void {
-    if (this.#open?.type !== "function_call" || this.#openCall !== delta.index) {
-      this.#close("completed");
-      this.#openCall = delta.index;
-      this.#begin({
-        id: newId("item"),
-        object: "realtime.item",
-        type: "function_call",
-        status: "in_progress",
-        call_id: delta.id ?? newId("call"),
-        name: delta.name ?? "",
-        arguments: "",
-      });
-    }
+  #arguments(piece: string): void {
     const item = this.#open;
-    if (item?.type !== "function_call" || !delta.arguments) return;
-    item.arguments += delta.arguments;
+    if (item?.type !== "function_call") return;
+    item.arguments += piece;
     this.#send("response.function_call_arguments.delta", {
       call_id: item.call_id,
-      delta: delta.arguments,
+      delta: piece,
     });
   }
 
@@ -183,7 +196,7 @@ export class RealtimeResponse {
       this.#parts.send({ type: "conversation.item.done", item });
   }
 
-  #finish(finish: ChoiceFinish): void {
+  #finish(finish: OutputFinish): void {
     const status: Status =
       this.#cancelled || finish.reason === "abort"
         ? "cancelled"
@@ -198,7 +211,7 @@ export class RealtimeResponse {
     ended();
     send({
       type: "response.done",
-      response: this.#describe(status, statusDetails(status, finish, this.#cancelled)),
+      response: this.#describe(status, this.#details(status)),
     });
   }
 
@@ -214,7 +227,8 @@ export class RealtimeResponse {
   }
 
   #describe(status: Status, details: object | null): object {
-    const { promptTokens, generation, conversation, maxOutputTokens, metadata } = this.#parts;
+    const { promptTokens, chat, conversation, maxOutputTokens, metadata } = this.#parts;
+    const { generation } = chat;
     const output = generation.outputTokens;
     return {
       object: "realtime.response",
@@ -242,20 +256,22 @@ export class RealtimeResponse {
             },
     };
   }
-}
 
-function statusDetails(status: Status, finish: ChoiceFinish, byClient: boolean): object | null {
-  switch (status) {
-    case "cancelled":
-      return { type: "cancelled", reason: byClient ? "client_cancelled" : "server_shutdown" };
-    case "incomplete":
-      return { type: "incomplete", reason: "max_output_tokens" };
-    case "failed":
-      return {
-        type: "failed",
-        error: { type: "server_error", code: "engine_error", message: finish.error?.message ?? "" },
-      };
-    default:
-      return null;
+  #details(status: Status): object | null {
+    switch (status) {
+      case "cancelled":
+        return {
+          type: "cancelled",
+          reason: this.#cancelled ? "client_cancelled" : "server_shutdown",
+        };
+      case "incomplete":
+        return { type: "incomplete", reason: "max_output_tokens" };
+      case "failed": {
+        const message = this.#parts.chat.generation.choices[0]?.finish?.error?.message ?? "";
+        return { type: "failed", error: { type: "server_error", code: "engine_error", message } };
+      }
+      default:
+        return null;
+    }
   }
 }

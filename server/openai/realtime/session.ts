@@ -1,15 +1,7 @@
 /** One realtime session: a client's events in, the server's events out. Text only. */
 
-import { chatPrompt } from "../../generation/chat-prompt.ts";
+import { type ChatFields, chatGeneration } from "../../generation/chat.ts";
 import { Generation } from "../../generation/generate.ts";
-import { PLAIN } from "../../generation/parser.ts";
-import type { OutputFields } from "../../generation/planner.ts";
-import {
-  checkedSampling,
-  engineRequest,
-  generationTask,
-  tokenizeOptions,
-} from "../../generation/prepare.ts";
 import { type ApiError, toApiError } from "../../http/errors.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import {
@@ -167,34 +159,28 @@ export class RealtimeSession {
       ? input.map((item, i) => readItem(item, `response.input[${i}]`))
       : undefined;
     const body = {
+      stream: true,
       messages: this.#conversation.messages(config.instructions, items),
       ...(config.tools.length > 0 && { tools: config.tools, tool_choice: config.tool_choice }),
       ...(config.temperature !== undefined && { temperature: config.temperature }),
     };
-    const serving = this.#serving;
-    const plan = await serving.planner.plan(body as OutputFields, "chat"); // tools are checked by the planner
-    const prompt = await chatPrompt(serving, body, { plan, tokenize: tokenizeOptions({}, false) });
     const most = config.max_output_tokens;
-    const sampling = await checkedSampling(serving, body, {
-      prompt,
-      wish: most === "inf" ? {} : { maxTokens: most },
-    });
-    const request = await engineRequest({}, prompt, { sampling, plan, priority: 0 });
-    if (this.#closed) return undefined;
-    const generation = new Generation(
-      serving,
-      generationTask(
-        serving,
-        { stream: true },
-        { requests: [request], sampling, plan, rank: undefined },
-      ),
+    const chat = await chatGeneration(
+      this.#serving,
+      // Tools are checked by the planner.
+      { fields: body as ChatFields, wish: most === "inf" ? {} : { maxTokens: most } },
+      {
+        priority: () => 0,
+        rank: undefined,
+        start: (task) => (this.#closed ? undefined : new Generation(this.#serving, task)),
+      },
     );
+    if (chat === undefined) return undefined;
     let ended = false;
     const response = new RealtimeResponse({
-      generation,
-      parser: plan.parser?.(prompt.text) ?? PLAIN,
+      chat,
       ...(!outside && { conversation: this.#conversation }),
-      promptTokens: prompt.ids.length,
+      promptTokens: chat.prompt.ids.length,
       maxOutputTokens: most,
       metadata: given["metadata"],
       send: (event) => this.#write(event),

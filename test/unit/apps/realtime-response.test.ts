@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { ChoiceDelta, ChoiceFinish } from "../../../server/generation/choice.ts";
-import { type OutputParser, PLAIN } from "../../../server/generation/parser.ts";
+import { ChoiceReader, type OutputParser, PLAIN } from "../../../server/generation/parser.ts";
 import { Conversation } from "../../../server/openai/realtime/conversation.ts";
 import { RealtimeResponse } from "../../../server/openai/realtime/response.ts";
 
@@ -19,6 +19,7 @@ function scripted() {
     onFail: (_error: Error) => {},
     outputTokens: 3,
     cachedTokens: 0,
+    choices: [],
     aborted: false,
     abort: () => {
       generation.aborted = true;
@@ -50,12 +51,15 @@ function scripted() {
 
 function start(conversation?: Conversation, parser: OutputParser = PLAIN) {
   const script = scripted();
+  const reader = new ChoiceReader(parser);
   const sent: Sent[] = [];
   const reports: string[] = [];
   const socket = { blocked: false, ended: 0 };
   const response = new RealtimeResponse({
-    generation: script.generation,
-    parser,
+    chat: {
+      generation: script.generation,
+      read: (deltas) => deltas.map((delta) => reader.read(delta)),
+    },
     ...(conversation !== undefined && { conversation }),
     promptTokens: 5,
     maxOutputTokens: "inf",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { OutputPart } from "../../../server/generation/parser.ts";
+import { callsOf, type ParsedPart, textOf } from "../../../server/generation/parts.ts";
 import { createOutputParser } from "../../../server/generation/tools/output-parser.ts";
 import {
   createToolParser,
@@ -43,29 +43,20 @@ function parse(name: string, pieces: readonly string[], reasoning?: "think" | "h
     maxCalls: Number.POSITIVE_INFINITY,
     showReasoning: true,
   });
-  let content = "";
-  let thought = "";
-  const calls: { name: string; arguments: string }[] = [];
-  const take = (part: OutputPart) => {
-    content += part.content ?? "";
-    thought += part.reasoning ?? "";
-    for (const delta of part.toolCalls ?? []) {
-      const known = calls[delta.index];
-      if (known === undefined) {
-        // The first delta of a call says what it is.
-        expect(delta.id).toBeTruthy();
-        expect(delta.name).toBeTruthy();
-        calls[delta.index] = { name: delta.name ?? "", arguments: delta.arguments ?? "" };
-      } else {
-        expect(delta.id).toBeUndefined();
-        expect(delta.name).toBeUndefined();
-        known.arguments += delta.arguments ?? "";
-      }
-    }
+  const parts: ParsedPart[] = pieces.flatMap((piece) => [...parser.push(piece, [])]);
+  parts.push(...parser.end());
+  const begun = parts.flatMap((part) => (part.type === "call-start" ? [part] : []));
+  // Each call begins once, in order, and says what it is.
+  expect(begun.map((part) => part.call)).toEqual(begun.map((_, index) => index));
+  expect(begun.every((part) => part.id !== "" && part.name !== "")).toBe(true);
+  return {
+    content: textOf(parts, "text-delta") ?? "",
+    reasoning: textOf(parts, "reasoning-delta") ?? "",
+    calls: callsOf(parts).map(({ name: called, arguments: text }) => ({
+      name: called,
+      arguments: text,
+    })),
   };
-  for (const piece of pieces) take(parser.push(piece, []));
-  take(parser.end());
-  return { content, reasoning: thought, calls };
 }
 
 describe.each(TOOL_SAMPLES)("$format: $what", (sample) => {

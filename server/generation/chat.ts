@@ -1,0 +1,123 @@
+/**
+ * The middle of every chat: fields in the engine's terms become a generation whose
+ * deltas are read as parts. Wire formats stand on both sides of it and know nothing
+ * of prompts, parsers or engines.
+ */
+import type { RequestFields, SamplingFields } from "../openai/fields.ts";
+import type { Serving } from "../serving.ts";
+import { type ChatPromptFields, chatPrompt } from "./chat-prompt.ts";
+import type { ChoiceDelta } from "./choice.ts";
+import type { Generation, GenerationTask } from "./generate.ts";
+import type { CheckedSampling } from "./params.ts";
+import { ChoiceReader, PLAIN } from "./parser.ts";
+import type { OutputDelta } from "./parts.ts";
+import type { OutputFields, OutputPlan } from "./planner.ts";
+import {
+  checkedSampling,
+  engineRequest,
+  generationTask,
+  type SamplingWish,
+  tokenizeOptions,
+} from "./prepare.ts";
+import type { Prompt } from "./prompt.ts";
+
+/** What a chat asks for, whatever its wire format: shapes are checked, meanings not yet. */
+export type ChatFields = ChatPromptFields &
+  OutputFields &
+  SamplingFields &
+  RequestFields &
+  Readonly<Record<string, unknown>>;
+
+export interface ChatAsk {
+  readonly fields: ChatFields;
+  readonly wish: SamplingWish;
+  /** Absent: as the planner reads the fields. */
+  readonly plan?: OutputPlan;
+}
+
+/** Who asks: gives what the body does not say, and may be gone by the time of the start. */
+export interface Asker {
+  priority(body: number | null | undefined): number;
+  readonly rank: number | undefined;
+  /** Undefined: nobody wants the answer any more. */
+  start(task: GenerationTask): Generation | undefined;
+}
+
+export interface PreparedChat {
+  readonly fields: ChatFields;
+  readonly plan: OutputPlan;
+  readonly prompt: Prompt;
+  readonly sampling: CheckedSampling;
+  readonly task: GenerationTask;
+}
+
+/** Checks all that can be checked before the engine sees it. Throws ApiError. */
+export async function prepareChat(
+  serving: Serving,
+  { fields, wish, plan: given }: ChatAsk,
+  asker: Pick<Asker, "priority" | "rank">,
+): Promise<PreparedChat> {
+  const plan = given ?? (await serving.planner.plan(fields, "chat"));
+  const tokenize = tokenizeOptions(fields, false);
+  const prompt = await chatPrompt(serving, fields, { plan, tokenize });
+  const sampling = await checkedSampling(serving, fields, { prompt, wish });
+  const priority = asker.priority(fields.priority);
+  const request = await engineRequest(fields, prompt, { sampling, plan, priority });
+  const { rank } = asker;
+  const task = generationTask(serving, fields, { requests: [request], sampling, plan, rank });
+  return { fields, plan, prompt, sampling, task };
+}
+
+/** Undefined: nobody wants the answer any more. */
+export async function chatGeneration(
+  serving: Serving,
+  ask: ChatAsk,
+  asker: Asker,
+): Promise<ChatGeneration | undefined> {
+  const prepared = await prepareChat(serving, ask, asker);
+  const generation = asker.start(prepared.task);
+  return generation && new ChatGeneration(prepared, generation, serving.settings);
+}
+
+/** A chat under way. */
+export class ChatGeneration {
+  readonly prepared: PreparedChat;
+  readonly generation: Generation;
+  /** By choice. */
+  readonly readers: readonly ChoiceReader[];
+  readonly #reasons: boolean;
+
+  constructor(
+    prepared: PreparedChat,
+    generation: Generation,
+    settings: { readonly "reasoning-parser"?: string | undefined },
+  ) {
+    const { plan, prompt } = prepared;
+    this.prepared = prepared;
+    this.generation = generation;
+    this.#reasons = settings["reasoning-parser"] !== undefined;
+    this.readers = generation.choices.map(
+      () => new ChoiceReader(plan.parser?.(prompt.text) ?? PLAIN),
+    );
+  }
+
+  get prompt(): Prompt {
+    return this.prepared.prompt;
+  }
+
+  /** Deltas of the generation, each once and in order, as parts. */
+  read(deltas: readonly ChoiceDelta[]): readonly OutputDelta[] {
+    return deltas.map((delta) => {
+      const reader = this.readers[delta.index];
+      if (reader === undefined) throw new Error(`There is no choice ${delta.index}.`);
+      return reader.read(delta);
+    });
+  }
+
+  /** Of one choice, or of all; undefined: the server parses no reasoning. */
+  reasoningTokens(index?: number): number | undefined {
+    if (!this.#reasons) return undefined;
+    const readers = index === undefined ? this.readers : this.readers.slice(index, index + 1);
+    return readers.reduce((sum, { parser }) => sum + (parser.reasoningTokens ?? 0), 0);
+  }
+}

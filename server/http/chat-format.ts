@@ -1,0 +1,74 @@
+/**
+ * A wire format of chat is a value: how a body is read, how an answer is written.
+ * What lies between is `chatGeneration` and the same for all of them.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { TSchema } from "typebox";
+import { type ChatAsk, type ChatGeneration, chatGeneration } from "../generation/chat.ts";
+import type { OutputDelta } from "../generation/parts.ts";
+import { type Serving, servedName } from "../serving.ts";
+import { Exchange, type StreamResponder } from "./exchange.ts";
+
+/** All that an answer is made of. */
+export interface ChatAnswer<Body> {
+  readonly serving: Serving;
+  readonly exchange: Exchange;
+  readonly model: string;
+  readonly body: Body;
+  readonly chat: ChatGeneration;
+}
+
+export interface ChatBody {
+  readonly model?: string | null;
+  readonly stream?: boolean | null;
+  readonly request_id?: string | null;
+}
+
+export interface ChatFormat<Body extends ChatBody> {
+  readonly path: string;
+  readonly schema: TSchema;
+  /** Of the ids it gives. */
+  readonly prefix: string;
+  /** The body in the chat's terms. Throws ApiError. */
+  readonly read: (serving: Serving, body: Body) => ChatAsk;
+  readonly respond: (answer: ChatAnswer<Body>, deltas: readonly OutputDelta[]) => object;
+  readonly stream: (answer: ChatAnswer<Body>) => StreamResponder;
+}
+
+export function chatFormatRoute<Body extends ChatBody>(
+  app: FastifyInstance,
+  serving: Serving,
+  format: ChatFormat<Body>,
+): void {
+  app.post<{ Body: Body }>(format.path, { schema: { body: format.schema } }, (request, reply) =>
+    // The schema proves the body's type.
+    answerChat(serving, format, { request, reply, body: request.body as Body }),
+  );
+}
+
+/** The answer to a body of the format's shape. */
+export async function answerChat<Body extends ChatBody>(
+  serving: Serving,
+  format: ChatFormat<Body>,
+  {
+    request,
+    reply,
+    body,
+  }: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly body: Body },
+): Promise<unknown> {
+  const model = servedName(serving, body.model);
+  const exchange = new Exchange(
+    serving,
+    { request, reply },
+    { prefix: format.prefix, requestId: body.request_id },
+  );
+  const chat = await chatGeneration(serving, format.read(serving, body), exchange);
+  if (chat === undefined) return reply.hijack();
+  const answer = { serving, exchange, model, body, chat };
+  if (body.stream) {
+    await exchange.stream(chat.generation, format.stream(answer));
+    return reply;
+  }
+  const deltas = await exchange.collect(chat.generation);
+  return deltas === undefined ? reply.hijack() : format.respond(answer, chat.read(deltas));
+}
