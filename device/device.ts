@@ -1,8 +1,9 @@
 /**
  * The contract between the engine and whatever computes. Token ids cross it,
  * never logits: the sampler is the engine's policy, handed to the device, which
- * calls it where logits exist. A batch is complete and frozen: a device can be
- * replayed from recorded batches.
+ * calls it where logits exist. A batch says all that a step needs; its contexts and
+ * block tables are the engine's own, lent until `done`. Who keeps one copies those:
+ * from such copies a device can be replayed.
  */
 import type { Nanos } from "./clock.ts";
 import type { Span, TraceSink } from "./trace.ts";
@@ -64,12 +65,18 @@ export interface DeviceLimits {
  */
 export interface BatchRow {
   readonly id: SequenceId;
-  /** All known ids, prompt and output, drafts included. May hold PENDING_TOKEN. */
+  /**
+   * All known ids, prompt and output, drafts included. May hold PENDING_TOKEN, in whose
+   * place the id itself stands once the step before has ended.
+   */
   readonly context: Int32Array;
   readonly start: number;
   readonly count: number;
   readonly drafted: number;
-  /** Block table: block i holds positions [i·blockSize, (i+1)·blockSize). */
+  /**
+   * Block table: block i holds positions [i·blockSize, (i+1)·blockSize). Those that hold
+   * [0, start + count) stay; more may be appended while the step is under way.
+   */
   readonly blocks: readonly BlockId[];
   /**
    * `none`: K and V only. `last`: sample from the last `drafted + 1` positions.
@@ -81,6 +88,7 @@ export interface BatchRow {
   readonly adapter?: string;
 }
 
+/** Lent until the step's `done` is called; afterwards what its rows point to goes on changing. */
 export interface Batch {
   /** Counts up from 0. */
   readonly step: number;

@@ -20,6 +20,8 @@ import {
   type TokenId,
 } from "../device/device.ts";
 import type { BlockHash } from "./kv/block-hash.ts";
+import type { Holder } from "./kv/holder.ts";
+import type { PrefixMatch } from "./kv/prefix-match.ts";
 import type {
   Constraint,
   FinishReason,
@@ -32,7 +34,7 @@ export type Status = "waiting" | "running" | "ended";
 
 const NO_DRAFT: readonly TokenId[] = [];
 
-export class LiveSequence implements Sequence {
+export class LiveSequence implements Sequence, Holder {
   readonly id: SequenceId;
   readonly arrival: Nanos;
   readonly priority: number;
@@ -51,7 +53,6 @@ export class LiveSequence implements Sequence {
   length: number;
   computed = 0;
   draft: readonly TokenId[] = NO_DRAFT;
-  /** Only appended to, or replaced: a batch may hold it. */
   blocks: BlockId[] = [];
 
   status: Status = "waiting";
@@ -63,9 +64,9 @@ export class LiveSequence implements Sequence {
   epoch = 0;
   /** Asked to end; done when its steps in flight are. */
   ending: FinishReason | undefined;
-  /** Names of its full blocks, as far as known; the first `published` were offered to the cache. */
   readonly hashes: BlockHash[] = [];
   published = 0;
+  match: PrefixMatch | undefined;
   cachedTokens = 0;
   scheduledOnce = false;
   /** Of prompt positions 1, 2, …; gathered until the first token leaves. */
@@ -122,6 +123,11 @@ export class LiveSequence implements Sequence {
     return this.length - this.pending;
   }
 
+  /** Log-probabilities of the prompt need its logits: nothing may be skipped (as vLLM). */
+  get computesAll(): boolean {
+    return this.promptLogprobs !== undefined;
+  }
+
   get outputLength(): number {
     return this.known - this.promptLength;
   }
@@ -160,6 +166,7 @@ export class LiveSequence implements Sequence {
     this.computed = 0;
     this.draft = NO_DRAFT;
     this.published = 0;
+    this.match = undefined;
     this.epoch++;
   }
 

@@ -36,15 +36,19 @@ export function earnedByLongStep(share: number): number {
   return share <= 0 ? 0 : share / (1 - Math.min(share, 0.99));
 }
 
-/** Tokens of a prompt to compute in a step that has room for `room`; 0: wait for a step with more. */
+/**
+ * Tokens of a prompt to compute in a step that has room for `room`; 0: wait for a step
+ * with more. `cut`: it may be cut to the room, which one that was begun always may (as
+ * vLLM): waiting for a step with room for the rest, it would starve beside streams.
+ */
 export function chunkOf(
   want: number,
   room: number,
-  rules: { readonly chunked: boolean; readonly threshold: number; readonly stepTokens: number },
+  rules: { readonly cut: boolean; readonly threshold: number; readonly stepTokens: number },
 ): number {
   const most = rules.threshold > 0 ? Math.min(want, rules.threshold) : want;
   if (most <= room) return most;
-  return rules.chunked || most > rules.stepTokens ? room : 0;
+  return rules.cut || most > rules.stepTokens ? room : 0;
 }
 
 /** Roots of squares are a little off. */

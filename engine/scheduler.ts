@@ -8,7 +8,8 @@
  * kept as events in the roster until they are taken.
  */
 import type { Nanos } from "../device/clock.ts";
-import type { Batch, BatchRow, DeviceLimits } from "../device/device.ts";
+import type { DeviceLimits } from "../device/device.ts";
+import { formBatch, grantRepeats } from "./form-batch.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Flight } from "./outcome.ts";
@@ -24,8 +25,20 @@ import type { Roster } from "./roster.ts";
 import type { ProposalRequest, Proposals } from "./speculate/proposer.ts";
 import { StepPlan } from "./step-plan.ts";
 
-/** Longest run of repeated steps offered to a device at once. */
-const MOST_REPEATS = 1024;
+/** How a sequence's turn in a step ended. */
+type Turn =
+  /** It has a row. */
+  | "planned"
+  /** The step has no room, or none for a row of its kind: the next may. Nobody behind it is asked. */
+  | "no-turn"
+  /** The pool has not the blocks it needs: others may be asked, up to `skipAhead`. */
+  | "no-blocks"
+  /** Its last id is still being sampled by a step from before its preemption. */
+  | "id-comes"
+  /** The pool is empty, but a step in flight brings blocks back when it ends: nobody is preempted. */
+  | "blocks-come"
+  /** The pool was empty, and it was itself the one to give its blocks back. */
+  | "gave-way";
 
 export class Scheduler {
   readonly #roster: Roster;
@@ -34,6 +47,7 @@ export class Scheduler {
   readonly #maxTokens: number;
   /** Places are kept for ids that a step in flight samples. */
   readonly #overlaps: boolean;
+  readonly #guesses: boolean;
   /** Steps that short rows have earned while long ones went first. */
   #shortCredit = 0;
 
@@ -42,7 +56,8 @@ export class Scheduler {
     this.#limits = limits;
     this.#options = options;
     this.#maxTokens = Math.min(options.maxNumBatchedTokens, limits.maxTokens);
-    this.#overlaps = limits.inFlight > 1 && options.speculative === undefined;
+    this.#guesses = options.speculative !== undefined;
+    this.#overlaps = limits.inFlight > 1 && !this.#guesses;
   }
 
   /** Steps that may be under way at once now. */
@@ -55,7 +70,10 @@ export class Scheduler {
     this.#roster.now = now;
     const plan = new StepPlan(this.#limits, this.#roster.maxRunning, this.#maxTokens);
     this.#plan(plan);
-    return plan.rows.length === 0 ? undefined : this.#form(plan);
+    if (plan.rows.length === 0) return undefined;
+    const repeats = this.#options.repeat && !this.#overlaps && !this.#guesses;
+    const repeat = repeats ? grantRepeats(this.#roster, plan) : 1;
+    return formBatch(this.#roster, plan.rows, { keepPlaces: this.#overlaps, repeat });
   }
 
   /** Who could use guesses in the next step: one known token to compute, and room after it. */
@@ -122,30 +140,49 @@ export class Scheduler {
     }
   }
 
-  #planRow(plan: StepPlan, sequence: LiveSequence): void {
-    const { kv, running } = this.#roster;
+  /** The next tokens of one that runs: its guesses go first where room is short, then another's blocks. */
+  #planRow(plan: StepPlan, sequence: LiveSequence): Turn {
     const known = sequence.length - sequence.computed;
     const long = known > 1;
     if (!long) sequence.keepDraft(plan.room - known);
     let count = known + sequence.draft.length;
     let room = count;
-    if (long) ({ count, room } = this.#piece(plan, known, sequence.computed));
-    if (count <= 0) return;
-    while (!kv.grow(sequence, sequence.computed + count)) {
+    if (long) {
+      ({ count, room } = this.#piece(plan, {
+        want: known,
+        context: sequence.computed,
+        started: true,
+      }));
+    }
+    if (count <= 0) return "no-turn";
+    if (!this.#roster.kv.grow(sequence, sequence.computed + count)) {
       if (sequence.draft.length > 0) {
         sequence.keepDraft(0);
         count = room = known;
-        continue;
       }
-      if (kv.comingFree > 0) return; // a step in flight brings them
+      const turn = this.#makeRoom(plan, sequence, sequence.computed + count);
+      if (turn !== "planned") return turn;
+    }
+    plan.add({ sequence, count, room, long: count > 1 && long });
+    return "planned";
+  }
+
+  /**
+   * Blocks for the first `tokens` tokens of one that runs, at the cost of others when the
+   * pool is empty: `chooseVictim` says whose, `Roster.preempt` takes them.
+   */
+  #makeRoom(plan: StepPlan, sequence: LiveSequence, tokens: number): Turn {
+    const { kv, running } = this.#roster;
+    while (!kv.grow(sequence, tokens)) {
+      if (kv.comingFree > 0) return "blocks-come";
       const victim = chooseVictim(running, this.#options.schedulingPolicy ?? "fcfs");
-      if (victim === undefined) return;
+      if (victim === undefined) return "no-blocks";
       plan.remove(victim);
       plan.preempted = true;
       this.#roster.preempt(victim);
-      if (victim === sequence) return;
+      if (victim === sequence) return "gave-way";
     }
-    plan.add({ sequence, count, room, long: count > 1 && long });
+    return "planned";
   }
 
   /** Takes in waiting sequences, most urgent first, while there is room. */
@@ -162,7 +199,7 @@ export class Scheduler {
       if (sequence === undefined) break;
       const admitted = this.#admitOne(plan, sequence);
       if (admitted === "no-turn") break;
-      if (admitted === "no-blocks") {
+      if (admitted !== "planned") {
         if (passed.length >= skipAhead || sequence.overtaken >= MOST_OVERTAKEN) break;
         passed.push(sequence);
       } else {
@@ -180,7 +217,8 @@ export class Scheduler {
       if (sequence.status !== "waiting" || sequence.following) continue;
       for (;;) {
         const room = running.length < maxRunning;
-        if (room && this.#admitOne(plan, sequence) !== "no-blocks") break;
+        const turn = room ? this.#admitOne(plan, sequence) : "no-blocks";
+        if (turn === "planned" || turn === "no-turn") break;
         const victim = running.findLast((other) => !recovery.allows(other));
         if (victim === undefined) break;
         this.#roster.preempt(victim);
@@ -188,32 +226,34 @@ export class Scheduler {
     }
   }
 
-  #admitOne(plan: StepPlan, sequence: LiveSequence): "admitted" | "no-blocks" | "no-turn" {
+  #admitOne(plan: StepPlan, sequence: LiveSequence): Turn {
     const { kv, running } = this.#roster;
     if (plan.full) return "no-turn";
-    // Its last id is still being sampled by a step from before its preemption.
-    if (sequence.pending > 0) return "no-blocks";
-    const found = kv.match(sequence);
-    const cached = found.length * kv.blockSize;
+    if (sequence.pending > 0) return "id-comes";
+    const cached = kv.match(sequence) * kv.blockSize;
     const known = sequence.length - cached;
     const long = known > 1;
     if (!plan.takes(long)) return "no-turn";
-    const { count, room } = this.#piece(plan, known, cached);
+    const { count, room } = this.#piece(plan, { want: known, context: cached, started: false });
     if (count === 0) return "no-turn";
-    if (!kv.admit(sequence, found, running.length === 0)) return "no-blocks";
+    if (!kv.admit(sequence, running.length === 0)) return "no-blocks";
     this.#roster.run(sequence, cached);
     plan.add({ sequence, count, room, long: count > 1 && long });
-    return "admitted";
+    return "planned";
   }
 
   /** How many of `want` tokens from `context` on are computed now, and what room they take. */
-  #piece(plan: StepPlan, want: number, context: number): { count: number; room: number } {
+  #piece(
+    plan: StepPlan,
+    of: { readonly want: number; readonly context: number; readonly started: boolean },
+  ): { count: number; room: number } {
+    const { want, context, started } = of;
     const chunked = this.#options.enableChunkedPrefill !== false;
     const alone = plan.rows.length === 0;
     const parity = chunked && !alone ? this.#limits.attentionParity : undefined;
     const room = parity === undefined ? plan.room : evenPiece(plan.room, context, parity);
     const chunk = chunkOf(want, room, {
-      chunked,
+      cut: chunked || started,
       threshold: this.#options.longPrefillTokenThreshold ?? 0,
       stepTokens: this.#maxTokens,
     });
@@ -221,57 +261,6 @@ export class Scheduler {
     const mayJoin = this.#limits.mixLong !== false || alone;
     const count = chunk === 1 && want > 1 && !mayJoin ? 0 : chunk;
     return { count, room: parity === undefined ? count : roomOf(count, context, parity) };
-  }
-
-  #form(plan: StepPlan): Flight {
-    const repeat = this.#options.repeat ? this.#repeats(plan) : 1;
-    const rows: BatchRow[] = [];
-    const sequences: LiveSequence[] = [];
-    const epochs: number[] = [];
-    const placed: boolean[] = [];
-    for (const { sequence, count } of plan.rows) {
-      const reaches = sequence.want === count;
-      const place = reaches && this.#overlaps;
-      rows.push(rowOf(sequence, count, reaches));
-      sequence.computed += count;
-      sequence.inFlight++;
-      if (place) sequence.addPending();
-      sequences.push(sequence);
-      epochs.push(sequence.epoch);
-      placed.push(place);
-    }
-    const { copies, forked } = this.#roster.takeCopies();
-    const step = this.#roster.steps++;
-    const batch: Batch = { step, rows, copies, ...(repeat > 1 ? { repeat } : {}) };
-    const scheduledAt = this.#roster.now;
-    return { batch, scheduledAt, sequences, epochs, placed, forked, void: false };
-  }
-
-  /**
-   * How often this step may be repeated with nothing to decide in between: until
-   * the first row reaches its length, as far as free blocks go. Whoever waits now
-   * waits on: nobody ends, so nothing becomes free.
-   */
-  #repeats(plan: StepPlan): number {
-    const { kv, running } = this.#roster;
-    if (this.#overlaps || this.#options.speculative !== undefined) return 1;
-    if (plan.hasLong || plan.rows.length !== running.length) return 1;
-    let repeats = MOST_REPEATS;
-    for (const { sequence } of plan.rows) {
-      if (!sequence.endsByLength || sequence.promptLogprobs !== undefined) return 1;
-      repeats = Math.min(repeats, sequence.limit - sequence.length);
-      if (repeats === 1) return 1;
-    }
-    const missing = (times: number): number =>
-      plan.rows.reduce((sum, { sequence }) => {
-        const blocks = kv.blocksOf(sequence.length + times - 1);
-        return sum + Math.max(0, blocks - sequence.blocks.length);
-      }, 0);
-    while (repeats > 1 && missing(repeats) > kv.free) repeats >>= 1;
-    if (repeats > 1) {
-      for (const { sequence } of plan.rows) kv.grow(sequence, sequence.length + repeats - 1);
-    }
-    return repeats;
   }
 }
 
@@ -287,14 +276,4 @@ function isReady(sequence: LiveSequence): boolean {
     sequence.length < sequence.limit &&
     sequence.ending === undefined
   );
-}
-
-function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRow {
-  const { id, draft, length, promptLength, computed, blocks, adapter } = sequence;
-  if (draft.length > 0) sequence.write(length, draft);
-  const context = sequence.tokens.subarray(0, length + draft.length);
-  const wantsPrompt = sequence.promptLogprobs !== undefined && computed < promptLength - 1;
-  const want = wantsPrompt ? "all" : reaches ? "last" : "none";
-  const row = { id, context, start: computed, count, drafted: draft.length, blocks, want } as const;
-  return adapter === undefined ? row : { ...row, adapter };
 }

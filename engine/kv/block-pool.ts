@@ -13,6 +13,9 @@
 import type { BlockId } from "../../device/device.ts";
 import type { BlockHash } from "./block-hash.ts";
 
+/** Lost names that are remembered by block; who looks more rarely walks the whole prefix again. */
+const REMEMBERED = 1024;
+
 export class BlockPool {
   readonly total: number;
   readonly #references: Int32Array;
@@ -23,6 +26,12 @@ export class BlockPool {
   readonly #byHash = new Map<BlockHash, BlockId>();
   readonly #evicted: (hash: BlockHash) => void;
   #free: number;
+  /** The last blocks that lost their names, a ring. */
+  readonly #lost = new Int32Array(REMEMBERED);
+  #forgotten = 0;
+  /** Below this count of `forgotten` all is forgotten. */
+  #cleared = 0;
+  #idled = 0;
 
   /** `evicted` is told when a published block's content is given up. */
   constructor(total: number, evicted: (hash: BlockHash) => void = () => {}) {
@@ -40,6 +49,23 @@ export class BlockPool {
     return this.#free;
   }
 
+  /** Grows when a block loses its name: what was found may then be gone. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** Grows when a named block gets its first holder or loses its last. */
+  get idled(): number {
+    return this.#idled;
+  }
+
+  /** Blocks that lost their names since `forgotten` stood at `since`; undefined: more than are remembered, or all. */
+  forgottenSince(since: number): readonly BlockId[] | undefined {
+    const count = this.#forgotten - since;
+    if (count > REMEMBERED || since < this.#cleared) return undefined;
+    return Array.from({ length: count }, (_, i) => this.#lost[(since + i) % REMEMBERED] ?? NONE);
+  }
+
   /** Appends `count` fresh blocks to `blocks`, or changes nothing and returns false. */
   take(count: number, blocks: BlockId[]): boolean {
     if (count > this.#free) return false;
@@ -55,7 +81,10 @@ export class BlockPool {
 
   /** One more holder; a free block leaves the queue. */
   retain(block: BlockId): void {
-    if (this.#references[block] === 0) this.#unlink(block);
+    if (this.#references[block] === 0) {
+      this.#unlink(block);
+      this.#idled++;
+    }
     this.#references[block] = this.references(block) + 1;
   }
 
@@ -69,7 +98,10 @@ export class BlockPool {
       if (references > 0) continue;
       const anchor = this.total;
       if (this.#hashes[block] === undefined) this.#link(block, anchor);
-      else this.#link(block, this.#previous[anchor] ?? NONE);
+      else {
+        this.#link(block, this.#previous[anchor] ?? NONE);
+        this.#idled++;
+      }
     }
   }
 
@@ -96,6 +128,7 @@ export class BlockPool {
   clear(): void {
     this.#hashes.fill(undefined);
     this.#byHash.clear();
+    this.#cleared = ++this.#forgotten;
   }
 
   /** Hashes that can be found. */
@@ -132,6 +165,7 @@ export class BlockPool {
     if (hash === undefined) return;
     this.#hashes[block] = undefined;
     this.#byHash.delete(hash);
+    this.#lost[this.#forgotten++ % REMEMBERED] = block;
     this.#evicted(hash);
   }
 

@@ -1,15 +1,12 @@
 /**
- * Blocks of sequences: every act succeeds whole or changes nothing.
- *
- *     sequence.blocks   [ found in the cache | its own ............ ]
- *                        shared, full          the last may be partial
+ * Blocks of those that hold any (holder.ts): every act succeeds whole or changes nothing.
  *
  * Blocks named by a step in flight are not reusable before it ends: `drop` puts
  * them aside until `settle` hears of that step.
  */
 import type { BlockId } from "../../device/device.ts";
-import type { LiveSequence } from "../live-sequence.ts";
 import { hashBytes, type Sha256 } from "./block-hash.ts";
+import type { Holder } from "./holder.ts";
 import type { KvChange } from "./prefix-cache.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 
@@ -61,44 +58,45 @@ export class KVCache {
     return Math.ceil(tokens / this.blockSize);
   }
 
-  /** Blocks that hold the longest known prefix of a waiting sequence; they are not held yet. */
-  match(sequence: LiveSequence): readonly BlockId[] {
-    return this.#prefixes.match(sequence);
+  /** How many blocks of one that waits are in the cache; they are not held yet. */
+  match(holder: Holder): number {
+    return this.#prefixes.match(holder)?.blocks.length ?? 0;
   }
 
   /**
-   * Gives a waiting sequence all blocks of its known tokens, those `found` in the
-   * cache first, or changes nothing and returns false when they do not fit.
+   * Gives one that waits all blocks of its known tokens, those in the cache first,
+   * or changes nothing and returns false when they do not fit.
    * `alone`: nobody else runs, so nothing needs to be left over.
    */
-  admit(sequence: LiveSequence, found: readonly BlockId[], alone: boolean): boolean {
+  admit(holder: Holder, alone: boolean): boolean {
     const { pool } = this.#prefixes;
-    let freeAfter = pool.free;
-    for (const block of found) if (pool.references(block) === 0) freeAfter--;
-    const fresh = this.blocksOf(sequence.length) - found.length;
+    const match = this.#prefixes.match(holder);
+    const found = match?.blocks ?? [];
+    const fresh = this.blocksOf(holder.length) - found.length;
     const reserve = alone ? 0 : Math.floor(WATERMARK * this.total);
-    if (fresh + reserve > freeAfter) return false;
+    if (fresh + reserve > pool.free - (match?.unheld ?? 0)) return false;
     for (const block of found) pool.retain(block);
     const blocks = [...found];
     pool.take(fresh, blocks);
-    sequence.blocks = blocks;
-    sequence.published = found.length;
-    sequence.computed = found.length * this.blockSize;
+    holder.blocks = blocks;
+    holder.published = found.length;
+    holder.computed = found.length * this.blockSize;
+    holder.match = undefined;
     return true;
   }
 
   /** Makes room for positions [0, tokens), or changes nothing and returns false. */
-  grow(sequence: LiveSequence, tokens: number): boolean {
-    const missing = Math.ceil(tokens / this.blockSize) - sequence.blocks.length;
-    return missing <= 0 || this.#prefixes.pool.take(missing, sequence.blocks);
+  grow(holder: Holder, tokens: number): boolean {
+    const missing = Math.ceil(tokens / this.blockSize) - holder.blocks.length;
+    return missing <= 0 || this.#prefixes.pool.take(missing, holder.blocks);
   }
 
   /** Gives back blocks past those that hold `tokens` tokens. */
-  trim(sequence: LiveSequence, tokens: number): void {
+  trim(holder: Holder, tokens: number): void {
     const keep = this.blocksOf(tokens);
-    if (sequence.blocks.length <= keep) return;
-    this.#prefixes.pool.release(sequence.blocks.slice(keep));
-    sequence.blocks = sequence.blocks.slice(0, keep);
+    if (holder.blocks.length <= keep) return;
+    this.#prefixes.pool.release(holder.blocks.slice(keep));
+    holder.blocks = holder.blocks.slice(0, keep);
   }
 
   /**
@@ -106,9 +104,9 @@ export class KVCache {
    * sibling computes itself: its logits are what it samples from. That token's
    * block, full or not, is written to, so it is copied.
    */
-  fork(sequence: LiveSequence, donor: LiveSequence): { from: BlockId; to: BlockId } | undefined {
+  fork(holder: Holder, donor: Holder): { from: BlockId; to: BlockId } | undefined {
     const { pool } = this.#prefixes;
-    const computed = sequence.promptLength - 1;
+    const computed = holder.promptLength - 1;
     const shared = Math.floor(computed / this.blockSize);
     const from = donor.blocks[shared];
     const own: BlockId[] = [];
@@ -117,21 +115,21 @@ export class KVCache {
     for (const block of blocks) pool.retain(block);
     const to = own[0] ?? from;
     blocks.push(to);
-    sequence.blocks = blocks;
-    sequence.computed = computed;
-    sequence.published = Math.min(shared, donor.published);
-    sequence.hashes.push(...donor.hashes.slice(sequence.hashes.length, shared));
+    holder.blocks = blocks;
+    holder.computed = computed;
+    holder.published = Math.min(shared, donor.published);
+    holder.hashes.push(...donor.hashes.slice(holder.hashes.length, shared));
     return { from, to };
   }
 
-  publish(sequence: LiveSequence, written: number): void {
-    this.#prefixes.publish(sequence, written);
+  publish(holder: Holder, written: number): void {
+    this.#prefixes.publish(holder, written);
   }
 
-  /** Takes a sequence's blocks; `lastStep` is the last step in flight that names them, if any. */
-  drop(sequence: LiveSequence, lastStep: number | undefined): void {
-    const { blocks } = sequence;
-    sequence.blocks = [];
+  /** Takes all its blocks; `lastStep` is the last step in flight that names them, if any. */
+  drop(holder: Holder, lastStep: number | undefined): void {
+    const { blocks } = holder;
+    holder.blocks = [];
     if (blocks.length === 0) return;
     if (lastStep === undefined) {
       this.#prefixes.pool.release(blocks);

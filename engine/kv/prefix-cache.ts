@@ -1,13 +1,14 @@
 /**
- * Finds K and V that another sequence has computed. A full block is named by its
+ * Finds K and V that another holder has computed. A full block is named by its
  * tokens and all before them; a name is published only after the step that wrote
  * the block has ended (a hit in the same step would read what is not yet there).
  * At least one token is always left to compute: sampling needs its logits.
  */
-import type { BlockId, TokenId } from "../../device/device.ts";
-import type { LiveSequence } from "../live-sequence.ts";
+import type { TokenId } from "../../device/device.ts";
 import { type BlockHash, BlockHasher, hashBytes, type Sha256 } from "./block-hash.ts";
 import { BlockPool } from "./block-pool.ts";
+import type { Holder } from "./holder.ts";
+import { PrefixMatch } from "./prefix-match.ts";
 
 /** What a router must hear of to know the cache; becomes an EngineEvent when the time is added. */
 export type KvChange =
@@ -45,34 +46,31 @@ export class PrefixCache {
     );
   }
 
-  /** Published blocks of the sequence's longest known prefix. They are not held yet. */
-  match(sequence: LiveSequence): BlockId[] {
-    const found: BlockId[] = [];
-    // Logprobs of the prompt need its logits: nothing may be skipped (as vLLM).
-    if (!this.#enabled || sequence.promptLogprobs !== undefined) return found;
-    const most = Math.floor((sequence.known - 1) / this.#blockSize);
-    for (let index = 0; index < most; index++) {
-      const block = this.pool.find(this.#hash(sequence, index));
-      if (block === undefined) break;
-      found.push(block);
-    }
-    return found;
+  /** Finds the longest known prefix of one that waits; undefined: nothing may be shared. */
+  match(holder: Holder): PrefixMatch | undefined {
+    if (!this.#enabled || holder.computesAll) return undefined;
+    const most = Math.floor((holder.known - 1) / this.#blockSize);
+    holder.match ??= new PrefixMatch(this.pool);
+    holder.match.update((index) =>
+      index < most ? this.pool.find(this.#hash(holder, index)) : undefined,
+    );
+    return holder.match;
   }
 
   /** K and V of [0, written) exist: names the full blocks among them that are not named yet. */
-  publish(sequence: LiveSequence, written: number): void {
+  publish(holder: Holder, written: number): void {
     const full = Math.floor(written / this.#blockSize);
-    if (!this.#enabled || full <= sequence.published) return;
-    let begin = sequence.published;
+    if (!this.#enabled || full <= holder.published) return;
+    let begin = holder.published;
     for (let index = begin; index < full; index++) {
-      const block = sequence.blocks[index];
-      if (block === undefined) throw new Error(`Sequence ${sequence.id} lacks block ${index}.`);
-      if (this.pool.publish(block, this.#hash(sequence, index))) continue;
-      this.#stored(sequence, begin, index);
+      const block = holder.blocks[index];
+      if (block === undefined) throw new Error(`Sequence ${holder.id} lacks block ${index}.`);
+      if (this.pool.publish(block, this.#hash(holder, index))) continue;
+      this.#stored(holder, begin, index);
       begin = index + 1;
     }
-    this.#stored(sequence, begin, full);
-    sequence.published = full;
+    this.#stored(holder, begin, full);
+    holder.published = full;
   }
 
   /** Forgets all names. */
@@ -81,29 +79,29 @@ export class PrefixCache {
     this.#report?.({ type: "blocks-cleared" });
   }
 
-  #hash(sequence: LiveSequence, index: number): BlockHash {
-    const { hashes } = sequence;
+  #hash(holder: Holder, index: number): BlockHash {
+    const { hashes } = holder;
     for (let next = hashes.length; next <= index; next++) {
       const begin = next * this.#blockSize;
       const range = [begin, begin + this.#blockSize] as const;
       const parent = hashes[next - 1] ?? this.#hasher.root;
-      hashes.push(this.#hasher.hash(parent, sequence.tokens, range, sequence));
+      hashes.push(this.#hasher.hash(parent, holder.tokens, range, holder));
     }
     return hashes[index] ?? this.#hasher.root;
   }
 
-  /** Reports blocks [begin, end) of a sequence as one run. */
-  #stored(sequence: LiveSequence, begin: number, end: number): void {
+  /** Reports blocks [begin, end) of a holder as one run. */
+  #stored(holder: Holder, begin: number, end: number): void {
     if (this.#report === undefined || begin >= end) return;
-    const parent = sequence.hashes[begin - 1];
+    const parent = holder.hashes[begin - 1];
     const size = this.#blockSize;
     this.#report({
       type: "blocks-stored",
-      hashes: sequence.hashes.slice(begin, end).map(hashBytes),
+      hashes: holder.hashes.slice(begin, end).map(hashBytes),
       ...(parent === undefined ? {} : { parent: hashBytes(parent) }),
-      tokens: [...sequence.tokens.subarray(begin * size, end * size)],
-      ...(sequence.salt === undefined ? {} : { salt: sequence.salt }),
-      ...(sequence.adapter === undefined ? {} : { adapter: sequence.adapter }),
+      tokens: [...holder.tokens.subarray(begin * size, end * size)],
+      ...(holder.salt === undefined ? {} : { salt: holder.salt }),
+      ...(holder.adapter === undefined ? {} : { adapter: holder.adapter }),
     });
   }
 }

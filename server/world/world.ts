@@ -32,6 +32,7 @@ import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { machineFacts, simulationOf } from "./machine.ts";
+import { checkScheduling } from "./scheduling.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
 import { borrow, bundledModel, isRetold, valuesModel } from "./words.ts";
@@ -287,6 +288,7 @@ function deviceSettings(
 }
 
 function engineOptions(settings: Settings, { limits }: Device): EngineOptions {
+  checkScheduling(settings, limits.maxContext);
   return {
     maxNumSeqs: settings["max-num-seqs"] ?? limits.maxRows,
     maxNumBatchedTokens: settings["max-num-batched-tokens"] ?? limits.maxTokens,

@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { EngineEvent } from "../../../engine/events.ts";
 import { BlockHasher, hashBytes } from "../../../engine/kv/block-hash.ts";
 import { BlockPool } from "../../../engine/kv/block-pool.ts";
+import type { Holder } from "../../../engine/kv/holder.ts";
+import { PrefixCache } from "../../../engine/kv/prefix-cache.ts";
 import { sha256 } from "../../../server/sha256.ts";
 import { engineWorld, request } from "../../support/engine-world.ts";
 
@@ -166,6 +168,91 @@ describe("prefix cache", () => {
     expect(known.size).toBe(0);
   });
 
+  it("remembers what it found of those that wait, and is never wrong about it", () => {
+    const SIZE = 2;
+    const holder = (tokens: readonly number[]): Holder => ({
+      id: 0,
+      tokens: Int32Array.from(tokens),
+      promptLength: tokens.length,
+      known: tokens.length,
+      length: tokens.length,
+      computesAll: false,
+      computed: 0,
+      blocks: [],
+      hashes: [],
+      published: 0,
+      match: undefined,
+    });
+    // Few prompts, so that one is what another published; long ones, so that tails are taken first.
+    const tokens = fc
+      .tuple(fc.nat(2), fc.integer({ min: 1, max: 14 }))
+      .map(([stem, length]) => range(stem, stem + length));
+    const act = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ type: fc.constant("compute" as const), tokens }) },
+      { weight: 2, arbitrary: fc.record({ type: fc.constant("hold" as const), which: fc.nat(9) }) },
+      { weight: 6, arbitrary: fc.record({ type: fc.constant("end" as const), which: fc.nat(9) }) },
+      { weight: 4, arbitrary: fc.record({ type: fc.constant("look" as const), which: fc.nat(9) }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant("clear" as const) }) },
+    );
+    const met = { found: 0, lost: 0 };
+    fc.assert(
+      fc.property(
+        fc.array(tokens, { minLength: 1, maxLength: 4 }),
+        fc.array(act, { minLength: 30, maxLength: 60 }),
+        (prompts, acts) => {
+          const cache = new PrefixCache({ blocks: 12, blockSize: SIZE, enabled: true, sha256 });
+          const waiting = prompts.map(holder);
+          const held: number[][] = [];
+          for (const each of acts) {
+            if (each.type === "compute") {
+              const one = holder(each.tokens);
+              if (!cache.pool.take(Math.ceil(one.length / SIZE), one.blocks)) continue;
+              cache.publish(one, one.length);
+              held.push(one.blocks);
+            } else if (each.type === "hold") {
+              const found = cache.match(holder(prompts[each.which % prompts.length] ?? []));
+              for (const block of found?.blocks ?? []) cache.pool.retain(block);
+              held.push([...(found?.blocks ?? [])]);
+            } else if (each.type === "end" && held.length > 0) {
+              cache.pool.release(held.splice(each.which % held.length, 1)[0] ?? []);
+            } else if (each.type === "clear") {
+              cache.clear();
+            }
+            const one = waiting[("which" in each ? each.which : 0) % waiting.length];
+            if (one === undefined) continue;
+            const before = one.match?.blocks.length ?? 0;
+            const remembered = cache.match(one);
+            const fresh = cache.match(holder([...one.tokens]));
+            expect(remembered?.blocks).toEqual(fresh?.blocks);
+            expect(remembered?.unheld).toBe(fresh?.unheld);
+            if ((fresh?.blocks.length ?? 0) < before) met.lost++;
+            if ((fresh?.blocks.length ?? 0) > 0) met.found++;
+          }
+        },
+      ),
+      { numRuns: 60, seed: 3 },
+    );
+    expect(met.found).toBeGreaterThan(200);
+    expect(met.lost).toBeGreaterThan(50);
+  });
+
+  it("walks a prompt again when more was lost than is remembered", () => {
+    const pool = new BlockPool(3000);
+    const blocks: number[] = [];
+    pool.take(3000, blocks);
+    for (const block of blocks) pool.publish(block, String(block));
+    const since = pool.forgotten;
+    pool.release(blocks);
+    pool.take(1024, []);
+    expect(pool.forgottenSince(since)).toHaveLength(1024);
+    pool.take(1, []);
+    expect(pool.forgottenSince(since)).toBeUndefined();
+    expect(pool.forgottenSince(pool.forgotten)).toEqual([]);
+    const before = pool.forgotten;
+    pool.clear();
+    expect(pool.forgottenSince(before)).toBeUndefined();
+  });
+
   it("does not reset while blocks are held", () => {
     const { clock, engine } = engineWorld();
     engine.submit(request(range(0, 16), { maxTokens: 4 }));
@@ -175,7 +262,7 @@ describe("prefix cache", () => {
     expect(engine.resetPrefixCache()).toBe(true);
   });
 
-  it("tells a router exactly what is cached, over 5,000 random requests", () => {
+  it("tells a router exactly what is cached, over 1,000 random requests", () => {
     const { clock, engine } = engineWorld({ limits: { blocks: 120 }, options: { kvEvents: true } });
     const known = new Set<string>();
     let cached = -1;
@@ -188,7 +275,7 @@ describe("prefix cache", () => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       return Math.floor((state / 2 ** 32) * below);
     };
-    const prompts = Array.from({ length: 5000 }, (_, index) => {
+    const prompts = Array.from({ length: 1000 }, (_, index) => {
       const stem = random(6);
       const prompt = [...range(0, random(24)).map((at) => (at * (stem + 1)) % 97), random(97)];
       const params = { temperature: 0, maxTokens: 1 + random(12) };
@@ -199,7 +286,7 @@ describe("prefix cache", () => {
     expect(known.size).toBeGreaterThan(20);
     // Ask the cache itself: a prompt is found exactly as far as the router knows its blocks.
     let hits = 0;
-    for (const prompt of prompts.slice(-300)) {
+    for (const prompt of prompts.slice(-150)) {
       let expected = 0;
       for (const hash of chain(prompt.slice(0, -1), 4)) {
         if (!known.has(hash)) break;
@@ -210,6 +297,6 @@ describe("prefix cache", () => {
       expect(cached).toBe(expected);
       if (expected > 0) hits++;
     }
-    expect(hits).toBeGreaterThan(50);
+    expect(hits).toBeGreaterThan(25);
   });
 });

@@ -1,0 +1,76 @@
+/**
+ * A plan becomes a batch: rows, block copies and, in virtual time, how often the
+ * step may be repeated. From here on its tokens count as computed.
+ */
+import type { Batch, BatchRow } from "../device/device.ts";
+import type { LiveSequence } from "./live-sequence.ts";
+import type { Flight } from "./outcome.ts";
+import type { Roster } from "./roster.ts";
+import type { PlannedRow, StepPlan } from "./step-plan.ts";
+
+/** Longest run of repeated steps offered to a device at once. */
+const MOST_REPEATS = 1024;
+
+/** `keepPlaces`: a row that samples keeps a place for its id, so that the next step can be formed before. */
+export function formBatch(
+  roster: Roster,
+  rowsPlanned: readonly PlannedRow[],
+  of: { readonly keepPlaces: boolean; readonly repeat: number },
+): Flight {
+  const { keepPlaces, repeat } = of;
+  const rows: BatchRow[] = [];
+  const sequences: LiveSequence[] = [];
+  const epochs: number[] = [];
+  const placed: boolean[] = [];
+  for (const { sequence, count } of rowsPlanned) {
+    const reaches = sequence.want === count;
+    const place = reaches && keepPlaces;
+    rows.push(rowOf(sequence, count, reaches));
+    sequence.computed += count;
+    sequence.inFlight++;
+    if (place) sequence.addPending();
+    sequences.push(sequence);
+    epochs.push(sequence.epoch);
+    placed.push(place);
+  }
+  const { copies, forked } = roster.takeCopies();
+  const step = roster.steps++;
+  const batch: Batch = { step, rows, copies, ...(repeat > 1 ? { repeat } : {}) };
+  return { batch, scheduledAt: roster.now, sequences, epochs, placed, forked, void: false };
+}
+
+/**
+ * How often a step of short rows may be repeated with nothing to decide in between:
+ * until the first row reaches its length, as far as free blocks go. Whoever waits
+ * now waits on: nobody ends, so nothing becomes free. The blocks are granted here.
+ */
+export function grantRepeats(roster: Roster, plan: StepPlan): number {
+  const { kv, running } = roster;
+  if (plan.hasLong || plan.rows.length !== running.length) return 1;
+  let repeats = MOST_REPEATS;
+  for (const { sequence } of plan.rows) {
+    if (!sequence.endsByLength || sequence.promptLogprobs !== undefined) return 1;
+    repeats = Math.min(repeats, sequence.limit - sequence.length);
+    if (repeats === 1) return 1;
+  }
+  const missing = (times: number): number =>
+    plan.rows.reduce((sum, { sequence }) => {
+      const blocks = kv.blocksOf(sequence.length + times - 1);
+      return sum + Math.max(0, blocks - sequence.blocks.length);
+    }, 0);
+  while (repeats > 1 && missing(repeats) > kv.free) repeats >>= 1;
+  if (repeats > 1) {
+    for (const { sequence } of plan.rows) kv.grow(sequence, sequence.length + repeats - 1);
+  }
+  return repeats;
+}
+
+function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRow {
+  const { id, draft, length, promptLength, computed, blocks, adapter } = sequence;
+  if (draft.length > 0) sequence.write(length, draft);
+  const context = sequence.tokens.subarray(0, length + draft.length);
+  const wantsPrompt = sequence.promptLogprobs !== undefined && computed < promptLength - 1;
+  const want = wantsPrompt ? "all" : reaches ? "last" : "none";
+  const row = { id, context, start: computed, count, drafted: draft.length, blocks, want } as const;
+  return adapter === undefined ? row : { ...row, adapter };
+}
