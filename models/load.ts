@@ -4,8 +4,8 @@
  * here; devices read them.
  */
 import { ConfigReader, ModelConfigError } from "./config.ts";
-import type { Checkpoint, GenerationDefaults, Model, Tokenizer } from "./model.ts";
-import type { WeightFormat } from "./ops.ts";
+import { declaredFormat } from "./declared.ts";
+import type { GenerationDefaults, Model, Tokenizer } from "./model.ts";
 import { describe } from "./registry.ts";
 import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
 import { folderOf, loadTokenizer } from "./tokenizer/tokenizer.ts";
@@ -55,7 +55,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     source,
     config,
     architecture,
-    format: formatOf(reader, checkpoint),
+    format: (checkpoint && checkpointFormat(checkpoint)) ?? declaredFormat(reader),
     ...(checkpoint && { checkpoint }),
     generation: readGeneration(reader, files.folder, {
       tokenizer,
@@ -80,22 +80,6 @@ function refuseQuantized(config: ConfigReader): void {
   const method = config.section("quantization_config")?.raw("quant_method");
   if (method !== undefined)
     config.fail("quantization_config", "absent: weights are read as F32, F16 or BF16");
-}
-
-const DTYPES: Readonly<Record<string, WeightFormat>> = {
-  float32: "f32",
-  float16: "f16",
-  bfloat16: "bf16",
-};
-
-/** Format of most weights: as stored, else as config.json declares it. */
-function formatOf(config: ConfigReader, checkpoint?: Checkpoint): WeightFormat {
-  const stored = checkpoint && checkpointFormat(checkpoint);
-  if (stored) return stored;
-  const method = config.section("quantization_config")?.raw("quant_method");
-  if (method === "fp8" || method === "compressed-tensors") return "fp8";
-  const dtype = config.raw("dtype") ?? config.raw("torch_dtype");
-  return DTYPES[String(dtype)] ?? "bf16";
 }
 
 /** generation_config.json, and the ids that end a text by it, by config.json and by the tokenizer. */

@@ -5,14 +5,14 @@
  */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import type { Batch } from "../../device/device.ts";
 import { ChromeTrace } from "../../device/trace.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { memoryTable } from "../../device/trainium/memory.ts";
 import type { Plan } from "../../device/trainium/plan.ts";
 import { recommendations } from "../../device/trainium/profile/advice.ts";
 import { rankName } from "../../device/trainium/profile/spans.ts";
-import { ProfileTotals } from "../../device/trainium/profile/summary.ts";
+import { profileSteps } from "../../device/trainium/profile/steps.ts";
+import type { ProfileTotals } from "../../device/trainium/profile/summary.ts";
 import { UsageError } from "../usage.ts";
 import { buildSystem } from "../virtual/system.ts";
 import { addSystemFlags, optionalWhole, systemFrom, whole } from "../virtual/system-flags.ts";
@@ -53,34 +53,16 @@ export async function run(argv: readonly string[]): Promise<number> {
   const [device] = devices;
   if (!(device instanceof TrainiumDevice)) throw new UsageError("--device must be trainium.");
   const { cost, plan } = device;
-  if (context + steps - 1 > plan.maxContext) {
-    throw new UsageError(`--context ${context}: the model's context is ${plan.maxContext}.`);
-  }
-  const batches = [
-    ...(prompt === undefined ? [] : [batchOf([0], 0, prompt)]),
-    ...Array.from({ length: steps }, (_, step) =>
-      batchOf([...Array(rows).keys()], context - 1 + step, 1),
-    ),
-  ];
-  const totals = new ProfileTotals(plan);
+  const shape = { rows, context, steps, ...(prompt !== undefined && { prompt }) };
+  const profiled = profileSteps(plan, cost, shape);
+  const { totals, duration } = profiled;
   const trace = new ChromeTrace();
-  let at = 0;
-  for (const [index, batch] of batches.entries()) {
-    // Decode is launched ahead, as in the middle of a run; a prompt waits for the host.
-    const step = cost.price(batch, batch.rows[0]?.count === 1 ? batch : undefined);
-    const spans = step.spans();
-    totals.add(step, spans);
+  for (const [index, step] of profiled.steps.entries()) {
+    const { start, duration, parts, spans } = step;
     const name = `step ${index}`;
-    trace.span("engine", {
-      lane: "steps",
-      name,
-      start: at,
-      duration: step.duration,
-      args: step.parts,
-    });
-    trace.mark("engine", "steps", { name, at });
-    for (const span of spans) trace.span(rankName(plan), span, at);
-    at += step.duration;
+    trace.span("engine", { lane: "steps", name, start, duration, args: parts });
+    trace.mark("engine", "steps", { name, at: start });
+    for (const span of spans) trace.span(rankName(plan), span, start);
   }
   const name = `${spec.model} on ${plan.instance.name}`;
   const fields = totals.fields(name);
@@ -91,7 +73,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     `${name}: TP ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}`,
   );
   print(
-    `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(at)} ms, simulated${plan.instance.chip.calibrated ? "" : ", extrapolated (no figure of this chip is published)"}. One rank of ${plan.tensorParallel}.\n`,
+    `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(duration)} ms, simulated${plan.instance.chip.calibrated ? "" : ", extrapolated (no figure of this chip is published)"}. One rank of ${plan.tensorParallel}.\n`,
   );
   for (const each of tables(plan, totals, Number(given["top"]))) print(`${each}\n`);
   print(`${memoryTable(plan, device.memory)}\n`);
@@ -99,13 +81,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     print(`${index + 1}. ${text}`);
   print(`\n${out}.trace.json (open in ui.perfetto.dev)\n${out}.summary.json`);
   return 0;
-}
-
-/** Rows that compute `count` tokens each from `start` on. */
-function batchOf(ids: readonly number[], start: number, count: number): Batch {
-  const context = new Int32Array(0); // prices read positions, never ids
-  const row = { context, start, count, drafted: 0, blocks: [], want: "last" } as const;
-  return { step: 0, rows: ids.map((id) => ({ id, ...row })), copies: [] };
 }
 
 const ms = (nanos: number): string => (nanos / 1e6).toFixed(3);

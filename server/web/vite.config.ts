@@ -11,5 +11,6 @@ export default defineConfig({
     reportCompressedSize: false,
     assetsInlineLimit: 0, // an inlined font or icon would need data: in the policy
   },
+  worker: { format: "es" },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });

@@ -1,6 +1,10 @@
 /** The pages in a browser: no error in the console, nothing axe calls serious, and they work. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "../../scripts/commands/profile.ts";
 import { axeFindings, buildPages, NO_BROWSER, openBrowser } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -74,6 +78,38 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
       });
     }
   }
+
+  for (const look of LOOKS) {
+    it(`explorer, ${look.join(" ")}`, async () => {
+      const url = servers.get("trainium")?.url;
+      const link = "model=openai/gpt-oss-120b&instance=trn2.48xlarge&tensorParallel=16&rows=4";
+      await visit(`${url}/#/explorer?${link}`, look, async (page) => {
+        await page.getByRole("img", { name: /Timeline of \d{3,} spans/ }).waitFor();
+        await page.getByRole("tab", { name: "Operations" }).click();
+        await page
+          .getByRole("cell", { name: /^attention: / })
+          .first()
+          .waitFor();
+      });
+    });
+  }
+
+  it("explorer's figures are those of the command line", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "profile-"));
+    const argv = ["meta-llama/Llama-3.1-8B-Instruct", "--instance", "trn2.3xlarge", "--tp", "4"];
+    await run([...argv, "--batch", "3", "--context", "777", "--out", join(folder, "p")]);
+    const summary = JSON.parse(readFileSync(join(folder, "p.summary.json"), "utf8"));
+    const url = servers.get("trainium")?.url;
+    await visit(`${url}/#/explorer?rows=3&context=777&view=summary`, LOOKS[0], async (page) => {
+      await page.getByText("MFU", { exact: true }).waitFor();
+      const facts = await page.locator(".facts").innerText();
+      expect(facts).toContain(`${(100 * summary.mbu_estimated_percent).toFixed(1)} %`);
+      expect(facts).toContain(`${(summary.total_time * 1e3).toPrecision(3)} ms`);
+      await page.locator("input[type=file]").setInputFiles(join(folder, "p.trace.json"));
+      await page.getByText(/From p\.trace\.json: simulated time/).waitFor();
+    });
+    rmSync(folder, { recursive: true });
+  });
 
   it("shows what is hostile as text", async () => {
     const server = await startServer([

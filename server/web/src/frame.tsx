@@ -2,6 +2,7 @@
 import type { FunctionComponent } from "preact";
 import { apiKey, keyAsked } from "./api.ts";
 import { Home } from "./home/home.tsx";
+import { lazy } from "./lazy.tsx";
 import mark from "./mark.svg";
 import { page } from "./route.ts";
 import { theme, turnTheme } from "./theme.ts";
@@ -14,6 +15,10 @@ interface Page {
 /** One line a page. */
 const PAGES: Readonly<Record<string, Page>> = {
   home: { title: "Home", view: Home },
+  explorer: {
+    title: "Explorer",
+    view: lazy(async () => (await import("./explorer/explorer.tsx")).Explorer),
+  },
 };
 
 export function Frame() {

@@ -1,0 +1,346 @@
+/** The timeline on a canvas: tracks below each other, panned, zoomed, selected and measured. */
+import { duration as durationText } from "../figures.ts";
+import { type Mark, TrackDetail } from "./detail.ts";
+import type { SpanColumns } from "./profile.ts";
+
+const ROW = 20;
+const HEAD = 22;
+const NAMES = 132;
+const LEAST_NS = 50;
+
+export interface TimelineEvents {
+  /** The span under the pointer, or chosen; undefined: none. */
+  readonly hovered: (span: number | undefined) => void;
+  readonly chosen: (span: number | undefined) => void;
+  /** What is seen, ns. */
+  readonly moved: (from: number, to: number) => void;
+  readonly measured: (markers: readonly number[]) => void;
+}
+
+export class TimelineView {
+  /** Marks drawn in the last frame: bounded by pixels, not by spans. */
+  drawn = 0;
+  readonly #canvas: HTMLCanvasElement;
+  readonly #columns: SpanColumns;
+  readonly #tracks: readonly TrackDetail[];
+  readonly #events: TimelineEvents;
+  readonly #length: number;
+  readonly #end = new AbortController();
+  #from = 0;
+  #to: number;
+  #markers: number[] = [];
+  #chosen: number | undefined;
+  #lit: number | undefined;
+  #pending = false;
+  #pointer = { x: 0, y: 0 };
+
+  constructor(
+    canvas: HTMLCanvasElement,
+    source: { readonly columns: SpanColumns; readonly duration: number },
+    events: TimelineEvents,
+  ) {
+    this.#canvas = canvas;
+    this.#columns = source.columns;
+    this.#events = events;
+    this.#length = Math.max(1, source.duration);
+    this.#to = this.#length;
+    this.#tracks = source.columns.tracks.map((track) => new TrackDetail(source.columns, track));
+    this.#listen();
+    this.draw();
+  }
+
+  close(): void {
+    this.#end.abort();
+  }
+
+  get height(): number {
+    return HEAD + this.#tracks.length * ROW + 6;
+  }
+
+  show(from: number, to: number): void {
+    const width = Math.max(LEAST_NS, Math.min(to - from, this.#length));
+    this.#from = Math.max(0, Math.min(from, this.#length - width));
+    this.#to = this.#from + width;
+    this.#events.moved(this.#from, this.#to);
+    this.draw();
+  }
+
+  /** Spans of this name stand out; undefined: all do. */
+  light(name: number | undefined): void {
+    this.#lit = name;
+    this.draw();
+  }
+
+  choose(span: number | undefined): void {
+    this.#chosen = span;
+    this.#events.chosen(span);
+    this.draw();
+  }
+
+  /** Marks times; the third begins anew. */
+  mark(at: number): void {
+    this.#markers = this.#markers.length >= 2 ? [at] : [...this.#markers, at];
+    this.#events.measured(this.#markers);
+    this.draw();
+  }
+
+  draw(): void {
+    if (this.#pending) return;
+    this.#pending = true;
+    requestAnimationFrame(() => {
+      this.#pending = false;
+      this.#paint();
+    });
+  }
+
+  #paint(): void {
+    const { canvas, context, width, height } = this.#surface();
+    if (context === null) return;
+    const style = getComputedStyle(canvas);
+    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    const ink = colour("--ink");
+    const faint = colour("--faint");
+    const line = colour("--line");
+    context.clearRect(0, 0, width, height);
+    context.font = `11px ${colour("--mono")}`;
+    context.textBaseline = "middle";
+    this.#ruler(context, width, { faint, line });
+    let drawn = 0;
+    const scale = (width - NAMES) / (this.#to - this.#from);
+    for (const [index, detail] of this.#tracks.entries()) {
+      const { track } = detail;
+      const y = HEAD + index * ROW;
+      context.fillStyle = faint;
+      if (track.depth === 0) {
+        context.fillText(clip(`${track.lane}`, 18), 4, y + ROW / 2);
+        context.fillStyle = line;
+        context.fillRect(0, y, width, 1);
+      }
+      const marks = detail.marks(this.#from, this.#to, width - NAMES);
+      drawn += marks.length;
+      for (const mark of marks) this.#bar(context, mark, { y, scale, width, ink });
+    }
+    this.drawn = drawn;
+    this.#lines(context, { scale, height, accent: colour("--accent") });
+  }
+
+  #bar(
+    context: CanvasRenderingContext2D,
+    mark: Mark,
+    at: { y: number; scale: number; width: number; ink: string },
+  ): void {
+    const left = Math.max(NAMES, NAMES + (mark.start - this.#from) * at.scale);
+    const right = Math.min(at.width, NAMES + (mark.end - this.#from) * at.scale);
+    const size = Math.max(0.75, right - left - 0.5);
+    const name = this.#columns.name[mark.span] ?? 0;
+    context.globalAlpha =
+      this.#lit !== undefined && this.#lit !== name ? 0.18 : mark.count > 1 ? 0.7 : 1;
+    context.fillStyle = paletteOf(this.#columns.names[name] ?? "");
+    context.fillRect(left, at.y + 2, size, ROW - 4);
+    if (mark.span === this.#chosen && mark.count === 1) {
+      context.strokeStyle = at.ink;
+      context.lineWidth = 1.5;
+      context.strokeRect(left + 0.5, at.y + 2.5, size - 1, ROW - 5);
+    }
+    if (mark.count === 1 && size > 34) {
+      context.fillStyle = "#0b0e12";
+      const room = Math.floor((size - 8) / 6.7);
+      context.fillText(clip(this.#columns.names[name] ?? "", room), left + 4, at.y + ROW / 2 + 0.5);
+    }
+    context.globalAlpha = 1;
+  }
+
+  #ruler(
+    context: CanvasRenderingContext2D,
+    width: number,
+    colours: { faint: string; line: string },
+  ): void {
+    const span = this.#to - this.#from;
+    const rough = span / Math.max(2, (width - NAMES) / 110);
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? rough;
+    for (let at = Math.ceil(this.#from / step) * step; at < this.#to; at += step) {
+      const x = NAMES + ((at - this.#from) * (width - NAMES)) / span;
+      context.fillStyle = colours.line;
+      context.fillRect(x, HEAD - 5, 1, this.height);
+      context.fillStyle = colours.faint;
+      context.fillText(timeText(at), x + 4, HEAD / 2);
+    }
+  }
+
+  #lines(
+    context: CanvasRenderingContext2D,
+    at: { scale: number; height: number; accent: string },
+  ): void {
+    const xs = this.#markers.map((time) => NAMES + (time - this.#from) * at.scale);
+    context.fillStyle = at.accent;
+    for (const x of xs) if (x >= NAMES) context.fillRect(x - 0.75, 0, 1.5, at.height);
+    const [a, b] = xs;
+    if (a === undefined || b === undefined) return;
+    context.globalAlpha = 0.12;
+    context.fillRect(Math.max(NAMES, Math.min(a, b)), HEAD, Math.abs(b - a), at.height);
+    context.globalAlpha = 1;
+  }
+
+  #surface() {
+    const canvas = this.#canvas;
+    const ratio = devicePixelRatio;
+    const width = canvas.clientWidth;
+    const height = this.height;
+    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+    if (canvas.height !== Math.round(height * ratio)) {
+      canvas.height = Math.round(height * ratio);
+      canvas.style.height = `${height}px`;
+    }
+    const context = canvas.getContext("2d");
+    context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return { canvas, context, width, height };
+  }
+
+  #timeAt(x: number): number {
+    const width = this.#canvas.clientWidth - NAMES;
+    return this.#from + ((x - NAMES) / width) * (this.#to - this.#from);
+  }
+
+  #spanAt(x: number, y: number): number | undefined {
+    const detail = this.#tracks[Math.floor((y - HEAD) / ROW)];
+    if (detail === undefined || x < NAMES) return undefined;
+    const pixel = (this.#to - this.#from) / Math.max(1, this.#canvas.clientWidth - NAMES);
+    const time = this.#timeAt(x);
+    const near = detail.marks(time - pixel, time + pixel, 64);
+    const under = near.find((mark) => mark.start <= time && mark.end > time) ?? near[0];
+    return under?.span;
+  }
+
+  #listen(): void {
+    const { signal } = this.#end;
+    const canvas = this.#canvas;
+    let dragged: { x: number; from: number; moved: boolean } | undefined;
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+          this.#pan((event.deltaX || event.deltaY) / (canvas.clientWidth - NAMES));
+        } else this.zoom(1.0018 ** event.deltaY, this.#timeAt(event.offsetX));
+      },
+      { signal, passive: false },
+    );
+    canvas.addEventListener(
+      "pointerdown",
+      (event) => {
+        dragged = { x: event.offsetX, from: this.#from, moved: false };
+        canvas.setPointerCapture(event.pointerId);
+      },
+      { signal },
+    );
+    canvas.addEventListener(
+      "pointermove",
+      (event) => {
+        this.#pointer = { x: event.offsetX, y: event.offsetY };
+        if (dragged === undefined) {
+          this.#events.hovered(this.#spanAt(event.offsetX, event.offsetY));
+          return;
+        }
+        const shift = event.offsetX - dragged.x;
+        if (Math.abs(shift) < 4 && !dragged.moved) return;
+        dragged.moved = true;
+        const span = this.#to - this.#from;
+        const from = dragged.from - (shift / (canvas.clientWidth - NAMES)) * span;
+        this.show(from, from + span);
+      },
+      { signal },
+    );
+    canvas.addEventListener(
+      "pointerup",
+      (event) => {
+        const was = dragged;
+        dragged = undefined;
+        if (was === undefined || was.moved) return;
+        if (event.shiftKey) this.mark(this.#timeAt(event.offsetX));
+        else this.choose(this.#spanAt(event.offsetX, event.offsetY));
+      },
+      { signal },
+    );
+    canvas.addEventListener("keydown", (event) => this.#key(event), { signal });
+    addEventListener("resize", () => this.draw(), { signal });
+  }
+
+  #key(event: KeyboardEvent): void {
+    const middle = (this.#from + this.#to) / 2;
+    const acts: Readonly<Record<string, () => void>> = {
+      w: () => this.zoom(0.7, middle),
+      s: () => this.zoom(1 / 0.7, middle),
+      a: () => this.#pan(-0.2),
+      d: () => this.#pan(0.2),
+      arrowup: () => this.zoom(0.7, middle),
+      arrowdown: () => this.zoom(1 / 0.7, middle),
+      arrowleft: () => this.#pan(-0.2),
+      arrowright: () => this.#pan(0.2),
+      m: () => this.mark(this.#timeAt(this.#pointer.x)),
+      f: () => this.fit(),
+      "0": () => this.show(0, this.#length),
+      escape: () => this.choose(undefined),
+    };
+    const act = acts[event.key.toLowerCase()];
+    if (act === undefined || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    act();
+  }
+
+  zoom(factor: number, around: number): void {
+    const span = (this.#to - this.#from) * factor;
+    const share = (around - this.#from) / (this.#to - this.#from);
+    this.show(around - share * span, around + (1 - share) * span);
+  }
+
+  /** The chosen span fills the view. */
+  fit(span = this.#chosen): void {
+    if (span === undefined) return;
+    const start = this.#columns.start[span] ?? 0;
+    const length = this.#columns.duration[span] ?? 0;
+    this.show(start - 0.1 * length, start + 1.1 * length);
+  }
+
+  #pan(share: number): void {
+    const shift = share * (this.#to - this.#from);
+    this.show(this.#from + shift, this.#to + shift);
+  }
+}
+
+export function timeText(ns: number): string {
+  if (ns === 0) return "0";
+  return ns < 1e6 ? `${trim(ns / 1000)} µs` : durationText(ns / 1e6);
+}
+
+const trim = (value: number): string => String(Number(value.toPrecision(4)));
+
+const clip = (text: string, room: number): string =>
+  text.length <= room ? text : room < 3 ? "" : `${text.slice(0, room - 1)}…`;
+
+/** Calm hues that dark letters can be read on, in the dark as in the light. */
+const HUES = [
+  "#8fb8f5",
+  "#f2c078",
+  "#8fd6b4",
+  "#c8b1f5",
+  "#f0a3a3",
+  "#9fd3e6",
+  "#d9d28a",
+  "#e5b3d6",
+  "#b3cf8d",
+  "#c9c3b8",
+] as const;
+
+const hues = new Map<string, string>();
+
+/** One hue a name; the layers share theirs. */
+export function paletteOf(name: string): string {
+  const plain = name.replace(/[.\d]+$/, "");
+  let hue = hues.get(plain);
+  if (hue === undefined) {
+    hue = HUES[hues.size % HUES.length] ?? HUES[0];
+    hues.set(plain, hue);
+  }
+  return hue;
+}

@@ -1,0 +1,19 @@
+/** A page whose script is fetched when it is first looked at. */
+import type { FunctionComponent } from "preact";
+import { useEffect, useState } from "preact/hooks";
+
+export function lazy(load: () => Promise<FunctionComponent>): FunctionComponent {
+  let loaded: FunctionComponent | undefined;
+  return function Lazy() {
+    const [, ready] = useState(false);
+    useEffect(() => {
+      if (loaded !== undefined) return;
+      void load().then((view) => {
+        loaded = view;
+        ready(true);
+      });
+    }, []);
+    const View = loaded;
+    return View === undefined ? <p class="note">…</p> : <View />;
+  };
+}
