@@ -9,8 +9,8 @@ import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
 import { timeCall } from "../../../device/trainium/price/cost-model.ts";
 import { nxdInference } from "../../../device/trainium/stacks/registry.ts";
 import type { AttentionOp } from "../../../models/ops.ts";
+import { findArchitecture } from "./read/model.ts";
 import { milliseconds, type Row } from "./rows.ts";
-import { findArchitecture } from "./setup.ts";
 
 export interface KernelPrice {
   readonly part: "kernels" | "collectives" | "runtime";

@@ -20,6 +20,7 @@ import {
   saveLeftOut,
 } from "./left-out-report.ts";
 import { type Answer, PARTS, type Priced, priceRow } from "./price.ts";
+import { isMiddle } from "./read/metric.ts";
 import { printGroups, table, withinBand } from "./report.ts";
 import { readRows } from "./rows.ts";
 import { onceASetUp } from "./serving.ts";
@@ -94,7 +95,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   };
   const answers = rows.map((row) => priceRow(row, pricing));
   const priced = answers.filter((its): its is Priced => "predicted" in its);
-  const middle = priced.filter((its) => its.row.percentile !== "p99" && its.row.split !== "sanity");
+  const middle = priced.filter((its) => isMiddle(its.row) && its.row.split !== "sanity");
   if (values.group !== undefined) print(details(priced, values.group));
   print(
     "Predicted against measured (mean or p50), mean error per set-up; 90% bootstrap interval over set-ups;\n" +
@@ -103,10 +104,12 @@ export async function run(argv: readonly string[]): Promise<number> {
       "a time, bytes over link or DMA peak. Runtime rows are their constants' own sources.\n",
   );
   print(printGroups(middle));
-  const tails = priced.filter((its) => its.row.percentile === "p99");
+  const tails = priced.filter((its) => !isMiddle(its.row));
   if (tails.length > 0)
-    print(`\np99, against the predicted p99 (static rows: the mean):\n${printGroups(tails)}`);
-  const odd = priced.filter((its) => its.row.split === "sanity" && its.row.percentile !== "p99");
+    print(
+      `\nTails (p90, p99, extremes) against the predicted ones (static rows: the mean):\n${printGroups(tails)}`,
+    );
+  const odd = priced.filter((its) => its.row.split === "sanity" && isMiddle(its.row));
   if (odd.length > 0) print(`\nSanity rows (odd set-ups, never fitted):\n${printGroups(odd)}`);
   const leftOut = readLeftOut();
   if (values.rows === undefined && leftOut !== undefined) print(`\n${printLeftOut(leftOut)}`);

@@ -3,13 +3,17 @@ import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import { constant } from "../../../device/trainium/constants.ts";
 import { kvBytesPerToken, localBytes } from "../../../device/trainium/memory.ts";
 import { rankOf } from "../../../device/trainium/plan.ts";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
 import type { Architecture } from "../../../models/architecture.ts";
 import { architectureWeights } from "../../../models/architecture.ts";
 import { priceKernel } from "./kernels.ts";
+import type { Draft } from "./read/draft.ts";
+import { checkUnit, type Metric, metricOf, quantileOf, stepsOf } from "./read/metric.ts";
+import { findArchitecture } from "./read/model.ts";
 import { milliseconds, type Row } from "./rows.ts";
 import type { Serving } from "./serving.ts";
-import { findArchitecture, type SetUp, setUpOf } from "./setup.ts";
+import { type SetUp, setUpOf } from "./setup.ts";
 import {
   arrivalMilliseconds,
   batchesPrompts,
@@ -121,14 +125,55 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
 type Prediction = Omit<Priced, "row" | "key" | "calibrated">;
 
 function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string {
-  const { metric } = row;
-  if (metric === "MBU" || metric === "MFU") return profile(row, setUp);
-  if (/acceptance/.test(metric)) return "an acceptance of drafts: a property of the words";
-  if (row.outputLength === "0") return "an embedding graph, padded by its own server";
+  if (row.metric === "MBU" || row.metric === "MFU") return profile(row, setUp);
+  if (/acceptance/.test(row.metric)) return "an acceptance of drafts: a property of the words";
+  const metric = metricOf(row);
+  checkUnit(row);
+  if (setUp.pooled) return pooled(row, metric, setUp);
   if (setUp.loop === "closed" || setUp.loop === "open") {
     if (pricing.serve === undefined) return "serving is priced by the scheduler";
-    return served(row, setUp, pricing.serve(setUp));
+    return served(row, metric, setUp, pricing.serve(setUp));
   }
+  return alone(row, metric, setUp);
+}
+
+/** An encoder, or a decoder that pools: whole compiled batches, one after another. */
+function pooled(row: Row, metric: Metric, setUp: SetUp): Prediction | string {
+  if (setUp.prompt === undefined) return "no prompt length";
+  const { batch, plan } = setUp;
+  const tokens = setUp.compiled ?? setUp.prompt;
+  const forward = promptMilliseconds(setUp, { rows: batch, prompt: tokens });
+  const floor = baselinePrompt({ ...setUp, bucket: tokens }) * batch;
+  // Data parallel over the instance, unless so many engines are told.
+  const cores = (plan.instance.chips * plan.instance.chip.cores) / plan.logicalCore;
+  const engines = /data parallel/i.test(row.kernelNotes)
+    ? Math.floor(cores / plan.tensorParallel)
+    : setUp.replicas;
+  const busy =
+    setUp.loop === "closed" ? Math.min(batch * engines, setUp.live ?? batch) : batch * engines;
+  const part: Part = "static prefill";
+  const measured = milliseconds(row.value, row.unit);
+  switch (metric) {
+    case "forward_latency":
+    case "e2e_latency":
+    case "TTFT":
+      return { part, predicted: forward, measured, baseline: floor };
+    case "forward_rate":
+    case "request_rate":
+      return {
+        part,
+        predicted: (1000 * busy) / forward,
+        measured: row.value,
+        baseline: (1000 * busy) / floor,
+      };
+    default:
+      return `metric "${row.metric}" is not one of a pooled model's`;
+  }
+}
+
+/** One stream, or one static batch: no scheduler. */
+function alone(row: Row, metric: Metric, setUp: SetUp): Prediction | string {
+  const { output, prompt } = setUp;
   const rows = batchesPrompts(setUp) ? setUp.batch : 1;
   const prompts = setUp.loop === "static" ? setUp.batch / rows : 1;
   const first = (): number =>
@@ -139,66 +184,61 @@ function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string 
   const streams = setUp.loop === "static" ? setUp.batch : 1;
   const decode = setUp.moe ? "MoE decode" : "dense decode";
   const measured = milliseconds(row.value, row.unit);
-  const output = setUp.output;
-  const whole = (ms: number, prompt: number): number | undefined =>
-    output === undefined ? undefined : prompt + ms * Math.max(0, output - 1);
-  switch (metric) {
-    case "TPOT":
-      return { part: decode, predicted: step, measured, baseline: base };
-    case "TTFT":
-    case "TTFT_context_encoding":
-    case "prefill_time_whole_batch":
-      if (setUp.prompt === undefined) return "no prompt length";
-      return {
-        part: setUp.moe ? "MoE prefill" : prefillPart(setUp),
-        predicted: first(),
-        measured,
-        baseline: baselinePrompt(setUp) * rows * prompts,
-      };
-    case "decode_time_119_steps":
-      return { part: decode, predicted: step * 119, measured, baseline: base * 119 };
-    case "output_throughput":
-    case "output_throughput_e2e":
-    case "per_request_throughput": {
-      const rate = (ms: number, prompt: number): number => {
-        const total = whole(ms, prompt);
-        return metric === "per_request_throughput" ||
-          total === undefined ||
-          output === undefined ||
-          setUp.prompt === undefined
-          ? 1000 / ms
-          : (1000 * output) / total;
-      };
-      return {
-        part: decode,
-        predicted: streams * rate(step, setUp.prompt === undefined ? 0 : first()),
-        measured: row.value,
-        baseline: streams * rate(base, setUp.prompt === undefined ? 0 : baselinePrompt(setUp)),
-      };
-    }
-    case "e2e_latency":
-    case "latency_per_token":
-    case "request_rate":
-    case "sequence_throughput": {
-      const total = whole(step, first());
-      const baseline = whole(base, baselinePrompt(setUp));
-      if (total === undefined || baseline === undefined || output === undefined)
-        return "no output length";
-      const of = (ms: number): number =>
-        metric === "e2e_latency"
-          ? ms
-          : metric === "latency_per_token"
-            ? ms / output
-            : metric === "request_rate"
-              ? 1000 / ms
-              : (1000 * (output + (setUp.prompt ?? 0))) / ms;
-      const value =
-        metric === "request_rate" || metric === "sequence_throughput" ? row.value : measured;
-      return { part: decode, predicted: of(total), measured: value, baseline: of(baseline) };
-    }
-    default:
-      return `metric "${metric}" is not one of a step's`;
+  const whole = (ms: number, promptMs: number): number =>
+    promptMs + ms * Math.max(0, (output ?? 1) - 1);
+  const prompted = prompt !== undefined && setUp.contextParallel === 1;
+  if (metric === "TTFT" || metric === "whole_prefill") {
+    if (prompt === undefined) return "no prompt length";
+    if (!prompted) return "not modelled: context parallelism";
+    return {
+      part: setUp.moe ? "MoE prefill" : prefillPart(setUp),
+      predicted: first(),
+      measured,
+      baseline: baselinePrompt(setUp) * rows * prompts,
+    };
   }
+  if (metric === "TPOT") return { part: decode, predicted: step, measured, baseline: base };
+  if (metric === "decode_steps") {
+    const steps = stepsOf(row);
+    return { part: decode, predicted: step * steps, measured, baseline: base * steps };
+  }
+  if (metric === "forward_latency" || metric === "forward_rate")
+    return `metric "${row.metric}" is not one of a step's`;
+  if (metric === "output_throughput" || metric === "per_request_throughput") {
+    const rate = (ms: number, promptMs: number): number =>
+      metric === "per_request_throughput" || output === undefined || !prompted
+        ? 1000 / ms
+        : (1000 * output) / whole(ms, promptMs);
+    return {
+      part: decode,
+      predicted: streams * rate(step, prompted ? first() : 0),
+      measured: row.value,
+      baseline: streams * rate(base, prompted ? baselinePrompt(setUp) : 0),
+    };
+  }
+  if (output === undefined) return "no output length";
+  if (!prompted)
+    return prompt === undefined ? "no prompt length" : "not modelled: context parallelism";
+  const of = (ms: number): number => {
+    switch (metric) {
+      case "e2e_latency":
+        return ms;
+      case "latency_per_token":
+        return ms / output;
+      case "request_rate":
+        return (1000 * streams) / ms;
+      case "sequence_throughput":
+      case "total_throughput":
+        return (1000 * streams * (output + prompt)) / ms;
+    }
+  };
+  const rate = metric !== "e2e_latency" && metric !== "latency_per_token";
+  return {
+    part: decode,
+    predicted: of(whole(step, first())),
+    measured: rate ? row.value : measured,
+    baseline: of(whole(base, baselinePrompt(setUp))),
+  };
 }
 
 /** Prompts padded to buckets by a serving stack, or graphs of one length driven by hand. */
@@ -212,44 +252,55 @@ const ACCEPTANCE = 0.69;
 /** ms a token of one stream, drafts counted. */
 export function tokenMilliseconds(setUp: SetUp): number {
   const step = stepMilliseconds(setUp);
-  const { drafted, plan } = setUp;
-  if (drafted === 0) return step;
-  const graph = costOf(setUp).graph({
-    phase: "decode",
-    rows: setUp.batch,
-    queries: 1,
-    context: plan.maxContext,
-  });
-  const layers = plan.architecture.layers.length;
-  const edge = graph.epilogue.reduce((sum, call) => sum + call.nanos, 0);
-  const draft = (graph.nanos - edge) / layers + edge;
-  const gap = constant(plan.constants, "runtime.sync-gap");
+  const { draft, plan } = setUp;
+  if (draft === undefined) return step;
+  const gap = constant(plan.constants, "runtime.sync-gap") / 1e6;
   let tokens = 1;
-  for (let index = 1; index <= drafted; index++) tokens += ACCEPTANCE ** index;
-  return (step + (drafted * draft + gap) / 1e6) / tokens;
+  for (let index = 1; index <= draft.tokens; index++) tokens += ACCEPTANCE ** index;
+  const passes = draft.kind === "parallel" ? 1 : draft.tokens;
+  return (step + passes * draftMilliseconds(setUp, draft) + gap) / tokens;
 }
 
-function served(row: Row, setUp: SetUp, serving: Serving | string): Prediction | string {
+/** ms of one pass of what drafts: a model's step on the same ranks, or a layer and the head of the target. */
+function draftMilliseconds(setUp: SetUp, { kind, architecture, tokens }: Draft): number {
+  const { plan } = setUp;
+  const cost =
+    architecture === undefined ? costOf(setUp) : new CostModel({ ...plan, architecture });
+  const graph = cost.graph({
+    phase: "decode",
+    rows: setUp.batch,
+    queries: kind === "parallel" ? tokens : 1,
+    context: plan.maxContext,
+  });
+  if (architecture !== undefined) return graph.nanos / 1e6;
+  const layers = plan.architecture.layers.length;
+  const edge = graph.epilogue.reduce((sum, call) => sum + call.nanos, 0);
+  return ((graph.nanos - edge) / layers + edge) / 1e6;
+}
+
+function served(
+  row: Row,
+  metric: Metric,
+  setUp: SetUp,
+  serving: Serving | string,
+): Prediction | string {
   if (typeof serving === "string") return serving;
+  if (setUp.contextParallel > 1) return "not modelled: context parallelism";
   const base = setUp.live === undefined ? undefined : baselineServing(setUp);
   const measured = milliseconds(row.value, row.unit);
-  const picked = serving.metric(
-    row.metric,
-    row.percentile,
-    /TPOT does not depend on live/.test(row.notes),
-  );
+  const picked = serving.metric(metric, quantileOf(row.percentile), setUp.stepAlone);
   if (picked === undefined) return `metric "${row.metric}" is not one of serving's`;
-  const rate = /throughput|rate/.test(row.metric);
+  const rate = /throughput|rate/.test(metric);
   return {
     // First tokens under load hang on the loader's own queue: told apart from rates and paces.
     part: setUp.plan.stack.name.startsWith("tgi")
       ? "TGI"
-      : row.metric === "TTFT"
+      : metric === "TTFT"
         ? "first tokens"
         : "rates and paces",
     predicted: picked,
     measured: rate ? row.value : measured,
-    baseline: base?.(row.metric) ?? Number.NaN,
+    baseline: base?.(metric) ?? Number.NaN,
   };
 }
 

@@ -74,8 +74,8 @@ function measured(text: string): number {
 
 /** Milliseconds of a time in the row's unit. */
 export function milliseconds(value: number, unit: string): number {
-  if (unit === "s") return value * 1000;
-  if (unit === "us") return value / 1000;
+  if (/^s(?:ec(?:onds)?)?$/i.test(unit)) return value * 1000;
+  if (unit === "us" || unit === "µs") return value / 1000;
   if (unit === "ns") return value / 1e6;
   return value;
 }

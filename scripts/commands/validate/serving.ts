@@ -19,12 +19,13 @@ import {
   sweepRequests,
   waves,
 } from "./clients.ts";
+import type { Metric } from "./read/metric.ts";
 import { engineService, type Site } from "./services.ts";
 import { END_EARLY, type SetUp } from "./setup.ts";
 
 export interface Serving {
   /** The metric's value in ms, tokens/s or requests/s; undefined when it is not one of serving's. */
-  metric(name: string, percentile: string, stepAlone: boolean): number | undefined;
+  metric(name: Metric, quantile: number | "mean", stepAlone: boolean): number | undefined;
 }
 
 /** BOS and template tokens around a prompt of the benchmark's own count. */
@@ -64,19 +65,28 @@ export function serve(setUp: SetUp): Serving | string {
     return { clock, services: Array.from({ length: setUp.replicas }, service) };
   };
   if (setUp.loop === "open")
-    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), { pooled: true });
+    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), {
+      prompt,
+      pooled: true,
+    });
   switch (client) {
     case "guidellm":
-      return summarise(guided(fresh, lengths, setUp.live ?? 1), { pooled: true });
+      return summarise(guided(fresh, lengths, setUp), { prompt, pooled: true });
     case "llmperf":
       return summarise(waves(fresh(), lengths, { requests: live, drawn: setUp.drawn }), {
+        prompt,
         recount: setUp.recount,
         medians: true,
       });
     case "burst":
-      return summarise(loops(fresh(), lengths, { clients: live, requests: burstOf(setUp) }));
+      return summarise(loops(fresh(), lengths, { clients: live, requests: burstOf(setUp) }), {
+        prompt,
+      });
     case "rounds":
-      return summarise(loops(fresh(), lengths, { clients: live, requests: live * ROUNDS }));
+      return summarise(
+        loops(fresh(), lengths, { clients: live, requests: setUp.requests ?? live * ROUNDS }),
+        { prompt },
+      );
   }
 }
 
@@ -120,12 +130,15 @@ export function onceASetUp(): typeof serve {
  * those that had ended already: of these there is a power of two, of which the tool
  * keeps one free (its scripts name 32 and 128).
  */
-function guided(fresh: () => Site, lengths: Lengths, inFlight: number): Run {
-  const clients = Math.max(1, 2 ** Math.ceil(Math.log2(inFlight + 1)) - 1);
+function guided(fresh: () => Site, lengths: Lengths, setUp: SetUp): Run {
+  const { live = 1 } = setUp;
+  const clients = setUp.clients ? live : Math.max(1, 2 ** Math.ceil(Math.log2(live + 1)) - 1);
   return guidedThroughput(fresh(), lengths, { clients, requests: sweepRequests(fresh(), lengths) });
 }
 
 interface Reading {
+  /** Mean prompt, tokens. */
+  readonly prompt: number;
   /** The pace is that of all gaps together (guidellm), not of each answer. */
   readonly pooled?: boolean;
   readonly recount?: number;
@@ -133,8 +146,8 @@ interface Reading {
   readonly medians?: boolean;
 }
 
-function summarise({ counted, nanos }: Run, its: Reading = {}): Serving {
-  const { pooled = false, recount = 1, medians = false } = its;
+function summarise({ counted, nanos }: Run, its: Reading): Serving {
+  const { prompt, pooled = false, recount = 1, medians = false } = its;
   if (counted.length === 0) return { metric: () => undefined };
   const seconds = nanos / 1e9;
   const e2e = counted.map((one) => (one.end - one.arrival) / 1e6);
@@ -143,8 +156,8 @@ function summarise({ counted, nanos }: Run, its: Reading = {}): Serving {
   const gaps = counted.flatMap((one) => one.gaps.map((gap) => gap / 1e6));
   const tokens = counted.reduce((sum, one) => sum + one.tokens, 0);
   return {
-    metric(name, percentile, stepAlone) {
-      const pick = pickerOf(percentile);
+    metric(name, share, stepAlone) {
+      const pick = pickerOf(share);
       switch (name) {
         case "TPOT":
           return stepAlone || pooled ? pick(gaps) : pick(tpot);
@@ -153,13 +166,15 @@ function summarise({ counted, nanos }: Run, its: Reading = {}): Serving {
         case "e2e_latency":
           return pick(e2e);
         case "latency_per_token":
-          return pickerOf(medians ? "p50" : percentile)(
+          return pickerOf(medians ? 0.5 : share)(
             counted.map((one, index) => (e2e[index] ?? 0) / one.tokens / recount),
           );
         case "per_request_throughput":
           return pick(tpot.map((ms) => 1000 / ms));
         case "output_throughput":
           return (tokens * recount) / seconds;
+        case "total_throughput":
+          return ((tokens + counted.length * prompt) * recount) / seconds;
         case "request_rate":
           return counted.length / seconds;
         default:
@@ -170,11 +185,9 @@ function summarise({ counted, nanos }: Run, its: Reading = {}): Serving {
 }
 
 const pickerOf =
-  (percentile: string) =>
+  (share: number | "mean") =>
   (values: readonly number[]): number =>
-    percentile === "mean"
-      ? meanOf(values)
-      : quantile(values, percentile === "p99" ? 0.99 : percentile === "p90" ? 0.9 : 0.5);
+    share === "mean" ? meanOf(values) : quantile(values, share);
 
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

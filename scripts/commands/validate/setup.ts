@@ -1,78 +1,21 @@
 /**
- * A row's words → a set-up that can be priced. Free text is read by a few rules
- * that name no model; what cannot be read is a reason, not a guess.
+ * A row's words → a set-up that can be priced. The rules under read/ name no model; what they do not
+ * understand is a reason, not a guess.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
-import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
-import {
-  nxdDirect,
-  nxdInference,
-  optimum,
-  transformersNeuronx,
-  vllmNeuron,
-} from "../../../device/trainium/stacks/registry.ts";
 import type { StackSpec } from "../../../device/trainium/stacks/stack.ts";
 import type { Architecture } from "../../../models/architecture.ts";
-import type { WeightFormat } from "../../../models/ops.ts";
-import { describe } from "../../../models/registry.ts";
-import { projectPath } from "../../../models/weights/project-files.ts";
+import { type Draft, readDraft } from "./read/draft.ts";
+import { readFormats } from "./read/formats.ts";
+import { type Length, readLength } from "./read/lengths.ts";
+import { type Load, readLoad, readSeats } from "./read/load.ts";
+import { readMachine } from "./read/machine.ts";
+import { type Notes, readNotes } from "./read/notes.ts";
+import { stackOf, unlimited } from "./read/stack.ts";
+import { drawsAsItSends } from "./read/tgi-history.ts";
+import { Refusal, refuseUnread } from "./read/words.ts";
 import type { Row } from "./rows.ts";
-import { drawsAsItSends, tgiOf } from "./tgi-history.ts";
-
-const CATALOG = projectPath("models", "catalog");
-
-const NAMES_SAY_NOTHING = new Set([
-  "instruct",
-  "hf",
-  "chat",
-  "base",
-  "thinking",
-  "thinker",
-  "preview",
-  "bf16",
-  "fp8",
-  "it",
-  "meta",
-]);
-
-function plainName(name: string): string {
-  return name
-    .toLowerCase()
-    .replace(/[_\s/]+/g, "-")
-    .split("-")
-    .filter((part) => !NAMES_SAY_NOTHING.has(part) && !/^v0\.\d$|^\d{4}$/.test(part))
-    .join("-");
-}
-
-const catalogue: readonly (readonly [string, string])[] = readdirSync(CATALOG)
-  .filter((file) => file.endsWith(".json"))
-  .map((file) => [plainName(file.replace(/^.*?--/, "").replace(/\.json$/, "")), file] as const);
-
-const architectures = new Map<string, Architecture>();
-
-/** The catalogue's architecture of a published name; undefined when it has none. */
-export function findArchitecture(model: string): Architecture | undefined {
-  const outside = plainName(model.replace(/\(.*?\)/g, "").trim());
-  const inside = /\((.*?)\)/.exec(model)?.[1];
-  const names = [outside, ...(inside === undefined ? [] : [plainName(inside)])];
-  for (const name of names) {
-    const exact = catalogue.find(([its]) => its === name);
-    const begun = catalogue.filter(([its]) => its.startsWith(`${name}-`));
-    const found = exact ?? (begun.length === 1 ? begun[0] : undefined);
-    if (found === undefined || name === "") continue;
-    const file = found[1];
-    let architecture = architectures.get(file);
-    if (architecture === undefined) {
-      const config: unknown = JSON.parse(readFileSync(`${CATALOG}/${file}`, "utf8"));
-      architecture = describe(config as Record<string, unknown>, file);
-      architectures.set(file, architecture);
-    }
-    return architecture;
-  }
-  return undefined;
-}
 
 export interface SetUp {
   /** Rows of equal key share everything but the metric. */
@@ -80,8 +23,12 @@ export interface SetUp {
   readonly plan: Plan;
   /** Rows that the graph is compiled for. */
   readonly batch: number;
-  /** Requests in flight per replica, when a number is given. */
+  /** Requests in flight, all replicas together, when a number is given. */
   readonly live: number | undefined;
+  /** Is `live` the number of clients, not a mean in flight? */
+  readonly clients: boolean;
+  /** Requests of the whole run, when told. */
+  readonly requests: number | undefined;
   readonly loop: "single" | "static" | "closed" | "open";
   /** Requests a second, of an open loop. */
   readonly rate: number | undefined;
@@ -93,16 +40,21 @@ export interface SetUp {
   readonly recount: number;
   /** Does the client draw each prompt as it sends it? */
   readonly drawn: boolean;
+  /** TPOT is that of the step, whoever is live. */
+  readonly stepAlone: boolean;
   /** Half-widths of the spread of lengths, tokens. */
   readonly spread: { readonly prompt: number; readonly output: number };
   readonly prompt: number | undefined;
   readonly output: number | undefined;
+  /** Does an answer end with the prompt: an encoder, or a decoder that pools? */
+  readonly pooled: boolean;
   /** Context that decode graphs are compiled for, when the row tells; else the bucket of prompt + output. */
   readonly compiled: number | undefined;
   /** Prompt bucket, when the row tells. */
   readonly bucket: number | undefined;
-  /** Drafted tokens a step. */
-  readonly drafted: number;
+  /** Ranks that share a prompt's tokens; steps of one token are as without. */
+  readonly contextParallel: number;
+  readonly draft: Draft | undefined;
   readonly moe: boolean;
 }
 
@@ -118,104 +70,160 @@ export const END_EARLY: Readonly<Partial<Record<SetUp["client"], number>>> = {
   llmperf: 0.1,
 };
 
-const number = (text: string): number | undefined => {
-  const found = /[\d,.]+/.exec(text)?.[0].replace(/,/g, "");
-  const value = Number(found ?? Number.NaN);
-  return Number.isFinite(value) ? value : undefined;
-};
-
 /** The set-up of a row of a model with a config, or the reason there is none. */
 export function setUpOf(
   row: Row,
   architecture: Architecture,
   constants: ConstantTable,
 ): SetUp | string {
-  const instance = instanceOf(row);
-  if (typeof instance === "string") return instance;
-  const ranks = Number(row.tp);
-  if (!Number.isInteger(ranks) || ranks < 1) return `tensor parallelism "${row.tp}" is no number`;
-  const words = `${row.kernelNotes}; ${row.notes}; ${row.source}; ${row.inputLength}`;
-  const chunk = number(/chunked prefill \((\d+)\)/.exec(words)?.[1] ?? "");
-  const stack = {
-    ...stackOf(row, words, architecture),
-    ...(chunk !== undefined && { maxSegment: chunk }),
-  };
-  const moe = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
-  const batch = Math.max(1, number(row.engineBatch) ?? number(row.concurrency) ?? 1);
-  const prompt = /image|prompt|short/i.test(row.inputLength) ? undefined : number(row.inputLength);
-  const asked = /seq_len/.test(row.outputLength) ? undefined : number(row.outputLength);
-  const output =
-    asked !== undefined && row.outputLength.includes("+/-")
-      ? Math.round(asked * EMULATED_SHARE)
-      : asked;
-  const compiled = compiledContext(words, stack);
-  const bucketed = /bucket (\d+)/.exec(row.kernelNotes)?.[1];
-  const maxContext =
-    (compiled ?? 0) >= (prompt ?? 0) && compiled !== undefined
-      ? compiled
-      : Math.max(stack.firstContextBucket, powerAbove((prompt ?? 512) + (output ?? 0)));
-  const logicalCore = Number(row.lnc) || instance.chip.defaultLogicalCore;
-  if (!instance.chip.logicalCores.includes(logicalCore)) return `LNC ${row.lnc} is not possible`;
-  const kernels = kernelsOf(stack, row.kernelNotes);
-  const expertGroups = Number(/EP=?(\d+)/.exec(row.kernelNotes)?.[1] ?? 1);
-  const replicas = Number(/DP(\d+)/.exec(`${row.engineBatch} ${row.kernelNotes}`)?.[1] ?? 1);
-  const speculation = Number(
-    /K=(\d+)|(\d+) (?:speculative )?tokens?/.exec(row.speculation)?.slice(1).find(Boolean) ?? 0,
+  try {
+    return read(row, architecture, constants);
+  } catch (error) {
+    if (error instanceof Refusal) return error.message;
+    throw error;
+  }
+}
+
+function read(row: Row, architecture: Architecture, constants: ConstantTable): SetUp {
+  const [notes, noted] = readNotes(row.kernelNotes, row.notes);
+  const [load, loadWords] = readLoad(row.concurrency);
+  const [seats, seatWords] = readSeats(row.engineBatch);
+  const [input, inputWords] = readLength("input_len", row.inputLength);
+  const [output, outputWords] = readLength("output_len", row.outputLength);
+  const [machine, machineWords] = readMachine(row);
+  const [formats, formatWords] = readFormats(row.dtype, machine.instance.chip);
+  const [draft, draftWords] = readDraft(row.speculation);
+  const words = [loadWords, seatWords, inputWords, outputWords, formatWords, draftWords];
+  refuseUnread([...noted, ...words, ...machineWords]);
+  if ((notes.attentionDataParallel ?? 1) > 1)
+    throw new Refusal("not modelled: attention data parallelism");
+
+  const clients = load.clients ?? notes.concurrency;
+  const batch = Math.max(
+    1,
+    Math.ceil(seats.batch ?? notes.maxRows ?? clients ?? load.inFlight ?? load.requests ?? 1),
   );
+  const lengths = lengthsOf(input, output, notes);
+  const stack = chunked(stackOf(row, architecture, batch), notes);
+  const compiled = compiledContext(lengths.compiled, stack);
+  const moe = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const plan: Plan = {
     architecture,
-    instance,
+    instance: machine.instance,
     stack,
     constants,
-    logicalCore,
-    tensorParallel: ranks,
-    expertParallel: moe ? expertGroups : 1,
-    kernels,
-    formats: formatsOf(row.dtype, instance),
-    maxContext,
+    logicalCore: machine.logicalCore,
+    tensorParallel: machine.ranks,
+    expertParallel: moe ? (notes.expertParallel ?? 1) : 1,
+    kernels: kernelsOf(stack, notes),
+    formats: { ...formats, kv: notes.cache === "fp8" ? "fp8" : formats.kv },
+    maxContext: contextOf(compiled, stack, lengths),
     maxRows: batch,
-    maxTokens: maxContext,
-    asyncScheduling: stack.asyncScheduling,
-    onDeviceSampling: stack.onDeviceSampling && !/cpu.sampling/i.test(row.kernelNotes),
+    maxTokens: contextOf(compiled, stack, lengths),
+    asyncScheduling: notes.asynchronous ?? stack.asyncScheduling,
+    onDeviceSampling: stack.onDeviceSampling && notes.sampling !== "cpu",
     principles: ALL_PRINCIPLES,
   };
-  const { loop, live, rate } = loadOf(row, stack, words, batch);
-  const client = clientOf(row);
+  const client = clientOf(load, input, notes);
   return {
-    key: [
-      row.model,
-      row.instance,
-      row.tp,
-      row.lnc,
-      row.dtype,
-      row.kernelNotes,
-      row.concurrency,
-      row.engineBatch,
-      row.inputLength,
-      row.outputLength,
-      row.speculation,
-      stack.name,
-      client,
-      compiled ?? "",
-    ].join("|"),
+    key: keyOf(row, stack, client, compiled),
     plan,
     batch,
-    live,
-    loop,
-    rate,
-    replicas,
+    ...loopOf(row, load, { clients, batch, client, stack, statical: notes.statical }),
+    requests: load.requests ?? notes.requests,
+    replicas: seats.replicas ?? notes.replicas ?? machine.replicas ?? 1,
     client,
     date: /20\d\d(-\d\d){0,2}/.exec(row.date)?.[0] ?? "2024",
-    recount: client === "llmperf" ? recountOf(architecture) : 1,
+    recount: client === "llmperf" && !notes.ownTokenizer ? recountOf(architecture) : 1,
     drawn: client === "llmperf" && drawsAsItSends(row),
-    spread: spreadOf(row, output ?? 0),
-    prompt,
-    output,
+    stepAlone: notes.stepAlone,
+    spread: spreadOf(input, output, { client, notes, output: lengths.output ?? 0 }),
+    prompt: lengths.prompt,
+    output: lengths.output,
+    pooled: lengths.output === 0,
     compiled,
-    bucket: bucketed === undefined ? undefined : Number(bucketed),
-    drafted: row.speculation.startsWith("y") ? speculation : 0,
+    bucket: notes.bucket ?? input.bucket,
+    contextParallel: notes.contextParallel ?? 1,
+    draft,
     moe,
   };
+}
+
+interface Lengths {
+  readonly prompt: number | undefined;
+  readonly output: number | undefined;
+  readonly compiled: number | undefined;
+  /** Is the prompt one that fills what is compiled, its own length untold? */
+  readonly filled: boolean;
+}
+
+/** A prompt whose length is untold fills its bucket, or the compiled sequence. */
+function lengthsOf(input: Length, output: Length, notes: Notes): Lengths {
+  const compiled = input.compiled ?? output.compiled ?? notes.compiled;
+  const filled = input.tokens === undefined && input.vague === undefined;
+  const prompt = input.tokens ?? (filled ? (input.bucket ?? input.compiled) : undefined);
+  const rest =
+    output.compiled !== undefined && prompt !== undefined ? output.compiled - prompt : undefined;
+  const asked = output.tokens ?? (rest !== undefined && rest > 0 ? rest : undefined);
+  return {
+    prompt,
+    output:
+      asked !== undefined && output.spread !== undefined
+        ? Math.round(asked * EMULATED_SHARE)
+        : asked,
+    compiled,
+    filled: filled && prompt === compiled,
+  };
+}
+
+function chunked(stack: StackSpec, { chunk }: Notes): StackSpec {
+  if (chunk === undefined) return stack;
+  if (!(chunk > 0)) throw new Refusal("chunks of an untold size");
+  return { ...stack, maxSegment: chunk };
+}
+
+/** Context that decode graphs are compiled for when the row tells none: the servers' scripts say 4,096. */
+function compiledContext(told: number | undefined, stack: StackSpec): number | undefined {
+  if (told !== undefined) return told;
+  return stack.contextBuckets === "compiled" || stack.maxSegment === 1024 ? 4096 : undefined;
+}
+
+/** No graph is compiled for less than the prompt and its answer. */
+function contextOf(compiled: number | undefined, stack: StackSpec, its: Lengths): number {
+  const needed = its.filled ? (its.prompt ?? 0) : (its.prompt ?? 512) + (its.output ?? 0);
+  if (compiled !== undefined && compiled >= (its.prompt === undefined ? 1 : needed))
+    return compiled;
+  return Math.max(stack.firstContextBucket, powerAbove(needed));
+}
+
+/** Kernels that the notes switch, beside the stack's own; `no NKI` and `no kernels` leave the flash kernel. */
+function kernelsOf(stack: StackSpec, { on, off, none }: Notes): ReadonlySet<string> {
+  if (none) return new Set(["flash-attention"]);
+  return new Set([...stack.kernels, ...on].filter((kernel) => !off.has(kernel)));
+}
+
+function keyOf(
+  row: Row,
+  stack: StackSpec,
+  client: SetUp["client"],
+  compiled: number | undefined,
+): string {
+  return [
+    row.model,
+    row.instance,
+    row.tp,
+    row.lnc,
+    row.dtype,
+    row.kernelNotes,
+    row.concurrency,
+    row.engineBatch,
+    row.inputLength,
+    row.outputLength,
+    row.speculation,
+    stack.name,
+    client,
+    compiled ?? "",
+  ].join("|");
 }
 
 /**
@@ -228,125 +236,70 @@ function recountOf({ vocabSize }: Architecture): number {
 }
 
 /** Whose load it was: llmperf sends waves; the QKV tables queue their prompts at once. */
-function clientOf(row: Row): SetUp["client"] {
-  if (/guidellm/.test(row.notes)) return "guidellm";
-  if (/llmperf/.test(`${row.inputLength} ${row.notes}`)) return "llmperf";
-  return /queued batch-1 prefills/.test(row.notes) ? "burst" : "rounds";
+function clientOf(load: Load, input: Length, notes: Notes): SetUp["client"] {
+  if (input.llmperf || notes.client === "llmperf") return "llmperf";
+  if (notes.client === "guidellm" || notes.client === "burst") return notes.client;
+  return input.spread !== undefined && load.requests === undefined ? "guidellm" : "rounds";
 }
 
 /**
  * Half-widths of uniform draws. guidellm 0.1.0 takes `+/-` as a variance (`1500 +/-150` deviates by
  * 12 tokens); llmperf's script names deviations of 150 and 20; served lengths vary a little.
  */
-function spreadOf(row: Row, output: number): SetUp["spread"] {
+function spreadOf(
+  input: Length,
+  output: Length,
+  its: { readonly client: SetUp["client"]; readonly notes: Notes; readonly output: number },
+): SetUp["spread"] {
   const ofDeviation = (tokens: number): number => tokens * Math.sqrt(3);
-  const variance = (text: string): number => number(/\+\/-\s*(\d+)/.exec(text)?.[1] ?? "") ?? 0;
-  if (/llmperf/.test(row.inputLength)) return { prompt: ofDeviation(150), output: ofDeviation(20) };
-  if (/queued batch-1 prefills/.test(row.notes)) return { prompt: 0, output: 0 };
-  return {
-    prompt: ofDeviation(Math.sqrt(variance(row.inputLength))),
-    output: Math.max(ofDeviation(Math.sqrt(variance(row.outputLength))), 0.03 * output),
-  };
+  if (its.client === "llmperf") {
+    const { deviation } = its.notes;
+    return { prompt: ofDeviation(deviation ?? 150), output: ofDeviation(deviation ?? 20) };
+  }
+  if (its.client === "burst") return { prompt: 0, output: 0 };
+  const of = (length: Length): number =>
+    length.spread === undefined
+      ? (length.setSpread ?? 0)
+      : its.client === "guidellm"
+        ? ofDeviation(Math.sqrt(length.spread))
+        : length.spread;
+  return { prompt: of(input), output: Math.max(of(output), 0.03 * its.output) };
 }
 
 function powerAbove(size: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, size)));
 }
 
-/** Context that the row says it was compiled for. */
-function compiledContext(words: string, stack: StackSpec): number | undefined {
-  const said =
-    /n_positions\)? ?(\d+)/.exec(words) ??
-    /max[_-]model[_-]len ?(\d+)/.exec(words) ??
-    /seq_len ?(\d+)/.exec(words);
-  if (said !== null) return Number(said[1]);
-  return stack.contextBuckets === "compiled" || stack.maxSegment === 1024 ? 4096 : undefined;
-}
-
-function instanceOf(row: Row): InstanceSpec | string {
-  const words = row.instance.toLowerCase();
-  const named = /(inf2|trn1n?|trn2u?|trn3)\.\w+/.exec(words)?.[0];
-  const ranks = Number(row.tp) || 1;
-  try {
-    if (named !== undefined) return findInstance(named);
-    if (/trn1\/trn2|vs/.test(words)) return `instance "${row.instance}" is not one machine`;
-    if (words.startsWith("trn2")) return findInstance(ranks > 4 ? "trn2.48xlarge" : "trn2.3xlarge");
-    if (words.startsWith("trn3")) return findInstance("trn3-gen1-ultraserver");
-    if (words.startsWith("trn1")) return findInstance("trn1.32xlarge");
-    if (words.startsWith("inf2")) return findInstance("inf2.48xlarge");
-  } catch {
-    return `instance "${row.instance}" is not known`;
-  }
-  return `instance "${row.instance}" is not known`;
-}
-
-function stackOf(row: Row, words: string, { family }: Architecture): StackSpec {
-  if (/transformers-neuronx/i.test(`${row.kernelNotes} ${row.source}`)) return transformersNeuronx;
-  if (/\btgi\b|text-generation-inference/i.test(words)) return tgiOf(row, family);
-  if (/optimum/i.test(words)) return optimum;
-  if (/vllm-neuron plugin|vllm-neuron\/docs/i.test(words)) return vllmNeuron;
-  // Tables with both lengths come from vLLM's benchmark; the others from the model's own scripts.
-  return /vllm/i.test(`${row.kernelNotes} ${row.notes}`) || row.outputLength !== ""
-    ? nxdInference
-    : nxdDirect;
-}
-
-/** Kernels that the notes switch on, beside the stack's own; `no NKI` and `no kernels` leave none. */
-function kernelsOf(stack: StackSpec, notes: string): ReadonlySet<string> {
-  if (/no nki|no kernels/i.test(notes)) return new Set(["flash-attention"]);
-  const kernels = new Set(stack.kernels);
-  if (/fused (tkg )?attention|attention.?block/i.test(notes)) kernels.add("fused-attention");
-  if (/qkv nki|qkv kernel|fused qkv/i.test(notes)) kernels.add("fused-qkv");
-  if (/fused moe/i.test(notes)) kernels.add("fused-moe");
-  if (/fused mlp|mlp kernel/i.test(notes) && !/no .*mlp/i.test(notes)) kernels.add("fused-mlp");
-  return kernels;
-}
-
-function formatsOf(dtype: string, instance: InstanceSpec): Plan["formats"] {
-  const words = dtype.toLowerCase();
-  const dequantised = /dequanti[sz]ed/.test(words);
-  const found: WeightFormat = dequantised
-    ? "bf16"
-    : words.includes("mxfp4") && instance.chip.tensorRate.mxfp4 !== undefined
-      ? "mxfp4"
-      : /fp8|f8/.test(words)
-        ? "fp8"
-        : words.includes("int8")
-          ? "int8"
-          : words === "fp32"
-            ? "f32"
-            : "bf16";
-  const expertsOnly = /bf16 attention|experts|moe/.test(words) || found === "mxfp4";
-  return { dense: expertsOnly ? "bf16" : found, experts: found, kv: "bf16" };
-}
-
-function loadOf(
+function loopOf(
   row: Row,
-  stack: StackSpec,
-  words: string,
-  batch: number,
-): {
-  readonly loop: SetUp["loop"];
-  readonly live: number | undefined;
-  readonly rate: number | undefined;
-} {
-  const said = row.concurrency;
-  const rate = /([\d.]+) req\/sec/.exec(said)?.[1];
-  if (/open loop/.test(said)) return { loop: "open", live: undefined, rate: Number(rate) };
-  if (/closed loop/.test(said)) {
-    // "in flight" is the mean by Little's law: so many clients keep asking.
-    return {
-      loop: "closed",
-      live: number(/in flight ([\d.]+)/.exec(said)?.[1] ?? ""),
-      rate: undefined,
-    };
+  load: Load,
+  its: {
+    readonly clients: number | undefined;
+    readonly batch: number;
+    readonly client: SetUp["client"];
+    readonly stack: StackSpec;
+    readonly statical: boolean;
+  },
+): Pick<SetUp, "loop" | "live" | "clients" | "rate"> {
+  const { clients, batch, client, stack, statical } = its;
+  const known = clients !== undefined;
+  const live = clients ?? load.inFlight;
+  if (load.loop === "open")
+    return { loop: "open", live: undefined, clients: false, rate: load.rate };
+  if (load.loop === "burst") {
+    const sent = clients ?? unlimited(row, load.requests ?? live ?? batch);
+    return { loop: "closed", live: sent, clients: true, rate: undefined };
   }
-  const live = number(said);
+  if (load.loop === "closed") return { loop: "closed", live, clients: known, rate: undefined };
   // llmperf's waves of one count and draw like the others.
-  if ((live === undefined || live <= 1) && clientOf(row) !== "llmperf")
-    return { loop: "single", live: 1, rate: undefined };
+  if ((live ?? 1) <= 1 && client !== "llmperf")
+    return { loop: "single", live: 1, clients: true, rate: undefined };
   const served =
-    stack.name.startsWith("tgi") ||
-    /vllm|guidellm|llmperf|no chunked prefill|concurren/i.test(words);
-  return { loop: served ? "closed" : live === batch ? "static" : "closed", live, rate: undefined };
+    !statical &&
+    (stack.name.startsWith("tgi") ||
+      /vllm|guidellm|llmperf|no chunked prefill|concurren/i.test(
+        `${row.kernelNotes} ${row.notes} ${row.source} ${row.inputLength} ${row.concurrency}`,
+      ));
+  const whole = !served && live === batch;
+  return { loop: whole ? "static" : "closed", live, clients: known, rate: undefined };
 }

@@ -34,13 +34,13 @@ export function stepMilliseconds(
   const cost = costOf(setUp);
   const { plan } = setUp;
   const context =
-    setUp.compiled !== undefined && plan.stack.contextBuckets === "compiled"
-      ? setUp.compiled
+    plan.stack.contextBuckets === "compiled"
+      ? plan.maxContext
       : bucketOf(cost.buckets.contexts, tokens);
   const graph = cost.graph({
     phase: "decode",
     rows: bucketOf(cost.buckets.rows, setUp.batch),
-    queries: 1 + setUp.drafted,
+    queries: 1 + (setUp.draft?.tokens ?? 0),
     context,
   });
   return (graph.nanos + hostNanos(setUp, live)) / 1e6;

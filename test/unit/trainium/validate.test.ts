@@ -12,11 +12,12 @@ import {
 } from "../../../scripts/commands/validate/batch-services.ts";
 import { conformal } from "../../../scripts/commands/validate/left-out-report.ts";
 import { priceRow } from "../../../scripts/commands/validate/price.ts";
+import { findArchitecture } from "../../../scripts/commands/validate/read/model.ts";
+import { tgiOf } from "../../../scripts/commands/validate/read/tgi-history.ts";
 import { bootstrap } from "../../../scripts/commands/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/commands/validate/rows.ts";
 import { serve } from "../../../scripts/commands/validate/serving.ts";
-import { findArchitecture, setUpOf } from "../../../scripts/commands/validate/setup.ts";
-import { tgiOf } from "../../../scripts/commands/validate/tgi-history.ts";
+import { setUpOf } from "../../../scripts/commands/validate/setup.ts";
 
 const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 const pricing = { constants: DEFAULT_CONSTANTS };

@@ -8,9 +8,9 @@ import {
   tgiEarly,
   tgiNxd,
   transformersNeuronx,
-} from "../../../device/trainium/stacks/registry.ts";
-import type { StackSpec } from "../../../device/trainium/stacks/stack.ts";
-import type { Row } from "./rows.ts";
+} from "../../../../device/trainium/stacks/registry.ts";
+import type { StackSpec } from "../../../../device/trainium/stacks/stack.ts";
+import type { Row } from "../rows.ts";
 
 /** Blobs by the month of what they measured (those of July 2025 only end their last line). */
 const MONTHS: Readonly<Record<string, readonly string[]>> = {
