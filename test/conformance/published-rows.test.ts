@@ -7,6 +7,7 @@ import {
   type Priced,
   priceRow,
 } from "../../scripts/commands/validate/price.ts";
+import { isMiddle } from "../../scripts/commands/validate/read/metric.ts";
 import { reportGroups } from "../../scripts/commands/validate/report.ts";
 import { readRows } from "../../scripts/commands/validate/rows.ts";
 import { onceASetUp } from "../../scripts/commands/validate/serving.ts";
@@ -18,7 +19,7 @@ const priced = (answers: readonly Answer[]): readonly Priced[] =>
   answers.filter((its): its is Priced => "predicted" in its);
 
 it("published rows are predicted within what was last seen, and better than the baseline but for MoE decode", () => {
-  const used = rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
+  const used = rows.filter((row) => row.split === "calibrate" && isMiddle(row));
   const kept = { ...pricing, setUps: new Map(), serve: onceASetUp() };
   const all = priced(used.map((row) => priceRow(row, kept)));
   const reports = [...reportGroups(all), ...reportGroups(all, (its) => PARTS[its.part])];
@@ -33,5 +34,5 @@ it("published rows are predicted within what was last seen, and better than the 
   expect(of("MoE decode")).toBeLessThan(0.49);
   expect(of("bucketed prefill")).toBeLessThan(0.12);
   expect(of("collectives")).toBeLessThan(0.1);
-  expect(of("serving")).toBeLessThan(0.145);
+  expect(of("serving")).toBeLessThan(0.155);
 });

@@ -29,6 +29,7 @@ const ROWS = projectPath("device", "trainium", "validation", "neuron-calibration
 
 const HELP = `trainyard validate [options]
   --rows FILE     other measurements of the same columns
+  --strict        list the words of each row that no rule reads
   --group NAME    print every row of a group (prefix of its name)
   --quick         leave out serving
   --left-out      fit again without each table, and without each release (minutes); --save keeps what it prints
@@ -41,6 +42,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     args: [...argv],
     options: {
       rows: { type: "string" },
+      strict: { type: "boolean" },
       group: { type: "string" },
       quick: { type: "boolean" },
       fit: { type: "boolean" },
@@ -94,6 +96,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     ...(!values.quick && { serve: onceASetUp() }),
   };
   const answers = rows.map((row) => priceRow(row, pricing));
+  if (values.strict) {
+    print(unread(answers));
+    return 0;
+  }
   const priced = answers.filter((its): its is Priced => "predicted" in its);
   const middle = priced.filter((its) => isMiddle(its.row) && its.row.split !== "sanity");
   if (values.group !== undefined) print(details(priced, values.group));
@@ -115,6 +121,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (values.rows === undefined && leftOut !== undefined) print(`\n${printLeftOut(leftOut)}`);
   print(`\n${coverage(answers)}`);
   return 0;
+}
+
+function unread(answers: readonly Answer[]): string {
+  const lines = answers.flatMap((its) =>
+    "reason" in its && its.reason.startsWith("unread words")
+      ? [`${its.row.id}  ${its.row.model}  ${its.reason}`]
+      : [],
+  );
+  return lines.length === 0 ? "Every word of every row is read." : lines.join("\n");
 }
 
 function details(priced: readonly Priced[], group: string): string {

@@ -1,14 +1,9 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
-import { constant } from "../../../device/trainium/constants.ts";
-import { kvBytesPerToken, localBytes } from "../../../device/trainium/memory.ts";
-import { rankOf } from "../../../device/trainium/plan.ts";
-import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
-import type { Architecture } from "../../../models/architecture.ts";
-import { architectureWeights } from "../../../models/architecture.ts";
+import { baselinePrompt, baselineServing, baselineStep } from "./baseline.ts";
+import { tokenMilliseconds } from "./drafts.ts";
 import { priceKernel } from "./kernels.ts";
-import type { Draft } from "./read/draft.ts";
 import { checkUnit, type Metric, metricOf, quantileOf, stepsOf } from "./read/metric.ts";
 import { findArchitecture } from "./read/model.ts";
 import { milliseconds, type Row } from "./rows.ts";
@@ -20,7 +15,6 @@ import {
   costOf,
   meanStepShare,
   promptMilliseconds,
-  stepMilliseconds,
 } from "./static.ts";
 
 /** What a report tells apart; `PARTS` says which group of the issue each belongs to. */
@@ -178,104 +172,82 @@ function alone(row: Row, metric: Metric, setUp: SetUp): Prediction | string {
   const prompts = setUp.loop === "static" ? setUp.batch / rows : 1;
   const first = (): number =>
     arrivalMilliseconds(setUp) + promptMilliseconds(setUp, { rows }) * prompts;
-  const middle = tokenMilliseconds(setUp);
-  const step = row.percentile === "mean" ? middle * meanStepShare(setUp) : middle;
-  const base = baselineStep(setUp);
-  const streams = setUp.loop === "static" ? setUp.batch : 1;
-  const decode = setUp.moe ? "MoE decode" : "dense decode";
-  const measured = milliseconds(row.value, row.unit);
-  const whole = (ms: number, promptMs: number): number =>
-    promptMs + ms * Math.max(0, (output ?? 1) - 1);
-  const prompted = prompt !== undefined && setUp.contextParallel === 1;
   if (metric === "TTFT" || metric === "whole_prefill") {
     if (prompt === undefined) return "no prompt length";
-    if (!prompted) return "not modelled: context parallelism";
+    if (setUp.contextParallel > 1) return NO_CONTEXT_PARALLEL;
     return {
       part: setUp.moe ? "MoE prefill" : prefillPart(setUp),
       predicted: first(),
-      measured,
+      measured: milliseconds(row.value, row.unit),
       baseline: baselinePrompt(setUp) * rows * prompts,
     };
   }
-  if (metric === "TPOT") return { part: decode, predicted: step, measured, baseline: base };
-  if (metric === "decode_steps") {
-    const steps = stepsOf(row);
-    return { part: decode, predicted: step * steps, measured, baseline: base * steps };
+  const middle = tokenMilliseconds(setUp);
+  const step = row.percentile === "mean" ? middle * meanStepShare(setUp) : middle;
+  const base = baselineStep(setUp);
+  const prompted = prompt !== undefined && setUp.contextParallel === 1;
+  if (metric !== "TPOT" && metric !== "decode_steps" && !/output_|per_request/.test(metric)) {
+    if (output === undefined) return "no output length";
+    if (prompt === undefined) return "no prompt length";
+    if (!prompted) return NO_CONTEXT_PARALLEL;
   }
-  if (metric === "forward_latency" || metric === "forward_rate")
+  const predicted = figureOf(row, metric, setUp, { step, first: prompted ? first() : undefined });
+  const baseline = figureOf(row, metric, setUp, {
+    step: base,
+    first: prompted ? baselinePrompt(setUp) : undefined,
+  });
+  if (predicted === undefined || baseline === undefined)
     return `metric "${row.metric}" is not one of a step's`;
-  if (metric === "output_throughput" || metric === "per_request_throughput") {
-    const rate = (ms: number, promptMs: number): number =>
-      metric === "per_request_throughput" || output === undefined || !prompted
-        ? 1000 / ms
-        : (1000 * output) / whole(ms, promptMs);
-    return {
-      part: decode,
-      predicted: streams * rate(step, prompted ? first() : 0),
-      measured: row.value,
-      baseline: streams * rate(base, prompted ? baselinePrompt(setUp) : 0),
-    };
-  }
-  if (output === undefined) return "no output length";
-  if (!prompted)
-    return prompt === undefined ? "no prompt length" : "not modelled: context parallelism";
-  const of = (ms: number): number => {
-    switch (metric) {
-      case "e2e_latency":
-        return ms;
-      case "latency_per_token":
-        return ms / output;
-      case "request_rate":
-        return (1000 * streams) / ms;
-      case "sequence_throughput":
-      case "total_throughput":
-        return (1000 * streams * (output + prompt)) / ms;
-    }
-  };
-  const rate = metric !== "e2e_latency" && metric !== "latency_per_token";
+  const rate = /throughput|rate/.test(metric);
   return {
-    part: decode,
-    predicted: of(whole(step, first())),
-    measured: rate ? row.value : measured,
-    baseline: of(whole(base, baselinePrompt(setUp))),
+    part: setUp.moe ? "MoE decode" : "dense decode",
+    predicted,
+    measured: rate ? row.value : milliseconds(row.value, row.unit),
+    baseline,
   };
+}
+
+const NO_CONTEXT_PARALLEL = "not modelled: context parallelism";
+
+/** A metric of streams whose steps take `step` ms, after first tokens at `first` ms (undefined: left out). */
+function figureOf(
+  row: Row,
+  metric: Metric,
+  setUp: SetUp,
+  { step, first }: { readonly step: number; readonly first: number | undefined },
+): number | undefined {
+  const { output = 1, prompt = 0 } = setUp;
+  const streams = setUp.loop === "static" ? setUp.batch : 1;
+  const whole = (first ?? 0) + step * Math.max(0, output - 1);
+  switch (metric) {
+    case "TPOT":
+      return step;
+    case "decode_steps":
+      return step * stepsOf(row);
+    case "per_request_throughput":
+      return 1000 / step;
+    case "output_throughput":
+      return (
+        (1000 * streams) /
+        (first === undefined || setUp.output === undefined ? step : whole / output)
+      );
+    case "e2e_latency":
+      return whole;
+    case "latency_per_token":
+      return whole / output;
+    case "request_rate":
+      return (1000 * streams) / whole;
+    case "sequence_throughput":
+    case "total_throughput":
+      return (1000 * streams * (output + prompt)) / whole;
+    default:
+      return undefined;
+  }
 }
 
 /** Prompts padded to buckets by a serving stack, or graphs of one length driven by hand. */
 function prefillPart(setUp: SetUp): Part {
   return setUp.plan.stack.name === "transformers-neuronx" ? "static prefill" : "bucketed prefill";
-}
-
-/** Tokens a draft of `k` is worth: each holds with the acceptance published beside the EAGLE3 rows. */
-const ACCEPTANCE = 0.69;
-
-/** ms a token of one stream, drafts counted. */
-export function tokenMilliseconds(setUp: SetUp): number {
-  const step = stepMilliseconds(setUp);
-  const { draft, plan } = setUp;
-  if (draft === undefined) return step;
-  const gap = constant(plan.constants, "runtime.sync-gap") / 1e6;
-  let tokens = 1;
-  for (let index = 1; index <= draft.tokens; index++) tokens += ACCEPTANCE ** index;
-  const passes = draft.kind === "parallel" ? 1 : draft.tokens;
-  return (step + passes * draftMilliseconds(setUp, draft) + gap) / tokens;
-}
-
-/** ms of one pass of what drafts: a model's step on the same ranks, or a layer and the head of the target. */
-function draftMilliseconds(setUp: SetUp, { kind, architecture, tokens }: Draft): number {
-  const { plan } = setUp;
-  const cost =
-    architecture === undefined ? costOf(setUp) : new CostModel({ ...plan, architecture });
-  const graph = cost.graph({
-    phase: "decode",
-    rows: setUp.batch,
-    queries: kind === "parallel" ? tokens : 1,
-    context: plan.maxContext,
-  });
-  if (architecture !== undefined) return graph.nanos / 1e6;
-  const layers = plan.architecture.layers.length;
-  const edge = graph.epilogue.reduce((sum, call) => sum + call.nanos, 0);
-  return ((graph.nanos - edge) / layers + edge) / 1e6;
 }
 
 function served(
@@ -324,100 +296,5 @@ function profile(row: Row, setUp: SetUp): Prediction | string {
     predicted: of(graph.nanos / 1e6),
     measured: row.value,
     baseline: of(baselineStep(setUp)),
-  };
-}
-
-const streamed = new WeakMap<SetUp, number>();
-
-/** Weight bytes that a decode step streams on one rank: all but the embedding table. */
-function weightBytes(setUp: SetUp): number {
-  const known = streamed.get(setUp);
-  if (known !== undefined) return known;
-  const bytes = countWeightBytes(setUp);
-  streamed.set(setUp, bytes);
-  return bytes;
-}
-
-function countWeightBytes(setUp: SetUp): number {
-  const { plan, moe } = setUp;
-  const its = plan.architecture;
-  const table = its.tiedHead ? "" : "model.embed_tokens.weight";
-  return architectureWeights(its)
-    .filter((weight) => weight.name !== table)
-    .reduce(
-      (sum, weight) =>
-        sum +
-        localBytes(weight, plan) * (moe && weight.shard === "expert" ? activeShare(its, setUp) : 1),
-      0,
-    );
-}
-
-function activeShare(architecture: Architecture, setUp: SetUp): number {
-  for (const layer of architecture.layers) {
-    for (const op of layer.ops) {
-      if (op.op === "experts") return Math.min(1, (setUp.batch * op.topK) / op.experts);
-    }
-  }
-  return 1;
-}
-
-function kvBytes(setUp: SetUp): number {
-  const { plan } = setUp;
-  return plan.architecture.kvGroups.reduce((sum, group) => {
-    const context = Math.min(plan.maxContext, group.window ?? plan.maxContext);
-    return sum + kvBytesPerToken(group, plan) * context * setUp.batch;
-  }, 0);
-}
-
-/** The two-constant baseline: 0.85 × (weights + KV) / peak HBM + 0.180 ms a layer. */
-function baselineStep(setUp: SetUp): number {
-  const { plan } = setUp;
-  const { chip } = plan.instance;
-  const peak = (chip.hbmBytesPerSecond / chip.cores) * rankOf(plan).cores;
-  const bytes = weightBytes(setUp) + kvBytes(setUp);
-  return 0.85 * (bytes / peak) * 1e3 + 0.18 * plan.architecture.layers.length;
-}
-
-/** Its kin for prompts: FLOPs at half of peak and the same constant a layer. */
-function baselinePrompt(setUp: SetUp): number {
-  const { plan } = setUp;
-  const { chip } = plan.instance;
-  const tokens = setUp.bucket ?? 2 ** Math.ceil(Math.log2(setUp.prompt ?? 128));
-  const parameters = weightBytes(setUp) / 2;
-  const core = 2 * 128 * 128 * chip.clockHz.tensor;
-  return (
-    ((2 * parameters * tokens) / (0.5 * core * plan.logicalCore)) * 1e3 +
-    0.18 * plan.architecture.layers.length
-  );
-}
-
-/** Its kin for serving: the law of one prefill at a time over the baseline's own step and prompt. */
-function baselineServing(setUp: SetUp): (metric: string) => number {
-  const live = (setUp.live ?? 1) / setUp.replicas;
-  const output = setUp.output ?? 1;
-  const running = Math.min(live, setUp.batch);
-  const prompt = baselinePrompt(setUp);
-  const step = baselineStep(setUp) + ((running - 1) * prompt) / output;
-  const e2e = prompt + step * output;
-  const total = (e2e * live) / running;
-  return (metric) => {
-    switch (metric) {
-      case "TPOT":
-        return step;
-      case "TTFT":
-        return prompt + (total - e2e);
-      case "e2e_latency":
-        return total;
-      case "latency_per_token":
-        return total / output;
-      case "per_request_throughput":
-        return 1000 / step;
-      case "request_rate":
-        return (1000 * running * setUp.replicas) / e2e;
-      case "output_throughput":
-        return (1000 * running * output * setUp.replicas) / e2e;
-      default:
-        return Number.NaN;
-    }
   };
 }
