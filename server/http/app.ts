@@ -17,6 +17,7 @@ import { completionRoute } from "../openai/completions/route.ts";
 import { invocationsRoute } from "../openai/invocations.ts";
 import { modelsRoute } from "../openai/models/route.ts";
 import { realtimeRoute } from "../openai/realtime/route.ts";
+import { responsesRoutes } from "../openai/responses/route.ts";
 import { devRoutes } from "../ops/dev.ts";
 import { healthRoutes } from "../ops/health.ts";
 import { hygieneRoute } from "../ops/hygiene.ts";
@@ -117,6 +118,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     modelsRoute(routes, serving);
     chatFormatRoute(routes, serving, chatFormat);
     completionRoute(routes, serving);
+    responsesRoutes(routes, serving);
     invocationsRoute(routes, serving);
     realtimeRoute(routes, serving);
     tokenizeRoutes(routes, serving);

@@ -13,6 +13,9 @@ const ERRORS = {
   invalid: { status: 400, type: "Bad Request" },
   /** The shape is right, the meaning is not. */
   "bad-request": { status: 400, type: "BadRequestError" },
+  /** As vLLM's /v1/responses says it. */
+  "invalid-request": { status: 400, type: "invalid_request_error" },
+  "response-not-found": { status: 404, type: "invalid_request_error" },
   "not-found": { status: 404, type: "NotFoundError" },
   "too-large": { status: 413, type: "RequestEntityTooLargeError" },
   unprocessable: { status: 422, type: "UnprocessableEntityError" },

@@ -29,6 +29,8 @@ declare module "fastify" {
 
 /** Turns what a generation gained into the events of a stream. */
 export interface StreamResponder {
+  /** Events that need no delta and go out at once; absent: the first come with the first delta. */
+  begin?(): readonly SseEvent[];
   /** Events for these deltas, in order. */
   deltas(deltas: readonly ChoiceDelta[]): readonly SseEvent[];
   /** Events after the last delta, the format's terminator included. */
@@ -51,17 +53,15 @@ export class Exchange {
   constructor(
     serving: Serving,
     { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
-    {
-      prefix,
-      requestId,
-    }: { readonly prefix: string; readonly requestId?: string | null | undefined },
+    named:
+      | { readonly prefix: string; readonly requestId?: string | null | undefined }
+      /** As it is. */
+      | { readonly id: string },
   ) {
     this.#serving = serving;
     this.#request = request;
     this.#reply = reply;
-    const given = request.headers["x-request-id"];
-    const suffix = (typeof given === "string" && given) || requestId || hexId();
-    this.id = `${prefix}-${suffix}`;
+    this.id = "id" in named ? named.id : requestIdOf(request, named);
     this.created = Math.floor(Date.now() / 1000);
     request.record.id = this.id;
     // 'close' of the response before it was written whole: the client is gone.
@@ -168,6 +168,7 @@ export class Exchange {
       };
       events.onDrain = write;
       generation.onChange = write;
+      if (responder.begin !== undefined && !this.#gone) events.send(responder.begin());
       generation.onFail = fail;
       this.#reply.raw.on("close", resolve);
       write();
@@ -194,6 +195,17 @@ export class Exchange {
   }
 }
 
+function requestIdOf(
+  request: FastifyRequest,
+  {
+    prefix,
+    requestId,
+  }: { readonly prefix: string; readonly requestId?: string | null | undefined },
+): string {
+  const given = request.headers["x-request-id"];
+  return `${prefix}-${(typeof given === "string" && given) || requestId || hexId()}`;
+}
+
 export function hexId(): string {
   return randomUUID().replaceAll("-", "");
 }
@@ -211,7 +223,7 @@ function narrows({ params, constraints }: GenerationRequest): boolean {
 /** The sampler found every id forbidden (its words are in engine/sample/sampler.ts). */
 const NOTHING_LEFT = /^No id can be sampled/;
 
-function generationError(cause: Error | undefined, narrowed: boolean): ApiError {
+export function generationError(cause: Error | undefined, narrowed: boolean): ApiError {
   if (cause instanceof ApiError) return cause;
   if (narrowed && NOTHING_LEFT.test(cause?.message ?? "")) {
     return new ApiError(

@@ -14,6 +14,10 @@ interface Described {
 const SENTENCES: Readonly<Record<string, string>> = {
   "/v1/chat/completions": "Chat; a stream with `stream`.",
   "/v1/completions": "Text completion; a stream with `stream`.",
+  "/v1/responses": "A response: items in, items out; a stream with `stream`.",
+  "/v1/responses/:id":
+    "A response that was kept; the events of one in the background with `stream`.",
+  "/v1/responses/:id/cancel": "Ends a response in the background.",
   "/v1/models": "The names the model answers to.",
   "/invocations": "A chat or a completion, by the shape of the body.",
   "/tokenize": "Token ids of a text or a chat.",

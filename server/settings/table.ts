@@ -126,6 +126,13 @@ export const TABLE = {
     "full",
     "What system_fingerprint tells.",
   ),
+  "enable-responses-store": api.toggle(
+    true,
+    "Keep responses of /v1/responses for previous_response_id, retrieval and background.",
+    { env: "VLLM_ENABLE_RESPONSES_API_STORE" },
+  ),
+  "responses-store-entries": api.integer(1024, "Responses kept at most.", one),
+  "responses-store-bytes": api.humanInteger(64 * 2 ** 20, "Bytes of kept responses at most.", one),
   "stream-interval": api.integer(1, "Tokens in a chunk of a stream.", one),
   strict: api.toggle(false, "Refuse requests with fields that would be ignored."),
 
