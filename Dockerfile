@@ -1,5 +1,5 @@
 # Build: all dependencies, then dist/.
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
@@ -7,8 +7,9 @@ COPY . .
 RUN npm run build && npm prune --omit=dev
 
 # Run: sources are not needed, Python neither.
-FROM node:20-bookworm-slim
-ENV NODE_ENV=production
+FROM node:24-bookworm-slim
+# Whatever is served, it is reachable from outside the container.
+ENV NODE_ENV=production TRAINYARD_HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules
@@ -18,7 +19,8 @@ COPY --from=build /app/models/catalog ./models/catalog
 COPY --from=build /app/device/trainium/validation ./device/trainium/validation
 USER node
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8000/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Port, scheme and socket are those that the server was started with.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+  CMD ["node", "dist/scripts/cli.js", "health"]
 ENTRYPOINT ["node", "--concurrent-recompilation-delay=2", "dist/scripts/cli.js"]
-CMD ["serve", "--host", "0.0.0.0"]
+CMD ["serve"]

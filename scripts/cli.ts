@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "where the time of a simulated step goes: a trace and a summary",
     load: () => import("./commands/profile.ts"),
   },
+  health: {
+    sentence: "whether a server answers, for a container's health check",
+    load: () => import("./commands/health.ts"),
+  },
   validate: {
     sentence: "the simulated device against published measurements",
     load: () => import("./commands/validate/main.ts"),

@@ -88,7 +88,8 @@ export function parseSettings(
     try {
       values[flag] = row.parse(text);
     } catch (error) {
-      throw new SettingsError(`--${flag} ${(error as Error).message}, got ${text}.`); // rows throw Errors only
+      const got = row.secret === true ? "" : `, got ${text}`;
+      throw new SettingsError(`--${flag} ${(error as Error).message}${got}.`); // rows throw Errors only
     }
   }
   const key = env["VLLM_API_KEY"];

@@ -4,7 +4,6 @@
  * and prints both as tables.
  */
 import { writeFile } from "node:fs/promises";
-import { Command } from "commander";
 import { ChromeTrace } from "../../device/trace.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { memoryTable } from "../../device/trainium/memory.ts";
@@ -13,38 +12,49 @@ import { recommendations } from "../../device/trainium/profile/advice.ts";
 import { rankName } from "../../device/trainium/profile/spans.ts";
 import { profileSteps } from "../../device/trainium/profile/steps.ts";
 import type { ProfileTotals } from "../../device/trainium/profile/summary.ts";
+import { rowsOf } from "../../server/settings/row.ts";
 import { UsageError } from "../usage.ts";
 import { buildSystem } from "../virtual/system.ts";
-import { addSystemFlags, optionalWhole, systemFrom, whole } from "../virtual/system-flags.ts";
+import { parseFlags } from "./flags.ts";
+import { count } from "./kinds.ts";
+import { SYSTEM_FLAGS, systemFrom } from "./system-flags.ts";
 import { table } from "./validate/report.ts";
+
+const stepRows = rowsOf("Step");
+const output = rowsOf("Output");
+
+export const PROFILE_FLAGS = {
+  ...SYSTEM_FLAGS,
+  batch: count(stepRows, 8, "rows that decode together"),
+  context: count(stepRows, 4096, "tokens in each row's context"),
+  steps: count(stepRows, 1, "decode steps"),
+  prompt: count(stepRows, undefined, "before them, a step with a prompt of so many tokens"),
+  "kv-cache-dtype": stepRows.text(undefined, "auto or fp8", { value: "FORMAT" }),
+  top: count(output, 12, "ops in the table"),
+  out: output.text("profile", "writes PREFIX.trace.json and PREFIX.summary.json", {
+    value: "PREFIX",
+  }),
+} as const;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
-  const command = addSystemFlags(new Command("trainyard profile"))
-    .description("Profile a step of a model on a simulated machine.")
-    .argument("[model]", "catalogue id or folder; --model does the same")
-    .option("--batch <n>", "rows that decode together", "8")
-    .option("--context <n>", "tokens in each row's context", "4096")
-    .option("--steps <n>", "decode steps", "1")
-    .option("--prompt <n>", "before them, a step with a prompt of so many tokens")
-    .option("--kv-cache-dtype <format>", "auto or fp8")
-    .option("--top <n>", "ops in the table", "12")
-    .option("--out <prefix>", "writes PREFIX.trace.json and PREFIX.summary.json", "profile")
-    .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: () => {} });
-  command.parse([...argv], { from: "user" });
-  const given: Readonly<Record<string, unknown>> = command.opts();
-  const rows = whole(given, "batch", "--batch");
-  const context = whole(given, "context", "--context");
-  const steps = whole(given, "steps", "--steps");
-  const prompt = optionalWhole(given, "prompt", "--prompt");
-  const named = command.args[0];
-  const base = systemFrom(given);
-  const dtype = given["kvCacheDtype"];
+  const { values, argument: named } = parseFlags(
+    {
+      name: "trainyard profile",
+      sentence: "Profile a step of a model on a simulated machine.",
+      argument: { name: "model", sentence: "catalogue id or folder; --model does the same" },
+      flags: PROFILE_FLAGS,
+    },
+    argv,
+    print,
+  );
+  const { batch: rows, context, steps, prompt, out, top } = values;
+  const base = systemFrom(values);
+  const dtype = values["kv-cache-dtype"];
   const spec = {
     ...base,
     ...(named !== undefined && { model: named }),
-    own: { ...base.own, ...(typeof dtype === "string" && { "kv-cache-dtype": dtype }) },
+    own: { ...base.own, ...(dtype !== undefined && { "kv-cache-dtype": dtype }) },
     maxNumSeqs: Math.max(rows, base.maxNumSeqs),
     maxModelLen: Math.max(base.maxModelLen, context + steps, prompt ?? 0),
   };
@@ -66,7 +76,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const name = `${spec.model} on ${plan.instance.name}`;
   const fields = totals.fields(name);
-  const out = String(given["out"]);
   await writeFile(`${out}.trace.json`, trace.json({ profile_name: name, is_simulation: "true" }));
   await writeFile(`${out}.summary.json`, `${JSON.stringify(fields, null, 1)}\n`);
   print(
@@ -75,7 +84,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   print(
     `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(duration)} ms, simulated${plan.instance.chip.calibrated ? "" : ", extrapolated (no figure of this chip is published)"}. One rank of ${plan.tensorParallel}.\n`,
   );
-  for (const each of tables(plan, totals, Number(given["top"]))) print(`${each}\n`);
+  for (const each of tables(plan, totals, top)) print(`${each}\n`);
   print(`${memoryTable(plan, device.memory)}\n`);
   for (const [index, text] of recommendations(plan, totals).entries())
     print(`${index + 1}. ${text}`);

@@ -13,6 +13,12 @@ export interface ServedModel {
   /** What it was loaded from; the id when the server does not say. */
   readonly root: string;
   readonly maxModelLen?: number;
+  /** Who made the server, as it says: `vllm`, `trainyard`. */
+  readonly ownedBy?: string;
+  /** What is simulated, where the server says that something is. */
+  readonly simulation?: string;
+  /** The whole entry but what changes with each call. */
+  readonly entry: Readonly<Record<string, unknown>>;
 }
 
 /** First of GET /v1/models. Throws with the URL when there is none. */
@@ -25,15 +31,47 @@ export async function servedModel(server: ServerAccess): Promise<ServedModel> {
   });
   if (!response.ok) throw new Error(`GET ${url} answered ${response.status}.`);
   const body = (await response.json()) as {
-    data?: readonly { id?: string; root?: string | null; max_model_len?: number | null }[];
+    data?: readonly {
+      id?: string;
+      root?: string | null;
+      max_model_len?: number | null;
+      owned_by?: string;
+      simulation?: string;
+      created?: unknown;
+      permission?: unknown;
+    }[];
   };
   const first = body.data?.[0];
   if (first?.id === undefined) throw new Error(`GET ${url} lists no model.`);
+  const { created: _created, permission: _permission, ...entry } = first;
   return {
     id: first.id,
     root: first.root ?? first.id,
+    entry,
+    ...(first.owned_by === undefined ? {} : { ownedBy: first.owned_by }),
+    ...(first.simulation === undefined ? {} : { simulation: first.simulation }),
     ...(typeof first.max_model_len === "number" ? { maxModelLen: first.max_model_len } : {}),
   };
+}
+
+/**
+ * What the server says of its own settings: version, model entry and the fingerprint
+ * that it sends with an answer. Equal words, the same server for a measurement.
+ */
+export async function serverSettings(server: ServerAccess, model: ServedModel): Promise<unknown> {
+  const version = await fetch(`${server.baseUrl}/version`, { headers: server.headers })
+    .then((response) => (response.ok ? response.json() : undefined))
+    .catch(() => undefined);
+  const fingerprint = await fetch(`${server.baseUrl}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...server.headers },
+    // A prompt of its own, so that no measured one is found in a cache.
+    body: JSON.stringify({ model: model.id, prompt: `Settings at ${Date.now()}?`, max_tokens: 1 }),
+  })
+    .then((response) => (response.ok ? response.json() : undefined))
+    .then((body) => (body as { system_fingerprint?: unknown } | undefined)?.system_fingerprint)
+    .catch(() => undefined);
+  return [model.entry, version ?? null, fingerprint ?? null];
 }
 
 /** POST /tokenize; undefined when the server has no such route. */

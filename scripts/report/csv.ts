@@ -1,60 +1,22 @@
 /** A sweep as CSV, and as rows of InferenceX's results (seconds, per chip). */
-import { INTERACTIVITY, type Point } from "./point.ts";
+import { type Cell, COLUMNS } from "./columns.ts";
+import type { Point } from "./point.ts";
 
-const COLUMNS: Readonly<Record<string, (point: Point) => string | number | boolean>> = {
-  series: (point) => point.series,
-  model: (point) => point.model,
-  simulated: (point) => point.simulated,
-  instance: (point) => point.instance,
-  tensor_parallel: (point) => point.tensorParallel,
-  data_parallel: (point) => point.dataParallel,
-  expert_parallel: (point) => point.expertParallel,
-  kernels: (point) => point.kernels,
-  precision: (point) => point.precision,
-  speculation: (point) => point.speculation,
-  chips: (point) => point.chips ?? "",
-  input_len: (point) => point.inputLen,
-  output_len: (point) => point.outputLen,
-  concurrency: (point) => point.concurrency,
-  requests: (point) => point.requests,
-  completed: (point) => point.completed,
-  failed: (point) => point.failed,
-  duration_s: (point) => point.duration,
-  request_throughput: (point) => point.requestThroughput,
-  output_throughput: (point) => point.outputThroughput,
-  total_token_throughput: (point) => point.totalThroughput,
-  tokens_per_s_per_user_inferencex: (point) => INTERACTIVITY.inferencex.of(point),
-  tokens_per_s_per_user_vllm: (point) => INTERACTIVITY.vllm.of(point),
-  tokens_per_s_per_user_aiperf: (point) => INTERACTIVITY.aiperf.of(point),
-  preemptions: (point) => point.preemptions,
-  band_low: (point) => point.band?.low ?? "",
-  band_high: (point) => point.band?.high ?? "",
-  notices: (point) => point.notices.map((notice) => notice.code).join(" "),
-};
+export function sweepCsv(points: readonly Point[]): string {
+  const header = COLUMNS.map(({ key }) => key);
+  const rows = points.map((point) => COLUMNS.map(({ of }) => cell(of(point))));
+  return `${[header, ...rows].map((row) => row.join(",")).join("\n")}\n`;
+}
 
 const QUANTILES = ["mean", "median", "std", "p90", "p95", "p99", "p999"] as const;
 const LATENCIES = ["ttft", "tpot", "itl", "e2el"] as const;
 
-export function sweepCsv(points: readonly Point[]): string {
-  const latencies = LATENCIES.flatMap((name) =>
-    QUANTILES.map((quantile) => ({
-      column: `${quantile}_${name}_ms`,
-      of: (point: Point) => point.latency[name][quantile],
-    })),
-  );
-  const header = [...Object.keys(COLUMNS), ...latencies.map((entry) => entry.column)];
-  const rows = points.map((point) =>
-    [
-      ...Object.values(COLUMNS).map((of) => of(point)),
-      ...latencies.map((entry) => entry.of(point)),
-    ].map(cell),
-  );
-  return `${[header, ...rows].map((row) => row.join(",")).join("\n")}\n`;
-}
-
-/** The row that InferenceX's `process_result.py` makes of a run. */
+/**
+ * The row that InferenceX's `process_result.py` makes of a run. What is not known of
+ * a live server is null: neither its parallelism nor its chips are guessed.
+ */
 export function inferenceXRow(point: Point): Readonly<Record<string, unknown>> {
-  const chips = point.chips ?? 1;
+  const { chips, tensorParallel } = point;
   const seconds: Record<string, number> = {};
   for (const name of LATENCIES) {
     for (const quantile of QUANTILES) {
@@ -66,38 +28,44 @@ export function inferenceXRow(point: Point): Readonly<Record<string, unknown>> {
     const tpot = point.latency.tpot[quantile];
     seconds[`${quantile}_intvty`] = tpot > 0 ? 1000 / tpot : 0;
   }
+  const perChip = (rate: number): number | null => (chips === undefined ? null : rate / chips);
   return {
     hw: point.instance === "" ? "unknown" : point.instance,
     conc: point.concurrency,
-    image: "trainyard",
+    image: point.framework === "trainyard" ? "trainyard" : "unknown",
     model: point.model,
     infmax_model_prefix: point.model,
-    framework: "trainyard",
+    framework: point.framework,
     precision: point.precision === "" ? "unknown" : point.precision,
-    spec_decoding: point.speculation,
+    spec_decoding: point.speculation === "" ? "unknown" : point.speculation,
     disagg: false,
     isl: point.inputLen,
     osl: point.outputLen,
-    tp: point.tensorParallel,
-    pp: 1,
-    ep: point.expertParallel ? point.tensorParallel : 1,
-    dp_attention: point.dataParallel > 1,
-    num_gpus: chips,
-    tput_per_gpu: point.totalThroughput / chips,
-    output_tput_per_gpu: point.outputThroughput / chips,
-    input_tput_per_gpu: point.inputThroughput / chips,
+    tp: tensorParallel ?? null,
+    pp: tensorParallel === undefined ? null : 1,
+    ep: expertRanks(point),
+    dp_attention: point.dataParallel === undefined ? null : point.dataParallel > 1,
+    num_gpus: chips ?? null,
+    tput_per_gpu: perChip(point.totalThroughput),
+    output_tput_per_gpu: perChip(point.outputThroughput),
+    input_tput_per_gpu: perChip(point.inputThroughput),
     ...seconds,
     is_simulation: point.simulated,
   };
 }
 
+function expertRanks({ expertParallel, tensorParallel }: Point): number | null {
+  if (expertParallel === undefined || tensorParallel === undefined) return null;
+  return expertParallel ? tensorParallel : 1;
+}
+
 /** Rounds what is measured, keeps what is text; quotes where a comma asks for it. */
-function cell(value: string | number | boolean): string {
+function cell(value: Cell): string {
   const text =
     typeof value === "number"
       ? Number.isFinite(value)
         ? String(Number(value.toPrecision(8)))
         : ""
-      : String(value);
+      : String(value ?? "");
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,4 +1,5 @@
 /** The report of a sweep: one HTML file that needs nothing else, figures first. */
+import { type Column, columnsOf, shownCell } from "./columns.ts";
 import { drawFigure, escapeXml } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
 import { INTERACTIVITY, type Point, seriesOf, usersAt } from "./point.ts";
@@ -122,30 +123,22 @@ function definitions(): string {
 <p class="soft">InferenceX counts input and output tokens a chip; vLLM (<code>bench sweep plot_pareto</code>) and aiperf count output tokens. aiperf draws throughput across and speed up.</p>`;
 }
 
-const TABLE: readonly (readonly [string, (point: Point) => string])[] = [
-  ["system", (point) => escapeXml(point.series)],
-  ["users", (point) => String(point.concurrency)],
-  ["tokens/s/user", (point) => fixed(INTERACTIVITY.inferencex.of(point), 1) + range(point)],
-  ["output tokens/s", (point) => fixed(point.outputThroughput, 0)],
-  ["total tokens/s", (point) => fixed(point.totalThroughput, 0)],
-  [
-    "output tokens/s/chip",
-    (point) => (point.chips === undefined ? "–" : fixed(point.outputThroughput / point.chips, 1)),
-  ],
-  ["TTFT p50 ms", (point) => fixed(point.latency.ttft.median, 1)],
-  ["TTFT p99 ms", (point) => fixed(point.latency.ttft.p99, 1)],
-  ["TPOT p50 ms", (point) => fixed(point.latency.tpot.median, 2)],
-  ["TPOT p99 ms", (point) => fixed(point.latency.tpot.p99, 2)],
-  ["ITL p99 ms", (point) => fixed(point.latency.itl.p99, 2)],
-  ["E2E p50 s", (point) => fixed(point.latency.e2el.median / 1000, 2)],
-  ["requests", (point) => `${point.completed}/${point.requests}`],
-  ["chips", (point) => (point.chips === undefined ? "–" : String(point.chips))],
-];
+const COLUMNS = columnsOf("html");
 
 function pointTable(points: readonly Point[]): string {
-  const head = TABLE.map(([name]) => `<th scope="col">${name}</th>`).join("");
+  const head = COLUMNS.map(({ title, better, formula }) => {
+    const meaning = [
+      ...(formula === undefined ? [] : [formula]),
+      ...(better === undefined ? [] : [`${better} is better`]),
+    ].join("; ");
+    return `<th scope="col"${meaning === "" ? "" : ` title="${escapeXml(meaning)}"`}>${title ?? ""}</th>`;
+  }).join("");
+  const cell = (column: Column, point: Point): string => {
+    const { text, band } = shownCell(column, point, fixed);
+    return `<td>${escapeXml(text)}${band === undefined ? "" : ` <span class="soft">(${band})</span>`}</td>`;
+  };
   const rows = points
-    .map((point) => `<tr>${TABLE.map(([, of]) => `<td>${of(point)}</td>`).join("")}</tr>`)
+    .map((point) => `<tr>${COLUMNS.map((column) => cell(column, point)).join("")}</tr>`)
     .join("\n");
   return `<div class="scroll" role="region" aria-label="All points" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -168,12 +161,6 @@ function noticeList(points: readonly Point[]): string {
     return `<li><b>${escapeXml(code)}</b>, ${escapeXml(where[0] ?? "")}${others}: ${escapeXml(text)}</li>`;
   });
   return `<ul class="notices">${items.join("\n")}</ul>`;
-}
-
-function range(point: Point): string {
-  if (point.band === undefined) return "";
-  const rate = INTERACTIVITY.inferencex.of(point);
-  return ` <span class="soft">(${fixed(rate / point.band.high, 1)}–${fixed(rate / point.band.low, 1)})</span>`;
 }
 
 function fixed(value: number, digits: number): string {

@@ -22,20 +22,30 @@ export interface LatencyQuantiles {
   readonly p999: number;
 }
 
+/**
+ * Model, system, workload and server, part by part in the order they are named:
+ * points of equal parts are one line. Values read well; an empty one is not named.
+ */
+export type Identity = Readonly<Record<string, string>>;
+
 export interface Point {
-  /** Line of the charts that the point belongs to, e.g. `trn2.48xlarge TP 16`. */
+  readonly identity: Identity;
+  /** Name of the point's line among those it is shown with; see `labelled`. */
   readonly series: string;
   readonly model: string;
   readonly simulated: boolean;
+  /** What served it; `trainyard`, `vllm`, … or `unknown`. */
+  readonly framework: string;
   /** Empty for a live server. */
   readonly instance: string;
-  readonly tensorParallel: number;
-  readonly dataParallel: number;
-  readonly expertParallel: boolean;
+  /** Undefined where a live server does not say. */
+  readonly tensorParallel: number | undefined;
+  readonly dataParallel: number | undefined;
+  readonly expertParallel: boolean | undefined;
   readonly kernels: string;
   /** Weight format as priced or served, e.g. `bf16`, `mxfp4`; empty when not known. */
   readonly precision: string;
-  /** `mtp`, `eagle`, …; `none` without. */
+  /** `mtp`, `eagle`, …; `none` without; empty when not known. */
   readonly speculation: string;
   /** Accelerator chips that the system occupies; undefined when not known. */
   readonly chips: number | undefined;
@@ -62,12 +72,17 @@ export interface Point {
   readonly notices: readonly Notice[];
 }
 
+/** Answers of one token have no time between tokens, and failed ones no time at all. */
+function speedOf(milliseconds: number): number {
+  return milliseconds > 0 ? 1000 / milliseconds : Number.NaN;
+}
+
 /** Tokens/s/user as each tool defines it; the report never mixes them in one plot. */
 export const INTERACTIVITY = {
   inferencex: {
     name: "InferenceX",
     formula: "1000 / median TPOT (ms)",
-    of: (point: Point): number => 1000 / point.latency.tpot.median,
+    of: (point: Point): number => speedOf(point.latency.tpot.median),
   },
   vllm: {
     name: "vLLM",

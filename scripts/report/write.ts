@@ -1,6 +1,7 @@
 /** Writes a sweep's report: HTML, CSV, InferenceX rows, each figure as SVG, the opening ones as PNG. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { rowsJson } from "./columns.ts";
 import { inferenceXRow, sweepCsv } from "./csv.ts";
 import { drawFigure, FIGURE } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
@@ -26,6 +27,10 @@ export async function writeReport(folder: string, input: ReportInput): Promise<s
   const files: (readonly [string, string | Uint8Array])[] = [
     ["report.html", reportHtml(input)],
     ["sweep.csv", sweepCsv(input.points)],
+    [
+      "sweep.json",
+      `${JSON.stringify({ title: input.title, command: input.command, ...rowsJson(input.points) }, null, 1)}\n`,
+    ],
     ["inferencex.json", `${JSON.stringify(input.points.map(inferenceXRow), null, 1)}\n`],
     ...figures.map(({ name, svg }) => [`figures/${name}.svg`, svg] as const),
   ];

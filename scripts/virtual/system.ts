@@ -163,14 +163,29 @@ export function ownFlags(spec: SystemSpec): Readonly<Record<string, string | num
   };
 }
 
-/** The line of the charts: what differs between systems, shortly. */
-export function systemLabel(spec: SystemSpec): string {
-  const parts = [spec.instance === "" ? spec.device : spec.instance, `TP ${spec.tensorParallel}`];
-  if (spec.dataParallel > 1) parts.push(`DP ${spec.dataParallel}`);
-  if (spec.expertParallel) parts.push("EP");
-  if (spec.kernels !== "") parts.push(spec.kernels);
-  if (spec.quantization !== undefined) parts.push(spec.quantization);
+/** What tells this system from another, part by part, in words; an empty part is the plain one. */
+export function systemParts(spec: SystemSpec): Readonly<Record<string, string>> {
   const speculative = speculativeOf(spec);
-  if (speculative !== undefined) parts.push(`${speculative.method} ${speculative.maxTokens}`);
-  return parts.join(" ");
+  return {
+    model: spec.model,
+    instance: spec.instance === "" ? spec.device : spec.instance,
+    tensorParallel: `TP ${spec.tensorParallel}`,
+    dataParallel: spec.dataParallel > 1 ? `DP ${spec.dataParallel}` : "",
+    expertParallel: spec.expertParallel ? "EP" : "",
+    kernels: spec.kernels,
+    quantization: spec.quantization ?? "",
+    speculation: speculative === undefined ? "" : `${speculative.method} ${speculative.maxTokens}`,
+    own: Object.entries(spec.own)
+      .map(([flag, value]) => `${flag}=${String(value)}`)
+      .join(" "),
+    caching: spec.prefixCaching ? "prefix caching" : "",
+  };
+}
+
+/** All parts but the model's, in a line. */
+export function systemLabel(spec: SystemSpec): string {
+  const { model: _model, caching: _caching, ...parts } = systemParts(spec);
+  return Object.values(parts)
+    .filter((part) => part !== "")
+    .join(" ");
 }

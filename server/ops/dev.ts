@@ -5,6 +5,10 @@
 import { arch, cpus, totalmem, type } from "node:os";
 import type { FastifyInstance } from "fastify";
 import type { Serving } from "../serving.ts";
+import { shownSettings } from "../settings/shown.ts";
+
+/** Names of variables whose values are nobody's business. */
+const SECRET = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL/i;
 
 interface ResetQuery {
   readonly reset_running_requests?: string;
@@ -26,11 +30,13 @@ export function devRoutes(app: FastifyInstance, { engines, settings }: Serving):
   app.post("/reset_encoder_cache", async (_request, reply) => reply.code(200).send());
   app.get("/is_sleeping", async () => ({ is_sleeping: false }));
   app.get<{ Querystring: InfoQuery }>("/server_info", async ({ query }) => {
-    const { "api-key": _secret, ...config } = settings;
+    const config = shownSettings(settings);
     return {
       vllm_config: query.config_format === "json" ? config : assignments(config),
       vllm_env: Object.fromEntries(
-        Object.entries(process.env).filter(([name]) => /^VLLM_(?!.*KEY)/.test(name)),
+        Object.entries(process.env).filter(
+          ([name]) => name.startsWith("VLLM_") && !SECRET.test(name),
+        ),
       ),
       system_env: {
         node_version: process.version,

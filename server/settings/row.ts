@@ -1,10 +1,9 @@
 /** What a row of the settings table is, and the kinds of value a row can have. */
 
-export type Group = "Model" | "HTTP" | "API" | "Engine" | "Device" | "Observability";
-
 /** One setting. `T` is the type of its value once parsed. */
 export interface Row<T> {
-  readonly group: Group;
+  /** Heading in help. */
+  readonly group: string;
   /** How its value is written in help; absent: a switch with a `--no-` form. */
   readonly value?: string;
   readonly default: T;
@@ -16,11 +15,14 @@ export interface Row<T> {
   readonly env?: string;
   /** Further spellings, e.g. `-tp`. */
   readonly short?: string;
+  /** Its value is shown nowhere: no report, log, fingerprint, error or route. */
+  readonly secret?: boolean;
 }
 
 interface Extra<T> {
   readonly env?: string;
   readonly short?: string;
+  readonly secret?: boolean;
   /** Says what is wrong with a value; undefined: nothing. */
   readonly check?: (value: T) => string | undefined;
 }
@@ -28,7 +30,7 @@ interface Extra<T> {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Rows of one group. */
-export function rowsOf(group: Group) {
+export function rowsOf(group: string) {
   const row = <T>(
     value: string | undefined,
     fallback: T,
@@ -49,6 +51,8 @@ export function rowsOf(group: Group) {
     ...extra,
   });
   return {
+    /** Any other kind: `parse` throws an Error that says what is wrong. */
+    of: row,
     text: <D extends string | undefined>(
       fallback: D,
       sentence: string,

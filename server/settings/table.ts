@@ -65,7 +65,9 @@ export const TABLE = {
     check: (value) => (value < 0 || value > 65_535 ? "must be in 0 to 65535" : undefined),
   }),
   uds: http.text(undefined, "Unix socket to listen on instead.", path),
-  "api-key": http.list([], "Keys that clients must present one of. VLLM_API_KEY adds one."),
+  "api-key": http.list([], "Keys that clients must present one of. VLLM_API_KEY adds one.", {
+    secret: true,
+  }),
   config: http.text(undefined, "YAML file of settings; the command line wins over it.", path),
   "ssl-keyfile": http.text(undefined, "Private key for HTTPS.", path),
   "ssl-certfile": http.text(undefined, "Certificate for HTTPS.", path),

@@ -27,6 +27,7 @@ import { Receipts } from "../metrics/receipts.ts";
 import { readProfilerConfig } from "../profiler/config.ts";
 import { Profiler } from "../profiler/profiler.ts";
 import type { Serving } from "../serving.ts";
+import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
@@ -350,7 +351,8 @@ function cacheConfig(settings: Settings, { limits }: Device): Record<string, str
 function fingerprint(settings: Settings): string | null {
   const mode = settings["fingerprint-mode"];
   if (mode === "none") return null;
-  const hash = createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 8);
+  const shaping = JSON.stringify(shapingSettings(settings));
+  const hash = createHash("sha256").update(shaping).digest("hex").slice(0, 8);
   if (mode === "hash") return hash;
   return `trainyard-${VERSION}-tp${settings["tensor-parallel-size"]}-${hash}`;
 }

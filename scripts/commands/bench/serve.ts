@@ -72,7 +72,7 @@ export async function benchServe(options: BenchOptions): Promise<BenchOutcome> {
 async function modelOf(options: BenchOptions, server: ServerAccess): Promise<ServedModel> {
   return options.model === undefined
     ? servedModel(server)
-    : { id: options.model, root: options.model };
+    : { id: options.model, root: options.model, entry: {} };
 }
 
 /** Nothing is sent when the server could only refuse all of it. */

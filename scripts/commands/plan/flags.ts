@@ -1,8 +1,11 @@
 /** Flags of `trainyard plan`. */
-import { Command } from "commander";
 import { INSTANCES } from "../../../device/trainium/instances.ts";
 import { readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
-import { reason, UsageError } from "../../usage.ts";
+import { rowsOf } from "../../../server/settings/row.ts";
+import { UsageError } from "../../usage.ts";
+import { parseFlags } from "../flags.ts";
+import { count, counts, list, names, positive } from "../kinds.ts";
+import { DEFAULT_MODEL, OWN_FLAGS, ownFrom } from "../system-flags.ts";
 import { PLAN_TENSOR_PARALLEL } from "./candidates.ts";
 import type { Prices } from "./cost.ts";
 import type { PlanGoal } from "./search.ts";
@@ -22,116 +25,111 @@ export interface PlanOptions {
   readonly json?: string;
 }
 
-export function parsePlan(argv: readonly string[], print: (text: string) => void): PlanOptions {
-  const command = new Command("trainyard plan")
-    .description("Search systems in virtual time for the cheapest that keeps its promises.")
-    .argument("<model>", "catalogue id or folder")
-    .option("--input-len <n>", "prompt tokens", "2000")
-    .option("--output-len <n>", "output tokens", "300")
-    .option("--spread <r>", "lengths in [L(1−r), L(1+r)]", "0.2")
-    .option("--users <n>", "active at once, without pauses", "100")
-    .option("--ttft <s>", "seconds to the first token", "2")
-    .option("--tokens-per-user <n>", "tokens a second for each user", "30")
-    .option("--percentile <p>", "of requests that must keep both", "95")
-    .option("--instance <names>", "by comma; default: all")
-    .option("--tensor-parallel-size, --tp <sizes>", "by comma", PLAN_TENSOR_PARALLEL.join(","))
-    .option(
-      "--formats <names>",
-      "weight formats, by comma; stored: as they are",
-      "stored,fp8,mxfp8,mxfp4",
-    )
-    .option("--neuron-kernels <names>", "kernel sets, by comma; + joins the kernels of a set")
-    .option(
-      "--speculative-config <json...>",
+const load = rowsOf("Workload");
+const promise = rowsOf("Promise");
+const space = rowsOf("Systems");
+const search = rowsOf("Search");
+
+export const PLAN_FLAGS = {
+  "input-len": count(load, 2000, "prompt tokens"),
+  "output-len": count(load, 300, "output tokens"),
+  spread: load.number(0.2, "lengths in [L(1−r), L(1+r)]", {
+    check: (r) => (r >= 0 && r < 1 ? undefined : "must be at least 0 and below 1"),
+  }),
+  users: count(load, 100, "active at once, without pauses"),
+  ttft: positive(promise, 2, "seconds to the first token"),
+  "tokens-per-user": positive(promise, 30, "tokens a second for each user"),
+  percentile: promise.number(95, "of requests that must keep both", {
+    check: (p) => (p > 0 && p < 100 ? undefined : "must be between 0 and 100"),
+  }),
+  instance: space.of<readonly string[]>("NAMES", [], "by comma; default: all", instancesOf),
+  "tensor-parallel-size": counts(space, PLAN_TENSOR_PARALLEL, "by comma; also --tp", "--tp"),
+  formats: names(
+    space,
+    ["stored", "fp8", "mxfp8", "mxfp4"],
+    "weight formats, by comma; stored: as they are",
+  ),
+  "neuron-kernels": space.of<readonly string[]>(
+    "SETS",
+    [""],
+    "kernel sets, by comma; + joins the kernels of a set",
+    (text) => list(text).map((set) => set.replaceAll("+", ",")),
+  ),
+  "speculative-config": {
+    ...space.of<readonly string[]>(
+      "JSON",
+      [],
       "tried beside no speculation; say what acceptance to count on (acceptance_length)",
-    )
-    .option("--serving-stack <name>", "runtime whose limits and gaps apply")
-    .option("--logical-nc-config <n>", "physical cores in a logical one")
-    .option(
-      "--price-per-hour <name=dollars...>",
-      "of an instance; or one price for the only --instance",
-    )
-    .option("--seconds <s>", "spent searching at most", "30")
-    .option("--rows <n>", "of the table", "12")
-    .option("--json <file>", "write all plans found")
-    .option("--seed <n>", "", "0")
-    .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: () => {} });
-  command.parse([...argv], { from: "user" });
-  const given = command.opts<Readonly<Record<string, string | string[] | undefined>>>();
-  const number = (name: string, check = (value: number) => value > 0): number => {
-    const value = Number(given[name]);
-    if (check(value)) return value;
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UsageError(`--${flag} does not take "${String(given[name])}".`);
-  };
-  const list = (name: string): string[] =>
-    typeof given[name] === "string" ? given[name].split(",").map((part) => part.trim()) : [];
-  const own: Record<string, string> = {};
-  if (typeof given["servingStack"] === "string") own["serving-stack"] = given["servingStack"];
-  if (typeof given["logicalNcConfig"] === "string") {
-    own["logical-nc-config"] = given["logicalNcConfig"];
-  }
-  const kernels = list("neuronKernels").map((set) => set.replaceAll("+", ","));
-  const instances = list("instance");
-  const unknown = instances.find((name) => !INSTANCES.some((its) => its.name === name));
-  if (unknown !== undefined) {
-    const known = INSTANCES.map((its) => its.name).join(", ");
-    throw new UsageError(`--instance "${unknown}" is not known; known: ${known}.`);
-  }
-  return {
-    model: command.args[0] ?? "",
-    goal: {
-      users: number("users", (users) => Number.isInteger(users) && users > 0),
-      workload: {
-        inputLen: number("inputLen"),
-        outputLen: number("outputLen"),
-        spread: number("spread", (r) => r >= 0 && r < 1),
-      },
-      slo: {
-        ttft: number("ttft"),
-        tokensPerUser: number("tokensPerUser"),
-        percentile: number("percentile", (p) => p > 0 && p < 100),
-      },
-      seed: number("seed", Number.isInteger),
+      speculativeOf,
+    ),
+    many: true,
+  },
+  ...OWN_FLAGS,
+  "price-per-hour": search.list(
+    [],
+    "of an instance, NAME=DOLLARS; or DOLLARS for the only --instance",
+  ),
+  seconds: positive(search, 30, "spent searching at most"),
+  rows: count(search, 12, "of the table"),
+  json: search.text(undefined, "write all plans found", { value: "FILE" }),
+  seed: search.integer(0, "of prompts and lengths"),
+} as const;
+
+export function parsePlan(argv: readonly string[], print: (text: string) => void): PlanOptions {
+  const { values, argument } = parseFlags(
+    {
+      name: "trainyard plan",
+      sentence: "Search systems in virtual time for the cheapest that keeps its promises.",
+      argument: { name: "model", sentence: `catalogue id or folder (default ${DEFAULT_MODEL})` },
+      flags: PLAN_FLAGS,
     },
-    instances,
-    tensorParallel: list("tp").map((part) => {
-      const ranks = Number(part);
-      if (Number.isInteger(ranks) && ranks > 0) return ranks;
-      throw new UsageError(`--tensor-parallel-size does not take "${part}".`);
-    }),
-    formats: list("formats"),
-    kernels: kernels.length === 0 ? [""] : kernels,
-    speculative: [undefined, ...speculativeOf(given["speculativeConfig"])],
-    own,
-    prices: pricesOf(given["pricePerHour"], instances),
-    seconds: number("seconds"),
-    rows: number("rows"),
-    ...(typeof given["json"] === "string" ? { json: given["json"] } : {}),
+    argv,
+    print,
+  );
+  const { users, ttft, percentile, seed, instance, spread, json } = values;
+  return {
+    model: argument ?? DEFAULT_MODEL,
+    goal: {
+      users,
+      workload: { inputLen: values["input-len"], outputLen: values["output-len"], spread },
+      slo: { ttft, tokensPerUser: values["tokens-per-user"], percentile },
+      seed,
+    },
+    instances: instance,
+    tensorParallel: values["tensor-parallel-size"],
+    formats: values.formats,
+    kernels: values["neuron-kernels"],
+    speculative: [undefined, ...values["speculative-config"]],
+    own: ownFrom(values),
+    prices: pricesOf(values["price-per-hour"], instance),
+    seconds: values.seconds,
+    rows: values.rows,
+    ...(json === undefined ? {} : { json }),
   };
 }
 
+function instancesOf(text: string): string[] {
+  const asked = list(text);
+  if (asked.every((name) => INSTANCES.some((its) => its.name === name))) return asked;
+  throw new Error(`takes ${INSTANCES.map((its) => its.name).join(", ")}`);
+}
+
 /** Each is checked here: one that no system takes would only be counted among the refused. */
-function speculativeOf(given: string | string[] | undefined): string[] {
-  const configs = Array.isArray(given) ? given : [];
+function speculativeOf(text: string): string[] {
+  const configs = text.startsWith("[") ? (JSON.parse(text) as string[]) : [text]; // as typed: a list of words
   for (const json of configs) {
-    try {
-      readSpeculativeConfig(JSON.parse(json) as Readonly<Record<string, unknown>>);
-    } catch (error) {
-      throw new UsageError(`--speculative-config ${json}: ${reason(error)}`);
-    }
+    readSpeculativeConfig(JSON.parse(json) as Readonly<Record<string, unknown>>);
   }
   return configs;
 }
 
 /** Listed prices, and over them those given: NAME=DOLLARS, or DOLLARS for the only instance. */
-function pricesOf(given: string | string[] | undefined, instances: readonly string[]): Prices {
+function pricesOf(given: readonly string[], instances: readonly string[]): Prices {
   const prices = new Map<string, number>();
   for (const { name, dollarsPerHour } of INSTANCES) {
     if (dollarsPerHour !== undefined) prices.set(name, dollarsPerHour);
   }
-  for (const entry of Array.isArray(given) ? given : []) {
+  for (const entry of given) {
     const [name, dollars] = entry.includes("=") ? entry.split("=") : [instances[0], entry];
     const value = Number(dollars);
     if (name === undefined || !INSTANCES.some((its) => its.name === name) || !(value > 0)) {

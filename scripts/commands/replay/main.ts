@@ -1,23 +1,63 @@
 /** `trainyard bench replay`: a trace open loop, with and without prefix caching. */
 import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
-import { Command } from "commander";
+import { atLeast, rowsOf } from "../../../server/settings/row.ts";
 import { UsageError } from "../../usage.ts";
 import { buildSystem, systemLabel } from "../../virtual/system.ts";
-import { addSystemFlags, systemFrom } from "../../virtual/system-flags.ts";
 import { readText } from "../../workload/text-datasets.ts";
 import { guessFormat, parseTrace, traceFormats } from "../../workload/traces/formats.ts";
 import { toolLoopTrace } from "../../workload/traces/sessions.ts";
 import { prefixOracle, scaled, spanOf, type Trace } from "../../workload/traces/trace.ts";
+import { type FlagValues, parseFlags } from "../flags.ts";
+import { count, positive } from "../kinds.ts";
 import { aligned } from "../sweep/print.ts";
+import { SYSTEM_FLAGS, systemFrom } from "../system-flags.ts";
 import { type ReplayRow, replayHttp, replayVirtual } from "./replay.ts";
 
-type Given = Readonly<Record<string, string | boolean | undefined>>;
+const source = rowsOf("Trace");
+const live = rowsOf("Live server");
+const output = rowsOf("Output");
+
+export const REPLAY_FLAGS = {
+  trace: source.text(undefined, "trace, also .gz", { value: "FILE" }),
+  format: source.choice(traceFormats, undefined, "default: by the file's name"),
+  sessions: count(source, undefined, "instead of a trace: multi-turn tool loops"),
+  "session-rate": positive(source, 1, "sessions started a second"),
+  "rate-scale": positive(source, 1, "2: twice as many requests a second"),
+  "length-scale": positive(source, 1, "lengths are multiplied"),
+  limit: count(source, undefined, "first requests only"),
+  rate: positive(source, undefined, "mean rate, for formats that generate (servegen)"),
+  from: source.number(undefined, "start within the day, s (servegen)", { check: atLeast(0) }),
+  to: source.number(undefined, "end within the day, s (servegen)", { check: atLeast(0) }),
+  "prefix-caching": source.choice(["both", "on", "off"], "both", "runs in virtual time"),
+  "endless-cache": source.toggle(
+    false,
+    "a KV pool that holds the whole trace, whatever the memory",
+  ),
+  url: live.text(undefined, "replay against a live server", { value: "URL" }),
+  "api-key": live.text(undefined, "bearer token of the live server", {
+    value: "KEY",
+    secret: true,
+    env: "OPENAI_API_KEY",
+  }),
+  json: output.text(undefined, "write the table's figures", { value: "FILE" }),
+  ...SYSTEM_FLAGS,
+} as const;
+
+type ReplayValues = FlagValues<typeof REPLAY_FLAGS>;
 
 export async function run(argv: readonly string[]): Promise<number> {
   const print = (text: string): void => void process.stdout.write(text);
-  const given = parse(argv, print);
-  const trace = await traceOf(given);
+  const { values } = parseFlags(
+    {
+      name: "trainyard bench replay",
+      sentence: "Replay a trace open loop, in virtual time or against --url.",
+      flags: REPLAY_FLAGS,
+    },
+    argv,
+    print,
+  );
+  const trace = await traceOf(values);
   const oracle = prefixOracle(trace);
   const seconds = spanOf(trace);
   print(
@@ -30,15 +70,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   for (const note of trace.notes) print(`left out: ${note}\n`);
   const rows =
-    typeof given["url"] === "string"
-      ? [await replayHttp(given["url"], trace, headersOf(given))]
-      : await inVirtualTime(given, trace, print);
+    values.url === undefined
+      ? await inVirtualTime(values, trace, print)
+      : [await replayHttp(values.url, trace, headersOf(values))];
   print(`\n${replayTable(rows, trace.blockTokens)}\n`);
   for (const { name, firstError } of rows) {
     if (firstError !== undefined) print(`${name}: ${firstError}\n`);
   }
-  if (typeof given["json"] === "string") {
-    await writeFile(given["json"], `${JSON.stringify(rows.map(rowJson), null, 1)}\n`);
+  if (values.json !== undefined) {
+    await writeFile(values.json, `${JSON.stringify(rows.map(rowJson), null, 1)}\n`);
   }
   return rows.every((row) => row.metrics.completed > 0) ? 0 : 1;
 }
@@ -55,18 +95,18 @@ function rowJson(row: ReplayRow): unknown {
 }
 
 async function inVirtualTime(
-  given: Given,
+  values: ReplayValues,
   trace: Trace,
   print: (text: string) => void,
 ): Promise<ReplayRow[]> {
-  const caching = String(given["prefixCaching"]);
+  const caching = values["prefix-caching"];
   const modes = caching === "both" ? [true, false] : [caching === "on"];
   const rows: ReplayRow[] = [];
   for (const prefixCaching of modes) {
     const longest = Math.max(...trace.requests.map((r) => r.inputTokens + r.outputTokens));
-    const spec = systemFrom(given, {
+    const spec = systemFrom(values, {
       prefixCaching,
-      ...(given["maxModelLen"] === undefined
+      ...(values["max-model-len"] === undefined
         ? { maxModelLen: Math.ceil(longest / 128) * 128 }
         : {}),
     });
@@ -76,11 +116,11 @@ async function inVirtualTime(
       0,
     );
     const system = await buildSystem(spec, {
-      ...(given["endlessCache"] === true ? { endlessBlocks: endless } : {}),
+      ...(values["endless-cache"] ? { endlessBlocks: endless } : {}),
     });
     if (rows.length === 0)
       print(
-        `${spec.model} on ${systemLabel(spec)} (simulated${given["endlessCache"] === true ? ", a KV pool that never evicts" : ""})\n`,
+        `${spec.model} on ${systemLabel(spec)} (simulated${values["endless-cache"] ? ", a KV pool that never evicts" : ""})\n`,
       );
     const started = performance.now();
     const cpu = process.cpuUsage();
@@ -121,22 +161,18 @@ export function replayTable(rows: readonly ReplayRow[], blockTokens: number | un
   ]);
 }
 
-async function traceOf(given: Given): Promise<Trace> {
-  const seed = Number(given["seed"]);
-  const number = (name: string): number | undefined =>
-    given[name] === undefined ? undefined : Number(given[name]);
-  const limit = number("limit");
+async function traceOf(values: ReplayValues): Promise<Trace> {
+  const { seed, limit, sessions, trace: path, rate, from, to } = values;
   const scale = {
-    rate: number("rateScale") ?? 1,
-    length: number("lengthScale") ?? 1,
+    rate: values["rate-scale"],
+    length: values["length-scale"],
     ...(limit === undefined ? {} : { limit }),
   };
-  const sessions = number("sessions");
   if (sessions !== undefined) {
     return scaled(
       toolLoopTrace({
         sessions,
-        sessionRate: number("sessionRate") ?? 1,
+        sessionRate: values["session-rate"],
         meanTurns: 8,
         systemTokens: 2048,
         taskTokens: 256,
@@ -148,16 +184,12 @@ async function traceOf(given: Given): Promise<Trace> {
       scale,
     );
   }
-  const path = given["trace"];
-  if (typeof path !== "string") throw new UsageError("--trace FILE or --sessions N is needed.");
-  const format = typeof given["format"] === "string" ? given["format"] : guessFormat(path);
+  if (path === undefined) throw new UsageError("--trace FILE or --sessions N is needed.");
+  const format = values.format ?? guessFormat(path);
   if (format === undefined) {
     throw new UsageError(`--format is needed; known: ${traceFormats.join(", ")}.`);
   }
   const text = await readText(path);
-  const rate = number("rate");
-  const from = number("from");
-  const to = number("to");
   return scaled(
     parseTrace(format, text, {
       seed,
@@ -169,33 +201,7 @@ async function traceOf(given: Given): Promise<Trace> {
   );
 }
 
-function headersOf(given: Given): Record<string, string> {
-  const key = given["apiKey"];
-  return typeof key === "string" ? { authorization: `Bearer ${key}` } : {};
-}
-
-function parse(argv: readonly string[], print: (text: string) => void): Given {
-  const command = addSystemFlags(
-    new Command("trainyard bench replay")
-      .description("Replay a trace open loop, in virtual time or against --url.")
-      .option("--trace <file>", "trace, also .gz")
-      .option("--format <name>", traceFormats.join(", "))
-      .option("--sessions <n>", "instead of a trace: multi-turn tool loops")
-      .option("--session-rate <n>", "sessions started a second", "1")
-      .option("--rate-scale <x>", "2: twice as many requests a second", "1")
-      .option("--length-scale <x>", "lengths are multiplied", "1")
-      .option("--limit <n>", "first requests only")
-      .option("--rate <rps>", "mean rate, for formats that generate (servegen)")
-      .option("--from <s>", "start within the day (servegen)")
-      .option("--to <s>", "end within the day (servegen)")
-      .option("--prefix-caching <mode>", "both, on or off", "both")
-      .option("--endless-cache", "a KV pool that holds the whole trace, whatever the memory")
-      .option("--url <url>", "replay against a live server")
-      .option("--json <file>", "write the table's figures")
-      .option("--api-key <key>", ""),
-  )
-    .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: () => {} });
-  command.parse([...argv], { from: "user" });
-  return command.opts<Given>();
+function headersOf(values: ReplayValues): Record<string, string> {
+  const key = values["api-key"];
+  return key === undefined ? {} : { authorization: `Bearer ${key}` };
 }

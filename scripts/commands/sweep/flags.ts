@@ -1,189 +1,153 @@
 /** Flags of `trainyard sweep`, and the systems that they span. */
-import { Command } from "commander";
+import { rowsOf } from "../../../server/settings/row.ts";
 import { UsageError } from "../../usage.ts";
 import type { SystemSpec } from "../../virtual/system.ts";
+import { type CommandLine, type FlagValues, parseFlags } from "../flags.ts";
+import { count, counts, list, names } from "../kinds.ts";
+import { DEFAULT_MODEL, OWN_FLAGS, ownFrom, REPLICA_FLAGS, replicaFrom } from "../system-flags.ts";
 import { INFERENCEX, parseConcurrency, parseShape, powerAbove, type Workload } from "./protocol.ts";
 
-export const DEFAULT_MODEL = "meta-llama/Llama-3.1-8B-Instruct";
+const live = rowsOf("Live server");
+const system = rowsOf("System");
+const load = rowsOf("Workload");
+const output = rowsOf("Output");
+
+export const SWEEP_FLAGS = {
+  url: live.text(undefined, "sweep a live OpenAI-compatible server instead", { value: "URL" }),
+  "api-key": live.text(undefined, "bearer token of the live server", {
+    value: "KEY",
+    secret: true,
+    env: "OPENAI_API_KEY",
+  }),
+  chips: count(live, undefined, "chips of the live server, for the figures per chip"),
+
+  instance: names(system, [""], "instances, by comma; default: the device's"),
+  "tensor-parallel-size": counts(system, [4], "by comma; also --tp", "--tp"),
+  "data-parallel-size": counts(system, [1], "by comma; also --dp", "--dp"),
+  "neuron-kernels": system.of<readonly string[]>(
+    "SETS",
+    [""],
+    "kernel sets to compare, by comma; + joins the kernels of a set",
+    (text) => list(text).map((set) => set.replaceAll("+", ",")),
+  ),
+  ...REPLICA_FLAGS,
+  ...OWN_FLAGS,
+  "max-num-seqs": count(
+    system,
+    undefined,
+    "rows of a replica; default: the point's users, to a power of two",
+  ),
+  "max-model-len": count(
+    system,
+    undefined,
+    "context of a replica; default: prompt + output, to 128",
+  ),
+  "enable-prefix-caching": system.toggle(
+    false,
+    "off by default: the protocol's prompts are distinct",
+  ),
+
+  concurrency: load.of<readonly number[]>(
+    "USERS",
+    parseConcurrency("1..64"),
+    "1..256 doubles; 1,2,12 lists",
+    parseConcurrency,
+  ),
+  shape: load.of<readonly [number, number]>(
+    "IN/OUT",
+    [1024, 1024],
+    "prompt and output tokens: 1k1k, 8k1k, 2000/300",
+    parseShape,
+  ),
+  "random-range-ratio": load.number(INFERENCEX.ratio, "lengths in [r·L, L]", {
+    check: (value) => (value > 0 && value <= 1 ? undefined : "must be above 0 and at most 1"),
+  }),
+  "requests-per-user": count(load, INFERENCEX.requestsPerUser, "measured"),
+  "warmups-per-user": load.integer(INFERENCEX.warmupsPerUser, "before them"),
+  seed: load.integer(0, "of prompts and lengths"),
+
+  out: output.text(
+    undefined,
+    "write points (vLLM JSON), CSV, InferenceX rows, HTML, SVG, PNG; resumes",
+    { value: "FOLDER" },
+  ),
+  chart: output.toggle(true, "no chart in the terminal"),
+  quiet: output.toggle(false, "no progress on stderr"),
+} as const;
+
+export type SweepValues = FlagValues<typeof SWEEP_FLAGS>;
 
 export interface SweepOptions {
   readonly models: readonly string[];
-  /** Live server; absent: virtual time. */
-  readonly url?: string;
+  readonly flags: SweepValues;
   readonly headers: Readonly<Record<string, string>>;
-  readonly device: string;
-  readonly instances: readonly string[];
-  readonly tensorParallel: readonly number[];
-  readonly dataParallel: readonly number[];
-  readonly expertParallel: boolean;
-  readonly kernels: readonly string[];
-  readonly own: Readonly<Record<string, string>>;
-  readonly concurrency: readonly number[];
   readonly workload: Workload;
-  readonly maxNumSeqs?: number;
-  readonly maxModelLen?: number;
-  readonly maxNumBatchedTokens?: number;
-  readonly blockSize?: number;
-  readonly blocks?: number;
-  readonly quantization?: string;
-  readonly prefixCaching: boolean;
-  readonly speculative?: string;
-  readonly out?: string;
-  readonly chart: boolean;
-  readonly quiet: boolean;
-  /** Chips of the live server, for the figures per chip. */
-  readonly chips?: number;
+  readonly given: ReadonlySet<string>;
+  /** The command line as it may be written down. */
+  readonly shown: string;
 }
 
-const list = (text: string): string[] => text.split(",").map((part) => part.trim());
-const integers = (text: string): number[] =>
-  list(text).map((part) => {
-    const value = Number(part);
-    if (!Number.isInteger(value) || value < 1)
-      throw new UsageError(`"${part}" is no whole number ≥ 1.`);
-    return value;
-  });
-
 export function parseSweep(argv: readonly string[], print: (text: string) => void): SweepOptions {
-  const command = new Command("trainyard sweep")
-    .description(
-      "Users against tokens/s/user, and output tokens/s against concurrency: in virtual time on a simulated device, or over HTTP against --url.",
-    )
-    .argument("[models]", `catalogue ids or folders, by comma (default ${DEFAULT_MODEL})`)
-    .option("--url <url>", "sweep a live OpenAI-compatible server instead")
-    .option("--api-key <key>", "bearer token of the live server")
-    .option("--device <name>", "simulated device", "trainium")
-    .option("--instance <names>", "instances, by comma (default: the device's)")
-    .option("--tensor-parallel-size, --tp <sizes>", "by comma", "4")
-    .option("--data-parallel-size, --dp <sizes>", "by comma", "1")
-    .option("--enable-expert-parallel", "spread experts over the ranks")
-    .option(
-      "--neuron-kernels <names>",
-      "kernel sets to compare, by comma; + joins the kernels of a set",
-    )
-    .option("--logical-nc-config <n>", "physical cores in a logical one")
-    .option("--serving-stack <name>", "runtime whose limits and gaps apply")
-    .option("--additional-config <json>", "vLLM-Neuron's additional config")
-    .option("--quantization <format>", "weight format")
-    .option(
-      "--speculative-config <json>",
-      'as vLLM\'s; simulated heads take acceptance_rate or acceptance_length, e.g. {"method": "eagle3", "num_speculative_tokens": 3, "acceptance_length": 2.2}',
-    )
-    .option("--concurrency <users>", "1..256 doubles; 1,2,12 lists", "1..64")
-    .option("--shape <in/out>", "prompt and output tokens: 1k1k, 8k1k, 2000/300", "1k1k")
-    .option("--random-range-ratio <r>", "lengths in [r·L, L]", String(INFERENCEX.ratio))
-    .option("--requests-per-user <n>", "measured", String(INFERENCEX.requestsPerUser))
-    .option("--warmups-per-user <n>", "before them", String(INFERENCEX.warmupsPerUser))
-    .option(
-      "--max-num-seqs <n>",
-      "rows of a replica (default: the point's users, to a power of two)",
-    )
-    .option("--max-model-len <n>", "context of a replica (default: prompt + output, to 128)")
-    .option("--max-num-batched-tokens <n>", "tokens in a step (default: the device's)")
-    .option("--block-size <n>", "tokens in a KV block")
-    .option("--num-gpu-blocks-override <n>", "KV blocks")
-    .option("--enable-prefix-caching", "off by default: the protocol's prompts are distinct")
-    .option("--chips <n>", "chips of the live server")
-    .option("--seed <n>", "of prompts and lengths", "0")
-    .option(
-      "--out <folder>",
-      "write points (vLLM JSON), CSV, InferenceX rows, HTML, SVG, PNG; resumes",
-    )
-    .option("--no-chart", "no chart in the terminal")
-    .option("--quiet", "no progress on stderr")
-    .exitOverride()
-    .configureOutput({ writeOut: print, writeErr: () => {} });
-  command.parse([...argv], { from: "user" });
-  const given = command.opts<Readonly<Record<string, string | boolean | undefined>>>();
-  const text = (name: string): string | undefined => {
-    const value = given[name];
-    return typeof value === "string" ? value : undefined;
-  };
-  const integer = (name: string): number | undefined => {
-    const value = text(name);
-    return value === undefined ? undefined : integers(value)[0];
-  };
-  const [inputLen, outputLen] = parseShape(text("shape") ?? "1k1k");
-  const optional = <K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } =>
-    (value === undefined ? {} : { [key]: value }) as { [key in K]?: V }; // one key, as typed
-  const own: Record<string, string> = {};
-  for (const [flag, name] of [
-    ["logical-nc-config", "logicalNcConfig"],
-    ["serving-stack", "servingStack"],
-    ["additional-config", "additionalConfig"],
-  ] as const) {
-    const value = text(name);
-    if (value !== undefined) own[flag] = value;
-  }
-  const key = text("apiKey");
-  if (text("device") === "null")
+  const line: CommandLine<typeof SWEEP_FLAGS> = parseFlags(
+    {
+      name: "trainyard sweep",
+      sentence:
+        "Users against tokens/s/user, and output tokens/s against concurrency: in virtual time on a simulated device, or over HTTP against --url.",
+      argument: {
+        name: "models",
+        sentence: `catalogue ids or folders, by comma (default ${DEFAULT_MODEL})`,
+      },
+      flags: SWEEP_FLAGS,
+    },
+    argv,
+    print,
+  );
+  const { values } = line;
+  if (values.device === "null")
     throw new UsageError("--device null keeps no time: nothing to measure.");
+  const key = values["api-key"];
+  const [inputLen, outputLen] = values.shape;
   return {
-    models: list(command.args[0] ?? DEFAULT_MODEL),
+    models: [...new Set(list(line.argument ?? DEFAULT_MODEL))],
+    flags: values,
     headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
-    device: text("device") ?? "trainium",
-    instances: list(text("instance") ?? ""),
-    tensorParallel: integers(text("tp") ?? "4"),
-    dataParallel: integers(text("dp") ?? "1"),
-    expertParallel: given["enableExpertParallel"] === true,
-    kernels: list(text("neuronKernels") ?? "").map((set) => set.replaceAll("+", ",")),
-    own,
-    concurrency: parseConcurrency(text("concurrency") ?? "1..64"),
     workload: {
       inputLen,
       outputLen,
-      ratio: Number(text("randomRangeRatio")),
-      requestsPerUser: Number(text("requestsPerUser")),
-      warmupsPerUser: Number(text("warmupsPerUser")),
-      seed: Number(text("seed")),
+      ratio: values["random-range-ratio"],
+      requestsPerUser: values["requests-per-user"],
+      warmupsPerUser: values["warmups-per-user"],
+      seed: values.seed,
     },
-    prefixCaching: given["enablePrefixCaching"] === true,
-    chart: given["chart"] !== false,
-    quiet: given["quiet"] === true,
-    ...optional("url", text("url")),
-    ...optional("maxNumSeqs", integer("maxNumSeqs")),
-    ...optional("maxModelLen", integer("maxModelLen")),
-    ...optional("maxNumBatchedTokens", integer("maxNumBatchedTokens")),
-    ...optional("blockSize", integer("blockSize")),
-    ...optional("blocks", integer("numGpuBlocksOverride")),
-    ...optional("quantization", text("quantization")),
-    ...optional("speculative", text("speculativeConfig")),
-    ...optional("chips", integer("chips")),
-    ...optional("out", text("out")),
+    given: line.given,
+    shown: line.shown,
   };
 }
 
 /** Every system of the sweep, for a given number of users. */
 export function systemsOf(options: SweepOptions, concurrency: number): SystemSpec[] {
-  const { workload } = options;
+  const { workload, flags } = options;
   const specs: SystemSpec[] = [];
   for (const model of options.models)
-    for (const instance of options.instances)
-      for (const tensorParallel of options.tensorParallel)
-        for (const dataParallel of options.dataParallel)
-          for (const kernels of options.kernels)
+    for (const instance of flags.instance)
+      for (const tensorParallel of flags["tensor-parallel-size"])
+        for (const dataParallel of flags["data-parallel-size"])
+          for (const kernels of flags["neuron-kernels"])
             specs.push({
+              ...replicaFrom(flags),
               model,
-              device: options.device,
               instance,
               tensorParallel,
               dataParallel,
-              expertParallel: options.expertParallel,
               kernels,
-              own: options.own,
-              maxNumSeqs: options.maxNumSeqs ?? powerAbove(Math.ceil(concurrency / dataParallel)),
+              own: ownFrom(flags),
+              maxNumSeqs:
+                flags["max-num-seqs"] ?? powerAbove(Math.ceil(concurrency / dataParallel)),
               maxModelLen:
-                options.maxModelLen ??
+                flags["max-model-len"] ??
                 Math.ceil((workload.inputLen + workload.outputLen) / 128) * 128,
-              prefixCaching: options.prefixCaching,
+              prefixCaching: flags["enable-prefix-caching"],
               seed: workload.seed,
-              ...(options.maxNumBatchedTokens === undefined
-                ? {}
-                : { maxNumBatchedTokens: options.maxNumBatchedTokens }),
-              ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
-              ...(options.blocks === undefined ? {} : { blocks: options.blocks }),
-              ...(options.quantization === undefined ? {} : { quantization: options.quantization }),
-              ...(options.speculative === undefined ? {} : { speculative: options.speculative }),
             });
   return specs;
 }

@@ -7,9 +7,10 @@ import { vllmResult } from "../../load/result.ts";
 import { type ServedModel, serverWords, watchServer } from "../../load/server.ts";
 import { Random } from "../../workload/random.ts";
 import { idRange, type Words } from "../../workload/request.ts";
+import { withoutUser } from "../flags.ts";
 import type { SweepOptions } from "./flags.ts";
 import { pointRequests } from "./protocol.ts";
-import { type MeasuredPoint, metricsOf, toPoint } from "./to-point.ts";
+import { firstErrorOf, type MeasuredPoint, metricsOf, toPoint, workloadPart } from "./to-point.ts";
 
 /** Ids that exist in any vocabulary larger than this, when the server does not tokenise. */
 const SAFE_IDS = 1000;
@@ -36,9 +37,10 @@ export async function httpPoint(
   url: string,
   options: SweepOptions,
   concurrency: number,
-  server: { readonly model: ServedModel; readonly words: Words },
+  server: { readonly model: ServedModel; readonly words: Words; readonly settings: unknown },
 ): Promise<MeasuredPoint> {
-  const { workload } = options;
+  const { workload, flags, given } = options;
+  const fingerprint = Array.isArray(server.settings) ? server.settings.at(-1) : undefined;
   const target: Target = {
     baseUrl: url,
     endpoint: "/v1/completions",
@@ -57,7 +59,9 @@ export async function httpPoint(
     const send = client.run.bind(client);
     await runLoad(warmups, send, { arrivals: now, ...cap });
     const watched = await watchServer({ baseUrl: url, headers: options.headers }, concurrency);
-    const bar = options.quiet ? undefined : new Progress(`${concurrency} users`, requests.length);
+    const bar = options.flags.quiet
+      ? undefined
+      : new Progress(`${concurrency} users`, requests.length);
     const run = await runLoad(requests, send, { arrivals: now, ...cap, onDone: () => bar?.step() });
     bar?.end();
     const metrics = metricsOf(run.records, run.duration);
@@ -72,17 +76,29 @@ export async function httpPoint(
     });
     const point = toPoint(
       {
-        series: `${server.model.id} at ${url.replace(/^https?:\/\//, "")}`,
+        identity: {
+          model: server.model.id,
+          server: withoutUser(url).replace(/^https?:\/\//, ""),
+          // Of one address the settings may change between two sweeps.
+          settings: typeof fingerprint === "string" ? fingerprint : "",
+          workload: workloadPart(workload),
+        },
         model: server.model.id,
-        simulated: false,
+        simulated: server.model.simulation !== undefined,
+        framework: server.model.ownedBy ?? "unknown",
         instance: "",
-        tensorParallel: options.tensorParallel[0] ?? 1,
-        dataParallel: options.dataParallel[0] ?? 1,
-        expertParallel: options.expertParallel,
+        // As told on the command line; the server itself does not say.
+        tensorParallel: given.has("tensor-parallel-size")
+          ? flags["tensor-parallel-size"][0]
+          : undefined,
+        dataParallel: given.has("data-parallel-size") ? flags["data-parallel-size"][0] : undefined,
+        expertParallel: given.has("enable-expert-parallel")
+          ? flags["enable-expert-parallel"]
+          : undefined,
         kernels: "",
         precision: "",
-        speculation: "none",
-        chips: options.chips,
+        speculation: "",
+        chips: flags.chips,
         inputLen: workload.inputLen,
         outputLen: workload.outputLen,
         concurrency,
@@ -107,7 +123,7 @@ export async function httpPoint(
       },
       metrics,
     );
-    return { point, result };
+    return { point, result, ...firstErrorOf(run.records) };
   } finally {
     client.close();
   }

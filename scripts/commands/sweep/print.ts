@@ -1,22 +1,7 @@
 /** The sweep in the terminal: one table, one chart. */
+import { columnsOf, shownCell } from "../../report/columns.ts";
 import { INTERACTIVITY, type Point, seriesOf } from "../../report/point.ts";
 import { terminalChart } from "../../report/terminal.ts";
-
-const COLUMNS: readonly (readonly [string, (point: Point) => string])[] = [
-  ["users", (point) => String(point.concurrency)],
-  ["tokens/s/user", (point) => INTERACTIVITY.inferencex.of(point).toFixed(1) + bandText(point)],
-  ["tokens/s", (point) => point.outputThroughput.toFixed(0)],
-  [
-    "tokens/s/chip",
-    (point) =>
-      point.chips === undefined ? "-" : (point.outputThroughput / point.chips).toFixed(1),
-  ],
-  ["TTFT p50 ms", (point) => point.latency.ttft.median.toFixed(1)],
-  ["TTFT p99 ms", (point) => point.latency.ttft.p99.toFixed(1)],
-  ["TPOT p50 ms", (point) => point.latency.tpot.median.toFixed(2)],
-  ["ITL p99 ms", (point) => point.latency.itl.p99.toFixed(2)],
-  ["notices", (point) => point.notices.map((notice) => notice.code).join(" ")],
-];
 
 /** One block of rows a series; output tokens, interactivity as InferenceX defines it. */
 export function sweepTable(points: readonly Point[]): string {
@@ -25,11 +10,21 @@ export function sweepTable(points: readonly Point[]): string {
     const own = points.filter((point) => point.series === series);
     const first = own[0];
     if (first === undefined) continue;
-    const title = `${first.model} on ${series}, ${first.inputLen} in / ${first.outputLen} out${first.simulated ? " (simulated)" : ""}`;
-    blocks.push(`${title}\n${aligned([COLUMNS.map(([name]) => name), ...own.map(cells)])}`);
+    const title = `${titleOf(first)}, ${first.inputLen} in / ${first.outputLen} out${first.simulated ? " (simulated)" : ""}`;
+    blocks.push(
+      `${title}\n${aligned([COLUMNS.map(({ title }) => title ?? ""), ...own.map(cells)])}`,
+    );
   }
   const { name, formula } = INTERACTIVITY.inferencex;
   return `${blocks.join("\n\n")}\n\ntokens/s/user: ${formula} (${name}); tokens/s: output tokens of the whole system.`;
+}
+
+/** All that is known of the line, whatever its name leaves out. */
+function titleOf({ identity }: Point): string {
+  const { model, ...rest } = identity;
+  return `${model ?? ""} on ${Object.values(rest)
+    .filter((value) => value !== "")
+    .join(" ")}`;
 }
 
 export function sweepTerminal(points: readonly Point[]): string {
@@ -61,12 +56,11 @@ export function aligned(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-function cells(point: Point): string[] {
-  return COLUMNS.map(([, of]) => of(point));
-}
+const COLUMNS = columnsOf("terminal");
 
-function bandText(point: Point): string {
-  if (point.band === undefined) return "";
-  const rate = INTERACTIVITY.inferencex.of(point);
-  return ` (${(rate / point.band.high).toFixed(1)}–${(rate / point.band.low).toFixed(1)})`;
+function cells(point: Point): string[] {
+  return COLUMNS.map((column) => {
+    const { text, band } = shownCell(column, point, (value, digits) => value.toFixed(digits));
+    return band === undefined ? text : `${text} (${band})`;
+  });
 }

@@ -57,12 +57,12 @@ export function parseConcurrency(text: string): number[] {
   for (const part of text.split(",")) {
     const [low, high] = part.split("..").map((value) => Number(value));
     if (low === undefined || !Number.isInteger(low) || low < 1) {
-      throw new Error(`--concurrency takes 1,2,4 or 1..256, not "${text}".`);
+      throw new Error("takes 1,2,4 or 1..256");
     }
     values.add(low);
     if (high === undefined) continue;
     if (!Number.isInteger(high) || high < low) {
-      throw new Error(`--concurrency range "${part}" does not rise.`);
+      throw new Error("takes a range that rises, such as 1..256");
     }
     for (let value = low; value <= high; value *= 2) values.add(value);
     values.add(high);
@@ -78,7 +78,7 @@ export function parseShape(text: string): readonly [number, number] {
   const input = size(match?.[1], match?.[2]?.toLowerCase());
   const output = size(match?.[3], match?.[4]?.toLowerCase());
   if (match === null || !(input > 0) || !(output > 0) || (match[2] === "" && !/[/x]/i.test(text))) {
-    throw new Error(`--shape takes 1k1k, 8k1k or 2000/300, not "${text}".`);
+    throw new Error("takes 1k1k, 8k1k or 2000/300");
   }
   return [input, output];
 }

@@ -4,14 +4,40 @@
  * not run it again: the file's name is a hash of all that decides the result.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { VllmResult } from "../../load/result.ts";
 import type { Point } from "../../report/point.ts";
+import { UsageError } from "../../usage.ts";
 
 /** Equal settings, equal key. */
 export function pointKey(settings: unknown): string {
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 16);
+}
+
+/**
+ * A folder takes the points of one sweep, and more of the same: it is refused when it
+ * holds points that this sweep does not have, or anything else that is no sweep's.
+ * Throws UsageError.
+ */
+export async function checkFolder(folder: string, keys: ReadonlySet<string>): Promise<void> {
+  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new UsageError(`--out ${folder}: ${error.message}`);
+  });
+  if (entries.length === 0) return;
+  const points = await readdir(join(folder, "points")).catch(() => undefined);
+  if (points === undefined) {
+    throw new UsageError(`--out ${folder} holds files that are no sweep's: give another folder.`);
+  }
+  const others = points.filter(
+    (name) => name.endsWith(".json") && !keys.has(name.slice(0, -".json".length)),
+  );
+  if (others.length > 0) {
+    throw new UsageError(
+      `--out ${folder} holds ${others.length} points of another sweep, or of a server with other settings: give another folder. The same sweep with more users may go on in it.`,
+    );
+  }
 }
 
 export async function savePoint(

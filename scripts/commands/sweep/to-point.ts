@@ -4,6 +4,7 @@ import { LATENCIES, type Latency, type LoadMetrics, measure } from "../../load/m
 import type { RequestRecord } from "../../load/record.ts";
 import type { VllmResult } from "../../load/result.ts";
 import type { LatencyQuantiles, Point } from "../../report/point.ts";
+import type { Workload } from "./protocol.ts";
 
 /** Percentiles that every point keeps, beside the median. */
 export const PERCENTILES = [90, 95, 99, 99.9] as const;
@@ -11,6 +12,8 @@ export const PERCENTILES = [90, 95, 99, 99.9] as const;
 export interface MeasuredPoint {
   readonly point: Point;
   readonly result: VllmResult;
+  /** Of the first request that failed. */
+  readonly firstError?: string;
 }
 
 type Measured =
@@ -27,7 +30,18 @@ type Measured =
   | "notices";
 
 /** What is known of a point before it is run. */
-export type PointIdentity = Omit<Point, Measured>;
+export type PointIdentity = Omit<Point, Measured | "series">;
+
+/** The workload's part of a point's identity. */
+export function workloadPart(workload: Workload): string {
+  const { inputLen, outputLen, ratio, requestsPerUser, warmupsPerUser, seed } = workload;
+  return `${inputLen} in / ${outputLen} out (${ratio}·L to L, ${requestsPerUser}+${warmupsPerUser} a user, seed ${seed})`;
+}
+
+export function firstErrorOf(records: readonly RequestRecord[]): { readonly firstError?: string } {
+  const failed = records.find(({ ok }) => !ok);
+  return failed === undefined ? {} : { firstError: failed.error ?? "unknown" };
+}
 
 export function metricsOf(records: readonly RequestRecord[], duration: number): LoadMetrics {
   return measure(records, duration, { percentiles: PERCENTILES });
@@ -40,6 +54,9 @@ export function toPoint(
 ): Point {
   return {
     ...identity,
+    series: Object.values(identity.identity)
+      .filter((part) => part !== "")
+      .join(" "),
     duration: metrics.duration,
     completed: metrics.completed,
     failed: metrics.failed,

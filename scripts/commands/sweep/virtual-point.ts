@@ -6,11 +6,11 @@ import { hygiene } from "../../load/hygiene.ts";
 import { vllmResult } from "../../load/result.ts";
 import type { Point } from "../../report/point.ts";
 import { factsOf } from "../../virtual/facts.ts";
-import { buildSystem, type SystemSpec, systemLabel } from "../../virtual/system.ts";
+import { buildSystem, type SystemSpec, systemParts } from "../../virtual/system.ts";
 import { runVirtual } from "../../virtual/virtual.ts";
 import { idRange } from "../../workload/request.ts";
 import { pointRequests, type Workload } from "./protocol.ts";
-import { type MeasuredPoint, metricsOf, toPoint } from "./to-point.ts";
+import { firstErrorOf, type MeasuredPoint, metricsOf, toPoint, workloadPart } from "./to-point.ts";
 
 /** Models as loaded, by source: a sweep loads each once. */
 export class ModelShelf {
@@ -55,7 +55,11 @@ export async function virtualPoint(
     const notices = facts.extrapolated === true ? [...noticed, EXTRAPOLATED] : noticed;
     const point: Point = toPoint(
       {
-        series: systemLabel({ ...spec, instance: facts.instance }),
+        identity: {
+          ...systemParts({ ...spec, instance: facts.instance }),
+          workload: workloadPart(workload),
+        },
+        framework: "trainyard",
         model: spec.model,
         simulated: true,
         instance: facts.instance,
@@ -77,7 +81,7 @@ export async function virtualPoint(
       metrics,
       notices,
     );
-    return { point, result: resultOf(point, metrics) };
+    return { point, result: resultOf(point, metrics), ...firstErrorOf(run.records) };
   } finally {
     await system.close();
   }

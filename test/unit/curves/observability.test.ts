@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { healthTarget, servedFlags } from "../../../scripts/commands/health.ts";
 import { DASHBOARD_FILE, dashboardJson } from "../../../scripts/observability/dashboard.ts";
 import { fill, hasData, ownQueries } from "../../../scripts/observability/queries.ts";
 
@@ -33,15 +34,37 @@ describe("dashboards", () => {
 describe("docker-compose.yml", () => {
   const root = new URL("../../../", import.meta.url);
   const compose = parse(readFileSync(new URL("docker-compose.yml", root), "utf8")) as {
-    services: Record<string, { volumes?: string[]; depends_on?: string[] }>;
+    services: Record<
+      string,
+      {
+        volumes?: string[];
+        restart?: string;
+        depends_on?: Record<string, { condition: string }>;
+      }
+    >;
+    volumes: Record<string, unknown>;
   };
 
   it("mounts what is there", () => {
     const mounted = Object.values(compose.services).flatMap(({ volumes }) => volumes ?? []);
     expect(mounted.length).toBeGreaterThan(3);
     for (const volume of mounted) {
-      expect(existsSync(new URL(volume.split(":")[0] ?? "", root)), volume).toBe(true);
+      const [source = ""] = volume.split(":");
+      if (source.startsWith(".")) expect(existsSync(new URL(source, root)), volume).toBe(true);
+      else expect(Object.keys(compose.volumes)).toContain(source);
     }
+  });
+
+  it("keeps what it measured, comes back, and waits for a server that answers", () => {
+    for (const [name, service] of Object.entries(compose.services)) {
+      expect(service.restart, name).toBe("unless-stopped");
+      expect(
+        service.volumes?.some((volume) => !volume.startsWith(".")),
+        name,
+      ).toBe(true);
+    }
+    const { depends_on } = compose.services["prometheus"] ?? {};
+    expect(depends_on?.["server"]?.condition).toBe("service_healthy");
   });
 
   it("points Grafana at Prometheus, and Prometheus at the server, by their names", () => {
@@ -77,5 +100,34 @@ describe("alerts", () => {
   it("say what is wrong", () => {
     for (const { summary } of all.map((rule) => rule.annotations))
       expect(summary.length).toBeGreaterThan(10);
+  });
+
+  it("print the figure that their sentence is about", () => {
+    // What stands left of `and` is the value: a sentence about change needs a rate there.
+    for (const { alert, expr, annotations } of all) {
+      if (!/each second|a second/.test(annotations.summary)) continue;
+      expect(expr, alert).toMatch(/^(sum by \([^)]*\) \()?(rate|deriv|irate)\(/);
+    }
+    const shown = all.filter(({ annotations }) => annotations.summary.includes("$value"));
+    expect(shown.length).toBeGreaterThan(4);
+  });
+});
+
+describe("a container's health check", () => {
+  it("asks where the server was told to listen", () => {
+    const at = (line: string, env: Record<string, string> = {}) => {
+      const flags = servedFlags(`${["node", "cli.js", ...line.split(" ")].join("\0")}\0`);
+      return flags === undefined ? undefined : healthTarget(flags, env);
+    };
+    const image = { TRAINYARD_HOST: "0.0.0.0" };
+    expect(at("serve", image)).toEqual({ secure: false, host: "127.0.0.1", port: 8000 });
+    expect(at("serve m --port 9000 --host ::", image)).toMatchObject({ host: "::1", port: 9000 });
+    expect(at("serve --ssl-keyfile k --ssl-certfile c")).toMatchObject({ secure: true });
+    expect(at("serve --uds /tmp/s")).toMatchObject({ socketPath: "/tmp/s" });
+    expect(at("serve --host=0.0.0.0 --port=81", { TRAINYARD_PORT: "80" })).toMatchObject({
+      port: 81,
+    });
+    expect(at("serve", { TRAINYARD_PORT: "80" })).toMatchObject({ port: 80 });
+    expect(at("bench")).toBeUndefined();
   });
 });

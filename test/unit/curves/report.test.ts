@@ -23,7 +23,9 @@ function point(concurrency: number, change: Partial<Point> = {}): Point {
     p999: median * 1.3,
   });
   return {
+    identity: { instance: "trn2 <TP 16>" },
     series: "trn2 <TP 16>",
+    framework: "trainyard",
     model: "m",
     simulated: true,
     instance: "trn2.48xlarge",

@@ -164,13 +164,13 @@ describe("the protocol", () => {
   it("reads concurrencies and shapes", () => {
     expect(parseConcurrency("1..16,12")).toEqual([1, 2, 4, 8, 12, 16]);
     expect(() => parseConcurrency("4..2")).toThrow("rise");
-    expect(() => parseConcurrency("x")).toThrow("--concurrency");
+    expect(() => parseConcurrency("x")).toThrow("1..256");
     expect([parseShape("1k1k"), parseShape("8k1k"), parseShape("2000/300")]).toEqual([
       [1024, 1024],
       [8192, 1024],
       [2000, 300],
     ]);
-    expect(() => parseShape("2000300")).toThrow("--shape");
+    expect(() => parseShape("2000300")).toThrow("1k1k");
   });
 });
 
@@ -191,10 +191,10 @@ describe("sweep", () => {
     const { points, refused } = await sweep(flags());
     expect(refused).toEqual([]);
     expect(points.map((point) => `${point.series} ${point.concurrency}`)).toEqual([
-      "trn2.3xlarge TP 1 1",
-      "trn2.3xlarge TP 1 4",
-      "trn2.3xlarge TP 4 1",
-      "trn2.3xlarge TP 4 4",
+      "TP 1 1",
+      "TP 1 4",
+      "TP 4 1",
+      "TP 4 4",
     ]);
     for (const [one, four] of [points.slice(0, 2), points.slice(2)]) {
       expect(four?.outputThroughput).toBeGreaterThan(one?.outputThroughput ?? 0);

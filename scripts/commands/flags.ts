@@ -1,0 +1,155 @@
+/**
+ * Flags of the commands, as rows of the server's kind of table: type, default,
+ * check, sentence, secret. Help, errors and FLAGS.md come from the rows. As in
+ * vLLM, dashes and underscores are equal.
+ */
+import { Command, CommanderError, Option } from "commander";
+import type { Row } from "../../server/settings/row.ts";
+import { UsageError } from "../usage.ts";
+
+export type FlagTable = Readonly<Record<string, Row<unknown>>>;
+
+export type ValueOf<R> = R extends { readonly parse: (text: string) => infer T }
+  ? R extends { readonly default: infer D }
+    ? T | D
+    : never
+  : never;
+
+export type FlagValues<T extends FlagTable> = { readonly [F in keyof T]: ValueOf<T[F]> };
+
+export interface CommandSpec<T extends FlagTable> {
+  /** e.g. `trainyard sweep`. */
+  readonly name: string;
+  readonly sentence: string;
+  /** The one word that may stand without a flag. */
+  readonly argument?: { readonly name: string; readonly sentence: string };
+  readonly flags: T;
+}
+
+export interface CommandLine<T extends FlagTable> {
+  readonly values: FlagValues<T>;
+  readonly argument: string | undefined;
+  /** Flags that were typed, or named by the environment. */
+  readonly given: ReadonlySet<keyof T & string>;
+  /** The line as it may be written down: quoted for a shell, secrets left out. */
+  readonly shown: string;
+}
+
+/** Throws UsageError, or CommanderError with exit code 0 when help was printed. */
+export function parseFlags<T extends FlagTable>(
+  spec: CommandSpec<T>,
+  argv: readonly string[],
+  print: (text: string) => void,
+): CommandLine<T> {
+  const words = argv.map((word) => spelt(word, spec.flags));
+  const command = commandOf(spec, print);
+  command.parse(words, { from: "user" });
+  const typed = new Map(
+    Object.entries(command.opts<Record<string, unknown>>()).map(([name, value]) => [
+      kebab(name),
+      value,
+    ]),
+  );
+  const values: Record<string, unknown> = {};
+  const given = new Set<keyof T & string>();
+  for (const [flag, row] of Object.entries(spec.flags)) {
+    const text = asText(typed.get(flag)) ?? (row.env ? process.env[row.env] : undefined);
+    if (text === undefined || text === "") {
+      values[flag] = row.default;
+      continue;
+    }
+    given.add(flag);
+    try {
+      values[flag] = row.parse(text);
+    } catch (error) {
+      const got = row.secret === true ? "" : `, not "${text}"`;
+      throw new UsageError(`--${flag} ${(error as Error).message}${got}.`); // rows throw Errors only
+    }
+  }
+  return {
+    values: values as FlagValues<T>, // every row was filled in above
+    argument: command.args[0],
+    given,
+    shown: shownLine(spec, words),
+  };
+}
+
+function commandOf<T extends FlagTable>(
+  spec: CommandSpec<T>,
+  print: (text: string) => void,
+): Command {
+  const command = new Command(spec.name)
+    .description(spec.sentence)
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: () => {} });
+  if (spec.argument !== undefined)
+    command.argument(`[${spec.argument.name}]`, spec.argument.sentence);
+  for (const [flag, row] of Object.entries(spec.flags)) {
+    const usage = row.value === undefined ? "" : ` <${row.value}${row.many ? "..." : ""}>`;
+    const extra = [
+      ...(shownDefault(row) === "" ? [] : [`default: ${shownDefault(row)}`]),
+      ...(row.env === undefined ? [] : [`env: ${row.env}`]),
+    ];
+    const sentence = extra.length === 0 ? row.sentence : `${row.sentence} (${extra.join(", ")})`;
+    // Plain `--no-x` is a switch that is on by default: its help is the negative form.
+    const off = row.value === undefined && row.default === true;
+    const positive = new Option(`--${flag}${usage}`, sentence.trim()).helpGroup(`${row.group}:`);
+    command.addOption(off ? positive.hideHelp() : positive);
+    if (row.value !== undefined) continue;
+    const negative = new Option(`--no-${flag}`, sentence).helpGroup(`${row.group}:`);
+    command.addOption(off ? negative : negative.hideHelp());
+  }
+  return command;
+}
+
+/** `--a_b=1` → `--a-b=1`; a row's other spelling → its own. */
+function spelt(word: string, flags: FlagTable): string {
+  const [name = "", ...rest] = word.split("=");
+  const value = rest.length === 0 ? "" : `=${rest.join("=")}`;
+  const other = Object.entries(flags).find(([, { short }]) => short === name);
+  if (other !== undefined) return `--${other[0]}${value}`;
+  return word.startsWith("--") ? `${name.replaceAll("_", "-")}${value}` : word;
+}
+
+function asText(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  return Array.isArray(value) ? JSON.stringify(value) : String(value);
+}
+
+/** Values of secret rows become ***, and so does whatever stands between // and @ in a URL. */
+function shownLine<T extends FlagTable>(spec: CommandSpec<T>, words: readonly string[]): string {
+  const shown: string[] = [];
+  let secret = false;
+  for (const word of words) {
+    if (word.startsWith("--")) {
+      const [flag = "", ...value] = word.slice(2).split("=");
+      secret = spec.flags[flag]?.secret === true;
+      shown.push(secret && value.length > 0 ? `--${flag}=***` : quoted(withoutUser(word)));
+    } else shown.push(secret ? "***" : quoted(withoutUser(word)));
+  }
+  return [spec.name, ...shown].join(" ");
+}
+
+/** A URL without the name and password that it may carry. */
+export function withoutUser(text: string): string {
+  return text.replace(/(:\/\/)[^/@\s]+@/g, "$1");
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+export function shownDefault(row: Row<unknown>): string {
+  const { default: value } = row;
+  if (value === undefined || value === false || value === true) return "";
+  if (Array.isArray(value)) return value.join(",");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function kebab(camel: string): string {
+  return camel.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+export function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}

@@ -1,0 +1,96 @@
+/** Rows that name simulated systems, shared by the commands that build them. */
+import { rowsOf } from "../../server/settings/row.ts";
+import type { SystemSpec } from "../virtual/system.ts";
+import type { FlagValues } from "./flags.ts";
+import { count } from "./kinds.ts";
+
+export const DEFAULT_MODEL = "meta-llama/Llama-3.1-8B-Instruct";
+
+const system = rowsOf("System");
+
+/** The device's own flags, handed on as they are. */
+export const OWN_FLAGS = {
+  "logical-nc-config": system.text(undefined, "physical cores in a logical one", { value: "N" }),
+  "serving-stack": system.text(undefined, "runtime whose limits and gaps apply", { value: "NAME" }),
+  "additional-config": system.text(undefined, "vLLM-Neuron's additional config", { value: "JSON" }),
+} as const;
+
+/** What a replica is, beside its parallelism. */
+export const REPLICA_FLAGS = {
+  device: system.text("trainium", "simulated device", { value: "NAME" }),
+  "enable-expert-parallel": system.toggle(false, "spread experts over the ranks"),
+  quantization: system.text(undefined, "weight format", { value: "FORMAT" }),
+  "speculative-config": system.text(
+    undefined,
+    'as vLLM\'s; simulated heads take acceptance_rate or acceptance_length, e.g. {"method": "eagle3", "num_speculative_tokens": 3, "acceptance_length": 2.2}',
+    { value: "JSON" },
+  ),
+  "max-num-batched-tokens": count(system, undefined, "tokens in a step; default: the device's"),
+  "block-size": count(system, undefined, "tokens in a KV block"),
+  "num-gpu-blocks-override": count(system, undefined, "KV blocks of a replica"),
+} as const;
+
+/** One system. */
+export const SYSTEM_FLAGS = {
+  model: system.text(DEFAULT_MODEL, "catalogue id or folder", { value: "ID" }),
+  instance: system.text("", "default: the device's", { value: "NAME" }),
+  "tensor-parallel-size": count(system, 4, "ranks that share the weights; also --tp", "--tp"),
+  "data-parallel-size": count(system, 1, "independent engines; also --dp", "--dp"),
+  "neuron-kernels": system.text("", "kernels, by comma", { value: "NAMES" }),
+  ...REPLICA_FLAGS,
+  ...OWN_FLAGS,
+  "max-num-seqs": count(system, 32, "rows of a replica"),
+  "max-model-len": count(
+    system,
+    undefined,
+    "context of a replica; default: what the longest request needs",
+  ),
+  seed: system.integer(0, "of everything random"),
+} as const;
+
+export function ownFrom(values: FlagValues<typeof OWN_FLAGS>): Record<string, string> {
+  return Object.fromEntries(
+    Object.keys(OWN_FLAGS).flatMap((flag) => {
+      const value = values[flag as keyof typeof OWN_FLAGS]; // the table's own keys
+      return value === undefined ? [] : [[flag, value]];
+    }),
+  );
+}
+
+/** What the replica's flags give to a spec. */
+export function replicaFrom(values: FlagValues<typeof REPLICA_FLAGS>) {
+  const batched = values["max-num-batched-tokens"];
+  const blockSize = values["block-size"];
+  const blocks = values["num-gpu-blocks-override"];
+  const { quantization, device } = values;
+  const speculative = values["speculative-config"];
+  return {
+    device,
+    expertParallel: values["enable-expert-parallel"],
+    ...(batched === undefined ? {} : { maxNumBatchedTokens: batched }),
+    ...(blockSize === undefined ? {} : { blockSize }),
+    ...(blocks === undefined ? {} : { blocks }),
+    ...(quantization === undefined ? {} : { quantization }),
+    ...(speculative === undefined ? {} : { speculative }),
+  };
+}
+
+export function systemFrom(
+  values: FlagValues<typeof SYSTEM_FLAGS>,
+  changes: Partial<SystemSpec> = {},
+): SystemSpec {
+  return {
+    ...replicaFrom(values),
+    model: values.model,
+    instance: values.instance,
+    tensorParallel: values["tensor-parallel-size"],
+    dataParallel: values["data-parallel-size"],
+    kernels: values["neuron-kernels"],
+    own: ownFrom(values),
+    maxNumSeqs: values["max-num-seqs"],
+    maxModelLen: values["max-model-len"] ?? 8192,
+    prefixCaching: true,
+    seed: values.seed,
+    ...changes,
+  };
+}
