@@ -72,11 +72,11 @@ export class Engine {
       limits.blocks * limits.blockSize,
     );
     this.#roster = new Roster(limits, options, sha256);
-    this.#scheduler = new Scheduler(this.#roster, limits, options);
     const { speculative } = options;
     if (speculative !== undefined) {
       this.#speculator = new Speculator(speculative, limits.maxDrafted, clock);
     }
+    this.#scheduler = new Scheduler(this.#roster, limits, options, this.#speculator);
   }
 
   get running(): number {
@@ -235,8 +235,9 @@ export class Engine {
     const { batch } = flight;
     const { now } = roster;
     const duration = now - this.#startOf(flight);
+    const interval = now - this.#progressAt;
     this.#progressAt = now;
-    this.#speculator?.observe(batch, result, duration);
+    this.#speculator?.observe(batch, result, { duration, interval });
     const repeated = result.repeated ?? 1;
     const computed = batch.rows.reduce((sum, row) => sum + row.count, 0);
     roster.emit({

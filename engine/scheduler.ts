@@ -45,24 +45,28 @@ export class Scheduler {
   readonly #limits: DeviceLimits;
   readonly #options: EngineOptions;
   readonly #maxTokens: number;
-  /** Places are kept for ids that a step in flight samples. */
-  readonly #overlaps: boolean;
-  readonly #guesses: boolean;
+  readonly #guesser: { readonly resting: boolean } | undefined;
   /** Steps that short rows have earned while long ones went first. */
   #shortCredit = 0;
 
-  constructor(roster: Roster, limits: DeviceLimits, options: EngineOptions) {
+  /** `guesser`: whoever guesses; while it does not rest, each step is planned when the one before has ended. */
+  constructor(
+    roster: Roster,
+    limits: DeviceLimits,
+    options: EngineOptions,
+    guesser?: { readonly resting: boolean },
+  ) {
+    this.#guesser = guesser;
     this.#roster = roster;
     this.#limits = limits;
     this.#options = options;
     this.#maxTokens = Math.min(options.maxNumBatchedTokens, limits.maxTokens);
-    this.#guesses = options.speculative !== undefined;
-    this.#overlaps = limits.inFlight > 1 && !this.#guesses;
   }
 
   /** Steps that may be under way at once now. */
   get maxInFlight(): number {
-    return this.#overlaps && !this.#roster.recovery.active ? this.#limits.inFlight : 1;
+    const guesses = this.#guesser !== undefined && !this.#guesser.resting;
+    return guesses || this.#roster.recovery.active ? 1 : this.#limits.inFlight;
   }
 
   /** The next step, or undefined when there is nothing to compute (yet). */
@@ -71,9 +75,9 @@ export class Scheduler {
     const plan = new StepPlan(this.#limits, this.#roster.maxRunning, this.#maxTokens);
     this.#plan(plan);
     if (plan.rows.length === 0) return undefined;
-    const repeats = this.#options.repeat && !this.#overlaps && !this.#guesses;
+    const repeats = this.#options.repeat && this.#limits.inFlight === 1 && !this.#guesser;
     const repeat = repeats ? grantRepeats(this.#roster, plan) : 1;
-    return formBatch(this.#roster, plan.rows, { keepPlaces: this.#overlaps, repeat });
+    return formBatch(this.#roster, plan.rows, { keepPlaces: this.maxInFlight > 1, repeat });
   }
 
   /** Who could use guesses in the next step: one known token to compute, and room after it. */

@@ -1,197 +1,251 @@
 /**
- * How long a guess pays. A row with acceptance p and k guesses yields
- * 1 + p + … + p^k ids a step; the step then takes longer. Lengths are chosen to
- * maximise ids per second over all rows: for a given rate ρ a guess is worth
- * having while p^j > ρ · (its cost), and ρ is what the plan itself yields
- * (Dinkelbach's iteration for a ratio). No guess at all is one of the plans, so
- * speculation ends by itself when the batch makes it a loss.
+ * Whether to guess, and how long: what the model of costs promises (guess-model.ts),
+ * as far as what was measured allows it (ledger.ts). Two states:
  *
- * Costs are measured: step time over tokens, drafting time over the guess's length
- * at about that many rows.
+ *     guessing   lengths that pay; now and then a few plain steps, to know their pace
+ *     resting    plain steps; now and then one row tries, ever more rarely, as far as
+ *                the ledger affords it. Several promises in a row end the rest.
+ *
+ * While it rests the engine need not ask, and may keep two steps under way.
  */
 import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
-import { CostCurve } from "./cost-curve.ts";
+import { GuessModel } from "./guess-model.ts";
+import { Ledger } from "./ledger.ts";
 
-/** Weight of what was known, at each new observation: of one sequence, of all. */
-const OWN_MEMORY = 0.97;
-const COMMON_MEMORY = 0.995;
-/** And at each step without a guess: a stretch that was hard to guess ends some time. */
-const AGEING = 0.95;
-/** The common rate counts as so many guesses of a new sequence: a first guess that fails decides nothing. */
-const PRIOR_WEIGHT = 8;
-/**
- * Every so many steps the other way is tried, so that costs and rates stay known: soon
- * after a change of mind, since the first measurements are of cold code, then ever more
- * rarely. No guess while guessing is cheap; a guess while not is made for one row,
- * since a draft model has to catch up first.
- */
-const PROBE_FIRST_AFTER = 8;
-const PROBE_NONE_AT_MOST_EVERY = 64;
-const PROBE_GUESS_AT_MOST_EVERY = 4096;
-/** Guesses of the first steps, before costs and rates are known: two lengths fix a line. */
-const LEARNING = [Number.POSITIVE_INFINITY, 0, 1, 0, Number.POSITIVE_INFINITY, 0];
+/** Plain steps in a row, so that some of them follow others; how often while guessing: soon, then more rarely. */
+const PLAIN_STEPS = 4;
+const PLAIN_FIRST_AFTER = 16;
+const PLAIN_AT_MOST_EVERY = 256;
+/** Steps between two tries while resting: soon after a change of mind, since first measurements are of cold code. */
+const TRY_FIRST_AFTER = 8;
+const TRY_AT_MOST_EVERY = 2048;
+/** Guesses of the first rounds, of one row: it is caught up with, then two lengths fix a line and a rate. */
+const LEARNING = [1, 1, ...new Array<number>(4).fill(Number.POSITIVE_INFINITY)];
 /** Guessing has to promise so much more than not guessing: its cost is the less certain one. */
 const WORTH_IT = 1.05;
-/** To begin again more still, and for so many steps in a row: a draft model has to catch up, and noise pays that each time. */
+/** To begin again more still, and so many tries in a row: a draft model has to catch up with all. */
 const WORTH_RESUMING = 1.2;
-const RESUME_AFTER_STEPS = 8;
+const RESUME_AFTER_TRIES = 4;
 
-interface Rate {
-  held: number;
-  judged: number;
+/** Guesses of a step, by those of any before it: costs have cliffs that no line foretells. */
+const WIDENING = 2;
+
+/** A step that ended. */
+export interface Observed {
+  readonly ids: readonly SequenceId[];
+  /** Tokens computed, guesses included; the guesses among them, and how many held. */
+  readonly tokens: number;
+  readonly drafted: number;
+  readonly accepted: number;
+  /** Short rows only. */
+  readonly short: boolean;
+  /** What it took, and from the end of the step before to its own. */
+  readonly duration: Nanos;
+  readonly interval: Nanos;
+  readonly drafting: Drafting | undefined;
+}
+
+/** Drafting before a step, when there was any. */
+export interface Drafting {
+  readonly duration: Nanos;
+  readonly rows: number;
+  /** Ids drafted for a row at most. */
+  readonly longest: number;
+  /** Rows of which more than the last few ids had to be taken in first. */
+  readonly behind: number;
 }
 
 export class AdaptiveLength {
   readonly #most: number;
-  readonly #stepTime = new CostCurve();
-  /** By the rows drafted for, in powers of two. */
-  readonly #draftTimes: CostCurve[] = [];
-  readonly #common: Rate = { held: 0, judged: 0 };
-  readonly #rates = new Map<SequenceId, Rate>();
-  #steps = 0;
+  readonly #model: GuessModel;
+  readonly #ledger = new Ledger();
+  /** Plain steps to come before anyone is asked. */
+  #rest = PLAIN_STEPS;
   #guessing = true;
+  #learned = 0;
+  /** The step before was plain: what follows it is a plain step's pace. */
+  #afterPlain = false;
   /** Those of the step before. */
   #known: ReadonlySet<SequenceId> = new Set();
-  /** Steps in a row that promised enough to begin again. */
-  #promising = 0;
-  #probeEvery = PROBE_FIRST_AFTER;
-  #probeIn = PROBE_FIRST_AFTER;
+  #plainEvery = PLAIN_FIRST_AFTER;
+  #plainIn = PLAIN_FIRST_AFTER;
+  #tryEvery = TRY_FIRST_AFTER;
+  /** A try is under way; promising ones in a row. */
+  #trying = false;
+  #promises = 0;
+  /** Guesses in one step at most so far. */
+  #widest = 1;
+  /** What catching up with a row costs; undefined while it was never done. */
+  #catchUp: Nanos | undefined;
 
   constructor(most: number) {
     this.#most = most;
+    this.#model = new GuessModel(most);
   }
 
-  /** A step of short rows only took so long. */
-  observeStep(tokens: number, duration: Nanos): void {
-    this.#stepTime.add(tokens, duration);
-  }
-
-  /** One call that drafted up to `length` ids for each of `rows` took so long. */
-  observeDraft(rows: number, length: number, duration: Nanos): void {
-    const size = sizeClass(rows);
-    const known = this.#draftTimes[size] ?? new CostCurve();
-    this.#draftTimes[size] = known;
-    known.add(length, duration);
+  /** Nobody needs to be asked for guesses before the next steps. */
+  get resting(): boolean {
+    return this.#rest > 0;
   }
 
   observeGuess(id: SequenceId, drafted: number, accepted: number): void {
-    if (drafted === 0) return;
-    const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
-    this.#rates.set(id, own);
-    const judged = accepted + (accepted < drafted ? 1 : 0);
-    age(own, OWN_MEMORY);
-    age(this.#common, COMMON_MEMORY);
-    for (const rate of [own, this.#common]) {
-      rate.held += accepted;
-      rate.judged += judged;
-    }
+    this.#model.observeGuess(id, drafted, accepted);
+  }
+
+  observe(step: Observed): void {
+    const { ids, short, drafting } = step;
+    if (drafting !== undefined) this.#observeDraft(drafting);
+    this.#widest = Math.max(this.#widest, step.drafted);
+    if (short) this.#model.observeStep(step.tokens, step.duration);
+    this.#settle(step);
+    this.#afterPlain = short && drafting === undefined;
+    if (drafting === undefined) this.#model.observeNone(ids);
+    // What was decided for others does not bind those that all begin now.
+    if (!ids.some((id) => this.#known.has(id)) && ids.length > 0) this.#beginAnew();
+    this.#known = new Set(ids);
+    if (drafting === undefined && this.#rest > 0) this.#rest--;
   }
 
   release(id: SequenceId): void {
-    this.#rates.delete(id);
+    this.#model.release(id);
   }
 
-  /** Guesses for each row of the next step; `limits` is the most that each can use. */
-  choose(ids: readonly SequenceId[], limits: readonly number[]): readonly number[] {
+  /**
+   * Guesses for each row of the next step. `limits` is the most that each can use;
+   * `caughtUp`: drafting for it costs no more than usual.
+   */
+  choose(
+    ids: readonly SequenceId[],
+    limits: readonly number[],
+    caughtUp: (row: number) => boolean = () => true,
+  ): readonly number[] {
     const none = ids.map(() => 0);
-    const step = this.#steps++;
-    const learning = LEARNING[step];
-    if (learning !== undefined) {
-      return limits.map((limit) => Math.min(limit, this.#most, learning));
+    if (this.resting) return none;
+    if (!this.#ledger.knows(ids.length)) {
+      this.#rest = PLAIN_STEPS;
+      return none;
     }
-    // What was decided for others does not bind those that all begin now.
-    if (!ids.some((id) => this.#known.has(id))) this.#guessing = true;
-    this.#known = new Set(ids);
-    const rates = ids.map((id) => this.#rateOf(id));
-    let best: readonly number[] = none;
-    const worth = this.#guessing ? WORTH_IT : WORTH_RESUMING;
-    let bestYield = worth * this.#yieldOf(none, rates, 0);
-    for (let longest = 1; longest <= this.#most; longest++) {
-      const plan = this.#planUpTo(longest, { rates, limits, target: bestYield });
-      const planYield = this.#yieldOf(plan, rates, longest);
-      if (planYield > bestYield) {
-        best = plan;
-        bestYield = planYield;
-      }
+    const learning = LEARNING[this.#learned];
+    if (learning === undefined) {
+      return (
+        (this.#guessing ? this.#goOn(ids, limits, caughtUp) : this.#try(ids, limits, caughtUp)) ??
+        none
+      );
     }
-    this.#promising = best === none ? 0 : this.#promising + 1;
-    if (!this.#guessing && this.#promising < RESUME_AFTER_STEPS) best = none;
-    const guessing = best !== none;
-    if (guessing !== this.#guessing) this.#probeIn = this.#probeEvery = PROBE_FIRST_AFTER;
-    this.#guessing = guessing;
-    if (!guessing) for (const id of ids) age(this.#rates.get(id), AGEING);
-    if (--this.#probeIn > 0) return best;
-    const atMost = guessing ? PROBE_NONE_AT_MOST_EVERY : PROBE_GUESS_AT_MOST_EVERY;
-    this.#probeIn = this.#probeEvery = Math.min(2 * this.#probeEvery, atMost);
-    if (guessing) return none;
-    // Of those that run, the last has the least to catch up with.
-    return limits.map((limit, row) =>
-      row === limits.length - 1 ? Math.min(limit, this.#most) : 0,
-    );
+    this.#learned++;
+    return this.#one(limits, learning);
   }
 
-  #planUpTo(
-    longest: number,
-    of: {
-      readonly rates: readonly number[];
-      readonly limits: readonly number[];
-      /** Ids a nanosecond that a guess has to beat. */
-      readonly target: number;
-    },
-  ): number[] {
-    const least = of.target * this.#stepTime.slope;
-    return of.rates.map((rate, row) => {
-      const most = Math.min(longest, of.limits[row] ?? 0);
-      let length = 0;
-      let chance = rate;
-      while (length < most && chance > least) {
-        length++;
-        chance *= rate;
-      }
-      return length;
+  #goOn(
+    ids: readonly SequenceId[],
+    limits: readonly number[],
+    caughtUp: (row: number) => boolean,
+  ): readonly number[] | undefined {
+    const { solvent, gaining } = this.#ledger;
+    // In debt only those go on that pay for it: the others are caught up with as can be paid.
+    let budget = this.#ledger.budget;
+    const affordable = limits.map((limit, row) => {
+      if (caughtUp(row)) return limit;
+      if (budget <= 0) return 0;
+      budget -= this.#catchUp ?? budget;
+      return limit;
+    });
+    const best = solvent || gaining ? this.#model.best(ids, affordable, WORTH_IT) : undefined;
+    if (best === undefined) {
+      this.#guessing = false;
+      this.#tryEvery = TRY_FIRST_AFTER;
+      this.#rest = this.#tryEvery;
+      return undefined;
+    }
+    if (--this.#plainIn > 0) return this.#widened(best);
+    this.#plainEvery = Math.min(2 * this.#plainEvery, PLAIN_AT_MOST_EVERY);
+    this.#plainIn = this.#plainEvery;
+    this.#rest = PLAIN_STEPS;
+    return undefined;
+  }
+
+  /** As many of these guesses as are not far more than any step had before. */
+  #widened(lengths: readonly number[]): readonly number[] {
+    let left = WIDENING * this.#widest;
+    return lengths.map((length) => {
+      const taken = Math.min(length, left);
+      left -= taken;
+      return taken;
     });
   }
 
-  /** Expected ids a nanosecond. */
-  #yieldOf(plan: readonly number[], rates: readonly number[], longest: number): number {
-    let ids = 0;
-    let tokens = 0;
-    plan.forEach((length, row) => {
-      const rate = rates[row] ?? 0;
-      tokens += 1 + length;
-      let chance = 1;
-      for (let i = 0; i <= length; i++) {
-        ids += chance;
-        chance *= rate;
-      }
-    });
-    const drafted = plan.reduce((rows, length) => rows + (length > 0 ? 1 : 0), 0);
-    const drafting = drafted === 0 ? 0 : this.#draftTime(drafted, longest);
-    return ids / Math.max(1, this.#stepTime.at(tokens) + drafting);
+  #try(
+    ids: readonly SequenceId[],
+    limits: readonly number[],
+    caughtUp: (row: number) => boolean,
+  ): readonly number[] | undefined {
+    const { solvent, gaining, budgetOfTries } = this.#ledger;
+    const promising = this.#model.best(ids, limits, WORTH_RESUMING) !== undefined;
+    if (this.#trying) this.#promises = promising ? this.#promises + 1 : 0;
+    if (promising && this.#promises >= RESUME_AFTER_TRIES && (solvent || gaining)) {
+      this.#resume();
+      return this.#goOn(ids, limits, caughtUp);
+    }
+    const length = Math.min(limits.at(-1) ?? 0, this.#most);
+    const done = this.#trying && this.#promises === 0;
+    const price = this.#model.priceOf(length, ids.length);
+    const behind = caughtUp(ids.length - 1) ? 0 : (this.#catchUp ?? 0);
+    if (done || budgetOfTries < price || (behind > 0 && this.#ledger.budget < behind)) {
+      this.#trying = false;
+      this.#rest = this.#tryEvery;
+      this.#tryEvery = Math.min(2 * this.#tryEvery, TRY_AT_MOST_EVERY);
+      return undefined;
+    }
+    this.#trying = true;
+    return this.#one(limits, length);
   }
 
-  /** Where nothing was measured for so many rows, the next fewer answer, else the next more. */
-  #draftTime(rows: number, length: number): number {
-    const size = sizeClass(rows);
-    const known =
-      this.#draftTimes.slice(0, size + 1).findLast((each) => each !== undefined) ??
-      this.#draftTimes.find((each) => each !== undefined);
-    return known?.at(length) ?? 0;
+  /** Guesses of one row alone: of those that run the last has the least to catch up with. */
+  #one(limits: readonly number[], length: number): readonly number[] {
+    const most = Math.min(length, this.#most);
+    return limits.map((limit, row) => (row === limits.length - 1 ? Math.min(limit, most) : 0));
   }
 
-  #rateOf(id: SequenceId): number {
-    const { held, judged } = this.#common;
-    const prior = judged === 0 ? 0.5 : held / judged;
-    const own = this.#rates.get(id) ?? { held: 0, judged: 0 };
-    return Math.min(0.99, (own.held + PRIOR_WEIGHT * prior) / (own.judged + PRIOR_WEIGHT));
+  #observeDraft({ rows, longest, behind, duration }: Drafting): void {
+    if (behind === 0) {
+      this.#model.observeDraft(rows, longest, duration);
+      return;
+    }
+    const each = Math.max(0, duration - this.#model.draftTime(rows, longest)) / behind;
+    this.#catchUp = Math.max(each, ((this.#catchUp ?? each) + each) / 2);
+  }
+
+  #resume(): void {
+    this.#guessing = true;
+    this.#trying = false;
+    this.#promises = 0;
+    this.#plainEvery = this.#plainIn = PLAIN_FIRST_AFTER;
+  }
+
+  #beginAnew(): void {
+    if (this.#learned < LEARNING.length) return;
+    this.#resume();
+    this.#ledger.forgetGains();
+    this.#rest = 0;
+  }
+
+  #settle(step: Observed): void {
+    const { ids, tokens, drafted, accepted, short, interval, drafting } = step;
+    const ledger = this.#ledger;
+    const rows = ids.length;
+    if (!short) {
+      const verifying = this.#model.stepTime(rows + drafted) - this.#model.stepTime(rows);
+      const gained = rows === 0 ? 0 : (accepted / rows) * ledger.pace(rows);
+      ledger.other(interval, gained - verifying - (drafting?.duration ?? 0));
+    } else if (drafting !== undefined) {
+      const usual = this.#model.stepTime(tokens);
+      const { duration, behind } = drafting;
+      const typical = behind === 0;
+      const gained = rows + accepted;
+      const tried = this.#trying;
+      const took = { interval, drafting: duration, step: usual };
+      ledger.round({ rows, ids: gained, ...took, typical, tried });
+    } else if (this.#afterPlain) ledger.plain(rows, interval);
   }
 }
-
-function age(rate: Rate | undefined, memory: number): void {
-  if (rate === undefined) return;
-  rate.held *= memory;
-  rate.judged *= memory;
-}
-
-const sizeClass = (rows: number): number => Math.ceil(Math.log2(Math.max(1, rows)));

@@ -2,9 +2,12 @@
 import type { Clock, Nanos } from "../../device/clock.ts";
 import type { Batch, SequenceId, StepResult } from "../../device/device.ts";
 import type { Sequence } from "../sequence.ts";
-import { AdaptiveLength } from "./adaptive.ts";
+import { AdaptiveLength, type Drafting } from "./adaptive.ts";
 import type { ProposalRequest, Proposals } from "./proposer.ts";
 import type { Speculation } from "./speculation.ts";
+
+/** Ids that a draft model takes in by the way: with more it has to be caught up with first. */
+const BY_THE_WAY = 32;
 
 export class Speculator {
   readonly maxTokens: number;
@@ -12,8 +15,10 @@ export class Speculator {
   readonly #clock: Clock;
   readonly #adaptive: AdaptiveLength | undefined;
   #busy = false;
-  /** Who was guessed for in the last round; a draft model has to catch up with others first. */
-  #caughtUp: ReadonlySet<SequenceId> = new Set();
+  /** Before the step under way. */
+  #drafting: Drafting | undefined;
+  /** Lengths at which sequences were last drafted for: a draft model has to catch up from there. */
+  readonly #draftedAt = new Map<SequenceId, number>();
 
   constructor(speculation: Speculation, maxDrafted: number, clock: Clock) {
     this.#speculation = speculation;
@@ -28,18 +33,44 @@ export class Speculator {
     return this.#busy;
   }
 
-  observe(batch: Batch, result: Extract<StepResult, { ok: true }>, duration: Nanos): void {
+  /** Nobody is asked before the next steps: as many may be under way as the device takes. */
+  get resting(): boolean {
+    return this.#adaptive?.resting === true;
+  }
+
+  /** A step ended well, after `duration`; `interval` is from the end of the one before. */
+  observe(
+    batch: Batch,
+    result: Extract<StepResult, { ok: true }>,
+    { duration, interval }: { readonly duration: Nanos; readonly interval: Nanos },
+  ): void {
     if (this.#adaptive === undefined) return;
     let tokens = 0;
-    let long = false;
+    let drafted = 0;
+    let accepted = 0;
+    let short = true;
     for (const row of batch.rows) {
       tokens += row.count;
-      long ||= row.count > 1 + row.drafted;
+      if (row.count > 1 + row.drafted) short = false;
       if (row.drafted === 0) continue;
-      const accepted = result.sampled.get(row.id)?.accepted ?? 0;
-      this.#adaptive.observeGuess(row.id, row.drafted, accepted);
+      const held = result.sampled.get(row.id)?.accepted ?? 0;
+      drafted += row.drafted;
+      accepted += held;
+      this.#adaptive.observeGuess(row.id, row.drafted, held);
     }
-    if (!long) this.#adaptive.observeStep(tokens, duration);
+    const ids = batch.rows.map((row) => row.id);
+    const drafting = this.#drafting;
+    this.#drafting = undefined;
+    this.#adaptive.observe({
+      ids,
+      tokens,
+      drafted,
+      accepted,
+      short,
+      duration,
+      interval,
+      drafting,
+    });
   }
 
   /** Calls `done` with guesses for some of the sequences, at once or later; not at all when none are wanted. */
@@ -47,28 +78,35 @@ export class Speculator {
     candidates: readonly ProposalRequest[],
     done: (requests: readonly ProposalRequest[], drafts: Proposals) => void,
   ): void {
+    if (this.resting) return;
     const requests = this.#fit(candidates);
-    const typical = requests.every(({ sequence }) => this.#caughtUp.has(sequence.id));
-    this.#caughtUp = new Set(requests.map(({ sequence }) => sequence.id));
     if (requests.length === 0) return;
+    const behind = requests.filter(({ sequence }) => !this.#isCaughtUp(sequence)).length;
+    for (const { sequence } of requests) this.#draftedAt.set(sequence.id, sequence.length);
     const start = this.#clock.now();
     this.#busy = true;
     this.#speculation.proposer.propose(requests, (drafts) => {
       this.#busy = false;
       const longest = requests.reduce((most, { count }) => Math.max(most, count), 0);
       const duration = this.#clock.now() - start;
-      if (typical) this.#adaptive?.observeDraft(requests.length, longest, duration);
+      this.#drafting = { duration, rows: requests.length, longest, behind };
       done(requests, drafts);
     });
   }
 
   release(sequence: Sequence): void {
     this.#adaptive?.release(sequence.id);
+    this.#draftedAt.delete(sequence.id);
     this.#speculation.proposer.release?.(sequence);
   }
 
   close(): Promise<void> {
     return this.#speculation.proposer.close();
+  }
+
+  #isCaughtUp({ id, length }: Sequence): boolean {
+    const known = this.#draftedAt.get(id);
+    return known !== undefined && length - known <= BY_THE_WAY;
   }
 
   /** Shortens each to what pays. */
@@ -80,7 +118,10 @@ export class Speculator {
       ids.push(sequence.id);
       limits.push(count);
     }
-    const lengths = this.#adaptive.choose(ids, limits);
+    const lengths = this.#adaptive.choose(ids, limits, (row) => {
+      const sequence = candidates[row]?.sequence;
+      return sequence !== undefined && this.#isCaughtUp(sequence);
+    });
     const fitted: ProposalRequest[] = [];
     candidates.forEach(({ sequence }, index) => {
       const count = lengths[index] ?? 0;

@@ -22,7 +22,7 @@ import type { Model } from "../../../models/model.ts";
 import { sha256 } from "../../../server/sha256.ts";
 
 const bundled = (name: string): string =>
-  fileURLToPath(new URL(`../models/bundled/${name}`, import.meta.url));
+  fileURLToPath(new URL(`../../../models/bundled/${name}`, import.meta.url));
 
 const { values: flags } = parseArgs({
   options: {

@@ -6,10 +6,9 @@ import type { Batch, BatchRow, Device, Sampled } from "../../../device/device.ts
 import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
-import { uniform } from "../../../engine/sample/random.ts";
+
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING, type SamplingParams } from "../../../engine/sequence.ts";
-import { AdaptiveLength } from "../../../engine/speculate/adaptive.ts";
 import type { DraftDevice } from "../../../engine/speculate/draft-model.ts";
 import { lookUp, NgramProposer } from "../../../engine/speculate/ngram.ts";
 import type { Proposer } from "../../../engine/speculate/proposer.ts";
@@ -279,67 +278,6 @@ describe("speculation", () => {
 });
 
 describe("adaptive length", () => {
-  /** Steps cost 1000 + `slope` a token; every guess holds with `rate`. */
-  function learned(slope: number, rate: number): AdaptiveLength {
-    const adaptive = new AdaptiveLength(6);
-    for (let i = 0; i < 200; i++) {
-      adaptive.observeStep(1 + (i % 7), 1000 + slope * (1 + (i % 7)));
-      adaptive.observeDraft(1, 1 + (i % 6), 20 * (1 + (i % 6)));
-      let held = 0;
-      while (held < 5 && uniform({ low: 1, high: 2 }, 5 * i + held) < rate) held++;
-      adaptive.observeGuess(0, 5, held);
-    }
-    for (let step = 0; step < 8; step++) adaptive.choose([0], [6]);
-    return adaptive;
-  }
-
-  it("guesses in full where tokens are free and guesses hold", () => {
-    expect(learned(1, 0.95).choose([0], [6])).toEqual([6]);
-  });
-
-  it("guesses less when each token costs, and not at all when it is a loss", () => {
-    const [some = 0] = learned(150, 0.8).choose([0], [6]);
-    expect(some).toBeGreaterThan(0);
-    expect(some).toBeLessThan(6);
-    expect(learned(900, 0.3).choose([0], [6])).toEqual([0]);
-  });
-
-  it("tries both ways first, since one alone shows no slope", () => {
-    const adaptive = new AdaptiveLength(4);
-    const tried = Array.from({ length: 6 }, () => adaptive.choose([0], [6])[0]);
-    expect(tried).toEqual([4, 0, 1, 0, 4, 0]);
-  });
-
-  it("tries again after a while, ever more rarely", () => {
-    const adaptive = learned(900, 0.3);
-    const tried = Array.from({ length: 500 }, () => adaptive.choose([0], [6])[0]);
-    const when = tried.flatMap((length, step) => (length === 6 ? [step] : []));
-    const gaps = when.slice(1).map((step, index) => step - (when[index] ?? 0));
-    expect(gaps).toEqual([16, 32, 64, 128]);
-  });
-
-  it("tries again for one row alone: the others need not catch up", () => {
-    const adaptive = learned(900, 0.3);
-    const tried = Array.from({ length: 20 }, () => adaptive.choose([0, 1, 2], [6, 6, 6]));
-    const plans = tried.filter((plan) => plan.some((length) => length > 0));
-    expect(plans).toEqual([[0, 0, 6]]);
-  });
-
-  it("knows that drafting for many rows costs more than for one", () => {
-    const adaptive = learned(1, 0.9);
-    for (let i = 0; i < 3; i++) {
-      adaptive.observeStep(40, 1040);
-      for (const length of [1, 4]) adaptive.observeDraft(8, length, 4000 * length);
-    }
-    expect(adaptive.choose([0], [4])).toEqual([4]);
-    const many = Array.from({ length: 8 }, (_, id) => id);
-    expect(adaptive.choose(many, Array(8).fill(4))).toEqual(Array(8).fill(0));
-  });
-
-  it("never asks for more than a row can use", () => {
-    expect(learned(1, 0.95).choose([0, 1], [2, 0])).toEqual([2, 0]);
-  });
-
   /** Virtual time that 16 streams take, by how much a token costs beside a step's 10,000. */
   async function timeOf(acceptance: number | undefined, tokenCost: number): Promise<number> {
     const clock = new VirtualClock();
