@@ -44,7 +44,10 @@ export interface Tokenizer {
   /** Ids in the model's vocabulary, added tokens included. */
   readonly vocabSize: number;
   readonly specialIds: ReadonlySet<number>;
+  /** Rejects with TextRefusedError for a text that cannot be tokenised here. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<Int32Array>;
+  /** Throws ModelConfigError where hostile texts end the process that reads the file; for servers. */
+  probe?(): Promise<void>;
   /** Bytes of one id as they stand in running text; empty for an id with no text. */
   bytes(id: number): Uint8Array;
   /** The token as its vocabulary spells it, e.g. `Ġthe`. */

@@ -1,14 +1,15 @@
 /**
- * The tokenizer of a model folder. Text to ids is the `tokenizers` package, on
- * its own threads; ids to text is ours (byte-decoder.ts), synchronous and
+ * The tokenizer of a model folder. Text to ids is the `tokenizers` package, behind
+ * guards (encoder.ts); ids to text is ours (byte-decoder.ts), synchronous and
  * streaming.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Tokenizer as NativeTokenizer } from "tokenizers";
 import { ConfigReader, isObject, ModelConfigError } from "../config.ts";
 import type { Decoder, Tokenizer } from "../model.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
+import { createEncoder, type Encoder } from "./encoder.ts";
+import { distrusted } from "./published.ts";
 import { readTextRules } from "./text-rules.ts";
 
 /** A folder as it is; of a tokenizer.json, whatever its name, the folder around it. */
@@ -20,7 +21,7 @@ export function folderOf(source: string): string {
 export function loadTokenizer(source: string): Tokenizer | undefined {
   const folder = folderOf(source);
   const path = folder === source ? join(folder, "tokenizer.json") : source;
-  if (existsSync(path)) return readTokenizer(readFileSync(path, "utf8"), path);
+  if (existsSync(path)) return readTokenizer(readFileSync(path, "utf8"), path, true);
   for (const other of ["tokenizer.model", "tekken.json", "vocab.json"])
     if (existsSync(join(folder, other)))
       throw new ModelConfigError(
@@ -29,13 +30,15 @@ export function loadTokenizer(source: string): Tokenizer | undefined {
   return undefined;
 }
 
-/** A tokenizer from the text of a tokenizer.json. `file` is for messages. */
-export function readTokenizer(text: string, file: string): Tokenizer {
+/** A tokenizer from the text of a tokenizer.json. `file` is for messages, or where it lies. */
+export function readTokenizer(text: string, file: string, onDisk = false): Tokenizer {
   const parsed = parseObject(text, file);
   const reader = new ConfigReader(parsed, file);
   const rules = readTextRules(reader);
   const { tokens, special } = readVocabulary(reader);
-  return new BpeTokenizer(makeNative(text, file), new TokenBytes(tokens, rules), special);
+  const trusted = distrusted(parsed) === undefined;
+  const encoder = createEncoder({ name: file, json: text, onDisk, trusted });
+  return new FileTokenizer(encoder, new TokenBytes(tokens, rules), special);
 }
 
 /** A JSON object from text. Throws ModelConfigError naming the file. */
@@ -47,19 +50,6 @@ export function parseObject(text: string, file: string): Record<string, unknown>
     throw new ModelConfigError(`${file}: corrupt: its JSON does not parse`, { cause });
   }
   throw new ModelConfigError(`${file}: expected a JSON object`);
-}
-
-function makeNative(text: string, file: string): NativeTokenizer {
-  try {
-    const native = NativeTokenizer.fromString(text);
-    // A file may have been saved in the middle of a training run that truncates and pads.
-    native.disableTruncation();
-    native.disablePadding();
-    return native;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelConfigError(`${file}: not a tokenizer: ${why}`, { cause });
-  }
 }
 
 interface Vocabulary {
@@ -94,13 +84,14 @@ function readVocabulary(file: ConfigReader): Vocabulary {
   return { tokens: Array.from(tokens), special };
 }
 
-class BpeTokenizer implements Tokenizer {
-  readonly #native: NativeTokenizer;
+class FileTokenizer implements Tokenizer {
+  readonly #encoder: Encoder;
   readonly #table: TokenBytes;
   readonly specialIds: ReadonlySet<number>;
+  #ids: ReadonlyMap<string, number> | undefined;
 
-  constructor(native: NativeTokenizer, table: TokenBytes, special: ReadonlySet<number>) {
-    this.#native = native;
+  constructor(encoder: Encoder, table: TokenBytes, special: ReadonlySet<number>) {
+    this.#encoder = encoder;
     this.#table = table;
     this.specialIds = special;
   }
@@ -109,14 +100,12 @@ class BpeTokenizer implements Tokenizer {
     return this.#table.size;
   }
 
-  async encode(
-    text: string,
-    options: { readonly addSpecialTokens?: boolean } = {},
-  ): Promise<Int32Array> {
-    const encoding = await this.#native.encode(text, null, {
-      addSpecialTokens: options.addSpecialTokens ?? true,
-    });
-    return Int32Array.from(encoding.getIds());
+  encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Promise<Int32Array> {
+    return this.#encoder.encode(text, options.addSpecialTokens ?? true);
+  }
+
+  probe(): Promise<void> {
+    return this.#encoder.probe();
   }
 
   bytes(id: number): Uint8Array {
@@ -128,7 +117,8 @@ class BpeTokenizer implements Tokenizer {
   }
 
   id(token: string): number | undefined {
-    return this.#native.tokenToId(token) ?? undefined;
+    this.#ids ??= idsOf(this.#table);
+    return this.#ids.get(token);
   }
 
   decode(ids: readonly number[] | Int32Array, options: { readonly skipSpecial?: boolean } = {}) {
@@ -147,4 +137,14 @@ class BpeTokenizer implements Tokenizer {
     const skip = options.skipSpecial ? this.specialIds : undefined;
     return new StreamDecoder(this.#table, { skip, after: options.after });
   }
+}
+
+/** Added tokens come after the model's own and win, as in the package. */
+function idsOf(table: TokenBytes): ReadonlyMap<string, number> {
+  const ids = new Map<string, number>();
+  for (let id = 0; id < table.size; id++) {
+    const token = table.token(id);
+    if (token !== undefined) ids.set(token, id);
+  }
+  return ids;
 }

@@ -13,6 +13,7 @@ import type { SamplingFields } from "../openai/fields.ts";
 const LIMITS = {
   sequences: 16_384, // VLLM_MAX_N_SEQUENCES
   badWords: 128, // VLLM_MAX_NUM_BAD_WORDS
+  badWordCharacters: 100_000, // of all of them: each is tokenized twice
   logprobTokenIds: 128,
 };
 
@@ -261,6 +262,13 @@ async function badWordIds(
   if (words.includes("")) {
     const given = listed(words.map((word) => `'${word}'`));
     throw badRequest(`bad_words cannot contain an empty string. Got bad_words=${given}`);
+  }
+  const characters = words.reduce((sum, word) => sum + word.length, 0);
+  if (characters > LIMITS.badWordCharacters) {
+    throw badRequest(
+      `bad_words have ${characters} characters together; at most ${LIMITS.badWordCharacters} are tokenized.`,
+      "bad_words",
+    );
   }
   const found: TokenId[][] = [];
   for (const word of words) {

@@ -11,7 +11,7 @@ import {
   samplingParams,
 } from "./params.ts";
 import type { OutputPlan } from "./planner.ts";
-import { outputBudget, type Prompt, type TokenizeOptions } from "./prompt.ts";
+import { checkCharacters, outputBudget, type Prompt, type TokenizeOptions } from "./prompt.ts";
 
 type Body = RequestFields & SamplingFields & Readonly<Record<string, unknown>>;
 
@@ -96,7 +96,10 @@ export function samplingContext(serving: Serving): SamplingContext {
     maxLogprobs: settings["max-logprobs"],
     samples,
     ...(tokenizer && {
-      encode: (text: string) => tokenizer.encode(text, { addSpecialTokens: false }),
+      encode: (text: string) => {
+        checkCharacters(text, tokenizer, serving);
+        return tokenizer.encode(text, { addSpecialTokens: false });
+      },
     }),
   };
 }

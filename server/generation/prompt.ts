@@ -33,7 +33,7 @@ export async function textPrompt(
   if (tokenizer === undefined) {
     throw badRequest("This model has no tokenizer: send token ids as the prompt.", "prompt");
   }
-  if (options.truncate === undefined) checkCharacters(text, tokenizer, limits);
+  checkCharacters(text, tokenizer, limits);
   const ids = await tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens });
   return { ids: truncate(ids, limits, options), text };
 }
@@ -71,34 +71,32 @@ export function outputBudget(
   }
   const output = wanted ?? Math.max(0, maxModelLen - promptTokens);
   if (promptTokens + output > maxModelLen || promptTokens >= maxModelLen) {
-    throw tooLong(output, promptTokens, "", "input_tokens", maxModelLen);
+    throw badRequest(
+      `This model's maximum context length is ${maxModelLen} tokens. However, you requested ${output} output tokens and your prompt contains ${promptTokens} input tokens, for a total of ${promptTokens + output} tokens. Please reduce the length of the input prompt or the number of requested output tokens.`,
+      "input_tokens",
+      promptTokens,
+    );
   }
   return output;
 }
 
-function tooLong(
-  output: number,
-  input: number,
-  least: string,
-  param: "input_tokens" | "input_text",
-  maxModelLen: number,
-) {
-  const kind = param === "input_tokens" ? "input tokens" : "characters";
-  const total = param === "input_tokens" ? `, for a total of ${least}${input + output} tokens` : "";
-  return badRequest(
-    `This model's maximum context length is ${maxModelLen} tokens. However, you requested ${output} output tokens and your prompt contains ${least}${input} ${kind}${total}. Please reduce the length of the input prompt or the number of requested output tokens.`,
-    param,
-    input,
+/**
+ * Text so long that no tokenization of it fits is not tokenized at all, nor where it
+ * would be truncated: tokenizing it first is the cost.
+ */
+export function checkCharacters(
+  text: string,
+  tokenizer: Tokenizer,
+  { maxModelLen }: Pick<PromptLimits, "maxModelLen">,
+): void {
+  if (text.length <= maxModelLen) return;
+  const most = maxModelLen * longestToken(tokenizer);
+  if (text.length <= most) return;
+  throw badRequest(
+    `This model's maximum context length is ${maxModelLen} tokens. However, your prompt contains ${text.length} characters (more than ${most} characters, which is the upper bound for ${maxModelLen} input tokens). Please reduce the length of the input prompt.`,
+    "input_text",
+    text.length,
   );
-}
-
-/** Text so long that no tokenization of it fits is not tokenized at all. */
-function checkCharacters(text: string, tokenizer: Tokenizer, { maxModelLen }: PromptLimits): void {
-  if (text.length <= maxModelLen * 8) return;
-  const longest = longestToken(tokenizer);
-  if (text.length > maxModelLen * longest) {
-    throw tooLong(0, text.length, "", "input_text", maxModelLen);
-  }
 }
 
 const longestTokens = new WeakMap<Tokenizer, number>();

@@ -3,6 +3,9 @@
  * is `{"error":{"message","type","param","code"}}` with the status as `code`.
  */
 
+import { EncoderBusyError } from "../../models/tokenizer/encoder-process.ts";
+import { TextRefusedError } from "../../models/tokenizer/text-limits.ts";
+
 interface ErrorRow {
   readonly status: number;
   readonly type: string;
@@ -97,6 +100,10 @@ export function notSampled(field: string): ApiError {
 /** What a client is told of an exception: the message of ours, nothing of a bug's. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof TextRefusedError) return new ApiError("bad-request", error.message);
+  if (error instanceof EncoderBusyError) {
+    return new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
+  }
   return new ApiError("internal", "Internal server error", { cause: error });
 }
 

@@ -89,6 +89,9 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       ...(given["chat-template"] !== undefined && { chatTemplate: given["chat-template"] }),
     }),
   );
+  // In a process of its own, while the device is made.
+  const probed = source === bundledModel() ? Promise.resolve() : model.tokenizer?.probe?.();
+  probed?.catch(() => {}); // awaited below
   const name = given.device ?? (model.checkpoint === undefined ? "trainium" : "cpu");
   const settings: Settings = { ...given, model: source, device: name };
   checkContext(settings, model);
@@ -127,6 +130,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       engines.push(engine);
     }
   });
+  await timed("tokenizer", async () => probed);
   const [device] = devices;
   const [engine] = engines;
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
