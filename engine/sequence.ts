@@ -63,6 +63,8 @@ export const DEFAULT_SAMPLING: SamplingParams = {
  * sequence; speculation tries ids and takes them back.
  */
 export interface Constraint {
+  /** Why nothing is allowed any more, where that is no end of the grammar: what the sequence ends with. */
+  readonly failure?: Error | undefined;
   /** Sets bit (id & 31) of mask[id >> 5] for each id allowed next. False: everything is allowed. */
   mask(mask: Int32Array): boolean;
   /** The id was emitted (or is tried); false when the grammar refuses it. */

@@ -5,18 +5,23 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import { type ResourceLimits, Worker } from "node:worker_threads";
 
 /** Is this file run from its source? */
 const FROM_SOURCE = import.meta.url.endsWith(".ts");
 
 /** `entry` is a sibling module without its extension, e.g. `./rank`. */
-export function startThread(entry: string, base: string, workerData: unknown): Worker {
+export function startThread(
+  entry: string,
+  base: string,
+  workerData: unknown,
+  resourceLimits: ResourceLimits = {},
+): Worker {
   const url = new URL(`${entry}${FROM_SOURCE ? ".ts" : ".js"}`, base);
-  if (!FROM_SOURCE) return new Worker(fileURLToPath(url), { workerData });
+  if (!FROM_SOURCE) return new Worker(fileURLToPath(url), { workerData, resourceLimits });
   // `require` resolves to the CommonJS build; beside it lies the one to import.
   const resolved = createRequire(import.meta.url).resolve("tsx/esm/api");
   const tsx = pathToFileURL(resolved.replace(/\.cjs$/, ".mjs")).href;
   const code = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(url.href)}); });`;
-  return new Worker(code, { eval: true, execArgv: [], workerData });
+  return new Worker(code, { eval: true, execArgv: [], workerData, resourceLimits });
 }

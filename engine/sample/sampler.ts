@@ -140,10 +140,8 @@ export class TokenSampler implements Sampler {
           ? argmax(view)
           : this.#choose(state, view, { row, position: position + index, logprobs });
       if (token === undefined) {
-        const error = new Error(
-          `No id can be sampled at position ${position + index}: no logit is finite.`,
-        );
-        this.#faults.set(row.id, error);
+        const nothing = `No id can be sampled at position ${position + index}: no logit is finite.`;
+        this.#faults.set(row.id, state?.constraint?.failure ?? new Error(nothing));
         if (state !== undefined) state.faultedAt = position + index;
         break;
       }
@@ -206,7 +204,8 @@ export class TokenSampler implements Sampler {
       state.faultedAt = position;
       this.#faults.set(
         row.id,
-        new Error(`The grammar refused token ${token}, which its mask allowed.`),
+        state.constraint?.failure ??
+          new Error(`The grammar refused token ${token}, which its mask allowed.`),
       );
     }
     return token;

@@ -1,15 +1,19 @@
 /**
- * A thread that does what a client could make endless: one task at a time, each
- * under a time limit. A task that runs over it, or ends the thread, is refused and
- * the thread replaced. What it has given out before is not touched.
+ * Threads that do what a client could make endless. A task has a short limit first,
+ * in a queue that therefore moves; one that runs over it goes on beside the queue
+ * until its real limit, while there are threads for that, and is turned away where
+ * there are none. Its like, known by the key, then wait in a queue of their own. So
+ * whoever asks for something endless holds up nobody else. A task that runs over its
+ * limit, or ends its thread, is refused and the thread replaced. What it has given
+ * out before is not touched.
  */
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../../device/cpu/thread.ts";
 
 export interface ThreadLimits {
-  /** Of processor time of the whole process, and at least as much on the clock. */
+  /** Of processor time, and at least as much on the clock. */
   readonly timeLimitMs: number;
-  /** Tasks waiting at most. */
+  /** Tasks waiting at most, of the quick and of the slow. */
   readonly maxWaiting: number;
 }
 
@@ -25,8 +29,21 @@ export class ThreadBusyError extends Error {
 
 interface Job<Task, Answer> {
   readonly task: Task;
+  /** Tasks of one key are alike: one that was slow is slow again. */
+  readonly key: string;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** A thread, and the job it has. */
+interface Runner<Task, Answer> {
+  readonly worker: Worker;
+  job: Job<Task, Answer> | undefined;
+  slow: boolean;
+  /** Its modules are loaded: a task's time begins then. */
+  ready: boolean;
+  usedMs: number;
+  begun: number;
 }
 
 /** What a thread may take to start, on a busy machine and from source. */
@@ -34,117 +51,183 @@ const START_MS = 10_000;
 /** What an entry posts once it can take tasks; every later message is an answer. */
 export const READY = "ready";
 
+/** First limit of a task. */
+const QUICK_MS = 100;
+/** Threads on quick tasks, and on slow ones. */
+const QUICK_THREADS = 2;
+const SLOW_THREADS = 4;
+const SLOW_KEYS = 256;
+const CHECK_MS = 25;
+/** Times the limit on the clock, whatever was computed. */
+const PATIENCE = 10;
+const HEAP_MB = 256;
+
 export class GuardedThread<Task, Answer> {
   readonly #entry: { readonly name: string; readonly base: string };
   readonly #limits: ThreadLimits;
-  readonly #waiting: Job<Task, Answer>[] = [];
-  #worker: Worker | undefined;
-  #job: Job<Task, Answer> | undefined;
+  readonly #quick: Job<Task, Answer>[] = [];
+  readonly #slow: Job<Task, Answer>[] = [];
+  readonly #slowKeys = new Set<string>();
+  readonly #runners = new Set<Runner<Task, Answer>>();
   #timer: NodeJS.Timeout | undefined;
+  #computed = 0;
   #closed = false;
   /** Threads that had to be replaced. */
   replaced = 0;
 
-  /** `entry`: a module beside `base`, without its extension. The thread starts with the first task. */
+  /** `entry`: a module beside `base`, without its extension. Threads start with the first tasks. */
   constructor(entry: string, base: string, limits: ThreadLimits) {
     this.#entry = { name: entry, base };
     this.#limits = limits;
   }
 
-  run(task: Task): Promise<Answer> {
+  /** `key`: what makes two tasks the same work. */
+  run(task: Task, key: string): Promise<Answer> {
     if (this.#closed) return Promise.reject(closing());
-    if (this.#waiting.length >= this.#limits.maxWaiting) {
+    const queue = this.#slowKeys.has(key) ? this.#slow : this.#quick;
+    if (queue.length >= this.#limits.maxWaiting) {
       return Promise.reject(new ThreadBusyError("Too many requests wait for the same thread."));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, resolve, reject });
+      queue.push({ task, key, resolve, reject });
       this.#next();
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of this.#waiting.splice(0)) job.reject(closing());
-    this.#finish((job) => job.reject(closing()));
-    await this.#drop();
+    clearInterval(this.#timer);
+    for (const job of [...this.#quick.splice(0), ...this.#slow.splice(0)]) job.reject(closing());
+    const runners = [...this.#runners];
+    this.#runners.clear();
+    for (const { job } of runners) job?.reject(closing());
+    await Promise.all(runners.map(({ worker }) => worker.terminate()));
   }
 
   #next(): void {
-    if (this.#job !== undefined || this.#closed) return;
-    const job = this.#waiting.shift();
-    if (job === undefined) return;
-    this.#job = job;
-    const started = this.#worker !== undefined;
-    const worker = this.#worker ?? this.#start();
-    // A new thread first loads its modules; the task's time begins when it says so.
-    this.#limit(started ? this.#limits.timeLimitMs : START_MS);
-    worker.ref();
-    worker.postMessage(job.task);
+    if (this.#closed) return;
+    while (this.#slow.length > 0 && this.#busy(true) < SLOW_THREADS) this.#give(this.#slow, true);
+    while (this.#quick.length > 0 && this.#busy(false) < QUICK_THREADS) {
+      this.#give(this.#quick, false);
+    }
+    this.#watch();
   }
 
-  #start(): Worker {
-    const worker = startThread(this.#entry.name, this.#entry.base, undefined);
+  #busy(slow: boolean): number {
+    let busy = 0;
+    for (const { job, slow: its } of this.#runners) if (job !== undefined && its === slow) busy++;
+    return busy;
+  }
+
+  #give(queue: Job<Task, Answer>[], slow: boolean): void {
+    const job = queue.shift();
+    if (job === undefined) return;
+    const idle = [...this.#runners].find((one) => one.job === undefined);
+    const runner = idle ?? this.#start();
+    Object.assign(runner, { job, slow, usedMs: 0, begun: performance.now() });
+    runner.worker.ref();
+    runner.worker.postMessage(job.task);
+  }
+
+  #start(): Runner<Task, Answer> {
+    const worker = startThread(this.#entry.name, this.#entry.base, undefined, {
+      maxOldGenerationSizeMb: HEAP_MB,
+    });
+    const runner: Runner<Task, Answer> = {
+      worker,
+      job: undefined,
+      slow: false,
+      ready: false,
+      usedMs: 0,
+      begun: 0,
+    };
+    this.#runners.add(runner);
     worker.on("message", (answer: Answer | typeof READY) => {
-      if (worker !== this.#worker) return;
+      if (!this.#runners.has(runner)) return;
       if (answer === READY) {
-        this.#limit(this.#limits.timeLimitMs);
+        Object.assign(runner, { ready: true, usedMs: 0, begun: performance.now() });
         return;
       }
-      this.#finish((job) => job.resolve(answer));
+      const { job } = runner;
+      runner.job = undefined;
       worker.unref();
+      job?.resolve(answer);
       this.#next();
     });
-    const lost = (why: string) => {
-      if (worker === this.#worker) this.#fail(new ThreadTaskError(why));
-    };
+    const lost = (why: string) => this.#drop(runner, new ThreadTaskError(why));
     worker.on("error", (error: Error) => lost(`it ended its thread: ${error.message}`));
     worker.on("exit", () => lost("it ended its thread"));
-    this.#worker = worker;
-    return worker;
-  }
-
-  /**
-   * Time counts only as far as this process got to compute: on a machine that is busy
-   * with others, a small task would look endless.
-   */
-  #limit(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    const computed = computedMs();
-    const begun = performance.now();
-    const check = (): void => {
-      const left = milliseconds - (computedMs() - computed);
-      const patient = performance.now() - begun < PATIENCE * milliseconds;
-      if (left > 0 && patient) this.#timer = setTimeout(check, Math.max(left, MIN_WAIT_MS));
-      else this.#fail(new ThreadTaskError(`it takes longer than ${milliseconds} ms`));
-    };
-    this.#timer = setTimeout(check, milliseconds);
+    return runner;
   }
 
   /** The thread is of no more use. */
-  #fail(error: Error): void {
+  #drop(runner: Runner<Task, Answer>, error?: Error): void {
+    if (!this.#runners.delete(runner)) return;
     this.replaced++;
-    void this.#drop();
-    this.#finish((job) => job.reject(error));
+    void runner.worker.terminate();
+    const { job } = runner;
+    if (error !== undefined) job?.reject(error);
     this.#next();
   }
 
-  #finish(settle: (job: Job<Task, Answer>) => void): void {
-    clearTimeout(this.#timer);
-    const job = this.#job;
-    this.#job = undefined;
-    if (job !== undefined) settle(job);
+  /** While a task is under way, time is looked at. */
+  #watch(): void {
+    const working = this.#busy(true) + this.#busy(false) > 0;
+    if (working && this.#timer === undefined) {
+      this.#computed = computedMs();
+      this.#timer = setInterval(() => this.#check(), CHECK_MS);
+    } else if (!working) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
   }
 
-  async #drop(): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    await worker?.terminate();
+  /**
+   * Time counts only as far as this process got to compute, shared among its tasks: on
+   * a machine that is busy with others, a small task would look endless.
+   */
+  #check(): void {
+    const computed = computedMs();
+    const working = [...this.#runners].filter(({ job }) => job !== undefined);
+    const share = (computed - this.#computed) / Math.max(1, working.length);
+    this.#computed = computed;
+    for (const runner of working) {
+      runner.usedMs += share;
+      const waited = performance.now() - runner.begun;
+      const over = (limit: number) =>
+        waited >= limit && (runner.usedMs >= limit || waited >= PATIENCE * limit);
+      if (!runner.ready) {
+        if (over(START_MS)) this.#drop(runner, late(START_MS));
+      } else if (over(this.#limits.timeLimitMs)) {
+        this.#drop(runner, late(this.#limits.timeLimitMs));
+      } else if (!runner.slow && over(Math.min(QUICK_MS, this.#limits.timeLimitMs))) {
+        this.#slowDown(runner);
+      }
+    }
+  }
+
+  /** Goes on beside the queue where there is a thread for that. */
+  #slowDown(runner: Runner<Task, Answer>): void {
+    const { job } = runner;
+    if (job === undefined) return;
+    this.#slowKeys.add(job.key);
+    const [oldest] = this.#slowKeys;
+    if (this.#slowKeys.size > SLOW_KEYS && oldest !== undefined) this.#slowKeys.delete(oldest);
+    const alike = this.#quick.filter(({ key }) => key === job.key);
+    if (alike.length > 0) {
+      const others = this.#quick.filter(({ key }) => key !== job.key);
+      this.#quick.splice(0, this.#quick.length, ...others);
+      this.#slow.push(...alike);
+    }
+    if (this.#busy(true) < SLOW_THREADS) {
+      runner.slow = true;
+      this.#next();
+      return;
+    }
+    const many = "Too many requests that take long are under way.";
+    this.#drop(runner, new ThreadBusyError(many));
   }
 }
-
-const MIN_WAIT_MS = 20;
-/** Times the limit on the clock, whatever was computed. */
-const PATIENCE = 10;
 
 /** Processor time of all threads of this process. */
 function computedMs(): number {
@@ -152,4 +235,6 @@ function computedMs(): number {
   return (user + system) / 1000;
 }
 
+const late = (limitMs: number): ThreadTaskError =>
+  new ThreadTaskError(`it takes longer than ${limitMs} ms`);
 const closing = (): ThreadBusyError => new ThreadBusyError("The server is shutting down.");

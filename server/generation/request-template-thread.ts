@@ -1,8 +1,10 @@
 /** Thread entry: renders chat templates that came with requests. */
 import { parentPort } from "node:worker_threads";
 import { createChatTemplate } from "../../models/tokenizer/chat-template.ts";
+import { lowerPriority } from "./lower-priority.ts";
 import type { TemplateAnswer, TemplateTask } from "./request-template.ts";
 
+lowerPriority();
 const port = parentPort;
 port?.on("message", (task: TemplateTask) => port.postMessage(answer(task)));
 port?.postMessage("ready");

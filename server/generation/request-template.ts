@@ -36,7 +36,7 @@ export class RequestTemplates {
   /** Throws ApiError naming chat_template. */
   async render(template: string, input: TemplateTask["input"]): Promise<string> {
     const answer = await this.#thread
-      .run({ template, tokens: this.#tokens, input })
+      .run({ template, tokens: this.#tokens, input }, template)
       .catch((error: Error) => {
         if (error instanceof ThreadBusyError) {
           throw new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });

@@ -5,7 +5,8 @@
  * object and its steps are array look-ups: a DFA built only where text goes.
  *
  * Nothing is compiled ahead, therefore a bound such as maxLength 4,000 costs
- * nothing until reached. Work is bounded: past a limit a GrammarError is thrown.
+ * nothing until reached. Work is counted, in ways looked at, and so are the bytes
+ * that the tables hold; past what a caller allows, a GrammarError is thrown.
  */
 import { checkGrammar, GrammarError, hasByte, type Node, type Rule } from "./grammar.ts";
 
@@ -32,18 +33,26 @@ export interface State {
   /** The text may end here. */
   readonly ends: boolean;
   /** By byte: the next state, REFUSED, or UNKNOWN where not asked yet. */
-  readonly next: State[];
+  next: State[];
 }
 
 const marker = (id: number): State => ({ id, leaves: [], ends: false, next: [] });
 export const REFUSED = marker(-1);
 export const UNKNOWN = marker(-2);
+/** Of every state that was never stepped from: most are the ends of tokens. */
+const UNASKED: State[] = new Array<State>(256).fill(UNKNOWN);
 
 /** Ways in one state, and steps of one closure. */
 const MAX_WAYS = 4_096;
 const MAX_CLOSURE = 20_000;
-/** States kept before the tables are dropped and refilled. */
-const MAX_STATES = 30_000;
+
+/** What things weigh, in bytes: measured over heaps full of them, rounded up. */
+const STATE_BYTES = 300;
+const STEPS_BYTES = 256 * 8;
+const LEAF_BYTES = 16;
+const WAY_BYTES = 250;
+/** A new state costs as much time as so many ways looked at. */
+const STATE_WORK = 10;
 
 export class Automaton {
   readonly #root: Node;
@@ -56,8 +65,15 @@ export class Automaton {
   #stateCount = 0;
   #capped = new Map<number, Map<Way, Way>>();
   #wayCount = 0;
+  readonly #alike = new Uint32Array(8);
   #end: Way;
   start: State;
+  /** Ways looked at so far. */
+  work = 0;
+  /** `work` at which a GrammarError is thrown. */
+  workLimit = Number.POSITIVE_INFINITY;
+  /** Bytes that the tables hold, about. */
+  bytes = 0;
 
   /** Throws GrammarError where no finite text satisfies the grammar. */
   constructor(root: Node) {
@@ -74,16 +90,30 @@ export class Automaton {
     return next === REFUSED ? undefined : next;
   }
 
-  /** A step not asked before; may be REFUSED. */
+  /** A step not asked before; may be REFUSED. It is known then for all bytes that no leaf tells apart. */
   find(state: State, byte: number): State {
+    const { leaves } = state;
+    this.#spend(leaves.length);
+    const alike = this.#alike.fill(-1);
     const ways: Way[] = [];
-    for (const leaf of state.leaves) {
-      if (leaf.node?.kind === "bytes" && hasByte(leaf.node.set, byte) && leaf.next !== undefined) {
-        ways.push(leaf.next);
+    for (const leaf of leaves) {
+      if (leaf.node?.kind !== "bytes" || leaf.next === undefined) continue;
+      const { set } = leaf.node;
+      const takes = hasByte(set, byte);
+      if (takes) ways.push(leaf.next);
+      for (let word = 0; word < 8; word++) {
+        const bits = set[word] ?? 0;
+        alike[word] = (alike[word] ?? 0) & (takes ? bits : ~bits);
       }
     }
     const next = ways.length === 0 ? REFUSED : this.#state(ways);
-    state.next[byte] = next;
+    if (state.next === UNASKED) {
+      state.next = new Array<State>(256).fill(UNKNOWN);
+      this.bytes += STEPS_BYTES;
+    }
+    for (let other = 0; other < 256; other++) {
+      if (hasByte(alike, other)) state.next[other] = next;
+    }
     return next;
   }
 
@@ -115,9 +145,9 @@ export class Automaton {
     );
   }
 
-  /** Drops the tables when they have grown large; states in use stay valid. */
-  trim(): void {
-    if (this.#byWays.size < MAX_STATES) return;
+  /** Drops the tables, which are filled again as text needs them; states in use stay valid. */
+  forget(): void {
+    this.bytes = 0;
     this.#ways = new Map();
     this.#byWays = new Map();
     this.#capped = new Map();
@@ -125,11 +155,19 @@ export class Automaton {
     this.start = this.#state([this.#way(this.#root, this.#end)]);
   }
 
+  #spend(ways: number): void {
+    this.work += ways;
+    if (this.work > this.workLimit) {
+      throw new GrammarError("it needs too much work at one place: it is too ambiguous");
+    }
+  }
+
   #state(from: readonly Way[], ends = false): State {
     const leaves = new Set<Way>();
     let mayEnd = ends;
     for (const way of from) {
       const closure = this.#closure(way);
+      this.#spend(1 + closure.leaves.length);
       mayEnd ||= closure.ends;
       for (const leaf of closure.leaves) leaves.add(leaf);
     }
@@ -138,13 +176,10 @@ export class Automaton {
     const key = `${mayEnd ? "e" : ""}${sorted.map((leaf) => leaf.id).join(",")}`;
     let state = this.#byWays.get(key);
     if (state === undefined) {
-      state = {
-        id: this.#stateCount++,
-        leaves: sorted,
-        ends: mayEnd,
-        next: new Array<State>(256).fill(UNKNOWN),
-      };
+      state = { id: this.#stateCount++, leaves: sorted, ends: mayEnd, next: UNASKED };
       this.#byWays.set(key, state);
+      this.bytes += STATE_BYTES + LEAF_BYTES * sorted.length;
+      this.#spend(STATE_WORK);
     }
     return state;
   }
@@ -158,6 +193,7 @@ export class Automaton {
     const open = [start];
     const visit = (way: Way) => {
       if (seen.has(way) || (way.node !== undefined && !this.#productive.has(way.node))) return;
+      this.#spend(1);
       if (seen.size > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
       seen.add(way);
       open.push(way);
@@ -180,6 +216,7 @@ export class Automaton {
       }
     }
     start.closure = { leaves: [...leaves], ends };
+    this.bytes += LEAF_BYTES * leaves.size;
     return start.closure;
   }
 
@@ -192,6 +229,7 @@ export class Automaton {
     if (way === undefined) {
       way = { id: this.#wayCount++, node, min: least, max: most, next, closure: undefined };
       this.#ways.set(key, way);
+      this.bytes += WAY_BYTES;
     }
     return way;
   }

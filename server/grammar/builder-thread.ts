@@ -1,54 +1,50 @@
 /** Thread entry: builds grammars one at a time, so that a hostile one stops nobody. */
 import { parentPort } from "node:worker_threads";
-import { Automaton } from "./automaton.ts";
-import { GrammarError, hasByte, type Node } from "./grammar.ts";
+import { lowerPriority } from "../generation/lower-priority.ts";
+import { GrammarError } from "./grammar.ts";
 import { buildGrammar, type GrammarSpec } from "./spec.ts";
+import { firstMask, walkBytes, walkTokens } from "./try-out.ts";
+import { layOut, type TokenTexts, Vocabulary, type VocabularyData } from "./vocabulary.ts";
 import { type FlatNode, flatten } from "./wire.ts";
 
+export interface BuildTask {
+  /** Written by specText. */
+  readonly text: string;
+  /** Laid out already, or to be. */
+  readonly vocabulary: { readonly data: VocabularyData } | { readonly words: TokenTexts };
+}
+
 export type BuildAnswer =
-  | { readonly ok: true; readonly grammar: readonly FlatNode[] }
+  | {
+      readonly ok: true;
+      readonly grammar: readonly FlatNode[];
+      readonly vocabulary: VocabularyData;
+      /** Of the start. */
+      readonly mask: Int32Array;
+    }
   /** `refused`: the client's fault; otherwise a bug of ours. */
   | { readonly ok: false; readonly refused: boolean; readonly message: string };
 
+lowerPriority();
 const port = parentPort;
-port?.postMessage("ready");
-port?.on("message", (text: string) => {
-  port.postMessage(answer(JSON.parse(text) as GrammarSpec)); // written by specText
-});
+/** Of the last task: one server has one. */
+let vocabulary: Vocabulary | undefined;
 
-function answer(spec: GrammarSpec): BuildAnswer {
+port?.postMessage("ready");
+port?.on("message", (task: BuildTask) => port.postMessage(answer(task)));
+
+function answer(task: BuildTask): BuildAnswer {
   try {
-    const root = buildGrammar(spec);
-    tryOut(root);
-    return { ok: true, grammar: flatten(root) };
+    const root = buildGrammar(JSON.parse(task.text) as GrammarSpec); // written by specText
+    walkBytes(root);
+    vocabulary ??= new Vocabulary(
+      "data" in task.vocabulary ? task.vocabulary.data : layOut(task.vocabulary.words),
+    );
+    const mask = firstMask(root, vocabulary);
+    walkTokens(root, vocabulary);
+    return { ok: true, grammar: flatten(root), vocabulary: vocabulary.data, mask };
   } catch (error) {
     const refused = error instanceof GrammarError || error instanceof RangeError;
     return { ok: false, refused, message: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-const WALKS = 6;
-const STEPS = 160;
-
-/**
- * Walks the grammar at random (seeded) to find one whose states grow out of hand
- * here rather than while an answer is generated.
- */
-function tryOut(root: Node): void {
-  const automaton = new Automaton(root);
-  let seed = 1;
-  for (let walk = 0; walk < WALKS; walk++) {
-    let state = automaton.start;
-    for (let step = 0; step < STEPS; step++) {
-      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
-      const leaf = state.leaves[(seed >>> 8) % Math.max(1, state.leaves.length)]?.node;
-      if (leaf?.kind !== "bytes") break;
-      const taken = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) =>
-        hasByte(leaf.set, byte),
-      );
-      const next = automaton.step(state, taken[(seed >>> 16) % taken.length] ?? 0);
-      if (next === undefined) break;
-      state = next;
-    }
   }
 }

@@ -4,31 +4,77 @@
  */
 import type { Constraint } from "../../engine/sequence.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
+import { SequenceBudget, ThreadBudget } from "./budget.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Bytes of masks kept for a grammar: some 200 at a vocabulary of 152k. */
 const MAX_MASK_BYTES = 4 * 2 ** 20;
-/** New steps of the automaton that one mask may ask for. */
-const MAX_STEPS = 300_000;
 
 export class CompiledGrammar {
   readonly vocabulary: Vocabulary;
   readonly automaton: Automaton;
   readonly #masks = new Map<State, Int32Array>();
+  readonly #thread: ThreadBudget;
   /** State after each byte of the token under scan. */
   readonly #path: State[];
+  /** Nodes of the vocabulary looked at so far. */
+  scanned = 0;
 
-  /** Throws GrammarError where the grammar can never be satisfied. */
-  constructor(root: Node, vocabulary: Vocabulary) {
+  /** Throws GrammarError where the grammar can never be satisfied. `thread`: shared by all of it. */
+  constructor(root: Node, vocabulary: Vocabulary, thread = new ThreadBudget()) {
     this.vocabulary = vocabulary;
     this.automaton = new Automaton(root);
-    this.#path = new Array(vocabulary.longest + 1).fill(this.automaton.start);
+    this.#thread = thread;
+    this.#path = new Array(vocabulary.data.longest + 1).fill(this.automaton.start);
   }
 
-  /** Bits of the ids that may come next; the end is not among them. */
-  mask(state: State): Int32Array {
-    const capped = this.automaton.capped(state, this.vocabulary.longest);
+  /** Bytes of tables and masks, about. */
+  get bytes(): number {
+    return this.automaton.bytes + this.#masks.size * 4 * ((this.vocabulary.data.size + 31) >> 5);
+  }
+
+  /** A mask that another thread has found for the start. */
+  seed(mask: Int32Array): void {
+    const start = this.automaton.capped(this.automaton.start, this.vocabulary.data.longest);
+    this.#masks.set(start, mask);
+  }
+
+  /** Drops tables and masks; constraints go on. */
+  forget(): void {
+    this.#masks.clear();
+    this.automaton.forget();
+  }
+
+  /**
+   * Bits of the ids that may come next; the end is not among them. Throws GrammarError
+   * where finding them takes more than `budget` or one turn of the event loop has left.
+   */
+  mask(state: State, budget: SequenceBudget): Int32Array {
+    return this.#within(budget, () => this.#mask(state));
+  }
+
+  /** The state after an id's bytes; undefined: refused. Throws as `mask`. */
+  after(state: State, id: number, budget: SequenceBudget): State | undefined {
+    return this.#within(budget, () => this.automaton.run(state, this.vocabulary.bytes(id)));
+  }
+
+  #within<T>(budget: SequenceBudget, work: () => T): T {
+    const { automaton } = this;
+    const before = automaton.work;
+    automaton.workLimit = before + Math.min(this.#thread.mask, budget.left);
+    try {
+      return work();
+    } finally {
+      automaton.workLimit = Number.POSITIVE_INFINITY;
+      this.#thread.spend(automaton.work - before);
+      this.#thread.used(this);
+      budget.spend(automaton.work - before);
+    }
+  }
+
+  #mask(state: State): Int32Array {
+    const capped = this.automaton.capped(state, this.vocabulary.data.longest);
     let mask = this.#masks.get(capped);
     if (mask === undefined) {
       mask = this.#scan(capped);
@@ -43,20 +89,17 @@ export class CompiledGrammar {
 
   /** Every index below is within its array, which is what the casts rest on. */
   #scan(from: State): Int32Array {
-    const { byte, depth, end, first, here, tokens, size } = this.vocabulary;
+    const { byte, depth, end, first, here, tokens, size } = this.vocabulary.data;
     const mask = new Int32Array((size + 31) >> 5);
     const path = this.#path;
     const count = byte.length;
     path[0] = from;
-    let steps = 0;
     for (let i = 1; i < count; ) {
+      this.scanned++;
       const level = depth[i] as number;
       const before = path[level - 1] as State;
       let after = before.next[byte[i] as number] as State;
-      if (after === UNKNOWN) {
-        if (steps++ > MAX_STEPS) throw new GrammarError("it needs too much work at one place");
-        after = this.automaton.find(before, byte[i] as number);
-      }
+      if (after === UNKNOWN) after = this.automaton.find(before, byte[i] as number);
       if (after === REFUSED) {
         i = end[i] as number;
         continue;
@@ -76,27 +119,42 @@ export class CompiledGrammar {
   #forgetOldest(): void {
     const [oldest] = this.#masks.keys();
     if (oldest !== undefined) this.#masks.delete(oldest);
-    this.automaton.trim();
   }
 }
 
+type Place = State | typeof ENDED | typeof LOST;
+
+/** Places kept, for ids that are taken back; further back the ids are run again. */
+const KEPT = 32;
+
 /** Holds one sequence to a grammar. At its end only `endIds` are left. */
 export class GrammarConstraint implements Constraint {
+  /** Why nothing is allowed any more, where the grammar has not ended: its budget is spent. */
+  failure: Error | undefined;
   readonly #grammar: CompiledGrammar;
   readonly #endIds: readonly number[];
-  /** State before each id, and the present one last; ENDED after the end, LOST after a refused id. */
-  readonly #history: (State | typeof ENDED | typeof LOST)[];
+  readonly #refusal: (error: GrammarError) => Error;
+  readonly #budget = new SequenceBudget();
+  readonly #ids: number[] = [];
+  /** Places before the last ids, and the present one last. */
+  readonly #history: Place[];
 
-  constructor(grammar: CompiledGrammar, endIds: readonly number[]) {
+  /** `refusal`: what the client is told of a budget that is spent. */
+  constructor(
+    grammar: CompiledGrammar,
+    endIds: readonly number[],
+    refusal: (error: GrammarError) => Error = (error) => error,
+  ) {
     this.#grammar = grammar;
     this.#endIds = endIds;
+    this.#refusal = refusal;
     this.#history = [grammar.automaton.start];
   }
 
   /** The text so far is complete. */
   get complete(): boolean {
-    const state = this.#state;
-    return state === ENDED || (state !== LOST && state.ends);
+    const place = this.#place;
+    return place === ENDED || (place !== LOST && place.ends);
   }
 
   /**
@@ -104,10 +162,10 @@ export class GrammarConstraint implements Constraint {
    * sequence with an error, and no other.
    */
   mask(mask: Int32Array): boolean {
-    const state = this.#state;
+    const place = this.#place;
     mask.fill(0);
-    if (state !== ENDED && state !== LOST) {
-      const allowed = this.#allowed(state);
+    if (place !== ENDED && place !== LOST) {
+      const allowed = this.#allowed(place);
       mask.set(allowed.length > mask.length ? allowed.subarray(0, mask.length) : allowed);
     }
     if (this.complete) {
@@ -118,40 +176,57 @@ export class GrammarConstraint implements Constraint {
 
   accept(id: number): boolean {
     const next = this.#after(id);
+    this.#ids.push(id);
     this.#history.push(next);
+    if (this.#history.length > 2 * KEPT) this.#history.splice(0, KEPT);
+    this.#budget.earn();
     return next !== LOST;
   }
 
   rollback(count: number): void {
-    this.#history.length = Math.max(1, this.#history.length - count);
+    const left = Math.max(0, this.#ids.length - count);
+    const places = this.#history.length - (this.#ids.length - left);
+    this.#ids.length = left;
+    this.failure = undefined;
+    if (places >= 1) {
+      this.#history.length = places;
+      return;
+    }
+    this.#history.splice(0, this.#history.length, this.#grammar.automaton.start);
+    for (const id of this.#ids.splice(0)) this.accept(id);
   }
 
-  get #state(): State | typeof ENDED | typeof LOST {
+  get #place(): Place {
     return this.#history.at(-1) ?? LOST;
   }
 
   #allowed(state: State): Int32Array {
     try {
-      return this.#grammar.mask(state);
+      return this.#grammar.mask(state, this.#budget);
     } catch (error) {
-      if (!(error instanceof GrammarError)) throw error;
+      this.#fail(error);
       this.#history[this.#history.length - 1] = LOST;
       return NOTHING;
     }
   }
 
-  #after(id: number): State | typeof ENDED | typeof LOST {
-    const state = this.#state;
-    if (state === LOST) return LOST;
+  #after(id: number): Place {
+    const place = this.#place;
+    if (place === LOST) return LOST;
     if (this.#endIds.includes(id)) return this.complete ? ENDED : LOST;
-    const text = this.#grammar.vocabulary.bytes(id);
-    if (state === ENDED || text.length === 0) return LOST;
+    if (place === ENDED || this.#grammar.vocabulary.bytes(id).length === 0) return LOST;
     try {
-      return this.#grammar.automaton.run(state, text) ?? LOST;
+      return this.#grammar.after(place, id, this.#budget) ?? LOST;
     } catch (error) {
-      if (error instanceof GrammarError) return LOST;
-      throw error;
+      this.#fail(error);
+      return LOST;
     }
+  }
+
+  /** Throws what is no grammar's fault. */
+  #fail(error: unknown): void {
+    if (!(error instanceof GrammarError)) throw error;
+    this.failure = this.#refusal(error);
   }
 }
 

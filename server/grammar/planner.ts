@@ -27,13 +27,14 @@ import {
   toolFormat,
 } from "../generation/tools/registry.ts";
 import { ApiError, badRequest, notSampled } from "../http/errors.ts";
+import { ThreadBudget } from "./budget.ts";
 import { GrammarBuilder } from "./builder.ts";
-import { CompiledGrammar, GrammarConstraint } from "./constraint.ts";
+import { type CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";
 import { GrammarError } from "./grammar.ts";
 import { type GrammarSpec, specText } from "./spec.ts";
 import { ThinkingConstraint } from "./thinking.ts";
-import { type Vocabulary, vocabularyOf } from "./vocabulary.ts";
+import { type TokenTexts, textsOf } from "./vocabulary.ts";
 
 export interface PlannerOptions {
   /** Absent: ids only, and no structured output. */
@@ -77,11 +78,11 @@ class Planner implements OutputPlanner {
   readonly #options: PlannerOptions;
   readonly #builder: GrammarBuilder;
   readonly #grammars = new Map<string, Promise<CompiledGrammar>>();
-  #vocabulary: Vocabulary | undefined;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    this.#builder = new GrammarBuilder({ timeLimitMs: options.compileMs ?? 2_000, maxWaiting: 64 });
+    const limits = { timeLimitMs: options.compileMs ?? 2_000, maxWaiting: 64 };
+    this.#builder = new GrammarBuilder(() => this.#words(), limits, new ThreadBudget());
   }
 
   async plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {
@@ -97,9 +98,8 @@ class Planner implements OutputPlanner {
     // Calls that must be made, or be right, come before any other constraint, as in vLLM.
     const tools = toolsSpec(wish, this.#options.toolParser);
     const wanted = tools === undefined ? structured : { spec: tools, field: "tools" };
-    const grammar =
-      wanted === undefined ? undefined : await this.#compile(wanted.spec, wanted.field);
-    const hold = await this.#holds(fields, thinking, grammar);
+    const inner = wanted && (await this.#compile(wanted.spec, wanted.field));
+    const hold = await this.#holds(fields, thinking, inner);
     const parsed = this.#parses(wish, thinking?.format, fields);
     const variables = this.#variables(fields);
     const shown =
@@ -166,9 +166,9 @@ class Planner implements OutputPlanner {
   async #holds(
     fields: OutputFields,
     thinking: { readonly format: ReasoningFormat } | undefined,
-    grammar: CompiledGrammar | undefined,
+    inner: (() => Constraint) | undefined,
   ): Promise<((prompt: string | undefined) => Constraint) | undefined> {
-    const { endIds, tokenizer } = this.#options;
+    const { tokenizer } = this.#options;
     const asked = fields.thinking_token_budget;
     const budget = asked === undefined || asked === null || asked === -1 ? undefined : asked;
     if (budget !== undefined && budget < 0) {
@@ -186,7 +186,6 @@ class Planner implements OutputPlanner {
         "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-parser and/or --reasoning-config to use thinking_token_budget.",
       );
     }
-    const inner = grammar === undefined ? undefined : () => new GrammarConstraint(grammar, endIds);
     if (thinking === undefined || (inner === undefined && budget === undefined)) return inner;
     const marker = await tokenizer?.encode(thinking.format.endMarker, { addSpecialTokens: false });
     if (marker === undefined) return inner;
@@ -216,10 +215,14 @@ class Planner implements OutputPlanner {
     return { tools: read?.native ?? false, parser };
   }
 
-  async #compile(spec: GrammarSpec, field: string): Promise<CompiledGrammar> {
+  /** A maker of constraints that hold one sequence to the grammar. */
+  async #compile(spec: GrammarSpec, field: string): Promise<() => Constraint> {
     if (!this.#options.samples) throw notSampled(field);
+    const { endIds } = this.#options;
+    const refusal = (error: GrammarError) => invalid(error, spec, field);
     try {
-      return await this.#grammar(specText(spec), spec);
+      const grammar = await this.#grammar(specText(spec), spec);
+      return () => new GrammarConstraint(grammar, endIds, refusal);
     } catch (error) {
       throw compileError(error, spec, field);
     }
@@ -227,10 +230,8 @@ class Planner implements OutputPlanner {
 
   /** Requests that want the same at the same time wait for the same. */
   #grammar(key: string, spec: GrammarSpec): Promise<CompiledGrammar> {
-    const vocabulary = this.#words();
     const known = this.#grammars.get(key);
-    const grammar =
-      known ?? this.#builder.build(spec).then((root) => new CompiledGrammar(root, vocabulary));
+    const grammar = known ?? this.#builder.build(spec);
     // The newest last: a Map keeps the order of insertion.
     this.#grammars.delete(key);
     this.#grammars.set(key, grammar);
@@ -242,15 +243,14 @@ class Planner implements OutputPlanner {
     return grammar;
   }
 
-  #words(): Vocabulary {
+  #words(): TokenTexts {
     const { tokenizer, vocabSize } = this.#options;
     if (tokenizer === undefined)
       throw badRequest(
         "This model has no tokenizer: structured output needs one.",
         "structured_outputs",
       );
-    this.#vocabulary ??= vocabularyOf(tokenizer, vocabSize);
-    return this.#vocabulary;
+    return textsOf(tokenizer, vocabSize);
   }
 }
 
@@ -329,11 +329,13 @@ const NAMES: Readonly<Record<GrammarSpec["kind"], string>> = {
 };
 
 function compileError(error: unknown, spec: GrammarSpec, field: string): unknown {
-  if (error instanceof GrammarError) {
-    return badRequest(`Invalid ${NAMES[spec.kind]} in \`${field}\`: ${error.message}.`, field);
-  }
+  if (error instanceof GrammarError) return invalid(error, spec, field);
   if (error instanceof ThreadBusyError) {
     return new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
   }
   return error;
+}
+
+function invalid({ message }: GrammarError, spec: GrammarSpec, field: string): ApiError {
+  return badRequest(`Invalid ${NAMES[spec.kind]} in \`${field}\`: ${message}.`, field);
 }

@@ -23,6 +23,10 @@ export class ThinkingConstraint implements Constraint {
     this.#options = options;
   }
 
+  get failure(): Error | undefined {
+    return this.#options.inner?.failure;
+  }
+
   mask(mask: Int32Array): boolean {
     const { budget, endIds, inner } = this.#options;
     if (this.#thought !== undefined) return inner?.mask(mask) ?? false;

@@ -9,7 +9,8 @@
  */
 import type { Tokenizer } from "../../models/model.ts";
 
-export class Vocabulary {
+/** The trie as plain data in shared memory: it crosses to other threads without a copy. */
+export interface VocabularyData {
   readonly size: number;
   /** Longest token, in bytes. */
   readonly longest: number;
@@ -18,72 +19,121 @@ export class Vocabulary {
   readonly end: Int32Array;
   /** Tokens that end at node i: `tokens[first[i] .. first[i] + here[i])`. */
   readonly first: Int32Array;
-  readonly here: Uint8Array;
+  readonly here: Uint16Array;
   readonly tokens: Int32Array;
-  readonly #bytesOf: readonly Uint8Array[];
+  readonly words: TokenTexts;
+}
 
-  /** `bytesOf[id]`; empty bytes: an id that no text spells (special ids). */
-  constructor(bytesOf: readonly Uint8Array[]) {
-    this.#bytesOf = bytesOf;
-    this.size = bytesOf.length;
-    const order = bytesOf
-      .map((_, id) => id)
-      .filter((id) => (bytesOf[id]?.length ?? 0) > 0)
-      .sort((a, b) => compare(bytesOf[a] ?? NONE, bytesOf[b] ?? NONE) || a - b);
-    const byte: number[] = [0];
-    const depth: number[] = [0];
-    const first: number[] = [0];
-    const path: number[] = [0];
-    const end: number[] = [0];
-    const here: number[] = [0];
-    let longest = 0;
-    let previous: Uint8Array = NONE;
-    const closeBelow = (level: number) => {
-      while (path.length - 1 > level) end[path.pop() ?? 0] = byte.length;
-    };
-    for (let k = 0; k < order.length; k++) {
-      const text = bytesOf[order[k] ?? 0] ?? NONE;
-      let shared = 0;
-      while (shared < text.length && shared < previous.length && text[shared] === previous[shared])
-        shared++;
-      closeBelow(shared);
-      for (let i = shared; i < text.length; i++) {
-        path.push(byte.length);
-        byte.push(text[i] ?? 0);
-        depth.push(i + 1);
-        first.push(k);
-        end.push(0);
-        here.push(0);
-      }
-      // Equal texts follow each other: the node on top is theirs.
-      const node = path.at(-1) ?? 0;
-      here[node] = (here[node] ?? 0) + 1;
-      longest = Math.max(longest, text.length);
-      previous = text;
-    }
-    closeBelow(0);
-    end[0] = byte.length;
-    this.longest = longest;
-    this.byte = Uint8Array.from(byte);
-    this.depth = Uint16Array.from(depth);
-    this.end = Int32Array.from(end);
-    this.first = Int32Array.from(first);
-    this.here = Uint8Array.from(here);
-    this.tokens = Int32Array.from(order);
+/** Bytes of every id, one after the other; empty: an id that no text spells (special ids). */
+export interface TokenTexts {
+  readonly bytes: Uint8Array;
+  /** Id's bytes are `[offsets[id], offsets[id + 1])`. */
+  readonly offsets: Uint32Array;
+}
+
+export class Vocabulary {
+  readonly data: VocabularyData;
+
+  constructor(data: VocabularyData) {
+    this.data = data;
+  }
+
+  /** `bytesOf[id]`; for small ones, in tests and benchmarks. */
+  static of(bytesOf: readonly Uint8Array[]): Vocabulary {
+    return new Vocabulary(layOut(tokenTexts(bytesOf.length, (id) => bytesOf[id] ?? NONE)));
+  }
+
+  get size(): number {
+    return this.data.size;
   }
 
   bytes(id: number): Uint8Array {
-    return this.#bytesOf[id] ?? NONE;
+    return textOf(this.data.words, id);
   }
 }
 
+/** Sorts the tokens into the trie: a second or so at a vocabulary of 200k. */
+export function layOut(words: TokenTexts): VocabularyData {
+  const size = words.offsets.length - 1;
+  const texts = Array.from({ length: size }, (_, id) => textOf(words, id));
+  const order = texts
+    .map((_, id) => id)
+    .filter((id) => (texts[id]?.length ?? 0) > 0)
+    .sort((a, b) => compare(texts[a] ?? NONE, texts[b] ?? NONE) || a - b);
+  const byte: number[] = [0];
+  const depth: number[] = [0];
+  const first: number[] = [0];
+  const path: number[] = [0];
+  const end: number[] = [0];
+  const here: number[] = [0];
+  let longest = 0;
+  let previous: Uint8Array = NONE;
+  const closeBelow = (level: number) => {
+    while (path.length - 1 > level) end[path.pop() ?? 0] = byte.length;
+  };
+  for (let k = 0; k < order.length; k++) {
+    const text = texts[order[k] ?? 0] ?? NONE;
+    let shared = 0;
+    while (shared < text.length && shared < previous.length && text[shared] === previous[shared])
+      shared++;
+    closeBelow(shared);
+    for (let i = shared; i < text.length; i++) {
+      path.push(byte.length);
+      byte.push(text[i] ?? 0);
+      depth.push(i + 1);
+      first.push(k);
+      end.push(0);
+      here.push(0);
+    }
+    // Equal texts follow each other: the node on top is theirs.
+    const node = path.at(-1) ?? 0;
+    here[node] = (here[node] ?? 0) + 1;
+    longest = Math.max(longest, text.length);
+    previous = text;
+  }
+  closeBelow(0);
+  end[0] = byte.length;
+  return {
+    size,
+    longest,
+    byte: shared(Uint8Array, byte),
+    depth: shared(Uint16Array, depth),
+    end: shared(Int32Array, end),
+    first: shared(Int32Array, first),
+    here: shared(Uint16Array, here),
+    tokens: shared(Int32Array, order),
+    words,
+  };
+}
+
+interface SharedArray<T> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: SharedArrayBuffer): T & { set(values: readonly number[]): void };
+}
+
+function shared<T>(kind: SharedArray<T>, values: readonly number[]): T {
+  const array = new kind(new SharedArrayBuffer(values.length * kind.BYTES_PER_ELEMENT));
+  array.set(values);
+  return array;
+}
+
+export function tokenTexts(size: number, bytesOf: (id: number) => Uint8Array): TokenTexts {
+  const offsets = new Uint32Array(new SharedArrayBuffer(4 * (size + 1)));
+  for (let id = 0; id < size; id++) offsets[id + 1] = (offsets[id] ?? 0) + bytesOf(id).length;
+  const bytes = new Uint8Array(new SharedArrayBuffer(offsets[size] ?? 0));
+  for (let id = 0; id < size; id++) bytes.set(bytesOf(id), offsets[id]);
+  return { bytes, offsets };
+}
+
 /** `size` is that of the logits, which may exceed the tokenizer's. */
-export function vocabularyOf(tokenizer: Tokenizer, size: number): Vocabulary {
-  return new Vocabulary(
-    Array.from({ length: size }, (_, id) =>
-      id >= tokenizer.vocabSize || tokenizer.specialIds.has(id) ? NONE : tokenizer.bytes(id),
-    ),
+export function textsOf(tokenizer: Tokenizer, size: number): TokenTexts {
+  return tokenTexts(size, (id) =>
+    id >= tokenizer.vocabSize || tokenizer.specialIds.has(id) ? NONE : tokenizer.bytes(id),
   );
+}
+
+function textOf({ bytes, offsets }: TokenTexts, id: number): Uint8Array {
+  return bytes.subarray(offsets[id] ?? 0, offsets[id + 1] ?? 0);
 }
 
 const NONE = new Uint8Array(0);

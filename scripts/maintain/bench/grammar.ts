@@ -180,7 +180,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   });
   const { words, bytes } = readVocabulary(values.tokenizer);
   const ids = new Map(words.map((word, id) => [word, id]));
-  const vocabulary = new Vocabulary(bytes);
+  const vocabulary = Vocabulary.of(bytes);
   const peer = loadPeer();
   const info = await peer.TokenizerInfo.createTokenizerInfo(
     words,

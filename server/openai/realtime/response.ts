@@ -5,6 +5,7 @@
 import type { ChatGeneration } from "../../generation/chat.ts";
 import type { Generation } from "../../generation/generate.ts";
 import { finishOf, type OutputFinish, type OutputPart } from "../../generation/parts.ts";
+import { ApiError } from "../../http/errors.ts";
 import {
   type CallItem,
   type Conversation,
@@ -267,8 +268,13 @@ export class RealtimeResponse {
       case "incomplete":
         return { type: "incomplete", reason: "max_output_tokens" };
       case "failed": {
-        const message = this.#parts.chat.generation.choices[0]?.finish?.error?.message ?? "";
-        return { type: "failed", error: { type: "server_error", code: "engine_error", message } };
+        const cause = this.#parts.chat.generation.choices[0]?.finish?.error;
+        const message = cause?.message ?? "";
+        const error =
+          cause instanceof ApiError
+            ? { type: "invalid_request_error", code: cause.code, message }
+            : { type: "server_error", code: "engine_error", message };
+        return { type: "failed", error };
       }
       default:
         return null;

@@ -15,7 +15,7 @@ import { flatten, unflatten } from "../../../server/grammar/wire.ts";
 const encoder = new TextEncoder();
 /** Ids 0 to 255 are bytes, then some longer tokens; the last ends an output. */
 const WORDS = ["ab", "abc", "abcd", '{"', '":', "true", "  ", "é", "🙂", "aaaaaaaa", '"}', "x-y"];
-const VOCABULARY = new Vocabulary([
+const VOCABULARY = Vocabulary.of([
   ...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
   ...WORDS.map((word) => encoder.encode(word)),
   new Uint8Array(0),
@@ -247,7 +247,8 @@ it("crosses threads unchanged", () => {
 });
 
 describe("the builder", () => {
-  const builder = new GrammarBuilder({ timeLimitMs: 400, maxWaiting: 4 });
+  const words = () => VOCABULARY.data.words;
+  const builder = new GrammarBuilder(words, { timeLimitMs: 400, maxWaiting: 4 });
   afterAll(() => builder.close());
 
   it("refuses what takes too long, replaces its thread and goes on", async () => {
@@ -260,8 +261,8 @@ describe("the builder", () => {
       compact: false,
     } as const;
     await expect(builder.build(slow)).rejects.toThrow(/longer than|too large|ambiguous/);
-    const root = await builder.build({ kind: "choice", options: ["yes", "no"] });
-    expect(new Automaton(root).accepts("yes")).toBe(true);
+    const { automaton } = await builder.build({ kind: "choice", options: ["yes", "no"] });
+    expect(automaton.accepts("yes")).toBe(true);
     await expect(builder.build({ kind: "regex", pattern: "(" })).rejects.toThrow("never closed");
   });
 
