@@ -19,7 +19,8 @@ export function stepFlops(architecture: Architecture, shape: StepShape, sizes: S
   );
 }
 
-function opFlops(
+/** Of one op, all ranks together. */
+export function opFlops(
   op: Op,
   at: { readonly shape: StepShape; readonly tokens: number; readonly sizes: Sizes },
 ): number {

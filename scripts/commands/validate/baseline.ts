@@ -1,6 +1,12 @@
-/** Two constants: what any model of costs must beat. 0.85 of the bytes at peak bandwidth, 0.180 ms a layer. */
+/**
+ * What any model of costs must beat on the same rows: two constants (0.85 of the bytes at peak
+ * bandwidth, 0.180 ms a layer), and the floor of the data sheet.
+ */
+
+import type { StepShape } from "../../../device/trainium/kernels/kernel.ts";
 import { kvBytesPerToken, localBytes } from "../../../device/trainium/memory.ts";
 import { rankOf } from "../../../device/trainium/plan.ts";
+import { floorNanos } from "../../../device/trainium/price/floor.ts";
 import type { Architecture } from "../../../models/architecture.ts";
 import { architectureWeights } from "../../../models/architecture.ts";
 import type { SetUp } from "./setup.ts";
@@ -48,7 +54,7 @@ function kvBytes(setUp: SetUp): number {
 }
 
 /** The two-constant baseline: 0.85 × (weights + KV) / peak HBM + 0.180 ms a layer. */
-export function baselineStep(setUp: SetUp): number {
+function baselineStep(setUp: SetUp): number {
   const { plan } = setUp;
   const { chip } = plan.instance;
   const peak = (chip.hbmBytesPerSecond / chip.cores) * rankOf(plan).cores;
@@ -57,7 +63,7 @@ export function baselineStep(setUp: SetUp): number {
 }
 
 /** Its kin for prompts: FLOPs at half of peak and the same constant a layer. */
-export function baselinePrompt(setUp: SetUp): number {
+function baselinePrompt(setUp: SetUp): number {
   const { plan } = setUp;
   const { chip } = plan.instance;
   const tokens = setUp.bucket ?? 2 ** Math.ceil(Math.log2(setUp.prompt ?? 128));
@@ -69,13 +75,50 @@ export function baselinePrompt(setUp: SetUp): number {
   );
 }
 
-/** Its kin for serving: the law of one prefill at a time over the baseline's own step and prompt. */
-export function baselineServing(setUp: SetUp): (metric: string) => number {
+/** Another model's ms of a step of the compiled batch and of one prompt. */
+export interface Peer {
+  readonly step: (setUp: SetUp) => number;
+  readonly prompt: (setUp: SetUp) => number;
+}
+
+export const TWO_CONSTANTS: Peer = { step: baselineStep, prompt: baselinePrompt };
+
+const floored = new WeakMap<SetUp, Map<string, number>>();
+
+function floorMilliseconds(setUp: SetUp, shape: StepShape): number {
+  const known = floored.get(setUp) ?? new Map<string, number>();
+  floored.set(setUp, known);
+  const ms = known.get(shape.phase) ?? floorNanos(setUp.plan, shape) / 1e6;
+  known.set(shape.phase, ms);
+  return ms;
+}
+
+export const FLOOR: Peer = {
+  step: (setUp) =>
+    floorMilliseconds(setUp, {
+      phase: "decode",
+      rows: setUp.batch,
+      queries: 1,
+      context: Math.round((setUp.prompt ?? 128) + (setUp.output ?? 0) / 2),
+    }),
+  prompt: (setUp) => {
+    const tokens = Math.round(setUp.prompt ?? setUp.bucket ?? 128);
+    return floorMilliseconds(setUp, {
+      phase: "prefill",
+      rows: 1,
+      queries: tokens,
+      context: tokens,
+    });
+  },
+};
+
+/** A peer's serving: the law of one prefill at a time over its own step and prompt. */
+export function peerServing(peer: Peer, setUp: SetUp): (metric: string) => number {
   const live = (setUp.live ?? 1) / setUp.replicas;
   const output = setUp.output ?? 1;
   const running = Math.min(live, setUp.batch);
-  const prompt = baselinePrompt(setUp);
-  const step = baselineStep(setUp) + ((running - 1) * prompt) / output;
+  const prompt = peer.prompt(setUp);
+  const step = peer.step(setUp) + ((running - 1) * prompt) / output;
   const e2e = prompt + step * output;
   const total = (e2e * live) / running;
   return (metric) => {

@@ -11,6 +11,7 @@ import {
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { STUDIES } from "../study/registry.ts";
 import { fit, fittingRows } from "./fit.ts";
+import { peersTable, report } from "./json.ts";
 import { constantsHash, leaveOut } from "./left-out.ts";
 import {
   groupErrors,
@@ -29,6 +30,7 @@ const ROWS = projectPath("device", "trainium", "validation", "neuron-calibration
 
 const HELP = `trainyard validate [options]
   --rows FILE     other measurements of the same columns
+  --json          figures by group, refusals and peers as JSON
   --strict        list the words of each row that no rule reads
   --group NAME    print every row of a group (prefix of its name)
   --quick         leave out serving
@@ -42,6 +44,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     args: [...argv],
     options: {
       rows: { type: "string" },
+      json: { type: "boolean" },
       strict: { type: "boolean" },
       group: { type: "string" },
       quick: { type: "boolean" },
@@ -96,6 +99,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     ...(!values.quick && { serve: onceASetUp() }),
   };
   const answers = rows.map((row) => priceRow(row, pricing));
+  if (values.json) {
+    print(JSON.stringify(report(answers), undefined, 1));
+    return 0;
+  }
   if (values.strict) {
     print(unread(answers));
     return 0;
@@ -119,6 +126,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (odd.length > 0) print(`\nSanity rows (odd set-ups, never fitted):\n${printGroups(odd)}`);
   const leftOut = readLeftOut();
   if (values.rows === undefined && leftOut !== undefined) print(`\n${printLeftOut(leftOut)}`);
+  print(
+    "\nPeers on the same rows, and refused set-ups counted as off by a factor of 3 (floor: the data sheet's\n" +
+      `largest of bytes and FLOPs an operator; fitted: times one factor a group):\n${peersTable(answers.filter(({ row }) => isMiddle(row) && row.split !== "sanity"))}`,
+  );
   print(`\n${coverage(answers)}`);
   return 0;
 }

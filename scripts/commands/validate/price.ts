@@ -1,7 +1,7 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
-import { baselinePrompt, baselineServing, baselineStep } from "./baseline.ts";
+import { FLOOR, type Peer, peerServing, TWO_CONSTANTS } from "./baseline.ts";
 import { tokenMilliseconds } from "./drafts.ts";
 import { priceKernel } from "./kernels.ts";
 import { checkUnit, type Metric, metricOf, quantileOf, stepsOf } from "./read/metric.ts";
@@ -54,6 +54,10 @@ export interface Priced {
   readonly predicted: number;
   readonly measured: number;
   readonly baseline: number;
+  /** What the data sheet alone says; NaN where no step is. */
+  readonly floor: number;
+  /** Is it a rate, of which more is better? */
+  readonly rate: boolean;
   /** Is the chip one that has published figures? */
   readonly calibrated: boolean;
 }
@@ -95,6 +99,8 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
       row,
       key: `${row.model}|${row.kernelNotes}|${row.inputLength}|${row.notes}`,
       calibrated: !row.instance.startsWith("trn3"),
+      floor: kernel.baseline,
+      rate: /efficiency/.test(row.metric),
       ...kernel,
     };
   const architecture = findArchitecture(row.model);
@@ -137,28 +143,43 @@ function pooled(row: Row, metric: Metric, setUp: SetUp): Prediction | string {
   const { batch, plan } = setUp;
   const tokens = setUp.compiled ?? setUp.prompt;
   const forward = promptMilliseconds(setUp, { rows: batch, prompt: tokens });
-  const floor = baselinePrompt({ ...setUp, bucket: tokens }) * batch;
+  const peer = (its: Peer): number =>
+    its.prompt({ ...setUp, bucket: tokens, prompt: tokens }) * batch;
+  const [base, floor] = [peer(TWO_CONSTANTS), peer(FLOOR)];
   // Data parallel over the instance, unless so many engines are told.
   const cores = (plan.instance.chips * plan.instance.chip.cores) / plan.logicalCore;
   const engines = /data parallel/i.test(row.kernelNotes)
     ? Math.floor(cores / plan.tensorParallel)
     : setUp.replicas;
-  const busy =
-    setUp.loop === "closed" ? Math.min(batch * engines, setUp.live ?? batch) : batch * engines;
+  // In a closed loop half of the clients wait for the batch of the others, unless those fill it.
+  const closed = setUp.loop === "closed";
+  const live = closed ? (setUp.live ?? batch) / engines : batch;
+  const seated = closed ? Math.min(batch, Math.max(1, live / 2)) : batch;
+  const waits = closed && row.percentile !== "min" ? live / seated : 1;
+  const busy = seated * engines;
   const part: Part = "static prefill";
   const measured = milliseconds(row.value, row.unit);
   switch (metric) {
     case "forward_latency":
     case "e2e_latency":
     case "TTFT":
-      return { part, predicted: forward, measured, baseline: floor };
+      return {
+        part,
+        predicted: forward * waits,
+        measured,
+        baseline: base * waits,
+        floor: floor * waits,
+        rate: false,
+      };
     case "forward_rate":
     case "request_rate":
       return {
         part,
         predicted: (1000 * busy) / forward,
         measured: row.value,
-        baseline: (1000 * busy) / floor,
+        baseline: (1000 * busy) / base,
+        floor: (1000 * busy) / floor,
+        rate: true,
       };
     default:
       return `metric "${row.metric}" is not one of a pooled model's`;
@@ -179,12 +200,13 @@ function alone(row: Row, metric: Metric, setUp: SetUp): Prediction | string {
       part: setUp.moe ? "MoE prefill" : prefillPart(setUp),
       predicted: first(),
       measured: milliseconds(row.value, row.unit),
-      baseline: baselinePrompt(setUp) * rows * prompts,
+      baseline: TWO_CONSTANTS.prompt(setUp) * rows * prompts,
+      floor: FLOOR.prompt(setUp) * rows * prompts,
+      rate: false,
     };
   }
   const middle = tokenMilliseconds(setUp);
   const step = row.percentile === "mean" ? middle * meanStepShare(setUp) : middle;
-  const base = baselineStep(setUp);
   const prompted = prompt !== undefined && setUp.contextParallel === 1;
   if (metric !== "TPOT" && metric !== "decode_steps" && !/output_|per_request/.test(metric)) {
     if (output === undefined) return "no output length";
@@ -192,18 +214,20 @@ function alone(row: Row, metric: Metric, setUp: SetUp): Prediction | string {
     if (!prompted) return NO_CONTEXT_PARALLEL;
   }
   const predicted = figureOf(row, metric, setUp, { step, first: prompted ? first() : undefined });
-  const baseline = figureOf(row, metric, setUp, {
-    step: base,
-    first: prompted ? baselinePrompt(setUp) : undefined,
-  });
-  if (predicted === undefined || baseline === undefined)
-    return `metric "${row.metric}" is not one of a step's`;
+  const peer = (its: Peer): number =>
+    figureOf(row, metric, setUp, {
+      step: its.step(setUp),
+      first: prompted ? its.prompt(setUp) : undefined,
+    }) ?? Number.NaN;
+  if (predicted === undefined) return `metric "${row.metric}" is not one of a step's`;
   const rate = /throughput|rate/.test(metric);
   return {
     part: setUp.moe ? "MoE decode" : "dense decode",
     predicted,
     measured: rate ? row.value : milliseconds(row.value, row.unit),
-    baseline,
+    baseline: peer(TWO_CONSTANTS),
+    floor: peer(FLOOR),
+    rate,
   };
 }
 
@@ -258,7 +282,8 @@ function served(
 ): Prediction | string {
   if (typeof serving === "string") return serving;
   if (setUp.contextParallel > 1) return "not modelled: context parallelism";
-  const base = setUp.live === undefined ? undefined : baselineServing(setUp);
+  const peer = (its: Peer): number =>
+    setUp.live === undefined ? Number.NaN : peerServing(its, setUp)(metric);
   const measured = milliseconds(row.value, row.unit);
   const picked = serving.metric(metric, quantileOf(row.percentile), setUp.stepAlone);
   if (picked === undefined) return `metric "${row.metric}" is not one of serving's`;
@@ -272,7 +297,9 @@ function served(
         : "rates and paces",
     predicted: picked,
     measured: rate ? row.value : measured,
-    baseline: base?.(metric) ?? Number.NaN,
+    baseline: peer(TWO_CONSTANTS),
+    floor: peer(FLOOR),
+    rate,
   };
 }
 
@@ -295,6 +322,8 @@ function profile(row: Row, setUp: SetUp): Prediction | string {
     part: "profiles",
     predicted: of(graph.nanos / 1e6),
     measured: row.value,
-    baseline: of(baselineStep(setUp)),
+    baseline: of(TWO_CONSTANTS.step(setUp)),
+    floor: of(FLOOR.step(setUp)),
+    rate: true,
   };
 }

@@ -53,8 +53,13 @@ export function stackOf(row: Row, { family }: Architecture, batch: number): Stac
   if (/optimum/i.test(words)) return optimum;
   if (/vllm[\s-]neuron plug-?in|vllm-neuron\/docs|vllm-project\/vllm-neuron/i.test(words))
     return vllmNeuron;
-  return served(row) ? nxdInference : nxdDirect;
+  if (!served(row)) return nxdDirect;
+  return SEGMENTED.test(row.source) ? { ...nxdInference, ...SEGMENTS } : nxdInference;
 }
+
+/** One author's set-up: prompts in segments of 1,024 (three for 2,048 and a template, in his tables alone). */
+const SEGMENTED = /neuronx-distributed-inference PR #13[234]\b/;
+const SEGMENTS = { maxSegment: 1024, firstTokenBucket: 1024 } as const;
 
 /** Tables with both lengths come from vLLM's benchmark; the others from the model's own scripts. */
 function served(row: Row): boolean {
