@@ -51,15 +51,24 @@ export interface PreparedChat {
   readonly task: GenerationTask;
 }
 
+/** The prompt that a chat makes, and what its fields ask of the output. Throws ApiError. */
+export async function chatPromptOf(
+  serving: Serving,
+  fields: ChatFields,
+  given?: OutputPlan,
+): Promise<{ readonly plan: OutputPlan; readonly prompt: Prompt }> {
+  const plan = given ?? (await serving.planner.plan(fields, "chat"));
+  const tokenize = tokenizeOptions(fields, false);
+  return { plan, prompt: await chatPrompt(serving, fields, { plan, tokenize }) };
+}
+
 /** Checks all that can be checked before the engine sees it. Throws ApiError. */
 export async function prepareChat(
   serving: Serving,
   { fields, wish, plan: given }: ChatAsk,
   asker: Pick<Asker, "priority" | "rank">,
 ): Promise<PreparedChat> {
-  const plan = given ?? (await serving.planner.plan(fields, "chat"));
-  const tokenize = tokenizeOptions(fields, false);
-  const prompt = await chatPrompt(serving, fields, { plan, tokenize });
+  const { plan, prompt } = await chatPromptOf(serving, fields, given);
   const sampling = await checkedSampling(serving, fields, { prompt, wish });
   const priority = asker.priority(fields.priority);
   const request = await engineRequest(fields, prompt, { sampling, plan, priority });

@@ -11,6 +11,8 @@ import fastify, {
   type FastifyReply,
   LogController,
 } from "fastify";
+import { countTokensRoute } from "../anthropic/count.ts";
+import { messagesFormat } from "../anthropic/respond.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { chatFormat } from "../openai/chat/respond.ts";
 import { completionRoute } from "../openai/completions/route.ts";
@@ -119,6 +121,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     chatFormatRoute(routes, serving, chatFormat);
     completionRoute(routes, serving);
     responsesRoutes(routes, serving);
+    chatFormatRoute(routes, serving, messagesFormat);
+    countTokensRoute(routes, serving);
     invocationsRoute(routes, serving);
     realtimeRoute(routes, serving);
     tokenizeRoutes(routes, serving);
@@ -154,13 +158,22 @@ function answerErrors(app: FastifyInstance): void {
     if (known.retryAfterSeconds !== undefined) {
       reply.header("retry-after", Math.max(1, Math.ceil(known.retryAfterSeconds)));
     }
-    return reply.code(known.status).send(known.body);
+    const { errorBody } = request.routeOptions.config;
+    return reply.code(known.status).send(errorBody?.(known) ?? known.body);
+  });
+  const patterns: { readonly method: string; readonly matches: RegExp }[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    if (url.includes("*")) return;
+    const matches = new RegExp(`^${url.replace(/:[^/]+/g, "[^/]+")}$`);
+    for (const one of [method].flat()) patterns.push({ method: one, matches });
   });
   const methods = ["GET", "POST"] as const;
   app.setNotFoundHandler(async (request, reply) => {
     const [url = "", query] = request.url.split("?");
     const methodsOf = (path: string) =>
-      methods.filter((method) => app.hasRoute({ method, url: path }));
+      methods.filter((method) =>
+        patterns.some((one) => one.method === method && one.matches.test(path)),
+      );
     const allowed = methodsOf(url);
     if (allowed.length === 0) {
       const bare = url.replace(/\/+$/, "");

@@ -1,4 +1,7 @@
-/** API keys: `Authorization: Bearer <key>` for the model's paths; probes and metrics stay open, as in vLLM. */
+/**
+ * API keys: `Authorization: Bearer <key>` for the model's paths; probes and metrics stay
+ * open, as in vLLM. Anthropic's clients send `x-api-key` to their own paths.
+ */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 
@@ -12,8 +15,10 @@ export function requireKeys(app: FastifyInstance, keys: readonly string[]): void
     // The route that was found, not the path as written: `/%761/models` is /v1/models too.
     const path = request.routeOptions.url ?? request.url;
     if (!GUARDED.some((prefix) => path.startsWith(prefix))) return;
-    const [scheme, token] = (request.headers.authorization ?? "").split(" ");
-    if (scheme?.toLowerCase() === "bearer" && token !== undefined) {
+    const [scheme, bearer] = (request.headers.authorization ?? "").split(" ");
+    const anthropic = path.startsWith("/v1/messages") ? request.headers["x-api-key"] : undefined;
+    for (const token of [scheme?.toLowerCase() === "bearer" ? bearer : undefined, anthropic]) {
+      if (typeof token !== "string") continue;
       const given = digest(token);
       if (digests.some((known) => timingSafeEqual(known, given))) return;
     }

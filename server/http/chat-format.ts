@@ -7,6 +7,7 @@ import type { TSchema } from "typebox";
 import { type ChatAsk, type ChatGeneration, chatGeneration } from "../generation/chat.ts";
 import type { OutputDelta } from "../generation/parts.ts";
 import { type Serving, servedName } from "../serving.ts";
+import type { ApiError } from "./errors.ts";
 import { Exchange, type StreamResponder } from "./exchange.ts";
 
 /** All that an answer is made of. */
@@ -33,6 +34,15 @@ export interface ChatFormat<Body extends ChatBody> {
   readonly read: (serving: Serving, body: Body) => ChatAsk;
   readonly respond: (answer: ChatAnswer<Body>, deltas: readonly OutputDelta[]) => object;
   readonly stream: (answer: ChatAnswer<Body>) => StreamResponder;
+  /** The body of an error; absent: vLLM's. */
+  readonly error?: (error: ApiError) => object;
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The body of an error; absent: vLLM's. */
+    readonly errorBody?: (error: ApiError) => object;
+  }
 }
 
 export function chatFormatRoute<Body extends ChatBody>(
@@ -40,9 +50,13 @@ export function chatFormatRoute<Body extends ChatBody>(
   serving: Serving,
   format: ChatFormat<Body>,
 ): void {
-  app.post<{ Body: Body }>(format.path, { schema: { body: format.schema } }, (request, reply) =>
-    // The schema proves the body's type.
-    answerChat(serving, format, { request, reply, body: request.body as Body }),
+  const { path, schema, error } = format;
+  app.post<{ Body: Body }>(
+    path,
+    { schema: { body: schema }, ...(error && { config: { errorBody: error } }) },
+    (request, reply) =>
+      // The schema proves the body's type.
+      answerChat(serving, format, { request, reply, body: request.body as Body }),
   );
 }
 

@@ -82,6 +82,13 @@ export function badRequest(message: string, param?: string, value?: unknown): Ap
   });
 }
 
+/** A body of the wrong shape, where no schema can say it; `path` is where it is wrong. */
+export function invalidShape(path: string, message: string): ApiError {
+  return new ApiError("invalid", `1 validation error:\n  {'loc': '${path}', 'msg': '${message}'}`, {
+    param: path,
+  });
+}
+
 /** A field that vLLM has and this server does not (yet). */
 export function notImplemented(field: string, where = ""): ApiError {
   return new ApiError("not-implemented", `The field \`${field}\` is not supported${where}.`, {

@@ -18,6 +18,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "/v1/responses/:id":
     "A response that was kept; the events of one in the background with `stream`.",
   "/v1/responses/:id/cancel": "Ends a response in the background.",
+  "/v1/messages": "Messages as Anthropic's API has them; a stream with `stream`.",
+  "/v1/messages/count_tokens": "Tokens of the prompt that messages make.",
   "/v1/models": "The names the model answers to.",
   "/invocations": "A chat or a completion, by the shape of the body.",
   "/tokenize": "Token ids of a text or a chat.",

@@ -1,8 +1,8 @@
 /** Items of a conversation to chat messages: some messages are made of several items. */
-import { badRequest } from "../../http/errors.ts";
+import { badRequest, invalidShape } from "../../http/errors.ts";
 import type { ChatMessage } from "../chat/schema.ts";
 import type { ResponsesRequest } from "./schema.ts";
-import { CUSTOM_INPUT, type Fields, isFields, shapeError } from "./tools.ts";
+import { CUSTOM_INPUT, type Fields, isFields } from "./tools.ts";
 
 type Message = { -readonly [Field in keyof ChatMessage]: ChatMessage[Field] };
 type Content = NonNullable<ChatMessage["content"]>;
@@ -24,6 +24,11 @@ export function inputMessages(
   if (typeof body.input === "string") {
     messages.push({ role: "user", content: body.input });
     return messages;
+  }
+  if (body.input.length === 0 && messages.length === 0) {
+    throw badRequest(
+      "Cannot apply chat template to an empty conversation. Provide at least one message.",
+    );
   }
   const fresh: Message[] = [];
   for (const item of body.input) addItem(fresh, item, earlier);
@@ -165,4 +170,4 @@ const KNOWN_ITEMS: ReadonlySet<string> = new Set([
 
 const unsupported = (type: string) => badRequest(`Unsupported input item type: ${type}`, "input");
 
-const noItem = () => shapeError("body.input", "Input should be a list of items");
+const noItem = () => invalidShape("body.input", "Input should be a list of items");

@@ -3,7 +3,7 @@
  * is shown to the model as a function of one text; a namespace's functions carry its
  * name. Whatever else the API knows runs nowhere here: it is echoed and not shown.
  */
-import { ApiError, badRequest } from "../../http/errors.ts";
+import { badRequest, invalidShape } from "../../http/errors.ts";
 import type { ResponsesRequest } from "./schema.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -81,19 +81,19 @@ export function responseTools(body: ResponsesRequest): ResponseTools {
 
 function readTool(tool: unknown, index: number): Fields {
   const path = `body.tools.${index}`;
-  if (!isFields(tool)) throw shapeError(`${path}.FunctionTool`, "Input should be a valid object");
+  if (!isFields(tool)) throw invalidShape(`${path}.FunctionTool`, "Input should be a valid object");
   const { type, name } = tool;
   const named = type === "function" || type === "custom" || type === "namespace";
   if (type === undefined || (named && typeof name !== "string")) {
     const field = typeof name === "string" ? "type" : "name";
-    throw shapeError(`${path}.FunctionTool.${field}`, "Field required");
+    throw invalidShape(`${path}.FunctionTool.${field}`, "Field required");
   }
   const { parameters = null } = tool;
   if (type === "function" && parameters !== null && !isFields(parameters)) {
-    throw shapeError(`${path}.FunctionTool.parameters`, "Input should be a valid dictionary");
+    throw invalidShape(`${path}.FunctionTool.parameters`, "Input should be a valid dictionary");
   }
   if (!KNOWN_TOOLS.has(String(type))) {
-    throw shapeError(`${path}.FunctionTool.${name === undefined ? "name" : "type"}`, "Unknown");
+    throw invalidShape(`${path}.FunctionTool.${name === undefined ? "name" : "type"}`, "Unknown");
   }
   if (type === "custom" && isFields(tool["format"]) && tool["format"]["type"] === "grammar") {
     throw badRequest(
@@ -129,7 +129,7 @@ function readChoice(body: ResponsesRequest, names: ReadonlyMap<string, ToolName>
   const any = (body.tools ?? []).length > 0;
   if (typeof given === "string") {
     if (given !== "auto" && given !== "none" && given !== "required") {
-      throw shapeError("body.tool_choice", "Input should be 'none', 'auto' or 'required'");
+      throw invalidShape("body.tool_choice", "Input should be 'none', 'auto' or 'required'");
     }
     if (!any && given === "required") {
       throw badRequest(
@@ -221,11 +221,4 @@ export function isFields(value: unknown): value is Fields {
 
 function asList(value: unknown): readonly Fields[] {
   return Array.isArray(value) ? value.filter(isFields) : [];
-}
-
-/** As errors of a body's shape are printed; `path` is where it is wrong. */
-export function shapeError(path: string, message: string): ApiError {
-  return new ApiError("invalid", `1 validation error:\n  {'loc': '${path}', 'msg': '${message}'}`, {
-    param: path,
-  });
 }

@@ -1,0 +1,179 @@
+/** Answers of /v1/messages, to the byte as vLLM's: blocks, and the events that tell of them. */
+import { randomUUID } from "node:crypto";
+import {
+  callsOf,
+  finishOf,
+  type OutputDelta,
+  type OutputFinish,
+  type OutputPart,
+  textOf,
+} from "../generation/parts.ts";
+import type { ChatAnswer, ChatFormat } from "../http/chat-format.ts";
+import type { ApiError } from "../http/errors.ts";
+import type { StreamResponder } from "../http/exchange.ts";
+import type { SseEvent } from "../http/sse.ts";
+import { readMessages } from "./read.ts";
+import { type MessagesRequest, messagesRequest } from "./schema.ts";
+
+export const messagesFormat: ChatFormat<MessagesRequest> = {
+  path: "/v1/messages",
+  schema: messagesRequest,
+  prefix: "chatcmpl",
+  read: readMessages,
+  respond: message,
+  stream: messageStream,
+  error: errorBody,
+};
+
+/** Errors as Anthropic's clients read them; a body of the wrong shape is answered as everywhere. */
+export function errorBody(error: ApiError): object {
+  if (error.code === "invalid") return error.body;
+  const { type } = error.body.error;
+  return { type: "error", error: { type, message: error.message } };
+}
+
+type Answer = ChatAnswer<MessagesRequest>;
+
+function message(answer: Answer, deltas: readonly OutputDelta[]): object {
+  const parts = deltas[0]?.parts ?? [];
+  const thinking = textOf(parts, "reasoning-delta");
+  const text = textOf(parts, "text-delta");
+  const calls = callsOf(parts);
+  const content = [
+    ...(thinking ? [{ type: "thinking", thinking, signature: signature() }] : []),
+    ...(text ? [{ type: "text", text }] : []),
+    ...calls.map(({ id, name, arguments: args }) => ({
+      type: "tool_use",
+      id,
+      name,
+      input: parsedInput(args) ?? {},
+    })),
+  ];
+  const [reason, sequence] = stopReason(finishOf(parts), calls.length > 0);
+  return {
+    id: answer.exchange.id,
+    type: "message",
+    role: "assistant",
+    // Clients expect a first block.
+    content: content.length > 0 ? content : [{ type: "text", text: "" }],
+    model: answer.model,
+    ...(reason !== null && { stop_reason: reason }),
+    ...(sequence !== null && { stop_sequence: sequence }),
+    usage: usage(answer, answer.chat.generation.outputTokens),
+  };
+}
+
+/** `complete`: the calls can be run; a stop string that cut one short comes before them. */
+function stopReason(
+  finish: OutputFinish | undefined,
+  complete: boolean,
+): readonly [string | null, string | null] {
+  if (finish === undefined || finish.reason === "abort" || finish.reason === "error") {
+    return [null, null];
+  }
+  if (finish.reason === "length") return ["max_tokens", null];
+  if (complete) return ["tool_use", null];
+  if (typeof finish.stopReason === "string") return ["stop_sequence", finish.stopReason];
+  return [finish.calls > 0 ? "tool_use" : "end_turn", null];
+}
+
+function usage({ serving, chat }: Answer, outputTokens: number): object {
+  const prompt = chat.prompt.ids.length;
+  const cached = chat.generation.cachedTokens;
+  const told = serving.settings["enable-prompt-tokens-details"];
+  return {
+    input_tokens: told ? prompt - cached : prompt,
+    output_tokens: outputTokens,
+    ...(told && { cache_read_input_tokens: cached }),
+  };
+}
+
+function messageStream(answer: Answer): StreamResponder {
+  const { exchange, model, chat } = answer;
+  let started = false;
+  let index = 0;
+  let sign: string | undefined;
+  /** Of the last call. */
+  let args = "";
+  let finish: OutputFinish | undefined;
+  const start = (): SseEvent =>
+    event({
+      type: "message_start",
+      message: {
+        ...{ id: exchange.id, type: "message", role: "assistant", content: [], model },
+        ...{ stop_reason: null, stop_sequence: null, usage: usage(answer, 0) },
+      },
+    });
+  const begin = (block: object): SseEvent =>
+    event({ type: "content_block_start", content_block: block, index });
+  const grow = (delta: object): SseEvent => event({ type: "content_block_delta", delta, index });
+  const end = (): SseEvent => event({ type: "content_block_stop", index: index++ });
+  const one = (part: OutputPart): readonly SseEvent[] => {
+    switch (part.type) {
+      case "text-start":
+        return [begin({ type: "text", text: "" })];
+      case "text-delta":
+        return [grow({ type: "text_delta", text: part.text })];
+      case "reasoning-start":
+        sign = signature();
+        return [begin({ type: "thinking", thinking: "" })];
+      case "reasoning-delta":
+        return [grow({ type: "thinking_delta", thinking: part.text })];
+      case "reasoning-end":
+        return [grow({ type: "signature_delta", signature: sign }), end()];
+      case "call-start":
+        args = "";
+        return [begin({ type: "tool_use", id: part.id, name: part.name, input: {} })];
+      case "call-delta":
+        args += part.text;
+        return part.text === ""
+          ? []
+          : [grow({ type: "input_json_delta", partial_json: part.text })];
+      case "text-end":
+      case "call-end":
+        return [end()];
+      case "finish":
+        finish = part;
+        return [];
+    }
+  };
+  return {
+    deltas: (deltas) => {
+      const first = started ? [] : [start()];
+      started = true;
+      return [...first, ...chat.read(deltas).flatMap(({ parts }) => parts.flatMap(one))];
+    },
+    end: () => {
+      const called = (finish?.calls ?? 0) > 0;
+      const [reason, sequence] = stopReason(finish, called && parsedInput(args) !== undefined);
+      return [
+        event({
+          type: "message_delta",
+          delta: { stop_reason: reason, stop_sequence: sequence },
+          usage: usage(answer, chat.generation.outputTokens),
+        }),
+        event({ type: "message_stop" }),
+      ];
+    },
+    failed: (error) => {
+      const { type } = error.body.error;
+      return [event({ type: "error", error: { type, message: error.message } })];
+    },
+  };
+}
+
+function event(data: Readonly<Record<string, unknown>> & { readonly type: string }): SseEvent {
+  return { event: data.type, data: JSON.stringify(data) };
+}
+
+/** A thought goes back to the server as it came; nothing is signed. */
+const signature = (): string => randomUUID().replaceAll("-", "");
+
+/** Undefined: the arguments are cut off. */
+function parsedInput(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
