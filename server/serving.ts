@@ -57,7 +57,11 @@ export function servedName(serving: Serving, model: string | null | undefined): 
   const first = serving.names[0] ?? "";
   if (model === undefined || model === null || model === "") return first;
   if (!serving.names.includes(model)) {
-    throw new ApiError("not-found", `The model \`${model}\` does not exist.`, { param: "model" });
+    throw new ApiError(
+      "not-found",
+      `The model \`${model}\` does not exist. Valid aliases: ${serving.names.join(", ")}.`,
+      { param: "model" },
+    );
   }
   return first;
 }

@@ -1,6 +1,7 @@
 /** Chat messages to a prompt: vLLM's checks, the model's template, the tokenizer. */
 
 import { badRequest, notImplemented } from "../http/errors.ts";
+import { checkItems } from "../http/validation.ts";
 import type { ChatMessage } from "../openai/chat/schema.ts";
 import type { Serving } from "../serving.ts";
 import type { OutputPlan } from "./planner.ts";
@@ -22,7 +23,9 @@ export async function chatPrompt(
   { plan, tokenize }: { readonly plan: OutputPlan; readonly tokenize: TokenizeOptions },
 ): Promise<Prompt> {
   if (body.messages.length === 0) {
-    throw badRequest("messages must not be an empty array.", "messages", "[]");
+    throw badRequest(
+      "Cannot apply chat template to an empty conversation. Provide at least one message.",
+    );
   }
   if (body.continue_final_message && (body.add_generation_prompt ?? true)) {
     throw badRequest(
@@ -40,6 +43,9 @@ export async function chatPrompt(
     throw badRequest(
       "As of transformers v4.44, default chat template is no longer allowed, so you must provide a chat template if the tokenizer does not define one.",
     );
+  }
+  for (const { content } of body.messages) {
+    if (Array.isArray(content)) checkItems(content);
   }
   const messages = body.messages.map(templateMessage);
   const input = {

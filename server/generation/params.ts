@@ -7,6 +7,7 @@ import type { TokenId } from "../../device/device.ts";
 import type { SamplingParams } from "../../engine/sequence.ts";
 import type { GenerationDefaults } from "../../models/model.ts";
 import { badRequest, notSampled } from "../http/errors.ts";
+import { pyFloat } from "../http/shape/python.ts";
 import type { SamplingFields } from "../openai/fields.ts";
 
 /** Limits of vLLM's environment variables, at their defaults. */
@@ -76,16 +77,16 @@ export async function samplingParams(
   within("frequency_penalty", frequencyPenalty, -2, 2);
   if (repetitionPenalty <= 0) {
     throw badRequest(
-      `repetition_penalty must be greater than zero, got ${float(repetitionPenalty)}.`,
+      `repetition_penalty must be greater than zero, got ${pyFloat(repetitionPenalty)}.`,
     );
   }
   if (temperature < 0 || temperature > 2) {
     const range = temperature < 0 ? "non-negative" : "in [0, 2]";
-    const given = float(temperature);
+    const given = pyFloat(temperature);
     throw badRequest(`temperature must be ${range}, got ${given}.`, "temperature", given);
   }
   if (topP <= 0 || topP > 1) {
-    throw badRequest(`top_p must be in (0, 1], got ${float(topP)}.`, "top_p", float(topP));
+    throw badRequest(`top_p must be in (0, 1], got ${pyFloat(topP)}.`, "top_p", pyFloat(topP));
   }
   if (topK < -1) {
     throw badRequest(`top_k must be 0 (disable), or at least 1, got ${topK}.`);
@@ -128,7 +129,7 @@ export async function samplingParams(
       logitBias: logitBias(fields.logit_bias, context.vocabSize),
       ...allowedIds(fields.allowed_token_ids, context.vocabSize),
       badWords: await badWordIds(fields.bad_words ?? [], context),
-      stopTokenIds: fields.stop_token_ids ?? [],
+      stopTokenIds: inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], context.vocabSize),
       eosTokenIds: defaults.eosTokenIds,
       ignoreEos: fields.ignore_eos ?? false,
       ...(request.logprobs !== undefined && {
@@ -143,13 +144,8 @@ export async function samplingParams(
 
 function within(name: string, value: number, low: number, high: number): void {
   if (value < low || value > high) {
-    throw badRequest(`${name} must be in [${low}, ${high}], got ${float(value)}.`);
+    throw badRequest(`${name} must be in [${low}, ${high}], got ${pyFloat(value)}.`);
   }
-}
-
-/** As Python prints a float. */
-function float(value: number): string {
-  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
 function checkLogprobs(

@@ -1,7 +1,7 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { badRequest, notImplemented } from "../http/errors.ts";
-import { type RequestFields, type SamplingFields, unbuiltField } from "../openai/fields.ts";
+import { notImplemented } from "../http/errors.ts";
+import { type SharedFields, unbuiltField } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import type { GenerationTask } from "./generate.ts";
 import {
@@ -13,7 +13,7 @@ import {
 import type { OutputPlan } from "./planner.ts";
 import { checkCharacters, outputBudget, type Prompt, type TokenizeOptions } from "./prompt.ts";
 
-type Body = RequestFields & SamplingFields & Readonly<Record<string, unknown>>;
+type Body = SharedFields & Readonly<Record<string, unknown>>;
 
 /** What the wire wants of a stream. */
 export interface StreamOptions {
@@ -25,25 +25,6 @@ export interface StreamOptions {
 export function checkBody(body: Body, unbuilt: readonly string[]): void {
   const field = unbuiltField(body, unbuilt);
   if (field !== undefined) throw notImplemented(field);
-  // An empty object counts as absent, as in Python.
-  if (body.stream_options && Object.keys(body.stream_options).length > 0 && !body.stream) {
-    throw badRequest("Stream options can only be defined when `stream=True`.", "stream_options");
-  }
-  if (typeof body.prompt_logprobs === "number") {
-    if (body.stream && (body.prompt_logprobs > 0 || body.prompt_logprobs === -1)) {
-      throw badRequest(
-        "`prompt_logprobs` are not available when `stream=True`.",
-        "prompt_logprobs",
-      );
-    }
-    if (body.prompt_logprobs < -1) {
-      throw badRequest(
-        "`prompt_logprobs` must be a positive value or -1.",
-        "prompt_logprobs",
-        body.prompt_logprobs,
-      );
-    }
-  }
 }
 
 export function streamOptions(body: Body, { settings }: Serving): StreamOptions {

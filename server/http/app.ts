@@ -35,7 +35,7 @@ import { ApiError, toApiError } from "./errors.ts";
 import { hexId } from "./exchange.ts";
 import { reportIgnored } from "./ignored.ts";
 import { logRequests, whenOver } from "./request-log.ts";
-import { jsonError, shapeCheck } from "./validation.ts";
+import { parseBody, shapeCheck } from "./validation.ts";
 
 export interface AppParts {
   readonly serving: Serving;
@@ -66,13 +66,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       void reply.code(known.status).send(known.body);
     },
   }) as unknown as FastifyInstance;
-  app.setValidatorCompiler(({ schema }) => {
-    const check = shapeCheck(schema as object); // route schemas are objects
-    return (body: unknown) => {
-      const error = check(body);
-      return error === undefined || { error };
-    };
-  });
+  app.setValidatorCompiler(({ schema }) => shapeCheck(schema as object)); // route schemas are objects
   readJson(app);
   answerErrors(app);
   app.decorateRequest("record");
@@ -142,9 +136,9 @@ function readJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
     try {
-      done(null, body === "" ? undefined : JSON.parse(body as string)); // parseAs gives text
+      done(null, parseBody(body as string)); // parseAs gives text
     } catch (error) {
-      done(jsonError(body as string, error as SyntaxError)); // text, and all that JSON.parse throws
+      done(error as Error);
     }
   });
 }

@@ -42,6 +42,8 @@ export interface ErrorBody {
 export interface ErrorDetails {
   /** Field at fault; named in `param`. */
   readonly param?: string;
+  /** The message stays without ` (parameter=…)`, as some of vLLM's do. */
+  readonly bare?: boolean;
   /** Given value; a bad request's message ends in ` (parameter=…, value=…)`, as vLLM's does. */
   readonly value?: unknown;
   readonly retryAfterSeconds?: number;
@@ -55,7 +57,8 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(code === "bad-request" ? withParameter(message, details) : message, {
+    const named = code === "bad-request" && details.bare !== true;
+    super(named ? withParameter(message, details) : message, {
       cause: details.cause,
     });
     this.name = "ApiError";
@@ -70,7 +73,9 @@ export class ApiError extends Error {
 
   get body(): ErrorBody {
     const { status, type } = ERRORS[this.code];
-    return { error: { message: this.message, type, param: this.param, code: status } };
+    return {
+      error: { message: withoutPaths(this.message), type, param: this.param, code: status },
+    };
   }
 }
 
@@ -112,6 +117,16 @@ export function toApiError(error: unknown): ApiError {
     return new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
   }
   return new ApiError("internal", "Internal server error", { cause: error });
+}
+
+/** As vLLM answers: addresses and paths of files are taken out, a client's own too. */
+function withoutPaths(message: string): string {
+  return message
+    .replaceAll(/ at 0x[0-9a-fA-F]+>/g, ">")
+    .replaceAll(/\n?\s*File "[^"]+", line \d+, in \S+(\n\s+.*)?/g, "")
+    .replaceAll(/\/(?:home|usr|opt|var|tmp|root|lib|mnt|srv)(?:\/[\w.-]+)+/g, "<path>")
+    .replaceAll(/(?:\/[\w-]+)+\/[\w-]+\.\w+/g, "<path>")
+    .trim();
 }
 
 function withParameter(message: string, { param, value }: ErrorDetails): string {

@@ -9,16 +9,19 @@ import { badRequest } from "./errors.ts";
 
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, unknown>>;
+  readonly anyOf?: readonly ObjectSchema[];
 }
 
 export function reportIgnored(app: FastifyInstance, strict: boolean): void {
   app.addHook("preHandler", async (request, reply) => {
     const schema = request.routeOptions.schema?.body as ObjectSchema | undefined; // ours are objects
     const { body } = request;
-    if (schema?.properties === undefined || typeof body !== "object" || body === null) return;
-    const { properties } = schema;
+    if (schema === undefined || typeof body !== "object" || body === null) return;
+    const known = (schema.anyOf ?? [schema]).flatMap(({ properties = {} }) => [properties]);
+    if (Object.keys(known[0] ?? {}).length === 0) return;
     const ignored = Object.keys(body).filter(
-      (name) => !(Object.hasOwn(properties, name) || WITHOUT_EFFECT.has(name)),
+      (name) =>
+        !(known.some((properties) => Object.hasOwn(properties, name)) || WITHOUT_EFFECT.has(name)),
     );
     if (ignored.length === 0) return;
     if (strict) {

@@ -1,230 +1,147 @@
 /**
- * Shape errors, printed as vLLM prints pydantic's:
- *
- *     1 validation error:
- *       {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required', 'input': {...}}
- *
- * One error is reported, the first: a long list of bad messages must not cost
- * memory. Types are as lax as pydantic's: "5" and 5.0 are integers, "true" is a boolean.
+ * The shapes of bodies: one check of a route's schema, with vLLM's answer where
+ * it fails. Lists that are checked as they are read keep their check beside them.
  */
-import { Ajv, type ErrorObject } from "ajv";
 import { ApiError } from "./errors.ts";
+import { compile } from "./shape/check.ts";
+import { bodyErrors, Complaints, pydanticText } from "./shape/complaint.ts";
+import { JsonError, readJson, TooDeep } from "./shape/json.ts";
+import { type Check, CheckState, FAIL, type ShapeSchema } from "./shape/schema.ts";
 
-const ajv = new Ajv({ allErrors: false, strict: false, verbose: true, useDefaults: false });
+/** Sees a body before its fields are looked at; throws ApiError. */
+export type BodyCheck = (body: Readonly<Record<string, unknown>>) => void;
 
-/** A check of bodies: the error, or nothing. Scalars are changed in place to what was read. */
-export function shapeCheck(schema: object): (body: unknown) => ApiError | undefined {
-  const valid = ajv.compile(schema);
+/** Sees what was read of a body; the complaints are answered as the fields' own. */
+export type ReadCheck = (body: unknown) => Complaints | undefined;
+
+const BODY_CHECKS = Symbol("checks of a body");
+
+interface BodyChecks {
+  readonly before: readonly BodyCheck[];
+  readonly after?: ReadCheck;
+}
+
+/** Adds checks that vLLM makes of a raw body, in their order, and of what was read. */
+export function withBodyChecks<T extends object>(
+  schema: T,
+  before: readonly BodyCheck[],
+  after?: ReadCheck,
+): T {
+  const checks: BodyChecks = { before, ...(after !== undefined && { after }) };
+  return Object.assign(schema, { [BODY_CHECKS]: checks });
+}
+
+export type Checked = { readonly value: unknown } | { readonly error: ApiError };
+
+/** A check of bodies: what was read, or the error. */
+export function shapeCheck(schema: object): (body: unknown) => Checked {
+  const check = compile(schema as ShapeSchema); // TypeBox schemas are JSON schemas
+  const { before, after } = (schema as { readonly [BODY_CHECKS]?: BodyChecks })[BODY_CHECKS] ?? {
+    before: [],
+  };
   return (body) => {
-    if (body === null || body === undefined) return missingBody();
-    relax(schema, body);
-    return valid(body) ? undefined : shapeError(valid.errors ?? [], "body");
+    if (body === null || body === undefined) return { error: missingBody() };
+    try {
+      if (typeof body === "object" && !Array.isArray(body)) {
+        for (const one of before) one(body as Readonly<Record<string, unknown>>); // no list, not null
+      }
+      const state = new CheckState();
+      const value = check(body, state);
+      const checked = value === FAIL ? explained(check, body) : { value: keepLazy(state, value) };
+      const complaints = "value" in checked ? after?.(checked.value) : undefined;
+      return complaints === undefined ? checked : { error: shapeError(complaints) };
+    } catch (error) {
+      if (error instanceof ApiError) return { error };
+      throw error;
+    }
   };
 }
 
-interface ShapeSchema {
-  readonly type?: string;
-  readonly properties?: Readonly<Record<string, ShapeSchema>>;
-  readonly anyOf?: readonly ShapeSchema[];
+/** Whether a value has a schema's shape, no questions asked. */
+export function fits(schema: object): (value: unknown) => boolean {
+  const check = compile(schema as ShapeSchema); // TypeBox schemas are JSON schemas
+  return (value) => check(value, new CheckState()) !== FAIL;
 }
 
-const TRUE: ReadonlySet<unknown> = new Set([1, "1", "true", "t", "yes", "y", "on"]);
-const FALSE: ReadonlySet<unknown> = new Set([0, "0", "false", "f", "no", "n", "off"]);
+const texts = new WeakMap<object, string>();
 
-/** The value as pydantic would read it for the schema; fields of objects are changed in place. */
-function relax(schema: ShapeSchema, value: unknown): unknown {
-  if (schema.anyOf !== undefined) {
-    if (schema.anyOf.some(({ type }) => type === typeof value)) return value;
-    return schema.anyOf.reduce(
-      (read, branch) => (read === value ? relax(branch, value) : read),
-      value,
-    );
+/** The body's text is kept until its check has ended, to quote numbers as they were written. */
+function explained(check: Check, body: unknown): Checked {
+  const text = typeof body === "object" && body !== null ? texts.get(body) : undefined;
+  const exact = text === undefined ? body : readJson(text, true);
+  const state = new CheckState(new Complaints());
+  const value = check(exact, state);
+  const { complaints } = state;
+  if (value !== FAIL || complaints === undefined) {
+    const again = new CheckState();
+    again.anyWidth = true;
+    return { value: keepLazy(again, check(body, again)) };
   }
-  const { type, properties } = schema;
-  if (type === "integer" || type === "number") {
-    if (typeof value === "boolean") return Number(value);
-    const form =
-      type === "integer" ? /^\s*[+-]?\d+(\.0*)?\s*$/ : /^\s*[+-]?[\d.]+(e[+-]?\d+)?\s*$/i;
-    return typeof value === "string" && form.test(value) ? Number(value) : value;
-  }
-  if (type === "boolean") {
-    const read = typeof value === "string" ? value.toLowerCase() : value;
-    return TRUE.has(read) ? true : FALSE.has(read) ? false : value;
-  }
-  if (properties !== undefined && isObject(value)) {
-    for (const [name, field] of Object.entries(value)) {
-      const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
-      if (known !== undefined) value[name] = relax(known, field);
-    }
-  }
+  return { error: shapeError(complaints) };
+}
+
+function shapeError(complaints: Complaints, cause?: Error): ApiError {
+  const { message, param } = bodyErrors(complaints);
+  return new ApiError("invalid", message, { param, cause });
+}
+
+const lazyChecks = new WeakMap<object, Check>();
+
+function keepLazy(state: CheckState, value: unknown): unknown {
+  for (const [items, check] of state.lazy) lazyChecks.set(items, check);
   return value;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** What is wrong with the first bad item of a list that was left until it is read. */
+export function itemComplaints(items: readonly unknown[]): Complaints | undefined {
+  const check = lazyChecks.get(items);
+  if (check === undefined) return undefined;
+  const index = items.findIndex((item) => check(item, new CheckState()) === FAIL);
+  if (index < 0) return undefined;
+  const complaints = new Complaints(100);
+  complaints.path.push(index);
+  check(items[index], new CheckState(complaints));
+  return complaints;
 }
 
-/** Characters of the offending input that are shown. */
-const SHOWN = 400;
-
-function shapeError(errors: readonly ErrorObject[], where: string): ApiError {
-  // A union reports each branch and then itself; the deepest complaint is the most telling,
-  // of equals the one about a value of the right type.
-  const telling = errors
-    .filter((error) => error.keyword !== "anyOf" && !saysNull(error))
-    .reduce<ErrorObject | undefined>(
-      (best, error) => (best === undefined || weight(error) > weight(best) ? error : best),
-      undefined,
-    );
-  const error = telling ?? errors[0];
-  if (error === undefined) return new ApiError("invalid", "Invalid request.");
-  const path = error.instancePath.split("/").slice(1).map(unescapePointer);
-  if (error.keyword === "required") path.push(String(error.params["missingProperty"]));
-  const { type, message } = describe(error);
-  const location = [where, ...path].map((part) => (/^\d+$/.test(part) ? part : python(part)));
-  const input = shorten(python(error.data));
-  const tuple = location.length === 1 ? `(${location[0]},)` : `(${location.join(", ")})`;
-  return new ApiError(
-    "invalid",
-    `1 validation error:\n  {'type': '${type}', 'loc': ${tuple}, 'msg': ${python(message)}, 'input': ${input}}`,
-    { param: [where, ...path].join(".") },
-  );
+/** Throws ApiError in pydantic's own words for the first bad item of such a list. */
+export function checkItems(items: readonly unknown[]): void {
+  const complaints = itemComplaints(items);
+  if (complaints === undefined) return;
+  throw new ApiError("bad-request", pydanticText(complaints, "ValidatorIterator"));
 }
 
 function missingBody(): ApiError {
-  return new ApiError(
-    "invalid",
-    "1 validation error:\n  {'type': 'missing', 'loc': ('body',), 'msg': 'Field required', 'input': None}",
-    { param: "body" },
-  );
+  const complaints = new Complaints();
+  complaints.add({ type: "missing", message: "Field required", input: null });
+  return shapeError(complaints);
 }
 
-/** The body is no JSON. */
-export function jsonError(text: string, cause: Error): ApiError {
-  // Where the text broke off; an unexpected end has no position.
-  const position = /position (\d+)/.exec(cause.message)?.[1] ?? String(text.length);
-  return new ApiError(
-    "invalid",
-    `1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', ${position}), 'msg': 'JSON decode error', 'input': {}, 'ctx': {'error': ${python(cause.message)}}}`,
-    { param: `body.${position}`, cause },
-  );
-}
-
-function saysNull(error: ErrorObject): boolean {
-  return error.keyword === "type" && error.params["type"] === "null";
-}
-
-function weight({ instancePath, keyword }: ErrorObject): number {
-  const depth = instancePath.split("/").length + (keyword === "required" ? 1 : 0);
-  return depth + (keyword === "type" ? 0 : 0.5);
-}
-
-function describe(error: ErrorObject): { readonly type: string; readonly message: string } {
-  switch (error.keyword) {
-    case "required":
-      return { type: "missing", message: "Field required" };
-    case "type":
-      return error.instancePath === ""
-        ? NO_OBJECT
-        : describeType(String(error.params["type"]), error.data);
-    case "const":
-    case "enum":
-      return { type: "literal_error", message: `Input should be ${python(error.schema)}` };
-    case "minimum":
-      return {
-        type: "greater_than_equal",
-        message: `Input should be greater than or equal to ${error.params["limit"]}`,
-      };
-    case "maximum":
-      return {
-        type: "less_than_equal",
-        message: `Input should be less than or equal to ${error.params["limit"]}`,
-      };
-    case "maxItems":
-      return {
-        type: "too_long",
-        message: `List should have at most ${error.params["limit"]} items after validation, not ${Array.isArray(error.data) ? error.data.length : "more"}`,
-      };
-    case "minLength":
-      return {
-        type: "string_too_short",
-        message: `String should have at least ${error.params["limit"]} character`,
-      };
-    default:
-      return { type: "value_error", message: error.message ?? "Invalid value" };
+/** The body of a JSON text; throws ApiError in Python's words. */
+export function parseBody(text: string): unknown {
+  if (text === "") return undefined;
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = readAsPython(text);
   }
+  if (typeof body === "object" && body !== null) texts.set(body, text);
+  return body;
 }
 
-/** The body itself. */
-const NO_OBJECT = {
-  type: "model_attributes_type",
-  message: "Input should be a valid dictionary or object to extract fields from",
-};
-
-function describeType(type: string, data: unknown) {
-  switch (type) {
-    case "integer":
-      if (typeof data === "string") {
-        return {
-          type: "int_parsing",
-          message: "Input should be a valid integer, unable to parse string as an integer",
-        };
-      }
-      return typeof data === "number"
-        ? {
-            type: "int_from_float",
-            message: "Input should be a valid integer, got a number with a fractional part",
-          }
-        : { type: "int_type", message: "Input should be a valid integer" };
-    case "number":
-      return typeof data === "string"
-        ? {
-            type: "float_parsing",
-            message: "Input should be a valid number, unable to parse string as a number",
-          }
-        : { type: "float_type", message: "Input should be a valid number" };
-    case "boolean":
-      return { type: "bool_type", message: "Input should be a valid boolean" };
-    case "array":
-      return { type: "list_type", message: "Input should be a valid list" };
-    case "object":
-      return { type: "dict_type", message: "Input should be a valid dictionary" };
-    default:
-      return { type: "string_type", message: "Input should be a valid string" };
+function readAsPython(text: string): unknown {
+  try {
+    return readJson(text, false);
+  } catch (error) {
+    if (error instanceof TooDeep) {
+      throw new ApiError("invalid", "There was an error parsing the body");
+    }
+    if (!(error instanceof JsonError)) throw error;
+    const complaints = new Complaints();
+    complaints.path.push(error.position);
+    const context = { error: error.message };
+    complaints.add({ type: "json_invalid", message: "JSON decode error", input: {}, context });
+    throw shapeError(complaints, error);
   }
-}
-
-/** A JSON value in Python's spelling; deep or long ones are cut. */
-function python(value: unknown, level = 0): string {
-  if (value === null || value === undefined) return "None";
-  if (value === true) return "True";
-  if (value === false) return "False";
-  if (typeof value === "string") return pythonString(value.slice(0, SHOWN));
-  if (typeof value !== "object") return String(value);
-  if (level > 3) return "...";
-  if (Array.isArray(value)) {
-    return `[${value
-      .slice(0, 20)
-      .map((item) => python(item, level + 1))
-      .join(", ")}]`;
-  }
-  const items = Object.entries(value)
-    .slice(0, 20)
-    .map(([key, item]) => `${pythonString(key.slice(0, SHOWN))}: ${python(item, level + 1)}`);
-  return `{${items.join(", ")}}`;
-}
-
-function pythonString(text: string): string {
-  const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-  return escaped.includes("'") && !escaped.includes('"')
-    ? `"${escaped}"`
-    : `'${escaped.replaceAll("'", "\\'")}'`;
-}
-
-function shorten(text: string): string {
-  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}...`;
-}
-
-function unescapePointer(part: string): string {
-  return part.replaceAll("~1", "/").replaceAll("~0", "~");
 }

@@ -5,6 +5,13 @@
  * ignored, as in vLLM.
  */
 import { type Static, type TSchema, Type } from "typebox";
+import { badRequest } from "../http/errors.ts";
+import { PyNumber, pyStr } from "../http/shape/python.ts";
+import { BEFORE } from "../http/shape/schema.ts";
+
+export function optional<T extends TSchema>(schema: T) {
+  return Type.Optional(schema);
+}
 
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Optional(Type.Union([schema, Type.Null()]));
@@ -12,19 +19,82 @@ export function nullable<T extends TSchema>(schema: T) {
 
 const text = Type.String();
 const integer = Type.Integer();
+const int64 = Type.Integer({ format: "int64" });
 const number = Type.Number();
 const boolean = Type.Boolean();
 const object = Type.Record(Type.String(), Type.Unknown());
 
-export const streamOptions = Type.Object({
+const streamOptions = Type.Object({
   include_usage: nullable(boolean),
   continuous_usage_stats: nullable(boolean),
 });
 
-export const responseFormat = Type.Object({ type: Type.String() });
+const responseFormat = Type.Unsafe<{ readonly type: string }>(
+  Type.Union([
+    Type.Object({
+      type: Type.Enum(["text", "json_object", "json_schema"]),
+      json_schema: nullable(
+        Type.Object({
+          name: text,
+          description: nullable(text),
+          schema: nullable(object),
+          strict: nullable(boolean),
+        }),
+      ),
+    }),
+    Type.Object({ type: Type.Literal("structural_tag"), format: Type.Unknown() }),
+    Type.Object({
+      type: Type.Literal("structural_tag"),
+      structures: Type.Array(Type.Object({ begin: text, schema: nullable(object), end: text })),
+      triggers: Type.Array(text),
+    }),
+  ]),
+);
 
-/** Sampling: both endpoints, vLLM's extras included. */
-export const samplingFields = {
+const structuredOutputs = Type.Object(
+  {
+    json: nullable(Type.Union([text, object])),
+    regex: nullable(text),
+    choice: nullable(Type.Array(text)),
+    grammar: nullable(text),
+    json_object: nullable(boolean),
+    disable_any_whitespace: optional(boolean),
+    disable_additional_properties: optional(boolean),
+    whitespace_pattern: nullable(text),
+    structural_tag: nullable(text),
+  },
+  { title: "StructuredOutputsParams", "x-model": "dataclass" },
+);
+
+const repetitionDetection = Type.Object(
+  {
+    max_pattern_size: optional(integer),
+    min_pattern_size: optional(integer),
+    min_count: optional(integer),
+  },
+  { title: "RepetitionDetectionParams", "x-model": "dataclass" },
+);
+
+const scalar = Type.Union([text, integer, number, Type.Array(Type.Union([text, integer, number]))]);
+
+function thinkingBudget(value: unknown): unknown {
+  const given = value instanceof PyNumber ? value.value : value;
+  if (given === null || (typeof given === "number" && Number.isInteger(given) && given >= -1)) {
+    return value;
+  }
+  throw badRequest(
+    "`thinking_token_budget` must be a non-negative integer or -1 for unlimited.",
+    "thinking_token_budget",
+    pyStr(value),
+  );
+}
+
+/**
+ * Fields that chat and text completions share, in no order: each endpoint lists
+ * its own in vLLM's order, which is the order in which errors are reported.
+ */
+export const fields = {
+  model: nullable(text),
   n: nullable(integer),
   temperature: nullable(number),
   top_p: nullable(number),
@@ -33,58 +103,93 @@ export const samplingFields = {
   frequency_penalty: nullable(number),
   presence_penalty: nullable(number),
   repetition_penalty: nullable(number),
+  watermarking: nullable(boolean),
+  length_penalty: optional(number),
   logit_bias: nullable(Type.Record(Type.String(), number)),
   allowed_token_ids: nullable(Type.Array(integer)),
-  bad_words: nullable(Type.Array(text)),
-  seed: nullable(Type.Integer({ minimum: -(2 ** 63), maximum: 2 ** 63 })),
+  bad_words: optional(Type.Array(text)),
+  seed: nullable(int64),
   stop: nullable(Type.Union([text, Type.Array(text, { maxItems: 4 })])), // VLLM_MAX_STOP_STRINGS
   stop_token_ids: nullable(Type.Array(integer)),
-  include_stop_str_in_output: nullable(boolean),
-  ignore_eos: nullable(boolean),
-  min_tokens: nullable(integer),
-  skip_special_tokens: nullable(boolean),
-  spaces_between_special_tokens: nullable(boolean),
+  include_stop_str_in_output: optional(boolean),
+  ignore_eos: optional(boolean),
+  min_tokens: optional(integer),
+  skip_special_tokens: optional(boolean),
+  spaces_between_special_tokens: optional(boolean),
   prompt_logprobs: nullable(integer),
   logprob_token_ids: nullable(Type.Array(integer)),
-  truncate_prompt_tokens: nullable(Type.Integer({ minimum: -1 })),
-  truncation_side: nullable(Type.Union([Type.Literal("left"), Type.Literal("right")])),
-};
-
-/** What both endpoints know beside sampling. */
-export const requestFields = {
-  model: nullable(text),
+  truncate_prompt_tokens: nullable(Type.Integer({ format: "int64", minimum: -1 })),
+  truncation_side: nullable(Type.Enum(["left", "right"])),
   stream: nullable(boolean),
   stream_options: nullable(streamOptions),
   response_format: nullable(responseFormat),
-  structured_outputs: nullable(object),
+  structured_outputs: nullable(structuredOutputs),
+  add_special_tokens: optional(boolean),
+  priority: optional(int64),
+  request_id: optional(text),
+  session_id: nullable(text),
+  cache_salt: nullable(Type.String({ minLength: 1, maxLength: 1024 })),
+  return_tokens_as_token_ids: nullable(boolean),
+  return_token_ids: nullable(boolean),
+  routed_experts_prompt_start: optional(Type.Integer({ minimum: 0 })),
+  return_token_offsets: nullable(boolean),
+  mm_payload: optional(Type.Enum(["tensors", "none"])),
+  return_mm_kwargs: nullable(boolean),
+  stream_interval: nullable(Type.Integer({ minimum: 1 })),
+  user: nullable(text),
+  use_beam_search: optional(boolean),
+  kv_transfer_params: nullable(object),
+  ec_transfer_params: nullable(object),
+  vllm_xargs: nullable(Type.Record(Type.String(), scalar)),
+  repetition_detection: nullable(repetitionDetection),
+  thinking_token_budget: Type.Optional(
+    Type.Union([integer, Type.Null()], { [BEFORE]: thinkingBudget }),
+  ),
+};
+
+/** Honoured though vLLM took them out: it ignores them without a word to the client. */
+export const guidedFields = {
   guided_json: Type.Optional(Type.Unknown()),
   guided_regex: nullable(text),
   guided_choice: nullable(Type.Array(text)),
   guided_grammar: nullable(text),
   guided_json_object: nullable(boolean),
-  add_special_tokens: nullable(boolean),
-  priority: nullable(integer),
-  request_id: nullable(text),
-  session_id: nullable(text),
-  cache_salt: nullable(Type.String({ minLength: 1 })),
-  return_tokens_as_token_ids: nullable(boolean),
-  return_token_ids: nullable(boolean),
-  stream_interval: nullable(Type.Integer({ minimum: 1 })),
-  user: nullable(text),
-  // Known to vLLM, not built here: a value other than null, false or empty answers 501.
-  use_beam_search: nullable(boolean),
-  length_penalty: nullable(number),
-  kv_transfer_params: nullable(object),
-  ec_transfer_params: nullable(object),
-  vllm_xargs: nullable(object),
-  repetition_detection: nullable(object),
 };
 
-const samplingObject = Type.Object(samplingFields);
-export type SamplingFields = Static<typeof samplingObject>;
+const sharedObject = Type.Object({ ...fields, ...guidedFields });
+/** What both endpoints know. */
+export type SharedFields = Static<typeof sharedObject>;
 
-const requestObject = Type.Object(requestFields);
-export type RequestFields = Static<typeof requestObject>;
+/** Those of them that decide how ids are drawn. */
+export type SamplingFields = Pick<SharedFields, SamplingName>;
+
+/** The others. */
+export type RequestFields = Omit<SharedFields, SamplingName>;
+
+type SamplingName =
+  | "n"
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+  | "frequency_penalty"
+  | "presence_penalty"
+  | "repetition_penalty"
+  | "logit_bias"
+  | "allowed_token_ids"
+  | "bad_words"
+  | "seed"
+  | "stop"
+  | "stop_token_ids"
+  | "include_stop_str_in_output"
+  | "ignore_eos"
+  | "min_tokens"
+  | "skip_special_tokens"
+  | "spaces_between_special_tokens"
+  | "prompt_logprobs"
+  | "logprob_token_ids"
+  | "truncate_prompt_tokens"
+  | "truncation_side";
 
 /** Fields that have no effect in vLLM either: never reported as ignored. */
 export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([

@@ -10,23 +10,19 @@ import { answerCompletion } from "./completions/route.ts";
 import { type CompletionRequest, completionRequest } from "./completions/schema.ts";
 
 export function invocationsRoute(app: FastifyInstance, serving: Serving): void {
-  const chatError = shapeCheck(chatRequest);
-  const completionError = shapeCheck(completionRequest);
+  const chat = shapeCheck(chatRequest);
+  const completion = shapeCheck(completionRequest);
   app.post("/invocations", async (request, reply) => {
-    // The checks prove the bodies' types.
-    if (chatError(request.body) === undefined) {
-      return answerChat(serving, chatFormat, {
-        request,
-        reply,
-        body: request.body as ChatRequest,
-      });
+    const asChat = chat(request.body);
+    if ("value" in asChat) {
+      const body = asChat.value as ChatRequest; // proved by the check
+      return answerChat(serving, chatFormat, { request, reply, body });
     }
-    if (completionError(request.body) === undefined) {
-      return answerCompletion(
-        serving,
-        request as FastifyRequest<{ Body: CompletionRequest }>,
-        reply,
-      );
+    const asText = completion(request.body);
+    if ("value" in asText) {
+      request.body = asText.value;
+      const checked = request as FastifyRequest<{ Body: CompletionRequest }>;
+      return answerCompletion(serving, checked, reply);
     }
     throw badRequest(
       "Cannot find suitable handler for request. Expected one of: ['ChatCompletionRequest', 'CompletionRequest']",

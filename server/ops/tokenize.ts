@@ -4,49 +4,69 @@ import { type Static, Type } from "typebox";
 import { chatPrompt } from "../generation/chat-prompt.ts";
 import { textPrompt } from "../generation/prompt.ts";
 import { badRequest } from "../http/errors.ts";
+import { isObject } from "../http/shape/python.ts";
+import { BEFORE } from "../http/shape/schema.ts";
+import { fits } from "../http/validation.ts";
+import { checkGenerationPrompt } from "../openai/chat/body-checks.ts";
 import { chatRequest } from "../openai/chat/schema.ts";
-import { nullable } from "../openai/fields.ts";
+import { nullable, optional } from "../openai/fields.ts";
 import { type Serving, servedName } from "../serving.ts";
 
-const chat = chatRequest.properties;
+const boolean = Type.Boolean();
+const { model, messages, tools, chat_template, chat_template_kwargs } = chatRequest.properties;
+const { media_io_kwargs, mm_processor_kwargs } = chatRequest.properties;
 
-export const tokenizeRequest = Type.Object({
-  model: nullable(Type.String()),
-  prompt: nullable(Type.String()),
-  messages: Type.Optional(chat.messages),
-  add_special_tokens: nullable(Type.Boolean()),
-  return_token_strs: nullable(Type.Boolean()),
-  add_generation_prompt: chat.add_generation_prompt,
-  continue_final_message: chat.continue_final_message,
-  chat_template: chat.chat_template,
-  chat_template_kwargs: chat.chat_template_kwargs,
-  tools: chat.tools,
+const tokenizeText = Type.Object({
+  model,
+  prompt: Type.String(),
+  add_special_tokens: optional(boolean),
+  return_token_strs: nullable(boolean),
 });
 
-export const detokenizeRequest = Type.Object({
-  model: nullable(Type.String()),
-  tokens: Type.Array(Type.Integer({ minimum: 0 })),
+const tokenizeChat = Type.Object(
+  {
+    model,
+    messages,
+    add_generation_prompt: optional(boolean),
+    return_token_strs: nullable(boolean),
+    continue_final_message: optional(boolean),
+    add_special_tokens: optional(boolean),
+    chat_template,
+    chat_template_kwargs,
+    media_io_kwargs,
+    mm_processor_kwargs,
+    tools,
+  },
+  {
+    [BEFORE]: (body: unknown) => {
+      if (isObject(body)) checkGenerationPrompt(body);
+      return body;
+    },
+  },
+);
+
+const tokenizeRequest = Type.Union([tokenizeText, tokenizeChat]);
+type TokenizeText = Static<typeof tokenizeText>;
+type TokenizeChat = Static<typeof tokenizeChat>;
+
+const detokenizeRequest = Type.Object({
+  model,
+  tokens: Type.Array(Type.Integer({ format: "int64", minimum: 0 })),
 });
 
 export function tokenizeRoutes(app: FastifyInstance, serving: Serving): void {
   const { tokenizer } = serving;
-  app.post<{ Body: Static<typeof tokenizeRequest> }>(
+  const asChat = fits(tokenizeChat);
+  app.post<{ Body: TokenizeText | TokenizeChat }>(
     "/tokenize",
     { schema: { body: tokenizeRequest } },
     async ({ body }) => {
       servedName(serving, body.model);
       // Long texts may be counted too: only serving them is bounded by the context.
       const limits = { ...serving, maxModelLen: Number.POSITIVE_INFINITY };
-      const special = { addSpecialTokens: body.add_special_tokens ?? body.messages === undefined };
-      let ids: Int32Array;
-      if (body.messages !== undefined) {
-        const plan = body.tools ? { tools: body.tools } : {};
-        const { messages } = body;
-        ids = (await chatPrompt(limits, { ...body, messages }, { plan, tokenize: special })).ids;
-      } else {
-        if (typeof body.prompt !== "string") throw badRequest("Field required", "prompt");
-        ids = (await textPrompt(body.prompt, tokenizer, limits, special)).ids;
-      }
+      const ids = asChat(body)
+        ? await chatIds(limits, body as TokenizeChat)
+        : await textIds(limits, body as TokenizeText);
       return {
         count: ids.length,
         max_model_len: serving.maxModelLen,
@@ -73,4 +93,15 @@ export function tokenizeRoutes(app: FastifyInstance, serving: Serving): void {
   if (serving.settings["enable-tokenizer-info-endpoint"]) {
     app.get("/tokenizer_info", async () => serving.tokenizerInfo ?? {});
   }
+}
+
+async function chatIds(serving: Serving, body: TokenizeChat): Promise<Int32Array> {
+  const plan = body.tools ? { tools: body.tools } : {};
+  const tokenize = { addSpecialTokens: body.add_special_tokens ?? false };
+  return (await chatPrompt(serving, body, { plan, tokenize })).ids;
+}
+
+async function textIds(serving: Serving, body: TokenizeText): Promise<Int32Array> {
+  const special = { addSpecialTokens: body.add_special_tokens ?? true };
+  return (await textPrompt(body.prompt, serving.tokenizer, serving, special)).ids;
 }

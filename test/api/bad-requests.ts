@@ -35,7 +35,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     body: {},
     type: "Bad Request",
     param: "body.messages",
-    says: "1 validation error:\n  {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required'",
+    says: "1 validation error:\n  {'type': 'missing', 'loc': 'body.messages', 'msg': 'Field required'",
   },
   {
     what: "messages of a wrong type",
@@ -48,7 +48,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     what: "a message without role",
     body: { messages: [{ content: "x" }] },
     type: "Bad Request",
-    param: "body.messages.0.role",
+    param: "body.messages.0.ChatCompletionDeveloperMessageParam.role",
     says: "Field required",
   },
   {
@@ -73,7 +73,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     param: "model",
     says: "The model `gpt-5` does not exist.",
   },
-  { what: "empty messages", body: { messages: [] }, param: "messages", says: "empty" },
+  { what: "empty messages", body: { messages: [] }, says: "empty" },
   {
     what: "temperature 5",
     body: { messages: hello, temperature: 5 },
@@ -174,7 +174,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     body: { messages: hello, stop: ["a", "b", "c", "d", "e"] },
     type: "Bad Request",
     param: "body.stop",
-    says: "'type': 'too_long', 'loc': ('body', 'stop'), 'msg': 'List should have at most 4 items after validation, not 5'",
+    says: "'type': 'too_long', 'loc': 'body.stop', 'msg': 'List should have at most 4 items after validation, not 5'",
   },
   {
     what: "too many logprobs",
@@ -247,8 +247,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     what: "an empty list of prompts",
     path: TEXT,
     body: { prompt: [] },
-    param: "prompt",
-    says: "Either prompt or prompt_embeds must be provided and non-empty.",
+    says: "You must pass at least one prompt",
   },
   {
     what: "an empty prompt of ids",
@@ -266,7 +265,8 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     what: "suffix",
     path: TEXT,
     body: { prompt: "a", suffix: "b" },
-    says: "suffix is not currently supported",
+    param: "suffix",
+    says: "suffix is only supported for models with FIM completion rendering",
   },
   {
     what: "1025 prompts",
@@ -312,8 +312,7 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
   {
     what: "an empty cache_salt",
     body: { messages: hello, cache_salt: "" },
-    type: "Bad Request",
-    param: "body.cache_salt",
-    says: "at least 1 character",
+    param: "cache_salt",
+    says: "must be a non-empty string if provided",
   },
 ];

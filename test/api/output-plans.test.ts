@@ -49,7 +49,6 @@ describe("without parsers", () => {
       },
       "either use constraints for structured outputs or tools",
     ],
-    [{ response_format: { type: "yaml" } }, "response_format.type"],
     [
       { structured_outputs: { json: { uniqueItems: true } } },
       'the keyword "uniqueItems" is not supported',

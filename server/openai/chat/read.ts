@@ -1,7 +1,6 @@
 /** A chat's body in the middle's terms: the checks that come before its prompt is made. */
 import type { ChatAsk, ChatFields } from "../../generation/chat.ts";
 import { checkBody, type SamplingWish } from "../../generation/prepare.ts";
-import { badRequest } from "../../http/errors.ts";
 import type { Serving } from "../../serving.ts";
 import { CHAT_UNBUILT, type ChatRequest } from "./schema.ts";
 
@@ -12,17 +11,6 @@ export function readChat(serving: Serving, body: ChatRequest): ChatAsk {
 
 function samplingWish(body: ChatRequest, { samples }: Serving): SamplingWish {
   const top = body.top_logprobs ?? 0;
-  if (top !== 0) {
-    if (top < -1) {
-      throw badRequest("`top_logprobs` must be a positive value or -1.", "top_logprobs", top);
-    }
-    if (!body.logprobs) {
-      throw badRequest(
-        "when using `top_logprobs`, `logprobs` must be set to true.",
-        "top_logprobs",
-      );
-    }
-  }
   const maxTokens = body.max_completion_tokens ?? body.max_tokens;
   // An echo is scored with it, as in vLLM; a stream has no place for the scores.
   const scored = body.echo && !body.stream && samples ? top : undefined;

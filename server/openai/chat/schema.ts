@@ -1,79 +1,123 @@
-/** POST /v1/chat/completions: what comes in. */
+/** POST /v1/chat/completions: what comes in, in vLLM's order of fields. */
 import { type Static, Type } from "typebox";
-import { nullable, requestFields, samplingFields } from "../fields.ts";
+import { BEFORE } from "../../http/shape/schema.ts";
+import { withBodyChecks } from "../../http/validation.ts";
+import { fields, guidedFields, nullable, optional } from "../fields.ts";
+import { CHAT_CHECKS, checkCallItems } from "./body-checks.ts";
+import { type ChatMessage, message } from "./messages.ts";
+
+export type { ChatMessage };
 
 const text = Type.String();
 const boolean = Type.Boolean();
 const object = Type.Record(Type.String(), Type.Unknown());
 
-const contentPart = Type.Object({ type: Type.Optional(text) });
+const isFunction = optional(Type.Literal("function"));
 
-const message = Type.Object({
-  role: text,
-  content: nullable(Type.Union([text, Type.Array(Type.Union([text, contentPart]))])),
-  name: nullable(text),
-  tool_calls: nullable(Type.Array(object)),
-  tool_call_id: nullable(text),
-  reasoning: nullable(text),
-  reasoning_content: nullable(text),
-});
-
-const tool = Type.Object({
-  type: Type.Optional(text),
+export const tool = Type.Object({
+  type: isFunction,
   function: Type.Object({
     name: text,
     description: nullable(text),
     parameters: nullable(object),
     strict: nullable(boolean),
+    defer_loading: nullable(boolean),
   }),
+  defer_loading: nullable(boolean),
 });
 
 const namedTool = Type.Object({
-  type: Type.Optional(text),
   function: Type.Object({ name: text }),
+  type: isFunction,
 });
 
-export const chatRequest = Type.Object({
-  messages: Type.Array(message),
-  ...samplingFields,
-  ...requestFields,
-  max_tokens: nullable(Type.Integer()),
-  max_completion_tokens: nullable(Type.Integer()),
-  logprobs: nullable(boolean),
-  top_logprobs: nullable(Type.Integer()),
-  tools: nullable(Type.Array(tool)),
-  tool_choice: nullable(Type.Union([text, namedTool])),
-  parallel_tool_calls: nullable(boolean),
-  reasoning_effort: nullable(
-    Type.Union(
-      ["none", "minimal", "low", "medium", "high", "xhigh", "max"].map((effort) =>
-        Type.Literal(effort),
-      ),
+export const chatRequest = withBodyChecks(
+  Type.Object({
+    messages: Type.Array(message),
+    model: fields.model,
+    frequency_penalty: fields.frequency_penalty,
+    logit_bias: fields.logit_bias,
+    logprobs: nullable(boolean),
+    top_logprobs: Type.Optional(
+      Type.Integer({ [BEFORE]: (value: unknown) => (value === null ? 0 : value) }),
     ),
-  ),
-  include_reasoning: nullable(boolean),
-  thinking_token_budget: nullable(Type.Integer()),
-  echo: nullable(boolean),
-  add_generation_prompt: nullable(boolean),
-  continue_final_message: nullable(boolean),
-  documents: nullable(Type.Array(object)),
-  chat_template: nullable(text),
-  chat_template_kwargs: nullable(object),
-  return_prompt_text: nullable(boolean),
-  media_io_kwargs: nullable(object),
-  mm_processor_kwargs: nullable(object),
-  routed_experts_prompt_start: nullable(Type.Integer()),
-  return_token_offsets: nullable(boolean),
-  return_assistant_tokens_mask: nullable(boolean),
-});
+    max_tokens: nullable(Type.Integer()),
+    max_completion_tokens: nullable(Type.Integer()),
+    n: fields.n,
+    presence_penalty: fields.presence_penalty,
+    response_format: fields.response_format,
+    seed: fields.seed,
+    stop: fields.stop,
+    stream: fields.stream,
+    stream_options: fields.stream_options,
+    temperature: fields.temperature,
+    top_p: fields.top_p,
+    tools: nullable(Type.Array(tool)),
+    tool_choice: nullable(
+      Type.Union([Type.Literal("none"), Type.Literal("auto"), Type.Literal("required"), namedTool]),
+    ),
+    reasoning_effort: nullable(
+      Type.Enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+    ),
+    thinking_token_budget: fields.thinking_token_budget,
+    include_reasoning: optional(boolean),
+    parallel_tool_calls: nullable(boolean),
+    user: fields.user,
+    use_beam_search: fields.use_beam_search,
+    top_k: fields.top_k,
+    min_p: fields.min_p,
+    repetition_penalty: fields.repetition_penalty,
+    watermarking: fields.watermarking,
+    length_penalty: fields.length_penalty,
+    stop_token_ids: fields.stop_token_ids,
+    include_stop_str_in_output: fields.include_stop_str_in_output,
+    ignore_eos: fields.ignore_eos,
+    min_tokens: fields.min_tokens,
+    skip_special_tokens: fields.skip_special_tokens,
+    spaces_between_special_tokens: fields.spaces_between_special_tokens,
+    truncate_prompt_tokens: fields.truncate_prompt_tokens,
+    truncation_side: fields.truncation_side,
+    prompt_logprobs: fields.prompt_logprobs,
+    logprob_token_ids: fields.logprob_token_ids,
+    allowed_token_ids: fields.allowed_token_ids,
+    bad_words: fields.bad_words,
+    echo: optional(boolean),
+    add_generation_prompt: optional(boolean),
+    continue_final_message: optional(boolean),
+    add_special_tokens: fields.add_special_tokens,
+    documents: nullable(Type.Array(Type.Record(Type.String(), text))),
+    chat_template: nullable(text),
+    chat_template_kwargs: nullable(object),
+    media_io_kwargs: nullable(Type.Record(Type.String(), object)),
+    mm_processor_kwargs: nullable(object),
+    structured_outputs: fields.structured_outputs,
+    priority: fields.priority,
+    request_id: fields.request_id,
+    session_id: fields.session_id,
+    return_tokens_as_token_ids: fields.return_tokens_as_token_ids,
+    return_token_ids: fields.return_token_ids,
+    routed_experts_prompt_start: fields.routed_experts_prompt_start,
+    return_token_offsets: fields.return_token_offsets,
+    return_prompt_text: nullable(boolean),
+    mm_payload: fields.mm_payload,
+    return_mm_kwargs: fields.return_mm_kwargs,
+    cache_salt: fields.cache_salt,
+    kv_transfer_params: fields.kv_transfer_params,
+    ec_transfer_params: fields.ec_transfer_params,
+    vllm_xargs: fields.vllm_xargs,
+    repetition_detection: fields.repetition_detection,
+    stream_interval: fields.stream_interval,
+    ...guidedFields,
+  }),
+  CHAT_CHECKS,
+  checkCallItems,
+);
 
 export type ChatRequest = Static<typeof chatRequest>;
-export type ChatMessage = Static<typeof message>;
 
 /** Of vLLM's fields, those of chat alone that are not served. */
 export const CHAT_UNBUILT: readonly string[] = [
   "media_io_kwargs",
   "mm_processor_kwargs",
   "return_token_offsets",
-  "return_assistant_tokens_mask",
 ];

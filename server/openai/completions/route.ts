@@ -13,14 +13,12 @@ import {
   tokenizeOptions,
 } from "../../generation/prepare.ts";
 import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";
-import { badRequest } from "../../http/errors.ts";
+import { ApiError, badRequest } from "../../http/errors.ts";
 import { Exchange } from "../../http/exchange.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import { completionResponse, completionStream } from "./respond.ts";
 import { COMPLETION_UNBUILT, type CompletionRequest, completionRequest } from "./schema.ts";
 
-/** VLLM_MAX_COMPLETION_PROMPTS, at its default. */
-const MAX_PROMPTS = 1024;
 /** Completions of one request; VLLM_MAX_N_SEQUENCES of one prompt. */
 const MAX_CHOICES = 16_384;
 
@@ -46,7 +44,13 @@ export async function answerCompletion(
     { prefix: "cmpl", requestId: body.request_id },
   );
   checkBody(body, COMPLETION_UNBUILT);
-  if (typeof body.suffix === "string") throw badRequest("suffix is not currently supported");
+  if (typeof body.suffix === "string") {
+    throw new ApiError(
+      "bad-request",
+      "suffix is only supported for models with FIM completion rendering",
+      { param: "suffix", bare: true },
+    );
+  }
   const promptOnly = body.max_tokens === 0 && body.echo === true;
   const wish = samplingWish(body, promptOnly);
   const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
@@ -76,9 +80,6 @@ export async function answerCompletion(
 
 function samplingWish(body: CompletionRequest, promptOnly: boolean): SamplingWish {
   const { logprobs } = body;
-  if (typeof logprobs === "number" && logprobs < -1) {
-    throw badRequest("`logprobs` must be a positive value or -1.", "logprobs", logprobs);
-  }
   // Echo with logprobs scores the prompt; a stream of it too.
   const promptLogprobs =
     body.prompt_logprobs ?? (body.echo && typeof logprobs === "number" ? logprobs : undefined);
@@ -108,14 +109,8 @@ async function readPrompts(serving: Serving, body: CompletionRequest): Promise<r
   const text = (one: string) => textPrompt(one, serving.tokenizer, serving, options);
   if (prompt === undefined || prompt === null || prompt === "") throw noPrompt();
   if (typeof prompt === "string") return [await text(prompt)];
-  if (prompt.length === 0) throw noPrompt();
+  if (prompt.length === 0) throw badRequest("You must pass at least one prompt");
   if (isNumbers(prompt)) return [idsPrompt(prompt, serving, options)];
-  if (prompt.length > MAX_PROMPTS) {
-    throw badRequest(
-      `prompt list length ${prompt.length} exceeds the maximum allowed count of ${MAX_PROMPTS}. To increase this limit, set the VLLM_MAX_COMPLETION_PROMPTS environment variable.`,
-      "prompt",
-    );
-  }
   const read: Prompt[] = [];
   for (const one of prompt) {
     read.push(typeof one === "string" ? await text(one) : idsPrompt(one, serving, options));

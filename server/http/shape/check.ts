@@ -1,0 +1,282 @@
+/**
+ * Checks values against a schema as pydantic does: as lax ("5" is an integer,
+ * "yes" a boolean), in its order, with its choice of a union's branch and its
+ * complaints. Schemas are the TypeBox ones that also give types and
+ * /openapi.json; what JSON schema cannot say stands in `x-` keywords:
+ *
+ *   x-model: "typed-dict" | "dataclass"   what an object is (absent: a model)
+ *   title                                 its name, which a union's paths show
+ *   x-lazy: true                          a list whose items are checked when they are read
+ *   format: "int64"                       an integer of 64 bits
+ *
+ * A check runs twice when it fails: first for speed on what JSON.parse gave,
+ * then on the exact numbers to complain.
+ */
+import { isObject, PyNumber } from "./python.ts";
+import { boolean, bounded, float, integer, literal, never, plural, text } from "./scalars.ts";
+import {
+  BEFORE,
+  type Check,
+  CheckState,
+  EXACT,
+  FAIL,
+  LAX,
+  type Lazy,
+  type ShapeSchema,
+} from "./schema.ts";
+
+const compiled = new WeakMap<ShapeSchema, Check>();
+
+export function compile(schema: ShapeSchema): Check {
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
+  const inner = kindOf(schema);
+  const before = schema[BEFORE];
+  const check: Check = before === undefined ? inner : (value, state) => inner(before(value), state);
+  compiled.set(schema, check);
+  return check;
+}
+
+function kindOf(schema: ShapeSchema): Check {
+  if (schema.anyOf !== undefined) return anyOf(schema.anyOf);
+  if (schema.not !== undefined) return never;
+  if (schema.const !== undefined) return literal([String(schema.const)]);
+  if (schema.enum !== undefined) return literal(schema.enum);
+  switch (schema.type) {
+    case "string":
+      return text(schema);
+    case "integer":
+      return bounded(integer, schema, true);
+    case "number":
+      return bounded(float, schema, false);
+    case "boolean":
+      return boolean;
+    case "array":
+      return schema["x-lazy"] === true ? lazyList(schema) : list(schema);
+    case "object":
+      return schema.properties === undefined || schema.patternProperties !== undefined
+        ? dictionary(schema)
+        : object(schema);
+    default:
+      return (value) => value;
+  }
+}
+
+function anyOf(branches: readonly ShapeSchema[]): Check {
+  const some = branches.filter(({ type }) => type !== "null");
+  const [first] = some;
+  const inner = some.length === 1 && first !== undefined ? compile(first) : union(some);
+  if (some.length === branches.length) return inner;
+  return (value, state) => (value === null ? null : inner(value, state));
+}
+
+/** The branch that fits best: more of its fields set, then nearer; of equals the first. */
+function union(branches: readonly ShapeSchema[]): Check {
+  // Of vLLM's own models pydantic's paths show a wrapper, which vLLM takes out again: they have no title.
+  const checks = branches.map((branch) => ({ check: compile(branch), name: branch.title }));
+  return (value, state) => {
+    const { exactness, fields, lazy, complaints } = state;
+    const silent = new CheckState();
+    silent.anyWidth = state.anyWidth;
+    let best: { value: unknown; exactness: number; fields?: number; lazy: Lazy[] } | undefined;
+    for (const { check } of checks) {
+      silent.exactness = EXACT;
+      silent.fields = undefined;
+      silent.lazy = [];
+      const read = check(value, silent);
+      if (read === FAIL) continue;
+      const found = {
+        value: read,
+        exactness: silent.exactness,
+        ...(silent.fields !== undefined && { fields: silent.fields }),
+        lazy: silent.lazy,
+      };
+      if (best === undefined || better(found, best)) best = found;
+      if (found.exactness === EXACT && found.fields === undefined) break;
+    }
+    if (best !== undefined) {
+      state.exactness = Math.min(exactness, best.exactness);
+      if (best.fields !== undefined) state.fields = (fields ?? 0) + best.fields;
+      state.lazy = best.lazy.length === 0 ? lazy : [...lazy, ...best.lazy];
+      return best.value;
+    }
+    if (complaints === undefined) return FAIL;
+    for (const { check, name } of checks) {
+      if (name !== undefined) complaints.path.push(name);
+      check(value, state);
+      if (name !== undefined) complaints.path.pop();
+    }
+    return FAIL;
+  };
+}
+
+interface Fit {
+  readonly exactness: number;
+  readonly fields?: number;
+}
+
+function better(one: Fit, than: Fit): boolean {
+  if (one.fields !== undefined && than.fields !== undefined && one.fields !== than.fields) {
+    return one.fields > than.fields;
+  }
+  return one.exactness > than.exactness;
+}
+
+function list({ items = {}, minItems, maxItems }: ShapeSchema): Check {
+  const check = compile(items);
+  return (value, state) => {
+    if (!Array.isArray(value)) {
+      return state.fail({
+        type: "list_type",
+        message: "Input should be a valid list",
+        input: value,
+      });
+    }
+    if (maxItems !== undefined && value.length > maxItems) {
+      return wrongLength("too_long", "max_length", maxItems, value, state);
+    }
+    let failed = false;
+    let out: unknown[] | undefined;
+    for (let index = 0; index < value.length; index++) {
+      state.complaints?.path.push(index);
+      const read = check(value[index], state);
+      state.complaints?.path.pop();
+      if (read === FAIL) {
+        if (state.complaints === undefined) return FAIL;
+        failed = true;
+      } else if (read !== value[index]) {
+        out ??= [...value];
+        out[index] = read;
+      }
+    }
+    if (failed) return FAIL;
+    if (minItems !== undefined && value.length < minItems) {
+      return wrongLength("too_short", "min_length", minItems, value, state);
+    }
+    return out ?? value;
+  };
+}
+
+function wrongLength(
+  type: "too_long" | "too_short",
+  name: "max_length" | "min_length",
+  limit: number,
+  value: readonly unknown[],
+  state: CheckState,
+) {
+  const which = type === "too_long" ? "most" : "least";
+  return state.fail({
+    type,
+    message: `List should have at ${which} ${plural(limit, "item")} after validation, not ${value.length}`,
+    input: value,
+    context: { field_type: "List", [name]: limit, actual_length: value.length },
+  });
+}
+
+function lazyList({ items = {} }: ShapeSchema): Check {
+  const check = compile(items);
+  return (value, state) => {
+    if (typeof value === "string") return later([...value], check, state);
+    if (typeof value !== "object" || value === null || value instanceof PyNumber) {
+      return state.fail({
+        type: "iterable_type",
+        message: "Input should be iterable",
+        input: value,
+      });
+    }
+    return later(Array.isArray(value) ? value : Object.keys(value), check, state);
+  };
+}
+
+/** Whatever can be walked is a list: of a text its characters, of an object its names. */
+function later(items: readonly unknown[], check: Check, state: CheckState): readonly unknown[] {
+  state.lazy = [...state.lazy, [items, check]];
+  return items;
+}
+
+function dictionary({ patternProperties, additionalProperties }: ShapeSchema): Check {
+  const [values] = Object.values(patternProperties ?? {});
+  const further = typeof additionalProperties === "object" ? additionalProperties : undefined;
+  const check = compile(values ?? further ?? {});
+  return (value, state) => {
+    if (!isObject(value)) return noDictionary(value, state);
+    let failed = false;
+    let out: Record<string, unknown> | undefined;
+    for (const [key, item] of Object.entries(value)) {
+      state.complaints?.path.push(key);
+      const read = check(item, state);
+      state.complaints?.path.pop();
+      if (read === FAIL) {
+        if (state.complaints === undefined) return FAIL;
+        failed = true;
+      } else if (read !== item) {
+        out ??= { ...value };
+        out[key] = read;
+      }
+    }
+    return failed ? FAIL : (out ?? value);
+  };
+}
+
+function noDictionary(value: unknown, state: CheckState) {
+  return state.fail({
+    type: "dict_type",
+    message: "Input should be a valid dictionary",
+    input: value,
+  });
+}
+
+function noObject(schema: ShapeSchema, value: unknown, state: CheckState) {
+  if (schema["x-model"] === "typed-dict") return noDictionary(value, state);
+  if (schema["x-model"] === "dataclass") {
+    const name = schema.title ?? "";
+    return state.fail({
+      type: "dataclass_type",
+      message: `Input should be a dictionary or an instance of ${name}`,
+      input: value,
+      context: { class_name: name },
+    });
+  }
+  return state.fail({
+    type: "model_attributes_type",
+    message: "Input should be a valid dictionary or object to extract fields from",
+    input: value,
+  });
+}
+
+function object(schema: ShapeSchema): Check {
+  const required = new Set(schema.required);
+  const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => ({
+    name,
+    check: compile(field),
+    required: required.has(name),
+  }));
+  return (value, state) => {
+    if (!isObject(value)) return noObject(schema, value, state);
+    let failed = false;
+    let set = 0;
+    let out: Record<string, unknown> | undefined;
+    if (schema["x-model"] !== "typed-dict") state.lower(LAX);
+    for (const field of fields) {
+      const { name } = field;
+      if (Object.hasOwn(value, name)) {
+        state.complaints?.path.push(name);
+        const read = field.check(value[name], state);
+        state.complaints?.path.pop();
+        if (read === FAIL) failed = true;
+        else if (read !== value[name]) {
+          out ??= { ...value };
+          out[name] = read;
+        }
+        set++;
+      } else if (field.required) {
+        failed = true;
+        state.fail({ type: "missing", message: "Field required", input: value }, name);
+      }
+      if (failed && state.complaints === undefined) return FAIL;
+    }
+    if (failed) return FAIL;
+    state.fields = (state.fields ?? 0) + set;
+    return out ?? value;
+  };
+}

@@ -1,0 +1,213 @@
+/** Texts, words, booleans and numbers, as laxly as pydantic reads them. */
+import { bound } from "./complaint.ts";
+import { PyNumber } from "./python.ts";
+import { type Check, type CheckState, FAIL, LAX, type ShapeSchema, STRICT } from "./schema.ts";
+
+/** For objects of Python's that JSON has not. */
+export const never: Check = (value, state) =>
+  state.fail({
+    type: "is_instance_of",
+    message: "Input should be an instance of Image",
+    input: value,
+  });
+
+export function literal(values: readonly string[]): Check {
+  const allowed: ReadonlySet<unknown> = new Set(values);
+  const quoted = values.map((value) => `'${value}'`);
+  const last = quoted.at(-1) ?? "";
+  const expected = quoted.length < 2 ? last : `${quoted.slice(0, -1).join(", ")} or ${last}`;
+  const message = `Input should be ${expected}`;
+  return (value, state) =>
+    allowed.has(value)
+      ? value
+      : state.fail({ type: "literal_error", message, input: value, context: { expected } });
+}
+
+export function text({ minLength, maxLength }: ShapeSchema): Check {
+  return (value, state) => {
+    if (typeof value !== "string") {
+      return state.fail({
+        type: "string_type",
+        message: "Input should be a valid string",
+        input: value,
+      });
+    }
+    if (minLength !== undefined && value.length < minLength) {
+      return state.fail({
+        type: "string_too_short",
+        message: `String should have at least ${plural(minLength, "character")}`,
+        input: value,
+        context: { min_length: minLength },
+      });
+    }
+    if (maxLength !== undefined && value.length > maxLength) {
+      return state.fail({
+        type: "string_too_long",
+        message: `String should have at most ${plural(maxLength, "character")}`,
+        input: value,
+        context: { max_length: maxLength },
+      });
+    }
+    return value;
+  };
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+const TRUE: ReadonlySet<string> = new Set(["1", "on", "t", "true", "y", "yes"]);
+const FALSE: ReadonlySet<string> = new Set(["0", "off", "f", "false", "n", "no"]);
+
+export const boolean: Check = (value, state) => {
+  if (typeof value === "boolean") return value;
+  state.lower(LAX);
+  const number = numberOf(value);
+  if (number === 0 || number === 1) return number === 1;
+  const word = typeof value === "string" ? value.toLowerCase() : undefined;
+  if (word !== undefined && (TRUE.has(word) || FALSE.has(word))) return TRUE.has(word);
+  const near = word !== undefined || Number.isInteger(number);
+  return near
+    ? state.fail({
+        type: "bool_parsing",
+        message: "Input should be a valid boolean, unable to interpret input",
+        input: value,
+      })
+    : state.fail({
+        type: "bool_type",
+        message: "Input should be a valid boolean",
+        input: value,
+      });
+};
+
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  return value instanceof PyNumber ? value.value : undefined;
+}
+
+/** The integer as a number, or as a PyNumber where a double would round it. */
+export const integer: Check = (value, state) => {
+  if (typeof value === "boolean") {
+    state.lower(LAX);
+    return Number(value);
+  }
+  if (typeof value === "string") return integerText(value, state);
+  const number = numberOf(value);
+  if (number === undefined) {
+    return state.fail({
+      type: "int_type",
+      message: "Input should be a valid integer",
+      input: value,
+    });
+  }
+  if (value instanceof PyNumber && !value.float) {
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (!Number.isFinite(number)) {
+    return state.fail({
+      type: "finite_number",
+      message: "Input should be a finite number",
+      input: value,
+    });
+  }
+  if (Number.isInteger(number)) {
+    if (value instanceof PyNumber) state.lower(LAX);
+    return number;
+  }
+  return state.fail({
+    type: "int_from_float",
+    message: "Input should be a valid integer, got a number with a fractional part",
+    input: value,
+  });
+};
+
+function integerText(value: string, state: CheckState): unknown {
+  state.lower(LAX);
+  const digits = /^\s*([+-]?)(\d+(?:_\d+)*)(?:\.0*)?\s*$/.exec(value);
+  if (digits === null) {
+    return state.fail({
+      type: "int_parsing",
+      message: "Input should be a valid integer, unable to parse string as an integer",
+      input: value,
+    });
+  }
+  const plain = (digits[2] ?? "").replaceAll("_", "").replace(/^0+(?=\d)/, "");
+  const number = new PyNumber(`${digits[1] === "-" ? "-" : ""}${plain}`, false);
+  // The digits are needed only where a complaint may quote them.
+  return Number.isSafeInteger(number.value) || state.complaints === undefined
+    ? number.value
+    : number;
+}
+
+const FLOAT = /^\s*[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+)?\s*$/i;
+const INFINITE = /^\s*([+-]?)(inf|infinity|nan)\s*$/i;
+
+export const float: Check = (value, state) => {
+  const number = numberOf(value);
+  if (number !== undefined) {
+    if (value instanceof PyNumber && !value.float) state.lower(STRICT);
+    return number;
+  }
+  state.lower(LAX);
+  if (typeof value === "boolean") return Number(value);
+  if (typeof value !== "string") {
+    return state.fail({
+      type: "float_type",
+      message: "Input should be a valid number",
+      input: value,
+    });
+  }
+  if (FLOAT.test(value)) return Number(value.replaceAll("_", ""));
+  const infinite = INFINITE.exec(value);
+  if (infinite !== null) {
+    if (infinite[2]?.toLowerCase() === "nan") return Number.NaN;
+    return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  }
+  return state.fail({
+    type: "float_parsing",
+    message: "Input should be a valid number, unable to parse string as a number",
+    input: value,
+  });
+};
+
+const INT64_MAX = 2n ** 63n - 1n;
+
+export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Check {
+  const { minimum, maximum, format } = schema;
+  const wide = format === "int64";
+  if (minimum === undefined && maximum === undefined && !wide) return inner;
+  const least = minimum ?? (wide ? -(2 ** 63) : Number.NEGATIVE_INFINITY);
+  const most = maximum ?? Number.POSITIVE_INFINITY;
+  const over = (value: unknown, number: number, state: CheckState): boolean => {
+    if (!wide) return number > most;
+    if (state.anyWidth) return false;
+    if (value instanceof PyNumber) return BigInt(value.text) > INT64_MAX;
+    return number >= 2 ** 63;
+  };
+  return (value, state) => {
+    const read = inner(value, state);
+    if (read === FAIL) return FAIL;
+    const number = numberOf(read) ?? 0;
+    if (over(read, number, state)) {
+      const limit = wide ? new PyNumber(String(INT64_MAX), false) : bound(most, whole);
+      const shown = limit instanceof PyNumber ? limit.text : limit;
+      return state.fail({
+        type: "less_than_equal",
+        message: `Input should be less than or equal to ${shown}`,
+        input: value,
+        context: { le: limit },
+      });
+    }
+    if (number < least) {
+      const limit = least === -(2 ** 63) ? new PyNumber(String(-INT64_MAX - 1n), false) : least;
+      const shown = limit instanceof PyNumber ? limit.text : limit;
+      return state.fail({
+        type: "greater_than_equal",
+        message: `Input should be greater than or equal to ${shown}`,
+        input: value,
+        context: { ge: limit },
+      });
+    }
+    return read;
+  };
+}
