@@ -1,6 +1,6 @@
 /** POST /v1/responses: what comes in. Items are read in input.ts, tools in tools.ts. */
 import { type Static, Type } from "typebox";
-import { nullable, samplingFields } from "../fields.ts";
+import { fields, nullable } from "../fields.ts";
 
 const text = Type.String();
 const boolean = Type.Boolean();
@@ -15,8 +15,7 @@ const INCLUDABLE = [
   "reasoning.encrypted_content",
 ] as const;
 
-const literals = <T extends string>(values: readonly T[]) =>
-  Type.Unsafe<T>(Type.Union(values.map((value) => Type.Literal(value))));
+const literals = <T extends string>(values: readonly T[]) => Type.Unsafe<T>(Type.Enum([...values]));
 
 export const responsesRequest = Type.Object({
   background: nullable(boolean),
@@ -27,7 +26,7 @@ export const responsesRequest = Type.Object({
   max_tool_calls: nullable(Type.Integer()),
   metadata: nullable(Type.Record(Type.String(), text)),
   model: nullable(text),
-  logit_bias: samplingFields.logit_bias,
+  logit_bias: fields.logit_bias,
   parallel_tool_calls: nullable(boolean),
   previous_response_id: nullable(text),
   prompt: nullable(object),
@@ -42,7 +41,7 @@ export const responsesRequest = Type.Object({
   service_tier: Type.Optional(literals(["auto", "default", "flex", "scale", "priority"])),
   store: nullable(boolean),
   stream: nullable(boolean),
-  temperature: samplingFields.temperature,
+  temperature: fields.temperature,
   text: nullable(
     Type.Object({
       format: nullable(object),
@@ -52,16 +51,16 @@ export const responsesRequest = Type.Object({
   tool_choice: Type.Optional(Type.Union([text, object])),
   tools: Type.Optional(Type.Array(Type.Unknown())),
   top_logprobs: nullable(Type.Integer()),
-  top_p: samplingFields.top_p,
-  top_k: samplingFields.top_k,
-  min_p: samplingFields.min_p,
+  top_p: fields.top_p,
+  top_k: fields.top_k,
+  min_p: fields.min_p,
   truncation: nullable(literals(["auto", "disabled"])),
   user: nullable(text),
   skip_special_tokens: Type.Optional(boolean),
   include_stop_str_in_output: Type.Optional(boolean),
   presence_penalty: nullable(Type.Number({ minimum: -2, maximum: 2 })),
   frequency_penalty: nullable(Type.Number({ minimum: -2, maximum: 2 })),
-  repetition_penalty: samplingFields.repetition_penalty,
+  repetition_penalty: fields.repetition_penalty,
   prompt_cache_key: nullable(text),
   request_id: Type.Optional(text),
   session_id: nullable(text),
@@ -70,9 +69,9 @@ export const responsesRequest = Type.Object({
   enable_response_messages: Type.Optional(boolean),
   previous_input_messages: nullable(Type.Array(object)),
   structured_outputs: nullable(object),
-  seed: samplingFields.seed,
-  stop: samplingFields.stop,
-  stop_token_ids: samplingFields.stop_token_ids,
+  seed: fields.seed,
+  stop: fields.stop,
+  stop_token_ids: fields.stop_token_ids,
   ignore_eos: Type.Optional(boolean),
   chat_template_kwargs: nullable(object),
   stream_options: nullable(object),
