@@ -157,7 +157,7 @@ export class Choice implements Receiver {
       }
       case "request-finished":
         this.#untaken = true;
-        this.#text += this.#stops.skip(this.#options.decoder?.end() ?? "");
+        this.#text += this.#stops.end(this.#options.decoder?.end());
         this.finish = {
           reason: event.reason,
           stopReason: event.stopTokenId ?? null,
@@ -173,11 +173,7 @@ export class Choice implements Receiver {
     if (logprobs !== undefined) this.#logprobs.push(logprobs);
     if (silent) return;
     const text = this.#options.decoder?.push(id) ?? "";
-    if (this.tokens <= this.#options.minTokens) {
-      this.#text += this.#stops.skip(text);
-      return;
-    }
-    const found = this.#stops.push(text);
+    const found = this.#stops.push(text, this.tokens > this.#options.minTokens);
     this.#text += found.text;
     if (found.stop !== undefined) this.finish = { reason: "stop", stopReason: found.stop };
   }

@@ -309,12 +309,13 @@ function toolReader(
 }
 
 /**
- * As vLLM: a named call ends with the engine's reason; `required` says "tool_calls"
- * for "stop", but in a stream, as `auto` always, for whatever a call came with.
+ * As vLLM: a named call ends with the engine's reason; `required` and streams say
+ * "tool_calls" for "stop" alone, `auto` at once for whatever a call came with.
  */
 function finishReason(wish: ToolWish, { reason, toolCalls, streamed }: FinishedOutput): string {
   if (typeof wish.choice === "object") return reason;
-  const called = wish.choice === "required" && !streamed ? reason === "stop" : toolCalls > 0;
+  if (streamed) return toolCalls > 0 && reason === "stop" ? "tool_calls" : reason;
+  const called = wish.choice === "required" ? reason === "stop" : toolCalls > 0;
   return called ? "tool_calls" : reason;
 }
 

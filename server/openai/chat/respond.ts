@@ -87,7 +87,7 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
   const choices = deltas.map((delta) => {
     const { parts } = delta;
     const calls = callsOf(parts);
-    const content = textOf(parts, "text-delta") ?? emptyContent(answer, delta);
+    const content = textOf(parts, "text-delta") ?? emptyContent(answer, delta, calls.length);
     const finish = finishOf(parts);
     return {
       index: delta.index,
@@ -139,10 +139,21 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
   };
 }
 
-/** No content is null; of plain text, and where a call was asked for, it is empty text, as in vLLM. */
-function emptyContent({ chat, body: { tool_choice: choice } }: Answer, delta: OutputDelta) {
+/**
+ * No content is null beside calls and where reasoning is parsed; of plain text, and
+ * where a call was asked for, it is empty text, as in vLLM.
+ */
+function emptyContent({ chat, body, serving }: Answer, delta: OutputDelta, calls: number) {
+  const { tool_choice: choice } = body;
   const plain = chat.readers[delta.index]?.parser === PLAIN;
-  return plain || choice === "required" || (typeof choice === "object" && choice) ? "" : null;
+  const asked = choice === "required" || (typeof choice === "object" && choice !== null);
+  const without = calls === 0 && serving.settings["reasoning-parser"] === undefined;
+  return plain || asked || without ? "" : null;
+}
+
+/** Whether vLLM would read every stream of this server through a parser, whatever it asks for. */
+function parsesAll({ serving: { settings } }: Answer): boolean {
+  return Boolean(settings["reasoning-parser"] || settings["tool-call-parser"]);
 }
 
 /** The chunks of a stream, in vLLM's order. */
@@ -160,6 +171,8 @@ function chatStream(answer: Answer): StreamResponder {
     model: answer.model,
   };
   const withIds = body.return_token_ids && !hidesTokens(answer);
+  const parsed = parsesAll(answer);
+  const hermes = settings["tool-call-parser"] === "hermes";
   const chunk = (choice: object, usageSoFar: object, further: object = {}) =>
     event({
       ...head,
@@ -189,14 +202,13 @@ function chatStream(answer: Answer): StreamResponder {
   const one = (delta: OutputDelta): SseEvent[] => {
     const { index, parts } = delta;
     const finish = finishOf(parts);
-    const message = deltaMessage(parts, body.include_reasoning !== false);
+    const message = deltaMessage(parts, body.include_reasoning !== false, hermes);
     // A parser that holds everything back says nothing; plain text is always a chunk.
     const silent = Object.keys(message).length === 0;
-    const plain = chat.readers[index]?.parser === PLAIN;
-    if (silent && !plain && finish === undefined && !body.logprobs && !withIds) return [];
+    if (silent && parsed && finish === undefined && !body.logprobs && !withIds) return [];
     const base = {
       index,
-      delta: silent && plain ? { content: "" } : message,
+      delta: silent && !parsed ? { content: "" } : message,
       logprobs: logprobsOf(answer, names, delta),
       finish_reason: finish === undefined ? null : wireReason(answer, finish),
     };
@@ -221,12 +233,14 @@ function chatStream(answer: Answer): StreamResponder {
   };
 }
 
-function deltaMessage(parts: readonly OutputPart[], withReasoning: boolean) {
+/** `hermes`: as its parser in vLLM writes calls, the name apart from what follows. */
+function deltaMessage(parts: readonly OutputPart[], withReasoning: boolean, hermes: boolean) {
   const content = textOf(parts, "text-delta");
   const reasoning = textOf(parts, "reasoning-delta");
-  const calls = callDeltas(parts);
+  const calls = hermes ? hermesDeltas(parts) : callDeltas(parts);
+  const empty = hermes && calls.length > 0;
   return {
-    ...(content !== undefined && { content }),
+    ...(content === undefined ? empty && { content: null } : { content }),
     ...(withReasoning && reasoning !== undefined && { reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
   };
@@ -236,7 +250,7 @@ interface WireCall {
   readonly id?: string;
   readonly type?: "function";
   readonly index: number;
-  readonly function: { readonly name?: string; arguments: string };
+  readonly function: { readonly name?: string; arguments?: string };
 }
 
 /** The first delta of a call has id, type and name; later ones only arguments. */
@@ -250,6 +264,25 @@ function callDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
       const last = calls.at(-1);
       if (last?.index === part.call) last.function.arguments += part.text;
       else calls.push({ index: part.call, function: { arguments: part.text } });
+    }
+  }
+  return calls;
+}
+
+/** A call that is cut off in the piece that named it is closed: `{}`. */
+function hermesDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
+  const calls: WireCall[] = [];
+  for (const part of parts) {
+    const last = calls.at(-1);
+    if (part.type === "call-start") {
+      const { call: index, id, name } = part;
+      calls.push({ id, type: "function", index, function: { name } });
+    } else if (part.type === "call-delta") {
+      const grows = last?.index === part.call && last.function.name === undefined;
+      if (grows) last.function.arguments += part.text;
+      else calls.push({ index: part.call, function: { arguments: part.text } });
+    } else if (part.type === "finish" && last !== undefined) {
+      last.function.arguments ??= "{}";
     }
   }
   return calls;

@@ -23,11 +23,22 @@ describe("StopStrings", () => {
     });
   });
 
-  it("holds back only what may begin a stop string", () => {
-    const finder = new StopStrings(["###"], false);
-    expect(finder.push("text #").text).toBe("text ");
-    expect(finder.push("# more").text).toBe("## more");
-    expect(finder.end()).toBe("");
+  it("holds back the longest one's length but one, in whole characters", () => {
+    const finder = new StopStrings(["###", "#"], false);
+    expect(finder.push("text").text).toBe("te");
+    expect(finder.push(" a🐈").text).toBe("xt ");
+    expect(finder.push("b").text).toBe("a");
+    expect(finder.end()).toBe("🐈b");
+  });
+
+  it("takes the one that is complete first, of equals the one listed first", () => {
+    expect(run(["abcd"], ["abcd", "bc", "abc"])).toEqual({ text: "a", stop: "bc" });
+  });
+
+  it("finds none that ends before it may, but one that begins there", () => {
+    const finder = new StopStrings(["ab"], false);
+    expect(finder.push("aba", false)).toEqual({ text: "ab" });
+    expect(finder.push("b")).toEqual({ text: "", stop: "ab" });
   });
 
   it("finds a stop string that overlaps its own start", () => {
@@ -49,18 +60,15 @@ describe("StopStrings", () => {
           // The truth, one character at a time: the first stop string that is complete.
           let expected: { text: string; stop: string | undefined } = { text, stop: undefined };
           for (let end = 1; end <= text.length && expected.stop === undefined; end++) {
-            const done = stops
-              .filter((one) => text.slice(0, end).endsWith(one))
-              .sort((a, b) => b.length - a.length)[0];
+            const done = stops.filter((one) => text.slice(0, end).endsWith(one)).at(0);
             if (done === undefined) continue;
             expected = { text: text.slice(0, include ? end : end - done.length), stop: done };
           }
           const byCharacter = run([...text], stops, include);
           expect(byCharacter).toEqual(expected);
-          // A piece may hold several matches; then the one that begins first wins.
+          // A piece may hold several matches; the one that is complete first wins.
           const split = run(pieces, stops, include);
-          expect(split.stop === undefined).toBe(expected.stop === undefined);
-          expect(text.startsWith(split.text)).toBe(true);
+          expect(split).toEqual(expected);
         },
       ),
     );
