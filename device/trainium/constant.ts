@@ -62,7 +62,3 @@ export const given = (
   scope: Constant["scope"],
   source: string,
 ): Constant => ({ key, value, unit, scope, source, fitted: false });
-
-/** Rows that fix what graphs of NeuronCore-v2 and -v3 cost. */
-export const V2 = "v0051–v0390 (transformers-neuronx)";
-export const V3 = "v1527–v1862, v1900–v1903 (NxD Inference)";

@@ -5,40 +5,45 @@
  * prints this table. Keys end in the core (`v2`, `v3`, `v4`) they belong to.
  */
 
-import { type Constant, fitted, given, V2, V3 } from "./constant.ts";
+import { type Constant, fitted, given, held } from "./constant.ts";
 import { SAME, STACK_CONSTANTS } from "./stacks/constants.ts";
+
+const CEILING = "of the DMA ceiling";
+const REGION = "between one DMA with its semaphores (2 µs) and a kernel's fill (13.5 µs)";
+const PASSES = "maximum, exponent, sum, quotient and what casts between them";
+const PAIR = "a DMA and its semaphores";
+const GEMM = "0.87 to 0.99 in a NKI tutorial (kernel-optimization.rst), less in traced graphs";
 
 export const CONSTANTS: readonly Constant[] = Object.freeze([
   // Memory
-  fitted("hbm.weights.v2", 0.964, [0.964, 0.7], "of the DMA ceiling", "chip", V2),
-  fitted("hbm.weights.v3", 0.923, [0.923, 0.7], "of the DMA ceiling", "chip", V3),
-  fitted("hbm.kv.v2", 1, [1, 0.7], "of the DMA ceiling", "kernel", V2),
-  fitted("hbm.kv.v3", 0.92, [0.92, 0.7], "of the DMA ceiling", "kernel", V3),
-  given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "v2044–v2053"),
-  given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "v2044–v2053"),
-  given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst, v2043"),
+  fitted("hbm.weights.v2", 0.974, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
+  fitted("hbm.weights.v3", 0.93, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
+  fitted("hbm.kv.v2", 1.08, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
+  fitted("hbm.kv.v3", 0.982, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
+  given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "nki-dma-bandwidth-guide.rst"),
+  given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "nki-dma-bandwidth-guide.rst"),
+  given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst"),
   // Decode
-  fitted("region.v2", 2000, [2000, 0.7], "ns a kernel region", "kernel", V2),
-  fitted("region.v3", 7330, [7330, 0.7], "ns a kernel region", "kernel", V3),
-  fitted("softmax.v2", 5.34, [5.34, 0.7], "vector passes over the compiled context", "kernel", V2),
-  fitted("softmax.v3", 11.6, [11.6, 0.7], "vector passes over the compiled context", "kernel", V3),
-  fitted("pair.v2", 3740, [3740, 0.7], "ns a sequence and KV head", "kernel", V2),
-  given("pair.v3", 0, "ns a sequence and KV head", "kernel", `${V3} leave none beside the passes`),
+  fitted("region.v2", 2310, [5000, 0.5], "ns a kernel region", "kernel", REGION),
+  fitted("region.v3", 7760, [5000, 0.5], "ns a kernel region", "kernel", REGION),
+  fitted("softmax.passes", 6.91, [5, 0.5], "passes over the compiled context", "kernel", PASSES),
+  fitted("pair.v2", 4000, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
+  fitted("pair.v3", 1280, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
   fitted(
     "fused-attention.regions",
-    1.39,
-    [1.39, 0.7],
+    3.98,
+    [2, 0.5],
     "regions of the fused decode block",
     "kernel",
-    "v1527–v1550, v1583–v1694",
+    "one kernel that loads and stores once",
   ),
   fitted(
     "fused-attention.pair",
-    4890,
-    [4890, 0.7],
+    3680,
+    [2000, 0.8],
     "ns a sequence and KV head, beside the plain cost",
     "kernel",
-    "v1639–v1694",
+    PAIR,
   ),
   // Mixture of experts
   given(
@@ -50,107 +55,90 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.gather.speed",
-    0.464,
-    [0.464, 0.7],
+    0.518,
+    [0.5, 0.3],
     "of streaming speed, gathered experts",
     "kernel",
-    "v1825–v1843, v0534–v0536",
+    "an expert's rows are DMAs of their own",
   ),
   fitted(
-    "moe.gather",
-    187_000,
-    [187_000, 0.7],
-    "ns a layer that gathers experts without the fused kernel",
+    "moe.regions",
+    7.08,
+    [8, 0.4],
+    "regions of the experts without the fused kernel",
     "kernel",
-    "v1826, v1843",
+    "expert_mlps_v2.py: affinities, indices, three products, activation, weighting, sum",
   ),
   fitted(
-    "moe.fused-rows",
-    10.2,
-    [10.2, 0.7],
-    "regions of the fused block at several rows",
+    "moe.token",
+    1.76,
+    [4, 0.6],
+    "regions a further token that gathers its experts",
     "kernel",
-    "v1835–v1842",
+    "expert_mlps_v2.py, forward_selective_loading: a loop over tokens",
   ),
   fitted(
+    "moe.block",
+    4.17,
+    [6, 0.4],
+    "regions a block of 512 tokens",
+    "kernel",
+    "rows gathered, three products, activation, rows added",
+  ),
+  fitted(
+    "moe.block.traced",
+    29.8,
+    [20, 0.5],
+    "regions more, a block of the compiler's own graph",
+    "kernel",
+    "each of those a graph of its own, its rows DMAs of 1.3 µs over 16 queues",
+  ),
+  held(
     "moe.expert-parallel",
-    768_000,
-    [768_000, 0.7],
+    [400_000, 0.9],
     "ns a layer and tile of 128 tokens, expert-parallel without fused kernel",
     "kernel",
-    "v1737–v1748",
+    "two tables of one family lie at twice that and more",
   ),
-  given(
+  held(
     "latent.regions",
-    20,
+    [12, 0.4],
     "regions of unfused latent attention",
     "kernel",
-    "MLA layers cost 1.7 times a GQA layer beyond their bytes (contrib tables)",
+    "absorption, rotation, scores of two kinds, softmax, values, expansion: a region or two each",
   ),
   // Prefill
-  fitted("prefill.gemm.v2", 0.844, [0.844, 0.7], "of BF16 peak", "kernel", V2),
-  fitted("prefill.gemm.v3", 0.9, [0.9, 0.7], "of BF16 peak", "kernel", "v1856–v1860, v1583–v1694"),
+  fitted("prefill.gemm.v2", 0.857, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
+  fitted("prefill.gemm.v3", 0.768, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
   given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
   given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
-  given("attention.plain.v2", 75, "ps a score", "kernel", "v3 scaled by vector width and clock"),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
-  fitted(
-    "attention.plain.v3",
-    68.5,
-    [68.5, 0.7],
-    "ps a score",
-    "kernel",
-    "v1856–v1860, v1825–v1834",
-  ),
+  fitted("attention.passes", 14.3, [8, 0.5], "passes over a prompt's scores", "kernel", PASSES),
   ...STACK_CONSTANTS,
   // Collectives
   fitted(
-    "collective.base.v2",
-    1250,
-    [1250, 0.7],
-    "ns a decode all-reduce, beside hops",
+    "collective.phase",
+    10300,
+    [10_000, 0.4],
+    "ns a phase, beside hops",
     "collective",
-    V2,
+    "nccom-test.rst: 8 ranks gather in 10.0 µs, one phase",
   ),
   fitted(
-    "collective.base.v3",
-    28200,
-    [28200, 0.7],
-    "ns a decode all-reduce, beside hops",
+    "collective.dma",
+    0.318,
+    [0.33, 0.3],
+    "of a rank's DMA bandwidth",
     "collective",
-    V3,
-  ),
-  fitted(
-    "collective.rank",
-    1000,
-    [1000, 0.7],
-    "ns a rank of the group",
-    "collective",
-    "v0051–v0390, v0534–v0540",
-  ),
-  fitted(
-    "collective.bandwidth.v2",
-    110_000_000_000,
-    [110_000_000_000, 0.7],
-    "bytes a second, algorithm",
-    "collective",
-    V2,
-  ),
-  fitted(
-    "collective.bandwidth.v3",
-    117_000_000_000,
-    [117_000_000_000, 0.7],
-    "bytes a second, algorithm",
-    "collective",
-    "v2164–v2179",
+    "a byte is read, written and read again to be summed",
   ),
   fitted(
     "collective.links",
-    0.719,
-    [0.719, 0.7],
+    0.69,
+    [0.75, 0.2],
     "of the links' bandwidth",
     "collective",
-    "v0051–v0390, v0553–v0802",
+    "packets of 4 KiB with their descriptors",
   ),
   given("collective.efa-hop", 15_000, "ns", "collective", "internode-collective-comm.rst"),
   given(
@@ -173,22 +161,24 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
     437_000,
     "ns between executions without async",
     "runtime",
-    "v2129, async_execution.md",
+    "async_execution.md",
   ),
-  given("runtime.jitter", 80_000, "ns between cores", "runtime", "v2132, async_execution.md"),
-  given(
+  given("runtime.jitter", 80_000, "ns between cores", "runtime", "async_execution.md"),
+  fitted(
     "runtime.cpu-sampling-live",
-    1_650_000,
-    "ns a live row and token",
+    1_500_000,
+    [1_000_000, 0.6],
+    "ns a live row drawn from on the CPU",
     "runtime",
-    "v0778–v0792",
+    "chunked-prefill/README.md: 24 ms more at 32 rows, logits moved and drawn from",
   ),
-  given(
+  fitted(
     "runtime.cpu-sampling-row",
-    720_000,
-    "ns a row at a vocabulary of 128k",
+    555_000,
+    [300_000, 0.6],
+    "ns a compiled row whose logits are moved",
     "runtime",
-    "v0763–v0779",
+    "chunked-prefill/README.md: 24 ms more at 32 rows, logits moved and drawn from",
   ),
 ]);
 
@@ -198,8 +188,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
  */
 const V4_SCALE: Readonly<Record<string, number>> = {
   region: 0.96 / 1.2, // vector clock
-  "attention.plain": (0.96 / 1.2) * (256 / 512), // vector clock and width
-  "attention.flash": (0.96 / 1.2) * (256 / 512),
+  "attention.flash": (0.96 / 1.2) * (256 / 512), // vector clock and width
 };
 
 export const ALL_CONSTANTS: readonly Constant[] = Object.freeze([
@@ -227,13 +216,15 @@ export function constant(table: ConstantTable, key: string): number {
 
 /** The table of README.md, in Markdown; constants of extrapolated cores are told in one line there. */
 export function constantsTable(): string {
-  const lines = CONSTANTS.map(({ key, value, unit, scope, source, fitted }) =>
+  const lines = CONSTANTS.map(({ key, value, unit, scope, source, prior, fitted }) =>
     [
       `\`${key}\``,
       `${Number(value.toPrecision(4))}`,
       unit,
       scope,
-      fitted ? `fit: ${source}` : source,
+      prior === undefined
+        ? source
+        : `${fitted ? "fit" : "kept"} from ${prior.value} ×÷ ${Math.exp(prior.spread).toFixed(2)}: ${source}`,
     ].join(" | "),
   );
   const same = Object.entries(SAME).map(

@@ -1,6 +1,6 @@
 /**
  * Attention over the compiled context. Plain graphs keep the score matrix and
- * pass over it several times on the vector engine; in decode the rows and heads
+ * pass over it several times on the scalar engine, which has the exponent; in decode the rows and heads
  * of a step share one pass (they lie on partitions), so that part grows with the
  * context alone. The flash kernel keeps scores in SBUF and skips what is masked.
  */
@@ -36,14 +36,15 @@ function cacheChunk(op: AttentionOp, site: Site): number {
 function softmaxCycles(op: { readonly heads: number }, site: Site, context: number): number {
   const heads = localUnits(op.heads, site.plan.tensorParallel);
   const partitions = Math.ceil((site.shape.rows * site.shape.queries * heads) / 128);
-  return (site.core("softmax") * partitions * context * 128) / site.plan.instance.chip.vectorWidth;
+  const { scalarWidth } = site.plan.instance.chip;
+  return (site.constant("softmax.passes") * partitions * context * 128) / scalarWidth;
 }
 
 function decodeWork(op: AttentionOp, site: Site, passes: boolean, pair: number): Work {
   const kvHeads = localKvHeads(op.kvHeads, op.heads, site.plan);
   const context = reach(op, site);
   return {
-    cycles: { vector: passes ? softmaxCycles(op, site, context) : 0 },
+    cycles: { scalar: passes ? softmaxCycles(op, site, context) : 0 },
     moves: [
       {
         cause: "kv",
@@ -69,9 +70,10 @@ function scoreCycles(site: Site, count: number, picoseconds: number): number {
   return count * picoseconds * 1e-12 * site.plan.instance.chip.clockHz.vector;
 }
 
-/** Vector cycles of a prompt's scores in the compiler's own graph. */
+/** Scalar cycles of a prompt's scores in the compiler's own graph: exponents run there. */
 function plainCycles(op: { readonly heads: number; readonly window?: number }, site: Site): number {
-  return scoreCycles(site, scores(op, site), site.core("attention.plain") * site.stack("plain"));
+  const passes = site.constant("attention.passes") * site.stack("plain");
+  return (scores(op, site) * passes) / site.plan.instance.chip.scalarWidth;
 }
 
 export const plainAttention: Kernel<AttentionOp> = {
@@ -80,12 +82,13 @@ export const plainAttention: Kernel<AttentionOp> = {
   fits: () => true,
   work(op, site) {
     if (site.shape.phase === "decode") return decodeWork(op, site, true, site.core("pair"));
-    return { cycles: { vector: plainCycles(op, site) }, moves: [], regions: 4, fixed: 0 };
+    return { cycles: { scalar: plainCycles(op, site) }, moves: [], regions: 4, fixed: 0 };
   },
 };
 
 export const flashAttention: Kernel<AttentionOp> = {
   name: "flash-attention",
+  named: true,
   summary: "Scores stay in SBUF, masked blocks are skipped; prompts only.",
   fits: (_op, site) =>
     site.plan.kernels.has("flash-attention") &&
@@ -108,14 +111,11 @@ export const flashAttention: Kernel<AttentionOp> = {
   },
 };
 
-/** Core of the fused token-generation block: no pass over the compiled context; see fused-attention in fusions.ts. */
-export const tokenGenerationAttention: Kernel<AttentionOp> = {
-  name: "fused-attention",
-  summary: "Norm to output projection in one decode kernel, the context spread over partitions.",
-  fits: (_op, site) => site.plan.kernels.has("fused-attention") && site.shape.phase === "decode",
-  work: (op, site) =>
-    decodeWork(op, site, false, site.core("pair") + site.constant("fused-attention.pair")),
-};
+/** Attention inside the fused token-generation block: no pass over the compiled context; see fusions.ts. */
+export function fusedDecodeWork(op: AttentionOp, site: Site): Work {
+  const pair = site.core("pair") + site.constant("fused-attention.pair");
+  return decodeWork(op, site, false, pair);
+}
 
 /** DeepSeek's attention in the latent space: every rank reads the whole latent cache. */
 export const latentAttention: Kernel<LatentAttentionOp> = {
@@ -137,14 +137,14 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
         1,
       );
       return {
-        cycles: { vector: cycles, tensor: expand / utilisation(site, op.latentDim) },
+        cycles: { scalar: cycles, tensor: expand / utilisation(site, op.latentDim) },
         moves: [weightsMove(site, up)],
         regions: 6,
         fixed: 0,
       };
     }
     return {
-      cycles: { vector: softmaxCycles(op, site, shape.context) },
+      cycles: { scalar: softmaxCycles(op, site, shape.context) },
       moves: [
         weightsMove(site, up),
         {

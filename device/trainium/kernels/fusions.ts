@@ -8,6 +8,8 @@ import type { Site } from "./kernel.ts";
 export interface Fusion {
   readonly name: string;
   readonly summary: string;
+  /** Which half of a layer it joins: fusions of one half may exclude each other. */
+  readonly side: "attention" | "mlp";
   readonly covers: readonly Role[];
   /** Regions of the whole, in place of those of the covered ops; `plain` is their sum. */
   regions(site: Site, plain: number): number | undefined;
@@ -22,25 +24,29 @@ export const FUSIONS: readonly Fusion[] = Object.freeze([
   {
     name: "fused-attention",
     summary: "Norm, QKV, rotation, attention and output projection in one decode kernel.",
+    side: "attention",
     covers: ["attention-norm", "qkv", "qk-norm", "rope", "attention", "attention-out"],
     regions: decodeOnly((site) => site.constant("fused-attention.regions")),
   },
   {
     name: "fused-qkv",
     summary: "One product for Q, K and V, behind their norm.",
+    side: "attention",
     covers: ["attention-norm", "qkv"],
     regions: () => 1,
   },
   {
     name: "fused-mlp",
     summary: "Norm, gate, up, activation and down in one kernel.",
+    side: "mlp",
     covers: ["mlp-norm", "gate-up", "activation", "down"],
     regions: () => 2,
   },
   {
     name: "fused-moe",
     summary: "Norm, router and experts in one decode kernel.",
+    side: "mlp",
     covers: ["mlp-norm", "router", "experts", "shared"],
-    regions: decodeOnly((site) => (site.tokens === 1 ? 1 : site.constant("moe.fused-rows"))),
+    regions: decodeOnly((site) => 1 + (site.tokens - 1) * site.constant("moe.token")),
   },
 ]);

@@ -74,6 +74,8 @@ export interface Kernel<Kind extends Op> {
   readonly name: string;
   /** One sentence for the README and `--help`. */
   readonly summary: string;
+  /** Does it stand among a plan's kernels by name? Then it is taken only where it is quicker. */
+  readonly named?: true;
   fits(op: Kind, site: Site): boolean;
   work(op: Kind, site: Site): Work;
 }
@@ -132,9 +134,19 @@ export function localShape(weight: Weight, plan: Plan): readonly [number, number
   }
 }
 
-/** Operands of a product: stored in `format`, computed natively or dequantised to BF16. */
+/** Operands of a product: stored in `format`, computed natively or cast to BF16. */
 export function tensorRate(site: Site, format: WeightFormat): number {
-  return site.plan.instance.chip.tensorRate[format] ?? 1;
+  return casts(site, format) ? 1 : (site.plan.instance.chip.tensorRate[format] ?? 1);
+}
+
+/** Is a weight cast to BF16 before its product? Integers always; other short formats where the stack's graphs do. */
+function casts({ plan }: Site, format: WeightFormat): boolean {
+  return format === "int8" || format === "int4" || (format === "fp8" && plan.stack.castsWeights);
+}
+
+/** Vector cycles of casting so many weights: each element passes once. */
+export function castCycles(site: Site, format: WeightFormat, elements: number): number {
+  return casts(site, format) ? elements / site.plan.instance.chip.vectorWidth : 0;
 }
 
 /**
@@ -149,24 +161,36 @@ export function matmulCycles(tokens: number, k: number, out: number, rate: numbe
   return (deep * Math.min(weightsMove, tokensMove)) / rate;
 }
 
-/** Share of peak that a GEMM of a prompt reaches: narrow shards fill and drain the array more often. */
+/**
+ * Share of peak that a GEMM of a prompt reaches: narrow shards fill and drain the array more often.
+ * What `matmulCycles` pads to whole tiles is not counted against them once more.
+ */
 export function utilisation(site: Site, narrow: number): number {
   if (site.shape.phase === "decode") return 1;
-  return (site.core("prefill.gemm") * narrow) / (narrow + site.stack("width"));
+  const width = Math.ceil(narrow / 128) * 128;
+  return (site.core("prefill.gemm") * width) / (width + site.stack("width"));
 }
 
-/** `[tokens, k] · [k, out]` with its weights streamed from HBM. */
+/**
+ * `[tokens, k] · [k, out]` with its weights streamed from HBM; `wide`: columns of the
+ * product that it is part of.
+ */
 export function matmulWork(
   site: Site,
-  size: { readonly k: number; readonly out: number; readonly format: WeightFormat },
+  size: {
+    readonly k: number;
+    readonly out: number;
+    readonly format: WeightFormat;
+    readonly wide?: number;
+  },
 ): Work {
-  const { k, out, format } = size;
+  const { k, out, format, wide = out } = size;
   const spilled = site.plan.principles.sbufResident ? 0 : site.tokens * (k + out) * 2;
   const cycles =
     matmulCycles(site.tokens, k, out, tensorRate(site, format)) /
-    utilisation(site, Math.min(k, out));
+    utilisation(site, Math.min(k, wide));
   return {
-    cycles: { tensor: cycles },
+    cycles: { tensor: cycles, vector: castCycles(site, format, k * out) },
     moves: [
       weightsMove(site, k * out * bytesOf(format)),
       ...(spilled > 0 ? [activationsMove(site, spilled)] : []),
@@ -189,11 +213,16 @@ export function activationsMove(site: Site, bytes: number): Move {
   return { cause: "activations", bytes, chunkBytes: 4096, efficiency: site.core("hbm.weights") };
 }
 
-/** Work of an op that only the vector engine sees, `passes` over `[tokens, width]`. */
-export function vectorWork(site: Site, width: number, passes: number): Work {
-  const { chip } = site.plan.instance;
+/**
+ * Work of an op that only the vector engine sees, `passes` over `[tokens, width]`. `shared`: each rank
+ * holds the whole width, of its own tokens alone where the stack keeps a prompt apart over the ranks.
+ */
+export function vectorWork(site: Site, width: number, passes: number, shared = false): Work {
+  const { plan, shape } = site;
+  const { chip } = plan.instance;
+  const apart = shared && shape.phase === "prefill" && plan.stack.sequenceParallel;
   // Rows lie on partitions in a prompt, the hidden axis does in decode: lanes are full either way.
-  const elements = site.tokens * width * passes;
+  const elements = (site.tokens * width * passes) / (apart ? plan.tensorParallel : 1);
   const spilled = site.plan.principles.sbufResident ? 0 : 2 * site.tokens * width * 2;
   return {
     cycles: { vector: elements / chip.vectorWidth },

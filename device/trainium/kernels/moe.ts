@@ -1,11 +1,15 @@
 /**
- * Experts. Decode gathers the chosen experts (selective), streams all of a rank's
- * (all-experts), or streams its group's (expert-parallel). Prompts go through in
- * blocks of tokens that share an expert (blockwise).
+ * Experts, by the rules of NxD's expert MLPs (neuronx_distributed/modules/moe/
+ * expert_mlps_v2.py, `forward`). Decode gathers the chosen experts token by token
+ * while tokens × top-k < experts (selective), else streams all of a rank's, or its
+ * group's (expert-parallel). Prompts are sorted into blocks of 512 tokens that share
+ * an expert (blockwise): one NKI kernel where a shard allows it, else traced blocks.
  */
 import type { ExpertsOp } from "../../../models/ops.ts";
 import {
+  activationsMove,
   bytesOf,
+  castCycles,
   type Kernel,
   type Move,
   matmulCycles,
@@ -40,6 +44,11 @@ function expertCycles(op: ExpertsOp, site: Site, tokens: number): number {
   return 2 * matmulCycles(tokens, hidden, width, rate) + matmulCycles(tokens, width, hidden, rate);
 }
 
+/** Vector cycles of casting so many experts' weights. */
+function expertCasts(op: ExpertsOp, site: Site, experts: number): number {
+  return castCycles(site, site.plan.formats.experts, experts * expertOf(op, site).elements);
+}
+
 /** Experts of one rank. */
 function localExperts(op: ExpertsOp, site: Site): number {
   return Math.ceil(op.experts / site.plan.expertParallel);
@@ -51,7 +60,7 @@ function gather(site: Site, bytes: number): Move {
   return { ...move, efficiency: move.efficiency * site.constant("moe.gather.speed") };
 }
 
-/** Models of few, large experts are compiled to stream all of them (rows v1559–v1562). */
+/** Models of few, large experts stream all of them (facts of SDK 2.29's Mixtral graphs). */
 const FEW_EXPERTS = 16;
 
 export const selectiveExperts: Kernel<ExpertsOp> = {
@@ -65,12 +74,13 @@ export const selectiveExperts: Kernel<ExpertsOp> = {
   work(op, site) {
     const gathered = site.tokens * op.topK;
     return {
-      cycles: { tensor: gathered * expertCycles(op, site, 1) },
+      cycles: {
+        tensor: gathered * expertCycles(op, site, 1),
+        vector: expertCasts(op, site, gathered),
+      },
       moves: [gather(site, gathered * expertBytes(op, site))],
-      regions: 4,
-      fixed:
-        gathered * site.constant("moe.selective") +
-        (site.plan.kernels.has("fused-moe") ? 0 : site.constant("moe.gather")),
+      regions: site.constant("moe.regions") + (site.tokens - 1) * site.constant("moe.token"),
+      fixed: gathered * site.constant("moe.selective"),
     };
   },
 };
@@ -85,7 +95,7 @@ export const allExperts: Kernel<ExpertsOp> = {
 export const expertParallel: Kernel<ExpertsOp> = {
   name: "moe-expert-parallel",
   summary: "Streams the experts of the rank's group past tiles of 128 tokens.",
-  fits: (_op, { plan }) => plan.expertParallel > 1,
+  fits: (_op, { plan, shape }) => shape.phase === "decode" && plan.expertParallel > 1,
   work(op, site) {
     const fused = site.plan.kernels.has("fused-moe");
     const tiles = fused ? 0 : Math.ceil(site.tokens / 128);
@@ -100,31 +110,82 @@ function streamAll(op: ExpertsOp, site: Site, fixed: number): Work {
   // More ranks than experts: some are held more than once, and share their tokens.
   const copies = Math.max(1, site.plan.expertParallel / op.experts);
   const tokens = Math.ceil((site.tokens * replicas) / copies);
+  const peak = utilisation(site, expertOf(op, site).width);
   return {
-    cycles: { tensor: experts * expertCycles(op, site, tokens) },
+    cycles: {
+      tensor: (experts * expertCycles(op, site, tokens)) / peak,
+      vector: expertCasts(op, site, experts),
+    },
     moves: [weightsMove(site, experts * expertBytes(op, site))],
-    regions: 4,
+    regions: site.constant("moe.regions"),
     fixed,
   };
 }
 
-/** Tokens of a block of the blockwise prompt kernel. */
-const BLOCK_TOKENS = 256;
+/** DEFAULT_BLOCK_SIZE of model_utils.py. */
+const BLOCK_TOKENS = 512;
 
+/** Blocks of the worst distribution over the rank's experts (`num_blocks` of forward_blockwise). */
+export function blocksOf(op: ExpertsOp, site: Site): number {
+  const chosen = site.tokens * op.topK;
+  const others = localExperts(op, site) - 1;
+  const blocks = Math.ceil(Math.max(0, chosen - others) / BLOCK_TOKENS) + others;
+  return Math.min(blocks, chosen);
+}
+
+/** A prompt too short to fill a block: all tokens pass all experts. */
+export const promptExperts: Kernel<ExpertsOp> = {
+  name: "moe-prompt-all-experts",
+  summary: "Passes all tokens of a short prompt through every expert.",
+  fits: (op, { shape, plan, tokens }) =>
+    shape.phase === "prefill" && plan.expertParallel === 1 && tokens * op.topK < BLOCK_TOKENS,
+  work: (op, site) => streamAll(op, site, 0),
+};
+
+/** A block's products and its expert's weights; what a narrow shard costs is in the block's own time. */
+function blocksWork(op: ExpertsOp, site: Site): Work {
+  const blocks = blocksOf(op, site);
+  const peak = site.core("prefill.gemm");
+  return {
+    cycles: {
+      tensor: (blocks * expertCycles(op, site, BLOCK_TOKENS)) / peak,
+      vector: expertCasts(op, site, blocks),
+    },
+    moves: [weightsMove(site, blocks * expertBytes(op, site))],
+    regions: site.constant("moe.regions") + blocks * site.constant("moe.block"),
+    fixed: 0,
+  };
+}
+
+/** can_use_blockwise_matmul_nki: a rank's columns of an expert are a multiple of 16. */
 export const blockwiseExperts: Kernel<ExpertsOp> = {
   name: "moe-blockwise",
-  summary: "Sorts a prompt's tokens by expert into padded blocks.",
+  summary: "Sorts a prompt's tokens by expert into padded blocks, one NKI kernel for all.",
+  named: true,
+  fits: (op, site) =>
+    site.plan.kernels.has("blockwise-moe") &&
+    site.shape.phase === "prefill" &&
+    expertOf(op, site).width % 16 === 0,
+  work: blocksWork,
+};
+
+/**
+ * torch_blockwise_matmul_inference: an unrolled loop. Each block gathers its tokens, multiplies,
+ * and adds into the output of all tokens, which the graph copies (`output[indices] += block`).
+ */
+export const tracedBlocks: Kernel<ExpertsOp> = {
+  name: "moe-traced-blocks",
+  summary: "The compiler's own graph of a prompt's blocks: each copies the output of all tokens.",
   fits: (_op, { shape }) => shape.phase === "prefill",
   work(op, site) {
-    const experts = localExperts(op, site);
-    const share = (site.tokens * op.topK) / site.plan.expertParallel;
-    const blocks = Math.ceil(share / BLOCK_TOKENS) + experts - 1;
-    const peak = utilisation(site, expertOf(op, site).width);
+    const work = blocksWork(op, site);
+    const blocks = blocksOf(op, site);
+    const copied = 2 * site.tokens * padded(op.hidden) * 2; // read and written, BF16
     return {
-      cycles: { tensor: (blocks * expertCycles(op, site, BLOCK_TOKENS)) / peak },
-      moves: [weightsMove(site, blocks * expertBytes(op, site))],
-      regions: 4,
-      fixed: 0,
+      ...work,
+      moves: [...work.moves, activationsMove(site, blocks * copied)],
+      regions: work.regions + blocks * site.constant("moe.block.traced"),
+      serial: true,
     };
   },
 };

@@ -1,17 +1,18 @@
 /** Kernels by op, in order of preference; the last of each list always fits. */
 import type { AttentionOp, ExpertsOp, LatentAttentionOp } from "../../../models/ops.ts";
-import {
-  flashAttention,
-  latentAttention,
-  plainAttention,
-  tokenGenerationAttention,
-} from "./attention.ts";
+import { flashAttention, latentAttention, plainAttention } from "./attention.ts";
 import { FUSIONS } from "./fusions.ts";
 import type { Kernel, Site } from "./kernel.ts";
-import { allExperts, blockwiseExperts, expertParallel, selectiveExperts } from "./moe.ts";
+import {
+  allExperts,
+  blockwiseExperts,
+  expertParallel,
+  promptExperts,
+  selectiveExperts,
+  tracedBlocks,
+} from "./moe.ts";
 
 export const ATTENTION_KERNELS: readonly Kernel<AttentionOp>[] = Object.freeze([
-  tokenGenerationAttention,
   flashAttention,
   plainAttention,
 ]);
@@ -21,8 +22,10 @@ export const LATENT_KERNELS: readonly Kernel<LatentAttentionOp>[] = Object.freez
 ]);
 
 export const EXPERT_KERNELS: readonly Kernel<ExpertsOp>[] = Object.freeze([
-  expertParallel,
+  promptExperts,
   blockwiseExperts,
+  tracedBlocks,
+  expertParallel,
   selectiveExperts,
   allExperts,
 ]);
@@ -30,6 +33,7 @@ export const EXPERT_KERNELS: readonly Kernel<ExpertsOp>[] = Object.freeze([
 /** Names that `--neuron-kernels` takes, beside `plain` (or `compiler`) and `default` (or `nki`). */
 export const KERNEL_NAMES: readonly string[] = Object.freeze([
   "flash-attention",
+  "blockwise-moe",
   ...FUSIONS.map((fusion) => fusion.name),
 ]);
 
@@ -75,13 +79,14 @@ export function chooseKernels(
   return chosen;
 }
 
-/** The first kernel of a list that fits; the last always does. */
+/** The first kernel of a list that fits and the named ones before it that do; the last always fits. */
 export function choose<Kind extends AttentionOp | LatentAttentionOp | ExpertsOp>(
   kernels: readonly Kernel<Kind>[],
   op: Kind,
   site: Site,
-): Kernel<Kind> {
-  const found = kernels.find((kernel) => kernel.fits(op, site));
-  if (found === undefined) throw new Error(`No kernel for ${op.path} in ${site.shape.phase}.`);
-  return found;
+): readonly Kernel<Kind>[] {
+  const fitting = kernels.filter((kernel) => kernel.fits(op, site));
+  const first = fitting.findIndex((kernel) => kernel.named !== true);
+  if (first < 0) throw new Error(`No kernel for ${op.path} in ${site.shape.phase}.`);
+  return fitting.slice(0, first + 1);
 }

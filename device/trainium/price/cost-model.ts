@@ -8,21 +8,21 @@
 import type { Nanos } from "../../clock.ts";
 import type { Batch, StepCost } from "../../device.ts";
 import type { Span } from "../../trace.ts";
-import type { Engine } from "../chips/chip.ts";
 import { constant } from "../constants.ts";
-import { type Site, type StepShape, siteOf, type Work } from "../kernels/kernel.ts";
+import { type StepShape, siteOf } from "../kernels/kernel.ts";
 import { type Buckets, bucketOf, bucketsOf, type Plan } from "../plan.ts";
 import { stepSpans } from "../profile/spans.ts";
-import { collectiveNanos } from "./collectives.ts";
-import {
-  headSite,
-  type KernelCall,
-  type LayerGroup,
-  layerGroups,
-  lowerEdge,
-  lowerLayer,
-} from "./lower.ts";
-import type { GraphCost, GraphRun, Part, Parts, TimedCall } from "./receipt.ts";
+import { headSite, layerGroups, lowerEdge, lowerLayer } from "./lower.ts";
+import type {
+  GraphCost,
+  GraphRun,
+  KernelCall,
+  LayerGroup,
+  Part,
+  Parts,
+  TimedCall,
+} from "./receipt.ts";
+import { timeCall } from "./time.ts";
 
 export class CostModel {
   readonly plan: Plan;
@@ -149,65 +149,18 @@ export class CostModel {
   }
 }
 
-/**
- * ns of sampling on the CPU: logits of the compiled rows are moved, those of live
- * rows drawn from. A stack may have its own price of both, `stack.logits`.
- */
-export function samplingNanos(plan: Plan, compiled: number, live: number): number {
-  const { constants, stack, architecture } = plan;
-  const own = constants.get(`stack.logits.${stack.name}`);
-  const moved = compiled * (own ?? constant(constants, "runtime.cpu-sampling-row"));
-  const drawn = own === undefined ? live * constant(constants, "runtime.cpu-sampling-live") : 0;
-  return ((moved + drawn) * architecture.vocabSize) / 128_256;
+/** ns of sampling on the CPU: logits of the compiled rows are moved, those of live rows drawn from. */
+export function samplingNanos({ constants }: Plan, compiled: number, live: number): number {
+  return (
+    compiled * constant(constants, "runtime.cpu-sampling-row") +
+    live * constant(constants, "runtime.cpu-sampling-live")
+  );
 }
 
 /** Does a batch hold the same rows as the one before, each one step on? */
 export function continues(batch: Batch, previous: Batch | undefined): boolean {
   if (previous === undefined || previous.rows.length !== batch.rows.length) return false;
   return batch.rows.every((row, index) => previous.rows[index]?.id === row.id);
-}
-
-/** Time of one call: the slower of DMA and engines (or their sum), regions, exposed collective. */
-export function timeCall(call: KernelCall, site: Site): TimedCall {
-  if (call.collective !== undefined) {
-    const exposed = 1 - site.plan.principles.collectiveOverlap;
-    const nanos = collectiveNanos(site.plan, call.collective) * exposed;
-    return { call, nanos, parts: { collectives: nanos }, busy: {} };
-  }
-  const work = call.work;
-  if (work === undefined) return { call, nanos: 0, parts: {}, busy: {} };
-  const { dma, byCause } = dmaTime(work, site);
-  const busy: Partial<Record<Engine | "dma", number>> = { dma };
-  let engines = 0;
-  for (const [engine, cycles] of Object.entries(work.cycles) as [Engine, number][]) {
-    const nanos = (cycles / site.rank.cores / site.plan.instance.chip.clockHz[engine]) * 1e9;
-    busy[engine] = nanos;
-    engines = Math.max(engines, nanos);
-  }
-  const launch = work.regions * site.core("region") * site.stack("regions") + work.fixed;
-  const serial = work.serial === true || !site.plan.principles.pipelined;
-  const parts: Parts = { launch };
-  if (serial || dma >= engines) for (const [cause, nanos] of byCause) add(parts, cause, nanos);
-  if (serial || engines > dma) add(parts, "compute", engines);
-  const nanos = Object.values(parts).reduce((sum, its) => sum + its, 0);
-  return { call, nanos, parts, busy };
-}
-
-function dmaTime(
-  work: Work,
-  site: Site,
-): { dma: number; byCause: readonly (readonly [Part, number])[] } {
-  const saturates = site.constant("dma.chunk");
-  const ceiling = site.constant("dma.ceiling");
-  const chunkOf = (bytes: number): number =>
-    Math.min(bytes, site.plan.principles.dmaChunkBytes ?? Number.POSITIVE_INFINITY);
-  const byCause = work.moves.map((move) => {
-    // Relative to large chunks: `efficiency` was fitted where DMAs run at their ceiling.
-    const relative = Math.min(ceiling, chunkOf(move.chunkBytes) / saturates) / ceiling;
-    const nanos = (move.bytes / (site.rank.bytesPerSecond * move.efficiency * relative)) * 1e9;
-    return [move.cause, nanos] as const;
-  });
-  return { dma: byCause.reduce((sum, [, nanos]) => sum + nanos, 0), byCause };
 }
 
 function add(parts: Parts, part: Part, nanos: number): void {

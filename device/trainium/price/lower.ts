@@ -4,11 +4,20 @@
  * share its regions. Layers of one structure are lowered once.
  */
 import type { Architecture } from "../../../models/architecture.ts";
-import type { ExpertsOp, LinearOp, Op, Value } from "../../../models/ops.ts";
-import { FUSIONS, type Fusion } from "../kernels/fusions.ts";
+import type {
+  AttentionOp,
+  ExpertsOp,
+  GatedActivationOp,
+  LatentAttentionOp,
+  LinearOp,
+  Op,
+  Value,
+} from "../../../models/ops.ts";
+import { fusedDecodeWork } from "../kernels/attention.ts";
 import {
   activationsMove,
   bytesOf,
+  type Kernel,
   localShape,
   localUnits,
   matmulWork,
@@ -20,24 +29,10 @@ import {
 } from "../kernels/kernel.ts";
 import { ATTENTION_KERNELS, choose, EXPERT_KERNELS, LATENT_KERNELS } from "../kernels/registry.ts";
 import type { Plan } from "../plan.ts";
-import { edgeRole, layerRoles, type Role } from "../roles.ts";
-import type { Collective } from "./collectives.ts";
-
-export interface KernelCall {
-  readonly role: Role;
-  /** Name of the kernel, or of the fusion that it is part of. */
-  readonly kernel: string;
-  /** Path of the op with the layer's number left as it is in the checkpoint. */
-  readonly path: string;
-  readonly work?: Work;
-  readonly collective?: Collective;
-}
-
-/** Layers of one structure: priced once, counted `indices.length` times. */
-export interface LayerGroup {
-  readonly indices: readonly number[];
-  readonly ops: readonly Op[];
-}
+import { edgeRole, layerRoles } from "../roles.ts";
+import { fuse } from "./fuse.ts";
+import type { KernelCall, LayerGroup } from "./receipt.ts";
+import { timeCall } from "./time.ts";
 
 const grouped = new WeakMap<Architecture, readonly LayerGroup[]>();
 
@@ -78,11 +73,11 @@ export function lowerLayer(ops: readonly Op[], site: Site): readonly KernelCall[
       if (sums) partial.add(op.out);
       else if (partial.has(op.a) || partial.has(op.b)) calls.push(reduction(site, op.path));
     }
-    const { kernel, work } = lowerOp(op, site);
+    const { kernel, work, within } = lowerOp(op, site, ops);
     // Experts spread wider than the attention's ranks: tokens travel to them and back.
     const exchange = op.op === "experts" ? expertExchange(op, site) : undefined;
     if (exchange !== undefined) calls.push(exchange);
-    calls.push({ role, kernel, path: op.path, work });
+    calls.push({ role, kernel, path: op.path, work, ...(within !== undefined && { within }) });
     if (exchange !== undefined) calls.push(exchange);
   });
   return fuse(calls, site);
@@ -92,7 +87,7 @@ export function lowerLayer(ops: readonly Op[], site: Site): readonly KernelCall[
 export function lowerEdge(ops: readonly Op[], site: Site, ranks: number): readonly KernelCall[] {
   const calls: KernelCall[] = [];
   for (const op of ops) {
-    const { kernel, work } = lowerOp(op, site);
+    const { kernel, work } = lowerOp(op, site, ops);
     calls.push({ role: edgeRole(op), kernel, path: op.path, work });
     if (op.op === "embed" && ranks > 1) calls.push(reduction(site, op.path));
   }
@@ -122,8 +117,30 @@ function expertExchange(op: ExpertsOp, site: Site): KernelCall | undefined {
   };
 }
 
-function lowerOp(op: Op, site: Site): { readonly kernel: string; readonly work: Work } {
-  const { plan } = site;
+/** The quickest of the kernels that a plan may take for an op. */
+function cheapest<Kind extends AttentionOp | LatentAttentionOp | ExpertsOp>(
+  kernels: readonly Kernel<Kind>[],
+  op: Kind,
+  site: Site,
+): Lowered {
+  const [first, ...others] = choose(kernels, op, site).map((kernel) => {
+    const work = kernel.work(op, site);
+    const call = { role: "attention", kernel: kernel.name, path: op.path, work } as const;
+    return { kernel: kernel.name, work, nanos: timeCall(call, site).nanos };
+  });
+  if (first === undefined) throw new Error(`No kernel for ${op.path}.`);
+  return others.reduce((best, one) => (one.nanos < best.nanos ? one : best), first);
+}
+
+interface Lowered {
+  readonly kernel: string;
+  readonly work: Work;
+  /** Its work inside fusions, where that differs. */
+  readonly within?: Readonly<Record<string, Work>>;
+}
+
+function lowerOp(op: Op, site: Site, ops: readonly Op[]): Lowered {
+  const { plan, shape } = site;
   switch (op.op) {
     case "embed": {
       const width = op.table.shape[1] ?? 1;
@@ -134,27 +151,25 @@ function lowerOp(op: Op, site: Site): { readonly kernel: string; readonly work: 
       };
     }
     case "rms-norm": {
+      const whole = op.heads === undefined;
       const width = (op.weight.shape[0] ?? 1) * localUnits(op.heads ?? 1, plan.tensorParallel);
-      return { kernel: "norm", work: vectorWork(site, width, 3) };
+      return { kernel: "norm", work: vectorWork(site, width, 3, whole) };
     }
     case "linear":
-      return { kernel: "matmul", work: linearWork(op, site) };
+      return { kernel: "matmul", work: linearWork(op, site, ops) };
     case "rope": {
       const width = localUnits(op.heads, plan.tensorParallel) * op.rotaryDim;
       return { kernel: "rope", work: { ...vectorWork(site, width, 4), regions: 0.5 } };
     }
     case "attention": {
-      const kernel = choose(ATTENTION_KERNELS, op, site);
-      return { kernel: kernel.name, work: kernel.work(op, site) };
+      const plain = cheapest(ATTENTION_KERNELS, op, site);
+      if (shape.phase !== "decode" || !plan.kernels.has("fused-attention")) return plain;
+      return { ...plain, within: { "fused-attention": fusedDecodeWork(op, site) } };
     }
-    case "latent-attention": {
-      const kernel = choose(LATENT_KERNELS, op, site);
-      return { kernel: kernel.name, work: kernel.work(op, site) };
-    }
-    case "gated-activation": {
-      const width = padded(plan.architecture.hidden) / plan.tensorParallel;
-      return { kernel: "activation", work: vectorWork(site, width, 3) };
-    }
+    case "latent-attention":
+      return cheapest(LATENT_KERNELS, op, site);
+    case "gated-activation":
+      return { kernel: "activation", work: vectorWork(site, gatedWidth(op, site, ops), 3) };
     case "router": {
       const work = matmulWork(site, {
         k: padded(op.weight.shape[1] ?? 1),
@@ -163,10 +178,8 @@ function lowerOp(op: Op, site: Site): { readonly kernel: string; readonly work: 
       });
       return { kernel: "router", work: { ...work, regions: 3 } }; // scores, top-k, weights
     }
-    case "experts": {
-      const kernel = choose(EXPERT_KERNELS, op, site);
-      return { kernel: kernel.name, work: kernel.work(op, site) };
-    }
+    case "experts":
+      return cheapest(EXPERT_KERNELS, op, site);
     case "add":
       return { kernel: "add", work: residualWork(site) };
     case "take-wanted":
@@ -174,11 +187,18 @@ function lowerOp(op: Op, site: Site): { readonly kernel: string; readonly work: 
   }
 }
 
+/** Columns of the gate on one rank: those of the product that made it. */
+function gatedWidth(op: GatedActivationOp, site: Site, ops: readonly Op[]): number {
+  const gate = ops.find((its) => its.out === op.gate);
+  if (gate?.op === "linear") return localShape(gate.weight, site.plan)[0];
+  return padded(site.plan.architecture.hidden) / site.plan.tensorParallel;
+}
+
 /** A residual sum; a prompt's activations that exceed SBUF pass through HBM around it. */
 function residualWork(site: Site): Work {
   const { plan, tokens, shape, rank } = site;
   const width = padded(plan.architecture.hidden);
-  const work = { ...vectorWork(site, width, 1), regions: 0.5 };
+  const work = { ...vectorWork(site, width, 1, true), regions: 0.5 };
   const bytes = tokens * width * 2;
   if (shape.phase === "decode" || bytes <= plan.instance.chip.sbufBytesPerCore * rank.cores) {
     return work;
@@ -186,46 +206,24 @@ function residualWork(site: Site): Work {
   return { ...work, moves: [...work.moves, activationsMove(site, bytes * site.stack("spill"))] };
 }
 
-function linearWork(op: LinearOp, site: Site): Work {
+function linearWork(op: LinearOp, site: Site, ops: readonly Op[]): Work {
   const [out, k] = localShape(op.weight, site.plan);
   const work = matmulWork(site, {
     k: op.weight.shard === "row" ? k : padded(k),
     out: op.weight.shard === "row" ? padded(out) : out,
     format: op.weight.format ?? site.plan.formats.dense,
+    ...(site.plan.kernels.has("fused-qkv") && { wide: joinedWidth(op, site, ops) }),
   });
   return op.bias === undefined ? work : { ...work, regions: work.regions + 1 };
 }
 
-/** Gives fused calls their share of the fusion's regions: the first all, the others none. */
-function fuse(calls: readonly KernelCall[], site: Site): readonly KernelCall[] {
-  let result = calls;
-  for (const fusion of FUSIONS) {
-    if (site.plan.kernels.has(fusion.name)) result = applyFusion(result, fusion, site);
-  }
-  return result;
-}
-
-function applyFusion(
-  calls: readonly KernelCall[],
-  fusion: Fusion,
-  site: Site,
-): readonly KernelCall[] {
-  const covers = (call: KernelCall): boolean =>
-    call.work !== undefined &&
-    fusion.covers.includes(call.role) &&
-    !FUSIONS.some((other) => other !== fusion && other.name === call.kernel);
-  const its = calls.filter(covers);
-  if (its.length < 2) return calls;
-  const plain = its.reduce((sum, call) => sum + (call.work?.regions ?? 0), 0);
-  const regions = fusion.regions(site, plain);
-  if (regions === undefined || regions >= plain) return calls;
-  let first = true;
-  return calls.map((call) => {
-    if (!covers(call) || call.work === undefined) return call;
-    const work = { ...call.work, regions: first ? regions : 0 };
-    first = false;
-    return { ...call, kernel: fusion.name, work };
-  });
+/** Columns on one rank of all products of the same input: Q, K and V are one where they are fused. */
+function joinedWidth(op: LinearOp, site: Site, ops: readonly Op[]): number {
+  return ops.reduce(
+    (sum, its) =>
+      its.op === "linear" && its.in === op.in ? sum + localShape(its.weight, site.plan)[0] : sum,
+    0,
+  );
 }
 
 /** A step's sampling site: the wanted rows alone pass the head. */

@@ -1,7 +1,28 @@
 /** What a step's price is made of: kernel calls, graphs of calls, and the parts that each nanosecond belongs to. */
+import type { Op } from "../../../models/ops.ts";
 import type { Engine } from "../chips/chip.ts";
-import type { StepShape } from "../kernels/kernel.ts";
-import type { KernelCall, LayerGroup } from "./lower.ts";
+import type { StepShape, Work } from "../kernels/kernel.ts";
+import type { Role } from "../roles.ts";
+import type { Collective } from "./collectives.ts";
+
+/** What one rank calls: a kernel's work, or a collective. */
+export interface KernelCall {
+  readonly role: Role;
+  /** Name of the kernel, or of the fusion that it is part of. */
+  readonly kernel: string;
+  /** Path of the op with the layer's number left as it is in the checkpoint. */
+  readonly path: string;
+  readonly work?: Work;
+  readonly collective?: Collective;
+  /** Its work inside a fusion, by the fusion's name, where that differs. */
+  readonly within?: Readonly<Record<string, Work>>;
+}
+
+/** Layers of one structure: priced once, counted `indices.length` times. */
+export interface LayerGroup {
+  readonly indices: readonly number[];
+  readonly ops: readonly Op[];
+}
 
 /** Where the time of a step goes. */
 export type Part =

@@ -14,10 +14,19 @@ export const vllmNeuron: StackSpec = {
   mixLong: false,
   asyncScheduling: true,
   onDeviceSampling: true,
+  castsWeights: false, // NKI kernels take FP8 and MX operands
+  sequenceParallel: true, // tensor_parallelism.md: reduce-scatter and all-gather around each block
   padHeads: false,
   kvSharding: "replicate",
   flashFrom: 512,
-  kernels: ["flash-attention", "fused-qkv", "fused-mlp", "fused-attention", "fused-moe"],
+  kernels: [
+    "flash-attention",
+    "blockwise-moe",
+    "fused-qkv",
+    "fused-mlp",
+    "fused-attention",
+    "fused-moe",
+  ],
   kvShare: 0.3,
 };
 
@@ -28,10 +37,11 @@ export const nxdInference: StackSpec = {
   aliases: ["nxdi", "nxd inference", "nxd"],
   graphs: "nxd-inference",
   maxSegment: 1024,
+  castsWeights: true, // quantization_layers.py dequantises before the product
   firstTokenBucket: 1024,
   rowBuckets: "compiled",
   firstContextBucket: 256,
-  kernels: ["flash-attention"],
+  kernels: ["flash-attention", "blockwise-moe"],
   kvShare: 0.9,
 };
 
@@ -66,6 +76,7 @@ export const transformersNeuronx: StackSpec = {
   maxSegment: 65_536,
   firstTokenBucket: 128,
   firstContextBucket: 128,
+  sequenceParallel: false, // its sequence_parallel_norm is off unless asked for
   padHeads: true,
   kvSharding: "even", // get_qkv_padding before June 2024
   flashFrom: 8192,

@@ -20,6 +20,10 @@ export interface StackSpec {
   /** Steps are launched ahead of the host's work when the batch does not change. */
   readonly asyncScheduling: boolean;
   readonly onDeviceSampling: boolean;
+  /** Between its collectives a prompt's tokens lie apart over the ranks: norms and sums see a share. */
+  readonly sequenceParallel: boolean;
+  /** Its graphs cast short weights to BF16 before a product; else they are computed as they are stored. */
+  readonly castsWeights: boolean;
   /** Query heads are padded up when TP does not divide them; else refused. */
   readonly padHeads: boolean;
   /**

@@ -26,6 +26,13 @@ export interface Sample {
   readonly part: Part;
   readonly key: string;
   readonly table: string;
+  /** −1 of a rate: residuals are errors of times, so that a table's metrics agree on its effect. */
+  readonly sign: 1 | -1;
+}
+
+/** Is a metric a rate, which falls where its times rise? */
+function signOf({ metric }: Row): 1 | -1 {
+  return /throughput|rate/.test(metric) ? -1 : 1;
 }
 
 /** Step of a logarithm in a slope. */
@@ -65,7 +72,7 @@ export class Bench {
       const reads = byKey.get(its.key) ?? new Set<string>();
       for (const key of this.#constants.asked) reads.add(key);
       byKey.set(its.key, reads);
-      samples.push({ row, part: its.part, key: its.key, table: tableOf(row) });
+      samples.push({ row, part: its.part, key: its.key, table: tableOf(row), sign: signOf(row) });
       prices.push(its);
     }
     forgetCosts();
@@ -94,7 +101,7 @@ export class Bench {
     return new Map(this.#constants);
   }
 
-  /** log(predicted / measured) of the samples that `wanted` names; the others keep what `kept` holds. */
+  /** log(predicted / measured) of the samples' times that `wanted` names; the others keep what `kept` holds. */
   residuals(wanted?: (index: number) => boolean, kept?: Float64Array): Float64Array {
     forgetCosts();
     const serve = onceASetUp();
@@ -103,10 +110,12 @@ export class Bench {
       setUps: this.#setUps,
       ...(this.#served && { serve }),
     };
-    return Float64Array.from(this.samples, ({ row }, index) => {
+    return Float64Array.from(this.samples, ({ row, sign }, index) => {
       if (wanted !== undefined && !wanted(index)) return kept?.[index] ?? 0;
       const its = priceRow(row, pricing);
-      return "predicted" in its ? Math.log(its.predicted / its.measured) : (kept?.[index] ?? 0);
+      return "predicted" in its
+        ? sign * Math.log(its.predicted / its.measured)
+        : (kept?.[index] ?? 0);
     });
   }
 

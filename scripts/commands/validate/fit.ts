@@ -33,7 +33,8 @@ const SERVED: Readonly<Record<string, Spread>> = {
 };
 
 /** Constants of stacks that a load generator's tables alone tell of. */
-export const SERVED_STACKS = /^stack\.(step|row|prompt|arrival|logits)\.(optimum|tgi)/;
+export const SERVED_STACKS =
+  /^stack\.(step|row|prompt|arrival)\.(optimum|tgi)|^runtime\.cpu-sampling/;
 
 /** Degrees of freedom of the errors: a row far off counts less. */
 const FREEDOM = 4;

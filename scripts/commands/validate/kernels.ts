@@ -4,9 +4,9 @@ import { type ConstantTable, constant } from "../../../device/trainium/constants
 import { findInstance } from "../../../device/trainium/instances.ts";
 import { flashAttention, plainAttention } from "../../../device/trainium/kernels/attention.ts";
 import { type StepShape, siteOf } from "../../../device/trainium/kernels/kernel.ts";
-import { measuredCollective } from "../../../device/trainium/nccom.ts";
 import { ALL_PRINCIPLES, type Plan } from "../../../device/trainium/plan.ts";
-import { timeCall } from "../../../device/trainium/price/cost-model.ts";
+import { benchmarkedNanos } from "../../../device/trainium/price/collectives.ts";
+import { timeCall } from "../../../device/trainium/price/time.ts";
 import { nxdInference } from "../../../device/trainium/stacks/registry.ts";
 import type { AttentionOp } from "../../../models/ops.ts";
 import { findArchitecture } from "./read/model.ts";
@@ -119,7 +119,7 @@ function collective(row: Row): KernelPrice | string {
   if (/^(alltoallv|all_gatherv|permute)/.test(row.metric))
     return "a collective of another kind, one row";
   const kind = /^all_gather/.test(row.metric) ? "all-gather" : "all-reduce";
-  const predicted = measuredCollective({
+  const predicted = benchmarkedNanos({
     kind,
     ranks,
     bytes,

@@ -128,7 +128,7 @@ function collect(
   into: Map<string, number>,
 ): void {
   const errors = bench.residuals(wanted);
-  bench.samples.forEach(({ row }, index) => {
-    if (wanted(index)) into.set(row.id, errors[index] ?? 0);
+  bench.samples.forEach(({ row, sign }, index) => {
+    if (wanted(index)) into.set(row.id, sign * (errors[index] ?? 0));
   });
 }

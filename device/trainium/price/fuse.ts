@@ -1,0 +1,70 @@
+/**
+ * Fusions over a layer's calls. Of the fusions that a plan names, those are taken
+ * that make the layer quicker: the stacks fall back to the plain graph where a
+ * kernel does not fit, so a named kernel is never dearer than the graph without it.
+ */
+import { FUSIONS, type Fusion } from "../kernels/fusions.ts";
+import type { Site } from "../kernels/kernel.ts";
+import type { KernelCall } from "./receipt.ts";
+import { timeCall } from "./time.ts";
+
+/** The quickest of the layer's calls as they are and under each combination of the plan's fusions. */
+export function fuse(calls: readonly KernelCall[], site: Site): readonly KernelCall[] {
+  let best = calls;
+  for (const side of ["attention", "mlp"] as const) {
+    const named = FUSIONS.filter(
+      (fusion) => fusion.side === side && site.plan.kernels.has(fusion.name),
+    );
+    let quickest = named.length === 0 ? 0 : timeOf(best, site);
+    const before = best;
+    for (const fusions of combinations(named)) {
+      const tried = fusions.reduce((its, fusion) => applyFusion(its, fusion, site), before);
+      const nanos = timeOf(tried, site);
+      if (nanos < quickest) {
+        quickest = nanos;
+        best = tried;
+      }
+    }
+  }
+  return best;
+}
+
+/** Every fusion alone, then every pair in order. */
+function combinations(named: readonly Fusion[]): readonly (readonly Fusion[])[] {
+  const pairs = named.flatMap((one) =>
+    named.filter((other) => other !== one).map((other) => [one, other]),
+  );
+  return [...named.map((one) => [one]), ...pairs];
+}
+
+function timeOf(calls: readonly KernelCall[], site: Site): number {
+  return calls.reduce(
+    (sum, call) => sum + (call.work === undefined ? 0 : timeCall(call, site).nanos),
+    0,
+  );
+}
+
+/** Gives fused calls their share of the fusion's regions: the first all, the others none. */
+function applyFusion(
+  calls: readonly KernelCall[],
+  fusion: Fusion,
+  site: Site,
+): readonly KernelCall[] {
+  const covers = (call: KernelCall): boolean =>
+    call.work !== undefined &&
+    fusion.covers.includes(call.role) &&
+    !FUSIONS.some((other) => other !== fusion && other.name === call.kernel);
+  const its = calls.filter(covers);
+  if (its.length < 2) return calls;
+  const plain = its.reduce((sum, call) => sum + (call.work?.regions ?? 0), 0);
+  const regions = fusion.regions(site, plain);
+  if (regions === undefined) return calls;
+  let first = true;
+  return calls.map((call) => {
+    if (!covers(call) || call.work === undefined) return call;
+    const own = call.within?.[fusion.name] ?? call.work;
+    const work = { ...own, regions: first ? regions : 0 };
+    first = false;
+    return { ...call, kernel: fusion.name, work };
+  });
+}
