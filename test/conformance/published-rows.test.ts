@@ -18,7 +18,7 @@ const rows = readRows(FILE);
 const priced = (answers: readonly Answer[]): readonly Priced[] =>
   answers.filter((its): its is Priced => "predicted" in its);
 
-it("published rows are predicted within what was last seen, and better than the baseline but for MoE decode", () => {
+it("published rows are predicted within the targets of tables left out, and better than two constants", () => {
   const used = rows.filter((row) => row.split === "calibrate" && isMiddle(row));
   const kept = { ...pricing, setUps: new Map(), serve: onceASetUp() };
   const all = priced(used.map((row) => priceRow(row, kept)));
@@ -26,13 +26,14 @@ it("published rows are predicted within what was last seen, and better than the 
   const of = (group: string) => {
     const found = reports.find((its) => its.group === group);
     if (found === undefined) throw new Error(`no group ${group}`);
-    // Tables of software that no constant has been fitted on: two constants do as well there.
-    if (group !== "MoE decode") expect(found.mean, group).toBeLessThan(found.baseline * 0.7);
+    expect(found.mean, group).toBeLessThan(found.baseline * 0.7);
     return found.mean;
   };
-  expect(of("dense decode")).toBeLessThan(0.05);
-  expect(of("MoE decode")).toBeLessThan(0.49);
+  // In-sample errors rose where constants of one or two tables went; what matters is left-out.json.
+  expect(of("dense decode")).toBeLessThan(0.08);
+  expect(of("MoE decode")).toBeLessThan(0.25);
+  expect(of("prefill")).toBeLessThan(0.22);
   expect(of("bucketed prefill")).toBeLessThan(0.12);
   expect(of("collectives")).toBeLessThan(0.1);
-  expect(of("serving")).toBeLessThan(0.155);
+  expect(of("serving")).toBeLessThan(0.2);
 });

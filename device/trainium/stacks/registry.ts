@@ -30,28 +30,51 @@ export const vllmNeuron: StackSpec = {
   kvShare: 0.3,
 };
 
-/** NxD Inference under vLLM: traced graphs, one per bucket, kernels by flag. */
+/** NxD Inference under vLLM: traced graphs, one a bucket (powers of two from 128, autobucketing.py), kernels by flag. */
 export const nxdInference: StackSpec = {
   ...vllmNeuron,
   name: "nxd-inference",
   aliases: ["nxdi", "nxd inference", "nxd"],
   graphs: "nxd-inference",
-  maxSegment: 1024,
   castsWeights: true, // quantization_layers.py dequantises before the product
-  firstTokenBucket: 1024,
+  maxSegment: 65_536,
+  firstTokenBucket: 128,
   rowBuckets: "compiled",
   firstContextBucket: 256,
   kernels: ["flash-attention", "blockwise-moe"],
   kvShare: 0.9,
 };
 
-/** NxD Inference driven by its own scripts: one graph a prompt bucket, static batches. */
-export const nxdDirect: StackSpec = {
+/** NxD Inference driven by its own scripts: static batches. */
+export const nxdDirect: StackSpec = { ...nxdInference, name: "nxd-direct", aliases: [] };
+
+/** One author's set-up under vLLM: prompts in segments of 1,024 (three for 2,048 tokens and a template). */
+export const nxdSegmented: StackSpec = {
   ...nxdInference,
-  name: "nxd-direct",
+  name: "nxd-inference-segmented",
   aliases: [],
-  maxSegment: 65_536,
-  firstTokenBucket: 128,
+  maxSegment: 1024,
+  firstTokenBucket: 1024,
+};
+
+/** Encoders and pooled decoders, traced by torch-neuronx: one graph, no server. */
+export const torchNeuronx: StackSpec = {
+  ...nxdDirect,
+  name: "torch-neuronx",
+  aliases: ["torch-neuronx", "torch neuronx"],
+};
+
+/**
+ * aws-neuron/nkipy, nkipy_serving: logits come back to the host, which samples in NumPy
+ * (model_runner.py, NumpyLogitsProcessor) between synchronous steps.
+ */
+export const nkipy: StackSpec = {
+  ...nxdInference,
+  name: "nkipy",
+  aliases: ["nkipy"],
+  rowBuckets: "powers",
+  asyncScheduling: false,
+  onDeviceSampling: false,
 };
 
 /** optimum-neuron under vLLM: one compiled batch and context, for prompts too; no asynchronous steps. */
@@ -63,6 +86,7 @@ export const optimum: StackSpec = {
   maxSegment: 65_536,
   firstTokenBucket: 65_536,
   flashFrom: 4096,
+  kernels: [...nxdInference.kernels, "fused-qkv"], // modeling_llama.py: fused_qkv=True
   contextBuckets: "compiled",
   asyncScheduling: false,
 };
@@ -83,6 +107,16 @@ export const transformersNeuronx: StackSpec = {
   kernels: ["flash-attention"],
 };
 
+/** Since 2.18.1 its Llama 3 notebooks ask for layout BSH and one product for Q, K and V. */
+export const transformersNeuronxBsh: StackSpec = {
+  ...transformersNeuronx,
+  name: "transformers-neuronx-2.18.1",
+  aliases: [],
+  graphs: "tgi",
+  flashFrom: 4096,
+  kernels: [...transformersNeuronx.kernels, "fused-qkv"],
+};
+
 /** Text Generation Inference 2: graphs of transformers-neuronx, prompts padded to the one compiled context. */
 export const tgi: StackSpec = {
   ...transformersNeuronx,
@@ -90,6 +124,7 @@ export const tgi: StackSpec = {
   aliases: ["tgi"],
   graphs: "tgi",
   kvSharding: "spread", // get_qkv_padding as of June 2024
+  kernels: [...transformersNeuronx.kernels, "fused-qkv"], // model_configs.py, for Llama
   firstTokenBucket: 65_536,
   contextBuckets: "compiled",
   flashFrom: 4096,
@@ -106,6 +141,7 @@ export const tgiEarly: StackSpec = {
   name: "tgi-1.4",
   aliases: [],
   graphs: "transformers-neuronx",
+  kernels: transformersNeuronx.kernels,
   kvSharding: "even",
 };
 
@@ -113,11 +149,15 @@ export const STACKS: readonly StackSpec[] = Object.freeze([
   vllmNeuron,
   nxdInference,
   nxdDirect,
+  nxdSegmented,
+  nkipy,
+  torchNeuronx,
   optimum,
   tgi,
   tgiEarly,
   tgiNxd,
   transformersNeuronx,
+  transformersNeuronxBsh,
 ]);
 
 /** By name; throws listing the known ones. */

@@ -271,7 +271,9 @@ function figureOf(
 
 /** Prompts padded to buckets by a serving stack, or graphs of one length driven by hand. */
 function prefillPart(setUp: SetUp): Part {
-  return setUp.plan.stack.name === "transformers-neuronx" ? "static prefill" : "bucketed prefill";
+  return setUp.plan.stack.name.startsWith("transformers-neuronx")
+    ? "static prefill"
+    : "bucketed prefill";
 }
 
 function served(

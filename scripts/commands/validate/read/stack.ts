@@ -1,7 +1,9 @@
 /** Which software a row is of, and of which release: from its source, its notes and its date. */
 import {
+  nkipy,
   nxdDirect,
   nxdInference,
+  nxdSegmented,
   optimum,
   STACKS,
   transformersNeuronx,
@@ -16,18 +18,6 @@ import { tgiOf } from "./tgi-history.ts";
 function named(name: string, otherwise: StackSpec): StackSpec {
   return STACKS.find((its) => its.name === name) ?? otherwise;
 }
-
-/**
- * aws-neuron/nkipy, nkipy_serving: logits come back to the host, which samples in NumPy
- * (model_runner.py, NumpyLogitsProcessor) between synchronous steps; graphs by token bucket.
- */
-const NKIPY_SERVING: StackSpec = {
-  ...nxdInference,
-  rowBuckets: "powers",
-  firstTokenBucket: 128,
-  asyncScheduling: false,
-  onDeviceSampling: false,
-};
 
 /** Its client sends each request in a thread of asyncio's pool: so many at once on a large host (bench_serving.py). */
 const NKIPY_THREADS = 32;
@@ -47,19 +37,18 @@ export function stackOf(row: Row, { family }: Architecture, batch: number): Stac
   if (/transformers-neuronx/i.test(`${row.kernelNotes} ${row.source}`))
     return named(`transformers-neuronx-${sdkOf(row)}`, transformersNeuronx);
   if (/\btgi\b|text-generation-inference/i.test(words)) return batchOne(tgiOf(row, family), batch);
-  if (/nkipy[_-]serving/i.test(words)) return NKIPY_SERVING;
+  if (/nkipy[_-]serving/i.test(words)) return nkipy;
   if (/nkipy/i.test(words)) return nxdDirect;
   if (/encoder forward|torch[\s_-]neuronx/i.test(words)) return named("torch-neuronx", nxdDirect);
   if (/optimum/i.test(words)) return optimum;
   if (/vllm[\s-]neuron plug-?in|vllm-neuron\/docs|vllm-project\/vllm-neuron/i.test(words))
     return vllmNeuron;
   if (!served(row)) return nxdDirect;
-  return SEGMENTED.test(row.source) ? { ...nxdInference, ...SEGMENTS } : nxdInference;
+  return SEGMENTED.test(row.source) ? nxdSegmented : nxdInference;
 }
 
-/** One author's set-up: prompts in segments of 1,024 (three for 2,048 and a template, in his tables alone). */
-const SEGMENTED = /neuronx-distributed-inference PR #13[234]\b/;
-const SEGMENTS = { maxSegment: 1024, firstTokenBucket: 1024 } as const;
+/** One author's ports under vLLM, whose prompts pass in segments of 1,024. */
+const SEGMENTED = /neuronx-distributed-inference PR #13[2-9]/;
 
 /** Tables with both lengths come from vLLM's benchmark; the others from the model's own scripts. */
 function served(row: Row): boolean {

@@ -36,8 +36,9 @@ export function tgiOf(row: Row, family: string): StackSpec {
   const month = monthOf(row);
   if (month < "2024-05") return tgiEarly;
   if (month >= "2025") return tgiNxd;
-  // optimum-neuron asked for BSH for Llama alone (model_configs.py).
-  const its = family === "llama" ? tgi : { ...tgi, graphs: transformersNeuronx.graphs };
+  // optimum-neuron asked for BSH and one product of Q, K and V for Llama alone (model_configs.py).
+  const { graphs, kernels } = transformersNeuronx;
+  const its = family === "llama" ? tgi : { ...tgi, graphs, kernels };
   return month < "2024-07" ? { ...its, kvSharding: transformersNeuronx.kvSharding } : its;
 }
 
