@@ -1,12 +1,14 @@
 /**
- * Before `npm start` and `npm test`: installs the dependencies when they are
- * missing or older than the lock file, and with `--build` compiles to dist/
- * when a source is newer. Plain JavaScript, because nothing is installed yet.
+ * Begins `npm start` and `npm test`: installs the dependencies when they are missing
+ * or older than the lock file, and with `--build` compiles to dist/ when a source is
+ * newer. Any other word is a command of the built bin, which then runs in this very
+ * process: `ready.js serve …`. Plain JavaScript, because nothing is installed yet.
  */
 import { execSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stageBundled } from "./stage.js";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -22,6 +24,7 @@ const installed = changed(join(root, "node_modules", ".package-lock.json"));
 if (installed === 0 || installed < changed(join(root, "package-lock.json"))) {
   run("npm ci --no-audit --no-fund");
 }
+stageBundled(root);
 
 function newestSource(folder) {
   let newest = 0;
@@ -33,13 +36,21 @@ function newestSource(folder) {
   return newest;
 }
 
-if (process.argv.includes("--build")) {
+const [word] = process.argv.slice(2);
+if (word !== undefined) {
   const sources = ["server", "engine", "device", "models", "scripts"];
   const newest = Math.max(...sources.map((name) => newestSource(join(root, name))));
   const dist = join(root, "dist");
   const built = join(dist, "scripts", "cli.js");
   if (changed(built) < newest) {
     rmSync(dist, { recursive: true, force: true });
-    run("npm run --silent build");
+    try {
+      run("npm run --silent build");
+    } catch {
+      // Half a build would look like a new one the next time.
+      rmSync(dist, { recursive: true, force: true });
+      process.exit(1);
+    }
   }
 }
+if (word !== undefined && word !== "--build") await import("../dist/scripts/cli.js");
