@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import type { Row } from "../../server/settings/row.ts";
+import { withoutUser } from "../load/server.ts";
 import { UsageError } from "../usage.ts";
 
 export type FlagTable = Readonly<Record<string, Row<unknown>>>;
@@ -128,11 +129,6 @@ function shownLine<T extends FlagTable>(spec: CommandSpec<T>, words: readonly st
     } else shown.push(secret ? "***" : quoted(withoutUser(word)));
   }
   return [spec.name, ...shown].join(" ");
-}
-
-/** A URL without the name and password that it may carry. */
-export function withoutUser(text: string): string {
-  return text.replace(/(:\/\/)[^/@\s]+@/g, "$1");
 }
 
 function quoted(word: string): string {

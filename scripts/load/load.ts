@@ -21,8 +21,11 @@ export interface Lateness {
 }
 
 export interface LoadRun {
+  /** What was sent and came to an end; all of them, unless the run was interrupted. */
+  readonly requests: readonly WorkRequest[];
   /** In order of `requests`. */
   readonly records: readonly RequestRecord[];
+  readonly interrupted: boolean;
   /** From the first dispatch to the last answer, in seconds. */
   readonly duration: number;
   readonly lateness: Lateness;
@@ -40,6 +43,8 @@ export interface LoadOptions {
   /** Requests under way at most; absent: no cap. */
   readonly maxConcurrency?: number;
   readonly onDone?: (record: RequestRecord) => void;
+  /** Ends the run early: nothing more is sent, what is under way is not counted. */
+  readonly signal?: AbortSignal;
 }
 
 /** Below this many seconds a timer is too coarse and the event loop is turned instead. */
@@ -60,23 +65,35 @@ export async function runLoad(
   delay.enable();
   const origin = performance.now();
   const now = (): number => (performance.now() - origin) / 1000;
+  const { signal } = options;
+  const stopped = (): boolean => signal?.aborted === true;
+  const stop = new Promise<void>((resolve) => {
+    if (stopped()) resolve();
+    else signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
+  let end = 0;
   const pending: Promise<void>[] = [];
   for (const [index, request] of requests.entries()) {
     const due = options.arrivals[index] ?? 0;
-    await until(due, now);
+    await until(due, now, stopped);
+    if (stopped()) break;
     const arrived = now();
     let ready = due;
     if (under >= cap) {
       held++;
-      await new Promise<void>((resolve) => {
+      const free = new Promise<void>((resolve) => {
         freed = resolve;
       });
+      await Promise.race([free, stop]);
+      if (stopped()) break;
       ready = Math.max(due, now());
     }
     under++;
     late.push(Math.max(0, Math.min(arrived - due, now() - ready)));
     pending.push(
       send(request, index, now).then((record) => {
+        if (stopped()) return;
+        end = now();
         records[index] = Number.isFinite(cap) ? record : { ...record, due };
         under--;
         const wake = freed;
@@ -86,12 +103,16 @@ export async function runLoad(
       }),
     );
   }
-  await Promise.all(pending);
-  const duration = now();
+  await Promise.race([Promise.all(pending), stop]);
+  const interrupted = stopped();
+  const duration = interrupted ? end : now();
   delay.disable();
   const sorted = ascending(late);
+  const ended = requests.filter((_, index) => records[index] !== undefined);
   return {
-    records,
+    requests: interrupted ? ended : requests,
+    records: interrupted ? records.filter((record) => record !== undefined) : records,
+    interrupted,
     duration,
     lateness: {
       meanDispatch: late.reduce((sum, value) => sum + value, 0) / Math.max(1, late.length),
@@ -105,14 +126,18 @@ export async function runLoad(
   };
 }
 
+/** Longest sleep, so that whoever stops the run is heard. */
+const NAP_SECONDS = 0.1;
+
 /** Sleeps until shortly before, then turns the event loop. */
-async function until(due: number, now: () => number): Promise<void> {
+async function until(due: number, now: () => number, stopped: () => boolean): Promise<void> {
   for (;;) {
     const left = due - now();
-    if (left <= 0) return;
+    if (left <= 0 || stopped()) return;
     await new Promise<void>((resolve) => {
-      if (left > SPIN_SECONDS) setTimeout(resolve, (left - SPIN_SECONDS) * 1000);
-      else setImmediate(resolve);
+      if (left > SPIN_SECONDS) {
+        setTimeout(resolve, Math.min(left - SPIN_SECONDS, NAP_SECONDS) * 1000);
+      } else setImmediate(resolve);
     });
   }
 }

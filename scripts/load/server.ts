@@ -1,12 +1,8 @@
 /** What the client asks a server beside generating: models, tokens, counters, readiness. */
 import type { Notice } from "../../server/metrics/hygiene.ts";
 import type { Words } from "../workload/request.ts";
+import { ask, askJson, type ServerAccess } from "./ask.ts";
 import type { SpeculationCounts } from "./result.ts";
-
-export interface ServerAccess {
-  readonly baseUrl: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 export interface ServedModel {
   readonly id: string;
@@ -23,14 +19,12 @@ export interface ServedModel {
 
 /** First of GET /v1/models. Throws with the URL when there is none. */
 export async function servedModel(server: ServerAccess): Promise<ServedModel> {
-  const url = `${server.baseUrl}/v1/models`;
-  const response = await fetch(url, { headers: server.headers }).catch((error: unknown) => {
-    throw new Error(
-      `No server at ${url}: ${String((error as { cause?: unknown }).cause ?? error)}`,
-    );
+  const url = `${withoutUser(server.baseUrl)}/v1/models`;
+  const reply = await ask(server, "/v1/models").catch((error: unknown) => {
+    throw new Error(`No server at ${url}: ${error instanceof Error ? causeOf(error) : error}`);
   });
-  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}.`);
-  const body = (await response.json()) as {
+  if (!reply.ok) throw new Error(`GET ${url} answered ${reply.status}.`);
+  const body = JSON.parse(reply.text) as {
     data?: readonly {
       id?: string;
       root?: string | null;
@@ -59,18 +53,14 @@ export async function servedModel(server: ServerAccess): Promise<ServedModel> {
  * that it sends with an answer. Equal words, the same server for a measurement.
  */
 export async function serverSettings(server: ServerAccess, model: ServedModel): Promise<unknown> {
-  const version = await fetch(`${server.baseUrl}/version`, { headers: server.headers })
-    .then((response) => (response.ok ? response.json() : undefined))
-    .catch(() => undefined);
-  const fingerprint = await fetch(`${server.baseUrl}/v1/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...server.headers },
+  const version = await askJson(server, "/version");
+  const answer = await askJson(server, "/v1/completions", {
+    model: model.id,
     // A prompt of its own, so that no measured one is found in a cache.
-    body: JSON.stringify({ model: model.id, prompt: `Settings at ${Date.now()}?`, max_tokens: 1 }),
-  })
-    .then((response) => (response.ok ? response.json() : undefined))
-    .then((body) => (body as { system_fingerprint?: unknown } | undefined)?.system_fingerprint)
-    .catch(() => undefined);
+    prompt: `Settings at ${Date.now()}?`,
+    max_tokens: 1,
+  });
+  const fingerprint = (answer as { system_fingerprint?: unknown } | undefined)?.system_fingerprint;
   return [model.entry, version ?? null, fingerprint ?? null];
 }
 
@@ -80,14 +70,13 @@ export async function serverTokenize(
   model: string,
   text: string,
 ): Promise<Int32Array | undefined> {
-  const response = await fetch(`${server.baseUrl}/tokenize`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...server.headers },
-    body: JSON.stringify({ model, prompt: text, add_special_tokens: false }),
+  const body = await askJson(server, "/tokenize", {
+    model,
+    prompt: text,
+    add_special_tokens: false,
   });
-  if (!response.ok) return undefined;
-  const body = (await response.json()) as { tokens?: readonly number[] };
-  return body.tokens === undefined ? undefined : Int32Array.from(body.tokens);
+  const { tokens } = (body ?? {}) as { tokens?: readonly number[] };
+  return tokens === undefined ? undefined : Int32Array.from(tokens);
 }
 
 async function serverDetokenize(
@@ -95,13 +84,9 @@ async function serverDetokenize(
   model: string,
   ids: Int32Array,
 ): Promise<string> {
-  const response = await fetch(`${server.baseUrl}/detokenize`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...server.headers },
-    body: JSON.stringify({ model, tokens: Array.from(ids) }),
-  });
-  if (!response.ok) throw new Error(`POST /detokenize answered ${response.status}.`);
-  return ((await response.json()) as { prompt?: string }).prompt ?? "";
+  const reply = await ask(server, "/detokenize", { model, tokens: Array.from(ids) });
+  if (!reply.ok) throw new Error(`POST /detokenize answered ${reply.status}.`);
+  return (JSON.parse(reply.text) as { prompt?: string }).prompt ?? "";
 }
 
 /** Plain words, nearly all of them one token in any English vocabulary. */
@@ -110,7 +95,7 @@ export const SAMPLE_WORDS =
 
 /** Words of a server that tokenises: random prompts draw from the ids of common words. */
 export async function serverWords(server: ServerAccess, model: string): Promise<Words | undefined> {
-  const sample = await serverTokenize(server, model, SAMPLE_WORDS).catch(() => undefined);
+  const sample = await serverTokenize(server, model, SAMPLE_WORDS);
   if (sample === undefined || sample.length === 0) return undefined;
   const ids = [...new Set(sample)];
   return {
@@ -132,26 +117,23 @@ export async function watchServer(
   server: ServerAccess,
   concurrency?: number,
 ): Promise<() => Promise<readonly Notice[]>> {
-  const ask = async (query: string) => {
-    const response = await fetch(`${server.baseUrl}/hygiene${query}`, { headers: server.headers });
-    if (!response.ok) throw new Error(`GET /hygiene answered ${response.status}.`);
-    return (await response.json()) as { now: number; notices: readonly Notice[] }; // server/ops/hygiene.ts
-  };
-  const began = await ask("").catch(() => undefined);
+  const at = async (query: string) =>
+    (await askJson(server, `/hygiene${query}`)) as
+      | { now: number; notices: readonly Notice[] } // server/ops/hygiene.ts
+      | undefined;
+  const began = await at("");
   if (began === undefined) return async () => [];
   const claim = concurrency === undefined ? "" : `&concurrency=${concurrency}`;
-  return async () => (await ask(`?since=${began.now}${claim}`)).notices;
+  // A server that died meanwhile has nothing to say; what was measured stands.
+  return async () => (await at(`?since=${began.now}${claim}`))?.notices ?? [];
 }
 
 /** Reads the speculation counters of GET /metrics; undefined when there are none. */
 export async function speculationCounters(
   server: ServerAccess,
 ): Promise<SpeculationCounts | undefined> {
-  const response = await fetch(`${server.baseUrl}/metrics`, { headers: server.headers }).catch(
-    () => undefined,
-  );
-  if (response === undefined || !response.ok) return undefined;
-  return parseSpeculation(await response.text());
+  const reply = await ask(server, "/metrics").catch(() => undefined);
+  return reply?.ok === true ? parseSpeculation(reply.text) : undefined;
 }
 
 export function parseSpeculation(metrics: string): SpeculationCounts | undefined {
@@ -198,4 +180,15 @@ export function speculationBetween(
       (count, position) => count - (before?.perPosition[position] ?? 0),
     ),
   };
+}
+
+/** A refused connection to several addresses says why in its parts only. */
+function causeOf(error: Error): string {
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  return first instanceof Error ? first.message : error.message;
+}
+
+/** A URL without the name and password that it may carry. */
+export function withoutUser(text: string): string {
+  return text.replace(/(:\/\/)[^/@\s]+@/g, "$1");
 }

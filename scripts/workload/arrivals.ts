@@ -1,7 +1,7 @@
 /**
  * When requests arrive, as `vllm bench serve` has it: gaps are gamma with shape
- * `burstiness` (1 is Poisson, less is burstier, more is steadier) and mean
- * 1 / rate; without a ramp the whole is stretched so that the last request
+ * `burstiness` (1 is Poisson, less is burstier, more is steadier, infinite is a
+ * constant gap) and mean 1 / rate; without a ramp the whole is stretched so that the last request
  * arrives at requests / rate.
  */
 import type { Random } from "./random.ts";
@@ -38,10 +38,14 @@ export function arrivalTimes(count: number, options: ArrivalOptions, random: Ran
   let at = 0;
   for (let index = 0; index < count; index++) {
     const rate = ramp === undefined ? options.rate : rampRate(ramp, index, count);
-    if (Number.isFinite(rate)) at += random.gamma(burstiness, 1 / (rate * burstiness));
+    if (Number.isFinite(rate)) at += gap(rate, burstiness, random);
     times.push(at);
   }
   if (ramp !== undefined || at === 0) return times;
   const stretch = count / options.rate / at;
   return times.map((time) => time * stretch);
+}
+
+function gap(rate: number, burstiness: number, random: Random): number {
+  return Number.isFinite(burstiness) ? random.gamma(burstiness, 1 / (rate * burstiness)) : 1 / rate;
 }

@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
+import { jsonLine, type Lines, numbered } from "./lines.ts";
 import type { Random } from "./random.ts";
 import type { Words, WorkRequest } from "./request.ts";
 
@@ -58,21 +59,24 @@ const SHAREGPT = { least: 4, mostPrompt: 1024, mostTotal: 2048 };
 /** First turn asks, second turn gives the output length (unless `outputLen` does). */
 export async function shareGptRequests(
   count: number,
-  json: string,
+  /** The elements of its JSON array. */
+  entries: Iterable<unknown> | AsyncIterable<unknown>,
   words: Words,
   random: Random,
   options: { readonly outputLen?: number },
 ): Promise<WorkRequest[]> {
   const encode = encoder(words, "sharegpt");
-  const entries: unknown = JSON.parse(json);
-  if (!Array.isArray(entries)) throw new Error("A ShareGPT dataset is a JSON array.");
-  const requests: WorkRequest[] = [];
-  for (const entry of random.shuffled(entries)) {
-    if (requests.length === count) break;
+  // Of each conversation only two turns are kept: the file may be larger than memory.
+  const asked: { readonly ask: string; readonly answer: string }[] = [];
+  for await (const entry of entries) {
     const turns = field(entry, "conversations");
     if (!Array.isArray(turns) || turns.length < 2) continue;
     const [ask, answer] = [field(turns[0], "value"), field(turns[1], "value")];
-    if (typeof ask !== "string" || typeof answer !== "string") continue;
+    if (typeof ask === "string" && typeof answer === "string") asked.push({ ask, answer });
+  }
+  const requests: WorkRequest[] = [];
+  for (const { ask, answer } of random.shuffled(asked)) {
+    if (requests.length === count) break;
     const prompt = (await encode(ask)).length;
     const output = options.outputLen ?? (await encode(answer)).length;
     if (prompt < SHAREGPT.least || prompt > SHAREGPT.mostPrompt) continue;
@@ -90,17 +94,21 @@ export async function shareGptRequests(
 /** JSON Lines of `{"prompt": …}`, optionally with `output_tokens`. */
 export async function customRequests(
   count: number,
-  jsonLines: string,
+  jsonLines: Lines,
   words: Words,
   random: Random,
   options: { readonly outputLen: number; readonly shuffle: boolean },
 ): Promise<WorkRequest[]> {
   const encode = encoder(words, "custom");
-  const lines = jsonLines.split("\n").filter((line) => line.trim() !== "");
+  const lines: (readonly [string, number])[] = [];
+  for await (const line of numbered(jsonLines)) {
+    lines.push(line);
+    if (!options.shuffle && lines.length === count) break;
+  }
   const requests: WorkRequest[] = [];
-  for (const line of options.shuffle ? random.shuffled(lines) : lines) {
+  for (const [line, number] of options.shuffle ? random.shuffled(lines) : lines) {
     if (requests.length === count) break;
-    const entry: unknown = JSON.parse(line);
+    const entry = jsonLine(line, number);
     const text = field(entry, "prompt");
     if (typeof text !== "string") {
       throw new Error(`A custom dataset's line needs a string "prompt": ${line.slice(0, 80)}`);

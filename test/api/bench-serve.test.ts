@@ -187,13 +187,42 @@ describe("bench serve", () => {
 
   it("names the flag that is wrong", async () => {
     await expect(run("--dataset-name", "sonnet")).rejects.toThrow("--dataset-path");
-    expect(() => parseBench(["--dataset-name", "nope"], () => {})).toThrow("known: random");
+    expect(() => parseBench(["--dataset-name", "nope"], () => {})).toThrow("must be one of random");
     expect(() => parseBench(["--ramp-up-strategy", "linear"], () => {})).toThrow(
       "--ramp-up-start-rps",
     );
     expect(() => parseBench(["--goodput", "speed:3"], () => {})).toThrow("--goodput");
     expect(() => parseBench(["--num-prompts", "x"], () => {})).toThrow("--num-prompts");
     expect(parseBench(["--num_prompts", "5"], () => {}).numPrompts).toBe(5);
+  });
+
+  it("keeps what it measured when the server dies", async () => {
+    const dying = createServer((request, response) => {
+      if (request.url === "/v1/models") {
+        response.end(JSON.stringify({ data: [{ id: "m" }] }));
+      } else if (request.method !== "POST" || !request.url?.endsWith("completions")) {
+        response.writeHead(404).end();
+      } else if (++answered > 6) {
+        dying.closeAllConnections();
+        dying.close();
+      } else {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write(`data: ${JSON.stringify({ choices: [{ index: 0, text: "a" }] })}\n\n`);
+        response.end("data: [DONE]\n\n");
+      }
+    });
+    let answered = 0;
+    await new Promise<void>((resolve) => dying.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(dying.address() as AddressInfo).port}`;
+    const flags =
+      "--num-prompts 12 --max-concurrency 1 --random-input-len 4 --random-output-len 1 --save-result";
+    const { metrics, file } = await run(
+      ...flags.split(" "),
+      ...["--base-url", url, "--result-dir", folder, "--result-filename", "died.json"],
+    );
+    expect(metrics.completed).toBe(6);
+    expect(metrics.failed).toBe(6);
+    expect(JSON.parse(await readFile(file ?? "", "utf8"))).toMatchObject({ completed: 6 });
   });
 
   it("says where no server is", async () => {

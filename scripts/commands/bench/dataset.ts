@@ -1,7 +1,9 @@
 /** The requests of a bench run, by the dataset's name. */
 import { loadTokenizer } from "../../../models/tokenizer/tokenizer.ts";
-import { SAMPLE_WORDS, type ServerAccess, serverWords } from "../../load/server.ts";
+import type { ServerAccess } from "../../load/ask.ts";
+import { SAMPLE_WORDS, serverWords } from "../../load/server.ts";
 import { UsageError } from "../../usage.ts";
+import { elementsOf, linesOf } from "../../workload/lines.ts";
 import { prefixRepetitionRequests } from "../../workload/prefix-repetition.ts";
 import { Random } from "../../workload/random.ts";
 import { randomRequests } from "../../workload/random-dataset.ts";
@@ -61,29 +63,37 @@ async function draw(options: BenchOptions, words: Words, random: Random): Promis
     case "prefix_repetition":
       return prefixRepetitionRequests(count, options.prefixRepetition, words, random);
     case "sonnet": {
-      const lines = (await dataset(options)).split("\n").filter((line) => line.trim() !== "");
+      const lines = (await readText(pathOf(options)))
+        .split("\n")
+        .filter((line) => line.trim() !== "");
       return sonnetRequests(count, lines, options.sonnet, words, random);
     }
     case "sharegpt": {
       const outputLen = options.shareGptOutputLen;
-      return shareGptRequests(count, await dataset(options), words, random, {
+      return shareGptRequests(count, elementsOf(pathOf(options)), words, random, {
         ...(outputLen === undefined ? {} : { outputLen }),
       });
     }
     case "custom":
-      return customRequests(count, await dataset(options), words, random, {
+      return customRequests(count, linesOf(pathOf(options)), words, random, {
         outputLen: options.customOutputLen,
         shuffle: options.shuffle,
       });
     case "timed_trace":
       return traceRequests(
-        cut(parseTrace("timed_trace", await dataset(options), { seed: options.seed }), count),
+        cut(
+          await parseTrace("timed_trace", linesOf(pathOf(options)), {
+            seed: options.seed,
+            timed: options.timedTrace,
+          }),
+          count,
+        ),
         words,
         options.seed,
       );
     case "burstgpt": {
       const model = options.burstGptModel;
-      const trace = parseTrace("burstgpt", await dataset(options), {
+      const trace = await parseTrace("burstgpt", linesOf(pathOf(options)), {
         seed: options.seed,
         ...(model === "all" ? {} : { model }),
       });
@@ -102,11 +112,11 @@ function cut<T extends { readonly requests: readonly unknown[] }>(trace: T, coun
   return { ...trace, requests: trace.requests.slice(0, count) };
 }
 
-async function dataset(options: BenchOptions): Promise<string> {
+function pathOf(options: BenchOptions): string {
   if (options.datasetPath === undefined) {
     throw new UsageError(`--dataset-name ${options.dataset} needs --dataset-path.`);
   }
-  return readText(options.datasetPath);
+  return options.datasetPath;
 }
 
 /** Text prompts for those who take no ids. Without a decoder: plain words, about one token each. */

@@ -1,14 +1,16 @@
-/** Flags of `trainyard bench serve`: names and defaults of `vllm bench serve`. */
-
-import { type Goodput, LATENCIES, type Latency } from "../../load/metrics.ts";
+/** What `trainyard bench serve` is asked for, from its flags. */
+import type { Goodput, Latency } from "../../load/metrics.ts";
 import { UsageError } from "../../usage.ts";
 import type { Ramp } from "../../workload/arrivals.ts";
-import { benchCommand, DATASETS, type DatasetName, dashed } from "./command.ts";
+import type { TimedTraceOptions } from "../../workload/traces/timed-trace.ts";
+import { type FlagValues, parseFlags } from "../flags.ts";
+import { BENCH_FLAGS, type DATASETS } from "./rows.ts";
 
-/** Bad usage, or help that was asked for (code 0). */
+type Values = FlagValues<typeof BENCH_FLAGS>;
+type Optional<K extends string, V> = { readonly [key in K]?: V };
 
 export interface BenchOptions {
-  readonly backend: "openai" | "vllm" | "openai-chat";
+  readonly backend: Values["backend"];
   readonly baseUrl: string;
   readonly endpoint: string;
   readonly model?: string;
@@ -25,7 +27,7 @@ export interface BenchOptions {
   readonly numWarmups: number;
   readonly readyTimeout: number;
   readonly selfTimed: boolean;
-  readonly dataset: DatasetName;
+  readonly dataset: (typeof DATASETS)[number];
   readonly datasetPath?: string;
   readonly shuffle: boolean;
   readonly oversample: boolean;
@@ -50,6 +52,7 @@ export interface BenchOptions {
     readonly outputLen: number;
   };
   readonly burstGptModel: string;
+  readonly timedTrace: TimedTraceOptions;
   readonly seed: number;
   readonly latencies: readonly Latency[];
   readonly percentiles: readonly number[];
@@ -66,221 +69,182 @@ export interface BenchOptions {
   readonly progress: boolean;
 }
 
-type Given = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
-
 export function parseBench(argv: readonly string[], print: (text: string) => void): BenchOptions {
-  const command = benchCommand(print);
-  command.parse(argv.map(dashed), { from: "user" });
-  return optionsOf(command.opts<Given>());
+  const { values } = parseFlags(
+    {
+      name: "trainyard bench serve",
+      sentence:
+        "Load an OpenAI-compatible server; flags, metrics and result file of `vllm bench serve`.",
+      flags: BENCH_FLAGS,
+    },
+    argv,
+    print,
+  );
+  return optionsOf(values);
 }
 
-function optionsOf(given: Given): BenchOptions {
-  const text = (name: string): string | undefined => {
-    const value = given[name];
-    return typeof value === "string" ? value : undefined;
-  };
-  const number = (name: string, flag: string): number | undefined => {
-    const value = text(name);
-    if (value === undefined) return undefined;
-    const parsed = value === "inf" ? Number.POSITIVE_INFINITY : Number(value);
-    if (Number.isNaN(parsed)) throw new UsageError(`${flag} takes a number, not "${value}".`);
-    return parsed;
-  };
-  const whole = (name: string, flag: string): number => {
-    const value = number(name, flag);
-    if (value === undefined || !Number.isInteger(value)) {
-      throw new UsageError(`${flag} takes a whole number, not "${String(given[name])}".`);
-    }
-    return value;
-  };
-  const length = (name: string, flag: string, shared: "inputLen" | "outputLen"): number =>
-    given[shared] === undefined ? whole(name, flag) : whole(shared, `--${kebab(shared)}`);
-  const chat = text("backend") === "openai-chat";
-  const dataset = oneOf(DATASETS, text("datasetName"), "--dataset-name");
-  const ratios = rangeRatios(text("randomRangeRatio") ?? "0");
+function optionsOf(values: Values): BenchOptions {
+  const chat = values.backend === "openai-chat";
+  const dataset = values["dataset-name"];
+  const ramp = rampOf(values);
+  const goodput = goodputOf(values.goodput);
   const apiKey = process.env["OPENAI_API_KEY"];
-  const options = {
-    backend: oneOf(["openai", "vllm", "openai-chat"] as const, text("backend"), "--backend"),
-    baseUrl: (text("baseUrl") ?? `http://${text("host")}:${text("port")}`).replace(/\/$/, ""),
-    endpoint: text("endpoint") ?? (chat ? "/v1/chat/completions" : "/v1/completions"),
+  return {
+    backend: values.backend,
+    baseUrl: (values["base-url"] ?? `http://${values.host}:${values.port}`).replace(/\/$/, ""),
+    endpoint: values.endpoint ?? (chat ? "/v1/chat/completions" : "/v1/completions"),
     headers: {
       ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-      ...pairs(given["header"], "--header"),
+      ...pairs(values.header, "--header"),
     },
-    body: bodyOf(given, number),
-    insecure: given["insecure"] === true,
-    numPrompts: whole("numPrompts", "--num-prompts"),
-    requestRate: number("requestRate", "--request-rate") ?? Number.POSITIVE_INFINITY,
-    burstiness: number("burstiness", "--burstiness") ?? 1,
-    numWarmups: whole("numWarmups", "--num-warmups"),
-    readyTimeout: number("readyCheckTimeoutSec", "--ready-check-timeout-sec") ?? 0,
-    selfTimed: given["selfTimed"] === true || dataset === "timed_trace",
+    body: bodyOf(values),
+    insecure: values.insecure,
+    numPrompts: values["num-prompts"],
+    requestRate: values["request-rate"],
+    burstiness: values.burstiness,
+    numWarmups: values["num-warmups"],
+    readyTimeout: values["ready-check-timeout-sec"],
+    selfTimed: values["self-timed"] || dataset === "timed_trace",
     dataset,
-    shuffle: given["disableShuffle"] !== true,
-    oversample: given["oversample"] !== false,
+    shuffle: !values["disable-shuffle"],
+    oversample: values.oversample,
+    ...datasetOptions(values),
+    seed: values.seed,
+    latencies: values["percentile-metrics"],
+    percentiles: values["metric-percentiles"],
+    saveResult: values["save-result"],
+    saveDetailed: values["save-detailed"],
+    appendResult: values["append-result"],
+    resultDir: values["result-dir"],
+    metadata: pairs(values.metadata, "--metadata"),
+    profile: values.profile,
+    progress: !values["disable-tqdm"],
+    ...optional("maxConcurrency", values["max-concurrency"]),
+    ...optional("ramp", ramp),
+    ...optional("goodput", goodput),
+    ...optional("model", values.model),
+    ...optional("servedModelName", values["served-model-name"]),
+    ...optional("tokenizer", values.tokenizer),
+    ...optional("datasetPath", values["dataset-path"]),
+    ...optional("resultFilename", values["result-filename"]),
+    ...optional("label", values.label),
+    ...optional("requestIdPrefix", values["request-id-prefix"]),
+  };
+}
+
+/** `--input-len` and `--output-len` win over every dataset's own. */
+function datasetOptions(values: Values) {
+  const input = (own: number): number => values["input-len"] ?? own;
+  const output = (own: number): number => values["output-len"] ?? own;
+  const ratios = values["random-range-ratio"];
+  return {
     random: {
-      inputLen: length("randomInputLen", "--random-input-len", "inputLen"),
-      outputLen: length("randomOutputLen", "--random-output-len", "outputLen"),
+      inputLen: input(values["random-input-len"]),
+      outputLen: output(values["random-output-len"]),
       inputRatio: ratios.input,
       outputRatio: ratios.output,
-      prefixLen: whole("randomPrefixLen", "--random-prefix-len"),
+      prefixLen: values["random-prefix-len"],
     },
     sonnet: {
-      inputLen: length("sonnetInputLen", "--sonnet-input-len", "inputLen"),
-      outputLen: length("sonnetOutputLen", "--sonnet-output-len", "outputLen"),
-      prefixLen: whole("sonnetPrefixLen", "--sonnet-prefix-len"),
+      inputLen: input(values["sonnet-input-len"]),
+      outputLen: output(values["sonnet-output-len"]),
+      prefixLen: values["sonnet-prefix-len"],
     },
-    customOutputLen: length("customOutputLen", "--custom-output-len", "outputLen"),
+    ...optional("shareGptOutputLen", values["sharegpt-output-len"] ?? values["output-len"]),
+    customOutputLen: output(values["custom-output-len"]),
     prefixRepetition: {
-      prefixLen: whole("prefixRepetitionPrefixLen", "--prefix-repetition-prefix-len"),
-      suffixLen: whole("prefixRepetitionSuffixLen", "--prefix-repetition-suffix-len"),
-      prefixes: whole("prefixRepetitionNumPrefixes", "--prefix-repetition-num-prefixes"),
-      outputLen: length("prefixRepetitionOutputLen", "--prefix-repetition-output-len", "outputLen"),
+      prefixLen: values["prefix-repetition-prefix-len"],
+      suffixLen: values["prefix-repetition-suffix-len"],
+      prefixes: values["prefix-repetition-num-prefixes"],
+      outputLen: output(values["prefix-repetition-output-len"]),
     },
-    burstGptModel: text("burstgptModel") ?? "GPT-4",
-    seed: whole("seed", "--seed"),
-    latencies: (text("percentileMetrics") ?? "")
-      .split(",")
-      .filter((name) => name !== "")
-      .map((name) => oneOf(LATENCIES, name, "--percentile-metrics")),
-    percentiles: (text("metricPercentiles") ?? "99").split(",").map((part) => {
-      const value = Number(part);
-      if (!(value >= 0 && value <= 100)) {
-        throw new UsageError(`--metric-percentiles takes 0 to 100, not "${part}".`);
-      }
-      return value;
-    }),
-    saveResult: given["saveResult"] === true,
-    saveDetailed: given["saveDetailed"] === true,
-    appendResult: given["appendResult"] === true,
-    resultDir: text("resultDir") ?? ".",
-    metadata: pairs(given["metadata"], "--metadata"),
-    profile: given["profile"] === true,
-    progress: given["disableTqdm"] !== true,
-  };
-  const maxConcurrency = number("maxConcurrency", "--max-concurrency");
-  const shareGpt =
-    number("sharegptOutputLen", "--sharegpt-output-len") ?? number("outputLen", "--output-len");
-  const ramp = rampOf(text("rampUpStrategy"), number);
-  const goodput = goodputOf(given["goodput"]);
-  const named = (key: string, name: string): Record<string, string> => {
-    const value = text(name);
-    return value === undefined ? {} : { [key]: value };
-  };
-  return {
-    ...options,
-    ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
-    ...(shareGpt === undefined ? {} : { shareGptOutputLen: shareGpt }),
-    ...(ramp === undefined ? {} : { ramp }),
-    ...(goodput === undefined ? {} : { goodput }),
-    ...named("model", "model"),
-    ...named("servedModelName", "servedModelName"),
-    ...named("tokenizer", "tokenizer"),
-    ...named("datasetPath", "datasetPath"),
-    ...named("resultFilename", "resultFilename"),
-    ...named("label", "label"),
-    ...named("requestIdPrefix", "requestIdPrefix"),
+    burstGptModel: values["burstgpt-model"],
+    timedTrace: {
+      blockTokens: values["timed-trace-chunk-hash-size"],
+      seconds: values["timed-trace-sec-multiplier"],
+      labels: {
+        timestamp: values["timed-trace-label-timestamp"],
+        inputLength: values["timed-trace-label-input-length"],
+        outputLength: values["timed-trace-label-output-length"],
+        hashIds: values["timed-trace-label-hash-ids"],
+      },
+    },
   };
 }
 
-type NumberFlag = (name: string, flag: string) => number | undefined;
+const SAMPLING = [
+  "temperature",
+  "top-p",
+  "top-k",
+  "min-p",
+  "frequency-penalty",
+  "presence-penalty",
+  "repetition-penalty",
+  "logprobs",
+] as const;
 
-const SAMPLING = {
-  temperature: "temperature",
-  topP: "top_p",
-  topK: "top_k",
-  minP: "min_p",
-  frequencyPenalty: "frequency_penalty",
-  presencePenalty: "presence_penalty",
-  repetitionPenalty: "repetition_penalty",
-  logprobs: "logprobs",
-} as const;
-
-function bodyOf(given: Given, number: NumberFlag): Record<string, unknown> {
+function bodyOf(values: Values): Record<string, unknown> {
   const body: Record<string, unknown> = {};
-  for (const [name, key] of Object.entries(SAMPLING)) {
-    const value = number(name, `--${kebab(name)}`);
-    if (value !== undefined) body[key] = value;
+  for (const flag of SAMPLING) {
+    const value = values[flag];
+    if (value !== undefined) body[flag.replaceAll("-", "_")] = value;
   }
-  if (given["ignoreEos"] === true) body["ignore_eos"] = true;
-  const extra = given["extraBody"];
-  if (typeof extra === "string") {
-    const parsed: unknown = parseJson(extra, "--extra-body");
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-      throw new UsageError("--extra-body must be a JSON object.");
-    }
-    Object.assign(body, parsed);
-  }
-  return body;
+  if (values["ignore-eos"]) body["ignore_eos"] = true;
+  return { ...body, ...values["extra-body"] };
 }
 
-function rampOf(strategy: string | undefined, number: NumberFlag): Ramp | undefined {
+function rampOf(values: Values): Ramp | undefined {
+  const strategy = values["ramp-up-strategy"];
   if (strategy === undefined) return undefined;
-  const kind = oneOf(["linear", "exponential"] as const, strategy, "--ramp-up-strategy");
-  const startRps = number("rampUpStartRps", "--ramp-up-start-rps");
-  const endRps = number("rampUpEndRps", "--ramp-up-end-rps");
+  const startRps = values["ramp-up-start-rps"];
+  const endRps = values["ramp-up-end-rps"];
   if (startRps === undefined || endRps === undefined) {
     throw new UsageError("--ramp-up-strategy needs --ramp-up-start-rps and --ramp-up-end-rps.");
   }
-  if (number("requestRate", "--request-rate") !== Number.POSITIVE_INFINITY) {
+  if (values["request-rate"] !== Number.POSITIVE_INFINITY) {
     throw new UsageError("--request-rate has no effect with a ramp: leave it out.");
   }
-  if (!(startRps >= 0) || !(endRps > startRps) || (kind === "exponential" && startRps === 0)) {
+  if (!(endRps > startRps) || (strategy === "exponential" && startRps === 0)) {
     throw new UsageError("The ramp must rise, and an exponential one must start above 0.");
   }
   // A first rate of 0 would never send: begin with the second request's share.
-  return { strategy: kind, startRps: startRps === 0 ? endRps / 1000 : startRps, endRps };
+  return { strategy, startRps: startRps === 0 ? endRps / 1000 : startRps, endRps };
 }
 
-function goodputOf(given: Given[string]): Goodput | undefined {
-  if (!Array.isArray(given)) return undefined;
-  const limits: Partial<Record<"ttft" | "tpot" | "e2el", number>> = {};
-  for (const part of given as readonly string[]) {
+const LIMITS = ["ttft", "tpot", "e2el"] as const;
+
+function goodputOf(given: readonly string[]): Goodput | undefined {
+  if (given.length === 0) return undefined;
+  const limits: Partial<Record<(typeof LIMITS)[number], number>> = {};
+  for (const part of given) {
     const [name, limit] = part.split(":");
-    const known = oneOf(["ttft", "tpot", "e2el"] as const, name, "--goodput");
+    const known = LIMITS.find((its) => its === name);
     const value = Number(limit);
-    if (!(value >= 0))
-      throw new UsageError(`--goodput takes ${known}:milliseconds, not "${part}".`);
+    if (known === undefined || limit === undefined || limit === "" || !(value >= 0)) {
+      throw new UsageError(
+        `--goodput takes ${LIMITS.join(", ")} with :milliseconds, not "${part}".`,
+      );
+    }
     limits[known] = value;
   }
   return limits;
 }
 
-function rangeRatios(text: string): { input: number; output: number } {
-  const parsed: unknown = parseJson(text, "--random-range-ratio");
-  if (typeof parsed === "number") return { input: parsed, output: parsed };
-  const { input, output } = parsed as { input?: unknown; output?: unknown };
-  if (typeof input === "number" && typeof output === "number") return { input, output };
-  throw new UsageError('--random-range-ratio takes a number or {"input": r, "output": r}.');
-}
-
-function parseJson(text: string, flag: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UsageError(`${flag} is not JSON: ${text}`);
-  }
-}
-
-function pairs(given: Given[string], flag: string): Record<string, string> {
-  if (!Array.isArray(given)) return {};
+/** Of a header no value is repeated: it may be a key. */
+function pairs(given: readonly string[], flag: string): Record<string, string> {
   return Object.fromEntries(
-    (given as readonly string[]).map((pair) => {
+    given.map((pair) => {
       const at = pair.indexOf("=");
-      if (at < 1) throw new UsageError(`${flag} takes key=value, not "${pair}".`);
+      if (at < 1) {
+        throw new UsageError(
+          `${flag} takes key=value${flag === "--header" ? "" : `, not "${pair}"`}.`,
+        );
+      }
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
 }
 
-function oneOf<T extends string>(known: readonly T[], value: string | undefined, flag: string): T {
-  const found = known.find((name) => name === value);
-  if (found === undefined) {
-    throw new UsageError(`${flag} "${value ?? ""}" is not known; known: ${known.join(", ")}.`);
-  }
-  return found;
-}
-
-function kebab(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+function optional<K extends string, V>(key: K, value: V | undefined): Optional<K, V> {
+  return (value === undefined ? {} : { [key]: value }) as Optional<K, V>; // one key, as typed
 }

@@ -1,4 +1,5 @@
 /** `trainyard bench`: `serve` loads a server over HTTP, `replay` replays a trace. */
+import { untilInterrupted } from "../../load/interrupt.ts";
 import { UsageError } from "../../usage.ts";
 import { parseBench } from "./flags.ts";
 import { benchServe } from "./serve.ts";
@@ -32,12 +33,12 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 async function serve(argv: readonly string[]): Promise<number> {
   const options = parseBench(argv, (text) => void process.stdout.write(text));
-  const outcome = await benchServe(options);
+  const outcome = await untilInterrupted((signal) => benchServe(options, signal));
   const { metrics, run, notices } = outcome;
   const found = notices.map(({ code, text }) => `! ${code}: ${text}\n`).join("");
   if (metrics.completed === 0) {
-    process.stderr.write(found);
-    return 1;
+    process.stderr.write(found === "" ? "No request came to an end.\n" : found);
+    return run.interrupted ? 130 : 1;
   }
   process.stdout.write(
     `${resultTable({
@@ -50,5 +51,5 @@ async function serve(argv: readonly string[]): Promise<number> {
     })}\n${found}`,
   );
   if (outcome.file !== undefined) process.stdout.write(`${outcome.file}\n`);
-  return 0;
+  return run.interrupted ? 130 : 0;
 }

@@ -2,6 +2,7 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Notice } from "../../../server/metrics/hygiene.ts";
+import { ask, type ServerAccess } from "../../load/ask.ts";
 import { Client, type Target } from "../../load/client.ts";
 import { hygiene } from "../../load/hygiene.ts";
 import { type LoadRun, runLoad } from "../../load/load.ts";
@@ -10,7 +11,6 @@ import { Progress } from "../../load/progress.ts";
 import { type SpeculationCounts, stamp, type VllmResult, vllmResult } from "../../load/result.ts";
 import {
   type ServedModel,
-  type ServerAccess,
   servedModel,
   speculationBetween,
   speculationCounters,
@@ -32,8 +32,12 @@ export interface BenchOutcome {
   readonly file?: string;
 }
 
-export async function benchServe(options: BenchOptions): Promise<BenchOutcome> {
-  const server: ServerAccess = { baseUrl: options.baseUrl, headers: options.headers };
+export async function benchServe(
+  options: BenchOptions,
+  signal?: AbortSignal,
+): Promise<BenchOutcome> {
+  const { baseUrl, headers, insecure } = options;
+  const server: ServerAccess = { baseUrl, headers, insecure };
   const model = await modelOf(options, server);
   const name = options.servedModelName ?? model.id;
   const chat = options.backend === "openai-chat";
@@ -59,11 +63,11 @@ export async function benchServe(options: BenchOptions): Promise<BenchOutcome> {
     if (options.profile) await post(server, "/start_profile");
     const before = await speculationCounters(server);
     const watched = await watchServer(server, options.maxConcurrency);
-    const run = await load(client, requests, options);
+    const run = await load(client, requests, options, signal);
     const served = await watched();
     const speculation = speculationBetween(before, await speculationCounters(server));
     if (options.profile) await post(server, "/stop_profile");
-    return await finish(options, { model, requests, run, served, speculation });
+    return await finish(options, { model, run, served, speculation });
   } finally {
     client.close();
   }
@@ -77,8 +81,10 @@ async function modelOf(options: BenchOptions, server: ServerAccess): Promise<Ser
 
 /** Nothing is sent when the server could only refuse all of it. */
 function mustFit(requests: readonly WorkRequest[], most: number | undefined): void {
-  const sizes = requests.map(({ promptTokens, outputTokens }) => promptTokens + outputTokens);
-  const shortest = Math.min(...sizes);
+  const shortest = requests.reduce(
+    (least, { promptTokens, outputTokens }) => Math.min(least, promptTokens + outputTokens),
+    Number.POSITIVE_INFINITY,
+  );
   if (most === undefined || shortest <= most) return;
   throw new Error(
     `The model's context holds ${most} tokens, the shortest request has ${shortest} (prompt and answer). Give --input-len and --output-len, such as ${Math.floor(most / 2)} and ${Math.floor(most / 8)}.`,
@@ -122,6 +128,7 @@ async function load(
   client: Client,
   requests: readonly WorkRequest[],
   options: BenchOptions,
+  signal: AbortSignal | undefined,
 ): Promise<LoadRun> {
   const timed = options.selfTimed && requests.every((request) => request.arrival !== undefined);
   const arrivals = timed
@@ -139,6 +146,7 @@ async function load(
   const run = await runLoad(requests, client.run.bind(client), {
     arrivals,
     onDone: () => bar?.step(),
+    ...(signal === undefined ? {} : { signal }),
     ...(options.maxConcurrency === undefined ? {} : { maxConcurrency: options.maxConcurrency }),
   });
   bar?.end();
@@ -149,13 +157,13 @@ async function finish(
   options: BenchOptions,
   of: {
     readonly model: ServedModel;
-    readonly requests: readonly WorkRequest[];
     readonly run: LoadRun;
     readonly served: readonly Notice[];
     readonly speculation: SpeculationCounts | undefined;
   },
 ): Promise<BenchOutcome> {
-  const { run, requests, served, speculation } = of;
+  const { run, served, speculation } = of;
+  const { requests } = run;
   const metrics = measure(run.records, run.duration, {
     percentiles: options.percentiles,
     ...(options.goodput === undefined ? {} : { goodput: options.goodput }),
@@ -181,7 +189,11 @@ async function finish(
       burstiness: options.burstiness,
       latencies: options.latencies,
       metadata: options.metadata,
-      extra: { lateness: run.lateness, notices },
+      extra: {
+        lateness: run.lateness,
+        notices,
+        ...(run.interrupted ? { interrupted: true } : {}),
+      },
       ...(options.label === undefined ? {} : { label: options.label }),
       ...(options.maxConcurrency === undefined ? {} : { maxConcurrency: options.maxConcurrency }),
       ...(options.ramp === undefined ? {} : { ramp: options.ramp }),
@@ -224,6 +236,9 @@ async function save(
 }
 
 async function post(server: ServerAccess, path: string): Promise<void> {
-  const response = await fetch(server.baseUrl + path, { method: "POST", headers: server.headers });
-  if (!response.ok) process.stderr.write(`POST ${path} answered ${response.status}.\n`);
+  const reply = await ask(server, path, "").catch((error: Error) => ({
+    ok: false,
+    status: error.message,
+  }));
+  if (!reply.ok) process.stderr.write(`POST ${path} answered ${reply.status}.\n`);
 }

@@ -60,8 +60,12 @@ export async function runReplica(
     );
     const run = await runVirtual(system, requests, { concurrency: users });
     const records = run.records.slice(2 * users, 2 * users + judged);
-    const begin = Math.min(...records.map((record) => record.sent));
-    const end = Math.max(...records.map((record) => record.sent + record.latency));
+    let begin = Number.POSITIVE_INFINITY;
+    let end = 0;
+    for (const { sent, latency } of records) {
+      begin = Math.min(begin, sent);
+      end = Math.max(end, sent + latency);
+    }
     const tokens = records.reduce((sum, record) => sum + record.outputTokens, 0);
     return {
       users,

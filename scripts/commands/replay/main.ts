@@ -2,12 +2,19 @@
 import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { atLeast, rowsOf } from "../../../server/settings/row.ts";
+import { untilInterrupted } from "../../load/interrupt.ts";
 import { UsageError } from "../../usage.ts";
 import { buildSystem, systemLabel } from "../../virtual/system.ts";
-import { readText } from "../../workload/text-datasets.ts";
+import { linesOf } from "../../workload/lines.ts";
 import { guessFormat, parseTrace, traceFormats } from "../../workload/traces/formats.ts";
 import { toolLoopTrace } from "../../workload/traces/sessions.ts";
-import { prefixOracle, scaled, spanOf, type Trace } from "../../workload/traces/trace.ts";
+import {
+  longestOf,
+  prefixOracle,
+  scaled,
+  spanOf,
+  type Trace,
+} from "../../workload/traces/trace.ts";
 import { type FlagValues, parseFlags } from "../flags.ts";
 import { count, positive } from "../kinds.ts";
 import { aligned } from "../sweep/print.ts";
@@ -57,6 +64,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     argv,
     print,
   );
+  const { url } = values;
   const trace = await traceOf(values);
   const oracle = prefixOracle(trace);
   const seconds = spanOf(trace);
@@ -70,9 +78,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   for (const note of trace.notes) print(`left out: ${note}\n`);
   const rows =
-    values.url === undefined
+    url === undefined
       ? await inVirtualTime(values, trace, print)
-      : [await replayHttp(values.url, trace, headersOf(values))];
+      : [await untilInterrupted((signal) => replayHttp(url, trace, headersOf(values), signal))];
   print(`\n${replayTable(rows, trace.blockTokens)}\n`);
   for (const { name, firstError } of rows) {
     if (firstError !== undefined) print(`${name}: ${firstError}\n`);
@@ -103,7 +111,7 @@ async function inVirtualTime(
   const modes = caching === "both" ? [true, false] : [caching === "on"];
   const rows: ReplayRow[] = [];
   for (const prefixCaching of modes) {
-    const longest = Math.max(...trace.requests.map((r) => r.inputTokens + r.outputTokens));
+    const longest = longestOf(trace);
     const spec = systemFrom(values, {
       prefixCaching,
       ...(values["max-model-len"] === undefined
@@ -189,9 +197,8 @@ async function traceOf(values: ReplayValues): Promise<Trace> {
   if (format === undefined) {
     throw new UsageError(`--format is needed; known: ${traceFormats.join(", ")}.`);
   }
-  const text = await readText(path);
   return scaled(
-    parseTrace(format, text, {
+    await parseTrace(format, linesOf(path), {
       seed,
       ...(rate === undefined ? {} : { rate }),
       ...(from === undefined ? {} : { from }),

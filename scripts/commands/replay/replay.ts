@@ -66,6 +66,7 @@ export async function replayHttp(
   url: string,
   trace: Trace,
   headers: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
 ): Promise<ReplayRow> {
   const server = { baseUrl: url.replace(/\/$/, ""), headers };
   const model = await servedModel(server);
@@ -85,10 +86,11 @@ export async function replayHttp(
     const run = await runLoad(requests, client.run.bind(client), {
       arrivals: requests.map((request) => request.arrival ?? 0),
       onDone: () => bar.step(),
+      ...(signal === undefined ? {} : { signal }),
     });
     bar.end();
     return replayRow(
-      `over HTTP (late p99 ${(1000 * run.lateness.p99Dispatch).toFixed(1)} ms)`,
+      `over HTTP (late p99 ${(1000 * run.lateness.p99Dispatch).toFixed(1)} ms${run.interrupted ? ", interrupted" : ""})`,
       run,
     );
   } finally {

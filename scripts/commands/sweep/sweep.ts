@@ -2,12 +2,11 @@
 
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import { VERSION } from "../../../server/version.ts";
-import { servedModel, serverSettings } from "../../load/server.ts";
+import { servedModel, serverSettings, withoutUser } from "../../load/server.ts";
 import type { Point } from "../../report/point.ts";
 import { labelled } from "../../report/series.ts";
 import { reason } from "../../usage.ts";
 import { systemLabel } from "../../virtual/system.ts";
-import { withoutUser } from "../flags.ts";
 import { type SweepOptions, systemsOf } from "./flags.ts";
 import { httpPoint, liveWords } from "./http-point.ts";
 import { checkFolder, loadPoint, pointKey, savePoint } from "./store.ts";

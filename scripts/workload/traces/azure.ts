@@ -2,21 +2,23 @@
  * Azure LLM inference traces 2023 (Patel et al., Splitwise, ISCA 2024; CC-BY
  * 4.0): CSV of TIMESTAMP, ContextTokens, GeneratedTokens. No prefixes are known.
  */
+import type { Lines } from "../lines.ts";
 import { count, csvRows } from "./csv.ts";
-import type { Trace } from "./trace.ts";
+import type { Trace, TraceRequest } from "./trace.ts";
 
-export function parseAzure(text: string): Trace {
-  const rows = csvRows(text, ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]);
+export async function parseAzure(lines: Lines): Promise<Trace> {
   let origin: number | undefined;
-  const requests = rows.map((row, index) => {
-    const at = azureSeconds(row["TIMESTAMP"] ?? "", index + 2);
+  const requests: TraceRequest[] = [];
+  const columns = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
+  for await (const [row, line] of csvRows(lines, columns)) {
+    const at = azureSeconds(row["TIMESTAMP"] ?? "", line);
     origin ??= at;
-    return {
+    requests.push({
       arrival: at - origin,
-      inputTokens: count(row, "ContextTokens", index + 2),
-      outputTokens: count(row, "GeneratedTokens", index + 2),
-    };
-  });
+      inputTokens: count(row, "ContextTokens", line),
+      outputTokens: count(row, "GeneratedTokens", line),
+    });
+  }
   return { name: "azure", requests, notes: [] };
 }
 

@@ -3,7 +3,8 @@
  * turn), timestamp (s), input_length, output_length, type, turn and hash_ids, one
  * for each 16 prompt tokens.
  */
-import { parseMooncake } from "./mooncake.ts";
+import { type Lines, numbered } from "../lines.ts";
+import { parseTimedTrace, TIMED_TRACE } from "./timed-trace.ts";
 import type { Trace } from "./trace.ts";
 
 export const BAILIAN_BLOCK = 16;
@@ -14,19 +15,16 @@ export interface Turns {
   readonly followUps: number;
 }
 
-export function parseBailian(text: string): Trace & { readonly turns: Turns } {
+export async function parseBailian(lines: Lines): Promise<Trace & { readonly turns: Turns }> {
   const known = new Set<unknown>();
   let followUps = 0;
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  const seconds = lines.map((line, index) => {
-    const entry = JSON.parse(line) as Readonly<Record<string, unknown>>;
-    if (!("chat_id" in entry)) throw new Error(`Line ${index + 1}: chat_id is missing.`);
+  const watch = (entry: Readonly<Record<string, unknown>>, line: number): void => {
+    if (!("chat_id" in entry)) throw new Error(`Line ${line}: chat_id is missing.`);
     known.add(entry["chat_id"]);
     const parent = entry["parent_chat_id"];
     if (parent !== -1 && parent !== undefined && parent !== null && known.has(parent)) followUps++;
-    // Bailian counts seconds where Mooncake counts milliseconds.
-    return JSON.stringify({ ...entry, timestamp: Number(entry["timestamp"]) * 1000 });
-  });
-  const trace = parseMooncake(seconds.join("\n"), BAILIAN_BLOCK);
+  };
+  const options = { ...TIMED_TRACE, blockTokens: BAILIAN_BLOCK };
+  const trace = await parseTimedTrace(numbered(lines), options, watch);
   return { ...trace, name: "bailian", turns: { chats: known.size - followUps, followUps } };
 }

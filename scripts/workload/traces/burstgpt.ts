@@ -3,22 +3,26 @@
  * Response tokens, Total tokens, Log Type. Failed requests have no response
  * tokens and are left out; `model` keeps one model, as vLLM keeps GPT-4.
  */
+import type { Lines } from "../lines.ts";
 import { count, csvRows } from "./csv.ts";
 import type { Trace, TraceRequest } from "./trace.ts";
 
-export function parseBurstGpt(text: string, options: { readonly model?: string } = {}): Trace {
-  const rows = csvRows(text, ["Timestamp", "Model", "Request tokens", "Response tokens"]);
+export async function parseBurstGpt(
+  lines: Lines,
+  options: { readonly model?: string } = {},
+): Promise<Trace> {
   const requests: TraceRequest[] = [];
   let failed = 0;
   let origin: number | undefined;
-  for (const [index, row] of rows.entries()) {
+  const columns = ["Timestamp", "Model", "Request tokens", "Response tokens"];
+  for await (const [row, line] of csvRows(lines, columns)) {
     if (options.model !== undefined && row["Model"] !== options.model) continue;
     const arrival = Number(row["Timestamp"]);
     if (!Number.isFinite(arrival)) {
-      throw new Error(`Line ${index + 2}: Timestamp is "${row["Timestamp"] ?? ""}".`);
+      throw new Error(`Line ${line}: Timestamp is "${row["Timestamp"] ?? ""}".`);
     }
-    const inputTokens = count(row, "Request tokens", index + 2);
-    const outputTokens = count(row, "Response tokens", index + 2);
+    const inputTokens = count(row, "Request tokens", line);
+    const outputTokens = count(row, "Response tokens", line);
     if (outputTokens === 0 || inputTokens === 0) {
       failed++;
       continue;

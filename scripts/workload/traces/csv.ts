@@ -1,16 +1,32 @@
-/** Rows of a CSV file with a header line, by column name. Quoted fields may hold commas. */
-export function csvRows(text: string, required: readonly string[]): Record<string, string>[] {
-  const lines = text.split(/\r?\n/).filter((line) => line !== "");
-  const header = fields(lines[0] ?? "").map((name) => name.trim());
+import { type Lines, numbered } from "../lines.ts";
+
+/** Rows of a CSV file with a header line, by column name, with their lines' numbers. Quoted fields may hold commas. */
+export async function* csvRows(
+  lines: Lines,
+  required: readonly string[],
+): AsyncGenerator<readonly [Record<string, string>, number]> {
+  let header: string[] | undefined;
+  for await (const [text, line] of numbered(lines)) {
+    const cells = fields(text);
+    if (header === undefined) {
+      header = cells.map((name) => name.trim());
+      check(header, required);
+      continue;
+    }
+    yield [
+      Object.fromEntries(header.map((name, index) => [name, (cells[index] ?? "").trim()])),
+      line,
+    ];
+  }
+  if (header === undefined) check([], required);
+}
+
+function check(header: readonly string[], required: readonly string[]): void {
   for (const name of required) {
     if (!header.includes(name)) {
       throw new Error(`The CSV has no column "${name}"; it has ${header.join(", ") || "none"}.`);
     }
   }
-  return lines.slice(1).map((line) => {
-    const cells = fields(line);
-    return Object.fromEntries(header.map((name, index) => [name, (cells[index] ?? "").trim()]));
-  });
 }
 
 /** A non-negative whole number. Throws with the column and the row's number in the file. */

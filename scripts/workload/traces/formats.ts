@@ -1,9 +1,11 @@
 /** Trace formats by name. A new one is a parser and a line here. */
+import { type Lines, numbered } from "../lines.ts";
 import { parseAzure } from "./azure.ts";
 import { parseBailian } from "./bailian.ts";
 import { parseBurstGpt } from "./burstgpt.ts";
 import { parseMooncake } from "./mooncake.ts";
 import { generateServeGen, parseServeGen } from "./servegen.ts";
+import { parseTimedTrace, TIMED_TRACE, type TimedTraceOptions } from "./timed-trace.ts";
 import type { Trace } from "./trace.ts";
 
 export interface FormatOptions {
@@ -14,33 +16,40 @@ export interface FormatOptions {
   readonly seed: number;
   /** Keep one model, for formats that name it. */
   readonly model?: string;
+  /** Labels, unit and block size of `timed_trace`; absent: vLLM's defaults. */
+  readonly timed?: TimedTraceOptions;
 }
 
-const FORMATS: Readonly<Record<string, (text: string, options: FormatOptions) => Trace>> =
-  Object.freeze({
-    azure: (text) => parseAzure(text),
-    mooncake: (text) => parseMooncake(text),
-    timed_trace: (text) => parseMooncake(text),
-    burstgpt: (text, options) =>
-      parseBurstGpt(text, options.model === undefined ? {} : { model: options.model }),
-    bailian: (text) => parseBailian(text),
-    servegen: (text, options) =>
-      generateServeGen(parseServeGen(text).clients, {
-        from: options.from ?? 0,
-        to: options.to ?? 3600,
-        seed: options.seed,
-        ...(options.rate === undefined ? {} : { rate: options.rate }),
-      }),
-  });
+type Parser = (lines: Lines, options: FormatOptions) => Promise<Trace>;
+
+const FORMATS: Readonly<Record<string, Parser>> = Object.freeze({
+  azure: (lines) => parseAzure(lines),
+  mooncake: (lines) => parseMooncake(lines),
+  timed_trace: (lines, { timed }) => parseTimedTrace(numbered(lines), timed ?? TIMED_TRACE),
+  burstgpt: (lines, options) =>
+    parseBurstGpt(lines, options.model === undefined ? {} : { model: options.model }),
+  bailian: (lines) => parseBailian(lines),
+  servegen: async (lines, options) =>
+    generateServeGen((await parseServeGen(lines)).clients, {
+      from: options.from ?? 0,
+      to: options.to ?? 3600,
+      seed: options.seed,
+      ...(options.rate === undefined ? {} : { rate: options.rate }),
+    }),
+});
 
 export const traceFormats: readonly string[] = Object.keys(FORMATS);
 
-export function parseTrace(format: string, text: string, options: FormatOptions): Trace {
+export async function parseTrace(
+  format: string,
+  lines: Lines,
+  options: FormatOptions,
+): Promise<Trace> {
   const parse = FORMATS[format];
   if (parse === undefined) {
     throw new Error(`Unknown trace format "${format}"; known: ${traceFormats.join(", ")}.`);
   }
-  return parse(text, options);
+  return parse(lines, options);
 }
 
 /** From the file's name, when it says so. */

@@ -5,6 +5,7 @@
  * Lines as in the project's data: {client, trace: [t, rate, cv, dist?, [shape, scale]?][],
  * dataset: {t: {field: {value: probability}}} | null}.
  */
+import { jsonLine, type Lines, numbered } from "../lines.ts";
 import { Random } from "../random.ts";
 import type { Trace, TraceRequest } from "./trace.ts";
 
@@ -31,15 +32,14 @@ export interface ServeGenClient {
 const WINDOW_SECONDS = 600;
 
 /** Clients with lengths; those without cannot be drawn from and are counted in `skipped`. */
-export function parseServeGen(text: string): {
+export async function parseServeGen(lines: Lines): Promise<{
   readonly clients: readonly ServeGenClient[];
   readonly skipped: number;
-} {
+}> {
   const clients: ServeGenClient[] = [];
   let skipped = 0;
-  for (const line of text.split("\n")) {
-    if (line.trim() === "") continue;
-    const entry = JSON.parse(line) as {
+  for await (const [line, number] of numbered(lines)) {
+    const entry = jsonLine(line, number) as unknown as {
       client: number;
       trace: [number, number, number, ("Gamma" | "Weibull")?, [number, number]?][];
       dataset: Record<string, Record<string, Record<string, number>>> | null;

@@ -31,6 +31,14 @@ export function spanOf(trace: Trace): number {
   return (trace.requests[trace.requests.length - 1]?.arrival ?? 0) - first;
 }
 
+/** Tokens of the longest request, prompt and answer. */
+export function longestOf(trace: Trace): number {
+  return trace.requests.reduce(
+    (most, { inputTokens, outputTokens }) => Math.max(most, inputTokens + outputTokens),
+    0,
+  );
+}
+
 export interface TraceScale {
   /** 2: twice as many requests a second. */
   readonly rate?: number;

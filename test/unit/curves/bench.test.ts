@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { parseBench } from "../../../scripts/commands/bench/flags.ts";
+import { run as runReplay } from "../../../scripts/commands/replay/main.ts";
 import { runLoad } from "../../../scripts/load/load.ts";
 import { isGood, measure } from "../../../scripts/load/metrics.ts";
+import { Progress } from "../../../scripts/load/progress.ts";
 import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { stamp, vllmResult } from "../../../scripts/load/result.ts";
 import { parseSpeculation, speculationBetween } from "../../../scripts/load/server.ts";
@@ -194,5 +197,118 @@ describe("load", () => {
       expect(at).toBeGreaterThanOrEqual(arrivals[index] ?? 0);
     expect(run.lateness.maxDispatch).toBeGreaterThanOrEqual(0);
     expect(run.records.map((entry) => entry.due)).toEqual(arrivals);
+  });
+});
+
+describe("an interrupted run", () => {
+  const request: WorkRequest = {
+    prompt: { type: "ids", ids: Int32Array.of(1) },
+    promptTokens: 1,
+    outputTokens: 1,
+  };
+
+  it("keeps what had ended, forgets what was under way, and sends nothing more", async () => {
+    for (const maxConcurrency of [2, undefined]) {
+      const controller = new AbortController();
+      let sent = 0;
+      const send = async (): Promise<RequestRecord> => {
+        const place = sent++;
+        // The first four end at once, the fifth ends the run, the others would take for ever.
+        if (place === 4) controller.abort();
+        if (place >= 4) await new Promise(() => {});
+        return record({});
+      };
+      const requests = new Array<WorkRequest>(100).fill(request);
+      const arrivals = requests.map((_, index) => index / 1000);
+      const run = await runLoad(requests, send, {
+        arrivals,
+        signal: controller.signal,
+        ...(maxConcurrency === undefined ? {} : { maxConcurrency }),
+      });
+      expect(run.interrupted).toBe(true);
+      expect(run.records.length).toBe(4);
+      expect(run.requests.length).toBe(4);
+      expect(sent).toBeLessThan(10);
+    }
+  });
+});
+
+describe("progress", () => {
+  const told = (isTTY: boolean, steps: readonly number[]) => {
+    let at = 0;
+    const lines: string[] = [];
+    const output = { isTTY, write: (text: string) => lines.push(text) };
+    const bar = new Progress("Work", steps.length, { output, now: () => at, unit: "things" });
+    for (const milliseconds of steps) {
+      at += milliseconds;
+      bar.step();
+    }
+    bar.end();
+    return lines;
+  };
+
+  it("is told of everything over two seconds, on a terminal and off it", () => {
+    expect(told(false, [500, 500])).toEqual([]);
+    expect(told(false, [1500, 1500, 1000]).length).toBe(1);
+    const long = told(false, new Array<number>(60).fill(1000));
+    expect(long.length).toBe(6);
+    expect(long[0]).toContain("Work 2/60 [0:02<0:58, 1.00 things/s]");
+    expect(told(true, [500, 500]).at(-1)).toBe("\n");
+    expect(told(true, [500, 500]).join("")).toContain("2/2");
+  });
+});
+
+describe("flags of bench serve", () => {
+  const parse = (...argv: string[]) => parseBench(argv, () => {});
+
+  it.each([
+    ["--max-concurrency", "0"],
+    ["--num-prompts", "0"],
+    ["--burstiness", "0"],
+    ["--burstiness", "-1"],
+    ["--request-rate", "abc"],
+    ["--num-warmups", "x"],
+    ["--timed-trace-sec-multiplier", "0"],
+    ["--metric-percentiles", "99,101"],
+    ["--percentile-metrics", "ttft,none"],
+    ["--random-range-ratio", "1.5"],
+    ["--port", "70000"],
+    ["--backend", "grpc"],
+  ])("%s %s is refused by its name", (flag, value) => {
+    expect(() => parse(flag, value)).toThrow(flag);
+  });
+
+  it("take vLLM's spellings, and repeat no header's value", () => {
+    expect(parse("--burstiness", "inf", "--request-rate", "2").burstiness).toBe(
+      Number.POSITIVE_INFINITY,
+    );
+    expect(parse("--num_prompts", "5", "--header", "a=b,c", "d=e=f").headers).toMatchObject({
+      a: "b,c",
+      d: "e=f",
+    });
+    try {
+      parse("--header", "Bearer sk-1");
+      expect.unreachable();
+    } catch (error) {
+      expect(String(error)).toContain("--header");
+      expect(String(error)).not.toContain("sk-1");
+    }
+  });
+});
+
+describe("flags of bench replay", () => {
+  it.each([
+    ["--rate-scale", "abc"],
+    ["--rate-scale", "-1"],
+    ["--length-scale", "0"],
+    ["--limit", "1.5"],
+    ["--session-rate", ""],
+    ["--prefix-caching", "maybe"],
+    ["--format", "nope"],
+    ["--seed", "x"],
+    ["--from", "-3"],
+  ])("%s %s never reaches the clock", async (flag, value) => {
+    const replay = runReplay(["--sessions", "1", flag, value === "" ? " " : value]);
+    await expect(replay).rejects.toThrow(flag);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { replayTable } from "../../../scripts/commands/replay/main.ts";
 import { replayVirtual } from "../../../scripts/commands/replay/replay.ts";
 import { buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
-import { readText } from "../../../scripts/workload/text-datasets.ts";
+import { linesOf } from "../../../scripts/workload/lines.ts";
 import { parseMooncake } from "../../../scripts/workload/traces/mooncake.ts";
 import { toolLoopTrace } from "../../../scripts/workload/traces/sessions.ts";
 import { prefixOracle, scaled, type Trace } from "../../../scripts/workload/traces/trace.ts";
@@ -86,7 +86,7 @@ describe("replay", () => {
     "traces-mooncake/conversation_trace.jsonl.gz",
   );
   it.skipIf(!existsSync(file))("hits Mooncake's prefixes (needs traces-mooncake)", async () => {
-    const whole = parseMooncake(await readText(file));
+    const whole = await parseMooncake(linesOf(file));
     const { hits, blocks } = prefixOracle(whole);
     expect([whole.requests.length, blocks]).toEqual([12_031, 288_500]);
     expect(Math.abs(hits / blocks - 0.366)).toBeLessThan(0.001);

@@ -1,5 +1,10 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { arrivalTimes, rampRate } from "../../../scripts/workload/arrivals.ts";
+import { elementsOf, linesOf } from "../../../scripts/workload/lines.ts";
 import { prefixRepetitionRequests } from "../../../scripts/workload/prefix-repetition.ts";
 import { Random } from "../../../scripts/workload/random.ts";
 import { lengthRange, randomRequests } from "../../../scripts/workload/random-dataset.ts";
@@ -88,6 +93,17 @@ describe("arrivals", () => {
     expect([0, 1, 4].map((index) => rampRate(steep, index, 5))).toEqual([1, 2, 16]);
   });
 
+  it("come at equal gaps with infinite burstiness, at any rate", () => {
+    for (const rate of [0.5, 8, 1000]) {
+      const times = arrivalTimes(5, { rate, burstiness: Number.POSITIVE_INFINITY }, new Random(3));
+      for (const [index, time] of times.entries()) expect(time).toBeCloseTo((index + 1) / rate, 9);
+    }
+    const ramp = { strategy: "linear", startRps: 1, endRps: 2 } as const;
+    const options = { rate: 1, burstiness: Number.POSITIVE_INFINITY, ramp };
+    const times = arrivalTimes(3, options, new Random(3));
+    expect(times.map((time) => Number(time.toFixed(4)))).toEqual([1, 1.6667, 2.1667]);
+  });
+
   it("refuse a rate or burstiness of nothing", () => {
     expect(() => arrivalTimes(1, { rate: 0, burstiness: 1 }, new Random(0))).toThrow(
       "--request-rate",
@@ -161,13 +177,13 @@ describe("text prompts", () => {
       conversations: values.map((value) => ({ from: "x", value })),
     });
     const long = Array.from({ length: 2000 }, () => "w").join(" ");
-    const json = JSON.stringify([
+    const talks = [
       talk("one two three four five", "a b c d"),
       talk("one two three four five", "short"),
       talk("alone five words in here"),
       talk(long, "a b c d"),
-    ]);
-    const requests = await shareGptRequests(10, json, spoken, new Random(1), {});
+    ];
+    const requests = await shareGptRequests(10, talks, spoken, new Random(1), {});
     expect(requests.map((request) => [request.promptTokens, request.outputTokens])).toEqual([
       [5, 4],
     ]);
@@ -177,13 +193,50 @@ describe("text prompts", () => {
   it("of a custom file give prompt and length, or say what is missing", async () => {
     const options = { outputLen: -1, shuffle: false };
     const file = '{"prompt": "a b", "output_tokens": 7}\n\n{"prompt": "c", "output_tokens": 8}\n';
-    const requests = await customRequests(9, file, spoken, new Random(1), options);
+    const requests = await customRequests(9, file.split("\n"), spoken, new Random(1), options);
     expect(requests.map((request) => request.outputTokens)).toEqual([7, 8]);
-    await expect(customRequests(9, '{"text": 1}', spoken, new Random(1), options)).rejects.toThrow(
-      '"prompt"',
-    );
-    await expect(customRequests(9, file, words, new Random(1), options)).rejects.toThrow(
-      "--tokenizer",
-    );
+    await expect(
+      customRequests(9, ['{"text": 1}'], spoken, new Random(1), options),
+    ).rejects.toThrow('"prompt"');
+    await expect(
+      customRequests(9, file.split("\n"), words, new Random(1), options),
+    ).rejects.toThrow("--tokenizer");
+  });
+});
+
+describe("files", () => {
+  it("are read in pieces: lines and array elements come out whole wherever a piece ends", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "trainyard-lines-"));
+    try {
+      // Longer than several pieces of a stream, with letters of two and four bytes.
+      const entries = Array.from({ length: 4000 }, (_, index) => ({
+        text: `é😀 "[${index}],{\\" ${"x".repeat(index % 100)}`,
+        list: [index, [index]],
+      }));
+      const array = join(folder, "array.json");
+      await writeFile(array, ` ${JSON.stringify(entries, null, 1)}\n`);
+      const found: unknown[] = [];
+      for await (const entry of elementsOf(array)) found.push(entry);
+      expect(found).toEqual(entries);
+
+      const lines = join(folder, "lines.jsonl.gz");
+      const texts = entries.map((entry) => JSON.stringify(entry));
+      await writeFile(lines, gzipSync(`${texts.join("\r\n")}\n`));
+      const read: string[] = [];
+      for await (const line of linesOf(lines)) read.push(line);
+      expect(read).toEqual(texts);
+
+      const wrong = ["", "[1, 2", '{"a": 1}\n{"a": 2}', "[1] [2]", "[1, x]"];
+      for (const [index, text] of wrong.entries()) {
+        const path = join(folder, `wrong-${index}`);
+        await writeFile(path, text);
+        const all = async () => {
+          for await (const _ of elementsOf(path));
+        };
+        await expect(all(), text).rejects.toThrow(path);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
