@@ -1,12 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-const project = (name: string, timeoutSeconds: number) => ({
+const project = (name: string, timeoutSeconds: number, globalSetup: readonly string[] = []) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeoutSeconds * 1000,
     hookTimeout: timeoutSeconds * 1000,
     setupFiles: ["test/support/setup.ts"],
+    globalSetup: [...globalSetup],
   },
 });
 
@@ -18,7 +19,7 @@ export default defineConfig({
       project("unit", 20),
       project("conformance", 60),
       project("api", 60),
-      project("e2e", 120),
+      project("e2e", 120, ["test/support/build-pages.ts"]),
       project("compat", 120),
     ],
   },

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../scripts/commands/profile.ts";
-import { axeFindings, buildPages, NO_BROWSER, openBrowser } from "../support/pages.ts";
+import { axeFindings, NO_BROWSER, openBrowser } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const LOOKS = [
@@ -25,7 +25,6 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
   const servers = new Map<string, TestServer>();
 
   beforeAll(async () => {
-    await buildPages();
     browser = await openBrowser();
     for (const [device, argv] of Object.entries(DEVICES)) {
       servers.set(device, await startServer(argv));
@@ -145,8 +144,6 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
 });
 
 describe("pages as files", () => {
-  beforeAll(buildPages);
-
   it("are served with a strict policy, zipped, and told apart by their hash", async () => {
     const server = await startServer();
     const home = await server.get("/");

@@ -1,16 +1,11 @@
-/** The pages as `npm start` builds them, and a browser to look at them with. */
+/** A browser to look at the pages with. */
 import { existsSync } from "node:fs";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { build } from "vite";
 
 /** Debian's; absent: tests of pages skip. */
 export const CHROMIUM = "/usr/bin/chromium";
 export const NO_BROWSER = existsSync(CHROMIUM) ? undefined : `needs ${CHROMIUM}`;
-
-export async function buildPages(): Promise<void> {
-  await build({ root: "server/web", logLevel: "error" });
-}
 
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
