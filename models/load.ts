@@ -6,7 +6,7 @@
 import { ConfigReader, ModelConfigError } from "./config.ts";
 import { declaredFormat } from "./declared.ts";
 import type { GenerationDefaults, Model, Tokenizer } from "./model.ts";
-import { describe } from "./registry.ts";
+import { describe, familyOf } from "./registry.ts";
 import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
 import { folderOf, loadTokenizer } from "./tokenizer/tokenizer.ts";
 import {
@@ -38,6 +38,11 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       ? indexCheckpoint(files.folder)
       : undefined;
   if (checkpoint) {
+    const family = familyOf(reader);
+    if (family.pricedOnly)
+      throw new ModelConfigError(
+        `${files.config}: models of the family ${family.name} are priced (--device trainium, from the catalogue), not computed`,
+      );
     refuseQuantized(reader);
     checkWeights(checkpoint, architecture);
   }

@@ -2,8 +2,12 @@
 import type { Architecture } from "./architecture.ts";
 import { ConfigReader, ModelConfigError } from "./config.ts";
 import { deepseek } from "./deepseek.ts";
+import { dense } from "./dense.ts";
+import { encoder } from "./encoder.ts";
 import type { Family } from "./family.ts";
+import { gemma4 } from "./gemma4.ts";
 import { gptOss } from "./gpt-oss.ts";
+import { hybrid } from "./hybrid.ts";
 import { llama } from "./llama.ts";
 import { minimax } from "./minimax.ts";
 import { mistral } from "./mistral.ts";
@@ -23,6 +27,10 @@ export const FAMILIES: readonly Family[] = Object.freeze([
   deepseek,
   minimax,
   routed,
+  dense,
+  gemma4,
+  hybrid,
+  encoder,
 ]);
 
 /**

@@ -22,6 +22,7 @@ import { readRotary } from "./rope.ts";
 
 export const routed: Family = {
   name: "routed_moe",
+  pricedOnly: true,
   architectures: [
     "SolarOpenForCausalLM",
     "SarvamMoEForCausalLM",
@@ -29,6 +30,8 @@ export const routed: Family = {
     "AfmoeForCausalLM",
     "Llama4ForCausalLM",
     "MiniMaxM3ForCausalLM",
+    "PhiMoEForCausalLM",
+    "DbrxForCausalLM",
   ],
   describe(config) {
     const size = readSize(config);

@@ -1,6 +1,7 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
+import { stepFlops } from "../../../device/trainium/profile/flops.ts";
 import { FLOOR, type Peer, peerServing, TWO_CONSTANTS } from "./baseline.ts";
 import { tokenMilliseconds } from "./drafts.ts";
 import { priceKernel } from "./kernels.ts";
@@ -305,11 +306,23 @@ function served(
   };
 }
 
+/**
+ * Profiles of a compiled graph: bytes or FLOPs over its time and the peak. The ports' own tests compile
+ * for 128 tokens (contrib/models, test_model.py), prompts too.
+ */
+const PROFILED_TOKENS = 128;
+
 function profile(row: Row, setUp: SetUp): Prediction | string {
-  if (/context encoding/.test(row.kernelNotes)) return "a prompt profile without its length";
-  if (setUp.prompt !== undefined || row.metric === "MFU") return "a profile of another kind";
-  const rank = setUp.plan.instance.chip.hbmBytesPerSecond / setUp.plan.instance.chip.cores;
-  const graph = costOf(setUp).graph({ phase: "decode", rows: 1, queries: 1, context: 512 });
+  const prompts = /context encoding/.test(row.kernelNotes);
+  if (setUp.prompt !== undefined) return "a profile of another kind";
+  const { plan } = setUp;
+  const { chip } = plan.instance;
+  const graph = costOf(setUp).graph({
+    phase: prompts ? "prefill" : "decode",
+    rows: 1,
+    queries: prompts ? PROFILED_TOKENS : 1,
+    context: PROFILED_TOKENS,
+  });
   const moved = (calls: readonly TimedCall[]): number =>
     calls.reduce(
       (sum, { call }) => sum + (call.work?.moves ?? []).reduce((all, move) => all + move.bytes, 0),
@@ -319,13 +332,22 @@ function profile(row: Row, setUp: SetUp): Prediction | string {
     moved(graph.prologue) +
     graph.layers.reduce((sum, { group, calls }) => sum + group.indices.length * moved(calls), 0) +
     moved(graph.epilogue);
-  const of = (ms: number): number => bytes / (rank * setUp.plan.logicalCore * ms * 1e-3);
+  const flops = stepFlops(plan.architecture, graph.shape, "model") / plan.tensorParallel;
+  const [done, peak] =
+    row.metric === "MFU"
+      ? [flops, 2 * 128 * 128 * chip.clockHz.tensor * plan.logicalCore]
+      : [bytes, (chip.hbmBytesPerSecond / chip.cores) * plan.logicalCore];
+  const of = (ms: number): number => done / (peak * ms * 1e-3);
+  const peer = (its: Peer): number => {
+    const asked = { ...setUp, prompt: PROFILED_TOKENS, output: 0 };
+    return of(prompts ? its.prompt(asked) : its.step(asked));
+  };
   return {
     part: "profiles",
     predicted: of(graph.nanos / 1e6),
     measured: row.value,
-    baseline: of(TWO_CONSTANTS.step(setUp)),
-    floor: of(FLOOR.step(setUp)),
+    baseline: peer(TWO_CONSTANTS),
+    floor: peer(FLOOR),
     rate: true,
   };
 }

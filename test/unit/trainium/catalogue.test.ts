@@ -29,6 +29,19 @@ const PUBLISHED: readonly (readonly [string, number])[] = [
   ["meta-llama/Llama-3.1-405B-Instruct", 405.853],
   ["mistralai/Ministral-3-14B-Instruct-2512", 13.506],
   ["Qwen/Qwen2.5-VL-3B-Instruct", 3.086],
+  ["Qwen/Qwen3.5-2B", 1.88],
+  ["Qwen/Qwen3.5-27B", 26.9],
+  ["Qwen/Qwen3.5-35B-A3B", 34.66],
+  ["Qwen/Qwen3-Coder-Next", 79.67],
+  ["ibm-granite/granite-4.0-h-small", 32.21],
+  ["google/gemma-4-26b-a4b-it", 25.2],
+  ["google/gemma-4-31b-it", 30.7],
+  ["google-bert/bert-large-uncased", 0.335],
+  ["FacebookAI/xlm-roberta-base", 0.278],
+  ["openai-community/gpt2", 0.124],
+  ["tiiuae/falcon-7b", 6.92],
+  ["bigcode/starcoder2-3b", 3.03],
+  ["google/gemma-3-1b-it", 1.0],
 ];
 
 describe("the catalogue", () => {
@@ -61,6 +74,14 @@ describe("the catalogue", () => {
       topK: 4,
       down: { format: "mxfp4" },
     });
+  });
+
+  it("a hybrid's state is as many bytes as its FP32 matrices", () => {
+    const { architecture } = catalogueModel("Qwen/Qwen3.5-27B");
+    const [full, state] = architecture.kvGroups;
+    expect(full?.layers).toHaveLength(16);
+    const bytes = (state?.kvHeads ?? 0) * (state?.window ?? 0) * 2 * (state?.keyDim ?? 0) * 2;
+    expect((bytes * (state?.layers.length ?? 0)) / 4).toBeCloseTo(37.7e6, -5); // values, as published
   });
 
   it("DeepSeek-V3 keeps three layers dense and one latent of 576 elements a token", () => {

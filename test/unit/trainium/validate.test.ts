@@ -56,7 +56,7 @@ describe("published rows", () => {
   });
 
   it("have a reason when they have no price, whatever they say", () => {
-    expect(findArchitecture("bert-base-uncased")).toBeUndefined();
+    expect(findArchitecture("nobody/unheard-of-7b")).toBeUndefined();
     const odd = [
       { ...byId("v1527"), tp: "?" },
       { ...byId("v1527"), instance: "a laptop" },
