@@ -49,6 +49,8 @@ export class EngineMetrics {
   readonly #tracks = new Map<SequenceId, Track>();
   readonly #series: ReturnType<typeof seriesOf>;
   #deferred = 0;
+  /** Given out in the step under way, and prompts completed in it. */
+  #stepTokens = 0;
   /** Prompt tokens looked up and found so far. */
   #queries = 0;
   #hits = 0;
@@ -141,7 +143,10 @@ export class EngineMetrics {
         return;
       case "step-finished":
         this.#deferred = event.waitingDeferred;
-        series.iterationTokens.observe(event.tokens);
+        // As vLLM: a step counts what it gave out and the prompts it completed; one in the midst
+        // of a prompt is not observed.
+        if (this.#stepTokens > 0) series.iterationTokens.observe(this.#stepTokens);
+        this.#stepTokens = 0;
         return;
     }
   }
@@ -157,6 +162,7 @@ export class EngineMetrics {
       series.promptCached.inc(track.cached);
       series.promptComputed.inc(track.promptTokens - track.cached);
       series.promptFound.inc(track.cached);
+      this.#stepTokens += track.promptTokens - track.cached;
     } else {
       const seconds = (event.at - track.last) / SECOND;
       series.interToken.forEach((one) => {
@@ -165,6 +171,7 @@ export class EngineMetrics {
     }
     track.last = event.at;
     track.tokens += event.tokens.length;
+    this.#stepTokens += event.tokens.length;
     series.generationTokens.inc(event.tokens.length);
     if (event.drafted > 0 && series.speculation !== undefined) {
       const { drafts, drafted, accepted, positions } = series.speculation;

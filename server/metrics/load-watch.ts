@@ -45,6 +45,8 @@ const PAUSE = 1 * SECOND;
 const LEAST_REQUESTS = 20;
 /** Requests and prompts remembered; of a longer load the newer half. */
 const REMEMBERED = 16_384;
+/** One part in so many more requests make a report worth making anew. */
+const GROWTH = 16;
 
 interface Open {
   readonly queued: Nanos;
@@ -59,7 +61,7 @@ interface Open {
 }
 
 interface Served extends SeenRequest {
-  readonly repeats?: number;
+  readonly repeats: number | undefined;
 }
 
 export class LoadWatch {
@@ -74,6 +76,10 @@ export class LoadWatch {
   readonly #prompts = new Map<string, number>();
   #lastEnd: Nanos = Number.NEGATIVE_INFINITY;
   #told = true;
+  /** The last answer of `noticed`, and of how many requests since when. */
+  #noticed:
+    | { readonly report: LoadReport; readonly began: number; readonly served: number }
+    | undefined;
 
   constructor(engines: number, maxModelLen: number) {
     this.#open = Array.from({ length: engines }, () => new Map<SequenceId, Open>());
@@ -137,8 +143,12 @@ export class LoadWatch {
     if (records.length === 0) {
       return { requests: 0, seconds: 0, meanConcurrency: 0, peakConcurrency: 0, notices: [] };
     }
-    const start = Math.min(...records.map((record) => record.sent));
-    const end = Math.max(...records.map((record) => record.sent + record.latency));
+    let start = Number.POSITIVE_INFINITY;
+    let end = 0;
+    for (const { sent, latency } of records) {
+      start = Math.min(start, sent);
+      end = Math.max(end, sent + latency);
+    }
     const seconds = end - start;
     const mean = meanConcurrency(records, seconds);
     return {
@@ -155,6 +165,24 @@ export class LoadWatch {
         }),
       ],
     };
+  }
+
+  /**
+   * The report of the whole load for whoever asks again and again: while a long load is
+   * under way it is made anew only when a sixteenth more requests have been served, so
+   * that a scrape does not cost the more the longer a load lasts.
+   */
+  noticed(): LoadReport {
+    const served = this.#before + this.#served.length;
+    const known = this.#noticed;
+    if (known !== undefined && known.began === this.#began) {
+      const more = served - known.served;
+      const few = more * GROWTH < Math.min(served, REMEMBERED);
+      if (more === 0 || (few && !this.#idle)) return known.report;
+    }
+    const report = this.report();
+    this.#noticed = { report, began: this.#began, served };
+    return report;
   }
 
   /** Once, when a load has ended that is worth a line in the log. */
@@ -176,18 +204,22 @@ export class LoadWatch {
   }
 
   #finish(open: Open, event: RequestFinished): void {
-    const { queued, first, sibling: _, ...facts } = open;
     const ok = event.reason === "stop" || event.reason === "length";
     this.#lastEnd = event.at;
+    // One shape for all, written out: thousands are sorted and summed in one go.
+    const { queued, first = event.at, cachedTokens, preemptions, wantedTokens, repeats } = open;
     this.#served.push({
-      ...facts,
       ok,
-      ...(!ok && { error: event.error?.message ?? "the client left" }),
+      error: ok ? undefined : (event.error?.message ?? "the client left"),
       sent: queued / SECOND,
-      ttft: ((first ?? event.at) - queued) / SECOND,
+      ttft: (first - queued) / SECOND,
       latency: (event.at - queued) / SECOND,
       promptTokens: event.promptTokens,
       outputTokens: event.outputTokens,
+      cachedTokens,
+      preemptions,
+      wantedTokens,
+      repeats,
     });
     if (this.#served.length > REMEMBERED) {
       this.#before += REMEMBERED / 2;

@@ -84,7 +84,7 @@ export class Metrics {
         "1: the load under way, or the last one, has what falsifies benchmarks (GET /hygiene).",
         { model_name: modelName, code },
         () => {
-          if (code === CODES[0]) report = this.load.report(); // one for all gauges of a scrape
+          if (code === CODES[0]) report = this.load.noticed(); // one for all gauges of a scrape
           return report?.notices.some((notice) => notice.code === code) ? 1 : 0;
         },
       );

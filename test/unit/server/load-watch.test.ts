@@ -1,5 +1,5 @@
 /** The watch over a real engine in virtual time: users in a closed loop, sound and not. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { SECOND } from "../../../device/clock.ts";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
 import { LoadWatch } from "../../../server/metrics/load-watch.ts";
@@ -123,5 +123,46 @@ describe("the load that a server is under", () => {
     pause(2);
     expect(watch.ended(clock.now())?.requests).toBe(10 * USERS);
     expect(watch.ended(clock.now())).toBeUndefined();
+  });
+
+  it("costs scrapes no more the longer it lasts: a report is made when there is something to say", () => {
+    const watch = new LoadWatch(1, MAX_MODEL_LEN);
+    const report = vi.spyOn(watch, "report");
+    const at = 0.001 * SECOND;
+    const serve = (id: number, reason: "length" | "error" = "length"): void => {
+      watch.receive(0, { type: "request-queued", at: id * at, id, promptTokens: 9 });
+      watch.receive(0, {
+        type: "request-finished",
+        at: (id + 1) * at,
+        id,
+        reason,
+        promptTokens: 9,
+        cachedTokens: 0,
+        outputTokens: 4,
+      });
+    };
+    watch.receive(0, { type: "request-queued", at: 0, id: 1e9, promptTokens: 9 }); // one long answer
+    for (let id = 0; id < 20_000; id++) {
+      serve(id);
+      watch.noticed();
+    }
+    // 16 of the first 16, then one for each sixteenth more, up to the 16,384 that are remembered.
+    expect(report.mock.calls.length).toBeLessThan(16 + 16 * Math.log(20_000) + 10);
+    const before = report.mock.calls.length;
+    serve(20_000, "error");
+    expect(watch.noticed().notices.map(({ code }) => code)).not.toContain("failed-requests");
+    // The load is over: what is told is of all of it.
+    watch.receive(0, {
+      type: "request-finished",
+      at: 20_002 * at,
+      id: 1e9,
+      reason: "abort",
+      promptTokens: 9,
+      cachedTokens: 0,
+      outputTokens: 4,
+    });
+    expect(watch.noticed().notices.map(({ code }) => code)).toContain("failed-requests");
+    watch.noticed();
+    expect(report.mock.calls.length).toBe(before + 1);
   });
 });

@@ -3,8 +3,10 @@ import { MILLISECOND, SECOND } from "../../../device/clock.ts";
 import type { StepFinished } from "../../../engine/events.ts";
 import { readable } from "../../../server/http/log.ts";
 import { bound, Curve } from "../../../server/metrics/curve.ts";
+import { EngineMetrics } from "../../../server/metrics/engine-metrics.ts";
 import { Families, oneTwoFive } from "../../../server/metrics/families.ts";
 import { MachineMetrics } from "../../../server/metrics/machine-metrics.ts";
+import { engineWorld, request } from "../../support/engine-world.ts";
 
 const step = (at: number, rows: number, running: number): StepFinished => ({
   type: "step-finished",
@@ -47,6 +49,39 @@ describe("families", () => {
   it("has 1-2-5 buckets up to the model's length", () => {
     expect(oneTwoFive(100)).toEqual([1, 2, 5, 10, 20, 50, 100]);
     expect(oneTwoFive(512)).toEqual([1, 2, 5, 10, 20, 50, 100, 200, 500]);
+  });
+});
+
+describe("the tokens of a step", () => {
+  it("add up to the prompts computed and the ids given out, whatever the steps were", async () => {
+    for (const of of [
+      { maxTokens: 64, prompt: 10, outputs: 5, cached: 0, steps: 5 },
+      { maxTokens: 4, prompt: 30, outputs: 1, cached: 0, steps: 1 }, // seven steps in the midst of the prompt
+      { maxTokens: 64, prompt: 30, outputs: 7, cached: 28, steps: 7 },
+    ]) {
+      const { engine, clock } = engineWorld({ limits: { maxTokens: of.maxTokens } });
+      const prompt = Array.from({ length: of.prompt }, (_, at) => at);
+      if (of.cached > 0) {
+        engine.submit(request(prompt, { maxTokens: 1 }));
+        clock.runReady();
+      }
+      const families = new Families();
+      const metrics = new EngineMetrics(families, engine, {
+        modelName: "m",
+        index: 0,
+        maxModelLen: 128,
+        hidden: false,
+        cacheConfig: {},
+      });
+      engine.subscribe((event) => metrics.receive(event));
+      engine.submit(request(prompt, { maxTokens: of.outputs, ignoreEos: true }));
+      clock.runReady();
+      const text = await families.registry.metrics();
+      const value = (name: string): number =>
+        Number(new RegExp(`vllm:iteration_tokens_total_${name}\\{[^}]*\\} (.*)`).exec(text)?.[1]);
+      expect(value("sum")).toBe(of.prompt - of.cached + of.outputs);
+      expect(value("count")).toBe(of.steps);
+    }
   });
 });
 
