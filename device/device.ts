@@ -161,9 +161,24 @@ export interface Sampler {
   ): readonly PositionLogprobs[];
 }
 
+/** What a device can do beside giving the next id; what it cannot is refused, or left out. */
+export interface DeviceAbilities {
+  /** `draft` may be asked. */
+  readonly draft: boolean;
+  /** Rows that want `all` score the prompt by real logits. */
+  readonly promptLogprobs: boolean;
+  /** Ids are drawn by the engine's sampler from real logits: parameters, log-probabilities and grammars hold. */
+  readonly grammar: boolean;
+  /** Rows that want `hidden` get their last hidden state. */
+  readonly hidden: boolean;
+  /** Rows may name an adapter. */
+  readonly adapters: boolean;
+}
+
 export interface Device {
   readonly name: string;
   readonly limits: DeviceLimits;
+  readonly can: DeviceAbilities;
   /** Vocabulary of the model it runs. */
   readonly vocabSize: number;
   /** Starts a step; `done` is called once, later, in order, on the same thread. */
@@ -171,7 +186,7 @@ export interface Device {
   /** These sequences are over: whatever the device keeps of them may go. */
   release(ids: readonly SequenceId[]): void;
   close(): Promise<void>;
-  /** (optional) Up to `count` greedy draft tokens a row in one call; absent: the device cannot draft. */
+  /** (optional) Up to `count` greedy draft tokens a row in one call. Where `can.draft`. */
   draft?(
     rows: readonly BatchRow[],
     count: number,

@@ -88,6 +88,13 @@ export class CpuDevice implements Device {
   readonly name = "cpu";
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
+  readonly can = {
+    draft: true,
+    promptLogprobs: true,
+    grammar: true,
+    hidden: true,
+    adapters: false,
+  } as const;
   readonly plan: MemoryPlan;
   /** For tests that end a rank. */
   readonly ranks: RankGroup;

@@ -11,6 +11,7 @@ import {
   type Batch,
   type BatchRow,
   type Device,
+  type DeviceAbilities,
   type DeviceLimits,
   PENDING_TOKEN,
   type Sampled,
@@ -44,6 +45,7 @@ export class NullDevice implements Device {
   readonly name = "null";
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
+  readonly can: DeviceAbilities;
   readonly #options: NullDeviceOptions;
   readonly #seed: number;
   /** Two turns of the fixed row, so that any turn is one copy. */
@@ -60,6 +62,14 @@ export class NullDevice implements Device {
     this.#options = options;
     this.limits = options.limits;
     this.vocabSize = options.vocabSize;
+    const logits = options.values !== "ids";
+    this.can = {
+      draft: true,
+      promptLogprobs: logits,
+      grammar: logits,
+      hidden: false,
+      adapters: false,
+    };
     this.#seed = options.seed ?? 0;
     const once = Float32Array.from({ length: options.vocabSize }, (_, id) =>
       gaussian(this.#seed, id),

@@ -8,6 +8,7 @@ import type {
   Batch,
   BatchRow,
   Device,
+  DeviceAbilities,
   DeviceLimits,
   PositionLogprobs,
   Sampled,
@@ -37,6 +38,7 @@ export class TrainiumDevice implements Device {
   readonly name = "trainium";
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
+  readonly can: DeviceAbilities;
   readonly plan: Plan;
   readonly memory: MemoryPlan;
   readonly cost: CostModel;
@@ -65,6 +67,8 @@ export class TrainiumDevice implements Device {
     this.#seed = settings.seed;
     this.#ending = new Set(settings.model.generation.eosTokenIds);
     this.#timeScale = Number(settings.own["time-scale"] ?? 1);
+    const { grammar = false, promptLogprobs = false } = settings.inner?.can ?? {};
+    this.can = { draft: true, promptLogprobs, grammar, hidden: false, adapters: false };
     this.plan = plan;
     this.vocabSize = plan.architecture.vocabSize;
     this.memory = (options.unchecked ? layMemory : planMemory)(plan, {

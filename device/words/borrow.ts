@@ -14,20 +14,21 @@
  * are those of the whole context. Prompt positions that are scored see at least
  * half a window before them.
  */
-import {
-  type Batch,
-  type BatchRow,
-  type BlockId,
-  type Device,
-  type DeviceLimits,
-  PENDING_TOKEN,
-  type PositionLogprobs,
-  type Sampled,
-  type Sampler,
-  type SequenceId,
-  type StepResult,
-  type TokenId,
+import type {
+  Batch,
+  BatchRow,
+  BlockId,
+  Device,
+  DeviceAbilities,
+  DeviceLimits,
+  PositionLogprobs,
+  Sampled,
+  Sampler,
+  SequenceId,
+  StepResult,
+  TokenId,
 } from "../device.ts";
+import { KeptContext } from "./kept-context.ts";
 
 interface Step {
   readonly batch: Batch;
@@ -36,6 +37,7 @@ interface Step {
 
 /** One sequence's view of its context. */
 interface View {
+  readonly context: KeptContext;
   origin: number;
   /** Positions from `origin` on whose K and V are in the inner cache. */
   computed: number;
@@ -75,6 +77,7 @@ class BorrowedWords implements Device {
   readonly name: string;
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
+  readonly can: DeviceAbilities;
   readonly #inner: Device;
   readonly #rows: Map<SequenceId, Shown>;
   readonly #views = new Map<SequenceId, View>();
@@ -88,6 +91,7 @@ class BorrowedWords implements Device {
     this.name = inner.name;
     this.limits = inner.limits;
     this.vocabSize = inner.vocabSize;
+    this.can = { ...inner.can, draft: false, hidden: false, adapters: false };
     this.#free = Array.from({ length: inner.limits.blocks }, (_, index) => index).reverse();
   }
 
@@ -128,9 +132,10 @@ class BorrowedWords implements Device {
     const wanted = first.batch.rows.filter((row) => row.want === "last" || row.want === "all");
     this.#rows.clear();
     for (const row of wanted) {
-      const known = this.#known(row);
-      const shown = row.want === "all" ? { ...known, context: this.#folded(known.context) } : known;
-      this.#rows.set(row.id, { row: shown, origin: 0, scores: [], scored: 0 });
+      const view = this.#viewOf(row);
+      view.context.update(row, view.last);
+      const context = row.want === "all" ? view.context.window(0) : view.context.ids;
+      this.#rows.set(row.id, { row: { ...row, context }, origin: 0, scores: [], scored: 0 });
     }
     this.#run(wanted, sampled, finish);
   }
@@ -179,7 +184,7 @@ class BorrowedWords implements Device {
   ): BatchRow | undefined {
     if (row.want === "all") return this.#planScores(row, at);
     const view = this.#view(row, at.step);
-    const context = this.#window(row, view);
+    const context = view.context.window(view.origin);
     // The guesses and the id before them are computed together, whatever is cached.
     view.computed = Math.min(view.computed, context.length - row.drafted - 1);
     const missing = context.length - view.computed;
@@ -208,7 +213,8 @@ class BorrowedWords implements Device {
     const { maxContext } = this.#inner.limits;
     const shown = this.#rows.get(row.id);
     if (shown === undefined) return undefined;
-    const view = this.#viewOf(row, at.step);
+    const view = this.#viewOf(row);
+    view.used = at.step;
     const next = row.start + shown.scored;
     if (next < view.origin || next - view.origin >= maxContext) {
       view.origin = Math.max(0, next - (maxContext >> 1));
@@ -225,7 +231,7 @@ class BorrowedWords implements Device {
     return {
       id: row.id,
       // One id more than fits: a window that is cut there is not taken for the context's end.
-      context: this.#window(row, view).subarray(0, maxContext + 1),
+      context: view.context.window(view.origin).subarray(0, maxContext + 1),
       start: view.computed,
       count,
       drafted: 0,
@@ -256,40 +262,26 @@ class BorrowedWords implements Device {
     view.last = gained?.tokens.at(-1) ?? view.last;
   }
 
-  #viewOf(row: BatchRow, step: number): View {
+  #viewOf(row: BatchRow): View {
     let view = this.#views.get(row.id);
     if (view === undefined) {
-      view = { origin: 0, computed: 0, blocks: [], last: 0, used: step };
+      const context = new KeptContext(this.vocabSize);
+      view = { context, origin: 0, computed: 0, blocks: [], last: 0, used: -1 };
       this.#views.set(row.id, view);
     }
-    view.used = step;
     return view;
   }
 
   /** The view, its window restarted when it would outgrow the inner context. */
   #view(row: BatchRow, step: number): View {
-    const view = this.#viewOf(row, step);
+    const view = this.#viewOf(row);
+    view.used = step;
     const { maxContext } = this.#inner.limits;
     if (row.context.length - view.origin > maxContext) {
       view.origin = row.context.length - (maxContext >> 1);
       view.computed = 0;
     }
     return view;
-  }
-
-  /** The context with a pending id filled in. */
-  #known(row: BatchRow): BatchRow {
-    if (row.context.at(-1) !== PENDING_TOKEN) return row;
-    const last = this.#views.get(row.id)?.last ?? 0;
-    return { ...row, context: row.context.map((id) => (id === PENDING_TOKEN ? last : id)) };
-  }
-
-  #window(row: BatchRow, view: View): Int32Array {
-    return this.#folded(row.context.slice(view.origin));
-  }
-
-  #folded(context: Int32Array): Int32Array {
-    return context.map((id) => id % this.vocabSize);
   }
 
   #grow(

@@ -22,11 +22,11 @@ import type {
   SequenceId,
   TokenId,
 } from "../../device/device.ts";
+import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "../../device/random.ts";
 import type { Constraint, SamplingParams, Sequence } from "../sequence.ts";
 import { addBias, allowOnly, applyMask, forbid, forbidBadWords } from "./logits.ts";
 import { logprobsOf } from "./logprobs.ts";
 import { TokenHistory } from "./penalties.ts";
-import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "./random.ts";
 import { Candidates } from "./truncate.ts";
 
 export type LogprobsMode =

@@ -2,7 +2,6 @@
 import type { Device } from "../../device/device.ts";
 import type { DraftDevice } from "./draft-model.ts";
 import type { Proposer } from "./proposer.ts";
-import { rateOfLength } from "./simulated.ts";
 
 export interface SpeculativeConfig {
   readonly method: string;
@@ -12,26 +11,25 @@ export interface SpeculativeConfig {
   readonly adaptive: boolean;
   /** Folder of the draft model, for `draft_model`. */
   readonly model?: string;
+  /** Of heads that are simulated: rates at which a guess's positions hold, given those before. Absent: other methods. */
+  readonly acceptance?: readonly number[];
   /** The JSON as given, for the method's own keys. */
   readonly keys: Readonly<Record<string, unknown>>;
 }
 
 export interface ProposerParts {
   readonly config: SpeculativeConfig;
-  /** What the engine runs on. */
+  /** What the engine runs on; where its heads are simulated, as whoever simulates them has it. */
   readonly target: Device;
   /** Runs the draft model, for `draft_model`. */
   readonly draft?: Device;
-  readonly seed: number;
 }
 
 type Maker = (parts: ProposerParts) => Promise<Proposer>;
 
-const simulated: Maker = async ({ config, target, seed }) => {
-  const { SimulatedProposer } = await import("./simulated.ts");
-  const oracle = drafting(target, config.method);
-  const acceptance = acceptanceOf(config);
-  return new SimulatedProposer({ name: config.method, oracle, acceptance, seed });
+const heads: Maker = async ({ config, target }) => {
+  const { HeadsProposer } = await import("./heads.ts");
+  return new HeadsProposer(config.method, drafting(target, config.method));
 };
 
 const METHODS: Readonly<Record<string, Maker>> = Object.freeze({
@@ -56,9 +54,9 @@ const METHODS: Readonly<Record<string, Maker>> = Object.freeze({
     if (draft === undefined) throw new Error('speculative_config: draft_model needs "model".');
     return new DraftModelProposer(drafting(draft, config.method));
   },
-  eagle3: simulated,
-  medusa: simulated,
-  mtp: simulated,
+  eagle3: heads,
+  medusa: heads,
+  mtp: heads,
 });
 
 export const speculativeMethods: readonly string[] = Object.keys(METHODS);
@@ -85,11 +83,21 @@ export function readSpeculativeConfig(keys: Readonly<Record<string, unknown>>): 
   if (maxTokens === undefined) throw wrong("num_speculative_tokens", "a number above 0", undefined);
   const adaptive = keys["adaptive"] ?? true;
   if (typeof adaptive !== "boolean") throw wrong("adaptive", "true or false", adaptive);
-  return { method, maxTokens, adaptive, keys, ...(model === undefined ? {} : { model }) };
+  return {
+    method,
+    maxTokens,
+    adaptive,
+    keys,
+    ...(model === undefined ? {} : { model }),
+    ...(METHODS[method] === heads ? { acceptance: acceptanceOf(keys, maxTokens) } : {}),
+  };
 }
 
 /** `acceptance_rate` (one or one for each position) or `acceptance_length` (ids a step); 0.7 when neither. */
-function acceptanceOf({ keys, maxTokens }: SpeculativeConfig): readonly number[] {
+function acceptanceOf(
+  keys: Readonly<Record<string, unknown>>,
+  maxTokens: number,
+): readonly number[] {
   const rates = keys["acceptance_rate"] ?? keys["synthetic_acceptance_rates"];
   if (Array.isArray(rates)) {
     return rates.map((rate: unknown) => {
@@ -108,8 +116,8 @@ function acceptanceOf({ keys, maxTokens }: SpeculativeConfig): readonly number[]
  * that are simulated know their acceptance beforehand; the others are given 1.
  */
 export function expectedLength(config: SpeculativeConfig): number {
-  if (METHODS[config.method] !== simulated) return 1;
-  const rates = acceptanceOf(config);
+  const rates = config.acceptance;
+  if (rates === undefined) return 1;
   let holds = 1;
   let length = 1;
   for (let index = 0; index < config.maxTokens; index++) {
@@ -119,6 +127,23 @@ export function expectedLength(config: SpeculativeConfig): number {
   return length;
 }
 
+/**
+ * The one rate that, at every position, makes `tokens` guesses yield `length` ids
+ * a step on average: length = 1 + r + … + r^tokens.
+ */
+export function rateOfLength(length: number, tokens: number): number {
+  let low = 0;
+  let high = 1;
+  for (let i = 0; i < 60; i++) {
+    const rate = (low + high) / 2;
+    let sum = 0;
+    for (let power = 0; power <= tokens; power++) sum += rate ** power;
+    if (sum < length) low = rate;
+    else high = rate;
+  }
+  return (low + high) / 2;
+}
+
 function drafting(device: Device, method: string): DraftDevice {
   if (!canDraft(device))
     throw new Error(`Device "${device.name}" cannot draft: ${method} needs that.`);
@@ -126,7 +151,7 @@ function drafting(device: Device, method: string): DraftDevice {
 }
 
 function canDraft(device: Device): device is DraftDevice {
-  return device.draft !== undefined;
+  return device.can.draft && device.draft !== undefined;
 }
 
 function count(keys: Readonly<Record<string, unknown>>, key: string): number | undefined {

@@ -9,6 +9,7 @@ export function withBlocks(device: Device, blocks: number): Device {
   return {
     name: device.name,
     vocabSize: device.vocabSize,
+    can: device.can,
     limits: { ...device.limits, blocks },
     execute: (batch, done) => device.execute(batch, done),
     release: (ids) => device.release(ids),

@@ -7,6 +7,7 @@
 
 import { VirtualClock } from "../../device/clocks/virtual.ts";
 import type { Device } from "../../device/device.ts";
+import { simulateHeads } from "../../device/heads.ts";
 import { createDevice } from "../../device/registry.ts";
 import { Engine } from "../../engine/engine.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
@@ -148,7 +149,8 @@ async function speculationOn(
   config: SpeculativeConfig,
   seed: number,
 ): Promise<Speculation> {
-  const proposer = await createProposer({ config, target: device, seed });
+  const target = simulateHeads(device, { acceptance: config.acceptance, seed });
+  const proposer = await createProposer({ config, target });
   return { proposer, maxTokens: config.maxTokens, adaptive: config.adaptive };
 }
 

@@ -62,6 +62,13 @@ export class RetoldWords implements Device {
   readonly name: string;
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
+  readonly can = {
+    draft: false,
+    promptLogprobs: false,
+    grammar: false,
+    hidden: false,
+    adapters: false,
+  } as const;
   readonly #inner: Device;
   readonly #languages: Languages;
   readonly #stories = new Map<SequenceId, Story>();

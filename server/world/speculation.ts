@@ -1,5 +1,6 @@
 /** `--speculative-config` to a proposer; a draft model gets a cpu device of its own. */
 import type { Device } from "../../device/device.ts";
+import { simulateHeads } from "../../device/heads.ts";
 import { createDevice } from "../../device/registry.ts";
 import type { DeviceSettings } from "../../device/settings.ts";
 import type { EngineOptions } from "../../engine/options.ts";
@@ -46,8 +47,7 @@ export async function speculation(
   }
   const proposer = await createProposer({
     config,
-    target,
-    seed: base.seed,
+    target: simulateHeads(target, { acceptance: config.acceptance, seed: base.seed }),
     ...(draft !== undefined && { draft }),
   });
   return { proposer, maxTokens: config.maxTokens, adaptive: config.adaptive };

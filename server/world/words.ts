@@ -40,7 +40,7 @@ export async function valuesModel(settings: Settings, model: Model): Promise<Mod
 }
 
 /** Is the text counted by another tokenizer than the words' own? */
-export function isRetold(model: Model, words: Model | undefined): words is Model {
+function isRetold(model: Model, words: Model | undefined): words is Model {
   return words !== undefined && words !== model && model.tokenizer !== undefined;
 }
 

@@ -36,7 +36,7 @@ import { machineFacts, simulationOf } from "./machine.ts";
 import { checkScheduling } from "./scheduling.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
-import { borrow, bundledModel, isRetold, valuesModel } from "./words.ts";
+import { borrow, bundledModel, valuesModel } from "./words.ts";
 
 export interface World {
   readonly model: Model;
@@ -159,7 +159,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     model.tokenizer === undefined && words ? words.generation : model.generation,
     settings,
   );
-  const samples = name !== "trainium" || (words !== undefined && !isRetold(model, words));
+  const samples = device.can.grammar;
   const planner = createPlanner({
     ...(tokenizer && { tokenizer }),
     vocabSize,

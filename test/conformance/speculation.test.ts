@@ -89,7 +89,7 @@ async function play(pair: Pair, method: string | undefined, inFlight: 1 | 2 = 1)
       prompt_lookup_min: 1,
       prompt_lookup_max: 3,
     });
-    const proposer = await createProposer({ config, target: draft, draft, seed: 0 });
+    const proposer = await createProposer({ config, target: draft, draft });
     return { draft, speculative: { proposer, maxTokens: 4, adaptive: false } };
   };
   const guessing = method === undefined ? undefined : await parts();

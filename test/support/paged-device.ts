@@ -20,6 +20,7 @@ export class PagedDevice implements Device {
   readonly name = "paged";
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
+  readonly can: Device["can"];
   /** Every batch, as given. */
   readonly batches: Batch[] = [];
   readonly released: SequenceId[] = [];
@@ -35,6 +36,7 @@ export class PagedDevice implements Device {
     this.#trouble = trouble;
     this.limits = inner.limits;
     this.vocabSize = inner.vocabSize;
+    this.can = inner.can;
     this.#slots = new Int32Array(inner.limits.blocks * inner.limits.blockSize).fill(-2);
   }
 

@@ -101,7 +101,7 @@ describe("architecture", () => {
   });
 
   it("the engine sees contracts, never a backend", () => {
-    const contracts = ["device", "clock", "trace", "argmax"];
+    const contracts = ["device", "clock", "trace", "argmax", "random"];
     const allowed = new Set(contracts.map((name) => `device/${name}.ts`));
     const wrong = imports.filter(
       ({ file, target, typeOnly }) =>

@@ -69,6 +69,7 @@ class Watch implements Device {
   readonly name: string;
   readonly limits: Device["limits"];
   readonly vocabSize: number;
+  readonly can: Device["can"];
   /** Milliseconds of steps of short rows, by tokens; of drafting, by the guess's length. */
   readonly times = new Map<number, number[]>();
   readonly #inner: Device;
@@ -80,6 +81,7 @@ class Watch implements Device {
     this.name = inner.name;
     this.limits = inner.limits;
     this.vocabSize = inner.vocabSize;
+    this.can = inner.can;
   }
 
   execute(batch: Batch, done: (result: StepResult) => void): void {
@@ -173,7 +175,6 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
     const proposer = await createProposer({
       config,
       target: watch,
-      seed: 0,
       ...(drafting && { draft: drafting }),
     });
     return { proposer, maxTokens: guesses };

@@ -46,7 +46,12 @@ function storyteller(asked: number[], lengths: number[] = []): Device {
     done({ ok: true, sampled });
   };
   const limits = {} as Device["limits"]; // nobody asks
-  return { name: "story", limits, vocabSize: 8, execute, release: () => {}, close: async () => {} };
+  const can = { draft: false, promptLogprobs: true, grammar: true, hidden: false, adapters: false };
+  return {
+    ...{ name: "story", limits, vocabSize: 8, can, execute },
+    release: () => {},
+    close: async () => {},
+  };
 }
 
 const PROMPT = "There is";

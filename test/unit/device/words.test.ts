@@ -1,16 +1,19 @@
 /** Borrowed words: a narrow inner device must say what a wide one says. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../../device/clocks/virtual.ts";
-import type {
-  Batch,
-  BatchRow,
-  Device,
-  DeviceLimits,
-  Sampler,
-  StepResult,
+import {
+  type Batch,
+  type BatchRow,
+  type Device,
+  type DeviceLimits,
+  PENDING_TOKEN,
+  type Sampler,
+  type StepResult,
 } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { borrowWords } from "../../../device/words/borrow.ts";
+import { KeptContext } from "../../../device/words/kept-context.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 
 const VOCAB = 50;
@@ -149,5 +152,59 @@ describe("borrowWords", () => {
     );
     const result = await execute(device, clock, [{ ...row(5, [1, 2]), want: "hidden" }]);
     expect(result.ok === false && result.culprits).toEqual([5]);
+  });
+
+  it("are given the same buffer again and again: a step writes what is new", async () => {
+    const clock = new VirtualClock();
+    const buffers: ArrayBufferLike[] = [];
+    const device = await borrowWords(new TokenSampler({}), async (sampler) => {
+      const inner = nullDevice(clock, sampler, {});
+      const { execute } = inner;
+      inner.execute = (given, done) => {
+        for (const { context } of given.rows) buffers.push(context.buffer);
+        execute.call(inner, given, done);
+      };
+      return inner;
+    });
+    const context = Array.from({ length: 500 }, (_, at) => (at * 7) % 90); // some beyond the vocabulary
+    for (let step = 0; step < 200; step++) {
+      await execute(device, clock, [row(1, [...context, step % VOCAB, 3], 1)]);
+      context.push(step % VOCAB);
+    }
+    expect(buffers.length).toBe(200);
+    expect(new Set(buffers).size).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("a kept context", () => {
+  it("is the context as it is now, whatever was guessed, pending or folded before", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            more: fc.array(fc.nat(120), { minLength: 1, maxLength: 9 }),
+            guesses: fc.array(fc.nat(120), { maxLength: 3 }),
+            pending: fc.boolean(),
+            last: fc.nat(120),
+          }),
+          { minLength: 1, maxLength: 12 },
+        ),
+        (steps) => {
+          const kept = new KeptContext(VOCAB);
+          const known: number[] = [];
+          for (const { more, guesses, pending, last } of steps) {
+            known.push(...more);
+            // With a step under way the last id is not known yet, and nothing is guessed.
+            const given = pending ? [...known.slice(0, -1), PENDING_TOKEN] : [...known, ...guesses];
+            const seen = pending ? [...known.slice(0, -1), last] : given;
+            kept.update(row(1, given, pending ? 0 : guesses.length), last);
+            expect([...kept.ids]).toEqual(seen);
+            const origin = Math.floor(given.length / 2);
+            expect([...kept.window(origin)]).toEqual(seen.slice(origin).map((id) => id % VOCAB));
+          }
+        },
+      ),
+      { numRuns: 100, seed: 4 },
+    );
   });
 });

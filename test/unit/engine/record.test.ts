@@ -48,6 +48,7 @@ function record(inFlight: 1 | 2, guesses: boolean) {
     name: "recorder",
     limits: inner.limits,
     vocabSize: inner.vocabSize,
+    can: inner.can,
     release: (ids) => inner.release(ids),
     close: () => inner.close(),
     execute: (batch, done) => {

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BatchRow } from "../../../device/device.ts";
+import { keyOfSeed, keyOfSequence, uniform } from "../../../device/random.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
-import { keyOfSeed, keyOfSequence, uniform } from "../../../engine/sample/random.ts";
 import { type SamplerOptions, TokenSampler } from "../../../engine/sample/sampler.ts";
 import { Candidates, expMinus, smallestOfLargest } from "../../../engine/sample/truncate.ts";
 import {

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { Batch, BatchRow, Device, Sampled } from "../../../device/device.ts";
+import { simulateHeads } from "../../../device/heads.ts";
 import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
@@ -14,10 +15,10 @@ import { lookUp, NgramProposer } from "../../../engine/speculate/ngram.ts";
 import type { Proposer } from "../../../engine/speculate/proposer.ts";
 import {
   createProposer,
+  rateOfLength,
   readSpeculativeConfig,
   speculativeMethods,
 } from "../../../engine/speculate/registry.ts";
-import { rateOfLength } from "../../../engine/speculate/simulated.ts";
 import { sha256 } from "../../../server/sha256.ts";
 import { engineWorld, outputs, request, VOCABULARY } from "../../support/engine-world.ts";
 
@@ -63,7 +64,11 @@ async function play(
       acceptance_rate: 0.7,
       model: "draft",
     });
-    proposer = await createProposer({ config, target: draft, draft, seed: 1 });
+    proposer = await createProposer({
+      config,
+      target: simulateHeads(draft, { acceptance: config.acceptance, seed: 1 }),
+      draft,
+    });
   }
   const world = engineWorld({
     clock,
@@ -123,7 +128,10 @@ describe("speculation", () => {
       num_speculative_tokens: 4,
       acceptance_rate: [0.8, 0.5, 0.9, 0.3],
     });
-    const proposer = await createProposer({ config, target, seed: 1 });
+    const proposer = await createProposer({
+      config,
+      target: simulateHeads(target, { acceptance: config.acceptance, seed: 1 }),
+    });
     const world = engineWorld({
       clock,
       limits: { maxContext: 4000, blocks: 1100 },
@@ -205,6 +213,7 @@ describe("speculation", () => {
       name: "fixed",
       limits,
       vocabSize: 6,
+      can: { draft: false, promptLogprobs: true, grammar: true, hidden: false, adapters: false },
       execute: ({ rows }, done) => {
         const sampled = new Map<number, Sampled>();
         for (const row of rows) {
@@ -288,7 +297,10 @@ describe("adaptive length", () => {
       num_speculative_tokens: 4,
       acceptance_rate: acceptance ?? 0,
     });
-    const proposer = await createProposer({ config, target: drafter(clock, 7), seed: 1 });
+    const proposer = await createProposer({
+      config,
+      target: simulateHeads(drafter(clock, 7), { acceptance: config.acceptance, seed: 1 }),
+    });
     const speculative = { proposer, maxTokens: 4 };
     const world = engineWorld({
       clock,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../../device/clocks/virtual.ts";
+import { simulateHeads } from "../../../device/heads.ts";
 import { createDevice } from "../../../device/registry.ts";
 import { Engine } from "../../../engine/engine.ts";
 import type { EngineOptions } from "../../../engine/options.ts";
@@ -49,7 +50,10 @@ async function run(wishes: readonly Wish[], { blocks, speculative, inFlight }: W
     maxNumBatchedTokens: 1024,
     ...(config !== undefined && {
       speculative: {
-        proposer: await createProposer({ config, target: device, seed: 1 }),
+        proposer: await createProposer({
+          config,
+          target: simulateHeads(device, { acceptance: config.acceptance, seed: 1 }),
+        }),
         maxTokens: config.maxTokens,
       },
     }),
