@@ -3,7 +3,7 @@
  * how many users at which speed, and what the system gives at which load.
  */
 import type { Latency } from "../load/metrics.ts";
-import type { Figure, FigurePoint } from "./figure.ts";
+import type { Figure, FigurePoint } from "./plot.ts";
 import { INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
 
 const inferencex = INTERACTIVITY.inferencex;

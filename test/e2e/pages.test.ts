@@ -1,10 +1,11 @@
 /** The pages in a browser: no error in the console, nothing axe calls serious, and they work. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../scripts/commands/profile.ts";
+import { run as runSweep } from "../../scripts/commands/sweep/main.ts";
 import { axeFindings, NO_BROWSER, openBrowser } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -107,6 +108,34 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
       await page.locator("input[type=file]").setInputFiles(join(folder, "p.trace.json"));
       await page.getByText(/From p\.trace\.json: simulated time/).waitFor();
     });
+    rmSync(folder, { recursive: true });
+  });
+
+  it("curves read a sweep's points as its CSV has them", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sweep-"));
+    const out = join(folder, "out");
+    const argv = ["Qwen/Qwen3-8B", "--concurrency", "1,2,4", "--shape", "64/32", "--tp", "4,2"];
+    await runSweep([...argv, "--out", out, "--no-chart", "--quiet"]);
+    const files = readdirSync(join(out, "points")).map((name) => join(out, "points", name));
+    const [head = "", ...rows] = readFileSync(join(out, "sweep.csv"), "utf8").trim().split("\n");
+    const at = head.split(",").indexOf("output_throughput");
+    const url = servers.get("cpu")?.url;
+    for (const look of LOOKS) {
+      await visit(`${url}/#/curves`, look, async (page) => {
+        await page.locator("input[type=file]").setInputFiles(files);
+        await page.getByRole("img", { name: /^Users per system/ }).waitFor();
+        expect(await page.locator(".chart svg").count()).toBe(10);
+        const table = page.locator("section", { hasText: "output tokens/s" }).last();
+        const shown = await table.locator("tbody tr").allInnerTexts();
+        const expected = rows.map((row) => Number(row.split(",")[at]).toFixed(0));
+        for (const figure of expected) {
+          expect(
+            shown.some((row) => row.split(/\s+/).includes(figure)),
+            figure,
+          ).toBe(true);
+        }
+      });
+    }
     rmSync(folder, { recursive: true });
   });
 

@@ -28,7 +28,7 @@ export async function axeFindings(page: Page): Promise<readonly string[]> {
   const found = await page.evaluate(
     `${axe.source}; axe.run().then(({ violations }) => violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" | ")))`,
+      .map(({ id, nodes }) => id + ": " + nodes.slice(0, 3).map(({ html }) => html.slice(0, 200)).join(" | ")))`,
   );
   return found as readonly string[]; // what the line above makes
 }

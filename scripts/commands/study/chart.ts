@@ -1,5 +1,6 @@
 /** Frontiers as a figure: interactivity across, users up, both logarithmic, bands along the pace. */
-import { drawFigure, type FigurePoint } from "../../report/figure.ts";
+import { drawFigure } from "../../report/figure.ts";
+import type { FigurePoint } from "../../report/plot.ts";
 
 export interface Frontier {
   readonly name: string;

@@ -15,6 +15,10 @@ interface Page {
 /** One line a page. */
 const PAGES: Readonly<Record<string, Page>> = {
   home: { title: "Home", view: Home },
+  curves: {
+    title: "Curves",
+    view: lazy(async () => (await import("./curves/curves.tsx")).Curves),
+  },
   explorer: {
     title: "Explorer",
     view: lazy(async () => (await import("./explorer/explorer.tsx")).Explorer),

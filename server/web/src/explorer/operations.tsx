@@ -1,7 +1,7 @@
 /** Every operation, with its time, bytes and what it mostly waits for. */
 import { digits } from "../figures.ts";
+import { Table } from "../table.tsx";
 import type { Profile } from "./profile.ts";
-import { Table } from "./table.tsx";
 import { timeText } from "./timeline-view.ts";
 
 export function Operations({ profile }: { readonly profile: Profile }) {

@@ -1,7 +1,7 @@
 /** The step in tables: where its time goes, how busy what is, what to do about it. */
 import { digits } from "../figures.ts";
+import { Table } from "../table.tsx";
 import type { Profile } from "./profile.ts";
-import { Table } from "./table.tsx";
 import { timeText } from "./timeline-view.ts";
 
 export function Summary({ profile }: { readonly profile: Profile }) {

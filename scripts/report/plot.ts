@@ -1,0 +1,190 @@
+/**
+ * A figure as marks of Observable Plot: lines with points, bands where simulated.
+ * Drawn on whatever document is given: linkedom's on a server, the browser's own.
+ */
+import * as Plot from "@observablehq/plot";
+
+export interface FigurePoint {
+  readonly x: number;
+  readonly y: number;
+  /** (optional) Ends of the uncertainty, as positions: the point lies between them. */
+  readonly low?: { readonly x: number; readonly y: number };
+  readonly high?: { readonly x: number; readonly y: number };
+  readonly label?: string;
+}
+
+export interface Figure {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly series: readonly Series[];
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly FigurePoint[];
+  /** (optional) Place in the palette; absent: its place in the list. */
+  readonly colour?: number;
+  /** (optional) SVG dash pattern; absent: solid. */
+  readonly dash?: string;
+}
+
+export interface Axis {
+  readonly label: string;
+  readonly type?: "linear" | "log2" | "log10";
+}
+
+/** Told apart with common colour-vision deficiencies (after Okabe and Ito), dark enough on white. */
+const COLOURS = [
+  "#0072b2",
+  "#d55e00",
+  "#008f68",
+  "#8f5bb0",
+  "#b8860b",
+  "#c2417c",
+  "#3b8fb8",
+  "#555",
+];
+
+export function colourOf(index: number): string {
+  return COLOURS[index % COLOURS.length] ?? "#555";
+}
+
+export interface Look {
+  readonly document: NonNullable<Plot.PlotOptions["document"]>;
+  readonly width: number;
+  readonly height: number;
+  readonly font: string;
+  readonly paper: string;
+  readonly ink: string;
+  /** Colour of the palette's n-th place. */
+  readonly colourOf: (place: number) => string;
+}
+
+/** A series with its colour and without what cannot be drawn. */
+export type Line = Omit<Series, "colour"> & { readonly colour: string };
+
+export function linesOf(figure: Figure, colour: (place: number) => string): readonly Line[] {
+  return figure.series.map((line, index) => ({
+    ...line,
+    colour: colour(line.colour ?? index),
+    points: line.points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)),
+  }));
+}
+
+export function plotFigure(figure: Figure, look: Look): ReturnType<typeof Plot.plot> {
+  const series = linesOf(figure, look.colourOf);
+  return Plot.plot({
+    document: look.document,
+    width: look.width,
+    height: look.height,
+    marginLeft: 64,
+    marginBottom: 44,
+    marginRight: 28,
+    marginTop: 12,
+    style: { fontFamily: look.font, fontSize: "11px", color: look.ink, background: look.paper },
+    x: axisOf(figure.x),
+    y: axisOf(figure.y),
+    marks: marksOf(series, look),
+  });
+}
+
+function axisOf(axis: Axis): Plot.ScaleOptions {
+  return {
+    label: axis.label,
+    grid: true,
+    labelAnchor: "center",
+    ...(axis.type === "log2" || axis.type === "log10"
+      ? { type: "log", base: axis.type === "log2" ? 2 : 10, tickFormat: tickText }
+      : { zero: true, nice: true, tickFormat: tickText }),
+  };
+}
+
+function marksOf(series: readonly Line[], look: Look): Plot.Markish[] {
+  const marks: Plot.Markish[] = [];
+  for (const { points, colour } of series) marks.push(...bandMarks(points, colour));
+  const fits = labelRoom(series, look);
+  for (const { points, colour, dash } of series) {
+    marks.push(
+      Plot.line(points, {
+        x: "x",
+        y: "y",
+        stroke: colour,
+        strokeWidth: 2,
+        ...(dash === undefined ? {} : { strokeDasharray: dash }),
+        strokeLinejoin: "round",
+      }),
+      Plot.dot(points, { x: "x", y: "y", r: 3, fill: colour, stroke: look.paper, strokeWidth: 1 }),
+      Plot.text(points.filter(fits), {
+        x: "x",
+        y: "y",
+        text: "label",
+        dx: 7,
+        dy: -7,
+        fontSize: 9,
+        fill: colour,
+        textAnchor: "start",
+        stroke: look.paper,
+        strokeWidth: 3,
+      }),
+    );
+  }
+  return marks;
+}
+
+/** Width and height of a label's place, in pixels. */
+const LABEL = { width: 22, height: 11 };
+
+/** Tells which labels are drawn: those that no label drawn before covers. Of axes from zero. */
+function labelRoom(series: readonly Line[], look: Look): (point: FigurePoint) => boolean {
+  const all = series.flatMap(({ points }) => points);
+  const across = look.width / Math.max(...all.map(({ x }) => x));
+  const up = look.height / Math.max(...all.map(({ y }) => y));
+  const drawn: FigurePoint[] = [];
+  return (point) => {
+    const covered = drawn.some(
+      ({ x, y }) =>
+        Math.abs(x - point.x) * across < LABEL.width && Math.abs(y - point.y) * up < LABEL.height,
+    );
+    if (covered || point.label === undefined) return false;
+    drawn.push(point);
+    return true;
+  };
+}
+
+function bandMarks(points: readonly FigurePoint[], colour: string): Plot.Markish[] {
+  const banded = points.flatMap(({ low, high }) =>
+    low === undefined || high === undefined
+      ? []
+      : [{ x1: low.x, y1: low.y, x2: high.x, y2: high.y }],
+  );
+  const sides = [...banded].sort((a, b) => a.y1 - b.y1 || a.x1 - b.x1);
+  const fill = { fill: colour, fillOpacity: 0.13 };
+  if (banded.length === 0) return [];
+  if (banded.every((row) => row.y1 === row.y2)) {
+    return [Plot.areaX(sides, { x1: "x1", x2: "x2", y: "y1", ...fill })];
+  }
+  if (banded.every((row) => row.x1 === row.x2)) {
+    return [Plot.areaY(banded, { x: "x1", y1: "y1", y2: "y2", ...fill })];
+  }
+  return [
+    Plot.link(banded, {
+      x1: "x1",
+      y1: "y1",
+      x2: "x2",
+      y2: "y2",
+      stroke: colour,
+      strokeOpacity: 0.28,
+      strokeWidth: 5,
+      strokeLinecap: "round",
+    }),
+  ];
+}
+
+/** 1500 → 1.5k; powers and small numbers as they are. */
+export function tickText(value: number): string {
+  if (Math.abs(value) >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (Math.abs(value) >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  return String(Number(value.toPrecision(4)));
+}
