@@ -14,12 +14,14 @@ import fastify, {
 import { countTokensRoute } from "../anthropic/count.ts";
 import { messagesFormat } from "../anthropic/respond.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { chatBatchRoute } from "../openai/chat/batch.ts";
 import { chatFormat } from "../openai/chat/respond.ts";
 import { completionRoute } from "../openai/completions/route.ts";
 import { invocationsRoute } from "../openai/invocations.ts";
 import { modelsRoute } from "../openai/models/route.ts";
 import { realtimeRoute } from "../openai/realtime/route.ts";
 import { responsesRoutes } from "../openai/responses/route.ts";
+import { scoringRoute } from "../openai/scoring/route.ts";
 import { devRoutes } from "../ops/dev.ts";
 import { healthRoutes } from "../ops/health.ts";
 import { hygieneRoute } from "../ops/hygiene.ts";
@@ -113,7 +115,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     if (settings["server-dev-mode"]) devRoutes(routes, serving);
     modelsRoute(routes, serving);
     chatFormatRoute(routes, serving, chatFormat);
+    chatBatchRoute(routes, serving);
     completionRoute(routes, serving);
+    scoringRoute(routes, serving);
     responsesRoutes(routes, serving);
     chatFormatRoute(routes, serving, messagesFormat);
     countTokensRoute(routes, serving);

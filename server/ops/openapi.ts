@@ -13,6 +13,8 @@ interface Described {
 
 const SENTENCES: Readonly<Record<string, string>> = {
   "/v1/chat/completions": "Chat; a stream with `stream`.",
+  "/v1/chat/completions/batch": "Several chats in one request, a choice for each.",
+  "/generative_scoring": "How probable a label is after a query and each of several items.",
   "/v1/completions": "Text completion; a stream with `stream`.",
   "/v1/responses": "A response: items in, items out; a stream with `stream`.",
   "/v1/responses/:id":
