@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "talk to a model in the terminal",
     load: () => import("./commands/chat.ts"),
   },
+  "run-batch": {
+    sentence: "answer a file of requests, as OpenAI's batches are",
+    load: () => import("./commands/run-batch.ts"),
+  },
   bench: {
     sentence: "load a server and measure it",
     load: () => import("./commands/bench/main.ts"),
@@ -50,7 +54,7 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
 
 function help(): string {
   const lines = Object.entries(COMMANDS).map(
-    ([name, { sentence }]) => `  ${name.padEnd(10)}${sentence}`,
+    ([name, { sentence }]) => `  ${name.padEnd(11)}${sentence}`,
   );
   return `Usage: trainyard <command> [options]\n\n${lines.join("\n")}\n\ntrainyard <command> --help tells more.\n`;
 }

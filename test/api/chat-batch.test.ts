@@ -34,7 +34,10 @@ describe("/v1/chat/completions/batch", () => {
     [{ messages: [[]] }, "body.messages.0"],
     [{ messages: [said("a")], n: 2 }, "n"],
     [{ messages: [said("a")], use_beam_search: true }, "use_beam_search"],
-    [{ messages: [said("a"), [{ content: "a" }]] }, "body.messages.1.0.role"],
+    [
+      { messages: [said("a"), [{ content: "a" }]] },
+      "body.messages.1.0.ChatCompletionDeveloperMessageParam.role",
+    ],
     [{ messages: Array.from({ length: 1025 }, () => said("a")) }, "messages"],
   ])("refuses %j", async (body, param) => {
     const { status, json } = await server.post(path, body);

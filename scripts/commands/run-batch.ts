@@ -1,0 +1,189 @@
+/**
+ * `trainyard run-batch -i FILE -o FILE`: OpenAI's batch files without a server. Every line
+ * of the input is a request, answered as the route would answer it; lines of the output
+ * stand in the input's order. All other flags are those of `serve`.
+ */
+import { randomBytes } from "node:crypto";
+import { open, readFile } from "node:fs/promises";
+import type { FastifyInstance } from "fastify";
+import { parseSettings, SettingsError } from "../../server/config.ts";
+import { buildApp } from "../../server/http/app.ts";
+import { withDefaultModel } from "../../server/world/default-model.ts";
+import { buildWorld } from "../../server/world/world.ts";
+import { UsageError } from "../usage.ts";
+
+/** What answers a batch; vLLM 0.32 has the first of them. */
+const ENDPOINTS: ReadonlySet<string> = new Set([
+  "/v1/chat/completions",
+  "/v1/completions",
+  "/v1/responses",
+  "/v1/messages",
+]);
+
+/** Requests under way at once: enough to fill every step, few enough to hold in memory. */
+const IN_FLIGHT = 512;
+
+export interface BatchLine {
+  readonly custom_id: string;
+  readonly method: string;
+  readonly url: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const print = (text: string): void => void process.stdout.write(text);
+  const { input, output, rest } = files(argv);
+  let parsed: ReturnType<typeof parseSettings>;
+  try {
+    parsed = parseSettings(rest, process.env, { out: print, err: () => {} });
+  } catch (error) {
+    if (error instanceof SettingsError && error.exitCode === 0) return 0;
+    throw error instanceof SettingsError ? new UsageError(error.message) : error;
+  }
+  if (input === undefined || output === undefined) {
+    throw new UsageError("Name the batch's files: -i INPUT.jsonl -o OUTPUT.jsonl.");
+  }
+  const lines = readBatch(await readFile(input, "utf8"));
+  const settings = withDefaultModel(parsed);
+  const world = await buildWorld(settings, (error) => process.stderr.write(`${error.message}\n`));
+  const file = await open(output, "w");
+  try {
+    await world.simulatedStart?.run();
+    const app = await buildApp({ serving: world.serving, metrics: world.metrics });
+    const [key] = settings["api-key"];
+    let failed = 0;
+    await runBatch(lines, {
+      app,
+      ...(key !== undefined && { key }),
+      write: async (answer) => {
+        if (answer.response?.status_code !== 200) failed++;
+        await file.write(`${JSON.stringify(answer)}\n`);
+      },
+    });
+    await app.close();
+    print(`${lines.length} requests, ${failed} of them failed; answers in ${output}\n`);
+  } finally {
+    await file.close();
+    await world.close();
+  }
+  return 0;
+}
+
+/** `-i`, `-o` and their long forms; everything else is a setting. */
+function files(argv: readonly string[]) {
+  const named: { input?: string; output?: string } = {};
+  const rest: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? "";
+    const [flag = "", glued] = word.startsWith("--") ? split(word) : [word, undefined];
+    const field = FILES[flag.replaceAll("_", "-")];
+    if (field === undefined) rest.push(word);
+    else {
+      const value = glued ?? argv[++at];
+      if (value === undefined) throw new UsageError(`${flag} needs a file.`);
+      named[field] = value;
+    }
+  }
+  return { ...named, rest };
+}
+
+const FILES: Readonly<Record<string, "input" | "output">> = {
+  "-i": "input",
+  "--input-file": "input",
+  "-o": "output",
+  "--output-file": "output",
+};
+
+function split(word: string): readonly [string, string | undefined] {
+  const at = word.indexOf("=");
+  return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
+}
+
+/** Throws UsageError naming the line that is no request. */
+export function readBatch(text: string): readonly BatchLine[] {
+  return text.split("\n").flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const wrong = (why: string) => new UsageError(`Line ${index + 1} of the batch ${why}.`);
+    let value: Partial<BatchLine> | null;
+    try {
+      value = JSON.parse(line) as Partial<BatchLine> | null; // looked at below
+    } catch {
+      throw wrong("is not JSON");
+    }
+    if (typeof value !== "object" || value === null) throw wrong("is not an object");
+    for (const field of ["custom_id", "method", "url"] as const) {
+      if (typeof value[field] !== "string") throw wrong(`has no \`${field}\``);
+    }
+    if (typeof value.body !== "object" || value.body === null || Array.isArray(value.body)) {
+      throw wrong("has no `body`");
+    }
+    return [value as BatchLine]; // its fields were just checked
+  });
+}
+
+export interface BatchAnswer {
+  readonly id: string;
+  readonly custom_id: string;
+  readonly response: {
+    readonly status_code: number;
+    readonly request_id: string;
+    readonly body: unknown;
+  } | null;
+  readonly error: unknown;
+}
+
+export interface BatchRun {
+  readonly app: Pick<FastifyInstance, "inject">;
+  /** API key of the server, if it wants one. */
+  readonly key?: string;
+  /** Called for each answer, in the order of the lines. */
+  readonly write: (answer: BatchAnswer) => Promise<void>;
+}
+
+export async function runBatch(
+  lines: readonly BatchLine[],
+  { app, key, write }: BatchRun,
+): Promise<void> {
+  const under: Promise<BatchAnswer>[] = [];
+  let next = 0;
+  const start = (): void => {
+    const line = lines[next++];
+    if (line !== undefined) under.push(answerLine(line, app, key));
+  };
+  while (next < Math.min(IN_FLIGHT, lines.length)) start();
+  for (let first = under.shift(); first !== undefined; first = under.shift()) {
+    await write(await first);
+    start();
+  }
+}
+
+async function answerLine(
+  line: BatchLine,
+  app: BatchRun["app"],
+  key: string | undefined,
+): Promise<BatchAnswer> {
+  const named = { id: `vllm-${random()}`, custom_id: line.custom_id };
+  const answered = (status: number, body: unknown, error: unknown): BatchAnswer => ({
+    ...named,
+    response: { status_code: status, request_id: `vllm-batch-${random()}`, body },
+    error,
+  });
+  if (line.method.toUpperCase() !== "POST" || !ENDPOINTS.has(line.url)) {
+    const known = [...ENDPOINTS].join(", ");
+    return answered(400, null, `URL ${line.url} was used. Supported endpoints: ${known}.`);
+  }
+  if (line.body["stream"]) return answered(400, null, "Request must not be sent in stream mode");
+  const { statusCode, payload } = await app.inject({
+    method: "POST",
+    url: line.url,
+    headers: {
+      "content-type": "application/json",
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    },
+    payload: JSON.stringify(line.body),
+  });
+  const body: unknown = JSON.parse(payload);
+  return statusCode === 200 ? answered(200, body, null) : answered(statusCode, null, body);
+}
+
+const random = (): string => randomBytes(8).toString("hex");
