@@ -38,6 +38,14 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "chips, parallelism and price for a workload",
     load: () => import("./commands/plan/main.ts"),
   },
+  models: {
+    sentence: "the catalogue, with sizes",
+    load: () => import("./commands/models.ts"),
+  },
+  study: {
+    sentence: "what the talk claims, asked of the simulated device",
+    load: () => import("./commands/study/main.ts"),
+  },
   profile: {
     sentence: "where the time of a simulated step goes: a trace and a summary",
     load: () => import("./commands/profile.ts"),
@@ -72,7 +80,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`trainyard: unknown command "${name}".\n\n${help()}`);
+    const { nearest } = await import("../models/nearest.ts");
+    const [close] = nearest(name, Object.keys(COMMANDS), 1);
+    const hint = close === undefined ? "" : ` Did you mean ${close}?`;
+    process.stderr.write(`trainyard: unknown command "${name}".${hint}\n\n${help()}`);
     return 2;
   }
   try {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, ModelConfigError } from "../config.ts";
+import { nearest } from "../nearest.ts";
 import { projectPath } from "./project-files.ts";
 
 const CATALOG = projectPath("models", "catalog");
@@ -44,12 +45,11 @@ export function catalogIds(): readonly string[] {
   return names.map((name) => name.slice(0, -".json".length).replace("--", "/")).sort();
 }
 
-/** Up to five ids that share the name's letters, to help with a slip. */
+/** Ids that may have been meant, and where all of them are listed. */
 function similar(source: string): string {
-  const wanted = (source.split("/").at(-1) ?? source).toLowerCase();
-  const stem = wanted.split(/[-_.\d]/)[0] ?? wanted;
-  const close = stem === "" ? [] : catalogIds().filter((id) => id.toLowerCase().includes(stem));
-  return close.length === 0 ? "" : `; similar ids: ${close.slice(0, 5).join(", ")}`;
+  const close = nearest(source, catalogIds());
+  const known = "`trainyard models` lists all";
+  return close.length === 0 ? `; ${known}` : `; similar ids: ${close.join(", ")} (${known})`;
 }
 
 /** A JSON object from a file. Throws ModelConfigError naming it. */

@@ -3,9 +3,11 @@
  * with one that is started for it. Lines beginning with / are commands.
  */
 import { createInterface } from "node:readline";
-import { Command, InvalidArgumentError } from "commander";
+import { atLeast, rowsOf } from "../../server/settings/row.ts";
 import { SseParser } from "../load/sse.ts";
 import { reason } from "../usage.ts";
+import { type FlagValues, parseFlags } from "./flags.ts";
+import { count } from "./kinds.ts";
 
 interface ChatOptions {
   readonly url?: string;
@@ -30,26 +32,45 @@ const HELP = `/system TEXT   set the system prompt (without TEXT: drop it)
 /exit          leave (also Ctrl-D; Ctrl-C stops an answer, and leaves when there is none)
 `;
 
+const talk = rowsOf("Talk");
+const server = rowsOf("Server");
+
+export const CHAT_FLAGS = {
+  url: server.text(undefined, "a server's address, such as http://localhost:8000", {
+    value: "URL",
+  }),
+  "model-name": server.text(undefined, "model to ask for; default: the server's first", {
+    value: "ID",
+  }),
+  "api-key": server.text(undefined, "key of the server", {
+    value: "KEY",
+    secret: true,
+    env: "OPENAI_API_KEY",
+  }),
+  "system-prompt": talk.text(undefined, "what the model is told first"),
+  quick: talk.text(undefined, "ask this, print the answer, and leave; also -q", { short: "-q" }),
+  temperature: talk.number(undefined, "default: the server's", { check: atLeast(0) }),
+  "max-tokens": count(talk, undefined, "tokens of an answer at most"),
+  stats: talk.toggle(false, "tokens and times after each answer"),
+} as const;
+
+type ChatValues = FlagValues<typeof CHAT_FLAGS>;
+
 export async function run(argv: readonly string[]): Promise<number> {
-  const command = new Command("trainyard chat")
-    .description("Talks to a model: to a running server, or to one started for the talk.")
-    .argument("[MODEL]", "model of the server to start, when there is no --url")
-    .option("--url <url>", "a server's address, such as http://localhost:8000")
-    .option("--model-name <name>", "model to ask for; default: the server's first")
-    .option("--api-key <key>", "key of the server (env OPENAI_API_KEY)")
-    .option("--system-prompt <text>", "what the model is told first")
-    .option("-q, --quick <message>", "ask this, print the answer, and leave")
-    .option("--temperature <x>", "default: the server's", number)
-    .option("--max-tokens <n>", "tokens of an answer at most", number)
-    .option("--stats", "tokens and times after each answer")
-    .allowUnknownOption(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => {} });
-  command.parse([...argv], { from: "user" });
-  const options = command.opts<ChatOptions>();
+  const { values, argument } = parseFlags(
+    {
+      name: "trainyard chat",
+      sentence: "Talks to a model: to a running server, or to one started for the talk.",
+      argument: { name: "MODEL", sentence: "model of the server to start, when there is no --url" },
+      flags: CHAT_FLAGS,
+    },
+    argv,
+    (text) => void process.stdout.write(text),
+  );
+  const options = optionsOf(values);
   let started: Awaited<ReturnType<typeof startServer>> | undefined;
   try {
-    if (options.url === undefined) started = await startServer(command.args[0]);
+    if (options.url === undefined) started = await startServer(argument);
     const chat = new Chat(baseUrl(options.url ?? started?.url ?? ""), options);
     await chat.connect();
     if (options.quick !== undefined) return (await chat.ask(options.quick)) ? 0 : 1;
@@ -59,10 +80,26 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
-  return value;
+function optionsOf(values: ChatValues): ChatOptions {
+  const { url, quick, temperature, stats } = values;
+  const named = {
+    modelName: "model-name",
+    apiKey: "api-key",
+    systemPrompt: "system-prompt",
+  } as const;
+  const texts = Object.entries(named).flatMap(([key, flag]) => {
+    const value = values[flag];
+    return value === undefined ? [] : [[key, value]];
+  });
+  const maxTokens = values["max-tokens"];
+  return {
+    stats,
+    ...Object.fromEntries(texts),
+    ...(url === undefined ? {} : { url }),
+    ...(quick === undefined ? {} : { quick }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+  };
 }
 
 /** With its /v1, which is readily forgotten. */
@@ -220,7 +257,7 @@ class Chat {
     path: string,
     { body, signal }: { readonly body?: object; readonly signal?: AbortSignal } = {},
   ): Promise<Response> {
-    const key = this.#options.apiKey ?? process.env["OPENAI_API_KEY"];
+    const key = this.#options.apiKey;
     const response = await fetch(`${this.#base}${path}`, {
       ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),

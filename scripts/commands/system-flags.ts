@@ -10,7 +10,7 @@ const system = rowsOf("System");
 
 /** The device's own flags, handed on as they are. */
 export const OWN_FLAGS = {
-  "logical-nc-config": system.text(undefined, "physical cores in a logical one", { value: "N" }),
+  "logical-nc-config": count(system, undefined, "physical cores in a logical one"),
   "serving-stack": system.text(undefined, "runtime whose limits and gaps apply", { value: "NAME" }),
   "additional-config": system.text(undefined, "vLLM-Neuron's additional config", { value: "JSON" }),
 } as const;
@@ -48,7 +48,7 @@ export const SYSTEM_FLAGS = {
   seed: system.integer(0, "of everything random"),
 } as const;
 
-export function ownFrom(values: FlagValues<typeof OWN_FLAGS>): Record<string, string> {
+export function ownFrom(values: FlagValues<typeof OWN_FLAGS>): Record<string, string | number> {
   return Object.fromEntries(
     Object.keys(OWN_FLAGS).flatMap((flag) => {
       const value = values[flag as keyof typeof OWN_FLAGS]; // the table's own keys

@@ -4,6 +4,7 @@
  */
 import { digest, judge, type Notice, repeatedPrompts } from "../../server/metrics/hygiene.ts";
 import type { WorkRequest } from "../workload/request.ts";
+import { overload } from "./overload.ts";
 import type { RequestRecord } from "./record.ts";
 import { ascending, percentileOf } from "./statistics.ts";
 
@@ -30,6 +31,7 @@ export function hygiene(input: HygieneInput): Notice[] {
     ...repetitions(requests),
     ...judge(records, claim),
     ...lateness(input.lateness, records),
+    ...(input.concurrency === undefined ? overloaded(records) : []),
   ];
   const codes = new Set(seen.map(({ code }) => code));
   return [...seen, ...served.filter(({ code }) => !codes.has(code))];
@@ -58,4 +60,12 @@ function lateness(late: number | undefined, records: readonly RequestRecord[]): 
       text: `The load generator was up to ${(1000 * late).toFixed(1)} ms late (p99), against a median TTFT of ${(1000 * ttft).toFixed(1)} ms.`,
     },
   ];
+}
+
+/** Of an open loop only: users of a closed one wait for their answers. */
+function overloaded(records: readonly RequestRecord[]): Notice[] {
+  // Requests that come all at once are no rate that could be too high.
+  const times = new Set(records.map(({ due, sent }) => Math.round(10 * (due ?? sent))));
+  const text = times.size < 2 ? undefined : overload(records);
+  return text === undefined ? [] : [{ code: "overload", text }];
 }

@@ -1,32 +1,80 @@
-/** One chart as SVG text: a title, a legend, and the plot below. */
+/** One chart as SVG text: a title, a legend, and the plot below, for paper or for a phone. */
 import { parseHTML } from "linkedom";
 import { colourOf, type Figure, type Line, linesOf, plotFigure } from "./plot.ts";
 
-export const FIGURE = { width: 620, height: 420, head: 64 };
+/** Pixels; `height` is the drawing's, title and legend stand above it. */
+export interface FigureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** As files, and on a screen. */
+export const FIGURE: FigureSize = { width: 620, height: 420 };
+/** As wide as a phone: drawn for it, so that its type is not shrunk. */
+export const NARROW: FigureSize = { width: 360, height: 330 };
 const FONT = "system-ui, 'DejaVu Sans', Helvetica, Arial, sans-serif";
 
-export function drawFigure(figure: Figure): string {
+/** What the same colours are on a dark page, by their own. */
+export const DARK: Readonly<Record<string, string>> = {
+  "#0072b2": "#4db5ee",
+  "#d55e00": "#ff9147",
+  "#008f68": "#2fc99b",
+  "#8f5bb0": "#c193e3",
+  "#b8860b": "#e5b440",
+  "#c2417c": "#f27fb1",
+  "#3b8fb8": "#79c6ea",
+  "#555": "#aaa",
+};
+
+/** Widths of letters on average, in pixels: sizes 15 (bold) and 11. */
+const LETTER = { title: 8.9, text: 6.5 };
+const EDGE = 14;
+
+export function drawFigure(figure: Figure, size: FigureSize = FIGURE): string {
   const series = linesOf(figure, colourOf);
-  const legend = legendRows(series);
-  const head = FIGURE.head + (legend.rows - 1) * 17;
-  const body = plotSvg(figure);
+  const room = size.width - 2 * EDGE;
+  const titles = wrapped(figure.title, Math.floor(room / LETTER.title));
+  const subtitles = wrapped(figure.subtitle, Math.floor(room / LETTER.text));
+  const under = 8 + titles.length * 19 + subtitles.length * 15;
+  const legend = legendRows(series, size.width, under + 15);
+  const head = under + 5 + legend.rows * 17;
+  const height = size.height + head;
+  const body = plotSvg(figure, size);
+  const lines = (texts: readonly string[], from: number, step: number, style: string): string =>
+    texts
+      .map(
+        (text, row) =>
+          `<text x="${EDGE}" y="${from + row * step}" ${style}>${escapeXml(text)}</text>`,
+      )
+      .join("");
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${FIGURE.width}" height="${FIGURE.height + head}" viewBox="0 0 ${FIGURE.width} ${FIGURE.height + head}" role="img" aria-label="${escapeXml(`${figure.title}. ${figure.subtitle}`)}" font-family="${FONT}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${height}" viewBox="0 0 ${size.width} ${height}" role="img" aria-label="${escapeXml(`${figure.title}. ${figure.subtitle}`)}" font-family="${FONT}">`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
-    `<text x="14" y="21" font-size="15" font-weight="600" fill="#1a1a1a">${escapeXml(figure.title)}</text>`,
-    `<text x="14" y="39" font-size="11" fill="#666">${escapeXml(figure.subtitle)}</text>`,
+    lines(titles, 21, 19, 'font-size="15" font-weight="600" fill="#1a1a1a"'),
+    lines(subtitles, 20 + titles.length * 19, 15, 'font-size="11" fill="#666"'),
     legend.svg,
     `<g transform="translate(0 ${head})">${body}</g>`,
     "</svg>",
   ].join("");
 }
 
-function plotSvg(figure: Figure): string {
+/** Lines of at most so many letters, broken at spaces. */
+function wrapped(text: string, letters: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1];
+    if (last !== undefined && last.length + 1 + word.length <= letters) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
+}
+
+function plotSvg(figure: Figure, size: FigureSize): string {
   const { document } = parseHTML("<html><body></body></html>");
   const svg = plotFigure(figure, {
     document, // linkedom has what Plot calls
-    width: FIGURE.width,
-    height: FIGURE.height,
+    ...size,
     font: FONT,
     paper: "#fff",
     ink: "#444",
@@ -35,25 +83,26 @@ function plotSvg(figure: Figure): string {
   return (svg as unknown as { outerHTML: string }).outerHTML;
 }
 
-function legendRows(entries: readonly Line[]): {
-  svg: string;
-  rows: number;
-} {
-  let x = 14;
+function legendRows(
+  entries: readonly Line[],
+  width: number,
+  top: number,
+): { svg: string; rows: number } {
+  let x = EDGE;
   let rows = 1;
   const parts: string[] = [];
   for (const { name, colour, dash } of entries) {
-    const width = 32 + name.length * 6.3;
-    if (x > 14 && x + width > FIGURE.width - 10) {
-      x = 14;
+    const own = 38 + name.length * LETTER.text;
+    if (x > EDGE && x + own > width - EDGE) {
+      x = EDGE;
       rows++;
     }
-    const y = 56 + (rows - 1) * 17;
+    const y = top + (rows - 1) * 17;
     parts.push(
       `<line x1="${x}" x2="${x + 18}" y1="${y - 5}" y2="${y - 5}" stroke="${colour}" stroke-width="2.5"${dash === undefined ? "" : ` stroke-dasharray="${dash}"`}/>`,
       `<text x="${x + 23}" y="${y - 1}" font-size="11" fill="#333">${escapeXml(name)}</text>`,
     );
-    x += width;
+    x += own;
   }
   return { svg: parts.join(""), rows };
 }

@@ -135,7 +135,9 @@ function workload(points: readonly Point[], banded = true): string {
   ];
   const models = [...new Set(points.map((point) => point.model))];
   const simulated = points.some((point) => point.simulated);
-  return `${models.join(", ")}, ${shapes.join(", ")}${simulated ? "; simulated" : ""}${
+  // Several models are named by their lines.
+  const what = [...(models.length === 1 ? models : []), ...shapes].join(", ");
+  return `${what}${simulated ? "; simulated" : ""}${
     banded && points.some((point) => point.band !== undefined) ? ", shaded: 80 % band" : ""
   }`;
 }

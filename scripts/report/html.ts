@@ -1,7 +1,8 @@
 /** The report of a sweep: one HTML file that needs nothing else, figures first. */
 import { type Column, columnsOf, shownCell } from "./columns.ts";
-import { drawFigure, escapeXml } from "./figure.ts";
+import { DARK, drawFigure, escapeXml, FIGURE, type FigureSize, NARROW } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
+import type { Figure } from "./plot.ts";
 import { INTERACTIVITY, type Point, seriesOf, usersAt } from "./point.ts";
 
 export interface ReportInput {
@@ -17,7 +18,12 @@ const STYLE = `
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #666; --line: #e3e3e3; --back: #fafafa; --card: #fff; --head: #f3f3f3; --grid: #444; --warn: #fff3d6; --warn-line: #ecd28c; --warn-ink: #6d5200; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #ececec; --soft: #a8a8a8; --line: #3a3a3a; --back: #161616; --card: #1f1f1f; --head: #2a2a2a; --grid: #bbb; --warn: #3d3210; --warn-line: #6d5a1e; --warn-ink: #f2d98a; }
-  figure svg svg { filter: brightness(1.4); }
+${Object.entries(DARK)
+  .map(
+    ([light, dark]) =>
+      `  figure [stroke="${light}"] { stroke: ${dark}; } figure [fill="${light}"] { fill: ${dark}; }`,
+  )
+  .join("\n")}
 }
 * { box-sizing: border-box; }
 body { margin: 0; font: 15px/1.5 system-ui, "DejaVu Sans", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--back); }
@@ -33,7 +39,15 @@ figure { margin: 0; background: var(--card); border: 1px solid var(--line); bord
 h3 { font-size: 15px; margin: 10px 0 4px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 22px; overflow-x: auto; }
 .card table { margin: 8px 0 18px; }
-figure svg { width: 100%; height: auto; display: block; }
+figure > svg { width: 100%; height: auto; display: block; }
+figure > svg.narrow { display: none; }
+@media (max-width: 560px) {
+  main { padding: 16px 12px 40px; }
+  figure > svg.wide { display: none; }
+  figure > svg.narrow { display: block; }
+  .card { padding: 10px 12px; }
+  h1 { font-size: 21px; overflow-wrap: anywhere; }
+}
 /* The figures are drawn for paper, since they are files too: on this page they take its colours. */
 figure svg svg { background: none !important; color: var(--grid) !important; }
 figure [fill="#fff"] { fill: var(--card); } figure [stroke="#fff"] { stroke: var(--card); }
@@ -57,7 +71,10 @@ export function reportHtml(input: ReportInput): string {
   const pictures = (from: number, to: number, beside = ""): string =>
     `<div class="figures">${figures
       .slice(from, to)
-      .map((figure) => `<figure>${drawFigure(figure)}</figure>`)
+      .map(
+        (figure) =>
+          `<figure>${classed(figure, FIGURE, "wide")}${classed(figure, NARROW, "narrow")}</figure>`,
+      )
       .join("\n")}${beside === "" ? "" : `<div class="card">${beside}</div>`}</div>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -79,6 +96,11 @@ ${noticeList(points)}
 `;
 }
 
+/** One of the two drawings that the page chooses from by its width. */
+function classed(figure: Figure, size: FigureSize, name: "wide" | "narrow"): string {
+  return drawFigure(figure, size).replace("<svg ", `<svg class="${name}" `);
+}
+
 /** Rates at which people compare systems; those that no system reaches are left out. */
 const RATES = [10, 20, 30, 50, 75, 100, 150, 200, 300];
 
@@ -96,16 +118,19 @@ function usersTable(points: readonly Point[]): string {
       best.chips === undefined ? "" : `, ${fixed(best.outputThroughput / best.chips, 0)} a chip`;
     return `<tr><td>${escapeXml(name)}</td><td>${fixed(best.outputThroughput, 0)} tokens/s at ${best.concurrency} users${chip}</td></tr>`;
   });
-  const head = names.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join("");
-  const rows = rates
-    .map(
-      ({ rate, users }) =>
-        `<tr><td>${rate} tokens/s/user</td>${users.map((value) => `<td>${value === undefined ? "–" : fixed(value, value < 10 ? 1 : 0)}</td>`).join("")}</tr>`,
-    )
+  const head = rates.map(({ rate }) => `<th scope="col">${rate}</th>`).join("");
+  const rows = names
+    .map((name, line) => {
+      const cells = rates.map(({ users }) => {
+        const value = users[line];
+        return `<td>${value === undefined ? "–" : fixed(value, value < 10 ? 1 : 0)}</td>`;
+      });
+      return `<tr><td>${escapeXml(name)}</td>${cells.join("")}</tr>`;
+    })
     .join("");
   return `<h3>Users served at a given speed</h3>
 <p class="soft">Between the two points around it; – where the sweep does not reach.</p>
-<table><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>
+<table><thead><tr><th scope="col">tokens/s/user</th>${head}</tr></thead><tbody>${rows}</tbody></table>
 <h3>Highest output</h3><table><tbody>${peaks.join("")}</tbody></table>`;
 }
 

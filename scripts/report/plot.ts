@@ -84,21 +84,53 @@ export function plotFigure(figure: Figure, look: Look): ReturnType<typeof Plot.p
     marginRight: 28,
     marginTop: 12,
     style: { fontFamily: look.font, fontSize: "11px", color: look.ink, background: look.paper },
-    x: axisOf(figure.x),
-    y: axisOf(figure.y),
+    x: axisOf(figure.x, extentOf(series, "x"), look.width < 500),
+    y: axisOf(figure.y, extentOf(series, "y"), false),
     marks: marksOf(series, look),
   });
 }
 
-function axisOf(axis: Axis): Plot.ScaleOptions {
+/** `few`: there is no room for the ticks that Plot would choose. */
+function axisOf(axis: Axis, extent: readonly [number, number], few: boolean): Plot.ScaleOptions {
+  const base = axis.type === "log2" ? 2 : 10;
   return {
     label: axis.label,
     grid: true,
     labelAnchor: "center",
     ...(axis.type === "log2" || axis.type === "log10"
-      ? { type: "log", base: axis.type === "log2" ? 2 : 10, tickFormat: tickText }
-      : { zero: true, nice: true, tickFormat: tickText }),
+      ? { type: "log", base, ticks: logTicks(extent, base), tickFormat: tickText }
+      : { zero: true, nice: true, tickFormat: tickText, ...(few ? { ticks: 5 } : {}) }),
   };
+}
+
+/** Least and most that is drawn along an axis, ends of bands included. */
+function extentOf(series: readonly Line[], along: "x" | "y"): readonly [number, number] {
+  const values = series
+    .flatMap(({ points }) => points)
+    .flatMap((point) => [point, point.low ?? point, point.high ?? point].map((end) => end[along]))
+    .filter((value) => value > 0 && Number.isFinite(value));
+  return values.length === 0 ? [1, 1] : [Math.min(...values), Math.max(...values)];
+}
+
+/**
+ * Ticks of a logarithmic axis: powers of two, or 1, 2, 5 of each power of ten; where
+ * fewer than two of them lie in the range, its ends as they are.
+ */
+export function logTicks([low, high]: readonly [number, number], base: 2 | 10): number[] {
+  const steps = base === 2 ? [1] : [1, 2, 5];
+  const ticks: number[] = [];
+  const near = 1 + 1e-9;
+  for (
+    let power = Math.floor(Math.log(low) / Math.log(base)) - 1;
+    base ** power <= high * near;
+    power++
+  ) {
+    for (const step of steps) {
+      const tick = Number((step * base ** power).toPrecision(12));
+      if (tick * near >= low && tick <= high * near) ticks.push(tick);
+    }
+  }
+  return ticks.length >= 2 ? ticks : [...new Set([low, high])];
 }
 
 function marksOf(series: readonly Line[], look: Look): Plot.Markish[] {

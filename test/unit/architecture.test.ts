@@ -112,6 +112,42 @@ describe("architecture", () => {
     expect(say(wrong)).toEqual([]);
   });
 
+  it("scripts stand in storeys: maintain → commands → virtual, report → load → workload", () => {
+    // A storey may use those below it, and what stands beside the house's door: usage.ts.
+    const BELOW: Readonly<Record<string, readonly string[]>> = {
+      maintain: ["commands", "virtual", "report", "observability", "load", "workload"],
+      commands: ["virtual", "report", "load", "workload"],
+      virtual: ["report", "load", "workload"],
+      report: ["load", "workload"],
+      observability: ["load", "workload"],
+      load: ["workload"],
+      workload: [],
+    };
+    const storey = (path: string): string | undefined => /^scripts\/(\w+)\//.exec(path)?.[1];
+    const wrong = imports.filter(({ file, target }) => {
+      const from = storey(file);
+      const to = storey(target);
+      if (to === "maintain") return from !== "maintain";
+      return from !== undefined && to !== undefined && from !== to && !BELOW[from]?.includes(to);
+    });
+    expect(say(wrong)).toEqual([]);
+    const known = new Set(Object.keys(BELOW));
+    expect(
+      readdirSync(join(root, "scripts"), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && !known.has(entry.name))
+        .map(({ name }) => name),
+    ).toEqual([]);
+  });
+
+  it("what is for maintainers is neither built nor shipped", () => {
+    const read = (name: string): string => readFileSync(join(root, name), "utf8");
+    const build = JSON.parse(read("tsconfig.build.json")) as { exclude?: string[] };
+    expect(build.exclude).toContain("scripts/maintain");
+    const { files } = JSON.parse(read("package.json")) as { files: string[] };
+    expect(files.filter((path) => "scripts/maintain".startsWith(path))).toEqual([]);
+    expect(files).not.toContain("scripts");
+  });
+
   it("backends do not import each other", () => {
     const backend = (path: string): string | undefined => /^device\/(\w+)\//.exec(path)?.[1];
     const wrong = imports.filter(({ file, target }) => {

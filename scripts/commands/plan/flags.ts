@@ -18,7 +18,7 @@ export interface PlanOptions {
   readonly formats: readonly string[];
   readonly kernels: readonly string[];
   readonly speculative: readonly (string | undefined)[];
-  readonly own: Readonly<Record<string, string>>;
+  readonly own: Readonly<Record<string, string | number>>;
   readonly prices: Prices;
   readonly seconds: number;
   readonly rows: number;

@@ -82,7 +82,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       ? await inVirtualTime(values, trace, print)
       : [await untilInterrupted((signal) => replayHttp(url, trace, headersOf(values), signal))];
   print(`\n${replayTable(rows, trace.blockTokens)}\n`);
-  for (const { name, firstError } of rows) {
+  for (const { name, overload, firstError } of rows) {
+    if (overload !== undefined) print(`${name}: ${overload}\n`);
     if (firstError !== undefined) print(`${name}: ${firstError}\n`);
   }
   if (values.json !== undefined) {

@@ -6,6 +6,7 @@
 import { Client } from "../../load/client.ts";
 import { runLoad } from "../../load/load.ts";
 import { type LoadMetrics, measure } from "../../load/metrics.ts";
+import { overload } from "../../load/overload.ts";
 import { Progress } from "../../load/progress.ts";
 import type { RequestRecord } from "../../load/record.ts";
 import { servedModel, serverWords } from "../../load/server.ts";
@@ -21,6 +22,8 @@ export interface ReplayRow {
   /** Share of prompt tokens found in the prefix cache. */
   readonly hitRate: number;
   readonly hitTokens: number;
+  /** Said where the queue grew to the end. */
+  readonly overload?: string;
   /** What went wrong first, if anything did. */
   readonly firstError?: string;
   /** Seconds that a virtual run took here, on the wall and of processor time. */
@@ -37,12 +40,14 @@ export function replayRow(
   },
 ): ReplayRow {
   const metrics = measure(run.records, run.duration, { percentiles: [90, 99] });
+  const grown = overload(run.records);
   const firstError = run.records.find((record) => !record.ok)?.error;
   return {
     name,
     metrics,
     hitTokens: metrics.cachedTokens,
     hitRate: metrics.inputTokens === 0 ? 0 : metrics.cachedTokens / metrics.inputTokens,
+    ...(grown === undefined ? {} : { overload: grown }),
     ...(firstError === undefined ? {} : { firstError }),
     ...(run.steps === undefined ? {} : { steps: run.steps }),
   };

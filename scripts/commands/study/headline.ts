@@ -15,7 +15,8 @@
  * with prompts elsewhere, after the first run; 2026-11-25, ratios without kernels and
  * without speculation, the verdict at each registered point, bands from bands.ts.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { constant } from "../../../device/trainium/constants.ts";
 import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
@@ -25,7 +26,6 @@ import { halfWidth } from "../../../device/trainium/price/bands.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { vllmNeuron } from "../../../device/trainium/stacks/registry.ts";
 import type { WeightFormat } from "../../../models/ops.ts";
-import { projectPath } from "../../../models/weights/project-files.ts";
 import { table } from "../validate/report.ts";
 import { frontierChart } from "./chart.ts";
 import { studyModel, studyPlan } from "./model.ts";
@@ -156,7 +156,7 @@ const rateAt = (all: readonly Point[], users: number, slower = 1): number =>
     0,
   );
 
-export const headlineStudy: Study = async (print) => {
+export const headlineStudy: Study = async (print, { out } = {}) => {
   const old = findInstance("trn2-ultraserver");
   const next = findInstance("trn3-gen2-ultraserver");
   const two = points(old, "bf16");
@@ -213,9 +213,13 @@ export const headlineStudy: Study = async (print) => {
   print(
     `\nIf Trainium2 runs FP8 experts instead (added after the first run):\n${verdict(eight, three)}`,
   );
-  mkdirSync(projectPath("docs"), { recursive: true });
+  if (out === undefined) {
+    print("\n--out FOLDER writes the chart.");
+    return 0;
+  }
+  const chart = join(out, "headline.svg");
   writeFileSync(
-    projectPath("docs", "headline.svg"),
+    chart,
     frontierChart(`gpt-oss-120b, ${INPUT} in / ${OUTPUT} out`, [
       { name: "Trn2 UltraServer, 64 chips, BF16", points: two, band: CALIBRATED },
       { name: "the same, FP8 experts", points: eight, band: CALIBRATED },
@@ -226,7 +230,7 @@ export const headlineStudy: Study = async (print) => {
       },
     ]),
   );
-  print("\nChart: scripts/commands/study/headline.svg");
+  print(`\nChart: ${chart}`);
   return 0;
 };
 

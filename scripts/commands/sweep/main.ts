@@ -23,7 +23,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     // The drawing libraries take half a second to load: only when something is drawn.
     const { writeReport } = await import("../../report/write.ts");
     files = await writeReport(flags.out, {
-      title: `${options.models.join(", ")}: users against tokens/s/user`,
+      title: `${options.models.length > 2 ? `${options.models.length} models` : options.models.join(", ")}: users against tokens/s/user`,
       command: options.shown,
       points: outcome.points,
       notes: [

@@ -21,7 +21,7 @@ export function sweepTable(points: readonly Point[]): string {
 
 /** All that is known of the line, whatever its name leaves out. */
 function titleOf({ identity }: Point): string {
-  const { model, ...rest } = identity;
+  const { model, workload: _workload, ...rest } = identity;
   return `${model ?? ""} on ${Object.values(rest)
     .filter((value) => value !== "")
     .join(" ")}`;

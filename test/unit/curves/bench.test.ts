@@ -3,6 +3,7 @@ import { parseBench } from "../../../scripts/commands/bench/flags.ts";
 import { run as runReplay } from "../../../scripts/commands/replay/main.ts";
 import { runLoad } from "../../../scripts/load/load.ts";
 import { isGood, measure } from "../../../scripts/load/metrics.ts";
+import { overload } from "../../../scripts/load/overload.ts";
 import { Progress } from "../../../scripts/load/progress.ts";
 import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { stamp, vllmResult } from "../../../scripts/load/result.ts";
@@ -310,5 +311,38 @@ describe("flags of bench replay", () => {
   ])("%s %s never reaches the clock", async (flag, value) => {
     const replay = runReplay(["--sessions", "1", flag, value === "" ? " " : value]);
     await expect(replay).rejects.toThrow(flag);
+  });
+});
+
+describe("overload", () => {
+  const arriving = (rate: number, capacity: number) => {
+    let free = 0;
+    return Array.from({ length: 400 }, (_, index) => {
+      const sent = index / rate;
+      free = Math.max(free, sent) + 1 / capacity;
+      return record({ sent, ttft: free - sent, latency: free - sent + 0.1 });
+    });
+  };
+
+  it.each([
+    [8, 4],
+    [4, 3.5],
+    [100, 60],
+  ])("is said at %d a second where %d can be served", (rate, capacity) => {
+    const said = overload(arriving(rate, capacity)) ?? "";
+    expect(said).toContain("More came than could be served");
+    const [, came, answered] = /(\d+\.\d+) requests a second came, (\d+\.\d+)/.exec(said) ?? [];
+    expect(Math.abs(Number(came) / rate - 1)).toBeLessThan(0.01);
+    expect(Math.abs(Number(answered) / capacity - 1)).toBeLessThan(0.02);
+  });
+
+  it("is not said of a server that keeps up, of a burst, or of a few", () => {
+    expect(overload(arriving(4, 4.2))).toBeUndefined();
+    expect(overload(arriving(8, 4).slice(0, 10))).toBeUndefined();
+    const burst = arriving(4, 40).map((its, index) =>
+      index > 190 && index < 210 ? { ...its, ttft: 30 } : its,
+    );
+    expect(overload(burst)).toBeUndefined();
+    expect(overload([...arriving(8, 4)].reverse())).toBeDefined();
   });
 });

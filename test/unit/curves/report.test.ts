@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { hygiene } from "../../../scripts/load/hygiene.ts";
 import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { inferenceXRow, sweepCsv } from "../../../scripts/report/csv.ts";
-import { drawFigure } from "../../../scripts/report/figure.ts";
+import { drawFigure, FIGURE, NARROW } from "../../../scripts/report/figure.ts";
 import { sweepFigures } from "../../../scripts/report/figures.ts";
 import { reportHtml } from "../../../scripts/report/html.ts";
-import { tickText } from "../../../scripts/report/plot.ts";
+import { logTicks, tickText } from "../../../scripts/report/plot.ts";
 import { svgToPng } from "../../../scripts/report/png.ts";
 import { INTERACTIVITY, type Point, usersAt } from "../../../scripts/report/point.ts";
 import { terminalChart } from "../../../scripts/report/terminal.ts";
@@ -97,6 +97,31 @@ describe("figures", () => {
     expect([...png.slice(1, 4)]).toEqual([..."PNG"].map((letter) => letter.charCodeAt(0)));
   });
 
+  it("have ticks that somebody would count in, on logarithmic axes", () => {
+    expect(logTicks([1, 16], 2)).toEqual([1, 2, 4, 8, 16]);
+    expect(logTicks([1.2, 3.8], 10)).toEqual([2, 1.2, 3.8].slice(1));
+    expect(logTicks([3, 900], 10)).toEqual([5, 10, 20, 50, 100, 200, 500]);
+    expect(logTicks([12, 12], 2)).toEqual([12]);
+    expect(logTicks([0.25, 3], 2)).toEqual([0.25, 0.5, 1, 2]);
+    for (let high = 2; high < 5000; high = Math.ceil(high * 1.7)) {
+      for (const tick of logTicks([1, high], 2)) expect(Number.isInteger(tick)).toBe(true);
+    }
+  });
+
+  it("clip no word: what is too long goes on in the next line, at any width", () => {
+    const long = sweepFigures([point(8, { model: `${"very-long-publisher/".repeat(2)}m` })])[0];
+    for (const size of [FIGURE, NARROW]) {
+      const svg = long === undefined ? "" : drawFigure(long, size);
+      const texts = [...svg.matchAll(/font-size="(11|15)"[^>]*>([^<]+)</g)];
+      expect(texts.length).toBeGreaterThan(2);
+      for (const [, type, text = ""] of texts) {
+        const breakable = text.includes(" ");
+        if (breakable) expect(text.length * (type === "15" ? 8.9 : 6.5)).toBeLessThan(size.width);
+      }
+      expect(svg).toContain(`width="${size.width}"`);
+    }
+  });
+
   it("shorten ticks", () => {
     expect([0.5, 256, 15_000, 2_000_000].map(tickText)).toEqual(["0.5", "256", "15k", "2M"]);
   });
@@ -140,7 +165,7 @@ describe("report", () => {
     expect(html.indexOf("Users per system")).toBeLessThan(html.indexOf("three definitions"));
     expect(html).toContain("simulated, not measured");
     expect(html).toContain("<b>few-requests</b>");
-    expect(html).toContain("<td>100 tokens/s/user</td>");
+    expect(html).toContain('<th scope="col">100</th>');
     expect(html).not.toMatch(/(src|href)="http/);
   });
 

@@ -1,0 +1,56 @@
+/** scripts/commands/FLAGS.md, printed from the commands' tables: `tsx scripts/maintain/flags-document.ts`. */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { BENCH_FLAGS } from "../commands/bench/rows.ts";
+import { CHAT_FLAGS } from "../commands/chat.ts";
+import { type FlagTable, shownDefault } from "../commands/flags.ts";
+import { MODELS_FLAGS } from "../commands/models.ts";
+import { PLAN_FLAGS } from "../commands/plan/flags.ts";
+import { PROFILE_FLAGS } from "../commands/profile.ts";
+import { REPLAY_FLAGS } from "../commands/replay/main.ts";
+import { STUDY_FLAGS } from "../commands/study/main.ts";
+import { SWEEP_FLAGS } from "../commands/sweep/flags.ts";
+
+export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
+  "trainyard sweep": SWEEP_FLAGS,
+  "trainyard plan": PLAN_FLAGS,
+  "trainyard bench serve": BENCH_FLAGS,
+  "trainyard bench replay": REPLAY_FLAGS,
+  "trainyard profile": PROFILE_FLAGS,
+  "trainyard chat": CHAT_FLAGS,
+  "trainyard models": MODELS_FLAGS,
+  "trainyard study": STUDY_FLAGS,
+};
+
+export function flagsDocument(): string {
+  const lines = [
+    "# Flags of the commands",
+    "",
+    "Printed from their tables; a test compares. Flags of `serve`: server/SETTINGS.md.",
+  ];
+  for (const [command, table] of Object.entries(COMMAND_TABLES)) {
+    lines.push("", `## ${command}`);
+    const groups = new Set(Object.values(table).map(({ group }) => group));
+    for (const group of groups) {
+      lines.push("", `${group}:`, "", "| flag | default | meaning |", "|---|---|---|");
+      for (const [flag, row] of Object.entries(table)) {
+        if (row.group !== group) continue;
+        const off = row.value === undefined && row.default === true;
+        const usage = row.value === undefined ? "" : ` ${row.value}${row.many ? "…" : ""}`;
+        const notes = [
+          row.sentence,
+          ...(row.env === undefined ? [] : [`(env ${row.env})`]),
+          ...(row.secret === true ? ["(secret)"] : []),
+        ];
+        lines.push(
+          `| \`--${off ? "no-" : ""}${flag}${usage.replaceAll("|", "\\|")}\` | ${shownDefault(row)} | ${notes.join(" ").trim().replaceAll("|", "\\|")} |`,
+        );
+      }
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  writeFileSync(fileURLToPath(new URL("../commands/FLAGS.md", import.meta.url)), flagsDocument());
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { nearest } from "../../../models/nearest.ts";
+import { catalogIds } from "../../../models/weights/folder.ts";
+import { parseFlags } from "../../../scripts/commands/flags.ts";
+import { COMMAND_TABLES, flagsDocument } from "../../../scripts/maintain/flags-document.ts";
+
+describe("flags of the commands", () => {
+  it("are what FLAGS.md says", () => {
+    expect(readFileSync("scripts/commands/FLAGS.md", "utf8")).toBe(flagsDocument());
+  });
+
+  it("mark what is a key as secret", () => {
+    const open = Object.entries(COMMAND_TABLES).flatMap(([command, table]) =>
+      Object.entries(table)
+        .filter(([flag, row]) => /key|token$|header|password/.test(flag) && row.secret !== true)
+        .map(([flag]) => `${command} --${flag}`),
+    );
+    expect(open).toEqual([]);
+  });
+
+  // Each row of each table: its default is taken, and a value that is none names its flag.
+  it.each(Object.entries(COMMAND_TABLES))(
+    "%s: help, defaults and errors come from the rows",
+    (name, flags) => {
+      const spec = { name, sentence: "x", flags };
+      const { values, given } = parseFlags(spec, [], () => {});
+      for (const [flag, row] of Object.entries(flags)) {
+        if (row.env === undefined) expect(values[flag], flag).toEqual(row.default);
+      }
+      expect([...given].filter((flag) => flags[flag]?.env === undefined)).toEqual([]);
+      let help = "";
+      expect(() => parseFlags(spec, ["--help"], (text) => (help += text))).toThrow();
+      for (const flag of Object.keys(flags)) expect(help).toContain(flag);
+      for (const [flag, row] of Object.entries(flags)) {
+        const wrong = row.value !== undefined && /^(N|N,N|X|X\|inf)$/.test(row.value);
+        if (!wrong) continue;
+        for (const value of ["abc", "1e999x", "NaN"]) {
+          expect(() => parseFlags(spec, [`--${flag}=${value}`], () => {}), flag).toThrow(
+            `--${flag}`,
+          );
+        }
+      }
+      expect(() => parseFlags(spec, ["--no-such-flag"], () => {})).toThrow("no-such-flag");
+    },
+  );
+});
+
+describe("nearest names", () => {
+  it.each([
+    ["meta-lama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"],
+    ["Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"],
+    ["qwen/qwen3-8b", "Qwen/Qwen3-8B"],
+    ["openai/gpt-os-120b", "openai/gpt-oss-120b"],
+    ["gpt-oss-02b", "openai/gpt-oss-20b"],
+    ["Qwen/Qwen2.5-7B-Instrcut", "Qwen/Qwen2.5-7B-Instruct"],
+  ])("of %s begin with %s", (typed, meant) => {
+    expect(nearest(typed, catalogIds())[0]).toBe(meant);
+  });
+
+  it("are none for what is like nothing", () => {
+    expect(nearest("xyzzy", catalogIds())).toEqual([]);
+    expect(nearest("modls", ["models", "serve"])).toEqual(["models"]);
+  });
+});
