@@ -58,9 +58,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     maxNumSeqs: Math.max(rows, base.maxNumSeqs),
     maxModelLen: Math.max(base.maxModelLen, context + steps, prompt ?? 0),
   };
-  const { devices, close } = await buildSystem(spec);
+  const { engines, close } = await buildSystem(spec);
   await close();
-  const [device] = devices;
+  const device = engines[0]?.device;
   if (!(device instanceof TrainiumDevice)) throw new UsageError("--device must be trainium.");
   const { cost, plan } = device;
   const shape = { rows, context, steps, ...(prompt !== undefined && { prompt }) };

@@ -4,7 +4,7 @@
  * of the clients that want one (openai, ai). Nothing of it is left in this tree.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,8 +27,10 @@ try {
   // Its binary comes with its install script, and with no other's.
   const engine = join(home, "engine");
   mkdirSync(engine);
-  run("npm", ["init", "-y", "--silent"], { cwd: engine, stdio: "ignore" });
-  run("npm", ["install", "--silent", "--ignore-scripts=false", "--allow-scripts=node", `node@${version}`], { cwd: engine });
+  const manifest = { private: true, allowScripts: { node: true } };
+  writeFileSync(join(engine, "package.json"), JSON.stringify(manifest));
+  const words = ["install", "--no-audit", "--no-fund", "--ignore-scripts=false"];
+  run("npm", [...words, `node@${version}`], { cwd: engine });
   const bin = join(engine, "node_modules", "node", "bin");
   const env = {
     ...process.env,

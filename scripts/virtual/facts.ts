@@ -21,7 +21,7 @@ export interface SystemFacts {
 
 export function factsOf(system: VirtualSystem): SystemFacts {
   const { spec, model } = system;
-  const device = system.devices[0];
+  const device = system.engines[0]?.device;
   if (!(device instanceof TrainiumDevice)) {
     return { chips: undefined, instance: spec.device, precision: model.format };
   }

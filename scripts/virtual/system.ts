@@ -50,12 +50,21 @@ export interface SystemSpec {
   readonly seed: number;
 }
 
+/** One engine with its device; engines of a system may be unlike. */
+export interface VirtualEngine {
+  readonly spec: SystemSpec;
+  readonly engine: Engine;
+  readonly device: Device;
+}
+
+/** A list of engines on one clock: replicas of one spec, or of several. */
 export interface VirtualSystem {
+  /** What the system as a whole is called and keyed by. */
   readonly spec: SystemSpec;
   readonly clock: VirtualClock;
   readonly model: Model;
-  readonly engines: readonly Engine[];
-  readonly devices: readonly Device[];
+  /** Never empty. */
+  readonly engines: readonly VirtualEngine[];
   close(): Promise<void>;
 }
 
@@ -68,70 +77,74 @@ export interface BuildOptions {
   readonly endlessBlocks?: number;
 }
 
-/** Throws what the device refuses (does not fit, TP does not divide) with its own words. */
-export async function buildSystem(
+/** Replicas of one spec. Throws what the device refuses (does not fit, TP does not divide) with its own words. */
+export function buildSystem(spec: SystemSpec, build: BuildOptions = {}): Promise<VirtualSystem> {
+  return buildEngines(spec, new Array<SystemSpec>(spec.dataParallel).fill(spec), build);
+}
+
+/** An engine for each entry of the list, all of one model and on one clock. */
+export async function buildEngines(
   spec: SystemSpec,
+  list: readonly SystemSpec[],
   build: BuildOptions = {},
 ): Promise<VirtualSystem> {
   const model = build.model ?? (await loadModel(spec.model));
   const clock = new VirtualClock();
-  const speculative = speculativeOf(spec);
-  const engines: Engine[] = [];
-  const devices: Device[] = [];
-  for (let replica = 0; replica < spec.dataParallel; replica++) {
-    const sampler = new TokenSampler({ seed: spec.seed });
-    const device = await createDevice(spec.device, {
-      model,
-      clock,
-      sampler,
-      tensorParallelSize: spec.tensorParallel,
-      maxRows: spec.maxNumSeqs,
-      maxContext: spec.maxModelLen,
-      seed: spec.seed,
-      own: ownFlags(spec),
-      ...(speculative === undefined ? {} : { maxDrafted: speculative.maxTokens }),
-      ...(spec.maxNumBatchedTokens === undefined ? {} : { maxTokens: spec.maxNumBatchedTokens }),
-      ...(spec.blockSize === undefined ? {} : { blockSize: spec.blockSize }),
-      ...(spec.blocks === undefined ? {} : { blocks: spec.blocks }),
-      ...(spec.quantization === undefined ? {} : { quantization: spec.quantization }),
-    });
-    devices.push(device);
-    const pooled =
-      build.endlessBlocks === undefined ? device : withBlocks(device, build.endlessBlocks);
-    engines.push(
-      new Engine(
-        {
-          device: pooled,
-          clock,
-          sampler,
-          sha256,
-        },
-        {
-          maxNumSeqs: spec.maxNumSeqs,
-          maxNumBatchedTokens: spec.maxNumBatchedTokens ?? device.limits.maxTokens,
-          enablePrefixCaching: spec.prefixCaching,
-          repeat: build.singleSteps !== true,
-          seed: spec.seed,
-          ...(speculative === undefined
-            ? {}
-            : { speculative: await speculationOn(device, speculative, spec.seed) }),
-        },
-      ),
-    );
-  }
+  const engines: VirtualEngine[] = [];
+  for (const each of list) engines.push(await buildEngine(each, model, clock, build));
   return {
     spec,
     clock,
     model,
     engines,
-    devices,
     close: async () => {
       // Engines close their devices; what is still in the heap runs out first.
-      const closing = engines.map((engine) => engine.close());
+      const closing = engines.map(({ engine }) => engine.close());
       await clock.run();
       await Promise.all(closing);
     },
   };
+}
+
+async function buildEngine(
+  spec: SystemSpec,
+  model: Model,
+  clock: VirtualClock,
+  build: BuildOptions,
+): Promise<VirtualEngine> {
+  const speculative = speculativeOf(spec);
+  const sampler = new TokenSampler({ seed: spec.seed });
+  const device = await createDevice(spec.device, {
+    model,
+    clock,
+    sampler,
+    tensorParallelSize: spec.tensorParallel,
+    maxRows: spec.maxNumSeqs,
+    maxContext: spec.maxModelLen,
+    seed: spec.seed,
+    own: ownFlags(spec),
+    ...(speculative === undefined ? {} : { maxDrafted: speculative.maxTokens }),
+    ...(spec.maxNumBatchedTokens === undefined ? {} : { maxTokens: spec.maxNumBatchedTokens }),
+    ...(spec.blockSize === undefined ? {} : { blockSize: spec.blockSize }),
+    ...(spec.blocks === undefined ? {} : { blocks: spec.blocks }),
+    ...(spec.quantization === undefined ? {} : { quantization: spec.quantization }),
+  });
+  const pooled =
+    build.endlessBlocks === undefined ? device : withBlocks(device, build.endlessBlocks);
+  const engine = new Engine(
+    { device: pooled, clock, sampler, sha256 },
+    {
+      maxNumSeqs: spec.maxNumSeqs,
+      maxNumBatchedTokens: spec.maxNumBatchedTokens ?? device.limits.maxTokens,
+      enablePrefixCaching: spec.prefixCaching,
+      repeat: build.singleSteps !== true,
+      seed: spec.seed,
+      ...(speculative === undefined
+        ? {}
+        : { speculative: await speculationOn(device, speculative, spec.seed) }),
+    },
+  );
+  return { spec, engine, device };
 }
 
 /** Throws what is wrong with the JSON or its keys. */

@@ -6,7 +6,6 @@
  *     open loop     each request at its arrival, whatever is still under way
  */
 import { SECOND } from "../../device/clock.ts";
-import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent, RequestFinished, TokensEmitted } from "../../engine/events.ts";
 import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
 import type { RequestRecord } from "../load/record.ts";
@@ -36,6 +35,8 @@ export interface StepTotals {
 /** Where a request stands. Times in nanoseconds of the clock. */
 interface Progress {
   readonly index: number;
+  /** Its user in a closed loop, its place in an open one. */
+  readonly turn: number;
   readonly submitted: number;
   first: number;
   last: number;
@@ -51,6 +52,13 @@ export interface VirtualLoad {
   readonly salt?: string;
   /** False: records have no inter-token gaps, for runs of many million tokens. Absent: they have. */
   readonly gaps?: boolean;
+  /**
+   * Which engine of the list takes a request; `turn` counts users (closed loop) or
+   * requests (open loop). Absent: each in turn.
+   */
+  readonly route?: (request: WorkRequest, turn: number) => number;
+  /** Told of each request that ends. */
+  readonly onDone?: () => void;
 }
 
 export async function runVirtual(
@@ -94,7 +102,7 @@ class Run {
     this.#under = system.engines.map(() => new Map<number, Progress>());
     this.#origin = system.clock.now();
     this.#end = this.#origin;
-    for (const [replica, engine] of system.engines.entries()) {
+    for (const [replica, { engine }] of system.engines.entries()) {
       this.#leave.push(engine.subscribe((event) => this.#on(replica, event)));
     }
   }
@@ -108,7 +116,7 @@ class Run {
     const { clock } = this.#system;
     for (const [index, request] of this.#requests.entries()) {
       clock.at(this.#origin + Math.round((request.arrival ?? 0) * SECOND), () =>
-        this.#submit(index, index % this.#system.engines.length),
+        this.#submit(index, index),
       );
     }
   }
@@ -122,21 +130,25 @@ class Run {
     return { records: this.#records, duration, steps: this.#steps };
   }
 
-  /** Users stay with their replica: with C users on D replicas each has about C / D. */
+  /** Users stay with their engine: with C users on D engines each has about C / D. */
   #submitNext(user: number): void {
     if (this.#next >= this.#requests.length) return;
-    this.#submit(this.#next++, user % this.#system.engines.length);
+    this.#submit(this.#next++, user);
   }
 
-  #submit(index: number, replica: number): void {
+  #submit(index: number, turn: number): void {
     const request = this.#requests[index];
-    const engine: Engine | undefined = this.#system.engines[replica];
-    if (request === undefined || engine === undefined) return;
+    if (request === undefined) return;
     try {
+      const { engines } = this.#system;
+      const replica = this.#load.route?.(request, turn) ?? turn % engines.length;
+      const engine = engines[replica]?.engine;
+      if (engine === undefined) throw new Error(`There is no engine ${replica} in this system.`);
       const [id] = engine.submit(this.#generation(request));
       if (id !== undefined) {
         this.#under[replica]?.set(id, {
           index,
+          turn,
           submitted: this.#system.clock.now(),
           first: 0,
           last: 0,
@@ -152,7 +164,7 @@ class Run {
         error instanceof Error ? error.message : String(error),
       );
       if (this.#load.concurrency !== undefined) {
-        this.#system.clock.at(this.#system.clock.now(), () => this.#submitNext(replica));
+        this.#system.clock.at(this.#system.clock.now(), () => this.#submitNext(turn));
       }
     }
   }
@@ -222,6 +234,7 @@ class Run {
     const request = progress === undefined ? undefined : this.#requests[progress.index];
     if (under === undefined || progress === undefined || request === undefined) return;
     under.delete(event.id);
+    this.#load.onDone?.();
     const ok = event.reason === "length" || event.reason === "stop";
     this.#end = Math.max(this.#end, event.at);
     this.#records[progress.index] = {
@@ -238,7 +251,7 @@ class Run {
       preemptions: progress.preemptions,
     };
     if (this.#load.concurrency !== undefined) {
-      this.#system.clock.at(event.at, () => this.#submitNext(replica));
+      this.#system.clock.at(event.at, () => this.#submitNext(progress.turn));
     }
   }
 }

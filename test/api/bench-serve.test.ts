@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -224,6 +226,45 @@ describe("bench serve", () => {
     expect(metrics.failed).toBe(6);
     expect(JSON.parse(await readFile(file ?? "", "utf8"))).toMatchObject({ completed: 6 });
   });
+
+  const openssl = spawnSync("openssl", ["version"]).status === 0;
+  it.skipIf(!openssl)(
+    "asks every question of a server with its own certificate (needs openssl)",
+    async () => {
+      const key = join(folder, "key.pem");
+      const cert = join(folder, "cert.pem");
+      const made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout";
+      expect(spawnSync("openssl", [...made.split(" "), key, "-out", cert]).status).toBe(0);
+      const asked = new Set<string>();
+      const secure = createSecureServer(
+        { key: await readFile(key), cert: await readFile(cert) },
+        (request, response) => {
+          asked.add(request.url ?? "");
+          if (request.url === "/v1/models") response.end(JSON.stringify({ data: [{ id: "m" }] }));
+          else if (request.url === "/tokenize") response.end(JSON.stringify({ tokens: [5, 6, 7] }));
+          else if (request.url === "/v1/completions") {
+            response.write(`data: ${JSON.stringify({ choices: [{ index: 0, text: "a" }] })}\n\n`);
+            response.end("data: [DONE]\n\n");
+          } else response.end("{}");
+        },
+      );
+      await new Promise<void>((resolve) => secure.listen(0, "127.0.0.1", resolve));
+      try {
+        const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+        const few = "--num-prompts 2 --random-input-len 4 --random-output-len 1 --profile".split(
+          " ",
+        );
+        await expect(run("--base-url", url, ...few)).rejects.toThrow("No server at");
+        const { metrics } = await run("--base-url", url, "--insecure", ...few);
+        expect(metrics.completed).toBe(2);
+        const questions = ["/v1/models", "/tokenize", "/metrics", "/hygiene", "/start_profile"];
+        expect([...asked]).toEqual(expect.arrayContaining(questions));
+      } finally {
+        secure.closeAllConnections();
+        await new Promise((resolve) => secure.close(resolve));
+      }
+    },
+  );
 
   it("says where no server is", async () => {
     const options = parseBench(["--base-url", "http://127.0.0.1:9", "--disable-tqdm"], () => {});

@@ -98,7 +98,7 @@ async function coresOf(spec: SystemSpec, model: Model): Promise<number | undefin
   const { TrainiumDevice } = await import("../../device/trainium/device.ts");
   const system = await buildSystem(spec, { model }).catch(() => undefined);
   if (system === undefined) return undefined;
-  const [device] = system.devices;
+  const device = system.engines[0]?.device;
   await system.close();
   return device instanceof TrainiumDevice
     ? spec.tensorParallel * device.plan.logicalCore

@@ -160,7 +160,7 @@ async function candidateOf(
 ): Promise<Candidate> {
   const { system, rows } = await buildLargest(spec, model, Math.min(MOST_USERS, 2 * demand.users));
   try {
-    const device = system.devices[0];
+    const device = system.engines[0]?.device;
     if (!(device instanceof TrainiumDevice)) throw new Error("Only --device trainium is planned.");
     const { inputLen, outputLen } = demand.workload;
     const capacity = Math.floor(

@@ -62,7 +62,11 @@ export async function replayVirtual(
 ): Promise<ReplayRow> {
   // Nobody reads these ids, and small ones are quicker to hash: 1 byte each in CBOR.
   const words = { ids: idRange(0, 24) };
-  const run = await runVirtual(system, traceRequests(trace, words, seed), { gaps: false });
+  const bar = new Progress(name, trace.requests.length);
+  const onDone = (): void => bar.step();
+  const requests = traceRequests(trace, words, seed);
+  const run = await runVirtual(system, requests, { gaps: false, onDone });
+  bar.end();
   return replayRow(name, run);
 }
 

@@ -26,6 +26,7 @@ import { halfWidth } from "../../../device/trainium/price/bands.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { vllmNeuron } from "../../../device/trainium/stacks/registry.ts";
 import type { WeightFormat } from "../../../models/ops.ts";
+import { Progress } from "../../load/progress.ts";
 import { table } from "../validate/report.ts";
 import { frontierChart } from "./chart.ts";
 import { studyModel, studyPlan } from "./model.ts";
@@ -81,8 +82,12 @@ function points(
   options: { readonly prefillElsewhere?: boolean; readonly kernels?: string } = {},
 ): readonly Point[] {
   const found: Point[] = [];
+  const bar = new Progress(`${instance.name}, ${experts} experts`, RANKS.length * ROWS.length, {
+    unit: "systems",
+  });
   for (const ranks of RANKS) {
     for (const rows of ROWS) {
+      bar.step();
       const own = { instance: instance.name, "neuron-kernels": options.kernels ?? "default" };
       const named = studyPlan(model, ranks, own, {
         maxRows: rows,
@@ -110,6 +115,7 @@ function points(
       }
     }
   }
+  bar.end();
   return found;
 }
 

@@ -9,6 +9,7 @@ import {
   DEFAULT_CONSTANTS,
 } from "../../../device/trainium/constants.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { Progress } from "../../load/progress.ts";
 import { STUDIES } from "../study/registry.ts";
 import { fit, fittingRows } from "./fit.ts";
 import { peersTable, report } from "./json.ts";
@@ -98,7 +99,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     setUps: new Map(),
     ...(!values.quick && { serve: onceASetUp() }),
   };
-  const answers = rows.map((row) => priceRow(row, pricing));
+  const bar = new Progress("Rows priced", rows.length, { unit: "rows" });
+  const answers = rows.map((row) => {
+    const answer = priceRow(row, pricing);
+    bar.step();
+    return answer;
+  });
+  bar.end();
   if (values.json) {
     print(JSON.stringify(report(answers), undefined, 1));
     return 0;

@@ -12,7 +12,7 @@ import {
   pointRequests,
 } from "../../../scripts/commands/sweep/protocol.ts";
 import { sweep } from "../../../scripts/commands/sweep/sweep.ts";
-import { buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
+import { buildEngines, buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
 import { runVirtual } from "../../../scripts/virtual/virtual.ts";
 import { Random } from "../../../scripts/workload/random.ts";
 import { randomRequests } from "../../../scripts/workload/random-dataset.ts";
@@ -140,6 +140,39 @@ describe("virtual time", () => {
     const two = await runVirtual(pair, requests(40), { concurrency: 8 });
     await pair.close();
     expect(two.duration).toBeLessThan(0.8 * one.duration);
+  });
+
+  it("takes a list of unlike engines, and sends each request where it is told", async () => {
+    const wide = { ...SPEC, maxNumSeqs: 8 };
+    const narrow = { ...SPEC, maxNumSeqs: 1 };
+    const ended: number[] = [];
+    const run = async (route: (turn: number) => number) => {
+      const system = await buildEngines(SPEC, [wide, narrow]);
+      const rows = [0, 0];
+      for (const [index, { engine }] of system.engines.entries()) {
+        engine.subscribe((event) => {
+          if (event.type === "step-finished") {
+            rows[index] = Math.max(rows[index] ?? 0, event.running);
+          }
+        });
+      }
+      const { records } = await runVirtual(system, requests(24), {
+        concurrency: 6,
+        route: (_request, turn) => route(turn),
+        onDone: () => ended.push(1),
+      });
+      await system.close();
+      expect(records.every(({ ok }) => ok)).toBe(true);
+      return rows;
+    };
+    expect(await run(() => 0)).toEqual([6, 0]);
+    expect((await run(() => 1))[1]).toBe(1);
+    expect(await run((turn) => (turn === 0 ? 1 : 0))).toEqual([5, 1]);
+    expect(ended.length).toBe(72);
+    const lost = await buildEngines(SPEC, [wide]);
+    const { records } = await runVirtual(lost, requests(3), { concurrency: 1, route: () => 7 });
+    await lost.close();
+    expect(records.map(({ ok }) => ok)).toEqual([false, false, false]);
   });
 });
 
