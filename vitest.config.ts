@@ -15,6 +15,13 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    // With --coverage (npm run test:coverage): what unit tests have to reach. Not in npm test.
+    coverage: {
+      provider: "v8",
+      include: ["engine/**/*.ts"],
+      reporter: ["text"],
+      thresholds: { "engine/**": { lines: 90, branches: 90 } },
+    },
     projects: [
       project("unit", 20),
       project("conformance", 60),

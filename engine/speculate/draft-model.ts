@@ -58,7 +58,7 @@ export class DraftModelProposer implements Proposer {
       if (drafts.size === 0) this.#forget(); // the call failed: its cache may be gone
       const proposals = new Map<SequenceId, readonly TokenId[]>();
       chosen.forEach(({ sequence, count }, index) => {
-        const guess = this.#learn(sequence.id, rows[index], drafts.get(sequence.id) ?? []);
+        const guess = this.#learn(sequence, rows[index], drafts.get(sequence.id) ?? []);
         if (guess.length > 0) proposals.set(sequence.id, guess.slice(0, count));
       });
       done(proposals);
@@ -100,15 +100,19 @@ export class DraftModelProposer implements Proposer {
     }
   }
 
-  #learn(id: SequenceId, row: BatchRow | undefined, guess: readonly TokenId[]): readonly TokenId[] {
-    const drafted = this.#drafted.get(id);
+  #learn(
+    sequence: Sequence,
+    row: BatchRow | undefined,
+    guess: readonly TokenId[],
+  ): readonly TokenId[] {
+    const drafted = this.#drafted.get(sequence.id);
     if (drafted === undefined || row === undefined) return []; // it ended meanwhile
     if (guess.length === 0) return [];
-    const whole = row.start + row.count === row.context.length;
     drafted.length = row.context.length;
     drafted.computed = row.start + row.count;
     drafted.guess = guess;
-    return whole ? guess : [];
+    // In the midst of a long prompt it guessed what follows there, not at the end.
+    return row.context.length === sequence.length ? guess : [];
   }
 }
 

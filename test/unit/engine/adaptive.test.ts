@@ -124,7 +124,7 @@ describe("the model of costs", () => {
     expect(curve.at(12)).toBeGreaterThan(91);
     expect(curve.nearest(5)).toBe(2);
     const median = new CostCurve({ kept: 3, share: 1 / 2 });
-    for (const cost of [1000, 7, 9, 8]) median.add(4, cost);
+    for (const cost of [1000, 9, 7, 8]) median.add(4, cost);
     expect(median.at(4)).toBe(8);
   });
 });

@@ -139,6 +139,9 @@ describe("health", () => {
     fails = true;
     clock.runReady(2600);
     expect(engine.health(2600)).toMatchObject({ pending: true, stepAge: 600, failures: 1 });
+    fails = false;
+    clock.runReady(4000);
+    expect(engine.health(clock.now()).failures).toBe(0);
     clock.runReady();
     expect(engine.health(clock.now()).pending).toBe(false);
   });

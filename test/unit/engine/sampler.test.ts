@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { BatchRow } from "../../../device/device.ts";
 import { keyOfSeed, keyOfSequence, uniform } from "../../../device/random.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
+import { applyMask } from "../../../engine/sample/logits.ts";
 import { type SamplerOptions, TokenSampler } from "../../../engine/sample/sampler.ts";
 import { Candidates, expMinus, smallestOfLargest } from "../../../engine/sample/truncate.ts";
 import {
@@ -78,7 +79,10 @@ describe("truncation", () => {
     const candidates = new Candidates();
     fc.assert(
       fc.property(
-        fc.array(fc.integer({ min: -400, max: 400 }), { minLength: 2, maxLength: 700 }),
+        fc.oneof(
+          fc.array(fc.integer({ min: -400, max: 400 }), { minLength: 2, maxLength: 60 }),
+          fc.array(fc.integer({ min: -400, max: 400 }), { minLength: 301, maxLength: 700 }),
+        ),
         fc.record({
           temperature: fc.constantFrom(0.3, 1, 2),
           topK: fc.constantFrom(0, 1, 3, 40, 300),
@@ -156,6 +160,58 @@ describe("order of work", () => {
   });
 });
 
+describe("a mask of allowed ids", () => {
+  it("forbids word by word and bit by bit, and what it does not reach is left", () => {
+    const random = (at: number): number => uniform(keyOfSeed(5), at);
+    const mask = Int32Array.of(-1, 0, 0b1010_0001, 1 << 31, 0x7fffffff | 0);
+    const logits = Float32Array.from({ length: 150 }, (_, id) => random(id));
+    const before = logits.slice();
+    applyMask(logits, mask);
+    logits.forEach((value, id) => {
+      const allowed = (((mask[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1;
+      expect(value, `id ${id}`).toBe(allowed ? before[id] : Number.NEGATIVE_INFINITY);
+    });
+    const longer = Float32Array.of(...before, 1, 2);
+    applyMask(longer, mask.subarray(0, 1));
+    expect([...longer]).toEqual([...before, 1, 2].map(Math.fround));
+  });
+
+  it("knows bad words by their last ids, and ids beyond the vocabulary by nothing", () => {
+    const LOGITS = [1, 2, 3, 4];
+    expect(greedy(LOGITS, { badWords: [[], [9]] })).toBe(3);
+    expect(greedy(LOGITS, { badWords: [[0, 1, 3]] }, { output: [1] })).toBe(3);
+    expect(greedy(LOGITS, { badWords: [[0, 1, 3]] }, { output: [2, 0, 1] })).toBe(2);
+    expect(greedy(LOGITS, { logitBias: new Map([[9, 50]]) })).toBe(3);
+  });
+});
+
+describe("penalties", () => {
+  it("count each id of the prompt or the output once for repetition, taken back with the step", () => {
+    const both = { repetitionPenalty: 2 };
+    expect(greedy([4, 3.9, 2.1, 0], both, { prompt: [0], output: [0, 1, 1] })).toBe(2);
+    expect(greedy([4, 1.9, 0, 0], both, { prompt: [0], output: [0] })).toBe(0);
+    const sampler = new TokenSampler();
+    const params = { ...DEFAULT_SAMPLING, temperature: 0, frequencyPenalty: 1, maxTokens: 9 };
+    sampler.add(
+      new LiveSequence(
+        { prompt: [0], params },
+        { id: 0, index: 0, group: [0], arrival: 0, maxContext: 9 },
+      ),
+    );
+    const at = (...context: number[]): number | undefined =>
+      sampler.sample(
+        {
+          ...{ id: 0, context: Int32Array.from(context), start: context.length - 1, count: 1 },
+          ...{ drafted: 0, blocks: [], want: "last" },
+        },
+        Float32Array.of(0, 3, 1.5),
+      ).tokens[0];
+    expect([at(0), at(0, 1), at(0, 1, 1), at(0, 1, 1)]).toEqual([1, 1, 2, 2]);
+    expect(at(0, 1)).toBe(1); // two steps failed: what came after is forgotten
+    expect(() => at(0, 1, -1, -1)).toThrow(/before the one it follows/);
+  });
+});
+
 describe("logprobs", () => {
   const LOGITS = [0, 1, 2, 3];
   const total = Math.log(LOGITS.reduce((sum, logit) => sum + Math.exp(logit), 0));
@@ -187,6 +243,17 @@ describe("logprobs", () => {
     const some = sample(LOGITS, { temperature: 0, logprobs: 1, logprobTokenIds: [0, 3] })
       .logprobs?.[0];
     expect(some?.topIds).toEqual([3, 0]);
+  });
+
+  it("give the lower id first of equals, no more than asked, and rank by what is greater", () => {
+    const ties = [1, 3, 3, 0, 3, 2];
+    const two = sample(ties, { temperature: 0, logprobs: 2 }).logprobs?.[0];
+    expect(two?.topIds).toEqual([1, 2]);
+    const none = sample(ties, { temperature: 0, logprobs: 0 }).logprobs?.[0];
+    // As vLLM counts: all that are at least as likely.
+    expect([none?.topIds, none?.rank]).toEqual([[], 3]);
+    const last = sample(ties, { temperature: 0, logprobs: 6, allowedTokenIds: [4] }).logprobs?.[0];
+    expect(last?.topIds).toEqual([1, 2, 4, 5, 0, 3]);
   });
 
   it("of the prompt are of the id that follows", () => {
