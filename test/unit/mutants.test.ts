@@ -1,0 +1,62 @@
+/** Faults to plant: where one small change makes another program, and nowhere else. */
+import { describe, expect, it } from "vitest";
+import { choose, mutantsOf, planted } from "../../scripts/maintain/mutate/mutants.ts";
+
+const SOURCE = `/** a < b */
+import { thing } from "x - 1";
+interface Row {
+  readonly least: number;
+}
+export function count(rows: readonly Row[], most: number): number {
+  let sum = 0; // sum === 0
+  for (let index = 0; index < rows.length - 1; index++) {
+    if (most >= sum && "a < b" !== String(index)) sum += 2;
+    this.#note(sum);
+    thing.at = sum + 1;
+  }
+  return sum;
+}
+`;
+
+describe("faults to plant", () => {
+  const all = mutantsOf("count.ts", SOURCE);
+  const of = (line: number): string[] =>
+    all.filter((mutant) => mutant.line === line).map(({ becomes }) => becomes.trim());
+
+  it("turn comparisons, move ends by one, drop statements and mix conditions", () => {
+    expect(of(8)).toEqual([
+      "for (let index = 0; index >= rows.length - 1; index++) {",
+      "for (let index = 0; index <= rows.length - 1; index++) {",
+      "for (let index = 0; index < rows.length; index++) {",
+    ]);
+    expect(of(9)).toEqual([
+      'if (most >= sum && "a < b" === String(index)) sum += 2;',
+      'if (most < sum && "a < b" !== String(index)) sum += 2;',
+      'if (most > sum && "a < b" !== String(index)) sum += 2;',
+      'if (most >= sum || "a < b" !== String(index)) sum += 2;',
+    ]);
+    expect(of(10)).toEqual([""]);
+    expect(of(11)).toEqual(["thing.at = sum;", ""]);
+  });
+
+  it("leave comments, imports, types, strings and declarations alone", () => {
+    expect([1, 2, 3, 4, 6, 7, 13].flatMap(of)).toEqual([]);
+  });
+
+  it("change one line of the source, which has to be there still", () => {
+    for (const mutant of all) {
+      const changed = planted(SOURCE, mutant).split("\n");
+      const lines = SOURCE.split("\n");
+      expect(changed.filter((line, at) => line !== lines[at])).toEqual([mutant.becomes]);
+    }
+    const [first] = all;
+    if (first === undefined) throw new Error("There are faults.");
+    expect(() => planted("\n".repeat(20), first)).toThrow(/count.ts:8/);
+  });
+
+  it("are chosen by seed, each once", () => {
+    expect(choose(all, 4, 1)).toEqual(choose(all, 4, 1));
+    expect(choose(all, 4, 1)).not.toEqual(choose(all, 4, 2));
+    expect(new Set(choose(all, 99, 3)).size).toBe(all.length);
+  });
+});
