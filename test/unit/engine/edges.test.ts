@@ -189,6 +189,55 @@ describe("an engine's books", () => {
   });
 });
 
+describe("log-probabilities of a prompt", () => {
+  const prompt = Array.from({ length: 21 }, (_, at) => (at * 13) % 97);
+
+  /** What each sequence was told of its prompt, and which rows asked for it. */
+  function told(limits: Partial<DeviceLimits>, options: { readonly cached: boolean }) {
+    const { clock, engine, device, events } = engineWorld({ limits });
+    if (options.cached) {
+      engine.submit(request(prompt, { maxTokens: 1 }));
+      clock.runReady();
+    }
+    const before = device.batches.length;
+    const [asking = -1] = engine.submit(
+      request(prompt, { maxTokens: 2, promptLogprobs: 1, temperature: 0 }, { n: 2 }),
+    );
+    const [other = -1] = engine.submit(request([7, ...prompt], { maxTokens: 2, temperature: 0 }));
+    clock.runReady();
+    engine.check();
+    const found = events.flatMap((event) =>
+      event.type === "tokens-emitted" && event.promptLogprobs !== undefined
+        ? [{ id: event.id, logprobs: event.promptLogprobs }]
+        : [],
+    );
+    const rows = device.batches.slice(before).flatMap((batch) => batch.rows);
+    const wants = (id: number): string[] => [
+      ...new Set(rows.filter((row) => row.id === id).map(({ want }) => want)),
+    ];
+    return { found, wants: { asking: wants(asking), other: wants(other) }, asking };
+  }
+
+  it("come once, of every position, whatever the pieces and whatever is cached", () => {
+    const whole = told({}, { cached: false });
+    expect(whole.found.map(({ id, logprobs }) => [id, logprobs.length])).toEqual([
+      [whole.asking, prompt.length - 1],
+    ]);
+    expect(whole.wants).toEqual({ asking: ["all", "last"], other: ["last"] });
+    for (const [maxTokens, cached] of [
+      [5, false],
+      [64, true],
+      [7, true],
+    ] as const) {
+      const pieces = told({ maxTokens }, { cached });
+      expect(pieces.found.map(({ logprobs }) => logprobs)).toEqual(
+        whole.found.map(({ logprobs }) => logprobs),
+      );
+      expect(pieces.wants.other).not.toContain("all");
+    }
+  });
+});
+
 describe("a draft model", () => {
   /** Drafts are the counter's next numbers; what it was asked is kept. */
   function drafter(limits: Partial<DeviceLimits> = {}) {
