@@ -3,12 +3,14 @@
  * that can go wrong at the start is one clear line and an exit code.
  */
 import { readFileSync } from "node:fs";
+import type { ServerOptions as HttpsOptions } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { parseSettings, SettingsError } from "./config.ts";
+import { parseSettings } from "./config.ts";
 import { buildApp } from "./http/app.ts";
 import { createLogger } from "./http/log.ts";
+import { SettingsError } from "./settings/error.ts";
 import type { Settings } from "./settings/table.ts";
 import { logStats } from "./stats-log.ts";
 import { withDefaultModel } from "./world/default-model.ts";
@@ -50,8 +52,6 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
   );
   let draining = false;
   const start = world.simulatedStart;
-  const key = settings["ssl-keyfile"];
-  const cert = settings["ssl-certfile"];
   try {
     if (start !== undefined) {
       logger.info({ start: startUpFields(start) }, start.line);
@@ -62,10 +62,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       metrics: world.metrics,
       logger,
       draining: () => draining,
-      ...(key !== undefined &&
-        cert !== undefined && {
-          https: { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") },
-        }),
+      ...httpsOf(settings),
     });
     const what = `Serving ${world.serving.names[0]} with the ${world.device.name} device on`;
     const url = await app.listen({
@@ -107,6 +104,33 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     await world.close();
     throw error;
   }
+}
+
+/** Node's names of what the `--ssl-…` flags say; empty: plain HTTP. Throws SettingsError. */
+function httpsOf(settings: Settings): { readonly https?: HttpsOptions } {
+  const read = (flag: "ssl-keyfile" | "ssl-certfile" | "ssl-ca-certs"): string | undefined => {
+    const path = settings[flag];
+    if (path === undefined) return undefined;
+    try {
+      return readFileSync(path, "utf8");
+    } catch (error) {
+      throw new SettingsError(`--${flag}: ${(error as Error).message}`); // the file system throws Errors
+    }
+  };
+  const [key, cert, ca] = [read("ssl-keyfile"), read("ssl-certfile"), read("ssl-ca-certs")];
+  if (key === undefined || cert === undefined) return {};
+  const clients = settings["ssl-cert-reqs"];
+  const ciphers = settings["ssl-ciphers"];
+  return {
+    https: {
+      key,
+      cert,
+      ...(ca !== undefined && { ca }),
+      ...(ciphers !== undefined && { ciphers }),
+      requestCert: clients > 0,
+      rejectUnauthorized: clients === 2,
+    },
+  };
 }
 
 /** SIGTERM or Ctrl-C drains; a second one ends at once. */

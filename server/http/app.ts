@@ -2,6 +2,7 @@
  * The HTTP application: routes, keys, limits, errors. `buildApp` returns a
  * fastify instance that has not listened; tests call it with `inject`.
  */
+import type { ServerOptions as HttpsOptions } from "node:https";
 import cors from "@fastify/cors";
 import websocket from "@fastify/websocket";
 import fastify, {
@@ -47,7 +48,7 @@ export interface AppParts {
   /** True from the first signal on: requests that still come in are turned away. */
   readonly draining?: () => boolean;
   /** Certificate and key for HTTPS. */
-  readonly https?: { readonly key: string; readonly cert: string };
+  readonly https?: HttpsOptions;
 }
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {

@@ -1,5 +1,5 @@
 /** `--profiler-config`: vLLM's keys. */
-import { SettingsError } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 
 export interface ProfilerConfig {
   /** Folder of the files. */

@@ -13,7 +13,7 @@ export interface Row<T> {
   /** Several values may follow the flag; `parse` gets them as a JSON list. */
   readonly many?: boolean;
   readonly env?: string;
-  /** Further spellings, e.g. `-tp`. */
+  /** A further spelling, e.g. `-tp`. */
   readonly short?: string;
   /** Its value is shown nowhere: no report, log, fingerprint, error or route. */
   readonly secret?: boolean;
@@ -94,8 +94,11 @@ export function rowsOf(group: string) {
         },
         extra,
       ),
-    json: <D extends JsonObject | undefined>(fallback: D, sentence: string) =>
-      row<D | JsonObject>("JSON", fallback, sentence, parseObject),
+    json: <D extends JsonObject | undefined>(
+      fallback: D,
+      sentence: string,
+      extra?: Extra<NonNullable<D | JsonObject>>,
+    ) => row<D | JsonObject>("JSON", fallback, sentence, parseObject, extra),
     list: (fallback: readonly string[], sentence: string, extra?: Extra<readonly string[]>) => ({
       ...row<readonly string[]>("A B", fallback, sentence, parseList, extra),
       many: true,
@@ -135,7 +138,8 @@ const FACTORS: Readonly<Record<string, number>> = {
   G: 2 ** 30,
 };
 
-function parseHumanInteger(text: string): number {
+/** `16k` is 16,000 and `16K` 16,384; `auto` is −1. Throws an Error. */
+export function parseHumanInteger(text: string): number {
   if (text === "auto") return -1;
   const match = /^(-?\d+(?:\.\d+)?)([kmgKMG]?)$/.exec(text);
   const factor = FACTORS[match?.[2] ?? ""];

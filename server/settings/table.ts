@@ -1,8 +1,8 @@
 /**
  * The table of settings: flag → default, check, sentence. vLLM's names and
  * defaults where vLLM has the flag. `--help`, the environment names and
- * SETTINGS.md are printed from it. Flags that vLLM has and that do nothing here,
- * or are refused, stand in unsupported.ts.
+ * SETTINGS.md are printed from it. Flags that vLLM has and that do nothing here
+ * stand in accepted.ts, those that are refused in refused.ts.
  */
 import { deviceNames } from "../../device/registry.ts";
 import { atLeast, rowsOf } from "./row.ts";
@@ -42,6 +42,7 @@ export const TABLE = {
     "Where sampling defaults come from: auto (the model's generation_config.json), vllm (none), or a folder.",
   ),
   "override-generation-config": model.json({}, "Sampling defaults over those of the model."),
+  "hf-overrides": model.json({}, "Keys of config.json over those of the file."),
   "max-model-len": model.humanInteger(
     undefined,
     "Tokens in a request, prompt and output; 16k and 1M are understood; -1 or auto: as the model and the memory allow.",
@@ -71,6 +72,11 @@ export const TABLE = {
   config: http.text(undefined, "YAML file of settings; the command line wins over it.", path),
   "ssl-keyfile": http.text(undefined, "Private key for HTTPS.", path),
   "ssl-certfile": http.text(undefined, "Certificate for HTTPS.", path),
+  "ssl-ca-certs": http.text(undefined, "Authorities that clients' certificates are of.", path),
+  "ssl-cert-reqs": http.integer(0, "Clients' certificates: 0 none, 1 optional, 2 required.", {
+    check: (value) => ([0, 1, 2].includes(value) ? undefined : "must be 0, 1 or 2"),
+  }),
+  "ssl-ciphers": http.text(undefined, "Ciphers of TLS 1.2, as OpenSSL names them."),
   "root-path": http.text("", "Path that a proxy in front has taken off."),
   "allowed-origins": http.list(["*"], "CORS: origins."),
   "allowed-methods": http.list(["*"], "CORS: methods."),
@@ -135,6 +141,7 @@ export const TABLE = {
   ),
   "responses-store-entries": api.integer(1024, "Responses kept at most.", one),
   "responses-store-bytes": api.humanInteger(64 * 2 ** 20, "Bytes of kept responses at most.", one),
+  "fingerprint-value": api.text(undefined, "system_fingerprint where its mode is custom."),
   "stream-interval": api.integer(1, "Tokens in a chunk of a stream.", one),
   strict: api.toggle(false, "Refuse requests with fields that would be ignored."),
 
@@ -145,7 +152,16 @@ export const TABLE = {
   "long-prefill-token-threshold": engine.integer(0, "Largest piece of a prompt; 0: no limit."),
   "scheduling-policy": engine.choice(["fcfs", "priority"], "fcfs", "Who is served first."),
   "async-scheduling": engine.toggle(true, "Schedule a step while the one before runs."),
-  "speculative-config": engine.json(undefined, "Speculative decoding: method, model, tokens."),
+  "speculative-config": engine.json(undefined, "Speculative decoding: method, model, tokens.", {
+    short: "-sc",
+  }),
+  "spec-method": engine.text(undefined, "The key method of --speculative-config."),
+  "spec-model": engine.text(undefined, "The key model of --speculative-config.", path),
+  "spec-tokens": engine.integer(
+    undefined,
+    "The key num_speculative_tokens of --speculative-config.",
+    one,
+  ),
   "tensor-parallel-size": engine.integer(1, "Ranks that share the weights.", {
     short: "-tp",
     ...one,
@@ -158,7 +174,9 @@ export const TABLE = {
     short: "-pp",
     check: (value) => (value === 1 ? undefined : "pipeline parallelism is not supported"),
   }),
-  "enable-expert-parallel": engine.toggle(false, "Spread experts over the ranks whole."),
+  "enable-expert-parallel": engine.toggle(false, "Spread experts over the ranks whole.", {
+    short: "-ep",
+  }),
   "block-size": engine.integer(undefined, "Tokens in a KV block.", one),
   "num-gpu-blocks-override": engine.integer(undefined, "KV blocks, whatever the memory.", one),
   "kv-cache-memory-bytes": engine.humanInteger(undefined, "Bytes for the KV cache.", one),
@@ -188,7 +206,9 @@ export const TABLE = {
     false,
     "trainium: listen only after the simulated time of compiling and loading.",
   ),
-  "time-scale": device.number(undefined, "trainium: wall seconds a simulated second takes."),
+  "time-scale": device.number(undefined, "trainium: wall seconds a simulated second takes.", {
+    check: (value) => (value > 0 ? undefined : "must be above 0"),
+  }),
   "step-timeout": device.number(
     undefined,
     "Seconds without progress, work pending, after which /health answers 503 (default: 120); on the cpu device a step that takes longer is given up and its ranks are restarted.",

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { GenerationDefaults } from "../../models/model.ts";
-import { SettingsError } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 
 /** generation_config.json's names of what vLLM reads. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Device } from "../../device/device.ts";
 import { planStartUp, type StartUp } from "../../device/trainium/compile.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
-import { SettingsError } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { NeffFolder } from "./neff-folder.ts";
 

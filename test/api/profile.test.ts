@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseSettings, SettingsError } from "../../server/config.ts";
+import { parseSettings } from "../../server/config.ts";
+import { SettingsError } from "../../server/settings/error.ts";
 import { readProfilerConfig } from "../../server/profiler/config.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 

@@ -2,7 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseSettings, SettingsError, settingsTable } from "../../../server/config.ts";
+import { parseSettings } from "../../../server/config.ts";
+import { SettingsError } from "../../../server/settings/error.ts";
+import { settingsTable } from "../../../server/settings/help.ts";
 import { VERSION } from "../../../server/version.ts";
 
 const settings = (...argv: string[]) => parseSettings(argv).settings;
@@ -110,6 +112,14 @@ describe("settings", () => {
     [["--port", "x"], "--port must be a whole number, got x."],
     [["--max-num-seqs", "0"], "--max-num-seqs must be at least 1, got 0."],
     [["--device", "gpu"], "--device must be one of null, cpu, trainium, got gpu."],
+    [["--time-scale", "-1"], "--time-scale must be above 0, got -1."],
+    [["--time-scale", "0"], "--time-scale must be above 0, got 0."],
+    [["--ssl-keyfile", "a"], "--ssl-keyfile is given without --ssl-certfile"],
+    [["--ssl-certfile", "a"], "--ssl-certfile is given without --ssl-keyfile"],
+    [["--ssl-ca-certs", "a"], "--ssl-ca-certs is given without --ssl-certfile"],
+    [["--ssl-cert-reqs", "3"], "must be 0, 1 or 2"],
+    [["--fingerprint-mode", "custom"], "needs --fingerprint-value"],
+    [["--enable-prefix-caching.x", "1"], "--enable-prefix-caching has no parts"],
     [["--enable-lora"], "--enable-lora is not supported: LoRA adapters are not served."],
     [["--pipeline-parallel-size", "2"], "pipeline parallelism is not supported"],
     [["--speculative-config", "ngram"], "must be a JSON object"],
@@ -124,6 +134,86 @@ describe("settings", () => {
     [["a", "b"], "too many arguments"],
   ])("refuses %j", (argv, message) => {
     expect(refusal(...argv)).toContain(message);
+  });
+
+  it("takes short spellings, alone, joined, attached and with parts", () => {
+    expect(settings("-tp=2", "-ep", "-sc", '{"method":"ngram"}')).toMatchObject({
+      "tensor-parallel-size": 2,
+      "enable-expert-parallel": true,
+      "speculative-config": { method: "ngram" },
+    });
+    for (const level of [["-O3"], ["-O=2"], ["-O", "1"], ["-O0"]]) {
+      expect(parseSettings(level).warnings).toEqual([
+        "--optimization-level has no effect: there is no compiler to configure.",
+      ]);
+    }
+    expect(
+      parseSettings([
+        "-cc.pass_config.fuse_allreduce_rms=true",
+        "-cc.custom_ops+",
+        "+rms_norm,none",
+      ]).warnings,
+    ).toHaveLength(1);
+    expect(
+      settings("-sc.method", "ngram", "-sc.num_speculative_tokens=4", "--port=7"),
+    ).toMatchObject({
+      "speculative-config": { method: "ngram", num_speculative_tokens: 4 },
+      port: 7,
+    });
+    expect(
+      settings("--hf_overrides.rope_scaling.original_max_position_embeddings", "32k")[
+        "hf-overrides"
+      ],
+    ).toEqual({ rope_scaling: { original_max_position_embeddings: 32_000 } });
+  });
+
+  it("reads a file as vLLM does: no-… keys, lists, nested objects, parts", () => {
+    const path = yaml(
+      [
+        "no-enable-prefix-caching: true",
+        "no_async_scheduling: false",
+        "max-cudagraph-capture-size: 2048",
+        "cudagraph_capture_sizes: [1, 2, 4]",
+        "speculative-config:",
+        "  method: ngram",
+        "speculative-config.num_speculative_tokens: 3",
+        "no-enable-dbo: true",
+      ].join("\n"),
+    );
+    const { settings: given, warnings } = parseSettings(["--config", path]);
+    expect(given).toMatchObject({
+      "enable-prefix-caching": false,
+      "async-scheduling": true,
+      "speculative-config": { method: "ngram", num_speculative_tokens: 3 },
+    });
+    expect(warnings.map((line) => line.split(" ")[0])).toEqual([
+      "--max-cudagraph-capture-size",
+      "--cudagraph-capture-sizes",
+    ]);
+    expect(settings("--config", path, "--enable-prefix-caching")["enable-prefix-caching"]).toBe(
+      true,
+    );
+    expect(refusal("--config", yaml("no-port: true"))).toContain('unknown setting "no-port"');
+    expect(refusal("--config", yaml("no-strict: 3"))).toContain("must be true or false, got 3");
+  });
+
+  it("takes a refused flag in silence where it asks for what happens anyway", () => {
+    const argv = ["--runner", "generate", "--no-enable-lora", "-dcp", "1", "--nnodes=1"];
+    expect(parseSettings(argv).warnings).toEqual([]);
+    expect(refusal("--runner", "pooling")).toContain("only generation is served");
+    expect(refusal("-dcp", "2")).toContain("--decode-context-parallel-size is not supported");
+  });
+
+  it("makes a speculative config of its parts, and refuses a key given twice", () => {
+    expect(settings("--spec-method", "ngram", "--spec-tokens", "2")["speculative-config"]).toEqual({
+      method: "ngram",
+      num_speculative_tokens: 2,
+    });
+    expect(refusal("-sc.method", "ngram", "--spec-method", "eagle3")).toContain("give one");
+  });
+
+  it("says of a secret only that it is wrong", () => {
+    expect(refusal("--api-key", "[sesame")).not.toContain("sesame");
   });
 
   it("prints help with groups, defaults and environment names", () => {
