@@ -36,8 +36,10 @@ export interface Architecture {
   readonly family: string;
   readonly hidden: number;
   readonly vocabSize: number;
-  /** Positions the model was made for (`max_position_embeddings`). */
+  /** Positions that can be asked for: context.ts. */
   readonly maxContext: number;
+  /** Positions served when nobody asks; absent: all. */
+  readonly usualContext?: number;
   /** Query heads of an attention layer: tensor parallelism must divide them. */
   readonly heads: number;
   readonly kvHeads: number;

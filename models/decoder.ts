@@ -11,15 +11,15 @@
  */
 import type { Architecture, KvGroup } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
+import { type ContextLength, readContext } from "./context.ts";
 import type { Activation, LinearOp, Op, ShardKind, Value, Weight } from "./ops.ts";
 import type { Rotary } from "./rope.ts";
 
 /** The numbers every decoder has. */
-export interface DecoderSize {
+export interface DecoderSize extends ContextLength {
   readonly hidden: number;
   readonly layers: number;
   readonly vocabSize: number;
-  readonly maxContext: number;
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
@@ -62,7 +62,7 @@ export function readSize(config: ConfigReader): DecoderSize {
     hidden,
     layers: config.integer("num_hidden_layers"),
     vocabSize: config.integer("vocab_size"),
-    maxContext: config.integer("max_position_embeddings"),
+    ...readContext(config),
     heads,
     kvHeads,
     headDim,
@@ -335,6 +335,7 @@ export function decoder(size: DecoderSize, parts: DecoderParts): Architecture {
     hidden,
     vocabSize,
     maxContext: size.maxContext,
+    ...(size.usualContext !== undefined && { usualContext: size.usualContext }),
     heads: size.heads,
     kvHeads: size.kvHeads,
     headDim: size.headDim,

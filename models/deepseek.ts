@@ -5,6 +5,7 @@
  * (GLM-5) are not described: attention is taken as full.
  */
 import type { ConfigReader } from "./config.ts";
+import { readContext } from "./context.ts";
 import {
   type Block,
   type DecoderSize,
@@ -48,7 +49,7 @@ export const deepseek: Family = {
       hidden: config.integer("hidden_size"),
       layers: config.integer("num_hidden_layers"),
       vocabSize: config.integer("vocab_size"),
-      maxContext: config.integer("max_position_embeddings"),
+      ...readContext(config),
       heads,
       kvHeads: 1,
       headDim: latent.nopeDim + latent.ropeDim,

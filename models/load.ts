@@ -4,7 +4,7 @@
  * here; devices read them.
  */
 import { ConfigReader, ModelConfigError } from "./config.ts";
-import { declaredFormat } from "./declared.ts";
+import { declaredFormat } from "./format.ts";
 import type { GenerationDefaults, Model, Tokenizer } from "./model.ts";
 import { describe, familyOf } from "./registry.ts";
 import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
@@ -16,12 +16,15 @@ import {
   indexCheckpoint,
 } from "./weights/checkpoint.ts";
 import { locateModel, readJson, readJsonIfThere } from "./weights/folder.ts";
+import { unreadWeights } from "./weights/unread.ts";
 
 export interface LoadOptions {
   /** Folder of another tokenizer; absent: the model's own. */
   readonly tokenizer?: string;
   /** File of a chat template, or the template itself; absent: the tokenizer's own. */
   readonly chatTemplate?: string;
+  /** Keys over those of config.json (`--hf-overrides`). */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -30,22 +33,17 @@ export interface LoadOptions {
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
   const files = locateModel(source);
-  const config = readJson(files.config);
+  const config = { ...readJson(files.config), ...options.config };
   const architecture = describe(config, files.config);
   const reader = new ConfigReader(config, files.config);
+  const { folder } = files;
+  const unread =
+    folder === undefined ? undefined : (unreadWeights(folder, reader) ?? pricedOnly(reader));
   const checkpoint =
-    files.folder !== undefined && hasCheckpoint(files.folder)
-      ? indexCheckpoint(files.folder)
+    folder !== undefined && unread === undefined && hasCheckpoint(folder)
+      ? indexCheckpoint(folder)
       : undefined;
-  if (checkpoint) {
-    const family = familyOf(reader);
-    if (family.pricedOnly)
-      throw new ModelConfigError(
-        `${files.config}: models of the family ${family.name} are priced (--device trainium, from the catalogue), not computed`,
-      );
-    refuseQuantized(reader);
-    checkWeights(checkpoint, architecture);
-  }
+  if (checkpoint) checkWeights(checkpoint, architecture);
   const given = options.tokenizer;
   const words = given === undefined ? files.folder : folderOf(given);
   const tokenizer = words === undefined ? undefined : loadTokenizer(given ?? words);
@@ -62,6 +60,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     architecture,
     format: (checkpoint && checkpointFormat(checkpoint)) ?? declaredFormat(reader),
     ...(checkpoint && { checkpoint }),
+    ...(folder !== undefined && !checkpoint && { unread: unread ?? noWeights(folder) }),
     generation: readGeneration(reader, files.folder, {
       tokenizer,
       tokenizerConfig,
@@ -81,10 +80,15 @@ function readTokenizerConfig(folder: string): Record<string, unknown> {
   };
 }
 
-function refuseQuantized(config: ConfigReader): void {
-  const method = config.section("quantization_config")?.raw("quant_method");
-  if (method !== undefined)
-    config.fail("quantization_config", "absent: weights are read as F32, F16 or BF16");
+function pricedOnly(config: ConfigReader): string | undefined {
+  const family = familyOf(config);
+  return family.pricedOnly
+    ? `${config.file}: models of the family ${family.name} are priced, not computed`
+    : undefined;
+}
+
+function noWeights(folder: string): string {
+  return `${folder}: no weights, neither model.safetensors nor model.safetensors.index.json`;
 }
 
 /** generation_config.json, and the ids that end a text by it, by config.json and by the tokenizer. */

@@ -90,6 +90,8 @@ export interface Model {
   readonly format: WeightFormat;
   /** Absent: a config without weights (catalogue); only the simulated device can run it. */
   readonly checkpoint?: Checkpoint;
+  /** Of a folder without checkpoint: why, in a sentence that names the file. */
+  readonly unread?: string;
   readonly generation: GenerationDefaults;
   /** Absent with the tokenizer files: only token-id prompts are served. */
   readonly tokenizer?: Tokenizer;

@@ -1,7 +1,8 @@
 /**
  * Rotary position embedding: what config.json says of it, and its frequencies.
  * Older files have `rope_theta` and `rope_scaling` side by side, newer ones
- * `rope_parameters` with both. Formulas follow the papers named below and give
+ * `rope_parameters` with both; where a file has both, `rope_scaling` wins, as in
+ * transformers 5. Formulas follow the papers named below and give
  * the numbers of Hugging Face transformers (`modeling_rope_utils`).
  */
 import type { ConfigReader } from "./config.ts";
@@ -16,34 +17,71 @@ export interface Rotary {
 
 /** Reads the rotary keys of a config; `theta` is the family's default base. */
 export function readRotary(config: ConfigReader, headDim: number, theta = 10_000): Rotary {
-  const nested = config.section("rope_parameters");
-  const scaled = nested ?? config.section("rope_scaling");
-  const base = nested?.optionalNumber("rope_theta") ?? config.number("rope_theta", theta);
+  const section = ropeSection(config);
+  const base =
+    section?.optionalNumber("rope_theta") ??
+    config.optionalNumber("rotary_emb_base") ??
+    config.number("rope_theta", theta);
   const part =
-    nested?.optionalNumber("partial_rotary_factor") ?? config.number("partial_rotary_factor", 1);
+    section?.optionalNumber("partial_rotary_factor") ??
+    config.optionalNumber("rotary_pct") ??
+    config.optionalNumber("rotary_emb_fraction") ??
+    config.number("partial_rotary_factor", 1);
   const rotaryDim = Math.floor(headDim * part);
   if (rotaryDim < 2 || rotaryDim % 2 !== 0)
     config.fail("partial_rotary_factor", `a share of ${headDim} that is an even number ≥ 2`);
-  const scaling = scaled && readScaling(scaled, config);
+  const scaling = section && readScaling(section, config);
   return { rotaryDim, theta: base, ...(scaling && { scaling }) };
 }
 
-function readScaling(section: ConfigReader, config: ConfigReader): RopeScaling | undefined {
+/** Sections by layer type must agree: all layers rotate alike here. */
+const LAYER_TYPES = ["full_attention", "sliding_attention", "chunked_attention"];
+
+/** The section that describes the rotation; undefined: none does. */
+export function ropeSection(config: ConfigReader): ConfigReader | undefined {
+  const key = config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  const section = config.section(key);
+  const nested = LAYER_TYPES.flatMap((type) => section?.section(type) ?? []);
+  const [first, ...others] = nested;
+  if (first === undefined) return section;
+  const told = LAYER_TYPES.flatMap((type) => JSON.stringify(section?.raw(type)) ?? []);
+  if (others.length > 0 && new Set(told).size > 1)
+    config.fail(key, "the same for all layer types: layers that rotate apart are not built");
+  return first;
+}
+
+type RopeType = RopeScaling["kind"] | "default";
+
+/** Older and further names of the same formulas. */
+const ALIASES: Readonly<Record<string, RopeType>> = {
+  su: "longrope",
+  mrope: "default",
+  deepseek_yarn: "yarn",
+  deepseek_llama_scaling: "yarn",
+};
+
+/** `rope_type`, in older files `type`. */
+export function ropeType(section: ConfigReader): RopeType {
   const key = section.has("rope_type") ? "rope_type" : "type";
-  const kind = section.choice(
-    key,
-    ["default", "linear", "llama3", "yarn", "dynamic", "longrope"],
-    "default",
-  );
+  const alias = ALIASES[String(section.raw(key))];
+  if (alias !== undefined) return alias;
+  const kinds = ["default", "linear", "llama3", "yarn", "dynamic", "longrope"] as const;
+  return section.choice(key, kinds, "default");
+}
+
+function readScaling(section: ConfigReader, config: ConfigReader): RopeScaling | undefined {
+  const kind = ropeType(section);
   if (kind === "default") return undefined;
-  const context = config.integer("max_position_embeddings");
+  const context = config.optionalInteger("max_position_embeddings") ?? 2048;
   const original =
     section.optionalInteger("original_max_position_embeddings") ??
     config.integer("original_max_position_embeddings", context);
   const some = <Name extends string>(name: Name, value: number | undefined) =>
     (value === undefined ? {} : { [name]: value }) as { readonly [key in Name]?: number };
-  const factor =
-    kind === "longrope" ? section.number("factor", context / original) : section.number("factor");
+  // A factor that is null is 1, as in vLLM.
+  const unsaid =
+    kind === "longrope" ? context / original : section.mentions("factor") ? 1 : undefined;
+  const factor = section.number("factor", unsaid);
   return {
     kind,
     factor,
@@ -70,8 +108,8 @@ export interface RotaryTable {
 }
 
 /**
- * The table of a rotary description. `dynamic` rescales only beyond its
- * original context, where no sequence of ours goes: there it equals no scaling.
+ * The table of a rotary description. `dynamic` would rescale by the length of each
+ * text once it is beyond the original context; here, as in vLLM, it never does.
  * Throws for `longrope`, whose factor lists are not read.
  */
 export function rotaryTable(rotary: Rotary): RotaryTable {

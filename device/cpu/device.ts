@@ -56,7 +56,8 @@ interface Gathered {
 export async function createCpuDevice(settings: DeviceSettings): Promise<Device> {
   const { model, tensorParallelSize: ranks } = settings;
   if (model.checkpoint === undefined) {
-    throw new Error(`The cpu device needs weights, and ${model.source} has none.`);
+    const why = model.unread ?? `${model.source} has none`;
+    throw new Error(`The cpu device needs weights. ${why}.`);
   }
   const plan = planMemory(model, settings);
   const { architecture } = model;

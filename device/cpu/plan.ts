@@ -56,7 +56,8 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
   checkShards(model.architecture, ranks);
   const { cache } = compileProgram(model.architecture, { rank: 0, ranks });
   const maxRows = settings.maxRows ?? DEFAULT_MAX_ROWS;
-  const maxContext = settings.maxContext ?? model.architecture.maxContext;
+  const maxContext =
+    settings.maxContext ?? model.architecture.usualContext ?? model.architecture.maxContext;
   const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize, maxContext });
   const useful = maxRows * Math.ceil(maxContext / blockSize);
   const budget = (settings.kvCacheBytes ?? DEFAULT_KV_BYTES) / ranks;

@@ -214,7 +214,8 @@ export class NullDevice implements Device {
 
 export function createNullDevice(settings: DeviceSettings): Promise<Device> {
   const { model, clock, sampler, seed, own } = settings;
-  const maxContext = settings.maxContext ?? model.architecture.maxContext;
+  const maxContext =
+    settings.maxContext ?? model.architecture.usualContext ?? model.architecture.maxContext;
   const blockSize = settings.blockSize ?? 16;
   const stepNanos = Number(own["null-step-nanos"] ?? 0);
   const device = new NullDevice({

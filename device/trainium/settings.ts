@@ -44,7 +44,9 @@ export function planFor(request: PlanRequest): Plan {
   checkTensorParallel(tensorParallel, { model, instance, stack, logicalCore });
   const maxContext = Math.min(
     architecture.maxContext,
-    request.maxContext ?? whole(neuron, "seq_len") ?? DEFAULT_CONTEXT,
+    request.maxContext ??
+      whole(neuron, "seq_len") ??
+      Math.min(DEFAULT_CONTEXT, architecture.usualContext ?? DEFAULT_CONTEXT),
   );
   const maxRows = request.maxRows ?? whole(neuron, "batch_size") ?? DEFAULT_ROWS;
   const experts = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));

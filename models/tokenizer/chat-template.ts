@@ -3,11 +3,12 @@
  * @huggingface/jinja, with the globals that Hugging Face transformers gives its
  * templates. Templates are compiled once, when first rendered.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { isObject, ModelConfigError } from "../config.ts";
 import type { ChatTemplate } from "../model.ts";
+import { isThere, readText } from "../weights/files.ts";
 import { loopsOverContent } from "./content-format.ts";
 import { prepared, type TemplateReads } from "./messages.ts";
 import { readAsPython } from "./python.ts";
@@ -184,7 +185,7 @@ export function findChatTemplate(
 }
 
 function readGiven(given: string): Map<string, string> {
-  if (existsSync(given)) return new Map([["default", readFileSync(given, "utf8")]]);
+  if (isThere(given)) return new Map([["default", readText(given)]]);
   // A path has none of these; a template has at least one.
   if (/[{}\n]/.test(given)) return new Map([["default", given]]);
   throw new ModelConfigError(`chat template: no such file: ${given}`);
@@ -195,12 +196,11 @@ function readTemplates(
   tokenizerConfig: Readonly<Record<string, unknown>>,
 ): Map<string, string> | undefined {
   const file = join(folder, "chat_template.jinja");
-  if (existsSync(file)) {
-    const named = new Map([["default", readFileSync(file, "utf8")]]);
+  if (isThere(file)) {
+    const named = new Map([["default", readText(file)]]);
     const more = join(folder, "additional_chat_templates");
     for (const name of existsSync(more) ? readdirSync(more) : [])
-      if (name.endsWith(".jinja"))
-        named.set(basename(name, ".jinja"), readFileSync(join(more, name), "utf8"));
+      if (name.endsWith(".jinja")) named.set(basename(name, ".jinja"), readText(join(more, name)));
     return named;
   }
   const inside = tokenizerConfig["chat_template"] ?? undefined;

@@ -3,10 +3,11 @@
  * guards (encoder.ts); ids to text is ours (byte-decoder.ts), synchronous and
  * streaming.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigReader, isObject, ModelConfigError } from "../config.ts";
 import type { Decoder, Tokenizer } from "../model.ts";
+import { isThere, readText } from "../weights/files.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
 import { distrusted } from "./published.ts";
@@ -21,7 +22,7 @@ export function folderOf(source: string): string {
 export function loadTokenizer(source: string): Tokenizer | undefined {
   const folder = folderOf(source);
   const path = folder === source ? join(folder, "tokenizer.json") : source;
-  if (existsSync(path)) return readTokenizer(readFileSync(path, "utf8"), path, true);
+  if (isThere(path)) return readTokenizer(readText(path), path, true);
   for (const other of ["tokenizer.model", "tekken.json", "vocab.json"])
     if (existsSync(join(folder, other)))
       throw new ModelConfigError(

@@ -1,8 +1,9 @@
 /** Files of a model folder and of the catalogue: finding them, and reading their JSON. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, ModelConfigError } from "../config.ts";
 import { nearest } from "../nearest.ts";
+import { isThere, readText } from "./files.ts";
 import { projectPath } from "./project-files.ts";
 
 const CATALOG = projectPath("models", "catalog");
@@ -26,7 +27,7 @@ export function locateModel(source: string): ModelFiles {
       throw new ModelConfigError(`${source}: expected a folder with a config.json, found a file`);
     }
     const config = join(source, "config.json");
-    if (!existsSync(config)) throw new ModelConfigError(`${config}: no such file`);
+    if (!isThere(config)) throw new ModelConfigError(`${config}: no such file`);
     return { config, folder: source };
   }
   const config = join(CATALOG, `${source.replace("/", "--")}.json`);
@@ -54,7 +55,7 @@ function similar(source: string): string {
 
 /** A JSON object from a file. Throws ModelConfigError naming it. */
 export function readJson(path: string): Record<string, unknown> {
-  const text = readFileSync(path, "utf8");
+  const text = readText(path);
   try {
     const value: unknown = JSON.parse(text);
     if (isObject(value)) return value;
@@ -67,5 +68,5 @@ export function readJson(path: string): Record<string, unknown> {
 /** The same, of a file that may be absent: then empty. */
 export function readJsonIfThere(folder: string, file: string): Record<string, unknown> {
   const path = join(folder, file);
-  return existsSync(path) ? readJson(path) : {};
+  return isThere(path) ? readJson(path) : {};
 }

@@ -11,7 +11,7 @@ import {
 } from "../../engine/speculate/registry.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
-import { SettingsError } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 
 /** Above so many bytes of checkpoint the weights, not the nodes, are what a draft's step waits for. */

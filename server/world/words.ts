@@ -12,7 +12,7 @@ import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { projectPath } from "../../models/weights/project-files.ts";
-import { SettingsError } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { RetoldWords } from "./retell.ts";
 
@@ -33,7 +33,8 @@ export async function valuesModel(settings: Settings, model: Model): Promise<Mod
   if (values === "synthetic") return undefined;
   if (values === "bundled") return loadModel(bundledModel());
   if (values === "weights" && model.checkpoint === undefined) {
-    throw new SettingsError("--values weights: the model has none here; use bundled or synthetic.");
+    const why = model.unread ?? "the model has none here";
+    throw new SettingsError(`--values weights: ${why}; use bundled or synthetic.`);
   }
   if (values !== "auto" && values !== "weights") return loadModel(values);
   return model.checkpoint === undefined ? loadModel(bundledModel()) : model;

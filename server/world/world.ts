@@ -16,7 +16,6 @@ import type { EngineOptions } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
-import { SettingsError } from "../config.ts";
 import { Engines } from "../generation/engines.ts";
 import { RequestTemplates } from "../generation/request-template.ts";
 import { createPlanner } from "../grammar/planner.ts";
@@ -87,12 +86,13 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     loadModel(source, {
       ...(given.tokenizer !== undefined && { tokenizer: given.tokenizer }),
       ...(given["chat-template"] !== undefined && { chatTemplate: given["chat-template"] }),
+      config: given["hf-overrides"],
     }),
   );
   // In a process of its own, while the device is made.
   const probed = source === bundledModel() ? Promise.resolve() : model.tokenizer?.probe?.();
   probed?.catch(() => {}); // awaited below
-  const name = given.device ?? (model.checkpoint === undefined ? "trainium" : "cpu");
+  const name = given.device ?? deviceFor(model);
   const settings: Settings = { ...given, model: source, device: name };
   checkContext(settings, model);
   const words = name === "trainium" ? await valuesModel(settings, model) : model;
@@ -226,6 +226,13 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   };
 }
 
+/** A simulation is chosen by a flag or by what is named, never because a folder lacks its weights. */
+function deviceFor({ checkpoint, unread }: Model): NonNullable<Settings["device"]> {
+  if (checkpoint !== undefined) return "cpu";
+  if (unread === undefined) return "trainium";
+  throw new SettingsError(`${unread}. To simulate the model without weights: --device trainium.`);
+}
+
 /** As the flag says, else as the model was named; the bundled one goes by its folder. */
 function servedNames(settings: Settings, model: string | undefined): readonly string[] {
   const names = settings["served-model-name"];
@@ -247,7 +254,7 @@ function checkContext(settings: Settings, model: Model): void {
   if (asked < 1) throw new SettingsError(`--max-model-len must be at least 1, got ${asked}.`);
   if (asked > most) {
     throw new SettingsError(
-      `--max-model-len ${asked} is greater than the model's own ${most} (max_position_embeddings).`,
+      `--max-model-len ${asked} is greater than the model's own ${most}, which config.json's max_position_embeddings and rope_scaling give.`,
     );
   }
 }
@@ -355,6 +362,7 @@ function cacheConfig(settings: Settings, { limits }: Device): Record<string, str
 function fingerprint(settings: Settings): string | null {
   const mode = settings["fingerprint-mode"];
   if (mode === "none") return null;
+  if (mode === "custom") return settings["fingerprint-value"] ?? null;
   const shaping = JSON.stringify(shapingSettings(settings));
   const hash = createHash("sha256").update(shaping).digest("hex").slice(0, 8);
   if (mode === "hash") return hash;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseSettings } from "../../server/config.ts";
-import { SettingsError } from "../../server/settings/error.ts";
 import { readProfilerConfig } from "../../server/profiler/config.ts";
+import { SettingsError } from "../../server/settings/error.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "profile-"));

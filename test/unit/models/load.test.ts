@@ -123,17 +123,6 @@ describe("loadModel", () => {
       /tokenizer\.model: only tokenizer\.json is read/,
     ],
     [
-      "quantized weights",
-      () => {
-        copy("llama");
-        put("config.json", {
-          ...CONFIG,
-          quantization_config: { quant_method: "gptq", bits: 4 },
-        });
-      },
-      /config\.json: "quantization_config" must be absent.* found .*gptq/,
-    ],
-    [
       "a config of other weights",
       () => {
         copy("llama");
@@ -157,6 +146,15 @@ describe("loadModel", () => {
       spoil();
       await expect(loadModel(folder)).rejects.toThrow(message);
     });
+
+  it("lays given keys over those of config.json", async () => {
+    const rope_scaling = { rope_type: "linear", factor: 2 };
+    const model = await loadModel(tiny("llama"), { config: { rope_scaling } });
+    expect(model.architecture.maxContext).toBe(1024);
+    await expect(loadModel(tiny("llama"), { config: { hidden_size: 3 } })).rejects.toThrow(
+      /expected shape \[320, 3\] from config.json/,
+    );
+  });
 
   it("refuses an unknown model", async () => {
     await expect(loadModel("nobody/nothing")).rejects.toThrow(

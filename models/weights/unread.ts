@@ -1,0 +1,63 @@
+/**
+ * Weights that stand in a model's folder and cannot be read: what they are, and
+ * what to do. Nobody shall be served a simulation because a file is missing.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ConfigReader } from "../config.ts";
+import { isDangling, isLfsPointer } from "./files.ts";
+
+/** Files that hold weights, by name, and what becomes of them. */
+const KINDS: readonly (readonly [pattern: RegExp, advice: string])[] = [
+  [
+    /^adapter_(model|config)\./,
+    "an adapter without its base model; merge it into the base and save that",
+  ],
+  [/^consolidated.*\.safetensors$/, "Mistral's own layout; use the Hugging Face one"],
+  [/^model-\d+-of-\d+\.safetensors$/, "shards without their model.safetensors.index.json"],
+  [/\.safetensors$/, "of another name than model.safetensors"],
+  [/\.gguf$/, "GGUF is not read; use the model's safetensors"],
+  [/\.(bin|pt|pth|ckpt)$/, "PyTorch files are not read; save the model as safetensors"],
+  [/\.(npz|h5|msgpack|onnx|tflite)$/, "only safetensors are read"],
+];
+
+/** Files of a training run beside the weights. */
+const NO_WEIGHTS = /^(training_args|optimizer|scheduler|rng_state|scaler)/;
+
+/** Why the folder's weights are not read, in one sentence; undefined: they can be, or there are none. */
+export function unreadWeights(folder: string, config: ConfigReader): string | undefined {
+  const names = readdirSync(folder).sort();
+  const readable = names.filter((name) => /^model\.safetensors(\.index\.json)?$/.test(name));
+  for (const name of names) {
+    if (!isWeights(name)) continue;
+    if (isDangling(join(folder, name))) return `${join(folder, name)}: a link to nothing`;
+    if (isLfsPointer(join(folder, name))) {
+      return `${join(folder, name)}: a Git LFS pointer, not the weights; run git lfs pull in the folder`;
+    }
+  }
+  if (readable.length > 0) return quantized(config);
+  for (const [pattern, advice] of KINDS) {
+    const found = names.filter((name) => pattern.test(name) && !NO_WEIGHTS.test(name));
+    const [first] = found;
+    if (first === undefined) continue;
+    const more = found.length > 1 ? ` and ${found.length - 1} more` : "";
+    return `${join(folder, first)}${more}: ${advice}`;
+  }
+  return undefined;
+}
+
+function isWeights(name: string): boolean {
+  return (
+    name.startsWith("model.safetensors") ||
+    (KINDS.some(([pattern]) => pattern.test(name)) && !NO_WEIGHTS.test(name))
+  );
+}
+
+function quantized(config: ConfigReader): string | undefined {
+  if (config.section("quantization")?.has("group_size")) {
+    return `${config.file}: "quantization" is MLX's; MLX weights are not read, use the model they were made from`;
+  }
+  const method = config.section("quantization_config")?.raw("quant_method");
+  if (method === undefined) return undefined;
+  return `${config.file}: "quantization_config" says ${String(method)}; weights are read as F32, F16 or BF16, and --quantization int8 or int4 packs them when they are loaded`;
+}
