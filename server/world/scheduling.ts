@@ -1,5 +1,5 @@
 /** Scheduling flags that do not go together, refused as vLLM refuses them (config/scheduler.py). */
-import { SettingsError } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 
 /** `maxModelLen`: what it came to, given or derived. Throws SettingsError. */

@@ -1,6 +1,7 @@
 /** Scheduling flags that vLLM refuses together. */
 import { describe, expect, it } from "vitest";
-import { parseSettings, SettingsError } from "../../../server/config.ts";
+import { parseSettings } from "../../../server/config.ts";
+import { SettingsError } from "../../../server/settings/error.ts";
 import { checkScheduling } from "../../../server/world/scheduling.ts";
 
 describe("flags that do not go together", () => {
