@@ -73,6 +73,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     });
     const { simulation } = world.serving;
     if (simulation !== undefined) logger.info(`Simulated: ${simulation}`);
+    for (const note of world.notes) logger.warn(note);
     for (const line of memoryLines(world.model, world.device)) logger.info(line);
     const total = Math.round(performance.now());
     logger.info(

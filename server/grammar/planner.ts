@@ -29,6 +29,7 @@ import {
 import { ApiError, badRequest, notSampled } from "../http/errors.ts";
 import { ThreadBudget } from "./budget.ts";
 import { GrammarBuilder } from "./builder.ts";
+import { ClosingConstraint, type WaysOut, waysOut } from "./closing.ts";
 import { type CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";
 import { GrammarError } from "./grammar.ts";
@@ -51,6 +52,10 @@ export interface PlannerOptions {
   readonly reasoningParser?: string;
   /** `--default-chat-template-kwargs`. */
   readonly templateDefaults: Readonly<Record<string, unknown>>;
+  /** A named call is made in the model's own format, as if it were required, not as bare arguments. */
+  readonly callsByName?: boolean;
+  /** Output ids after which a grammar takes the shortest way out; absent: never. */
+  readonly closeAfter?: number;
   /** Milliseconds that a grammar may take to compile. */
   readonly compileMs?: number;
 }
@@ -78,6 +83,7 @@ class Planner implements OutputPlanner {
   readonly #options: PlannerOptions;
   readonly #builder: GrammarBuilder;
   readonly #grammars = new Map<string, Promise<CompiledGrammar>>();
+  #waysOut: WaysOut | undefined;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -95,12 +101,13 @@ class Planner implements OutputPlanner {
       );
     }
     this.#checkToolSettings(wish);
+    const held = this.#options.callsByName ? byName(wish) : wish;
     // Calls that must be made, or be right, come before any other constraint, as in vLLM.
-    const tools = toolsSpec(wish, this.#options.toolParser);
+    const tools = toolsSpec(held, this.#options.toolParser);
     const wanted = tools === undefined ? structured : { spec: tools, field: "tools" };
     const inner = wanted && (await this.#compile(wanted.spec, wanted.field));
     const hold = await this.#holds(fields, thinking, inner);
-    const parsed = this.#parses(wish, thinking?.format, fields);
+    const parsed = this.#parses(held, thinking?.format, fields);
     const variables = this.#variables(fields);
     const shown =
       wish === undefined || (wish.choice === "none" && this.#options.hideUnusedTools)
@@ -199,6 +206,14 @@ class Planner implements OutputPlanner {
           });
   }
 
+  /** Lets a grammar go on for so long only, where whoever speaks seldom finds its end. */
+  #closing(held: Constraint, { vocabulary }: CompiledGrammar): Constraint {
+    const { endIds, closeAfter } = this.#options;
+    if (closeAfter === undefined) return held;
+    this.#waysOut ??= waysOut(vocabulary, endIds);
+    return new ClosingConstraint(held, this.#waysOut, closeAfter);
+  }
+
   /** The parser of each choice, and whether it reads the model's own call format. */
   #parses(wish: ToolWish | undefined, format: ReasoningFormat | undefined, fields: OutputFields) {
     const { toolParser } = this.#options;
@@ -222,7 +237,7 @@ class Planner implements OutputPlanner {
     const refusal = (error: GrammarError) => invalid(error, spec, field);
     try {
       const grammar = await this.#grammar(specText(spec), spec);
-      return () => new GrammarConstraint(grammar, endIds, refusal);
+      return () => this.#closing(new GrammarConstraint(grammar, endIds, refusal), grammar);
     } catch (error) {
       throw compileError(error, spec, field);
     }
@@ -259,6 +274,14 @@ function thoughtBefore(prompt: string | undefined, { endMarker }: ReasoningForma
   return prompt?.trimEnd().endsWith(endMarker) ?? false;
 }
 
+/** A named choice as one required call of the one tool. */
+function byName(wish: ToolWish | undefined): ToolWish | undefined {
+  if (wish === undefined || typeof wish.choice !== "object") return wish;
+  const { name } = wish.choice;
+  const schemas = wish.schemas.filter((tool) => tool.name === name);
+  return { ...wish, choice: "required", schemas, maxCalls: 1 };
+}
+
 function toolsSpec(
   wish: ToolWish | undefined,
   parser: string | undefined,
@@ -284,16 +307,16 @@ function toolReader(
   parser: string | undefined,
 ): { readonly native: boolean; readonly create: () => ParserParts["tools"] } | undefined {
   const { choice, tools } = wish;
+  const format = toolFormat(parser ?? "");
   if (typeof choice === "object") {
     return {
       native: false,
       create: () => {
-        const output = new ToolOutput(newToolCallId);
+        const output = new ToolOutput(format?.newId ?? newToolCallId);
         return { output, parser: new ArgumentsParser(output, choice.name) };
       },
     };
   }
-  const format = toolFormat(parser ?? "");
   if (choice === "required" && parser !== "hermes") {
     return {
       native: false,

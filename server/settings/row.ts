@@ -75,8 +75,11 @@ export function rowsOf(group: string) {
       sentence: string,
       extra?: Extra<NonNullable<D | number>>,
     ) => row<D | number>("X", fallback, sentence, parseNumber, extra),
-    toggle: (fallback: boolean, sentence: string, extra?: Extra<boolean>) =>
-      row<boolean>(undefined, fallback, sentence, parseBoolean, extra),
+    toggle: <D extends boolean | undefined>(
+      fallback: D,
+      sentence: string,
+      extra?: Extra<NonNullable<D | boolean>>,
+    ) => row<D | boolean>(undefined, fallback, sentence, parseBoolean, extra),
     choice: <C extends string, D extends C | undefined>(
       choices: readonly C[],
       fallback: D,

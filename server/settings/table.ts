@@ -110,8 +110,14 @@ export const TABLE = {
     one,
   ),
 
-  "enable-auto-tool-choice": api.toggle(false, "Let the model choose tools (tool_choice auto)."),
-  "tool-call-parser": api.text(undefined, "Format of the model's tool calls."),
+  "enable-auto-tool-choice": api.toggle(
+    undefined,
+    "Let the model choose tools (tool_choice auto); the embedded model does unless told not to.",
+  ),
+  "tool-call-parser": api.text(
+    undefined,
+    "Format of the model's tool calls; the embedded model's is hermes, also where its words are borrowed.",
+  ),
   "exclude-tools-when-tool-choice-none": api.toggle(
     false,
     "With tool_choice none, do not show the tools to the model.",

@@ -35,6 +35,7 @@ import { machineFacts, simulationOf } from "./machine.ts";
 import { checkScheduling } from "./scheduling.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
+import { voiceOf } from "./voice.ts";
 import { borrow, bundledModel, valuesModel } from "./words.ts";
 
 export interface World {
@@ -46,6 +47,8 @@ export interface World {
   readonly kvEvents?: KvEventFeed;
   /** Milliseconds of each part of the start. */
   readonly startup: Readonly<Record<string, number>>;
+  /** What was asked for and is not done, in a line each. */
+  readonly notes: readonly string[];
   /** Of a simulated machine; whoever builds the world runs it before serving. */
   readonly simulatedStart?: SimulatedStart;
   close(): Promise<void>;
@@ -93,9 +96,10 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   const probed = source === bundledModel() ? Promise.resolve() : model.tokenizer?.probe?.();
   probed?.catch(() => {}); // awaited below
   const name = given.device ?? deviceFor(model);
-  const settings: Settings = { ...given, model: source, device: name };
-  checkContext(settings, model);
-  const words = name === "trainium" ? await valuesModel(settings, model) : model;
+  const asked: Settings = { ...given, model: source, device: name };
+  checkContext(asked, model);
+  const words = name === "trainium" ? await valuesModel(asked, model) : model;
+  const { settings, closeAfter, notes } = voiceOf(asked, { model, words });
   const drafting = speculativeConfig(settings);
   const kvEvents = kvEventsConfig(settings);
   const profiling = readProfilerConfig(settings["profiler-config"]);
@@ -166,7 +170,8 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     samples,
     endIds: defaults.eosTokenIds,
     ...optional("toolParser", settings["tool-call-parser"]),
-    autoTools: settings["enable-auto-tool-choice"],
+    autoTools: settings["enable-auto-tool-choice"] ?? false,
+    ...(closeAfter !== undefined && { closeAfter, callsByName: true }),
     hideUnusedTools: settings["exclude-tools-when-tool-choice-none"],
     ...optional("reasoningParser", settings["reasoning-parser"]),
     templateDefaults: settings["default-chat-template-kwargs"],
@@ -215,6 +220,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     serving,
     metrics,
     startup,
+    notes,
     ...optional("kvEvents", feed),
     ...optional("simulatedStart", start),
     close: async () => {
