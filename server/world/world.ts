@@ -26,6 +26,7 @@ import { Receipts } from "../metrics/receipts.ts";
 import { readProfilerConfig } from "../profiler/config.ts";
 import { Profiler } from "../profiler/profiler.ts";
 import type { Serving } from "../serving.ts";
+import { SettingsError } from "../settings/error.ts";
 import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { sha256 } from "../sha256.ts";
