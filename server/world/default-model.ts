@@ -1,5 +1,7 @@
-/** What is served when neither a model nor a device was named: a big model's pace, with words. */
+/** What is served where the command line leaves it open: which model, and on which device. */
+import type { Model } from "../../models/model.ts";
 import type { ParsedSettings } from "../config.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 
 const MODEL = "meta-llama/Llama-3.1-8B-Instruct";
@@ -15,4 +17,14 @@ export function withDefaultModel({ settings, given }: ParsedSettings): Settings 
     device: "trainium",
     ...(!given.has("tensor-parallel-size") && { "tensor-parallel-size": RANKS }),
   };
+}
+
+/** A simulation is chosen by a flag or by what is named, never because a folder lacks its weights. */
+export function deviceFor({
+  checkpoint,
+  unread,
+}: Pick<Model, "checkpoint" | "unread">): NonNullable<Settings["device"]> {
+  if (checkpoint !== undefined) return "cpu";
+  if (unread === undefined) return "trainium";
+  throw new SettingsError(`${unread}. To simulate the model without weights: --device trainium.`);
 }

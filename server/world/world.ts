@@ -31,6 +31,7 @@ import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { sha256 } from "../sha256.ts";
 import { VERSION } from "../version.ts";
+import { deviceFor } from "./default-model.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { machineFacts, simulationOf } from "./machine.ts";
 import { checkScheduling } from "./scheduling.ts";
@@ -93,10 +94,10 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       config: given["hf-overrides"],
     }),
   );
+  const name = given.device ?? deviceFor(model);
   // In a process of its own, while the device is made.
   const probed = source === bundledModel() ? Promise.resolve() : model.tokenizer?.probe?.();
   probed?.catch(() => {}); // awaited below
-  const name = given.device ?? deviceFor(model);
   const asked: Settings = { ...given, model: source, device: name };
   checkContext(asked, model);
   const words = name === "trainium" ? await valuesModel(asked, model) : model;
@@ -231,13 +232,6 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       await requestTemplates?.close();
     },
   };
-}
-
-/** A simulation is chosen by a flag or by what is named, never because a folder lacks its weights. */
-function deviceFor({ checkpoint, unread }: Model): NonNullable<Settings["device"]> {
-  if (checkpoint !== undefined) return "cpu";
-  if (unread === undefined) return "trainium";
-  throw new SettingsError(`${unread}. To simulate the model without weights: --device trainium.`);
 }
 
 /** As the flag says, else as the model was named; the bundled one goes by its folder. */

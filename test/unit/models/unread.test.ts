@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "../../../models/load.ts";
-import { parseSettings } from "../../../server/config.ts";
-import { buildWorld } from "../../../server/world/world.ts";
+import { deviceFor } from "../../../server/world/default-model.ts";
 import { goldens } from "../../support/golden.ts";
 
 const llama = goldens().find(({ name }) => name === "llama")?.folder ?? "";
@@ -84,22 +83,10 @@ describe("weights that are not read", () => {
   for (const [name, spoil, message] of cases)
     it(`are told and never simulated: ${name}`, async () => {
       spoil();
-      expect((await loadModel(folder)).unread).toMatch(message);
-      for (const argv of [[folder], [folder, "--device", "cpu"]]) {
-        await expect(buildWorld(parseSettings(argv).settings)).rejects.toThrow(message);
-      }
+      const model = await loadModel(folder);
+      expect(model.unread).toMatch(message);
+      expect(() => deviceFor(model)).toThrow(message);
     });
-
-  it("leave the choice of a simulation to whoever makes it", async () => {
-    only("pytorch_model.bin");
-    const flags = ["--device", "trainium", "--values", "synthetic"];
-    const world = await buildWorld(parseSettings([folder, ...flags]).settings);
-    expect(world.device.name).toBe("trainium");
-    await world.close();
-    await expect(
-      buildWorld(parseSettings([folder, "--device", "trainium", "--values", "weights"]).settings),
-    ).rejects.toThrow(/--values weights: .*pytorch_model\.bin/);
-  });
 });
 
 describe("files that stand for others", () => {
