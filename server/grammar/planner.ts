@@ -15,7 +15,9 @@ import {
   REASONING_PARSERS,
   type ReasoningFormat,
   reasoningFormat,
+  thinks,
 } from "../generation/reasoning/registry.ts";
+import { ThinkSplitter } from "../generation/reasoning/think.ts";
 import { type ToolWish, toolWish } from "../generation/tools/choice.ts";
 import { ArgumentsParser, CallListParser } from "../generation/tools/fixed.ts";
 import { ToolOutput } from "../generation/tools/output.ts";
@@ -76,7 +78,9 @@ export function createPlanner(options: PlannerOptions): OutputPlanner {
       `--reasoning-parser ${reasoningParser} is unknown; known are ${REASONING_PARSERS.join(", ")}.`,
     );
   }
-  return new Planner(options);
+  const paired = toolFormat(toolParser ?? "")?.reasoning;
+  if (reasoningParser !== undefined || paired === undefined) return new Planner(options);
+  return new Planner({ ...options, reasoningParser: paired });
 }
 
 class Planner implements OutputPlanner {
@@ -114,7 +118,7 @@ class Planner implements OutputPlanner {
         ? undefined
         : wish.tools;
     const special =
-      thinking?.format.kind === "harmony" ||
+      thinking?.format.special ||
       (parsed.tools && toolFormat(this.#options.toolParser ?? "")?.special);
     return {
       ...(shown !== undefined && { tools: shown }),
@@ -152,13 +156,12 @@ class Planner implements OutputPlanner {
   #thinking(fields: OutputFields): { readonly format: ReasoningFormat } | undefined {
     const format = reasoningFormat(this.#options.reasoningParser ?? "");
     if (format === undefined) return undefined;
-    const { switch: name } = format;
     const variables = {
       ...this.#options.templateDefaults,
       ...fields.chat_template_kwargs,
       ...this.#variables(fields),
     };
-    return name !== undefined && variables[name] === false ? undefined : { format };
+    return thinks(format, variables) ? { format } : undefined;
   }
 
   /** reasoning_effort for the template; it turns thinking on or off where the request does not say. */
@@ -222,12 +225,17 @@ class Planner implements OutputPlanner {
     const read = none ? undefined : toolReader(wish, toolParser);
     const parser = (prompt: string | undefined) =>
       createOutputParser({
-        reasoning: format && !thoughtBefore(prompt, format) ? format.kind : undefined,
+        reasoning: format && !thoughtBefore(prompt, format) ? this.#splitter(format) : undefined,
         tools: read?.create(),
         maxCalls: wish?.maxCalls ?? Number.POSITIVE_INFINITY,
         showReasoning: fields.include_reasoning !== false,
       });
     return { tools: read?.native ?? false, parser };
+  }
+
+  #splitter({ kind, marks }: ReasoningFormat): ParserParts["reasoning"] {
+    if (kind === "harmony") return kind;
+    return new ThinkSplitter(marks, toolFormat(this.#options.toolParser ?? "")?.opens);
   }
 
   /** A maker of constraints that hold one sequence to the grammar. */

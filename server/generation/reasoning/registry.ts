@@ -1,21 +1,86 @@
-/** Reasoning formats by the names of `--reasoning-parser`. */
+/** Reasoning formats by the names of `--reasoning-parser`. A new format is one line here. */
+
+/** Marks of a thought in running text. */
+export interface ThoughtMarks {
+  readonly open: readonly string[];
+  readonly close: readonly string[];
+  /** The text begins inside the thought: its opening mark may be in the prompt. */
+  readonly begun: boolean;
+}
 
 export interface ReasoningFormat {
   readonly kind: "think" | "harmony";
+  readonly marks: ThoughtMarks;
   /** Text after which the answer begins: a grammar holds from there on. */
   readonly endMarker: string;
-  /** The template's variable that turns thinking off. */
-  readonly switch?: string;
+  /** The template's variables that turn thinking on and off. */
+  readonly switches?: readonly string[];
+  /** Without such a variable there is no thinking. */
+  readonly usuallyOff?: boolean;
+  /** Its marks are special tokens, which must therefore stay in the text. */
+  readonly special?: boolean;
 }
 
+type Extra = Pick<ReasoningFormat, "switches" | "usuallyOff" | "special">;
+
+/** A thought in a pair of tags, from the beginning on. */
+function tags(name: string, extra: Extra = {}): ReasoningFormat {
+  const close = `</${name}>`;
+  return {
+    kind: "think",
+    marks: { open: [`<${name}>`], close: [close], begun: true },
+    endMarker: close,
+    ...extra,
+  };
+}
+
+const EITHER = ["enable_thinking", "thinking"] as const;
+
 const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
-  deepseek_r1: { kind: "think", endMarker: "</think>" },
-  openai_gptoss: { kind: "harmony", endMarker: "<|channel|>final<|message|>" },
-  qwen3: { kind: "think", endMarker: "</think>", switch: "enable_thinking" },
+  deepseek_r1: tags("think"),
+  deepseek_v3: tags("think", { switches: EITHER, usuallyOff: true }),
+  deepseek_v31: tags("think", { switches: EITHER, usuallyOff: true }),
+  glm45: tags("think", { switches: EITHER }),
+  glm47: tags("think", { switches: EITHER }),
+  granite: {
+    kind: "think",
+    marks: {
+      open: ["Here is my thought process:", "Here's my thought process:"],
+      close: ["Here is my response:", "Here's my response:"],
+      begun: false,
+    },
+    endMarker: "Here is my response:",
+  },
+  kimi_k2: tags("think", { switches: EITHER }),
+  mimo: tags("think", { switches: ["enable_thinking"] }),
+  minimax_m2: tags("think"),
+  mistral: {
+    kind: "think",
+    marks: { open: ["[THINK]"], close: ["[/THINK]"], begun: false },
+    endMarker: "[/THINK]",
+    special: true,
+  },
+  openai_gptoss: {
+    kind: "harmony",
+    marks: { open: [], close: [], begun: true },
+    endMarker: "<|channel|>final<|message|>",
+    special: true,
+  },
+  qwen3: tags("think", { switches: ["enable_thinking"] }),
+  seed_oss: tags("seed:think"),
 };
 
 export const REASONING_PARSERS: readonly string[] = Object.keys(FORMATS).sort();
 
 export function reasoningFormat(name: string): ReasoningFormat | undefined {
   return Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
+}
+
+/** Does a request with these variables of the template think? */
+export function thinks(
+  { switches = [], usuallyOff = false }: ReasoningFormat,
+  variables: Readonly<Record<string, unknown>>,
+): boolean {
+  const given = switches.map((name) => variables[name]).filter((value) => value !== undefined);
+  return given.length === 0 ? !usuallyOff : given.some((value) => Boolean(value));
 }

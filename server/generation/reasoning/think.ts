@@ -1,9 +1,10 @@
 /**
- * `<think>…</think>` before the answer: qwen3 and deepseek_r1. The opening tag may
- * be in the prompt, so text counts as reasoning until the closing tag, even if that
- * never comes (as in vLLM).
+ * A thought before the answer, between marks such as `<think>…</think>`. Where the
+ * opening one may be in the prompt, text counts as reasoning until the closing one,
+ * even if that never comes (as in vLLM); a tool call that begins ends it, too.
  */
 import { MarkerScan } from "../tools/output.ts";
+import type { ThoughtMarks } from "./registry.ts";
 
 export interface Split {
   readonly reasoning: string;
@@ -18,51 +19,76 @@ export interface ReasoningSplitter {
   readonly over: boolean;
 }
 
-const OPEN = "<think>";
-const CLOSE = "</think>";
+const THINK: ThoughtMarks = { open: ["<think>"], close: ["</think>"], begun: true };
 
 export class ThinkSplitter implements ReasoningSplitter {
   over = false;
-  /** The opening tag counts only where nothing came before it. */
-  #head: string | undefined = "";
-  readonly #close = new MarkerScan(CLOSE);
+  readonly #marks: ThoughtMarks;
+  /** Marks of a call: they belong to the content that follows. */
+  readonly #calls: readonly string[];
+  /** `head`: may still open; `before`: no thought yet; `inside`: a thought. */
+  #state: "head" | "before" | "inside";
+  #head = "";
+  readonly #open: MarkerScan;
+  readonly #close: MarkerScan;
+
+  constructor(marks: ThoughtMarks = THINK, calls: readonly string[] = []) {
+    this.#marks = marks;
+    this.#calls = calls;
+    this.#state = marks.begun ? "head" : "before";
+    this.#open = new MarkerScan(...marks.open);
+    this.#close = new MarkerScan(...marks.close, ...calls);
+  }
 
   push(text: string): Split {
-    let reasoning = "";
-    let content = "";
-    for (const char of text) {
-      if (this.over) content += char;
-      else reasoning += this.#thought(char);
-    }
-    return { reasoning, content };
+    const split = { reasoning: "", content: "" };
+    for (const char of text) this.#char(char, split);
+    return split;
   }
 
   end(): Split {
-    const held = this.over ? "" : this.#headless() + this.#close.rest();
-    return { reasoning: held, content: "" };
+    if (this.over) return { reasoning: "", content: "" };
+    if (this.#state === "before") return { reasoning: "", content: this.#open.rest() };
+    const split = { reasoning: "", content: "" };
+    this.#headless(split);
+    return { ...split, reasoning: split.reasoning + this.#close.rest() };
   }
 
-  #thought(char: string): string {
-    if (this.#head === undefined) return this.#scan(char);
+  #char(char: string, split: Writable): void {
+    if (this.over) split.content += char;
+    else if (this.#state === "inside") this.#thought(char, split);
+    else if (this.#state === "before") {
+      const { text, found } = this.#open.push(char);
+      split.content += text;
+      if (found !== undefined) this.#state = "inside";
+    } else this.#begin(char, split);
+  }
+
+  /** The opening mark counts only where nothing came before it. */
+  #begin(char: string, split: Writable): void {
     this.#head += char;
     const begun = this.#head.trimStart();
-    if (begun === OPEN) {
-      this.#head = undefined;
-      return "";
-    }
-    return OPEN.startsWith(begun) ? "" : this.#headless();
+    if (this.#marks.open.includes(begun)) {
+      this.#state = "inside";
+      this.#head = "";
+    } else if (!this.#marks.open.some((mark) => mark.startsWith(begun))) this.#headless(split);
   }
 
-  /** What looked like the opening tag and is not. */
-  #headless(): string {
-    const head = this.#head ?? "";
-    this.#head = undefined;
-    return Array.from(head, (char) => this.#scan(char)).join("");
+  /** What looked like the opening mark and is not. */
+  #headless(split: Writable): void {
+    const head = this.#head;
+    this.#head = "";
+    this.#state = "inside";
+    for (const char of head) this.#char(char, split);
   }
 
-  #scan(char: string): string {
+  #thought(char: string, split: Writable): void {
     const { text, found } = this.#close.push(char);
-    if (found !== undefined) this.over = true;
-    return text;
+    split.reasoning += text;
+    if (found === undefined) return;
+    this.over = true;
+    if (this.#calls.includes(found)) split.content += found;
   }
 }
+
+type Writable = { -readonly [key in keyof Split]: Split[key] };

@@ -1,4 +1,7 @@
-/** `{"name": …, "parameters": {…}}`, after `<|python_tag|>` or at the very start; more after `;`. Llama 3.x. */
+/**
+ * `{"name": …, "parameters": {…}}`, after `<|python_tag|>` or at the very start; more after `;` or on
+ * lines of their own. Llama 3.x.
+ */
 import { JsonCall } from "./json-call.ts";
 import { isBlank, type ToolOutput, type ToolParser } from "./output.ts";
 
@@ -41,7 +44,7 @@ export class Llama3JsonParser implements ToolParser {
         return;
       }
       case "after":
-        if (char === "{" && this.#held.includes(";")) this.#begin();
+        if (char === "{") this.#begin();
         else if (isBlank(char) || (char === ";" && !this.#held.includes(";"))) this.#held += char;
         else this.#text(this.#held + char);
     }

@@ -7,8 +7,8 @@ import { ToolOutput, type ToolParser } from "./output.ts";
 import { newToolCallId } from "./registry.ts";
 
 export interface ParserParts {
-  /** Absent: text is content at once. */
-  readonly reasoning?: "think" | "harmony" | undefined;
+  /** `think`: `<think>` tags; absent: text is content at once. */
+  readonly reasoning?: "think" | "harmony" | ReasoningSplitter | undefined;
   /** Absent: what is not reasoning is content. */
   readonly tools?: { readonly parser: ToolParser; readonly output: ToolOutput } | undefined;
   /** Calls passed on at most. */
@@ -28,7 +28,8 @@ class ThinkOutput implements OutputParser {
 
   constructor(parts: ParserParts) {
     this.#parts = parts;
-    this.#splitter = parts.reasoning === "think" ? new ThinkSplitter() : undefined;
+    const { reasoning } = parts;
+    this.#splitter = typeof reasoning === "string" ? new ThinkSplitter() : reasoning;
   }
 
   get reasoningTokens(): number {

@@ -39,10 +39,11 @@ export class ToolOutput {
     }
   }
 
-  call(name: string): void {
+  /** `id`: as the model itself names the call; absent: a new one. */
+  call(name: string, id = this.#newId()): void {
     this.#blanks = "";
     this.#inText = false;
-    this.#parts.push({ type: "call-start", call: this.#count++, id: this.#newId(), name });
+    this.#parts.push({ type: "call-start", call: this.#count++, id, name });
   }
 
   /** More of the JSON text of the arguments of the call begun last. */

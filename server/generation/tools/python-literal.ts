@@ -36,8 +36,11 @@ export class PythonReader {
   /** JSON text of the value, once it ended. */
   json = "";
   readonly #stack: Frame[] = [];
-  #state: "value" | "string" | "escape" | "hex" | "word" | "next" = "value";
+  #state: "value" | "string" | "escape" | "hex" | "word" | "next" | "pair" = "value";
   #quote = "";
+  /** Three quotes opened the string; so many in a row were read that may close it. */
+  #triple = false;
+  #closing = 0;
   #text = "";
   #word = "";
   #hex = "";
@@ -62,6 +65,8 @@ export class PythonReader {
         if (Number.parseInt(this.#hex, 16) > 0x10ffff) return "failed";
         this.#text += String.fromCodePoint(Number.parseInt(this.#hex, 16));
         return "more";
+      case "pair":
+        return this.#pair(char);
       case "word":
         return this.#inWord(char);
       case "value":
@@ -79,6 +84,8 @@ export class PythonReader {
     if (char === '"' || char === "'") {
       this.#quote = char;
       this.#text = "";
+      this.#triple = false;
+      this.#closing = 0;
       this.#state = "string";
       return "more";
     }
@@ -103,10 +110,32 @@ export class PythonReader {
   }
 
   #string(char: string): "more" | "end" {
+    if (char === this.#quote) {
+      if (!this.#triple && this.#text !== "") return this.#done(JSON.stringify(this.#text));
+      if (!this.#triple) this.#state = "pair";
+      else if (++this.#closing === 3) return this.#done(JSON.stringify(this.#text));
+      return "more";
+    }
+    this.#text += this.#quote.repeat(this.#closing);
+    this.#closing = 0;
     if (char === "\\") this.#state = "escape";
-    else if (char !== this.#quote) this.#text += char;
-    else return this.#done(JSON.stringify(this.#text));
+    else this.#text += char;
     return "more";
+  }
+
+  /** Two quotes: an empty string, or the beginning of three. */
+  #pair(char: string): "more" | "end" | "over" | "failed" {
+    if (char === this.#quote) {
+      this.#triple = true;
+      this.#state = "string";
+      return "more";
+    }
+    if (this.#stack.length === 0) {
+      this.json = '""';
+      return "over";
+    }
+    this.#done('""');
+    return this.#next(char);
   }
 
   #inWord(char: string): "more" | "end" | "over" | "failed" {

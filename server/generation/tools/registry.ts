@@ -1,27 +1,76 @@
 /** Tool-call formats by the names of `--tool-call-parser`. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { type ParameterTypes, parameterTypes } from "./arguments.ts";
+import { HarmonyTools } from "./harmony.ts";
 import { HermesParser } from "./hermes.ts";
+import { GRANITE, type JsonCallMarks, JsonCallsParser, MINIMAX_M1 } from "./json-calls.ts";
+import { KeyedParser } from "./keyed.ts";
 import { Llama3JsonParser } from "./llama3-json.ts";
+import { DEEPSEEK_V3, DEEPSEEK_V31, KIMI, MarkedParser, type Marks } from "./marked.ts";
 import { MistralParser } from "./mistral.ts";
 import { ToolOutput, type ToolParser } from "./output.ts";
 import { PythonicParser } from "./pythonic.ts";
-import { Qwen3XmlParser } from "./qwen3-xml.ts";
+import { MINIMAX, QWEN, TaggedParser, type Tags } from "./tagged.ts";
 
 interface ToolFormat {
   readonly create: (output: ToolOutput, types: ParameterTypes) => ToolParser;
   /** Its markers are special tokens, which must therefore stay in the text. */
   readonly special?: boolean;
   readonly newId?: () => string;
+  /** Marks that end a thought where a call begins inside it. */
+  readonly opens?: readonly string[];
+  /** Reasoning parser that goes with it where none is named: the two are one format. */
+  readonly reasoning?: string;
 }
 
+const hermes: ToolFormat = { create: (output) => new HermesParser(output) };
+const llama: ToolFormat = { create: (output) => new Llama3JsonParser(output), special: true };
+const pythonic: ToolFormat = { create: (output) => new PythonicParser(output) };
+
+const tagged = (tags: Tags, special: boolean): ToolFormat => ({
+  create: (output, types) => new TaggedParser(output, types, tags),
+  opens: [tags.open],
+  special,
+});
+const marked = (marks: Marks, opens: readonly string[]): ToolFormat => ({
+  create: (output) => new MarkedParser(output, marks),
+  opens,
+  special: true,
+});
+const listed = (marks: JsonCallMarks): ToolFormat => ({
+  create: (output) => new JsonCallsParser(output, marks),
+  special: true,
+});
+const glm: ToolFormat = {
+  create: (output, types) => new KeyedParser(output, types),
+  opens: ["<tool_call>"],
+  special: true,
+};
+
 const FORMATS: Readonly<Record<string, ToolFormat>> = {
-  hermes: { create: (output) => new HermesParser(output) },
-  llama3_json: { create: (output) => new Llama3JsonParser(output), special: true },
+  deepseek_v3: marked(DEEPSEEK_V3, []),
+  deepseek_v31: marked(DEEPSEEK_V31, []),
+  glm45: glm,
+  glm47: glm,
+  glm4_moe: glm,
+  granite: listed(GRANITE),
+  hermes,
+  kimi_k2: marked(KIMI, [KIMI.open]),
+  llama3_json: llama,
+  llama4_json: llama,
+  llama4_pythonic: pythonic,
+  minimax: listed(MINIMAX_M1),
+  minimax_m2: tagged(MINIMAX, true),
   mistral: { create: (output) => new MistralParser(output), special: true, newId: mistralId },
-  pythonic: { create: (output) => new PythonicParser(output) },
-  qwen3_coder: { create: (output, types) => new Qwen3XmlParser(output, types) },
-  qwen3_xml: { create: (output, types) => new Qwen3XmlParser(output, types) },
+  openai: {
+    create: (output) => new HarmonyTools(output),
+    special: true,
+    reasoning: "openai_gptoss",
+  },
+  pythonic,
+  qwen3_coder: tagged(QWEN, false),
+  qwen3_json: hermes,
+  qwen3_xml: tagged(QWEN, false),
 };
 
 export const TOOL_PARSERS: readonly string[] = Object.keys(FORMATS).sort();

@@ -1,45 +1,78 @@
 /**
- * Qwen3-Coder's calls:
+ * Calls as nested tags with plain values: Qwen3-Coder's, and MiniMax's with quoted
+ * names in attributes.
  *
- *     <tool_call>
- *     <function=name>
- *     <parameter=key>
- *     value
- *     </parameter>
+ *     <tool_call>                      <minimax:tool_call>
+ *     <function=name>                  <invoke name="name">
+ *     <parameter=key>                  <parameter name="key">value</parameter>
+ *     value                            </invoke>
+ *     </parameter>                     </minimax:tool_call>
  *     </function>
  *     </tool_call>
  *
- * Values are plain text; the tool's schema says which are JSON. A value goes out
- * when it is complete, since its type decides how it is written.
+ * The tool's schema says which values are JSON. A value goes out when it is
+ * complete, since its type decides how it is written; it is complete, too, where
+ * the model forgot its closing tag and the next parameter or the end of the call begins.
  */
 import { jsonArgument, type ParameterTypes } from "./arguments.ts";
 import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
-const OPEN = "<tool_call>";
-const FUNCTION = "<function=";
-const PARAMETER = "<parameter=";
-const PARAMETER_END = "</parameter>";
-const FUNCTION_END = "</function>";
-const CLOSE = "</tool_call>";
+export interface Tags {
+  readonly open: string;
+  readonly close: string;
+  /** Up to the name, which ends at `>`. */
+  readonly function: string;
+  readonly functionEnd: string;
+  /** Up to the key, which ends at `>`. */
+  readonly parameter: string;
+  readonly parameterEnd: string;
+  /** Line breaks next to the tags of a value are layout. */
+  readonly lines: boolean;
+}
+
+export const QWEN: Tags = {
+  open: "<tool_call>",
+  close: "</tool_call>",
+  function: "<function=",
+  functionEnd: "</function>",
+  parameter: "<parameter=",
+  parameterEnd: "</parameter>",
+  lines: true,
+};
+
+export const MINIMAX: Tags = {
+  open: "<minimax:tool_call>",
+  close: "</minimax:tool_call>",
+  function: "<invoke name=",
+  functionEnd: "</invoke>",
+  parameter: "<parameter name=",
+  parameterEnd: "</parameter>",
+  lines: false,
+};
+
 const MAX_NAME = 256;
 
-export class Qwen3XmlParser implements ToolParser {
+export class TaggedParser implements ToolParser {
   readonly #output: ToolOutput;
   readonly #types: ParameterTypes;
+  readonly #tags: Tags;
   /** `tag`: between tags, one of `#expected` comes next. */
   #state: "text" | "tag" | "function" | "key" | "value" = "text";
   #expected: readonly string[] = [];
-  readonly #open = new MarkerScan(OPEN, FUNCTION);
-  #valueEnd = new MarkerScan(PARAMETER_END);
+  readonly #open: MarkerScan;
+  #valueEnd: MarkerScan;
   #held = "";
   #since = "";
   #name = "";
   #key = "";
   #parameters = 0;
 
-  constructor(output: ToolOutput, types: ParameterTypes) {
+  constructor(output: ToolOutput, types: ParameterTypes, tags: Tags) {
     this.#output = output;
     this.#types = types;
+    this.#tags = tags;
+    this.#open = new MarkerScan(tags.open, tags.function);
+    this.#valueEnd = this.#scanValue();
   }
 
   char(char: string): void {
@@ -50,7 +83,7 @@ export class Qwen3XmlParser implements ToolParser {
         if (found === undefined) return;
         this.#since = found;
         // The outer tag is sometimes left out.
-        if (found === OPEN) this.#expect(FUNCTION);
+        if (found === this.#tags.open) this.#expect(this.#tags.function);
         else this.#found(found);
         return;
       }
@@ -61,13 +94,15 @@ export class Qwen3XmlParser implements ToolParser {
       case "key":
         this.#since += char;
         if (char !== ">" && char !== "\n" && this.#held.length < MAX_NAME) this.#held += char;
-        else if (char !== ">" || this.#held.trim() === "") this.#giveUp();
-        else this.#named(this.#held.trim());
+        else if (char !== ">" || bare(this.#held) === "") this.#giveUp();
+        else this.#named(bare(this.#held));
         return;
       case "value": {
         const { text, found } = this.#valueEnd.push(char);
         this.#held += text;
-        if (found !== undefined) this.#parameter();
+        if (found === undefined) return;
+        this.#parameter();
+        if (found !== this.#tags.parameterEnd) this.#found(found);
       }
     }
   }
@@ -89,6 +124,11 @@ export class Qwen3XmlParser implements ToolParser {
     return this.#name !== "";
   }
 
+  #scanValue(): MarkerScan {
+    const { parameterEnd, parameter, functionEnd } = this.#tags;
+    return new MarkerScan(parameterEnd, parameter, functionEnd);
+  }
+
   #tag(char: string): void {
     if (this.#held === "" && isBlank(char)) return;
     if (this.#since !== "") this.#since += char;
@@ -99,11 +139,11 @@ export class Qwen3XmlParser implements ToolParser {
 
   #found(tag: string): void {
     this.#held = "";
-    if (tag === FUNCTION) this.#state = "function";
-    else if (tag === PARAMETER) this.#state = "key";
-    else if (tag === FUNCTION_END) {
+    if (tag === this.#tags.function) this.#state = "function";
+    else if (tag === this.#tags.parameter) this.#state = "key";
+    else if (tag === this.#tags.functionEnd) {
       this.#finish();
-      this.#expect(CLOSE, FUNCTION);
+      this.#expect(this.#tags.close, this.#tags.function);
     } else this.#state = "text";
   }
 
@@ -112,24 +152,31 @@ export class Qwen3XmlParser implements ToolParser {
     if (this.#state === "key") {
       this.#key = name;
       this.#state = "value";
-      this.#valueEnd = new MarkerScan(PARAMETER_END);
+      this.#valueEnd = this.#scanValue();
       return;
     }
     this.#name = name;
     this.#parameters = 0;
     this.#output.call(name);
-    this.#expect(PARAMETER, FUNCTION_END, CLOSE);
+    this.#inCall();
+  }
+
+  #inCall(): void {
+    const { parameter, functionEnd, close } = this.#tags;
+    this.#expect(parameter, functionEnd, close);
   }
 
   #parameter(): void {
     // One line break after the opening tag and one before the closing one are layout.
-    const value = this.#held.replace(/^\r?\n/, "").replace(/\r?\n$/, "");
+    const value = this.#tags.lines
+      ? this.#held.replace(/^\r?\n/, "").replace(/\r?\n$/, "")
+      : this.#held;
     const types = this.#types.get(this.#name)?.get(this.#key);
     const json = jsonArgument(value, types);
     this.#output.arguments(
       `${this.#parameters++ === 0 ? "{" : ", "}${JSON.stringify(this.#key)}: ${json}`,
     );
-    this.#expect(PARAMETER, FUNCTION_END, CLOSE);
+    this.#inCall();
   }
 
   #finish(): void {
@@ -151,4 +198,12 @@ export class Qwen3XmlParser implements ToolParser {
     this.#state = "text";
     this.#output.text(text);
   }
+}
+
+/** A name without blanks and quotes around it. */
+function bare(name: string): string {
+  return name
+    .trim()
+    .replace(/^(["'])(.*)\1$/, "$2")
+    .trim();
 }
