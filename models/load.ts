@@ -46,10 +46,11 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   if (checkpoint) checkWeights(checkpoint, architecture);
   const given = options.tokenizer;
   const words = given === undefined ? files.folder : folderOf(given);
-  const tokenizer = words === undefined ? undefined : loadTokenizer(given ?? words);
+  const tokenizerConfig = words === undefined ? {} : readTokenizerConfig(words);
+  const tokenizer =
+    words === undefined ? undefined : loadTokenizer(given ?? words, tokenizerConfig);
   if (given !== undefined && !tokenizer)
     throw new ModelConfigError(`${given}: expected a folder with a tokenizer.json, or such a file`);
-  const tokenizerConfig = words === undefined ? {} : readTokenizerConfig(words);
   const template =
     words === undefined && options.chatTemplate === undefined
       ? undefined
@@ -121,7 +122,7 @@ function readGeneration(
   const given = {
     temperature: own.optionalNumber("temperature"),
     topP: own.optionalNumber("top_p"),
-    topK: own.optionalInteger("top_k", 0),
+    topK: own.optionalInteger("top_k", -1),
     minP: own.optionalNumber("min_p"),
     repetitionPenalty: own.optionalNumber("repetition_penalty"),
     maxNewTokens: own.optionalInteger("max_new_tokens"),

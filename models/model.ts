@@ -29,7 +29,10 @@ export interface GenerationDefaults {
   readonly topK?: number;
   readonly minP?: number;
   readonly repetitionPenalty?: number;
+  /** Output tokens where a request does not say. */
   readonly maxNewTokens?: number;
+  /** Output tokens at most, whatever a request says: whoever serves the model wants it. */
+  readonly newTokensCap?: number;
   readonly eosTokenIds: readonly number[];
 }
 

@@ -10,6 +10,7 @@ import type { Decoder, Tokenizer } from "../model.ts";
 import { isThere, readText } from "../weights/files.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
+import { addedEnds, type Ends } from "./ends.ts";
 import { distrusted } from "./published.ts";
 import { readTextRules } from "./text-rules.ts";
 
@@ -18,11 +19,18 @@ export function folderOf(source: string): string {
   return source.endsWith(".json") ? dirname(source) : source;
 }
 
-/** Reads `tokenizer.json` of a folder, or such a file; undefined when there is none. Throws ModelConfigError. */
-export function loadTokenizer(source: string): Tokenizer | undefined {
+/**
+ * Reads `tokenizer.json` of a folder, or such a file; undefined when there is none. `config`
+ * is tokenizer_config.json, of which add_bos_token and add_eos_token are read. Throws
+ * ModelConfigError.
+ */
+export function loadTokenizer(
+  source: string,
+  config: Readonly<Record<string, unknown>> = {},
+): Tokenizer | undefined {
   const folder = folderOf(source);
   const path = folder === source ? join(folder, "tokenizer.json") : source;
-  if (isThere(path)) return readTokenizer(readText(path), path, true);
+  if (isThere(path)) return readTokenizer(readText(path), path, { onDisk: true, config });
   for (const other of ["tokenizer.model", "tekken.json", "vocab.json"])
     if (existsSync(join(folder, other)))
       throw new ModelConfigError(
@@ -31,15 +39,29 @@ export function loadTokenizer(source: string): Tokenizer | undefined {
   return undefined;
 }
 
-/** A tokenizer from the text of a tokenizer.json. `file` is for messages, or where it lies. */
-export function readTokenizer(text: string, file: string, onDisk = false): Tokenizer {
+interface ReadOptions {
+  /** `file` is where the text lies, not only a name for messages. */
+  readonly onDisk?: boolean;
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** A tokenizer from the text of a tokenizer.json. */
+export function readTokenizer(
+  text: string,
+  file: string,
+  { onDisk = false, config = {} }: ReadOptions = {},
+): Tokenizer {
   const parsed = parseObject(text, file);
   const reader = new ConfigReader(parsed, file);
   const rules = readTextRules(reader);
-  const { tokens, special } = readVocabulary(reader);
+  const vocabulary = readVocabulary(reader);
   const trusted = distrusted(parsed) === undefined;
   const encoder = createEncoder({ name: file, json: text, onDisk, trusted });
-  return new FileTokenizer(encoder, new TokenBytes(tokens, rules), special);
+  const added = addedEnds(config, parsed["post_processor"]);
+  return new FileTokenizer(encoder, new TokenBytes(vocabulary.tokens, rules), {
+    special: vocabulary.special,
+    ...added,
+  });
 }
 
 /** A JSON object from text. Throws ModelConfigError naming the file. */
@@ -89,11 +111,17 @@ class FileTokenizer implements Tokenizer {
   readonly #encoder: Encoder;
   readonly #table: TokenBytes;
   readonly specialIds: ReadonlySet<number>;
+  readonly #ends: Ends;
   #ids: ReadonlyMap<string, number> | undefined;
 
-  constructor(encoder: Encoder, table: TokenBytes, special: ReadonlySet<number>) {
+  constructor(
+    encoder: Encoder,
+    table: TokenBytes,
+    { special, ...ends }: Ends & { readonly special: ReadonlySet<number> },
+  ) {
     this.#encoder = encoder;
     this.#table = table;
+    this.#ends = ends;
     this.specialIds = special;
   }
 
@@ -101,8 +129,17 @@ class FileTokenizer implements Tokenizer {
     return this.#table.size;
   }
 
-  encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Promise<Int32Array> {
-    return this.#encoder.encode(text, options.addSpecialTokens ?? true);
+  async encode(
+    text: string,
+    { addSpecialTokens = true }: { readonly addSpecialTokens?: boolean } = {},
+  ): Promise<Int32Array> {
+    const ids = await this.#encoder.encode(text, addSpecialTokens);
+    if (!addSpecialTokens) return ids;
+    const { before, after } = this.#ends;
+    const first = before === undefined ? undefined : this.id(before);
+    const last = after === undefined ? undefined : this.id(after);
+    if (first === undefined && last === undefined) return ids;
+    return Int32Array.of(...of(first), ...ids, ...of(last));
   }
 
   probe(): Promise<void> {
@@ -149,3 +186,5 @@ function idsOf(table: TokenBytes): ReadonlyMap<string, number> {
   }
   return ids;
 }
+
+const of = (id: number | undefined): readonly number[] => (id === undefined ? [] : [id]);

@@ -48,7 +48,7 @@ export interface CheckedSampling {
 /** vLLM raises colder temperatures to this: below it softmax overflows in half precision. */
 const LOWEST_TEMPERATURE = 0.01;
 
-/** Throws ApiError 400 with vLLM's message, 501 for log-probabilities where there are none. */
+/** Throws ApiError 400, with vLLM's message where vLLM has one. */
 export async function samplingParams(
   fields: SamplingFields,
   request: SamplingRequest,

@@ -51,7 +51,7 @@ export interface OutputPlan {
 }
 
 export interface OutputPlanner {
-  /** Throws ApiError (400, 501) naming the field. */
+  /** Throws ApiError 400 naming the field. */
   plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan>;
   close(): Promise<void>;
 }

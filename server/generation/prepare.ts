@@ -57,12 +57,12 @@ export async function checkedSampling(
   body: Body,
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
 ): Promise<CheckedSampling> {
-  const asked = wish.maxTokens;
-  const budget = outputBudget(prompt.ids.length, asked, serving);
-  const most = serving.defaults.maxNewTokens ?? Number.POSITIVE_INFINITY;
+  const budget = outputBudget(prompt.ids.length, wish.maxTokens, serving);
+  const { maxNewTokens = budget, newTokensCap = budget } = serving.defaults;
+  const asked = wish.maxTokens ?? Math.min(budget, maxNewTokens);
   return samplingParams(
     body,
-    { ...wish, maxTokens: asked ?? Math.min(budget, most) },
+    { ...wish, maxTokens: Math.min(asked, newTokensCap) },
     samplingContext(serving),
   );
 }

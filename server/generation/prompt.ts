@@ -35,6 +35,8 @@ export async function textPrompt(
   }
   checkCharacters(text, tokenizer, limits);
   const ids = await tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens });
+  // A tokenizer may have tokens beyond the model's vocabulary: they cannot be embedded.
+  checkIds(ids, limits);
   return { ids: truncate(ids, limits, options), text };
 }
 
@@ -43,11 +45,13 @@ export function idsPrompt(
   limits: PromptLimits,
   options: Omit<TokenizeOptions, "addSpecialTokens">,
 ): Prompt {
-  const outside = ids.find((id) => id < 0 || id >= limits.promptVocabSize);
-  if (outside !== undefined) {
-    throw badRequest(`Token id ${outside} is out of vocabulary`);
-  }
+  checkIds(ids, limits);
   return { ids: truncate(Int32Array.from(ids), limits, options) };
+}
+
+function checkIds(ids: readonly number[] | Int32Array, { promptVocabSize }: PromptLimits): void {
+  const outside = ids.find((id) => id < 0 || id >= promptVocabSize);
+  if (outside !== undefined) throw badRequest(`Token id ${outside} is out of vocabulary`);
 }
 
 /**

@@ -24,7 +24,6 @@ const ERRORS = {
   unprocessable: { status: 422, type: "UnprocessableEntityError" },
   internal: { status: 500, type: "InternalServerError" },
   /** Exists in vLLM, not built here. */
-  "not-implemented": { status: 501, type: "NotImplementedError" },
   overloaded: { status: 503, type: "ServiceUnavailableError" },
 } as const satisfies Record<string, ErrorRow>;
 
@@ -94,9 +93,9 @@ export function invalidShape(path: string, message: string): ApiError {
   });
 }
 
-/** A field that vLLM has and this server does not (yet). */
+/** A field that vLLM has and this server does not: 400, since routers take workers out for 5xx. */
 export function notImplemented(field: string, where = ""): ApiError {
-  return new ApiError("not-implemented", `The field \`${field}\` is not supported${where}.`, {
+  return new ApiError("bad-request", `The field \`${field}\` is not supported${where}.`, {
     param: field,
   });
 }

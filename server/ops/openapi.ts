@@ -92,7 +92,6 @@ export function openApi(routes: readonly Described[]): object {
           "400": errorResponse("The request is wrong; `param` names the field."),
           "404": errorResponse("The model does not exist."),
           "413": errorResponse("The body is too large."),
-          "501": errorResponse("The field exists in vLLM and is not served here."),
           "503": errorResponse("Too much waits, or the server is ending."),
         }),
         ...(url.startsWith("/v1") && { "401": { description: "No valid key." } }),

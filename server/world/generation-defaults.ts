@@ -27,10 +27,11 @@ export function samplingDefaults(
       : source === "vllm"
         ? { eosTokenIds }
         : { eosTokenIds, ...read(fileFields(source), source) };
-  return {
-    ...base,
-    ...read(settings["override-generation-config"], "--override-generation-config"),
-  };
+  const over = read(settings["override-generation-config"], "--override-generation-config");
+  // As vLLM: a folder or an override that is given by hand caps what requests ask for.
+  const byHand = source === "auto" || source === "vllm" ? over : { ...base, ...over };
+  const { maxNewTokens: cap } = byHand;
+  return { ...base, ...over, ...(cap !== undefined && { newTokensCap: cap }) };
 }
 
 function read(

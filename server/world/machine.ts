@@ -48,7 +48,7 @@ export function simulationOf(
     `time of ${instance.name} at TP ${tensorParallel}${instance.chip.calibrated ? "" : " (extrapolated)"}`,
     words === undefined ? "synthetic ids" : `words of ${name(words)}`,
     counting === undefined
-      ? "token ids only"
+      ? "four bytes of text a token"
       : `tokens of ${counting === model ? "the given tokenizer" : name(counting)}`,
   ].join("; ");
 }

@@ -16,6 +16,7 @@ import type { EngineOptions } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
+import { FourByteTokenizer, plainChatTemplate } from "../../models/tokenizer/four-bytes.ts";
 import { Engines } from "../generation/engines.ts";
 import { RequestTemplates } from "../generation/request-template.ts";
 import { createPlanner } from "../grammar/planner.ts";
@@ -156,11 +157,14 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     now: () => clock.now(),
     timeScale,
   });
-  const tokenizer = model.tokenizer ?? words?.tokenizer;
+  // Synthetic ids without a tokenizer of their own are counted and told by bytes.
+  const counted = words === undefined ? new FourByteTokenizer(device.vocabSize) : words.tokenizer;
+  const tokenizer = model.tokenizer ?? counted;
   // With borrowed words, only their ids have a text.
   const borrowed = model.tokenizer === undefined ? words?.architecture.vocabSize : undefined;
   const vocabSize = borrowed ?? device.vocabSize;
-  const chatTemplate = model.chatTemplate ?? words?.chatTemplate;
+  const chatTemplate =
+    model.chatTemplate ?? (words === undefined ? plainChatTemplate : words.chatTemplate);
   const defaults = samplingDefaults(
     model.tokenizer === undefined && words ? words.generation : model.generation,
     settings,

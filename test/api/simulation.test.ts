@@ -40,7 +40,7 @@ describe("a simulated machine says what it is", () => {
     };
     for (const [param, value] of Object.entries(refused)) {
       const answer = await server.post("/v1/completions", { ...ask, [param]: value });
-      expect([answer.status, answer.json.error.param.split(".")[0]]).toEqual([501, param]);
+      expect([answer.status, answer.json.error.param.split(".")[0]]).toEqual([400, param]);
     }
     const text = await server.post("/v1/completions", {
       ...ask,
@@ -53,9 +53,20 @@ describe("a simulated machine says what it is", () => {
   it("of synthetic ids; and refuses words of weights that are not there", async () => {
     const server = await startServer([...QWEN, "--values", "synthetic"]);
     const { headers } = await server.get("/health");
-    expect(headers.get("x-trainyard-simulation")).toMatch(/synthetic ids; token ids only$/);
+    expect(headers.get("x-trainyard-simulation")).toMatch(
+      /synthetic ids; four bytes of text a token$/,
+    );
     const ask = { prompt: [1, 2, 3], max_tokens: 2, logprobs: 1 };
-    expect((await server.post("/v1/completions", ask)).status).toBe(501);
+    expect((await server.post("/v1/completions", ask)).status).toBe(400);
+    const text = { prompt: "Ünïcode, 22 bytes lo", max_tokens: 5, ignore_eos: true };
+    const { json } = await server.post("/v1/completions", text);
+    expect([json.usage.prompt_tokens, json.usage.completion_tokens]).toEqual([6, 5]);
+    expect(json.choices[0].text).toMatch(/^([a-z]{3} ){5}$/);
+    const messages = [{ role: "user", content: "Hello" }];
+    const chat = { messages, max_tokens: 4, ignore_eos: true };
+    const answer = await server.post("/v1/chat/completions", chat);
+    expect(answer.json.usage).toMatchObject({ prompt_tokens: 6, completion_tokens: 4 });
+    expect(answer.json.choices[0].message.content).toMatch(/^([a-z]{3} ){4}$/);
     await server.stop(0);
     const { settings } = parseSettings([...QWEN, "--values", "weights"]);
     await expect(buildWorld(settings)).rejects.toThrow(/--values weights: the model has none/);
