@@ -2,43 +2,18 @@
  * What a rewritten template calls (python.ts): each helper does with values of the
  * template engine what Python does with its own.
  */
-import { Environment } from "@huggingface/jinja";
-
-/** A value of the template engine, whose classes are not exported. */
-interface Value {
-  readonly type: string;
-  value: unknown;
-  readonly builtins: ReadonlyMap<string, Value>;
-  toString(): string;
-}
-type Helper = (values: readonly Value[], scope: Environment) => Value;
-
-/** A value of the engine from one of ours. */
-function engineValue(plain: unknown): Value {
-  MAKER.variables.delete("value");
-  // Every value of the engine has these members.
-  return MAKER.set("value", plain) as Value;
-}
-
-const MAKER = new Environment();
-const EMPTY = engineValue("");
-const UNDEFINED = engineValue(undefined);
-
-/** As text where an undefined value is nothing; strings and numbers stay themselves. */
-const text = ([value = EMPTY]: readonly Value[]): Value => {
-  switch (value.type) {
-    case "UndefinedValue":
-      return EMPTY;
-    case "NullValue":
-    case "BooleanValue":
-    case "ArrayValue":
-    case "ObjectValue":
-    case "TupleValue":
-      return engineValue(repr(value));
-    default:
-      return value;
-  }
-};
+import type { Environment } from "@huggingface/jinja";
+import {
+  EMPTY,
+  engineValue,
+  type Helper,
+  repr,
+  text,
+  UNDEFINED,
+  type Value,
+} from "./engine-values.ts";
+import { filter, listed, mapped, selected } from "./python-filters.ts";
+import { formatted, invoked } from "./python-methods.ts";
 
 const items: Helper = ([value = EMPTY]) => {
   if (value.type === "UndefinedValue") return engineValue([]);
@@ -197,6 +172,12 @@ const BY_NAME = {
   walkable,
   repeat,
   format,
+  formatted,
+  filter,
+  invoked,
+  listed,
+  mapped,
+  selected,
   strip,
   method,
   dictsort,
@@ -224,44 +205,3 @@ const HELPERS = Object.entries(BY_NAME).map(([name, helper]): readonly [string, 
   value.value = (values: readonly Value[], scope: Environment) => helper(values, scope);
   return [helperName(name as HelperName), value]; // a key of the line above
 });
-
-/** Python's repr of a value. */
-function repr(value: Value): string {
-  const inner: unknown = value.value;
-  switch (value.type) {
-    case "StringValue":
-      return quote(String(inner));
-    case "BooleanValue":
-      return inner ? "True" : "False";
-    case "NullValue":
-      return "None";
-    case "ArrayValue":
-      return `[${reprAll(inner)}]`;
-    case "TupleValue":
-      return `(${reprAll(inner)}${Array.isArray(inner) && inner.length === 1 ? "," : ""})`;
-    case "ObjectValue": {
-      const entries = inner instanceof Map ? [...inner] : [];
-      return `{${entries.map(([key, item]) => `${quote(String(key))}: ${repr(item)}`).join(", ")}}`;
-    }
-    default:
-      return value.toString();
-  }
-}
-
-function reprAll(values: unknown): string {
-  return Array.isArray(values) ? values.map(repr).join(", ") : "";
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  "\\": "\\\\",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-};
-
-/** Single quotes, unless there are some inside and no double ones. */
-function quote(string: string): string {
-  const mark = string.includes("'") && !string.includes('"') ? '"' : "'";
-  const body = string.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? character);
-  return mark + (mark === "'" ? body.replaceAll("'", "\\'") : body) + mark;
-}

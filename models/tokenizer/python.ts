@@ -24,6 +24,8 @@
  * | `{512: 1}`                   | has a number for a key                             |
  */
 import { isObject } from "../config.ts";
+import { FURTHER_FILTERS } from "./python-filters.ts";
+import { FURTHER_METHODS } from "./python-methods.ts";
 import { type HelperName, helperName, numberKey } from "./python-values.ts";
 
 type Node = Record<string, unknown>;
@@ -96,6 +98,8 @@ function replaced(node: Node, numberKeys: boolean): Node {
       if (!isObject(operator)) return node;
       if (operator["value"] === "*" && isObject(left) && left["type"] === "StringLiteral")
         return call("repeat", [left, node["right"]]);
+      if (operator["value"] === "%" && isObject(left) && left["type"] === "StringLiteral")
+        return call("format", [left, ...valuesOf(node["right"])]);
       if (operator["value"] === "+") return call("plus", [left, node["right"]]);
       if (operator["value"] !== "~") return node;
       node["left"] = call("text", [node["left"]]);
@@ -152,7 +156,17 @@ function filtered(node: Node): Node {
   if (!isObject(filter)) return node;
   const callee = isObject(filter["callee"]) ? filter["callee"] : filter;
   const args: readonly unknown[] = Array.isArray(filter["args"]) ? filter["args"] : [];
-  switch (callee["value"]) {
+  const kind = String(callee["value"]);
+  if (FURTHER_FILTERS.has(kind)) return call("filter", [operand, literal(kind), ...args]);
+  switch (kind) {
+    case "list":
+      return call("listed", [operand]);
+    case "map":
+      // By attribute the engine does it itself.
+      return isNamed(args[0]) ? node : call("mapped", [operand, ...args]);
+    case "select":
+    case "reject":
+      return call("selected", [operand, literal(kind), ...args]);
     case "format":
       return call("format", [operand, ...args]);
     case "trim":
@@ -161,7 +175,7 @@ function filtered(node: Node): Node {
       return node;
     case "first":
     case "last":
-      return call(callee["value"], [operand]);
+      return call(kind, [operand]);
     case "dictsort":
       return args.length === 0 ? call("dictsort", [operand]) : node;
     case "selectattr":
@@ -170,7 +184,7 @@ function filtered(node: Node): Node {
       const [name, test] = args;
       const asks = isObject(test) ? test["value"] : undefined;
       if (asks === "defined" || asks === "undefined") {
-        const wanted = (asks === "defined") === (callee["value"] === "selectattr");
+        const wanted = (asks === "defined") === (kind === "selectattr");
         return call("having", [members, name, literal(String(wanted))]);
       }
       node["operand"] = members;
@@ -189,6 +203,7 @@ function called(node: Node): Node {
   const name = literal(property);
   if (STRIPS.has(property) && args.length > 0)
     return call("strip", [callee["object"], name, ...args]);
+  if (FURTHER_METHODS.has(property)) return call("invoked", [callee["object"], name, ...args]);
   // Only what the engine would look up among the keys first.
   if (METHODS.has(property)) node["callee"] = call("method", [callee["object"], name, callee]);
   return node;
@@ -214,6 +229,16 @@ function namesOf(target: unknown): readonly string[] {
   if (!isObject(target)) return [];
   if (target["type"] === "Identifier") return [String(target["value"])];
   return Array.isArray(target["value"]) ? target["value"].flatMap(namesOf) : [];
+}
+
+/** Members of a tuple; of anything else, itself. */
+function valuesOf(node: unknown): readonly unknown[] {
+  const tuple = isObject(node) && node["type"] === "TupleLiteral" ? node["value"] : undefined;
+  return Array.isArray(tuple) ? tuple : [node];
+}
+
+function isNamed(node: unknown): boolean {
+  return isObject(node) && node["type"] === "KeywordArgumentExpression";
 }
 
 function literal(value: string): Node {
