@@ -6,8 +6,9 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
-import { parseSettings, SettingsError } from "../../server/config.ts";
+import { parseSettings } from "../../server/config.ts";
 import { buildApp } from "../../server/http/app.ts";
+import { SettingsError } from "../../server/settings/error.ts";
 import { withDefaultModel } from "../../server/world/default-model.ts";
 import { buildWorld } from "../../server/world/world.ts";
 import { UsageError } from "../usage.ts";
