@@ -42,6 +42,8 @@ export interface Serving {
   readonly requestTemplates?: RequestTemplates;
   /** With `--enable-per-request-metrics`. */
   readonly receipts?: Receipts;
+  /** `--kv-events-config` of each data-parallel rank, as vLLM tells it; absent: nothing is published. */
+  readonly kvEventSources?: Readonly<Record<string, object>>;
   /** Absent: profiling is not configured. */
   readonly profiler?: Profiler;
   /** Told of each group of completions as it is submitted: what events do not carry. */

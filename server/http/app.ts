@@ -14,6 +14,9 @@ import fastify, {
 } from "fastify";
 import { countTokensRoute } from "../anthropic/count.ts";
 import { messagesFormat } from "../anthropic/respond.ts";
+import { derenderRoutes } from "../inference/derender.ts";
+import { generateRoutes } from "../inference/generate.ts";
+import { renderRoutes } from "../inference/render.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { chatBatchRoute } from "../openai/chat/batch.ts";
 import { chatFormat } from "../openai/chat/respond.ts";
@@ -122,6 +125,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     responsesRoutes(routes, serving);
     chatFormatRoute(routes, serving, messagesFormat);
     countTokensRoute(routes, serving);
+    if (settings["enable-scale-out"]) {
+      generateRoutes(routes, serving);
+      renderRoutes(routes, serving);
+      derenderRoutes(routes, serving);
+    }
     invocationsRoute(routes, serving);
     realtimeRoute(routes, serving);
     tokenizeRoutes(routes, serving);

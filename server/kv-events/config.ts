@@ -51,6 +51,21 @@ export function readKvEventsConfig(given: JsonObject | undefined): KvEventsConfi
   return enabled && publisher === "zmq" ? config : undefined;
 }
 
+/** The configuration of a rank in vLLM's words, for those that look for its events. */
+export function kvEventSource(config: KvEventsConfig, rank: number): object {
+  const { replayEndpoint: replay } = config;
+  return {
+    enable_kv_cache_events: true,
+    publisher: "zmq",
+    endpoint: endpointOfRank(config.endpoint, rank),
+    replay_endpoint: replay === undefined ? null : endpointOfRank(replay, rank),
+    buffer_steps: config.bufferSteps,
+    hwm: config.highWaterMark,
+    max_queue_size: config.maxQueueSize,
+    topic: config.topic,
+  };
+}
+
 /** As vLLM: each data-parallel rank has a port of its own, counted up from the first. */
 export function endpointOfRank(endpoint: string, rank: number): string {
   if (rank === 0) return endpoint;

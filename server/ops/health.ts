@@ -17,6 +17,7 @@ export function healthRoutes(app: FastifyInstance, serving: Serving, load: () =>
   app.get("/ping", probe);
   app.post("/ping", probe);
   app.get("/version", async () => ({ version: VERSION }));
+  app.get("/kv_event_sources", async () => serving.kvEventSources ?? {});
   app.get("/load", async () => ({ server_load: load() }));
 }
 

@@ -140,6 +140,14 @@ export const TABLE = {
     "full",
     "What system_fingerprint tells.",
   ),
+  "enable-scale-out": api.toggle(
+    false,
+    "Serve token ids in and out: /inference/v1/generate, and …/render and …/derender.",
+  ),
+  "enable-trace-replay": api.toggle(
+    false,
+    "Let /inference/v1/generate follow recorded ids (trace_decode_token_ids).",
+  ),
   "enable-responses-store": api.toggle(
     true,
     "Keep responses of /v1/responses for previous_response_id, retrieval and background.",

@@ -20,7 +20,7 @@ import { FourByteTokenizer, plainChatTemplate } from "../../models/tokenizer/fou
 import { Engines } from "../generation/engines.ts";
 import { RequestTemplates } from "../generation/request-template.ts";
 import { createPlanner } from "../grammar/planner.ts";
-import { type KvEventsConfig, readKvEventsConfig } from "../kv-events/config.ts";
+import { type KvEventsConfig, kvEventSource, readKvEventsConfig } from "../kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "../kv-events/feed.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Receipts } from "../metrics/receipts.ts";
@@ -216,6 +216,11 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     clock,
     planner,
     ...optional("requestTemplates", requestTemplates),
+    ...(kvEvents && {
+      kvEventSources: Object.fromEntries(
+        engines.map((_, rank) => [String(rank), kvEventSource(kvEvents, rank)]),
+      ),
+    }),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
     submitted: (index, request, handles) => metrics.submitted(index, request, handles),

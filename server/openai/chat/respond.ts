@@ -254,7 +254,7 @@ interface WireCall {
 }
 
 /** The first delta of a call has id, type and name; later ones only arguments. */
-function callDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
+export function callDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
   const calls: WireCall[] = [];
   for (const part of parts) {
     if (part.type === "call-start") {

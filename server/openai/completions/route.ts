@@ -43,26 +43,16 @@ export async function answerCompletion(
     { request, reply },
     { prefix: "cmpl", requestId: body.request_id },
   );
-  checkBody(body, COMPLETION_UNBUILT);
-  if (typeof body.suffix === "string") {
-    throw new ApiError(
-      "bad-request",
-      "suffix is only supported for models with FIM completion rendering",
-      { param: "suffix", bare: true },
-    );
-  }
-  const promptOnly = body.max_tokens === 0 && body.echo === true;
-  const wish = samplingWish(body, promptOnly);
-  const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
-  checkChoices(body);
-  const prompts = await readPrompts(serving, body);
+  const { plan, prompts, sampling: checked, promptOnly } = await prepareCompletion(serving, body);
   const priority = exchange.priority(body.priority);
   const requests: GenerationRequest[] = [];
-  let sampling: CheckedSampling | undefined;
-  for (const prompt of prompts) {
-    sampling = await checkedSampling(serving, body, { prompt, wish });
-    requests.push(await engineRequest(body, prompt, { sampling, plan, priority }));
+  for (const [index, prompt] of prompts.entries()) {
+    const own = checked[index];
+    if (own !== undefined) {
+      requests.push(await engineRequest(body, prompt, { sampling: own, plan, priority }));
+    }
   }
+  const sampling = checked.at(-1);
   if (sampling === undefined) throw noPrompt();
   const generation = exchange.start(
     generationTask(serving, body, { requests, sampling, plan, rank: exchange.rank }),
@@ -76,6 +66,27 @@ export async function answerCompletion(
   }
   const deltas = await exchange.collect(generation);
   return deltas === undefined ? reply.hijack() : completionResponse(answer, deltas);
+}
+
+/** Checks all that can be checked before the engine sees it. Throws ApiError. */
+export async function prepareCompletion(serving: Serving, body: CompletionRequest) {
+  checkBody(body, COMPLETION_UNBUILT);
+  if (typeof body.suffix === "string") {
+    throw new ApiError(
+      "bad-request",
+      "suffix is only supported for models with FIM completion rendering",
+      { param: "suffix", bare: true },
+    );
+  }
+  const promptOnly = body.max_tokens === 0 && body.echo === true;
+  const wish = samplingWish(body, promptOnly);
+  const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema
+  checkChoices(body);
+  const prompts = await readPrompts(serving, body);
+  const sampling: CheckedSampling[] = [];
+  for (const prompt of prompts)
+    sampling.push(await checkedSampling(serving, body, { prompt, wish }));
+  return { plan, prompts, sampling, promptOnly };
 }
 
 function samplingWish(body: CompletionRequest, promptOnly: boolean): SamplingWish {

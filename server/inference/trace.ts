@@ -1,0 +1,29 @@
+/** Forces the ids of a recorded output, one after the other (`--enable-trace-replay`). */
+import type { TokenId } from "../../device/device.ts";
+import type { Constraint } from "../../engine/sequence.ts";
+
+export class TraceConstraint implements Constraint {
+  readonly #ids: readonly TokenId[];
+  #at = 0;
+
+  constructor(ids: readonly TokenId[]) {
+    this.#ids = ids;
+  }
+
+  mask(mask: Int32Array): boolean {
+    const id = this.#ids[this.#at];
+    if (id === undefined) return false;
+    mask[id >> 5] = (mask[id >> 5] ?? 0) | (1 << (id & 31));
+    return true;
+  }
+
+  accept(id: TokenId): boolean {
+    if (this.#ids[this.#at] !== id) return false;
+    this.#at++;
+    return true;
+  }
+
+  rollback(count: number): void {
+    this.#at -= count;
+  }
+}

@@ -1,0 +1,123 @@
+/** Rendering, generating and derendering apart give what the whole server gives. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer([
+    ...["--device", "cpu", "--served-model-name", "m", "--enable-auto-tool-choice"],
+    ...["--tool-call-parser", "hermes", "--enable-scale-out", "--enable-trace-replay"],
+  ]);
+});
+afterAll(() => server.stop(0));
+
+const GENERATE = "/inference/v1/generate";
+const chat = {
+  model: "m",
+  messages: [{ role: "user", content: "What is the weather in Paris?" }],
+  tools: [{ type: "function", function: { name: "get_weather", parameters: { type: "object" } } }],
+  max_tokens: 40,
+  temperature: 0,
+};
+
+describe("a chat in three pieces", () => {
+  it("is the chat in one", async () => {
+    const rendered = (await server.post("/v1/chat/completions/render", chat)).json;
+    const generated = (await server.post(GENERATE, rendered)).json;
+    const prompt = {
+      prompt_tokens: rendered.token_ids.length,
+      prompt_token_ids: rendered.token_ids,
+    };
+    const derendered = await server.post("/v1/chat/completions/derender", {
+      ...{ model: "m", generate_response: generated, chat_request: chat },
+      ...prompt,
+    });
+    const whole = (await server.post("/v1/chat/completions", chat)).json;
+    const bare = (text: string) => text.replaceAll(/chatcmpl-tool-[0-9a-f]+/g, "ID");
+    const [one, all] = [derendered.json, whole].map(({ choices, usage }) =>
+      bare(JSON.stringify([choices[0].message, choices[0].finish_reason, usage])),
+    );
+    expect(one).toBe(all);
+  });
+
+  it("streams through a state that the client carries", async () => {
+    const rendered = (await server.post("/v1/chat/completions/render", { ...chat, stream: true }))
+      .json;
+    const events = await server.stream(GENERATE, rendered);
+    const deltas: { content?: string; tool_calls?: { function: { arguments: string } }[] }[] = [];
+    let state: unknown;
+    for (const event of events.slice(0, -1)) {
+      const { json } = await server.post("/v1/chat/completions/derender", {
+        ...{ model: "m", stream: true, generate_chunk: JSON.parse(event), chat_request: chat },
+        ...{ stream_state: state, prompt_token_ids: rendered.token_ids },
+      });
+      deltas.push(json.chunk.choices[0].delta);
+      state = json.stream_state;
+    }
+    const whole = (await server.post("/v1/chat/completions", chat)).json.choices[0].message;
+    expect(deltas[0]).toMatchObject({ role: "assistant" });
+    expect(deltas.map(({ content }) => content ?? "").join("")).toBe(whole.content ?? "");
+    const called = deltas.flatMap(({ tool_calls: calls }) => calls ?? []);
+    expect(called.map((call) => call.function.arguments).join("")).toBe(
+      (whole.tool_calls ?? []).map((call: (typeof called)[0]) => call.function.arguments).join(""),
+    );
+  });
+});
+
+describe("/inference/v1/generate", () => {
+  it("follows a recording, whatever the model would say", async () => {
+    const ids = [300, 301, 302, 2, 303];
+    const replay = (more: object, body: object = {}) =>
+      server.post(GENERATE, {
+        ...{ token_ids: [5, 6, 7], ...body },
+        sampling_params: { temperature: 0, trace_decode_token_ids: ids, ...more },
+      });
+    const whole = (await replay({ stop: ["a"], stop_token_ids: [301], logprobs: 0 })).json;
+    expect(whole.choices[0]).toMatchObject({ token_ids: ids, finish_reason: "length" });
+    expect((await replay({ max_tokens: 2 })).json.choices[0].token_ids).toEqual(ids.slice(0, 2));
+    for (const wrong of [{ n: 2, temperature: 1 }, { prompt_logprobs: 1 }, { bad_words: ["a"] }]) {
+      expect((await replay(wrong)).status).toBe(400);
+    }
+    expect((await replay({ trace_decode_token_ids: [] })).status).toBe(400);
+    expect((await replay({ trace_decode_token_ids: [10 ** 8] })).json.error.param).toBe(
+      "trace_decode_token_ids",
+    );
+  });
+
+  it("ends where it is told to, by its id", async () => {
+    const long = { token_ids: [5, 6, 7], sampling_params: { max_tokens: 900, ignore_eos: true } };
+    const answer = server.post(GENERATE, { ...long, request_id: "mine" });
+    await expect.poll(() => server.world.serving.engines.running).toBe(1);
+    const told = await server.post("/inference/v1/abort_requests", {
+      request_ids: ["generate-tokens-mine"],
+    });
+    expect([told.status, (await answer).json.choices[0].finish_reason]).toEqual([200, "abort"]);
+    expect((await server.post("/inference/v1/abort_requests", {})).status).toBe(400);
+  });
+
+  it.each([
+    [{ token_ids: [] }, "body.token_ids"],
+    [{ token_ids: [5], sampling_params: null }, "body.sampling_params"],
+    [{ token_ids: [5], kv_transfer_params: { a: 1 } }, "kv_transfer_params"],
+    [{ token_ids: [5], sampling_params: { temperature: 9 } }, "temperature"],
+  ])("refuses %j", async (body, param) => {
+    const { status, json } = await server.post(GENERATE, { sampling_params: {}, ...body });
+    expect([status, json.error.param]).toEqual([400, param]);
+  });
+});
+
+it("is not there unless asked for, and tells where KV events are", async () => {
+  const events = JSON.stringify({ enable_kv_cache_events: true, endpoint: "inproc://here" });
+  const plain = await startServer([
+    ...["models/tiny/llama", "--device", "null", "--kv-events-config", events],
+    ...["--data-parallel-size", "2"],
+  ]);
+  expect((await plain.post(GENERATE, {})).status).toBe(404);
+  const sources = (await plain.get("/kv_event_sources")).json;
+  expect(Object.values(sources)).toMatchObject([
+    { publisher: "zmq", endpoint: "inproc://here", replay_endpoint: null, topic: "" },
+    { endpoint: "inproc://here_dp1" },
+  ]);
+  await plain.stop(0);
+  expect((await server.get("/kv_event_sources")).json).toEqual({});
+});
