@@ -54,6 +54,10 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "whether a server answers, for a container's health check",
     load: () => import("./commands/health.ts"),
   },
+  calibrate: {
+    sentence: "correct the simulated device by your own measurements",
+    load: () => import("./commands/calibrate/main.ts"),
+  },
   validate: {
     sentence: "the simulated device against published measurements",
     load: () => import("./commands/validate/main.ts"),

@@ -18,6 +18,8 @@ export interface InstanceSpec {
   /** EFA, bytes a second one way, whole machine. */
   readonly networkBytesPerSecond: number;
   readonly dollarsPerHour?: number;
+  /** What was asked to be other than the data sheet says, e.g. `hbm.bandwidth=2x`. */
+  readonly changes?: string;
 }
 
 const GBIT = 1e9 / 8;

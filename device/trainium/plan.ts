@@ -5,6 +5,7 @@
 import type { Architecture } from "../../models/architecture.ts";
 import type { WeightFormat } from "../../models/ops.ts";
 import type { ConstantTable } from "./constants.ts";
+import type { Effects } from "./effects.ts";
 import type { InstanceSpec } from "./instances.ts";
 import type { StackSpec } from "./stacks/stack.ts";
 
@@ -63,6 +64,8 @@ export interface Plan {
   readonly asyncScheduling: boolean;
   readonly onDeviceSampling: boolean;
   readonly principles: Principles;
+  /** What a user's own measurements of this set-up say; absent: nothing. */
+  readonly effects?: Effects;
 }
 
 /** What one rank (a logical core) has. */
@@ -105,12 +108,15 @@ export interface Buckets {
 export function bucketsOf(plan: Plan): Buckets {
   const { stack, maxTokens, maxRows, maxContext } = plan;
   const longest = Math.min(maxTokens, maxContext, stack.maxSegment ?? maxTokens);
+  const named = stack.named ?? {};
   return {
-    tokens: powerBuckets(Math.min(stack.firstTokenBucket, longest), longest),
-    rows: stack.rowBuckets === "powers" ? powerBuckets(1, maxRows) : [maxRows],
+    tokens: named.tokens ?? powerBuckets(Math.min(stack.firstTokenBucket, longest), longest),
+    rows: named.rows ?? (stack.rowBuckets === "powers" ? powerBuckets(1, maxRows) : [maxRows]),
     contexts:
-      stack.contextBuckets === "powers"
-        ? powerBuckets(Math.min(stack.firstContextBucket, maxContext), maxContext)
-        : [maxContext],
+      named.contexts === undefined
+        ? stack.contextBuckets === "powers"
+          ? powerBuckets(Math.min(stack.firstContextBucket, maxContext), maxContext)
+          : [maxContext]
+        : [...named.contexts, maxContext],
   };
 }

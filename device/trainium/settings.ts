@@ -4,12 +4,15 @@
  */
 import type { Model } from "../../models/model.ts";
 import type { WeightFormat } from "../../models/ops.ts";
+import { namedBuckets } from "./buckets.ts";
 import { DEFAULT_CONSTANTS } from "./constants.ts";
+import { type Effects, readEffects } from "./effects.ts";
 import { DEFAULT_INSTANCE, findInstance, type InstanceSpec } from "./instances.ts";
 import { chooseKernels } from "./kernels/registry.ts";
 import { ALL_PRINCIPLES, type Plan } from "./plan.ts";
-import { findStack } from "./stacks/registry.ts";
+import { stackNamed } from "./stacks/releases.ts";
 import type { StackSpec } from "./stacks/stack.ts";
+import { type Change, parseChanges, readChanges, whatIf } from "./what-if.ts";
 
 /** DECISIONS: a catalogue model serves min(config, 8192) tokens unless told. */
 export const DEFAULT_CONTEXT = 8192;
@@ -31,17 +34,15 @@ export interface PlanRequest {
 export function planFor(request: PlanRequest): Plan {
   const { own, model } = request;
   const architecture = model.architecture;
-  const instance = findInstance(text(own, "instance") ?? DEFAULT_INSTANCE);
+  const instance = whatIf(findInstance(text(own, "instance") ?? DEFAULT_INSTANCE), changesOf(own));
   const { neuron } = additionalConfig(own);
-  const base = findStack(text(own, "serving-stack") ?? "vllm-neuron");
-  const stack: StackSpec =
-    request.blockSize === undefined ? base : { ...base, blockSize: request.blockSize };
+  const base = stackNamed(text(own, "neuron-stack") ?? text(own, "serving-stack") ?? "vllm-neuron");
   const logicalCore = checkLogicalCore(
     whole(own, "logical-nc-config") ?? whole(neuron, "logical_nc_config"),
     instance,
   );
   const tensorParallel = request.tensorParallel;
-  checkTensorParallel(tensorParallel, { model, instance, stack, logicalCore });
+  checkTensorParallel(tensorParallel, { model, instance, stack: base, logicalCore });
   const maxContext = Math.min(
     architecture.maxContext,
     request.maxContext ??
@@ -49,6 +50,12 @@ export function planFor(request: PlanRequest): Plan {
       Math.min(DEFAULT_CONTEXT, architecture.usualContext ?? DEFAULT_CONTEXT),
   );
   const maxRows = request.maxRows ?? whole(neuron, "batch_size") ?? DEFAULT_ROWS;
+  const maxTokens = request.maxTokens ?? maxContext;
+  const stack: StackSpec = {
+    ...base,
+    ...(request.blockSize !== undefined && { blockSize: request.blockSize }),
+    ...namedBuckets(neuron, { maxContext, maxRows, maxTokens }),
+  };
   const experts = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const parallel = own["enable-expert-parallel"] === true || own["expert-parallel"] !== undefined;
   return {
@@ -66,11 +73,38 @@ export function planFor(request: PlanRequest): Plan {
     formats: formatsFor(request, instance, neuron),
     maxContext,
     maxRows,
-    maxTokens: request.maxTokens ?? maxContext,
+    maxTokens,
     asyncScheduling: own["async-scheduling"] === false ? false : stack.asyncScheduling,
     onDeviceSampling: neuron["on_device_sampling_config"] === null ? false : stack.onDeviceSampling,
     principles: ALL_PRINCIPLES,
+    ...effectsOf(own),
   };
+}
+
+/** `--hardware`'s figures, then `--set`'s. */
+function changesOf(own: Readonly<Record<string, unknown>>): readonly Change[] {
+  const file = text(own, "hardware");
+  const given = text(own, "set");
+  return [
+    ...(file === undefined ? [] : readChanges(jsonObject(file, "--hardware"))),
+    ...(given === undefined ? [] : parseChanges(given)),
+  ];
+}
+
+function effectsOf(own: Readonly<Record<string, unknown>>): { readonly effects?: Effects } {
+  const file = text(own, "calibration");
+  return file === undefined ? {} : { effects: readEffects(file) };
+}
+
+function jsonObject(value: string, flag: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch (error) {
+    throw new Error(`${flag} is not JSON: ${String(error)}`);
+  }
+  if (!isRecord(parsed)) throw new Error(`${flag} must be a JSON object.`);
+  return parsed;
 }
 
 function checkLogicalCore(asked: number | undefined, instance: InstanceSpec): number {

@@ -82,7 +82,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     `${name}: TP ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}`,
   );
   print(
-    `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(duration)} ms, simulated${plan.instance.chip.calibrated ? "" : ", extrapolated (no figure of this chip is published)"}. One rank of ${plan.tensorParallel}.\n`,
+    `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(duration)} ms, simulated${basisOf(plan)}. One rank of ${plan.tensorParallel}.\n`,
   );
   for (const each of tables(plan, totals, top)) print(`${each}\n`);
   print(`${memoryTable(plan, device.memory)}\n`);
@@ -180,4 +180,13 @@ function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string
         ]),
     ]),
   ];
+}
+
+/** What the figures rest on, where that is not the chip's own published ones. */
+function basisOf({ instance, effects }: Plan): string {
+  const learnt = effects === undefined ? "" : ", calibrated by own measurements";
+  if (instance.changes !== undefined) return `, what if ${instance.changes}${learnt}`;
+  return instance.chip.calibrated
+    ? learnt
+    : `, extrapolated (no figure of this chip is published)${learnt}`;
 }

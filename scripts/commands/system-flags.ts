@@ -1,4 +1,5 @@
 /** Rows that name simulated systems, shared by the commands that build them. */
+import { fileText } from "../../server/settings/file-text.ts";
 import { rowsOf } from "../../server/settings/row.ts";
 import type { SystemSpec } from "../virtual/system.ts";
 import type { FlagValues } from "./flags.ts";
@@ -12,7 +13,23 @@ const system = rowsOf("System");
 export const OWN_FLAGS = {
   "logical-nc-config": count(system, undefined, "physical cores in a logical one"),
   "serving-stack": system.text(undefined, "runtime whose limits and gaps apply", { value: "NAME" }),
+  "neuron-stack": system.text(undefined, "the same with a release", { value: "NAME[@RELEASE]" }),
   "additional-config": system.text(undefined, "vLLM-Neuron's additional config", { value: "JSON" }),
+  set: system.text(undefined, "what if: chip or link figures, e.g. hbm.bandwidth=2x,link.hop=500", {
+    value: "NAME=VALUE",
+  }),
+  hardware: system.of<string | undefined>(
+    "FILE",
+    undefined,
+    "the same as a JSON object of names and values",
+    fileText,
+  ),
+  calibration: system.of<string | undefined>(
+    "FILE",
+    undefined,
+    "what trainyard calibrate learnt",
+    fileText,
+  ),
 } as const;
 
 /** What a replica is, beside its parallelism. */

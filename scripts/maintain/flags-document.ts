@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { BENCH_FLAGS } from "../commands/bench/rows.ts";
+import { CALIBRATE_FLAGS } from "../commands/calibrate/main.ts";
 import { CHAT_FLAGS } from "../commands/chat.ts";
 import { type FlagTable, shownDefault } from "../commands/flags.ts";
 import { MODELS_FLAGS } from "../commands/models.ts";
@@ -17,6 +18,7 @@ export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard bench serve": BENCH_FLAGS,
   "trainyard bench replay": REPLAY_FLAGS,
   "trainyard profile": PROFILE_FLAGS,
+  "trainyard calibrate": CALIBRATE_FLAGS,
   "trainyard chat": CHAT_FLAGS,
   "trainyard models": MODELS_FLAGS,
   "trainyard study": STUDY_FLAGS,

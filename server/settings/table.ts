@@ -5,6 +5,7 @@
  * stand in accepted.ts, those that are refused in refused.ts.
  */
 import { deviceNames } from "../../device/registry.ts";
+import { fileText } from "./file-text.ts";
 import { atLeast, rowsOf } from "./row.ts";
 
 const model = rowsOf("Model");
@@ -208,6 +209,26 @@ export const TABLE = {
   "logical-nc-config": device.integer(undefined, "trainium: physical cores in a logical one."),
   "serving-stack": device.text(undefined, "trainium: software in front of the chip."),
   "additional-config": device.json({}, "trainium: settings of the vLLM plug-in for Neuron."),
+  "neuron-stack": device.text(
+    undefined,
+    "trainium: software in front of the chip, NAME or NAME@RELEASE; --serving-stack names it alone.",
+  ),
+  set: device.text(
+    undefined,
+    "trainium: what if a figure of the data sheet were another: hbm.bandwidth=2x,clock.tensor=3e9.",
+  ),
+  hardware: device.of<string | undefined>(
+    "FILE",
+    undefined,
+    "trainium: such figures as a JSON object of names and values.",
+    fileText,
+  ),
+  calibration: device.of<string | undefined>(
+    "FILE",
+    undefined,
+    "trainium: what trainyard calibrate learnt of a user's own measurements.",
+    fileText,
+  ),
   "price-per-hour": device.number(undefined, "trainium: price of an instance hour, in dollars."),
   "kv-cache-dtype": device.text("auto", "trainium: format of the KV cache: auto or fp8."),
   "expert-parallel": device.integer(undefined, "trainium: ranks the experts are spread over.", one),

@@ -45,7 +45,7 @@ export function simulationOf(
   const name = ({ source }: Model): string => basename(source);
   const counting = model.tokenizer === undefined ? words : model;
   return [
-    `time of ${instance.name} at TP ${tensorParallel}${instance.chip.calibrated ? "" : " (extrapolated)"}`,
+    `time of ${instance.name} at TP ${tensorParallel}${instance.changes !== undefined ? ` (what if ${instance.changes})` : instance.chip.calibrated ? "" : " (extrapolated)"}${device.plan.effects === undefined ? "" : ", calibrated by own measurements"}`,
     words === undefined ? "synthetic ids" : `words of ${name(words)}`,
     counting === undefined
       ? "four bytes of text a token"

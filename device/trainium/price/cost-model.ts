@@ -126,8 +126,9 @@ export class CostModel {
   #price(shape: StepShape): GraphCost {
     const { plan } = this;
     const site = siteOf(plan, shape);
+    const effect = plan.effects?.[shape.phase] ?? 1;
     const time = (calls: readonly KernelCall[]): TimedCall[] =>
-      calls.map((call) => timeCall(call, site));
+      calls.map((call) => scaled(timeCall(call, site), effect));
     const { prologue, epilogue } = plan.architecture;
     const before = time(lowerEdge(prologue, site, plan.tensorParallel));
     const layers = this.#groups.map((group) => ({
@@ -147,6 +148,21 @@ export class CostModel {
     const nanos = Object.values(parts).reduce((sum, its) => sum + its, 0);
     return { shape, nanos, parts, prologue: before, layers, epilogue: after };
   }
+}
+
+/** A call that takes `factor` times as long, whatever it is made of. */
+function scaled(timed: TimedCall, factor: number): TimedCall {
+  if (factor === 1) return timed;
+  const times = <Key extends string>(its: Readonly<Partial<Record<Key, number>>>) =>
+    Object.fromEntries(
+      Object.entries<number | undefined>(its).map(([key, nanos]) => [key, (nanos ?? 0) * factor]),
+    );
+  return {
+    ...timed,
+    nanos: timed.nanos * factor,
+    parts: times(timed.parts),
+    busy: times(timed.busy),
+  };
 }
 
 /** ns of sampling on the CPU: logits of the compiled rows are moved, those of live rows drawn from. */

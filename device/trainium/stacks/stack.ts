@@ -37,4 +37,10 @@ export interface StackSpec {
   readonly kernels: readonly string[];
   /** Share of HBM that the KV pool may take. */
   readonly kvShare: number;
+  /** Buckets that the user names, ascending; absent: by the rules above. */
+  readonly named?: {
+    readonly tokens?: readonly number[];
+    readonly rows?: readonly number[];
+    readonly contexts?: readonly number[];
+  };
 }

@@ -1,5 +1,6 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
+import type { Effects } from "../../../device/trainium/effects.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
 import { stepFlops } from "../../../device/trainium/profile/flops.ts";
 import { FLOOR, type Peer, peerServing, TWO_CONSTANTS } from "./baseline.ts";
@@ -76,6 +77,8 @@ export interface Pricing {
   readonly constants: ConstantTable;
   /** Set-ups by row id and by key, kept over several pricings of one table. */
   readonly setUps?: Map<string, SetUp | string>;
+  /** A user's own, on every set-up; absent: none. */
+  readonly effects?: Effects;
   /** Runs a set-up through the engine in virtual time; absent: serving rows are left out. */
   readonly serve?: (setUp: SetUp) => Serving | string;
 }
@@ -117,6 +120,8 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
     if (typeof setUp !== "string") pricing.setUps?.set(setUp.key, setUp);
   }
   if (typeof setUp === "string") return none(setUp, true);
+  const { effects } = pricing;
+  if (effects !== undefined) setUp = { ...setUp, plan: { ...setUp.plan, effects } };
   const answer = predict(row, setUp, pricing);
   if (typeof answer === "string") return none(answer, true);
   const { calibrated } = setUp.plan.instance.chip;
