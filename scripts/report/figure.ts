@@ -27,7 +27,7 @@ export const DARK: Readonly<Record<string, string>> = {
 };
 
 /** Widths of letters on average, in pixels: sizes 15 (bold) and 11. */
-const LETTER = { title: 8.9, text: 6.5 };
+const LETTER = { title: 8.4, text: 6 };
 const EDGE = 14;
 
 export function drawFigure(figure: Figure, size: FigureSize = FIGURE): string {

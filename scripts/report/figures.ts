@@ -5,6 +5,7 @@
 import type { Latency } from "../load/metrics.ts";
 import type { Figure, FigurePoint } from "./plot.ts";
 import { INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
+import { commonParts } from "./series.ts";
 
 const inferencex = INTERACTIVITY.inferencex;
 
@@ -136,7 +137,12 @@ function workload(points: readonly Point[], banded = true): string {
   const models = [...new Set(points.map((point) => point.model))];
   const simulated = points.some((point) => point.simulated);
   // Several models are named by their lines.
-  const what = [...(models.length === 1 ? models : []), ...shapes].join(", ");
+  const common = commonParts(points);
+  const what = [
+    ...(models.length === 1 ? models : []),
+    ...(common === "" ? [] : [common]),
+    ...shapes,
+  ].join(", ");
   return `${what}${simulated ? "; simulated" : ""}${
     banded && points.some((point) => point.band !== undefined) ? ", shaded: 80 % band" : ""
   }`;

@@ -28,6 +28,20 @@ export function labelled(points: readonly Point[]): Point[] {
 /** Parts that name a line which is alone: the model stands in the title. */
 const OF_ONE = new Set(["instance", "tensorParallel", "server"]);
 
+/** What all the points have in common beside model and workload, in words: it stands in titles. */
+export function commonParts(points: readonly Point[]): string {
+  const [first] = points;
+  return Object.entries(first?.identity ?? {})
+    .filter(([part]) => !OWN_PLACE.has(part))
+    .filter(([part, value]) => points.every(({ identity }) => identity[part] === value))
+    .map(([, value]) => value)
+    .filter((value) => value !== "")
+    .join(" ");
+}
+
+/** Parts that titles name in a way of their own, or that nobody reads. */
+const OWN_PLACE = new Set(["model", "workload", "settings"]);
+
 function keyOf(identity: Identity): string {
   return JSON.stringify(Object.entries(identity));
 }

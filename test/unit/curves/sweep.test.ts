@@ -7,7 +7,7 @@ import { sweep } from "../../../scripts/commands/sweep/sweep.ts";
 import { COLUMNS, rowsJson } from "../../../scripts/report/columns.ts";
 import { inferenceXRow } from "../../../scripts/report/csv.ts";
 import type { Identity, Point } from "../../../scripts/report/point.ts";
-import { labelled } from "../../../scripts/report/series.ts";
+import { commonParts, labelled } from "../../../scripts/report/series.ts";
 
 const folders: string[] = [];
 afterAll(async () => {
@@ -41,6 +41,16 @@ describe("lines of a chart", () => {
       ]);
       expect(new Set(pair).size, part).toBe(2);
     }
+  });
+
+  it("leave to the title what they have in common", () => {
+    const base = { model: "m", instance: "trn2", tensorParallel: "TP 4", own: "", workload: "w" };
+    const points = (...identities: Identity[]) =>
+      identities.map((identity) => ({ identity }) as Point);
+    expect(commonParts(points(base, { ...base, tensorParallel: "TP 8" }))).toBe("trn2");
+    expect(commonParts(points(base, { ...base, model: "n" }))).toBe("trn2 TP 4");
+    expect(commonParts(points(base, { ...base, instance: "trn3", tensorParallel: "x" }))).toBe("");
+    expect(commonParts([])).toBe("");
   });
 
   it("tell two models of one sweep apart", async () => {
