@@ -18,21 +18,23 @@ export function formBatch(
   of: { readonly keepPlaces: boolean; readonly repeat: number },
 ): Flight {
   const { keepPlaces, repeat } = of;
-  const rows: BatchRow[] = [];
-  const sequences: LiveSequence[] = [];
-  const epochs: number[] = [];
-  const placed: boolean[] = [];
-  for (const { sequence, count } of rowsPlanned) {
+  const size = rowsPlanned.length;
+  // Made at their size: grown by pushing they leave three times as much garbage a step.
+  const rows = new Array<BatchRow>(size);
+  const sequences = new Array<LiveSequence>(size);
+  const epochs = new Array<number>(size);
+  const placed = new Array<boolean>(size);
+  rowsPlanned.forEach(({ sequence, count }, index) => {
     const reaches = sequence.want === count;
     const place = reaches && keepPlaces;
-    rows.push(rowOf(sequence, count, reaches));
+    rows[index] = rowOf(sequence, count, reaches);
     sequence.computed += count;
     sequence.inFlight++;
     if (place) sequence.addPending();
-    sequences.push(sequence);
-    epochs.push(sequence.epoch);
-    placed.push(place);
-  }
+    sequences[index] = sequence;
+    epochs[index] = sequence.epoch;
+    placed[index] = place;
+  });
   const { copies, forked } = roster.takeCopies();
   const step = roster.steps++;
   const batch: Batch = { step, rows, copies, ...(repeat > 1 ? { repeat } : {}) };

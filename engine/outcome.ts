@@ -57,22 +57,22 @@ export function applySuccess(
     const sampled = result.sampled.get(sequence.id);
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
     else if (fault !== undefined) roster.end(sequence, { reason: "error", error: fault });
-    else applyRow(roster, { sequence, row, sampled, current });
+    else applyRow(roster, sequence, row, { sampled, current });
   }
   roster.recovery.succeeded();
 }
 
 function applyRow(
   roster: Roster,
+  sequence: LiveSequence,
+  row: BatchRow,
   of: {
-    readonly sequence: LiveSequence;
-    readonly row: BatchRow;
     readonly sampled: Sampled | undefined;
     /** The sequence still has the blocks that the row wrote to. */
     readonly current: boolean;
   },
 ): void {
-  const { sequence, row, sampled, current } = of;
+  const { sampled, current } = of;
   const position = row.start + row.count - row.drafted;
   const reached = row.start + row.count === row.context.length;
   if (current && row.want === "all" && sequence.promptLogprobs !== undefined) {

@@ -155,12 +155,12 @@ export class NullDevice implements Device {
   }
 
   #ids(before: TokenId, last: TokenId, count: number): Sampled {
-    const tokens: TokenId[] = [];
+    const tokens = new Array<TokenId>(count); // pushed to, it would have room for seventeen
     let previous = before;
     let current = last;
     for (let i = 0; i < count; i++) {
       const next = this.#likeliest(previous, current);
-      tokens.push(next);
+      tokens[i] = next;
       previous = current;
       current = next;
     }

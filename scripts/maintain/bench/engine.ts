@@ -6,6 +6,7 @@
  *     npx tsx scripts/maintain/bench/engine.ts
  */
 
+import { Session } from "node:inspector";
 import { VirtualClock } from "../../../device/clocks/virtual.ts";
 import type { BatchRow, DeviceLimits } from "../../../device/device.ts";
 import { NullDevice } from "../../../device/null/device.ts";
@@ -77,6 +78,40 @@ function stepCost(waiting: number, options: Partial<EngineOptions>): number[] {
     clock.runReady(clock.now() + 400 * STEP_NANOS);
     return (cpuMicroseconds() - start) / (steps - before);
   });
+}
+
+/** Kilobytes that a step leaves to the collector: counted, so that a busy machine tells the same. */
+function garbage(): number {
+  const { clock, engine } = world({});
+  const params = { ...DEFAULT_SAMPLING, maxTokens: 3000, ignoreEos: true };
+  const prompt = new Int32Array(100).fill(5);
+  for (let i = 0; i < RUNNING; i++) engine.submit({ prompt, params });
+  clock.runReady(clock.now() + 200 * STEP_NANOS); // prompts, and the compiler
+  const session = new Session();
+  session.connect();
+  const sampling = {
+    samplingInterval: 4096,
+    includeObjectsCollectedByMinorGC: true,
+    includeObjectsCollectedByMajorGC: true,
+  };
+  session.post("HeapProfiler.startSampling", sampling);
+  const steps = 1000;
+  clock.runReady(clock.now() + steps * STEP_NANOS);
+  let bytes = 0;
+  session.post("HeapProfiler.stopSampling", (_error, { profile }) => {
+    const sum = (node: HeapNode): void => {
+      bytes += node.selfSize;
+      for (const child of node.children) sum(child);
+    };
+    sum(profile.head);
+  });
+  session.disconnect();
+  return bytes / 1024 / steps;
+}
+
+interface HeapNode {
+  readonly selfSize: number;
+  readonly children: readonly HeapNode[];
 }
 
 /** Row-steps a second: closed-loop users, prompts of 200, outputs of 300. */
@@ -169,6 +204,7 @@ export function run(): number {
     const share = ((100 * cost) / STEP_BUDGET_MICROSECONDS).toFixed(0);
     say(`  ${name.padEnd(32)} ${cost.toFixed(1).padStart(7)} µs   ${share} % of the limit`);
   }
+  say(`  ${"left to the collector".padEnd(32)} ${garbage().toFixed(0).padStart(7)} kB a step`);
   say("virtual time, closed-loop users: million row-steps a second");
   for (const users of [1, 16, RUNNING]) {
     const single = rowSteps(users, false);

@@ -6,6 +6,7 @@ import { NullDevice } from "../../../device/null/device.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { BlockPool } from "../../../engine/kv/block-pool.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
+import { QueueFullError } from "../../../engine/options.ts";
 import { chooseVictim, comesBefore } from "../../../engine/policy.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
@@ -168,6 +169,38 @@ describe("an engine's books", () => {
     engine.submit(request(range(4), { maxTokens: 2 }));
     clock.runReady();
     expect(engine.waiting).toBe(0);
+  });
+
+  it("tell when a request came, and how long to wait by the pace at which they end", () => {
+    const SECOND = 1e9;
+    const { clock, engine, events } = engineWorld({
+      limits: { maxRows: 1 },
+      options: { maxNumQueuedReqs: 1 },
+      price: () => 10 * SECOND,
+    });
+    const one = request([1, 2], { maxTokens: 1 });
+    const ended = (): number => events.filter(({ type }) => type === "request-finished").length;
+    clock.at(5 * SECOND, () => engine.submit(one));
+    clock.runReady();
+    expect(events[0]).toMatchObject({ type: "request-queued", at: 5 * SECOND });
+    engine.subscribe((event) => {
+      if (event.type === "request-finished" && ended() < 60) engine.submit(one);
+    });
+    engine.submit(one);
+    clock.runReady();
+    expect(ended()).toBe(60);
+    engine.submit(one);
+    clock.runReady(clock.now() + 1);
+    engine.submit(one);
+    const refused = (n: number): number => {
+      try {
+        engine.submit({ ...one, n });
+      } catch (error) {
+        if (error instanceof QueueFullError) return error.retryAfterSeconds;
+      }
+      return Number.NaN;
+    };
+    expect([refused(1), refused(3), refused(9)]).toEqual([10, 30, 60]); // one each ten seconds; a minute at most
   });
 
   it("end at a stop id only from minTokens on, and at the model's length", () => {
