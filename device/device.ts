@@ -51,8 +51,6 @@ export interface DeviceLimits {
    * that steps cost alike; absent: pieces are cut by tokens alone.
    */
   readonly attentionParity?: number;
-  /** (optional) Rows a decode step must hold (expert parallelism); fewer are padded. */
-  readonly minRows?: number;
 }
 
 /**

@@ -85,7 +85,7 @@ export class TrainiumDevice implements Device {
     const began = this.#beginning(batch);
     const { cost, repeated } = this.#price(batch, began);
     this.#previous = batch;
-    const deadline = began + cost.duration * this.#timeScale;
+    const deadline = began + Math.round(cost.duration * this.#timeScale);
     this.#freeAt = deadline;
     this.#settings.trace?.span("steps", `step ${batch.step}`, began, deadline - began, {
       rows: batch.rows.length,
@@ -252,19 +252,7 @@ function limitsOf(
     longRowsPerStep: 1,
     mixLong: stack.mixLong,
     longRunsToEnd: true,
-    ...(plan.expertParallel > 1 && { minRows: expertRows(plan) }),
   };
-}
-
-/** Expert-parallel decode refuses batches below experts / top-k; such steps are padded. */
-function expertRows(plan: Plan): number {
-  let rows = 1;
-  for (const layer of plan.architecture.layers) {
-    for (const op of layer.ops) {
-      if (op.op === "experts") rows = Math.max(rows, Math.ceil(op.experts / op.topK));
-    }
-  }
-  return rows;
 }
 
 /** The factory of the registry. Throws when the model does not fit the machine. */

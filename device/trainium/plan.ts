@@ -105,13 +105,24 @@ export interface Buckets {
   readonly contexts: readonly number[];
 }
 
+/** Expert-parallel decode refuses batches below experts / top-k (expert_parallelism.md): such steps are padded. */
+function leastRows({ architecture, expertParallel }: Plan): number {
+  if (expertParallel === 1) return 1;
+  const experts = architecture.layers.flatMap(({ ops }) =>
+    ops.map((op) => (op.op === "experts" ? Math.ceil(op.experts / op.topK) : 1)),
+  );
+  return experts.reduce((most, its) => Math.max(most, its), 1);
+}
+
 export function bucketsOf(plan: Plan): Buckets {
   const { stack, maxTokens, maxRows, maxContext } = plan;
   const longest = Math.min(maxTokens, maxContext, stack.maxSegment ?? maxTokens);
   const named = stack.named ?? {};
+  const rows = named.rows ?? (stack.rowBuckets === "powers" ? powerBuckets(1, maxRows) : [maxRows]);
+  const least = leastRows(plan);
   return {
     tokens: named.tokens ?? powerBuckets(Math.min(stack.firstTokenBucket, longest), longest),
-    rows: named.rows ?? (stack.rowBuckets === "powers" ? powerBuckets(1, maxRows) : [maxRows]),
+    rows: [...new Set(rows.map((its) => Math.max(its, least)))],
     contexts:
       named.contexts === undefined
         ? stack.contextBuckets === "powers"

@@ -26,7 +26,7 @@ export function factsOf(system: VirtualSystem): SystemFacts {
     return { chips: undefined, instance: spec.device, precision: model.format };
   }
   const { instance, logicalCore, formats } = device.plan;
-  const { low, high, extrapolated } = bandOfTime(1, "serving", instance.chip);
+  const { low, high, extrapolated } = bandOfTime(1, "serving", device.plan);
   const cores = spec.tensorParallel * spec.dataParallel * logicalCore;
   return {
     chips: Math.ceil(cores / instance.chip.cores),

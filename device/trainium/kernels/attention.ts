@@ -10,6 +10,7 @@ import {
   type Kernel,
   localKvHeads,
   localUnits,
+  type Move,
   matmulCycles,
   type Site,
   utilisation,
@@ -40,19 +41,22 @@ function softmaxCycles(op: { readonly heads: number }, site: Site, context: numb
   return (site.constant("softmax.passes") * partitions * context * 128) / scalarWidth;
 }
 
+/** The cache of all rows, read once. */
+function cacheMove(op: AttentionOp, site: Site): Move {
+  return {
+    cause: "kv",
+    bytes: cacheBytes(op, site),
+    chunkBytes: cacheChunk(op, site),
+    efficiency: site.core("hbm.kv"),
+  };
+}
+
 function decodeWork(op: AttentionOp, site: Site, passes: boolean, pair: number): Work {
   const kvHeads = localKvHeads(op.kvHeads, op.heads, site.plan);
   const context = reach(op, site);
   return {
     cycles: { scalar: passes ? softmaxCycles(op, site, context) : 0 },
-    moves: [
-      {
-        cause: "kv",
-        bytes: cacheBytes(op, site),
-        chunkBytes: cacheChunk(op, site),
-        efficiency: site.core("hbm.kv"),
-      },
-    ],
+    moves: [cacheMove(op, site)],
     regions: 4, // store K and V, scores, softmax, values
     fixed: site.shape.rows * kvHeads * pair,
     serial: passes,
@@ -82,7 +86,12 @@ export const plainAttention: Kernel<AttentionOp> = {
   fits: () => true,
   work(op, site) {
     if (site.shape.phase === "decode") return decodeWork(op, site, true, site.core("pair"));
-    return { cycles: { scalar: plainCycles(op, site) }, moves: [], regions: 4, fixed: 0 };
+    return {
+      cycles: { scalar: plainCycles(op, site) },
+      moves: [cacheMove(op, site)],
+      regions: 4,
+      fixed: 0,
+    };
   },
 };
 
@@ -104,7 +113,7 @@ export const flashAttention: Kernel<AttentionOp> = {
     const cycles = scoreCycles(site, heads * windowed, site.core("attention.flash"));
     return {
       cycles: { vector: cycles },
-      moves: [],
+      moves: [cacheMove(op, site)],
       regions: 2,
       fixed: (heads / site.rank.cores) * site.constant("attention.flash.fixed"),
     };
@@ -127,7 +136,12 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
     const heads = localUnits(op.heads, plan.tensorParallel);
     const width = op.latentDim + op.ropeDim;
     const up = heads * (op.nopeDim + op.valueDim) * op.latentDim * bytesOf(plan.formats.dense);
-    const cache = shape.rows * shape.context * width * bytesOf(plan.formats.kv);
+    const latentMove: Move = {
+      cause: "kv",
+      bytes: shape.rows * shape.context * width * bytesOf(plan.formats.kv),
+      chunkBytes: plan.stack.blockSize * width * bytesOf(plan.formats.kv),
+      efficiency: site.core("hbm.kv"),
+    };
     if (shape.phase === "prefill") {
       const cycles = plainCycles(op, site);
       const expand = matmulCycles(
@@ -138,22 +152,14 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
       );
       return {
         cycles: { scalar: cycles, tensor: expand / utilisation(site, op.latentDim) },
-        moves: [weightsMove(site, up)],
+        moves: [weightsMove(site, up), latentMove],
         regions: 6,
         fixed: 0,
       };
     }
     return {
       cycles: { scalar: softmaxCycles(op, site, shape.context) },
-      moves: [
-        weightsMove(site, up),
-        {
-          cause: "kv",
-          bytes: cache,
-          chunkBytes: plan.stack.blockSize * width * bytesOf(plan.formats.kv),
-          efficiency: site.core("hbm.kv"),
-        },
-      ],
+      moves: [weightsMove(site, up), latentMove],
       regions: site.constant("latent.regions"),
       fixed: shape.rows * heads * site.core("pair"),
       serial: true,

@@ -1,52 +1,59 @@
 /**
- * 80 % bands of predictions: half-widths in logs that hold four fifths of the rows
- * whose model was left out of the fit (conformal quantiles, `trainyard validate`).
- * What no row of that kind was measured for has twice the band.
+ * 80 % bands of predictions by what is predicted and how far it lies from what was
+ * measured: half-widths, in logarithms, that hold four fifths of the rows of a table
+ * left out of the fit, each table counting once (validation/left-out.json). They hold
+ * the spread between tables, which no constant knows.
  */
 import type { Nanos } from "../../clock.ts";
-import type { ChipSpec } from "../chips/chip.ts";
+import type { Plan } from "../plan.ts";
+import type { CoverageKind } from "./covered.ts";
+import { type Tier, tierOf } from "./tier.ts";
 
-export type BandKind =
-  | "dense decode"
-  | "MoE decode"
-  | "prefill"
-  | "serving"
-  | "kernels"
-  | "collectives";
-
-/**
- * From the leave-one-model-out table of 2026-11-26. Served constants stay when a model is left out, so serving has
- * what the 70B's TGI table asks for when it is priced with optimum-neuron's. Kernels and collectives: in sample.
- */
-const HALF_WIDTH: Readonly<Record<BandKind, number>> = Object.freeze({
-  "dense decode": 0.075,
-  "MoE decode": 0.086,
-  prefill: 0.319,
-  serving: 0.12,
-  kernels: 0.05,
-  collectives: 0.08,
+/** From left-out.json, which a test holds them to. Tiers of fewer than eight tables share the last. */
+export const HALF_WIDTHS: Readonly<
+  Record<CoverageKind, Readonly<Record<Exclude<Tier, "unknown">, number>>>
+> = Object.freeze({
+  "dense decode": { calibrated: 0.09928, related: 0.3758 },
+  "MoE decode": { calibrated: 0.3758, related: 0.3758 },
+  prefill: { calibrated: 0.3896, related: 0.4518 },
+  serving: { calibrated: 0.263, related: 0.3758 },
 });
 
+/** Of every unknown plan, whatever is predicted. */
+export const UNKNOWN_HALF_WIDTH = 0.3758;
+
+/** A chip of which nothing is published has a band twice as wide. */
 const UNCALIBRATED = 2;
+
+/** Of kernels and collectives, in sample: their rows are their constants' own sources. */
+const SOURCES: Readonly<Record<string, number>> = { kernels: 0.05, collectives: 0.08 };
 
 export interface Band {
   readonly low: Nanos;
   readonly high: Nanos;
+  readonly tier: Tier;
+  /** The band as a factor either way. */
+  readonly factor: number;
   /** Does it rest on figures of this chip, or on those of another? */
   readonly extrapolated: boolean;
 }
 
 /** Half-width in logs; undefined for a kind without a band. */
-export function halfWidth(kind: string, calibrated: boolean): number | undefined {
-  const half = Object.hasOwn(HALF_WIDTH, kind) ? HALF_WIDTH[kind as BandKind] : undefined;
-  return half === undefined ? undefined : half * (calibrated ? 1 : UNCALIBRATED);
+export function halfWidth(kind: string, tier: Tier): number | undefined {
+  if (Object.hasOwn(SOURCES, kind)) return SOURCES[kind];
+  if (!Object.hasOwn(HALF_WIDTHS, kind)) return undefined;
+  return tier === "unknown" ? UNKNOWN_HALF_WIDTH : HALF_WIDTHS[kind as CoverageKind][tier];
 }
 
-export function bandOf(nanos: Nanos, kind: BandKind, chip: ChipSpec): Band {
-  const half = HALF_WIDTH[kind] * (chip.calibrated ? 1 : UNCALIBRATED);
+export function bandOf(nanos: Nanos, kind: CoverageKind, plan: Plan): Band {
+  const tier = tierOf(plan, kind);
+  const half = halfWidth(kind, tier) ?? UNKNOWN_HALF_WIDTH;
+  const factor = Math.exp(half * (plan.instance.chip.calibrated ? 1 : UNCALIBRATED));
   return {
-    low: nanos * Math.exp(-half),
-    high: nanos * Math.exp(half),
-    extrapolated: !chip.calibrated,
+    low: nanos / factor,
+    high: nanos * factor,
+    tier,
+    factor,
+    extrapolated: !plan.instance.chip.calibrated,
   };
 }

@@ -2,8 +2,8 @@
  * Time of a collective: a floor by algorithm and links, and bytes over the bandwidth
  * that the algorithm reaches. One formula for the collectives of a step and for what
  * nccom-test prints; the benchmark's runtimes have floors and bandwidths of their own.
- * Algorithms by size as in SDK 2.32 intranode-collective-comm.rst: mesh below 1 MB
- * (every rank writes to every other, so ranks do not count, links on the way do),
+ * Algorithms by size as in SDK 2.32 intranode-collective-comm.rst: mesh below 1 MB (every
+ * rank writes to every other at once: O(1) latency, a link where there is more than one chip),
  * RDH to 56 MB (a phase a doubling), KangaRing above (a hop a chip); over EFA a hop more.
  */
 import type { Nanos } from "../../clock.ts";
@@ -47,7 +47,7 @@ export function transferNanos({ kind, bytes, ranks }: Collective, fabric: Fabric
   // Larger vectors take an algorithm of more hops; it is not taken where the mesh would be quicker.
   const hops =
     moved < MESH_BYTES
-      ? far
+      ? Math.min(far, 1)
       : moved < RDH_BYTES
         ? Math.max(far, Math.log2(Math.max(1, chips)))
         : Math.max(far, chips - 1);

@@ -67,7 +67,9 @@ export class CostModel {
       const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
       runs.push({ graph, live: { ...graph.shape, queries: row.count, context: known } });
       addPadded(parts, graph.parts, { compute: row.count / tokens });
-      add(parts, "host", row.want === "none" ? 0 : this.#host("prompt"));
+      // A prompt whose every position is wanted passes in chunks, and is taken in once.
+      const ends = row.start + row.count >= row.context.length;
+      add(parts, "host", row.want === "none" || !ends ? 0 : this.#host("prompt"));
     }
     if (short.length > 0) {
       const rows = bucketOf(buckets.rows, short.length);
@@ -102,20 +104,27 @@ export class CostModel {
   }
 
   /**
-   * Prices of a decode batch repeated: `run(k)` is the k-th repetition's. Between
-   * two context buckets nothing changes but padding, so the price is kept.
+   * Prices of a decode batch repeated: `run(k)` is the k-th repetition's. Between two context
+   * buckets its duration stays; what the cache's padding takes of it becomes its contexts' own.
    */
   run(batch: Batch): (step: number) => StepCost {
     const longest = batch.rows.reduce((most, row) => Math.max(most, row.start + row.count), 0);
-    let kept: StepCost | undefined;
+    const at = (step: number): StepCost => {
+      const rows = batch.rows.map((row) => ({ ...row, start: row.start + step }));
+      return this.price({ ...batch, rows }, batch);
+    };
+    let first: StepCost | undefined;
+    let last: StepCost | undefined;
+    let from = 0;
     let until = 0;
     return (step) => {
-      if (kept === undefined || longest + step > until) {
+      if (first === undefined || last === undefined || longest + step > until) {
         until = bucketOf(this.buckets.contexts, longest + step);
-        const rows = batch.rows.map((row) => ({ ...row, start: row.start + step }));
-        kept = this.price({ ...batch, rows }, batch);
+        from = step;
+        first = at(step);
+        last = at(Math.max(step, until - longest));
       }
-      return kept;
+      return between(first, last, (step - from) / Math.max(1, until - longest - from));
     };
   }
 
@@ -177,6 +186,15 @@ export function samplingNanos({ constants }: Plan, compiled: number, live: numbe
 export function continues(batch: Batch, previous: Batch | undefined): boolean {
   if (previous === undefined || previous.rows.length !== batch.rows.length) return false;
   return batch.rows.every((row, index) => previous.rows[index]?.id === row.id);
+}
+
+/** A step between two of one graph: what one's padding has less, its cache has more. */
+function between(first: StepCost, last: StepCost, share: number): StepCost {
+  const padding = first.parts["padding"] ?? 0;
+  const moved = Math.round((padding - (last.parts["padding"] ?? 0)) * Math.min(1, share));
+  if (moved === 0) return first;
+  const parts = { ...first.parts, padding: padding - moved, kv: (first.parts["kv"] ?? 0) + moved };
+  return { ...first, parts };
 }
 
 function add(parts: Parts, part: Part, nanos: number): void {

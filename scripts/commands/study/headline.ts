@@ -61,8 +61,8 @@ const READ_RATE = [256, 1024];
 const CLAIMED_USERS = [4.5, 5.4];
 const CLAIMED_TOKENS = 6;
 /** By how much both machines' 80 % bands of a step may move the ratio of their paces. */
-const CALIBRATED = halfWidth("MoE decode", true) ?? 0;
-const EXTRAPOLATED = halfWidth("MoE decode", false) ?? 0;
+const CALIBRATED = halfWidth("MoE decode", "related") ?? 0;
+const EXTRAPOLATED = 2 * (halfWidth("MoE decode", "unknown") ?? 0);
 const BAND = Math.exp(Math.hypot(CALIBRATED, EXTRAPOLATED));
 
 interface Point {

@@ -3,22 +3,13 @@
  * reads is recorded, so that only what a constant touches is priced anew.
  */
 import type { Constant } from "../../../device/trainium/constant.ts";
+import { Recorder } from "./movers.ts";
 import { type Part, type Priced, priceRow } from "./price.ts";
 import type { Row } from "./rows.ts";
 import { onceASetUp } from "./serving.ts";
 import type { SetUp } from "./setup.ts";
 import { forgetCosts } from "./static.ts";
 import { tableOf } from "./tables.ts";
-
-/** A table of constants that notes the keys it is asked for. */
-class Recorder extends Map<string, number> {
-  asked = new Set<string>();
-
-  override get(key: string): number | undefined {
-    this.asked.add(key);
-    return super.get(key);
-  }
-}
 
 /** A row that has a price: what the fit knows of it. */
 export interface Sample {
@@ -51,7 +42,12 @@ export class Bench {
   constructor(
     rows: readonly Row[],
     constants: ReadonlyMap<string, number>,
-    options: { readonly parts: ReadonlySet<string>; readonly served: boolean },
+    options: {
+      readonly parts: ReadonlySet<string>;
+      readonly served: boolean;
+      /** Rows whose set-ups ask for none of these stay out. */
+      readonly reading?: readonly string[];
+    },
   ) {
     this.#constants = new Recorder(constants);
     this.#served = options.served;
@@ -76,9 +72,23 @@ export class Bench {
       prices.push(its);
     }
     forgetCosts();
-    this.samples = samples;
-    this.#prices = prices;
-    this.#reads = samples.map((its) => byKey.get(its.key) ?? new Set());
+    const { reading } = options;
+    const kept = (its: Sample): boolean =>
+      reading === undefined || reading.some((key) => byKey.get(its.key)?.has(key));
+    this.samples = samples.filter(kept);
+    this.#prices = prices.filter((_, index) => {
+      const its = samples[index];
+      return its !== undefined && kept(its);
+    });
+    this.#reads = this.samples.map((its) => byKey.get(its.key) ?? new Set());
+  }
+
+  /** The residuals of the constants that it was made with. */
+  first(): Float64Array {
+    return Float64Array.from(
+      this.#prices,
+      (its, index) => (this.samples[index]?.sign ?? 1) * Math.log(its.predicted / its.measured),
+    );
   }
 
   get prices(): readonly Priced[] {

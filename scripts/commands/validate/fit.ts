@@ -8,6 +8,7 @@
 import type { Constant } from "../../../device/trainium/constant.ts";
 import { CONSTANTS, DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import { Bench, type Sample } from "./bench.ts";
+import { isMiddle } from "./read/metric.ts";
 import type { Row } from "./rows.ts";
 
 /** Spread of set-ups within a table, and of tables around the model, in logarithms. */
@@ -44,7 +45,7 @@ const LONGEST = 0.7;
 
 /** Rows that fix constants: marked so, no tail percentiles. */
 export function fittingRows(rows: readonly Row[]): readonly Row[] {
-  return rows.filter((row) => row.split === "calibrate" && row.percentile !== "p99");
+  return rows.filter((row) => row.split === "calibrate" && isMiddle(row));
 }
 
 /** Half of a fit: rows, the constants that they move, and how far rows of each part lie apart. */
@@ -64,17 +65,12 @@ export function stepsHalf(rows: readonly Row[], constants = DEFAULT_CONSTANTS): 
 
 export function servedHalf(rows: readonly Row[], constants = DEFAULT_CONSTANTS): Half {
   const free = CONSTANTS.filter((its) => its.fitted && SERVED_STACKS.test(its.key));
-  const all = new Bench(rows, constants, { parts: new Set(Object.keys(SERVED)), served: true });
-  const known = new Set(
-    all.samples.flatMap((its, index) =>
-      free.some(({ key }) => all.reads(index, key)) ? [its.row] : [],
-    ),
-  );
-  return {
-    bench: new Bench([...known], constants, { parts: new Set(Object.keys(SERVED)), served: true }),
-    free,
-    spreads: SERVED,
-  };
+  const bench = new Bench(rows, constants, {
+    parts: new Set(Object.keys(SERVED)),
+    served: true,
+    reading: free.map(({ key }) => key),
+  });
+  return { bench, free, spreads: SERVED };
 }
 
 export interface Fit {
@@ -149,6 +145,32 @@ export function without(
     );
     if (step.every((its) => Math.abs(its) < 0.01)) break;
     errors = bench.residuals(used);
+  }
+  const found = valuesOf(half);
+  bench.set(new Map(free.map(({ key }, index) => [key, start[index] ?? 0])));
+  return found;
+}
+
+/** The same on slopes alone, from errors that are known: for rows that take a scheduler's run each. */
+export function withoutOnSlopes(
+  half: Half,
+  used: (index: number) => boolean,
+  known: { readonly slopes: readonly Float64Array[]; readonly errors: Float64Array },
+  rounds = 4,
+): ReadonlyMap<string, number> {
+  const { bench, free } = half;
+  const start = free.map(({ key }) => bench.value(key));
+  let errors = known.errors;
+  for (let round = 0; round < rounds; round++) {
+    const step = solve(half, { slopes: known.slopes, errors, used });
+    const from = free.map(({ key }) => bench.value(key));
+    move(half, from, step, 1);
+    errors = errors.map((error, row) =>
+      free.reduce((sum, { key }, index) => {
+        const moved = Math.log(bench.value(key) / (from[index] ?? 1));
+        return sum + moved * (known.slopes[index]?.[row] ?? 0);
+      }, error),
+    );
   }
   const found = valuesOf(half);
   bench.set(new Map(free.map(({ key }, index) => [key, start[index] ?? 0])));

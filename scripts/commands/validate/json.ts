@@ -167,7 +167,7 @@ function bandsOf(priced: readonly Priced[]): GroupFigures["inBand"] {
   const tiers = new Map<string, Priced[]>();
   for (const its of priced) {
     if (withinBand(its) === undefined) continue;
-    const tier = its.calibrated ? "calibrated" : "unknown";
+    const { tier } = its;
     tiers.set(tier, [...(tiers.get(tier) ?? []), its]);
   }
   return Object.fromEntries(

@@ -4,12 +4,7 @@ import { projectPath } from "../../../models/weights/project-files.ts";
 import type { LeftOut } from "./left-out.ts";
 import { PARTS } from "./price.ts";
 import { bySetUp, errorOf, table } from "./report.ts";
-
-/** The ⌈(n + 1) · 0.8⌉-th smallest size: what holds a new one with probability 0.8. */
-export function conformal(logs: readonly number[]): number {
-  const sizes = logs.map(Math.abs).sort((a, b) => a - b);
-  return sizes[Math.min(sizes.length, Math.ceil((sizes.length + 1) * 0.8)) - 1] ?? Number.NaN;
-}
+import type { TierBand } from "./tiers.ts";
 
 export interface GroupErrors {
   readonly group: string;
@@ -79,6 +74,7 @@ export interface LeftOutReport {
   /** Hash of the constants: another's errors are not these. */
   readonly constants: string;
   readonly groups: readonly GroupErrors[];
+  readonly bands: readonly TierBand[];
 }
 
 const FILE = projectPath("device", "trainium", "validation", "left-out.json");
@@ -93,12 +89,51 @@ export function saveLeftOut(report: LeftOutReport): void {
   writeFileSync(FILE, `${JSON.stringify(report, round, 2)}\n`);
 }
 
-export function printLeftOut({ date, constants, groups }: LeftOutReport): string {
+export function printLeftOut({ date, constants, groups, bands }: LeftOutReport): string {
   return (
     `Left out (${date}, constants ${constants}): mean error per set-up under constants that saw every row,\n` +
     "no row of its table (source × release), no row of its release; median factor without its table:\n" +
-    printErrors(groups)
+    `${printErrors(groups)}\n\n80% bands by tier, each table counting once; inside: rows of a table within the band that the others make:\n` +
+    printBands(bands)
   );
+}
+
+/** The table of README.md, in Markdown. */
+export function errorsMarkdown({ groups }: LeftOutReport): string {
+  return [
+    "| group | rows | tables | without its table | without its release | calibrated | two constants |",
+    "|---|---|---|---|---|---|---|",
+    ...groups.map(
+      (its) =>
+        `| ${its.group.replace(/^ +/, "– of it ")} | ${its.rows} | ${its.tables} | ${percent(its.withoutTable)} | ${percent(its.withoutRelease)} | ${percent(its.calibrated)} | ${percent(its.baseline)} |`,
+    ),
+  ].join("\n");
+}
+
+/** The bands of device/trainium/README.md, in Markdown. */
+export function bandsMarkdown({ bands }: LeftOutReport): string {
+  return [
+    "| predicted | tier | tables | 80 % band | inside | 90 % interval of that |",
+    "|---|---|---|---|---|---|",
+    ...bands.map(
+      (its) =>
+        `| ${its.kind} | ${its.kind === "shared" ? "unknown, and tiers of fewer than eight tables" : its.tier} | ${its.tables} | ×÷ ${Math.exp(its.half).toFixed(2)} | ${percent(its.inside)} | ${percent(its.low)}–${percent(its.high)} |`,
+    ),
+  ].join("\n");
+}
+
+function printBands(bands: readonly TierBand[]): string {
+  return table([
+    ["predicted", "tier", "tables", "band", "inside", "90% interval"],
+    ...bands.map((its) => [
+      its.kind,
+      its.kind === "shared" ? "unknown and small" : its.tier,
+      `${its.tables}`,
+      `×÷ ${Math.exp(its.half).toFixed(2)}`,
+      percent(its.inside),
+      `${percent(its.low)}–${percent(its.high)}`,
+    ]),
+  ]);
 }
 
 function printErrors(errors: readonly GroupErrors[]): string {

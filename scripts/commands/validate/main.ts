@@ -12,8 +12,8 @@ import { projectPath } from "../../../models/weights/project-files.ts";
 import { Progress } from "../../load/progress.ts";
 import { STUDIES } from "../study/registry.ts";
 import { fit, fittingRows } from "./fit.ts";
-import { peersTable, report } from "./json.ts";
-import { constantsHash, leaveOut } from "./left-out.ts";
+import { constantsHash, peersTable, report } from "./json.ts";
+import { leaveOut } from "./left-out.ts";
 import {
   groupErrors,
   type LeftOutReport,
@@ -26,6 +26,7 @@ import { isMiddle } from "./read/metric.ts";
 import { printGroups, table, withinBand } from "./report.ts";
 import { readRows } from "./rows.ts";
 import { onceASetUp } from "./serving.ts";
+import { coverageOf, saveCoverage, tierBands } from "./tiers.ts";
 
 const ROWS = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 
@@ -89,8 +90,12 @@ export async function run(argv: readonly string[]): Promise<number> {
       date: new Date().toISOString().slice(0, 10),
       constants: constantsHash(),
       groups: groupErrors(all),
+      bands: tierBands(all),
     };
-    if (values.save) saveLeftOut(report);
+    if (values.save) {
+      saveLeftOut(report);
+      saveCoverage(coverageOf(all));
+    }
     print(printLeftOut(report));
     return 0;
   }

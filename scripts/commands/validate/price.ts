@@ -1,7 +1,9 @@
 /** Prices one row: its group, what is predicted, what was measured, and the baseline's answer. */
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import type { Effects } from "../../../device/trainium/effects.ts";
+import type { Plan } from "../../../device/trainium/plan.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
+import { isCovered, type Tier, tierOf } from "../../../device/trainium/price/tier.ts";
 import { stepFlops } from "../../../device/trainium/profile/flops.ts";
 import { FLOOR, type Peer, peerServing, TWO_CONSTANTS } from "./baseline.ts";
 import { tokenMilliseconds } from "./drafts.ts";
@@ -60,8 +62,10 @@ export interface Priced {
   readonly floor: number;
   /** Is it a rate, of which more is better? */
   readonly rate: boolean;
-  /** Is the chip one that has published figures? */
-  readonly calibrated: boolean;
+  /** How far its plan lies from what was measured; of kernels and collectives: from their own sources. */
+  readonly tier: Tier;
+  /** Absent: a kernel's, a collective's or a runtime's. */
+  readonly plan?: Plan;
 }
 
 export interface Unpriced {
@@ -102,7 +106,7 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
     return {
       row,
       key: `${row.model}|${row.kernelNotes}|${row.inputLength}|${row.notes}`,
-      calibrated: !row.instance.startsWith("trn3"),
+      tier: row.instance.startsWith("trn3") ? "unknown" : "calibrated",
       floor: kernel.baseline,
       rate: /efficiency/.test(row.metric),
       ...kernel,
@@ -124,11 +128,13 @@ function priceKnown(row: Row, pricing: Pricing): Answer {
   if (effects !== undefined) setUp = { ...setUp, plan: { ...setUp.plan, effects } };
   const answer = predict(row, setUp, pricing);
   if (typeof answer === "string") return none(answer, true);
-  const { calibrated } = setUp.plan.instance.chip;
-  return { row, key: setUp.key, calibrated, ...answer };
+  const { plan } = setUp;
+  const kind = PARTS[answer.part];
+  const tier = isCovered(kind) ? tierOf(plan, kind) : "unknown";
+  return { row, key: setUp.key, tier, plan, ...answer };
 }
 
-type Prediction = Omit<Priced, "row" | "key" | "calibrated">;
+type Prediction = Omit<Priced, "row" | "key" | "tier" | "plan">;
 
 function predict(row: Row, setUp: SetUp, pricing: Pricing): Prediction | string {
   if (row.metric === "MBU" || row.metric === "MFU") return profile(row, setUp);

@@ -90,7 +90,7 @@ export function reportGroups(
 
 /** Does the 80 % band of a prediction hold what was measured? undefined: its part has no band. */
 export function withinBand(its: Priced): boolean | undefined {
-  const half = halfWidth(PARTS[its.part], its.calibrated);
+  const half = halfWidth(PARTS[its.part], its.tier);
   return half === undefined ? undefined : Math.abs(Math.log(its.predicted / its.measured)) <= half;
 }
 

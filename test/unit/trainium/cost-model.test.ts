@@ -103,6 +103,38 @@ describe("prices", () => {
   });
 });
 
+describe("receipts", () => {
+  const cost = new CostModel(llama);
+
+  it("of repetitions: what padding loses the cache gains, the whole stays", () => {
+    const its = batch(row(1, 1030, 1), row(2, 30, 1));
+    const run = cost.run(its);
+    const [early, late] = [run(1), run(900)];
+    expect(late.duration).toBe(early.duration);
+    expect(late.parts["padding"] ?? 0).toBeLessThan(early.parts["padding"] ?? 0);
+    for (const one of [early, run(500), late])
+      expect(Object.values(one.parts).reduce((sum, part) => sum + part, 0)).toBe(one.duration);
+    const alone = cost.price(batch(row(1, 1930, 1), row(2, 930, 1)), its);
+    expect(Math.abs((late.parts["kv"] ?? 0) - (alone.parts["kv"] ?? 0))).toBeLessThan(5_000);
+  });
+
+  it("a prompt whose every position is wanted is taken in once, however many chunks it has", () => {
+    const chunk = (start: number): BatchRow => ({
+      ...row(1, start, 512),
+      context: new Int32Array(1024),
+      want: "all",
+    });
+    const host = (its: BatchRow): number => cost.price(batch(its), batch(its)).parts["host"] ?? 0;
+    expect(host(chunk(512)) - host(chunk(0))).toBeGreaterThan(1e6);
+  });
+
+  it("expert-parallel decode is padded to experts / top-k rows", () => {
+    const own = { instance: "trn2.48xlarge", "enable-expert-parallel": true };
+    const spread = new CostModel(planOf("XiaomiMiMo/MiMo-V2.5", 64, own, 64));
+    expect(spread.price(batch(row(1, 500, 1))).paddedRows).toBe(31);
+  });
+});
+
 describe("experts", () => {
   const decode = (rows: number) => ({ phase: "decode", rows, queries: 1, context: 1024 }) as const;
   const kernels = (plan: Plan, rows: number): readonly string[] =>

@@ -1,7 +1,5 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { trainium2 } from "../../../device/trainium/chips/trainium2.ts";
-import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
 import { planStartUp } from "../../../device/trainium/compile.ts";
 import {
   CONSTANTS,
@@ -9,7 +7,6 @@ import {
   constantsTable,
   DEFAULT_CONSTANTS,
 } from "../../../device/trainium/constants.ts";
-import { bandOf } from "../../../device/trainium/price/bands.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { STACKS } from "../../../device/trainium/stacks/registry.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
@@ -63,15 +60,5 @@ describe("start-up", () => {
     expect(warm.compileSeconds).toBe(0);
     expect(warm.loadSeconds).toBe(cold.loadSeconds);
     expect(planStartUp({ ...plan, tensorParallel: 2 }, cache).compileSeconds).toBeGreaterThan(60);
-  });
-});
-
-describe("bands", () => {
-  it("a chip without figures has the wider band", () => {
-    const known = bandOf(1e6, "dense decode", trainium2);
-    const other = bandOf(1e6, "dense decode", trainium3);
-    expect(known.extrapolated).toBe(false);
-    expect(other.extrapolated).toBe(true);
-    expect(other.high - other.low).toBeGreaterThan(1.9 * (known.high - known.low));
   });
 });

@@ -10,7 +10,6 @@ import {
   routerPolicy,
   stepThenPrompts,
 } from "../../../scripts/commands/validate/batch-services.ts";
-import { conformal } from "../../../scripts/commands/validate/left-out-report.ts";
 import { priceRow } from "../../../scripts/commands/validate/price.ts";
 import { findArchitecture } from "../../../scripts/commands/validate/read/model.ts";
 import { tgiOf } from "../../../scripts/commands/validate/read/tgi-history.ts";
@@ -18,6 +17,7 @@ import { bootstrap } from "../../../scripts/commands/validate/report.ts";
 import { type Row, readRows } from "../../../scripts/commands/validate/rows.ts";
 import { serve } from "../../../scripts/commands/validate/serving.ts";
 import { setUpOf } from "../../../scripts/commands/validate/setup.ts";
+import { halfWidthOf, wilson } from "../../../scripts/commands/validate/tiers.ts";
 
 const FILE = projectPath("device", "trainium", "validation", "neuron-calibration.csv");
 const pricing = { constants: DEFAULT_CONSTANTS };
@@ -118,10 +118,19 @@ describe("published rows", () => {
     expect(burst.predicted / alone.predicted).toBeGreaterThan(8);
   });
 
-  it("a conformal quantile corrects for few rows", () => {
-    expect(conformal([0.1, -0.2, 0.3, -0.4])).toBeCloseTo(0.4); // ⌈5 · 0.8⌉ = the fourth
-    expect(conformal(Array.from({ length: 99 }, (_, index) => index / 100))).toBeCloseTo(0.79);
-    expect(conformal([0.1])).toBeCloseTo(0.1);
+  it("a band holds four fifths of the rows of a further table, each table counting once", () => {
+    const one = (table: string, sizes: readonly number[]) => sizes.map((size) => ({ table, size }));
+    // Nine tables of one row and one of a hundred: (10 + 1) · 0.8 = 8.8 tables' worth.
+    const many = one(
+      "long",
+      Array.from({ length: 100 }, () => 9),
+    );
+    const few = Array.from({ length: 9 }, (_, index) => one(`t${index}`, [index / 10])).flat();
+    expect(halfWidthOf([...few, ...many])).toBeCloseTo(0.8);
+    expect(halfWidthOf(one("alone", [0.1, 0.3]))).toBeCloseTo(0.3);
+    const [low, high] = wilson(0.8, 10);
+    expect(low).toBeCloseTo(0.541, 2);
+    expect(high).toBeCloseTo(0.931, 2);
   });
 
   it("bootstrap is seeded and brackets the mean", () => {

@@ -1,0 +1,191 @@
+import { readdirSync } from "node:fs";
+import { expect, it } from "vitest";
+import type { ChipSpec } from "../../device/trainium/chips/chip.ts";
+import { findInstance } from "../../device/trainium/instances.ts";
+import { KERNEL_NAMES } from "../../device/trainium/kernels/registry.ts";
+import type { Plan } from "../../device/trainium/plan.ts";
+import { CostModel } from "../../device/trainium/price/cost-model.ts";
+import { floorNanos } from "../../device/trainium/price/floor.ts";
+import { STACKS } from "../../device/trainium/stacks/registry.ts";
+import { projectPath } from "../../models/weights/project-files.ts";
+import { studyModel, studyPlan } from "../../scripts/commands/study/model.ts";
+
+/**
+ * Prices over the catalogue × machines × stacks × ranks × rows × context, at seeded points and
+ * corners: finite, above the floor, no dearer with a named kernel, growing with rows and context,
+ * falling with bandwidth and clocks, and twice the ranks never more than a quarter slower.
+ * TRAINYARD_POINTS sets how many (20,000 for the full count).
+ */
+const POINTS = Number(process.env["TRAINYARD_POINTS"] ?? 1000);
+
+const MODELS = readdirSync(projectPath("models", "catalog"))
+  .filter((file) => file.endsWith(".json"))
+  .map((file) => file.replace(/\.json$/, "").replace("--", "/"));
+const MACHINES = ["inf2.48xlarge", "trn1.32xlarge", "trn2.48xlarge", "trn3-gen1-ultraserver"];
+const RANKS = [1, 2, 4, 8, 16, 32, 64];
+const ROWS = [1, 2, 3, 4, 8, 16, 32, 48, 64, 128, 256];
+const CONTEXTS = [128, 256, 1024, 2048, 4096, 16_384, 65_536, 131_072];
+const TOKENS = [1, 64, 128, 256, 512, 1024, 2048, 4096, 16_384];
+const FORMATS = ["bf16", "fp8", "int8", "f32"] as const;
+
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const draw = random(20261130);
+/** A value of a list; every third time one of its ends. */
+const pick = <T>(list: readonly T[]): T => {
+  const end = draw() < 0.33;
+  const at = end ? (draw() < 0.5 ? 0 : list.length - 1) : Math.floor(draw() * list.length);
+  const found = list[at];
+  if (found === undefined) throw new Error("an empty list");
+  return found;
+};
+
+interface Point {
+  readonly name: string;
+  readonly plan: Plan;
+  readonly phase: "decode" | "prefill";
+  readonly rows: number;
+  readonly queries: number;
+  readonly context: number;
+}
+
+const bases = new Map<string, Plan>();
+
+function baseOf(model: string): Plan {
+  let plan = bases.get(model);
+  if (plan === undefined) {
+    plan = studyPlan(studyModel(model), 1, { instance: "trn2.48xlarge" });
+    bases.set(model, plan);
+  }
+  return plan;
+}
+
+function pointOf(): Point {
+  const model = pick(MODELS);
+  const instance = findInstance(pick(MACHINES));
+  const stack = pick(STACKS);
+  const phase = draw() < 0.6 ? "decode" : "prefill";
+  const rows = phase === "decode" ? pick(ROWS) : pick([1, 1, 1, 4, 8]);
+  const queries = phase === "decode" ? pick([1, 1, 1, 2, 5]) : pick(TOKENS);
+  const context = Math.max(queries, pick(CONTEXTS));
+  const format = pick(FORMATS);
+  const kernels = KERNEL_NAMES.filter(() => draw() < 0.5);
+  const ranks = pick(RANKS);
+  const logicalCore = pick(instance.chip.logicalCores);
+  const plan: Plan = {
+    ...baseOf(model),
+    instance,
+    stack,
+    logicalCore,
+    tensorParallel: ranks,
+    expertParallel: draw() < 0.15 ? ranks : 1,
+    kernels: new Set(kernels),
+    formats: { dense: format === "fp8" ? "bf16" : format, experts: format, kv: "bf16" },
+    maxContext: 131_072,
+    maxRows: 256,
+    maxTokens: 131_072,
+  };
+  const name = `${model} ${instance.name} ${stack.name} TP${ranks} EP${plan.expertParallel} LNC${logicalCore} ${format} ${kernels.join("+")} ${phase} ${rows}×${queries}@${context}`;
+  return { name, plan, phase, rows, queries, context };
+}
+
+const price = (point: Point, change: Partial<Plan> = {}, shape: Partial<Point> = {}): number => {
+  const { plan, phase, rows, queries, context } = { ...point, ...shape };
+  return new CostModel({ ...plan, ...change }).graph({ phase, rows, queries, context }).nanos;
+};
+
+const withChip = (
+  { plan }: Point,
+  change: (chip: ChipSpec) => Partial<ChipSpec>,
+): Partial<Plan> => ({
+  instance: { ...plan.instance, chip: { ...plan.instance.chip, ...change(plan.instance.chip) } },
+});
+
+/** Rows from which on all experts are streamed instead of gathered: a step may become cheaper there. */
+function crosses({ plan }: Point, tokens: number, more: number): boolean {
+  for (const layer of plan.architecture.layers) {
+    for (const op of layer.ops) {
+      if (op.op !== "experts") continue;
+      return tokens * op.topK < op.experts !== more * op.topK < op.experts;
+    }
+  }
+  return false;
+}
+
+/** A prompt from which on the stack takes the flash kernel (flashFrom, its source's rule) may be cheaper. */
+const reachesFlash = ({ plan, queries }: Point): boolean =>
+  plan.kernels.has("flash-attention") &&
+  queries < plan.stack.flashFrom &&
+  queries * 2 >= plan.stack.flashFrom;
+
+/** What is wrong at a point, in words; a rule a line. */
+function faultsAt(point: Point): readonly string[] {
+  const { plan, phase, rows, queries, context } = point;
+  const nanos = price(point);
+  const faults: string[] = [];
+  const check = (holds: boolean, what: string): void => {
+    if (!holds) faults.push(`${what}: ${point.name}`);
+  };
+  const slack = 1 + 1e-9;
+  check(Number.isFinite(nanos) && nanos > 0, "finite");
+  const floor = floorNanos(plan, { phase, rows, queries, context });
+  check(nanos * slack >= floor, `above the floor (${(nanos / floor).toFixed(3)})`);
+  for (const kernel of plan.kernels) {
+    const without = new Set([...plan.kernels].filter((its) => its !== kernel));
+    const plain = price(point, { kernels: without });
+    check(nanos <= plain * slack, `no dearer with ${kernel} (${(nanos / plain).toFixed(3)})`);
+  }
+  if (phase === "decode" && !crosses(point, rows * queries, rows * queries * 2)) {
+    const more = price(point, {}, { rows: rows * 2 });
+    check(more * slack >= nanos, `twice the rows (${(more / nanos).toFixed(3)})`);
+  }
+  if (phase === "decode") {
+    const longer = price(point, {}, { context: context * 2 });
+    check(longer * slack >= nanos, `twice the context (${(longer / nanos).toFixed(3)})`);
+  } else if (!reachesFlash(point)) {
+    const longer = price(point, {}, { queries: queries * 2, context: context * 2 });
+    check(longer * slack >= nanos, `twice the prompt (${(longer / nanos).toFixed(3)})`);
+  }
+  const wider = price(
+    point,
+    withChip(point, (chip) => ({
+      hbmBytesPerSecond: chip.hbmBytesPerSecond * 2,
+      dmaBytesPerSecondPerCore: chip.dmaBytesPerSecondPerCore * 2,
+      link: { ...chip.link, bytesPerSecond: chip.link.bytesPerSecond * 2 },
+    })),
+  );
+  check(wider <= nanos * slack, `twice the bandwidth (${(wider / nanos).toFixed(3)})`);
+  const faster = price(
+    point,
+    withChip(point, ({ clockHz: { tensor, vector, scalar, gpsimd } }) => ({
+      clockHz: { tensor: tensor * 2, vector: vector * 2, scalar: scalar * 2, gpsimd: gpsimd * 2 },
+    })),
+  );
+  check(faster <= nanos * slack, `twice the clocks (${(faster / nanos).toFixed(3)})`);
+  const cores = (plan.instance.chips * plan.instance.chip.cores) / plan.logicalCore;
+  const ranks = plan.tensorParallel * 2;
+  const splits = plan.architecture.heads % ranks === 0 && ranks <= cores;
+  if (splits && plan.expertParallel === 1) {
+    const shared = price(point, { tensorParallel: ranks });
+    check(shared <= nanos * 1.25, `twice the ranks (${(shared / nanos).toFixed(3)})`);
+  }
+  return faults;
+}
+
+it(`prices hold their properties at ${POINTS} seeded points and corners`, {
+  timeout: 900_000,
+}, () => {
+  const faults = Array.from({ length: POINTS }, () => faultsAt(pointOf())).flat();
+  const kinds = new Map<string, number>();
+  for (const fault of faults) {
+    const kind = fault.split(" (")[0] ?? fault;
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  expect([...kinds], faults.slice(0, 12).join("\n")).toEqual([]);
+});
