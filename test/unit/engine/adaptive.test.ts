@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { CostCurve } from "../../../engine/speculate/cost-curve.ts";
 import { GuessModel } from "../../../engine/speculate/guess-model.ts";
+import { Ledger } from "../../../engine/speculate/ledger.ts";
 import { NgramProposer } from "../../../engine/speculate/ngram.ts";
 import type { Proposer } from "../../../engine/speculate/proposer.ts";
 import { engineWorld, request } from "../../support/engine-world.ts";
@@ -126,6 +127,83 @@ describe("the model of costs", () => {
     const median = new CostCurve({ kept: 3, share: 1 / 2 });
     for (const cost of [1000, 9, 7, 8]) median.add(4, cost);
     expect(median.at(4)).toBe(8);
+  });
+});
+
+describe("the ledger", () => {
+  const round = {
+    rows: 2,
+    ids: 4,
+    interval: 150,
+    drafting: 20,
+    step: 100,
+    typical: true,
+    tried: false,
+  };
+
+  /** Plain steps of two rows take 100; what is lent at the start is there. */
+  function opened(): Ledger {
+    const ledger = new Ledger();
+    expect([ledger.budget, ledger.solvent, ledger.knows(2)]).toEqual([0, false, false]);
+    ledger.plain(2, 100);
+    return ledger;
+  }
+
+  it("lends a few steps, adds what is gained, and takes what is lost, to no more than that", () => {
+    const ledger = opened();
+    expect([ledger.pace(2), ledger.budget]).toEqual([100, 1600]);
+    expect([ledger.knows(3), ledger.knows(4)]).toEqual([true, false]);
+    ledger.round({ ...round, ids: 2 }); // as long as one and a half plain steps, for the ids of one
+    expect(ledger.budget).toBeCloseTo(1600 - 50, 6);
+    ledger.round({ ...round, ids: 3 }); // one and a half: neither
+    expect(ledger.budget).toBeCloseTo(1600 - 50 + 1.5, 6);
+    ledger.round(round); // two: 50 gained
+    expect(ledger.budget).toBeCloseTo(1600, 6);
+    ledger.other(200, -30);
+    expect(ledger.budget).toBeCloseTo(1600 - 30, 6);
+  });
+
+  it("takes the host's bursts for what they are, and long drafting for what it costs", () => {
+    const ledger = opened();
+    ledger.round({ ...round, ids: 2, interval: 5000 });
+    expect(ledger.budget).toBeCloseTo(1600 - (320 - 100), 6); // what time earns is more than fits
+    const dear = opened();
+    dear.round({ ...round, ids: 2, interval: 5000, drafting: 4900 });
+    expect(dear.budget).toBeCloseTo(1600 - 4900, 6);
+    expect(dear.solvent).toBe(false);
+  });
+
+  it("pays tries that lose from an allowance of their own, and keeps what they gain", () => {
+    const ledger = opened();
+    for (let step = 0; step < 100; step++) ledger.plain(2, 100);
+    expect(ledger.budgetOfTries).toBeCloseTo(101 * 0.5, 6);
+    ledger.round({ ...round, ids: 2, tried: true });
+    expect([ledger.budget, ledger.budgetOfTries]).toEqual([1600, expect.closeTo(51.25 - 50, 6)]);
+    ledger.round({ ...round, ids: 2 });
+    const before = ledger.budget;
+    ledger.round({ ...round, tried: true });
+    expect(ledger.budget).toBeGreaterThan(before + 40);
+    for (let step = 0; step < 5000; step++) ledger.plain(2, 100);
+    expect(ledger.budgetOfTries).toBe(400);
+  });
+
+  it("says that rounds gain while they are too few to know, and by their mean then", () => {
+    const ledger = opened();
+    const loss = { ...round, ids: 2 };
+    for (let count = 0; count < 3; count++) {
+      ledger.round(loss);
+      expect(ledger.gaining).toBe(true);
+    }
+    ledger.round({ ...loss, typical: false }); // catching up says nothing of what follows
+    expect(ledger.gaining).toBe(true);
+    ledger.round(loss);
+    expect(ledger.gaining).toBe(false);
+    for (let count = 0; count < 5; count++) ledger.round(round);
+    expect(ledger.gaining).toBe(true);
+    for (let count = 0; count < 16; count++) ledger.round(loss);
+    expect(ledger.gaining).toBe(false);
+    ledger.forgetGains();
+    expect(ledger.gaining).toBe(true);
   });
 });
 
