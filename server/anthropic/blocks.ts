@@ -1,21 +1,8 @@
 /** Messages of blocks to chat messages: results of tools become messages of their own. */
-import { badRequest, invalidShape } from "../http/errors.ts";
+import { badRequest } from "../http/errors.ts";
+import { invalidShape } from "../http/validation.ts";
 import type { ChatMessage } from "../openai/chat/schema.ts";
-import type { CountTokensRequest } from "./schema.ts";
-
-export type Block = Readonly<Record<string, unknown>> & { readonly type: string };
-
-const TYPES: ReadonlySet<unknown> = new Set([
-  "text",
-  "image",
-  "tool_use",
-  "tool_result",
-  "tool_reference",
-  "thinking",
-  "redacted_thinking",
-  "tool_addition",
-  "tool_removal",
-]);
+import type { Block, Content, CountTokensRequest } from "./schema.ts";
 
 /** A client's header with a hash of its own for each request, which no cache would survive. */
 const BILLING = "x-anthropic-billing-header";
@@ -31,9 +18,9 @@ export function chatMessages(
     );
   }
   const messages: ChatMessage[] = [];
-  const system = systemTexts(body.system, "body.system");
-  const inline = body.messages.map(({ role, content }, i) =>
-    role === "system" ? systemTexts(content, `body.messages.${i}.content`).join("") : "",
+  const system = systemTexts(body.system ?? "", true);
+  const inline = body.messages.map(({ role, content }) =>
+    role === "system" ? systemTexts(content, false).join("") : "",
   );
   const leading = merged ? [...system, ...inline] : system;
   if (leading.some((text) => text !== "")) {
@@ -45,12 +32,11 @@ export function chatMessages(
       if (!merged && text !== "") messages.push({ role, content: text });
       return;
     }
-    const blocks = readContent(content, `body.messages.${i}.content`);
-    if (typeof blocks === "string") messages.push({ role, content: blocks });
+    if (typeof content === "string") messages.push({ role, content });
     else {
-      checkTextOnly(blocks, model);
-      checkChanges(blocks, `body.messages.${i}`);
-      addMessage(messages, role, blocks);
+      checkTextOnly(content, model);
+      checkChanges(content, i, body.messages[i]);
+      addMessage(messages, role, content);
     }
   });
   return messages;
@@ -58,35 +44,17 @@ export function chatMessages(
 
 /** Tool changes among the messages, in order. */
 export function toolChanges(body: CountTokensRequest): readonly Block[] {
-  return body.messages.flatMap(({ content }, i) => {
-    const blocks = readContent(content, `body.messages.${i}.content`);
-    return typeof blocks === "string" ? [] : blocks.filter(({ type }) => CHANGES.has(type));
-  });
+  return body.messages.flatMap(({ content }) =>
+    typeof content === "string" ? [] : content.filter(({ type }) => CHANGES.has(type)),
+  );
 }
 
 const CHANGES: ReadonlySet<string> = new Set(["tool_addition", "tool_removal"]);
 
-function readContent(content: unknown, path: string): string | readonly Block[] {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) throw invalidShape(path, "Input should be a valid string");
-  return content.map((block: unknown, i) => {
-    if (isBlock(block)) return block;
-    throw invalidShape(path, `Block ${i} is none that is known`);
-  });
-}
-
-function isBlock(value: unknown): value is Block {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const { type, text } = value as Readonly<Record<string, unknown>>;
-  return TYPES.has(type) && (text === undefined || text === null || typeof text === "string");
-}
-
-function systemTexts(system: unknown, path: string): readonly string[] {
-  if (system === undefined || system === null) return [];
-  const content = readContent(system, path);
+/** Of a message the billing header goes whatever its form, of the field itself as a block alone, as in vLLM. */
+function systemTexts(content: Content, field: boolean): readonly string[] {
   if (typeof content === "string") {
-    // Of a message the header goes, of the field itself it stays, as in vLLM.
-    return path !== "body.system" && content.startsWith(BILLING) ? [] : [content];
+    return !field && content.startsWith(BILLING) ? [] : [content];
   }
   return content.map(textOf).filter((text) => text !== "" && !text.startsWith(BILLING));
 }
@@ -104,11 +72,11 @@ function checkTextOnly(blocks: readonly Block[], model: string): void {
   if (images(blocks)) throw badRequest(`${model} is not a multimodal model`);
 }
 
-function checkChanges(blocks: readonly Block[], path: string): void {
+function checkChanges(blocks: readonly Block[], index: number, input: unknown): void {
   const change = blocks.find(({ type }) => CHANGES.has(type));
   if (change === undefined) return;
   const wrong = `${change.type} blocks are only allowed in messages with role "system"`;
-  throw invalidShape(path, `Value error, ${wrong}`);
+  throw invalidShape(["messages", index], wrong, { input });
 }
 
 function addMessage(

@@ -1,6 +1,7 @@
 /** A request of /v1/messages in the chat's terms, as vLLM translates it. */
 import type { ChatAsk, ChatFields } from "../generation/chat.ts";
-import { badRequest, invalidShape } from "../http/errors.ts";
+import { badRequest } from "../http/errors.ts";
+import { invalidShape } from "../http/validation.ts";
 import { unbuiltField } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import { chatMessages, toolChanges } from "./blocks.ts";
@@ -8,7 +9,7 @@ import type { CountTokensRequest, MessagesRequest } from "./schema.ts";
 
 export function readMessages(serving: Serving, body: MessagesRequest): ChatAsk {
   if (body.max_tokens <= 0) {
-    throw invalidShape("body.max_tokens", "Value error, max_tokens must be positive");
+    throw invalidShape(["max_tokens"], "max_tokens must be positive", { input: body.max_tokens });
   }
   const unbuilt = unbuiltField(body, ["watermarking"]);
   if (unbuilt !== undefined) {
@@ -18,7 +19,7 @@ export function readMessages(serving: Serving, body: MessagesRequest): ChatAsk {
   const most = body.max_tokens;
   const budget = thinkingBudget(body);
   if (budget !== undefined && budget >= most) {
-    throw invalidShape("body", "Value error, thinking.budget_tokens must be less than max_tokens");
+    throw invalidShape([], "thinking.budget_tokens must be less than max_tokens", { input: body });
   }
   const fields: ChatFields = {
     ...promptFields(serving, body),
@@ -41,7 +42,7 @@ export function readMessages(serving: Serving, body: MessagesRequest): ChatAsk {
 
 /** What the prompt depends on. */
 export function promptFields(serving: Serving, body: CountTokensRequest): ChatFields {
-  if (body.model === "") throw invalidShape("body.model", "Value error, Model is required");
+  if (body.model === "") throw invalidShape(["model"], "Model is required", { input: "" });
   const budget = thinkingBudget(body);
   const { output_config: config, chat_template_kwargs: variables } = body;
   const disabled = body.thinking?.["type"] === "disabled";
@@ -69,15 +70,31 @@ function thinkingBudget({ thinking }: CountTokensRequest): number | undefined {
   if (!thinking) return undefined;
   const { type, budget_tokens: budget } = thinking;
   if (type === "disabled" || type === "adaptive") return undefined;
-  const path = "body.thinking";
-  if (type !== "enabled")
-    throw invalidShape(path, "Input tag should be 'enabled', 'disabled' or 'adaptive'");
-  if (typeof budget !== "number" || !Number.isInteger(budget) || budget < MIN_BUDGET) {
-    const wrong =
-      budget === undefined
-        ? "Field required"
-        : `Input should be an integer of at least ${MIN_BUDGET}`;
-    throw invalidShape(`${path}.enabled.budget_tokens`, wrong);
+  if (type !== "enabled") {
+    const tags = "'enabled', 'disabled', 'adaptive'";
+    throw invalidShape(
+      ["thinking"],
+      `Input tag '${String(type)}' found using 'type' does not match any of the expected tags: ${tags}`,
+      {
+        ...{ type: "union_tag_invalid", input: thinking },
+        context: { discriminator: "'type'", tag: String(type), expected_tags: tags },
+      },
+    );
+  }
+  const path = ["thinking", "enabled", "budget_tokens"];
+  if (budget === undefined) {
+    throw invalidShape(path, "Field required", { type: "missing", input: thinking });
+  }
+  if (typeof budget !== "number" || !Number.isInteger(budget)) {
+    throw invalidShape(path, "Input should be a valid integer", {
+      type: "int_type",
+      input: budget,
+    });
+  }
+  if (budget < MIN_BUDGET) {
+    throw invalidShape(path, `Input should be greater than or equal to ${MIN_BUDGET}`, {
+      ...{ type: "greater_than_equal", input: budget, context: { ge: MIN_BUDGET } },
+    });
   }
   return budget;
 }
@@ -87,10 +104,9 @@ const MIN_BUDGET = 1024;
 function toolFields(body: CountTokensRequest) {
   const { tool_choice: choice } = body;
   if (choice?.type === "tool" && !choice.name) {
-    throw invalidShape(
-      "body.tool_choice",
-      "Value error, tool_choice.name is required when type is 'tool'",
-    );
+    throw invalidShape(["tool_choice"], "tool_choice.name is required when type is 'tool'", {
+      input: choice,
+    });
   }
   const tools = resolvedTools(body);
   const given = choice

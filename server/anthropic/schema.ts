@@ -5,13 +5,38 @@ import { nullable } from "../openai/fields.ts";
 const text = Type.String();
 const object = Type.Record(Type.String(), Type.Unknown());
 
-const literals = <T extends string>(values: readonly T[]) =>
-  Type.Unsafe<T>(Type.Union(values.map((value) => Type.Literal(value))));
+const literals = <T extends string>(values: readonly T[]) => Type.Unsafe<T>(Type.Enum([...values]));
 
-const message = Type.Object({
-  role: literals(["user", "assistant", "system"]),
-  content: Type.Unknown(),
+const block = Type.Object({
+  type: literals([
+    "text",
+    "image",
+    "tool_use",
+    "tool_result",
+    "tool_reference",
+    "thinking",
+    "redacted_thinking",
+    "tool_addition",
+    "tool_removal",
+  ]),
+  text: nullable(text),
+  source: nullable(object),
+  id: nullable(text),
+  tool_use_id: nullable(text),
+  name: nullable(text),
+  input: nullable(object),
+  content: nullable(Type.Union([text, Type.Array(object)])),
+  is_error: nullable(Type.Boolean()),
+  tool_name: nullable(text),
+  thinking: nullable(text),
+  signature: nullable(text),
+  data: nullable(text),
+  tool: nullable(object),
 });
+
+const content = Type.Union([text, Type.Array(block)]);
+
+const message = Type.Object({ role: literals(["user", "assistant", "system"]), content });
 
 const tool = Type.Object({
   name: text,
@@ -32,7 +57,7 @@ const promptFields = {
     }),
   ),
   thinking: nullable(object),
-  system: Type.Optional(Type.Unknown()),
+  system: nullable(content),
   tool_choice: nullable(
     Type.Object({
       type: literals(["auto", "any", "tool", "none"]),
@@ -63,5 +88,7 @@ export const messagesRequest = Type.Object({
   vllm_xargs: nullable(object),
 });
 
+export type Block = Static<typeof block>;
+export type Content = Static<typeof content>;
 export type CountTokensRequest = Static<typeof countTokensRequest>;
 export type MessagesRequest = Static<typeof messagesRequest>;

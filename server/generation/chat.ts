@@ -7,7 +7,7 @@ import type { RequestFields, SamplingFields } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import { type ChatPromptFields, chatPrompt } from "./chat-prompt.ts";
 import type { ChoiceDelta } from "./choice.ts";
-import type { Generation, GenerationTask } from "./generate.ts";
+import type { GenerationTask, Running } from "./generate.ts";
 import type { CheckedSampling } from "./params.ts";
 import { ChoiceReader, PLAIN } from "./parser.ts";
 import type { OutputDelta } from "./parts.ts";
@@ -40,7 +40,7 @@ export interface Asker {
   priority(body: number | null | undefined): number;
   readonly rank: number | undefined;
   /** Undefined: nobody wants the answer any more. */
-  start(task: GenerationTask): Generation | undefined;
+  start(task: GenerationTask): Running | undefined;
 }
 
 export interface PreparedChat {
@@ -91,14 +91,14 @@ export async function chatGeneration(
 /** A chat under way. */
 export class ChatGeneration {
   readonly prepared: PreparedChat;
-  readonly generation: Generation;
+  readonly generation: Running;
   /** By choice. */
   readonly readers: readonly ChoiceReader[];
   readonly #reasons: boolean;
 
   constructor(
     prepared: PreparedChat,
-    generation: Generation,
+    generation: Running,
     settings: { readonly "reasoning-parser"?: string | undefined },
   ) {
     const { plan, prompt } = prepared;

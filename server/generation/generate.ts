@@ -41,6 +41,18 @@ export interface GenerationTask {
   readonly interval?: number;
   /** Data-parallel rank a header asks for. */
   readonly rank?: number;
+  /** Absent: ids are drawn. */
+  readonly beams?: BeamOptions;
+}
+
+/** Of a request that searches instead of drawing. */
+export interface BeamOptions {
+  /** Beams, and choices of each prompt. */
+  readonly width: number;
+  readonly lengthPenalty: number;
+  readonly includeStop: boolean;
+  /** Log-probabilities to tell of each position; absent: none. */
+  readonly wanted?: number;
 }
 
 export interface GenerationTimings {
@@ -50,6 +62,11 @@ export interface GenerationTimings {
   readonly firstToken?: Nanos;
   readonly finished?: Nanos;
 }
+
+/** What a route knows of what it waits for: one pass over the engine, or a search. */
+export type Running = Omit<Generation, "choices"> & {
+  readonly choices: readonly Pick<Choice, "index" | "tokens" | "cached" | "finish" | "times">[];
+};
 
 export class Generation {
   readonly choices: readonly Choice[];

@@ -9,6 +9,7 @@ import type { GenerationDefaults } from "../../models/model.ts";
 import { badRequest, notSampled } from "../http/errors.ts";
 import { pyFloat } from "../http/shape/python.ts";
 import type { SamplingFields } from "../openai/fields.ts";
+import type { BeamOptions } from "./generate.ts";
 
 /** Limits of vLLM's environment variables, at their defaults. */
 const LIMITS = {
@@ -43,6 +44,8 @@ export interface CheckedSampling {
   readonly stop: readonly string[];
   readonly includeStop: boolean;
   readonly params: SamplingParams;
+  /** Absent: ids are drawn. */
+  readonly beams?: BeamOptions;
 }
 
 /** vLLM raises colder temperatures to this: below it softmax overflows in half precision. */

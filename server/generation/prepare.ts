@@ -1,6 +1,6 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { notImplemented } from "../http/errors.ts";
+import { badRequest, notImplemented, notSampled } from "../http/errors.ts";
 import { type SharedFields, unbuiltField } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import type { GenerationTask } from "./generate.ts";
@@ -60,11 +60,34 @@ export async function checkedSampling(
   const budget = outputBudget(prompt.ids.length, wish.maxTokens, serving);
   const { maxNewTokens = budget, newTokensCap = budget } = serving.defaults;
   const asked = wish.maxTokens ?? Math.min(budget, maxNewTokens);
-  return samplingParams(
-    body,
-    { ...wish, maxTokens: Math.min(asked, newTokensCap) },
-    samplingContext(serving),
-  );
+  const request = { ...wish, maxTokens: Math.min(asked, newTokensCap) };
+  if (!body.use_beam_search) return samplingParams(body, request, samplingContext(serving));
+  return beamSampling(serving, body, request);
+}
+
+/** A search draws nothing: as many choices as beams, from the likeliest of twice as many tokens. */
+async function beamSampling(
+  serving: Serving,
+  body: Body,
+  request: SamplingRequest,
+): Promise<CheckedSampling> {
+  if (!serving.samples) throw notSampled("use_beam_search");
+  const context = samplingContext(serving);
+  const width = body.n ?? 1;
+  if (width < 1) throw badRequest(`beam_width must be at least 1, got ${width}.`);
+  const drawn = { ...body, n: 1, stop: null };
+  // What the rounds ask for is bound by --max-logprobs, as in vLLM.
+  await samplingParams(drawn, { ...request, logprobs: 2 * Math.max(1, width) }, context);
+  const checked = await samplingParams({ ...drawn, n: width, temperature: 1 }, request, context);
+  return {
+    ...checked,
+    beams: {
+      width,
+      lengthPenalty: body.length_penalty ?? 1,
+      includeStop: checked.includeStop,
+      ...(request.logprobs !== undefined && { wanted: request.logprobs }),
+    },
+  };
 }
 
 /** What the parameters of any request are checked against. */
@@ -99,11 +122,14 @@ export async function engineRequest(
     readonly priority: number;
   },
 ): Promise<GenerationRequest> {
+  if (sampling.beams !== undefined && plan.constraints !== undefined) {
+    throw badRequest("Beam search does not support structured outputs.", "use_beam_search");
+  }
   const constraints = await plan.constraints?.(sampling.n, prompt.text);
   return {
     prompt: prompt.ids,
     params: sampling.params,
-    n: sampling.n,
+    n: sampling.beams === undefined ? sampling.n : 1,
     priority,
     ...(body.cache_salt && { salt: body.cache_salt }),
     ...(constraints !== undefined && { constraints }),
@@ -133,5 +159,6 @@ export function generationTask(
     skipSpecialTokens: plan.skipSpecialTokens ?? body.skip_special_tokens ?? true,
     ...(rank !== undefined && { rank }),
     ...(interval > 1 && { interval }),
+    ...(sampling.beams !== undefined && { beams: sampling.beams }),
   };
 }

@@ -86,13 +86,6 @@ export function badRequest(message: string, param?: string, value?: unknown): Ap
   });
 }
 
-/** A body of the wrong shape, where no schema can say it; `path` is where it is wrong. */
-export function invalidShape(path: string, message: string): ApiError {
-  return new ApiError("invalid", `1 validation error:\n  {'loc': '${path}', 'msg': '${message}'}`, {
-    param: path,
-  });
-}
-
 /** A field that vLLM has and this server does not: 400, since routers take workers out for 5xx. */
 export function notImplemented(field: string, where = ""): ApiError {
   return new ApiError("bad-request", `The field \`${field}\` is not supported${where}.`, {

@@ -5,8 +5,9 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../engine/sequence.ts";
+import { BeamSearch } from "../generation/beam-search.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
-import { Generation, type GenerationTask } from "../generation/generate.ts";
+import { Generation, type GenerationTask, type Running } from "../generation/generate.ts";
 import type { Serving } from "../serving.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { EventStream, type SseEvent } from "./sse.ts";
@@ -15,7 +16,7 @@ import { EventStream, type SseEvent } from "./sse.ts";
 export interface RequestRecord {
   id?: string;
   promptTokens?: number;
-  generation?: Generation;
+  generation?: Running;
   ignored?: readonly string[];
   /** Bytes of a stream so far. */
   streamedBytes?: number;
@@ -48,7 +49,7 @@ export class Exchange {
   readonly #serving: Serving;
   #gone = false;
   #narrowed = false;
-  #generation: Generation | undefined;
+  #generation: Running | undefined;
 
   constructor(
     serving: Serving,
@@ -98,9 +99,12 @@ export class Exchange {
   }
 
   /** Submits; undefined when the client left before. */
-  start(task: GenerationTask): Generation | undefined {
+  start(task: GenerationTask): Running | undefined {
     if (this.#gone) return undefined;
-    const generation = new Generation(this.#serving, task);
+    const generation =
+      task.beams === undefined
+        ? new Generation(this.#serving, task)
+        : new BeamSearch(this.#serving, task, task.beams);
     this.#narrowed = task.requests.some(narrows);
     if (this.#serving.settings["enable-log-requests"]) this.#logParams(task);
     this.#generation = generation;
@@ -123,7 +127,7 @@ export class Exchange {
   }
 
   /** Everything at once: one delta a choice. Undefined: nobody is there to answer. */
-  async collect(generation: Generation): Promise<readonly ChoiceDelta[] | undefined> {
+  async collect(generation: Running): Promise<readonly ChoiceDelta[] | undefined> {
     const deltas = await generation.collect();
     if (this.#gone) return undefined;
     const failed = deltas.find((delta) => delta.finish?.reason === "error");
@@ -133,7 +137,7 @@ export class Exchange {
   }
 
   /** Resolves when the stream is over or its client gone; rejects while the status is still open. */
-  async stream(generation: Generation, responder: StreamResponder): Promise<void> {
+  async stream(generation: Running, responder: StreamResponder): Promise<void> {
     const events = new EventStream(this.#reply);
     await new Promise<void>((resolve, reject) => {
       let ended = false;

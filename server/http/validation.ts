@@ -4,8 +4,9 @@
  */
 import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
-import { bodyErrors, Complaints, pydanticText } from "./shape/complaint.ts";
+import { bodyErrors, type Complaint, Complaints, pydanticText } from "./shape/complaint.ts";
 import { JsonError, readJson, TooDeep } from "./shape/json.ts";
+import { PyValueError } from "./shape/python.ts";
 import { type Check, CheckState, FAIL, type ShapeSchema } from "./shape/schema.ts";
 
 /** Sees a body before its fields are looked at; throws ApiError. */
@@ -55,6 +56,23 @@ export function shapeCheck(schema: object): (body: unknown) => Checked {
       throw error;
     }
   };
+}
+
+/**
+ * A complaint that no schema can make, as the schemas' own are answered; `path` is where,
+ * without "body". Absent a type it is what pydantic says of a validator's ValueError.
+ */
+export function invalidShape(
+  path: readonly (string | number)[],
+  message: string,
+  { type = "value_error", ...more }: Partial<Omit<Complaint, "path" | "message">> = {},
+): ApiError {
+  const complaints = new Complaints();
+  complaints.path.push(...path);
+  const raised = type === "value_error" && { context: { error: new PyValueError(message) } };
+  const said = raised ? `Value error, ${message}` : message;
+  complaints.add({ type, message: said, input: null, ...raised, ...more });
+  return shapeError(complaints);
 }
 
 /** Whether a value has a schema's shape, no questions asked. */

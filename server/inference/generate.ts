@@ -7,7 +7,7 @@ import { type Static, Type } from "typebox";
 import type { PositionLogprobs } from "../../device/device.ts";
 import type { Constraint, GenerationRequest } from "../../engine/sequence.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
-import type { Generation } from "../generation/generate.ts";
+import type { Running } from "../generation/generate.ts";
 import type { OutputFields } from "../generation/planner.ts";
 import { checkedSampling } from "../generation/prepare.ts";
 import { idsPrompt } from "../generation/prompt.ts";
@@ -46,7 +46,7 @@ export const generateRequest = Type.Object({
 type GenerateRequest = Static<typeof generateRequest>;
 
 export function generateRoutes(app: FastifyInstance, serving: Serving): void {
-  const running = new Map<string, Generation>();
+  const running = new Map<string, Running>();
   app.post<{ Body: GenerateRequest }>(
     "/inference/v1/generate",
     { schema: { body: generateRequest } },
@@ -68,11 +68,11 @@ interface Answer {
   readonly id: string;
   readonly model: string;
   readonly created: number;
-  readonly generation: Generation;
+  readonly generation: Running;
 }
 
 async function answer(
-  { serving, running }: { readonly serving: Serving; readonly running: Map<string, Generation> },
+  { serving, running }: { readonly serving: Serving; readonly running: Map<string, Running> },
   request: FastifyRequest<{ Body: GenerateRequest }>,
   reply: FastifyReply,
 ): Promise<unknown> {

@@ -202,7 +202,6 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 ]);
 
 const UNBUILT = [
-  "use_beam_search",
   "kv_transfer_params",
   "ec_transfer_params",
   "vllm_xargs",

@@ -1,11 +1,11 @@
 /** Token counts and timings as responses report them. */
-import type { Generation } from "../generation/generate.ts";
+import type { Running } from "../generation/generate.ts";
 import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
 
 export interface UsageSource {
   readonly promptTokens: number;
-  readonly generation: Generation;
+  readonly generation: Running;
   readonly settings: Settings;
   /** Absent: without a reasoning parser. */
   readonly reasoningTokens?: number;
@@ -70,7 +70,7 @@ export function fingerprintOf({ fingerprint }: Serving) {
 }
 
 /** `metrics` of a response; null unless `--enable-per-request-metrics` and one completion. */
-export function requestMetrics(generation: Generation, settings: Settings) {
+export function requestMetrics(generation: Running, settings: Settings) {
   if (!settings["enable-per-request-metrics"] || generation.choices.length !== 1) return null;
   const { submitted, scheduled, firstToken, finished } = generation.timings;
   const tokens = generation.outputTokens;

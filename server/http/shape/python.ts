@@ -17,6 +17,15 @@ export class PyNumber {
   }
 }
 
+/** An exception that a validator raised. */
+export class PyValueError {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === "object" &&
@@ -79,6 +88,7 @@ function write(value: unknown, put: (text: string) => boolean): boolean {
   if (value === false) return put("False");
   if (typeof value === "string") return put(pyString(value));
   if (typeof value === "number" || value instanceof PyNumber) return put(pyNumber(value));
+  if (value instanceof PyValueError) return put(`ValueError(${pyString(value.message)})`);
   if (Array.isArray(value)) {
     put("[");
     for (const [index, item] of value.entries()) {

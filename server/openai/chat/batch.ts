@@ -4,7 +4,7 @@ import { type Static, Type } from "typebox";
 import { type PreparedChat, prepareChat } from "../../generation/chat.ts";
 import { contentText } from "../../generation/chat-prompt.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
-import type { Generation } from "../../generation/generate.ts";
+import type { Running } from "../../generation/generate.ts";
 import { ChoiceReader, PLAIN } from "../../generation/parser.ts";
 import { textOf } from "../../generation/parts.ts";
 import { badRequest } from "../../http/errors.ts";
@@ -127,7 +127,7 @@ function choice(
     delta,
   }: {
     readonly prepared: readonly PreparedChat[];
-    readonly generation: Generation;
+    readonly generation: Running;
     readonly delta: ChoiceDelta;
   },
 ): object {

@@ -1,6 +1,6 @@
 /** Text completions, to the byte: keys in vLLM's order, nulls where vLLM has them. */
 import type { ChoiceDelta } from "../../generation/choice.ts";
-import type { Generation } from "../../generation/generate.ts";
+import type { Running } from "../../generation/generate.ts";
 import type { StreamOptions } from "../../generation/prepare.ts";
 import type { Prompt } from "../../generation/prompt.ts";
 import type { Exchange, StreamResponder } from "../../http/exchange.ts";
@@ -27,7 +27,7 @@ export interface CompletionAnswer {
   readonly n: number;
   /** `max_tokens` 0 with `echo`: the text of the token that had to be drawn is not shown. */
   readonly promptOnly: boolean;
-  readonly generation: Generation;
+  readonly generation: Running;
 }
 
 /** Text and logprobs of one choice, grown piece by piece. */

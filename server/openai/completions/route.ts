@@ -78,6 +78,9 @@ export async function prepareCompletion(serving: Serving, body: CompletionReques
       { param: "suffix", bare: true },
     );
   }
+  if (body.stream && body.use_beam_search) {
+    throw badRequest("Streaming is not currently supported with beam search");
+  }
   const promptOnly = body.max_tokens === 0 && body.echo === true;
   const wish = samplingWish(body, promptOnly);
   const plan = await serving.planner.plan(body as OutputFields, "completion"); // shapes checked by the schema

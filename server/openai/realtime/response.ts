@@ -3,7 +3,7 @@
  * socket is behind, nothing is taken: the deltas join, the engine runs on.
  */
 import type { ChatGeneration } from "../../generation/chat.ts";
-import type { Generation } from "../../generation/generate.ts";
+import type { Running } from "../../generation/generate.ts";
 import { finishOf, type OutputFinish, type OutputPart } from "../../generation/parts.ts";
 import { ApiError } from "../../http/errors.ts";
 import {
@@ -18,7 +18,7 @@ import {
 export interface ResponseParts {
   readonly chat: Pick<ChatGeneration, "read"> & {
     readonly generation: Pick<
-      Generation,
+      Running,
       "abort" | "cachedTokens" | "choices" | "onChange" | "onFail" | "outputTokens" | "take"
     >;
   };

@@ -1,6 +1,6 @@
 /** The response object, to the byte: fields in vLLM's order. */
 import type { ChatGeneration, PreparedChat } from "../../generation/chat.ts";
-import type { Generation } from "../../generation/generate.ts";
+import type { Running } from "../../generation/generate.ts";
 import type { Serving } from "../../serving.ts";
 import { requestMetrics } from "../usage.ts";
 import type { ResponsesRequest } from "./schema.ts";
@@ -161,7 +161,7 @@ export function outcomeOf(
   };
 }
 
-export function statusOf(generation: Generation): ResponseStatus {
+export function statusOf(generation: Running): ResponseStatus {
   const reason = generation.choices[0]?.finish?.reason;
   if (reason === "length") return "incomplete";
   if (reason === "abort") return "cancelled";

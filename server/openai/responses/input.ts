@@ -1,5 +1,6 @@
 /** Items of a conversation to chat messages: some messages are made of several items. */
-import { badRequest, invalidShape } from "../../http/errors.ts";
+import { badRequest } from "../../http/errors.ts";
+import { invalidShape } from "../../http/validation.ts";
 import type { ChatMessage } from "../chat/schema.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { CUSTOM_INPUT, type Fields, isFields } from "./tools.ts";
@@ -170,4 +171,5 @@ const KNOWN_ITEMS: ReadonlySet<string> = new Set([
 
 const unsupported = (type: string) => badRequest(`Unsupported input item type: ${type}`, "input");
 
-const noItem = () => invalidShape("body.input", "Input should be a list of items");
+const noItem = () =>
+  invalidShape(["input"], "Input should be a list of items", { type: "list_type" });

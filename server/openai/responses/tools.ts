@@ -3,7 +3,8 @@
  * is shown to the model as a function of one text; a namespace's functions carry its
  * name. Whatever else the API knows runs nowhere here: it is echoed and not shown.
  */
-import { badRequest, invalidShape } from "../../http/errors.ts";
+import { badRequest } from "../../http/errors.ts";
+import { invalidShape } from "../../http/validation.ts";
 import type { ResponsesRequest } from "./schema.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -80,20 +81,29 @@ export function responseTools(body: ResponsesRequest): ResponseTools {
 }
 
 function readTool(tool: unknown, index: number): Fields {
-  const path = `body.tools.${index}`;
-  if (!isFields(tool)) throw invalidShape(`${path}.FunctionTool`, "Input should be a valid object");
+  const path = (...field: readonly string[]) => ["tools", index, "FunctionTool", ...field];
+  const missing = { type: "missing", input: tool };
+  if (!isFields(tool)) {
+    throw invalidShape(path(), "Input should be a valid dictionary", {
+      ...missing,
+      type: "dict_type",
+    });
+  }
   const { type, name } = tool;
   const named = type === "function" || type === "custom" || type === "namespace";
   if (type === undefined || (named && typeof name !== "string")) {
     const field = typeof name === "string" ? "type" : "name";
-    throw invalidShape(`${path}.FunctionTool.${field}`, "Field required");
+    throw invalidShape(path(field), "Field required", missing);
   }
   const { parameters = null } = tool;
   if (type === "function" && parameters !== null && !isFields(parameters)) {
-    throw invalidShape(`${path}.FunctionTool.parameters`, "Input should be a valid dictionary");
+    throw invalidShape(path("parameters"), "Input should be a valid dictionary", {
+      ...{ type: "dict_type", input: parameters },
+    });
   }
   if (!KNOWN_TOOLS.has(String(type))) {
-    throw invalidShape(`${path}.FunctionTool.${name === undefined ? "name" : "type"}`, "Unknown");
+    const field = name === undefined ? "name" : "type";
+    throw invalidShape(path(field), "The type of this tool is unknown", missing);
   }
   if (type === "custom" && isFields(tool["format"]) && tool["format"]["type"] === "grammar") {
     throw badRequest(
@@ -129,7 +139,10 @@ function readChoice(body: ResponsesRequest, names: ReadonlyMap<string, ToolName>
   const any = (body.tools ?? []).length > 0;
   if (typeof given === "string") {
     if (given !== "auto" && given !== "none" && given !== "required") {
-      throw invalidShape("body.tool_choice", "Input should be 'none', 'auto' or 'required'");
+      throw invalidShape(["tool_choice"], "Input should be 'none', 'auto' or 'required'", {
+        ...{ type: "literal_error", input: given },
+        context: { expected: "'none', 'auto' or 'required'" },
+      });
     }
     if (!any && given === "required") {
       throw badRequest(

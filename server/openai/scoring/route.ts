@@ -9,24 +9,29 @@ import { samplingParams } from "../../generation/params.ts";
 import { samplingContext } from "../../generation/prepare.ts";
 import { badRequest } from "../../http/errors.ts";
 import { Exchange } from "../../http/exchange.ts";
+import { withBodyChecks } from "../../http/validation.ts";
 import { type Serving, servedName } from "../../serving.ts";
+import { checkCacheSalt } from "../body-checks.ts";
 import { nullable } from "../fields.ts";
 import { tokenCounts } from "../usage.ts";
 
 const ids = Type.Array(Type.Integer());
 
-export const scoringRequest = Type.Object({
-  model: nullable(Type.String()),
-  query: Type.Union([Type.String(), ids]),
-  items: Type.Union([Type.Array(Type.String()), Type.Array(ids)]),
-  label_token_ids: ids,
-  apply_softmax: Type.Optional(Type.Boolean()),
-  item_first: Type.Optional(Type.Boolean()),
-  add_special_tokens: Type.Optional(Type.Boolean()),
-  cache_salt: nullable(Type.String()),
-  priority: Type.Optional(Type.Integer()),
-  request_id: Type.Optional(Type.String()),
-});
+export const scoringRequest = withBodyChecks(
+  Type.Object({
+    model: nullable(Type.String()),
+    query: Type.Union([Type.String(), ids]),
+    items: Type.Union([Type.Array(Type.String()), Type.Array(ids)]),
+    label_token_ids: ids,
+    apply_softmax: Type.Optional(Type.Boolean()),
+    item_first: Type.Optional(Type.Boolean()),
+    add_special_tokens: Type.Optional(Type.Boolean()),
+    cache_salt: nullable(Type.String()),
+    priority: Type.Optional(Type.Integer()),
+    request_id: Type.Optional(Type.String()),
+  }),
+  [checkCacheSalt],
+);
 
 type ScoringRequest = Static<typeof scoringRequest>;
 
@@ -47,12 +52,6 @@ async function score(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { body } = request;
-  if (body.cache_salt === "") {
-    throw badRequest(
-      "Parameter 'cache_salt' must be a non-empty string if provided.",
-      "cache_salt",
-    );
-  }
   const model = servedName(serving, body.model);
   check(serving, body);
   const exchange = new Exchange(
