@@ -98,6 +98,9 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
   if ((notes.attentionDataParallel ?? 1) > 1)
     throw new Refusal("not modelled: attention data parallelism");
 
+  if (notes.speculates && draft === undefined)
+    throw new Refusal("speculation that spec_decode does not tell");
+
   const clients = load.clients ?? notes.concurrency;
   const batch = Math.max(
     1,

@@ -80,6 +80,12 @@ describe("words of made-up rows", () => {
     ],
     [{ inputLength: "two images and text, video" }, { prompt: undefined }],
     [{ inputLength: "chat prompt" }, { prompt: undefined }],
+    [{ inputLength: "8192 (8K)" }, { prompt: 8192 }],
+    [
+      { inputLength: "8K/1K", outputLength: "1K" },
+      { prompt: 8192, output: 1024 },
+    ],
+    [{ inputLength: "image 640x480" }, { prompt: undefined }],
   ])("lengths %j", (part, expected) => {
     const its = read(part);
     if (typeof its === "string") expect(its).toMatch(/unread words \(input_len: two\)/);
@@ -111,6 +117,8 @@ describe("words of made-up rows", () => {
     ["16 x DP2", { batch: 16, replicas: 2 }],
     ["ctx batch 1 / tkg batch 8", { batch: 8 }],
     ["BS=24", { batch: 24 }],
+    ["1 (ctx), 4 (tkg)", { batch: 4 }],
+    ["24 x DP3 (72)", { batch: 24, replicas: 3 }],
   ])("seats %s", (engineBatch, expected) => {
     expect(set({ engineBatch })).toMatchObject(expected);
   });
@@ -180,6 +188,8 @@ describe("words of made-up rows", () => {
     [{ speculation: "y: lookahead oracle" }, /untold number of tokens/],
     [{ instance: "trn9.48xlarge" }, /not known/],
     [{ instance: "trn1 vs trn2" }, /not one machine/],
+    [{ kernelNotes: "EAGLE3" }, /speculation that spec_decode does not tell/],
+    [{ concurrency: "1-8" }, /batch_or_concurrency: 8/],
     [{ tp: "" }, /tensor parallelism/],
     [{ lnc: "4" }, /LNC 4/],
     [{ kernelNotes: "prefix caching, 90 % hit" }, /not modelled: prefix caching/],

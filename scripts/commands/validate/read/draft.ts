@@ -17,7 +17,7 @@ export interface Draft {
 /** undefined: nothing drafts. */
 export function readDraft(text: string): [Draft | undefined, Words] {
   const words = new Words("spec_decode", text);
-  if (words.takes(/^\s*(?:n(?:o|one)?|off|disabled|false|-)?\s*$/i))
+  if (words.takes(/^\s*(?:n(?:o|one)?|off|disabled|false|-)?\s*(?:\(.*\))?\s*$/i))
     return [undefined, new Words("spec_decode", "")];
   const said = words.take(/^\s*(?:y(?:es)?|true|on)\b\s*[:;,-]?/i);
   const tokens =

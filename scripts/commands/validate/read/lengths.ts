@@ -1,5 +1,5 @@
 /** The words of `input_len` and `output_len` → tokens. */
-import { COUNT, Words } from "./words.ts";
+import { COUNT, countOf, Words } from "./words.ts";
 
 /** A data set's prompts and answers, tokens. */
 interface DataSet {
@@ -39,13 +39,18 @@ const COMPILED = new RegExp(
   "i",
 );
 const BUCKET = new RegExp(
-  String.raw`(${COUNT})\s*-?(?:tokens?\s+)?buckets?|buckets?\s*(?:of|=|:)?\s*(${COUNT})`,
+  String.raw`(${COUNT})\s*-?(?:tokens?\s+)?buckets?|(?:buckets?|padded to)\s*(?:of|=|:)?\s*(${COUNT})`,
   "i",
 );
 const SPREAD = new RegExp(String.raw`(?:\+/-|±|\+-)\s*(${COUNT})`);
 
 export function readLength(column: "input_len" | "output_len", text: string): [Length, Words] {
   const words = new Words(column, text);
+  // "8192 (8K)" says it twice; "8K/1K" says the answer's length too; "448x448" is an image's.
+  const twice = new RegExp(`^\\s*(${COUNT})\\s*\\((${COUNT})\\)\\s*$`).exec(text);
+  if (twice !== null && countOf(twice[1]) === countOf(twice[2])) words.take(/\(.*\)/);
+  words.take(new RegExp(`(?<=^\\s*${COUNT})\\s*/\\s*${COUNT}\\s*$`));
+  words.takes(/\b\d+\s?x\s?\d+\b/i);
   const compiled = words.count(COMPILED);
   const bucket = words.count(BUCKET);
   words.takes(/\bbucketed\b|\bpadded\b/i);

@@ -17,12 +17,13 @@ const RATE =
   /@?\s*(\d+(?:\.\d+)?)\s*(?:req(?:uest)?s?|rps|qps)\s*(?:\/|per\s+)?\s*(?:s(?:ec(?:ond)?)?)?\b|\brate\s*[=:]?\s*(\d+(?:\.\d+)?)/i;
 const UNLIMITED = /\brate\s*[=:]?\s*(?:inf(?:inite|inity)?|unlimited|max)\b/i;
 
-const WHO = String.raw`(?:clients?|users?|streams?|concurren\w*|requests?\s+at\s+once|live|parallel|workers?|seats?|sessions?)`;
+const WHO = String.raw`(?:clients?|users?|streams?|concurren\w*|requests?\s+at\s+once|live|parallel|workers?|seats?|sessions?|seqs?|sequences)`;
 const BEFORE = String.raw`(?:max[\s_-]*)?(?:concurrency|concurrent|clients|users|batch(?:[\s_-]*size)?|bs|num[\s_-]seqs|c)`;
 
 export function readLoad(text: string): [Load, Words] {
   const words = new Words("batch_or_concurrency", text);
   const inFlight = numberIn(words, /\bin[\s-]flight\s*[=:]?\s*(\d+(?:\.\d+)?)/i);
+  words.takes(/\brate\s*[=:]?\s*(?=\d+(?:\.\d+)?\s*(?:req|rps|qps))/i);
   const burst = words.takes(UNLIMITED);
   const rate = numberIn(words, RATE);
   const open =
@@ -82,11 +83,14 @@ export function readSeats(text: string): [Seats, Words] {
   const buckets = list?.split(",").map(Number);
   const replicas =
     words.count(/\bd\.?p\s*[=:-]?\s*(\d+)\b/i) ?? words.count(/(\d+)\s*replicas?\b/i);
+  words.takes(/\(\s*(?:total\s*)?\d+\s*\)|\bauto\b|\bep floor\b/i);
+  words.takes(/\b\d+\s*\(?(?:ctx|cte|context|prefill)\)?/i);
   words.count(/\b(?:ctx|context|prefill|cte)(?:[\s_-]*batch(?:[\s_-]*size)?)?\s*[=:]?\s*(\d+)/i);
   const batch =
     words.count(
       /\b(?:tkg|token[\s_-]generation|decode)(?:[\s_-]*batch(?:[\s_-]*size)?)?\s*[=:]?\s*(\d+)/i,
     ) ??
+    words.count(/(\d+)\s*\(?(?:tkg|decode)\)?/i) ??
     words.count(
       /\b(?:max[\s_-]*)?(?:num[\s_-]*seqs?|batch(?:[\s_-]*size)?|bs|b)\s*[=:]?\s*(\d+)/i,
     ) ??

@@ -27,6 +27,8 @@ export interface Notes {
   readonly maxRows: number | undefined;
   readonly cache: WeightFormat | undefined;
   readonly statical: boolean;
+  /** Speculation is named. */
+  readonly speculates: boolean;
   /** Tokens are counted by the model's own tokenizer. */
   readonly ownTokenizer: boolean;
   /** Standard deviation of the lengths, when told. */
@@ -156,6 +158,17 @@ const clients: Rule = (words, its) => {
     its.stepAlone = true;
 };
 
+/** Who drafts is told by `spec_decode`; here it is only named. */
+const speculation: Rule = (words, its) => {
+  words.takes(negated(String.raw`speculat\w*(?:\s+decoding)?|drafts?`));
+  if (
+    words.takes(
+      /\b(?:fused\s+)?speculat\w*(?:\s+decoding)?\b|\b(?:p-)?eagle[\s-]?[123]?\b|\bmedusa\b/i,
+    )
+  )
+    its.speculates = true;
+};
+
 const degrees: readonly Rule[] = [
   numbered(
     "attentionDataParallel",
@@ -212,6 +225,13 @@ const SETTINGS: readonly Rule[] = [
     "compiled",
     new RegExp(String.raw`\bmax(?:imum)?[\s_-]*context(?:[\s_-]*len(?:gth)?)?${number}`, "i"),
   ),
+  numbered("compiled", new RegExp(String.raw`\bcompiled (?:for|at|with)\s*(${COUNT})`, "i")),
+  (words) =>
+    void words.takes(
+      new RegExp(String.raw`\b(?:${COUNT})\s*(?:new|output|generated) tokens\b`, "i"),
+    ),
+  speculation,
+  numbered("maxRows", /\bbatch(?:[\s_-]*size)?\s*[=:]?\s*(\d+)\b(?! x)/i),
   numbered("maxRows", /\bmax[\s_-]*num[\s_-]*seqs?\s*[=:]?\s*(\d+)/i),
   numbered(
     "concurrency",
@@ -241,6 +261,11 @@ const SETTINGS: readonly Rule[] = [
 
 /** Words of `kernel_notes` that name the software, the model or the run, which other rules know. */
 const KNOWN: readonly RegExp[] = [
+  /\b[a-z]+[\s-]?\d+x\d+b\b|\b(?:inf2|trn[123][nu]?)\.\w+/i, // models and instances named again
+  /\b(?:(?:swa|sliding[\s-]window)(?:\s+\d+)?|(?:\d+\s+)?(?:mla|gqa|mha|full|gated|sliding|linear|global|local)(?:\s+attention)?)\b/i,
+  /\b(?:selective|all)?\s*experts?\s+load(?:ing|ed)\b|\bselective\b|\bmulti[\s-]step scheduling\b|\bkv[\s_-]?cache replicated\b|\bkv heads? replicated\b|\bweights? resharded\b/i,
+  /\btorch\.compile\b|\b(?:xla|native|torch) backend\b|\bbucketing\b(?! off)|\bneff duration\b|\bdevice time\b/i,
+  /\b(?:warm|cold|hot|optimi[sz]ed|experimental|large|small|long|short|max|port|ported|hybrid|ep|tp|dp|decoding|caches?|start|multi|first|vision encoder off|block-?wise)\b/i,
   /\btransformers-neuronx\b|\btgi\b(?:\s+batch size \d+)?|\btext[\s-]generation[\s-]inference\b/i,
   /\boptimum(?:[\s-](?:neuron|cli))?\b(?:\s+(?:serve|nxd path|path))*|\bnxdi?\b(?:\s+(?:inference|direct|path|baseline))*|\bneuronx[\s_-]distributed[\s_-]inference\b|\bnkipy(?:[\s_-]serving)?\b/i,
   /\bvllm(?:[\s_-]neuron)?(?:\s+plug-?in)?\b(?:\s+(?:serving|server|v[01]|v?\d[\d.]*))?|\btorch[\s_-]neuronx\b|\bhlo backend\b/i,
@@ -268,6 +293,7 @@ export function readNotes(kernelNotes: string, notes: string): [Notes, readonly 
     off: new Set<string>(),
     none: false,
     statical: false,
+    speculates: false,
     stepAlone: false,
     ownTokenizer: false,
     deviation: undefined,
