@@ -124,6 +124,13 @@ const reachesFlash = ({ plan, queries }: Point): boolean =>
   queries < plan.stack.flashFrom &&
   queries * 2 >= plan.stack.flashFrom;
 
+/** Where ranks do not divide KV heads, some stacks make them as many as query heads (get_qkv_padding). */
+const becomesMany = ({ plan }: Point, ranks: number): boolean =>
+  plan.stack.kvSharding !== "replicate" &&
+  plan.architecture.layers.some(({ ops }) =>
+    ops.some((op) => op.op === "attention" && op.kvHeads % ranks !== 0),
+  );
+
 /** What is wrong at a point, in words; a rule a line. */
 function faultsAt(point: Point): readonly string[] {
   const { plan, phase, rows, queries, context } = point;
@@ -171,7 +178,10 @@ function faultsAt(point: Point): readonly string[] {
   const cores = (plan.instance.chips * plan.instance.chip.cores) / plan.logicalCore;
   const ranks = plan.tensorParallel * 2;
   const splits = plan.architecture.heads % ranks === 0 && ranks <= cores;
-  if (splits && plan.expertParallel === 1) {
+  // One rank has no collective: a step of less than a millisecond may not be worth the first
+  // ones, whose floor nccom-test.rst prints (10 µs a phase).
+  const tiny = plan.tensorParallel === 1 && nanos < 1e6;
+  if (splits && !tiny && !becomesMany(point, ranks) && plan.expertParallel === 1) {
     const shared = price(point, { tensorParallel: ranks });
     check(shared <= nanos * 1.25, `twice the ranks (${(shared / nanos).toFixed(3)})`);
   }
