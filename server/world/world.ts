@@ -17,6 +17,7 @@ import { TokenSampler } from "../../engine/sample/sampler.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { FourByteTokenizer, plainChatTemplate } from "../../models/tokenizer/four-bytes.ts";
+import { faultOf } from "../../models/tokenizer/try-template.ts";
 import { Engines } from "../generation/engines.ts";
 import { RequestTemplates } from "../generation/request-template.ts";
 import { createPlanner } from "../grammar/planner.ts";
@@ -165,6 +166,8 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   const vocabSize = borrowed ?? device.vocabSize;
   const chatTemplate =
     model.chatTemplate ?? (words === undefined ? plainChatTemplate : words.chatTemplate);
+  const fault = chatTemplate && faultOf(chatTemplate, settings["default-chat-template-kwargs"]);
+  if (fault?.fatal) throw new SettingsError(`${templateName(settings)}: ${fault.sentence}.`);
   const defaults = samplingDefaults(
     model.tokenizer === undefined && words ? words.generation : model.generation,
     settings,
@@ -231,7 +234,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     serving,
     metrics,
     startup,
-    notes,
+    notes: [...notes, ...(fault ? [`${templateName(settings)}: ${fault.sentence}`] : [])],
     ...optional("kvEvents", feed),
     ...optional("simulatedStart", start),
     close: async () => {
@@ -241,6 +244,12 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       await requestTemplates?.close();
     },
   };
+}
+
+function templateName(settings: Settings): string {
+  const given = settings["chat-template"];
+  if (given === undefined) return "The model's chat template (give another by --chat-template)";
+  return given.includes("\n") ? "--chat-template" : `--chat-template ${given}`;
 }
 
 /** As the flag says, else as the model was named; the bundled one goes by its folder. */
