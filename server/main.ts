@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import { parseSettings } from "./config.ts";
 import { buildApp } from "./http/app.ts";
 import { createLogger } from "./http/log.ts";
+import { listenOptions, startError } from "./listen.ts";
 import { SettingsError } from "./settings/error.ts";
 import type { Settings } from "./settings/table.ts";
 import { logStats } from "./stats-log.ts";
@@ -41,8 +42,11 @@ export interface RunningServer {
   readonly world: World;
   readonly app: FastifyInstance;
   readonly url: string;
-  /** Lets requests end for so many seconds, then aborts them and closes everything. */
-  stop(seconds: number): Promise<void>;
+  /**
+   * Lets requests end for so many seconds, or until `hurry`, then aborts them and closes
+   * everything. Who asks meanwhile is answered 503.
+   */
+  stop(seconds: number, hurry?: Promise<unknown>): Promise<void>;
 }
 
 /** Builds and listens. */
@@ -66,9 +70,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     });
     const what = `Serving ${world.serving.names[0]} with the ${world.device.name} device on`;
     const url = await app.listen({
-      ...(settings.uds === undefined
-        ? { host: settings.host, port: settings.port }
-        : { path: settings.uds }),
+      ...(await listenOptions(settings)),
       listenTextResolver: (address) => `${what} ${address}`,
     });
     const { simulation } = world.serving;
@@ -88,13 +90,13 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       interval > 0
         ? logStats(serving.engines, logger, { seconds: interval, ended, timeScale })
         : () => {};
-    const stop = async (seconds: number): Promise<void> => {
+    const stop = async (seconds: number, hurry?: Promise<unknown>): Promise<void> => {
       draining = true;
       endStats();
-      app.server.close();
       const { engines } = world.serving;
       if (seconds > 0) {
-        await Promise.race([engines.idle(), sleep(seconds * 1000, undefined, { ref: false })]);
+        const late = sleep(seconds * 1000, undefined, { ref: false });
+        await Promise.race([engines.idle(), late, ...(hurry ? [hurry] : [])]);
       }
       await world.close();
       await sleep(20); // the last events of streams are written after the engine's end
@@ -134,30 +136,30 @@ function httpsOf(settings: Settings): { readonly https?: HttpsOptions } {
   };
 }
 
-/** SIGTERM or Ctrl-C drains; a second one ends at once. */
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** The next of the signals that end a server. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const end = (signal: NodeJS.Signals): void => {
+      for (const name of SIGNALS) process.off(name, end);
+      resolve(signal);
+    };
+    for (const name of SIGNALS) process.on(name, end);
+  });
+}
+
+/** A signal drains; a second one aborts what is left and ends at once, with 130. */
 async function untilSignal({ stop, world }: RunningServer, logger: Logger): Promise<number> {
   const seconds = world.serving.settings["shutdown-timeout"];
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
-  });
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => process.exit(130));
-  const { running, waiting } = world.serving.engines;
+  const { engines } = world.serving;
+  const signal = await nextSignal();
+  const { running, waiting } = engines;
   logger.info({ signal, running, waiting, seconds }, "Shutting down");
-  await stop(seconds);
-  return 0;
-}
-
-interface ListenError extends NodeJS.ErrnoException {
-  readonly address?: string;
-  readonly port?: number;
-}
-
-function startError(error: unknown): string {
-  const { code, message, address, port } = error as ListenError; // whatever was thrown, these are all we want
-  if (code === "EADDRINUSE") {
-    const where = port === undefined ? address : `port ${port} on ${address}`;
-    return `${where} is in use; choose another --port, or end what listens there.`;
-  }
-  if (code === "EACCES") return `${message}. Choose another --port.`;
-  return message;
+  const second = nextSignal();
+  const stopped = stop(seconds, second);
+  const code = await Promise.race([stopped.then(() => 0), second.then(() => 130)]);
+  await stopped;
+  logger.info({ code }, "Stopped");
+  return code;
 }

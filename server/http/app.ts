@@ -40,6 +40,7 @@ import { chatFormatRoute } from "./chat-format.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { hexId } from "./exchange.ts";
 import { reportIgnored } from "./ignored.ts";
+import { PlainMessage } from "./message.ts";
 import { logRequests, whenOver } from "./request-log.ts";
 import { parseBody, shapeCheck } from "./validation.ts";
 
@@ -60,7 +61,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   // One type for both transports: routes do not care.
   const app = fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
-    ...(https !== undefined && { https }),
+    ...(https === undefined
+      ? { http: { IncomingMessage: PlainMessage } }
+      : { https: { ...https, IncomingMessage: PlainMessage } }),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: settings["max-request-body-bytes"],
     keepAliveTimeout: settings["timeout-keep-alive"] * 1000,

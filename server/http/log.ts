@@ -25,10 +25,22 @@ export function readable(line: string): string {
   const time = new Date(Number(entry["time"])).toTimeString().slice(0, 8);
   const fields = Object.entries(entry)
     .filter(([key]) => !HIDDEN.has(key))
-    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`);
+    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .map(printable);
   const name = level === "info" ? "" : `${level.toUpperCase()} `;
   const { stack, message } = (entry["err"] ?? {}) as { stack?: string; message?: string };
   const below = stack ?? message;
-  const text = [`${time} ${name}${String(entry["msg"] ?? "")}`, ...fields].join(" ");
-  return below === undefined ? `${text}\n` : `${text}\n${below}\n`;
+  const text = [`${time} ${name}${printable(String(entry["msg"] ?? ""))}`, ...fields].join(" ");
+  if (below === undefined) return `${text}\n`;
+  // Set off, so that no line of it can pass for another entry.
+  const lines = below.split(/\r\n|\r|\n/).map((each) => `    ${printable(each)}`);
+  return `${text}\n${lines.join("\n")}\n`;
+}
+
+/** Line ends, escapes of terminals and marks of direction as `\\u….`: clients choose ids. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -1,7 +1,10 @@
 /** The command as users run it: a process, its exit codes, its signals. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 
 const children: ChildProcess[] = [];
@@ -76,6 +79,33 @@ describe("trainyard serve", () => {
     expect(await stream.text()).toContain('"finish_reason":"length"');
     expect(await exit).toBe(0);
     await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+
+  it("ends at once, cleanly, on a second signal, and drains on SIGHUP", async () => {
+    const { child, url, exit, output } = await served("--shutdown-timeout", "60");
+    const stream = await longStream(url);
+    child.kill("SIGHUP");
+    const asked = await fetch(`${url}/health`);
+    expect(asked.status).toBe(503);
+    child.kill("SIGTERM");
+    expect(await exit).toBe(130);
+    expect(await stream.text()).toContain('"finish_reason":"abort"');
+    expect(output()).toContain("Stopped");
+  });
+
+  it("takes the place of a server that left its Unix socket behind", async () => {
+    const socket = join(mkdtempSync(join(tmpdir(), "socket-")), "s");
+    const first = trainyard("serve", "models/tiny/llama", "--device", "null", "--uds", socket);
+    while (!first.output().includes("Ready")) await new Promise((done) => setTimeout(done, 50));
+    const second = trainyard("serve", "models/tiny/llama", "--device", "null", "--uds", socket);
+    expect(await second.exit).toBe(1);
+    expect(second.output()).toContain(`another server listens on ${socket}`);
+    first.child.kill("SIGKILL");
+    await first.exit;
+    const third = trainyard("serve", "models/tiny/llama", "--device", "null", "--uds", socket);
+    while (!third.output().includes("Ready")) await new Promise((done) => setTimeout(done, 50));
+    third.child.kill("SIGTERM");
+    expect(await third.exit).toBe(0);
   });
 
   it("says in one line what is wrong and exits", async () => {

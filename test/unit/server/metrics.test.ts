@@ -179,9 +179,15 @@ describe("the log on a terminal", () => {
   it("is one line, with an error's text below", () => {
     const line = readable(JSON.stringify({ level: 40, time: 0, msg: "late", ms: 5, reqId: "x" }));
     expect(line).toMatch(/^\d\d:\d\d:\d\d WARN late ms=5\n$/);
+    const forged = "a\n00:00:00 WARN fire\u001b[2J\r\u2028\u202e\u009b31m";
+    const entry = { level: 30, time: 0, msg: forged, id: forged, nested: { id: forged } };
+    const told = readable(JSON.stringify({ ...entry, err: { message: forged } }));
+    expect(told.match(/\n(?! {4})/g)).toHaveLength(1);
+    expect(told.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u2028\u202e]/u);
+    expect(told).toContain("id=a\\u000a00:00:00 WARN fire\\u001b[2J\\u000d");
     const failed = readable(
       JSON.stringify({ level: 50, time: 0, msg: "no", err: { message: "why" } }),
     );
-    expect(failed).toMatch(/ERROR no\nwhy\n$/);
+    expect(failed).toMatch(/ERROR no\n {4}why\n$/);
   });
 });
