@@ -2,6 +2,7 @@
  * Flags → plan. What cannot be compiled is refused here, with the numbers and
  * the flag that would help.
  */
+
 import type { Model } from "../../models/model.ts";
 import type { WeightFormat } from "../../models/ops.ts";
 import { namedBuckets } from "./buckets.ts";
@@ -9,6 +10,7 @@ import { DEFAULT_CONSTANTS } from "./constants.ts";
 import { type Effects, readEffects } from "./effects.ts";
 import { DEFAULT_INSTANCE, findInstance, type InstanceSpec } from "./instances.ts";
 import { chooseKernels } from "./kernels/registry.ts";
+import { checkNeuronKeys } from "./neuron-keys.ts";
 import { ALL_PRINCIPLES, type Plan } from "./plan.ts";
 import { stackNamed } from "./stacks/releases.ts";
 import type { StackSpec } from "./stacks/stack.ts";
@@ -217,6 +219,7 @@ function additionalConfig(own: Readonly<Record<string, unknown>>): {
   if (!isRecord(parsed)) throw new Error("--additional-config must be a JSON object.");
   const neuron = parsed["neuron_config"] ?? parsed["override_neuron_config"] ?? {};
   if (!isRecord(neuron)) throw new Error("--additional-config: neuron_config must be an object.");
+  checkNeuronKeys(parsed, neuron);
   return { neuron };
 }
 
