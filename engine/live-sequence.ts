@@ -73,8 +73,8 @@ export class LiveSequence implements Sequence, Holder {
   promptLogprobs: PositionLogprobs[] | undefined;
   /** Others were admitted past it so often. */
   overtaken = 0;
-  /** Siblings that wait for this one's prompt, to fork from it. */
-  followers: readonly LiveSequence[] = [];
+  /** Siblings that wait for this one's prompt, to fork from it; the first is the last of the list. */
+  followers: LiveSequence[] = [];
   /** Waits for its leader's prompt. */
   following = false;
   /** Nothing but its length can end it. */

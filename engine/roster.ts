@@ -103,7 +103,7 @@ export class Roster {
   add(group: readonly LiveSequence[]): void {
     const [leader, ...followers] = group;
     if (leader === undefined) return;
-    leader.followers = followers;
+    leader.followers = [...followers].reverse();
     for (const sequence of group) {
       this.sequences.set(sequence.id, sequence);
       this.#wait(sequence);
@@ -160,7 +160,7 @@ export class Roster {
   releaseFollowers(leader: LiveSequence): void {
     const { followers } = leader;
     leader.followers = [];
-    for (const follower of followers) {
+    for (let follower = followers.pop(); follower !== undefined; follower = followers.pop()) {
       if (follower.status !== "waiting" || !follower.following) continue;
       this.#unfollow(follower);
       const room = this.running.length < this.maxRunning;
@@ -234,10 +234,13 @@ export class Roster {
 
   /** A leader that ends before its prompt is computed leaves the lead to its first follower. */
   #promoteFollower(leader: LiveSequence): void {
-    const [heir, ...rest] = leader.followers.filter((each) => each.status === "waiting");
+    // The list is handed on as it is: a group that ends one after the other stays linear.
+    const { followers } = leader;
     leader.followers = [];
+    let heir = followers.pop();
+    while (heir !== undefined && heir.status !== "waiting") heir = followers.pop();
     if (heir === undefined) return;
-    heir.followers = rest;
+    heir.followers = followers;
     this.#unfollow(heir);
     this.queue.push(heir);
   }

@@ -70,6 +70,13 @@ export interface Tokenizer {
 
 /** Chat messages and tools to prompt text, by the model's Jinja template. */
 export interface ChatTemplate {
+  /** What it was made of, as data that crosses to a thread; absent: it renders here only. */
+  readonly source?: {
+    /** By name; `default` is there. */
+    readonly templates: ReadonlyMap<string, string>;
+    /** `bos_token`, `eos_token`, … as text. */
+    readonly tokens: Readonly<Record<string, string>>;
+  };
   render(input: {
     readonly messages: readonly unknown[];
     readonly tools?: readonly unknown[];

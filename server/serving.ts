@@ -38,8 +38,7 @@ export interface Serving {
   readonly samples: boolean;
   readonly clock: Clock;
   readonly planner: OutputPlanner;
-  /** Absent: templates in requests are not trusted. */
-  readonly requestTemplates?: RequestTemplates;
+  readonly templates: RequestTemplates;
   /** With `--enable-per-request-metrics`. */
   readonly receipts?: Receipts;
   /** `--kv-events-config` of each data-parallel rank, as vLLM tells it; absent: nothing is published. */

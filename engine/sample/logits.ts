@@ -7,16 +7,17 @@ export function forbid(logits: Float32Array, ids: Iterable<TokenId>): void {
   for (const id of ids) if (id < logits.length) logits[id] = FORBIDDEN;
 }
 
-export function allowOnly(logits: Float32Array, ids: readonly TokenId[]): void {
-  const kept = ids.map((id) => logits[id] ?? FORBIDDEN);
-  logits.fill(FORBIDDEN);
-  ids.forEach((id, index) => {
-    if (id < logits.length) logits[id] = kept[index] ?? FORBIDDEN;
-  });
+/** A mask as `applyMask` takes it, of the ids that are allowed; made once for a sequence. */
+export function maskOf(ids: readonly TokenId[]): Int32Array {
+  const highest = ids.reduce((most, id) => Math.max(most, id), 0);
+  const mask = new Int32Array((highest >> 5) + 1);
+  for (const id of ids) mask[id >> 5] = (mask[id >> 5] ?? 0) | (1 << (id & 31));
+  return mask;
 }
 
-/** Bit (id & 31) of mask[id >> 5] allows an id. */
+/** Bit (id & 31) of mask[id >> 5] allows an id; what the mask does not reach is forbidden. */
 export function applyMask(logits: Float32Array, mask: Int32Array): void {
+  logits.fill(FORBIDDEN, Math.min(logits.length, 32 * mask.length));
   for (let word = 0; word < mask.length; word++) {
     const bits = mask[word] ?? 0;
     if (bits === -1) continue;

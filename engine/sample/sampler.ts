@@ -24,7 +24,7 @@ import type {
 } from "../../device/device.ts";
 import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "../../device/random.ts";
 import type { Constraint, SamplingParams, Sequence } from "../sequence.ts";
-import { addBias, allowOnly, applyMask, forbid, forbidBadWords } from "./logits.ts";
+import { addBias, applyMask, forbid, forbidBadWords, maskOf } from "./logits.ts";
 import { logprobsOf } from "./logprobs.ts";
 import { TokenHistory } from "./penalties.ts";
 import { Candidates } from "./truncate.ts";
@@ -50,6 +50,8 @@ interface State {
   /** Nothing changes its logits and nothing is reported: the likeliest id is the answer. */
   readonly plain: boolean;
   readonly constraint: Constraint | undefined;
+  /** Ids that the request allows, as a mask; absent: all. */
+  readonly allowed: Int32Array | undefined;
   /** Where nothing could be sampled: the sequence is about to end, unless that step comes again. */
   faultedAt: number | undefined;
   /** Kept when the choice depends on what was said. */
@@ -103,6 +105,7 @@ export class TokenSampler implements Sampler {
         params.minTokens === 0 &&
         params.logitBias.size === 0,
       constraint,
+      allowed: params.allowedTokenIds && maskOf(params.allowedTokenIds),
       faultedAt: undefined,
       history: remembers ? new TokenHistory(prompt, params, constraint) : undefined,
     });
@@ -213,7 +216,7 @@ export class TokenSampler implements Sampler {
 
   #process(state: State, logits: Float32Array, position: number): void {
     const { params, history } = state;
-    if (params.allowedTokenIds !== undefined) allowOnly(logits, params.allowedTokenIds);
+    if (state.allowed !== undefined) applyMask(logits, state.allowed);
     if (params.badWords.length > 0) forbidBadWords(logits, params.badWords, history?.output ?? []);
     if (position - state.promptLength < params.minTokens) {
       forbid(logits, params.stopTokenIds);

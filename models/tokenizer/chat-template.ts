@@ -58,6 +58,7 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
     return compiled;
   };
   return {
+    source,
     render(input) {
       const withTools = input.tools !== undefined && source.templates.has("tool_use");
       const compiled = compile(withTools ? "tool_use" : "default");

@@ -1,11 +1,13 @@
 /** Chat messages to a prompt: vLLM's checks, the model's template, the tokenizer. */
 
+import type { ChatTemplate } from "../../models/model.ts";
 import { badRequest, notImplemented } from "../http/errors.ts";
 import { checkItems } from "../http/validation.ts";
 import type { ChatMessage } from "../openai/chat/schema.ts";
 import type { Serving } from "../serving.ts";
+import { isLarge } from "./large.ts";
 import type { OutputPlan } from "./planner.ts";
-import { type Prompt, type TokenizeOptions, textPrompt } from "./prompt.ts";
+import { checkCharacters, type Prompt, type TokenizeOptions, textPrompt } from "./prompt.ts";
 
 /** Fields of a chat that decide how its prompt reads; /tokenize has them too. */
 export interface ChatPromptFields {
@@ -47,6 +49,9 @@ export async function chatPrompt(
   for (const { content } of body.messages) {
     if (Array.isArray(content)) checkItems(content);
   }
+  if (serving.tokenizer !== undefined) {
+    checkCharacters(characters(body.messages), serving.tokenizer, serving);
+  }
   const messages = body.messages.map(templateMessage);
   const input = {
     messages,
@@ -60,19 +65,38 @@ export async function chatPrompt(
       ...plan.templateVariables,
     },
   };
-  if (body.chat_template && serving.requestTemplates !== undefined) {
-    const text = await serving.requestTemplates.render(body.chat_template, input);
-    return textPrompt(text, serving.tokenizer, serving, tokenize);
+  const text = await rendered(serving, body.chat_template || undefined, input);
+  return textPrompt(text, serving.tokenizer, serving, tokenize);
+}
+
+/** `given`: a template that came with the request and is trusted. */
+async function rendered(
+  { templates, chatTemplate }: Serving,
+  given: string | undefined,
+  input: Parameters<ChatTemplate["render"]>[0],
+): Promise<string> {
+  if (given !== undefined) return templates.render(given, input);
+  if (chatTemplate === undefined) throw notImplemented("chat_template");
+  if (chatTemplate.source !== undefined && isLarge(input)) {
+    return templates.renderLarge(chatTemplate.source, input);
   }
-  let text: string | undefined;
   try {
-    text = chatTemplate?.render(input);
+    return chatTemplate.render(input);
   } catch (error) {
     // The template's own complaints (raise_exception) and what it cannot do are the request's fault.
     throw badRequest(error instanceof Error ? error.message : String(error));
   }
-  if (text === undefined) throw notImplemented("chat_template");
-  return textPrompt(text, serving.tokenizer, serving, tokenize);
+}
+
+/** Characters of all texts, counted before anything is done with them. */
+function characters(messages: readonly ChatMessage[]): number {
+  let sum = 0;
+  for (const { content } of messages) {
+    if (typeof content === "string") sum += content.length;
+    else
+      for (const part of content ?? []) for (const { text } of textPart(part)) sum += text.length;
+  }
+  return sum;
 }
 
 /** A message with the fields that vLLM shows a template. */

@@ -13,6 +13,8 @@ import { startThread } from "../../device/cpu/thread.ts";
 export interface ThreadLimits {
   /** Of processor time, and at least as much on the clock. */
   readonly timeLimitMs: number;
+  /** First limit of a task; absent: 100. */
+  readonly quickMs?: number;
   /** Tasks waiting at most, of the quick and of the slow. */
   readonly maxWaiting: number;
 }
@@ -30,7 +32,7 @@ export class ThreadBusyError extends Error {
 interface Job<Task, Answer> {
   readonly task: Task;
   /** Tasks of one key are alike: one that was slow is slow again. */
-  readonly key: string;
+  readonly key: string | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -81,10 +83,10 @@ export class GuardedThread<Task, Answer> {
     this.#limits = limits;
   }
 
-  /** `key`: what makes two tasks the same work. */
-  run(task: Task, key: string): Promise<Answer> {
+  /** `key`: what makes two tasks the same work; absent: none is like another. */
+  run(task: Task, key?: string): Promise<Answer> {
     if (this.#closed) return Promise.reject(closing());
-    const queue = this.#slowKeys.has(key) ? this.#slow : this.#quick;
+    const queue = key !== undefined && this.#slowKeys.has(key) ? this.#slow : this.#quick;
     if (queue.length >= this.#limits.maxWaiting) {
       return Promise.reject(new ThreadBusyError("Too many requests wait for the same thread."));
     }
@@ -200,7 +202,10 @@ export class GuardedThread<Task, Answer> {
         if (over(START_MS)) this.#drop(runner, late(START_MS));
       } else if (over(this.#limits.timeLimitMs)) {
         this.#drop(runner, late(this.#limits.timeLimitMs));
-      } else if (!runner.slow && over(Math.min(QUICK_MS, this.#limits.timeLimitMs))) {
+      } else if (
+        !runner.slow &&
+        over(Math.min(this.#limits.quickMs ?? QUICK_MS, this.#limits.timeLimitMs))
+      ) {
         this.#slowDown(runner);
       }
     }
@@ -210,15 +215,7 @@ export class GuardedThread<Task, Answer> {
   #slowDown(runner: Runner<Task, Answer>): void {
     const { job } = runner;
     if (job === undefined) return;
-    this.#slowKeys.add(job.key);
-    const [oldest] = this.#slowKeys;
-    if (this.#slowKeys.size > SLOW_KEYS && oldest !== undefined) this.#slowKeys.delete(oldest);
-    const alike = this.#quick.filter(({ key }) => key === job.key);
-    if (alike.length > 0) {
-      const others = this.#quick.filter(({ key }) => key !== job.key);
-      this.#quick.splice(0, this.#quick.length, ...others);
-      this.#slow.push(...alike);
-    }
+    if (job.key !== undefined) this.#setApart(job.key);
     if (this.#busy(true) < SLOW_THREADS) {
       runner.slow = true;
       this.#next();
@@ -226,6 +223,17 @@ export class GuardedThread<Task, Answer> {
     }
     const many = "Too many requests that take long are under way.";
     this.#drop(runner, new ThreadBusyError(many));
+  }
+
+  /** Tasks of this key wait with the slow ones from now on. */
+  #setApart(slow: string): void {
+    this.#slowKeys.add(slow);
+    const [oldest] = this.#slowKeys;
+    if (this.#slowKeys.size > SLOW_KEYS && oldest !== undefined) this.#slowKeys.delete(oldest);
+    const alike = this.#quick.filter(({ key }) => key === slow);
+    const others = this.#quick.filter(({ key }) => key !== slow);
+    this.#quick.splice(0, this.#quick.length, ...others);
+    this.#slow.push(...alike);
   }
 }
 

@@ -132,7 +132,9 @@ export async function samplingParams(
       logitBias: logitBias(fields.logit_bias, context.vocabSize),
       ...allowedIds(fields.allowed_token_ids, context.vocabSize),
       badWords: await badWordIds(fields.bad_words ?? [], context),
-      stopTokenIds: inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], context.vocabSize),
+      stopTokenIds: distinct(
+        inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], context.vocabSize),
+      ),
       eosTokenIds: defaults.eosTokenIds,
       ignoreEos: fields.ignore_eos ?? false,
       ...(request.logprobs !== undefined && {
@@ -212,7 +214,12 @@ function allowedIds(given: readonly number[] | null | undefined, vocabSize: numb
       listed(outside),
     );
   }
-  return { allowedTokenIds: given };
+  return { allowedTokenIds: distinct(given) };
+}
+
+/** Each once: what is looked at at every step is bounded by the vocabulary. */
+function distinct(ids: readonly number[]): readonly number[] {
+  return [...new Set(ids)];
 }
 
 function inVocabulary(name: string, ids: readonly number[], vocabSize: number): readonly number[] {

@@ -101,7 +101,7 @@ export function samplingContext(serving: Serving): SamplingContext {
     samples,
     ...(tokenizer && {
       encode: (text: string) => {
-        checkCharacters(text, tokenizer, serving);
+        checkCharacters(text.length, tokenizer, serving);
         return tokenizer.encode(text, { addSpecialTokens: false });
       },
     }),

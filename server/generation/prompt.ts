@@ -33,7 +33,7 @@ export async function textPrompt(
   if (tokenizer === undefined) {
     throw badRequest("This model has no tokenizer: send token ids as the prompt.", "prompt");
   }
-  checkCharacters(text, tokenizer, limits);
+  checkCharacters(text.length, tokenizer, limits);
   const ids = await tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens });
   // A tokenizer may have tokens beyond the model's vocabulary: they cannot be embedded.
   checkIds(ids, limits);
@@ -89,17 +89,17 @@ export function outputBudget(
  * would be truncated: tokenizing it first is the cost.
  */
 export function checkCharacters(
-  text: string,
+  characters: number,
   tokenizer: Tokenizer,
   { maxModelLen }: Pick<PromptLimits, "maxModelLen">,
 ): void {
-  if (text.length <= maxModelLen) return;
+  if (characters <= maxModelLen) return;
   const most = maxModelLen * longestToken(tokenizer);
-  if (text.length <= most) return;
+  if (characters <= most) return;
   throw badRequest(
-    `This model's maximum context length is ${maxModelLen} tokens. However, your prompt contains ${text.length} characters (more than ${most} characters, which is the upper bound for ${maxModelLen} input tokens). Please reduce the length of the input prompt.`,
+    `This model's maximum context length is ${maxModelLen} tokens. However, your prompt contains ${characters} characters (more than ${most} characters, which is the upper bound for ${maxModelLen} input tokens). Please reduce the length of the input prompt.`,
     "input_text",
-    text.length,
+    characters,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Thread entry: renders chat templates that came with requests. */
+/** Thread entry: renders chat templates that came with requests, and large chats. */
 import { parentPort } from "node:worker_threads";
 import { createChatTemplate } from "../../models/tokenizer/chat-template.ts";
 import { lowerPriority } from "./lower-priority.ts";
@@ -9,9 +9,8 @@ const port = parentPort;
 port?.on("message", (task: TemplateTask) => port.postMessage(answer(task)));
 port?.postMessage("ready");
 
-function answer({ template, tokens, input }: TemplateTask): TemplateAnswer {
+function answer({ source, input }: TemplateTask): TemplateAnswer {
   try {
-    const source = { templates: new Map([["default", template]]), tokens };
     return { ok: true, text: createChatTemplate(source).render(input) };
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message : String(error) };

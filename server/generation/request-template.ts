@@ -1,5 +1,6 @@
 /**
- * Chat templates that come with a request (--trust-request-chat-template). A
+ * Chat templates that come with a request (--trust-request-chat-template), and the
+ * model's own over chats so large that rendering them would hold the event loop. A
  * template is a program: it runs in a thread of its own, under a time limit.
  */
 import type { ChatTemplate } from "../../models/model.ts";
@@ -7,11 +8,11 @@ import { specialTokens } from "../../models/tokenizer/chat-template.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import { GuardedThread, ThreadBusyError } from "./guarded-thread.ts";
 
+type Input = Parameters<ChatTemplate["render"]>[0];
+
 export interface TemplateTask {
-  readonly template: string;
-  /** `bos_token`, `eos_token`, … as text. */
-  readonly tokens: Readonly<Record<string, string>>;
-  readonly input: Parameters<ChatTemplate["render"]>[0];
+  readonly source: NonNullable<ChatTemplate["source"]>;
+  readonly input: Input;
 }
 
 export type TemplateAnswer =
@@ -33,18 +34,29 @@ export class RequestTemplates {
     this.#tokens = specialTokens(tokenizerConfig);
   }
 
-  /** Throws ApiError naming chat_template. */
-  async render(template: string, input: TemplateTask["input"]): Promise<string> {
-    const answer = await this.#thread
-      .run({ template, tokens: this.#tokens, input }, template)
-      .catch((error: Error) => {
-        if (error instanceof ThreadBusyError) {
-          throw new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
-        }
-        throw badRequest(`The chat template was not rendered: ${error.message}.`, "chat_template");
-      });
+  /** A client's template. Throws ApiError naming chat_template. */
+  render(template: string, input: Input): Promise<string> {
+    const source = { templates: new Map([["default", template]]), tokens: this.#tokens };
+    return this.#run({ source, input }, { param: "chat_template", key: template });
+  }
+
+  /** The model's own template over a large chat. Throws ApiError. */
+  renderLarge(source: TemplateTask["source"], input: Input): Promise<string> {
+    return this.#run({ source, input }, { param: "messages" });
+  }
+
+  async #run(
+    task: TemplateTask,
+    { param, key }: { readonly param: string; readonly key?: string },
+  ): Promise<string> {
+    const answer = await this.#thread.run(task, key).catch((error: Error) => {
+      if (error instanceof ThreadBusyError) {
+        throw new ApiError("overloaded", error.message, { retryAfterSeconds: 1, cause: error });
+      }
+      throw badRequest(`The chat template was not rendered: ${error.message}.`, param);
+    });
     if (answer.ok) return answer.text;
-    throw badRequest(answer.message, "chat_template");
+    throw key === undefined ? badRequest(answer.message) : badRequest(answer.message, param);
   }
 
   close(): Promise<void> {

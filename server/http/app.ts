@@ -36,13 +36,17 @@ import { tokenizeRoutes } from "../ops/tokenize.ts";
 import { uiRoutes } from "../ops/ui.ts";
 import type { Serving } from "../serving.ts";
 import { requireKeys } from "./auth.ts";
+import { bodyLimits, readBodies } from "./body.ts";
 import { chatFormatRoute } from "./chat-format.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { hexId } from "./exchange.ts";
 import { reportIgnored } from "./ignored.ts";
 import { PlainMessage } from "./message.ts";
 import { logRequests, whenOver } from "./request-log.ts";
-import { parseBody, shapeCheck } from "./validation.ts";
+import { shapeCheck } from "./validation.ts";
+
+/** A request that has not arrived whole by then ends, however it trickles in. */
+const REQUEST_MS = 300_000;
 
 export interface AppParts {
   readonly serving: Serving;
@@ -66,6 +70,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       : { https: { ...https, IncomingMessage: PlainMessage } }),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: settings["max-request-body-bytes"],
+    requestTimeout: REQUEST_MS,
     keepAliveTimeout: settings["timeout-keep-alive"] * 1000,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
@@ -76,7 +81,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(({ schema }) => shapeCheck(schema as object)); // route schemas are objects
-  readJson(app);
+  readBodies(app, bodyLimits(settings["max-request-body-bytes"], serving));
   answerErrors(app);
   app.decorateRequest("record");
   app.addHook("onRequest", async (request) => {
@@ -147,18 +152,6 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   return app;
 }
 
-/** JSON only, whatever a client says it sends; errors as vLLM prints them. */
-function readJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
-    try {
-      done(null, parseBody(body as string)); // parseAs gives text
-    } catch (error) {
-      done(error as Error);
-    }
-  });
-}
-
 function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const known = errorOf(error);
@@ -186,7 +179,7 @@ function answerErrors(app: FastifyInstance): void {
       );
     const allowed = methodsOf(url);
     if (allowed.length === 0) {
-      const bare = url.replace(/\/+$/, "");
+      const bare = withoutSlashes(url);
       if (bare === url || methodsOf(bare).length === 0) {
         return reply.code(404).send({ detail: "Not Found" });
       }
@@ -196,6 +189,13 @@ function answerErrors(app: FastifyInstance): void {
     reply.header("allow", allowed.join(", "));
     return reply.code(405).send({ detail: "Method Not Allowed" });
   });
+}
+
+/** Without those at its end; a loop, since a pattern would try again at each of them. */
+export function withoutSlashes(url: string): string {
+  let end = url.length;
+  while (end > 0 && url[end - 1] === "/") end--;
+  return url.slice(0, end);
 }
 
 /** Fastify's own errors in vLLM's words. */

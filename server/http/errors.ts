@@ -19,6 +19,7 @@ const ERRORS = {
   /** As vLLM's /v1/responses says it. */
   "invalid-request": { status: 400, type: "invalid_request_error" },
   "response-not-found": { status: 404, type: "invalid_request_error" },
+  timeout: { status: 408, type: "RequestTimeoutError" },
   "not-found": { status: 404, type: "NotFoundError" },
   "too-large": { status: 413, type: "RequestEntityTooLargeError" },
   unprocessable: { status: 422, type: "UnprocessableEntityError" },

@@ -185,9 +185,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     ...optional("reasoningParser", settings["reasoning-parser"]),
     templateDefaults: settings["default-chat-template-kwargs"],
   });
-  const requestTemplates = settings["trust-request-chat-template"]
-    ? new RequestTemplates(model.tokenizerConfig ?? words?.tokenizerConfig ?? {})
-    : undefined;
+  const templates = new RequestTemplates(model.tokenizerConfig ?? words?.tokenizerConfig ?? {});
   const receipts = settings["enable-per-request-metrics"]
     ? new Receipts(engines, timeScale)
     : undefined;
@@ -218,7 +216,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     samples,
     clock,
     planner,
-    ...optional("requestTemplates", requestTemplates),
+    templates,
     ...(kvEvents && {
       kvEventSources: Object.fromEntries(
         engines.map((_, rank) => [String(rank), kvEventSource(kvEvents, rank)]),
@@ -241,7 +239,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       await group.close();
       await feed?.close();
       await planner.close();
-      await requestTemplates?.close();
+      await templates.close();
     },
   };
 }

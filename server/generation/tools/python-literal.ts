@@ -206,7 +206,7 @@ export class PythonReader {
 
 function numberText(word: string): string | undefined {
   const plain = word.replaceAll("_", "").replace(/^\+/, "");
-  if (!/^-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(plain)) return undefined;
+  if (!/^-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/.test(plain)) return undefined;
   const value = Number(plain);
   if (!Number.isFinite(value)) return undefined;
   return /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(plain) ? plain : JSON.stringify(value);

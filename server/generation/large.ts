@@ -1,0 +1,22 @@
+/** Is a value so large that working through it would hold the event loop? */
+
+/** What a chat template renders in some ten milliseconds. */
+const VALUES = 2_000;
+const CHARACTERS = 1_000_000;
+
+/** Counts values and the characters of texts, no further than the answer needs. */
+export function isLarge(value: unknown, values = VALUES, characters = CHARACTERS): boolean {
+  const open: unknown[] = [value];
+  let valuesLeft = values;
+  let charactersLeft = characters;
+  while (open.length > 0) {
+    const next = open.pop();
+    if (typeof next === "string") charactersLeft -= next.length;
+    if (--valuesLeft < 0 || charactersLeft < 0) return true;
+    if (typeof next !== "object" || next === null) continue;
+    const inside = Array.isArray(next) ? next : Object.values(next);
+    if (inside.length > valuesLeft) return true;
+    for (const each of inside) open.push(each);
+  }
+  return false;
+}

@@ -1,0 +1,179 @@
+/**
+ * The bodies of requests. What a body is made of is counted as it arrives and bounded
+ * by what the model could use; what passes is parsed at once where that is quick, else
+ * in a thread. A body that stops arriving ends, and bodies under way are bounded together.
+ */
+import { isUtf8 } from "node:buffer";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { GuardedThread, ThreadBusyError } from "../generation/guarded-thread.ts";
+import type { ParseAnswer } from "./body-thread.ts";
+import { ApiError, badRequest } from "./errors.ts";
+import { type JsonLimits, JsonMeter } from "./json-meter.ts";
+import { parseBody } from "./validation.ts";
+
+export interface BodyLimits extends JsonLimits {
+  readonly bytes: number;
+  /** Entries of these lists, by their names. */
+  readonly lists: Readonly<Record<string, number>>;
+  /** A body of which nothing more arrives for so long ends. */
+  readonly idleMs: number;
+}
+
+/** A recursive reader of ours or a client's manages more; schemas in use have some dozens. */
+const DEPTH = 1_000;
+/** Together these are parsed and checked in some 100 ms. */
+const MAX_VALUES = 1_000_000;
+const MAX_KEYS = 50_000;
+/** Of prompts in one request: VLLM_MAX_COMPLETION_PROMPTS. */
+const PROMPTS = 1_024;
+/** What no model's length bounds: schemas, metadata. */
+const FREE = 20_000;
+/** Keys of one message, with its parts and calls. */
+const KEYS_A_MESSAGE = 8;
+/** A tool's name and brackets alone are as many tokens. */
+const TOKENS_A_TOOL = 8;
+const MAX_TOOLS = 2_048;
+/** Bytes above which a body is parsed in a thread: what is no JSON takes longest. */
+const LARGE = 2 ** 19;
+/** Bytes of all bodies under way. */
+const MAX_UNDER_WAY = 512 * 2 ** 20;
+const IDLE_MS = 20_000;
+const PARSE_LIMITS = { timeLimitMs: 5_000, quickMs: 5_000, maxWaiting: 64 };
+
+/** What a model of so long a context and so many ids could use. */
+export function bodyLimits(
+  bytes: number,
+  { maxModelLen, vocabSize }: { readonly maxModelLen: number; readonly vocabSize: number },
+): BodyLimits {
+  const tools = Math.max(1, Math.min(MAX_TOOLS, Math.floor(maxModelLen / TOKENS_A_TOOL)));
+  return {
+    bytes,
+    depth: DEPTH,
+    values: Math.min(MAX_VALUES, PROMPTS * maxModelLen + vocabSize + FREE),
+    keys: Math.min(MAX_KEYS, KEYS_A_MESSAGE * maxModelLen + FREE),
+    lists: { messages: maxModelLen, input: maxModelLen, documents: maxModelLen, tools },
+    idleMs: IDLE_MS,
+  };
+}
+
+/** JSON only, whatever a client says it sends; errors as vLLM prints them. */
+export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
+  const thread = new GuardedThread<Uint8Array, ParseAnswer>(
+    "./body-thread",
+    import.meta.url,
+    PARSE_LIMITS,
+  );
+  const held = { bytes: 0 };
+  app.addHook("onClose", () => thread.close());
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", async (request: FastifyRequest) => {
+    const bytes = await receive(request, limits, held);
+    const body = bytes.length > LARGE ? await parseApart(thread, bytes) : parse(bytes);
+    checkLists(body, limits);
+    return body;
+  });
+}
+
+/** Bytes of the body. Throws ApiError once it has arrived, so that the client reads the answer. */
+function receive(
+  { raw, headers }: FastifyRequest,
+  limits: BodyLimits,
+  held: { bytes: number },
+): Promise<Buffer> {
+  const meter = new JsonMeter(limits);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let refused: ApiError | undefined;
+  const refuse = (error: ApiError): void => {
+    refused ??= error;
+    held.bytes -= length;
+    length = 0;
+    chunks.length = 0;
+  };
+  const take = (chunk: Buffer): void => {
+    if (refused !== undefined) return;
+    length += chunk.length;
+    held.bytes += chunk.length;
+    chunks.push(chunk);
+    const over = meter.read(chunk);
+    if (length > limits.bytes) refuse(tooLarge(limits.bytes));
+    else if (held.bytes > MAX_UNDER_WAY) refuse(tooMany());
+    else if (over !== undefined) refuse(badRequest(`The request's body ${over}.`));
+  };
+  if (Number(headers["content-length"] ?? 0) > limits.bytes) throw tooLarge(limits.bytes);
+  return new Promise((resolve, reject) => {
+    const over = (error?: ApiError): void => {
+      clearTimeout(timer);
+      raw.off("data", data).off("end", end).off("error", gone).off("close", gone);
+      held.bytes -= length;
+      if (error === undefined) resolve(Buffer.concat(chunks, length));
+      else reject(error);
+    };
+    const late = (): void => {
+      raw.resume();
+      over(new ApiError("timeout", `No more of the body came for ${limits.idleMs / 1000} s.`));
+    };
+    const data = (chunk: Buffer): void => {
+      timer.refresh();
+      take(chunk);
+    };
+    const end = (): void => over(refused);
+    const gone = (): void => over(badRequest("The client left before its body had arrived."));
+    const timer = setTimeout(late, limits.idleMs);
+    raw.on("data", data).on("end", end).on("error", gone).on("close", gone);
+  });
+}
+
+function parse(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw notText();
+  return parseBody(bytes.toString("utf8"));
+}
+
+async function parseApart(
+  thread: GuardedThread<Uint8Array, ParseAnswer>,
+  bytes: Buffer,
+): Promise<unknown> {
+  let answer: ParseAnswer;
+  try {
+    answer = await thread.run(bytes);
+  } catch (error) {
+    const busy = error instanceof ThreadBusyError;
+    const message = error instanceof Error ? error.message : String(error);
+    throw busy
+      ? new ApiError("overloaded", message, { retryAfterSeconds: 1, cause: error })
+      : badRequest(`The request's body was not parsed: ${message}.`);
+  }
+  if (answer.ok) return answer.body;
+  const { message, param } = answer;
+  if (message === undefined) throw notText();
+  throw new ApiError("invalid", message, typeof param === "string" ? { param } : {});
+}
+
+function checkLists(body: unknown, { lists }: BodyLimits): void {
+  if (typeof body !== "object" || body === null) return;
+  for (const [name, most] of Object.entries(lists)) {
+    const list = (body as Readonly<Record<string, unknown>>)[name]; // an object by the line above
+    if (Array.isArray(list) && list.length > most) {
+      throw badRequest(
+        `\`${name}\` has ${list.length} entries; at most ${most} fit the model's context.`,
+        name,
+      );
+    }
+  }
+}
+
+/** As vLLM's framework: bytes that are no UTF-8 are no JSON. */
+const notText = (): ApiError => badRequest("There was an error parsing the body");
+
+function tooLarge(bytes: number): ApiError {
+  return new ApiError(
+    "too-large",
+    `Request body is larger than ${bytes} bytes; the limit is --max-request-body-bytes.`,
+  );
+}
+
+function tooMany(): ApiError {
+  return new ApiError("overloaded", "Too many large bodies are under way.", {
+    retryAfterSeconds: 1,
+  });
+}

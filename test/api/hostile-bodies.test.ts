@@ -1,0 +1,147 @@
+/** Bodies made to cost much: a 400 that names the limit, and the server serving on. */
+import { type AddressInfo, connect } from "node:net";
+import fastify from "fastify";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { bodyLimits, readBodies } from "../../server/http/body.ts";
+import type { ApiError } from "../../server/http/errors.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.stop(0));
+
+const CHAT = "/v1/chat/completions";
+const TEXT = "/v1/completions";
+const say = '{"role":"user","content":"x"}';
+const tool = '{"type":"function","function":{"name":"f"}}';
+const list = (unit: string, count: number) => `[${`${unit},`.repeat(count - 1)}${unit}]`;
+const keys = (count: number) => Array.from({ length: count }, (_, i) => `"k${i}":0`).join(",");
+
+it.each([
+  ["a million messages", CHAT, `{"messages":${list(say, 1_000_000)}}`, "24096 keys"],
+  ["more messages than tokens", CHAT, `{"messages":${list(say, 600)}}`, "at most 512 fit"],
+  ["many tools", CHAT, `{"messages":[${say}],"tools":${list(tool, 200_000)}}`, "24096 keys"],
+  [
+    "more tools than fit",
+    CHAT,
+    `{"messages":[${say}],"tools":${list(tool, 65)}}`,
+    "at most 64 fit",
+  ],
+  ["unknown keys", TEXT, `{"prompt":"a",${keys(1_000_000)}}`, "24096 keys"],
+  ["nested keys", TEXT, `{"prompt":"a","metadata":{"a":{${keys(90_000)}}}}`, "24096 keys"],
+  ["nesting", TEXT, `{"prompt":${"[".repeat(6_000_000)}`, "1000 levels"],
+  [
+    "nested schemas",
+    CHAT,
+    `{"messages":[${say}],"tools":${'[{"a":'.repeat(2_000_000)}`,
+    "1000 levels",
+  ],
+  ["ids", TEXT, `{"prompt":${list("1", 10_000_000)}}`, "values"],
+  ["ids to detokenize", "/detokenize", `{"tokens":${list("1", 10_000_000)}}`, "values"],
+  ["lists of lists", TEXT, `{"prompt":${list("[]", 3_000_000)}}`, "values"],
+  ["messages to tokenize", "/tokenize", `{"messages":${list(say, 600)}}`, "at most 512 fit"],
+])("%s", async (_, path, body, says) => {
+  const { status, json } = await server.post(path, body);
+  expect(status).toBe(400);
+  expect(json.error.message).toContain(says);
+  expect(json.error.code).toBe(400);
+  expect((await server.get("/health")).status).toBe(200);
+});
+
+it("large bodies that pass are read like small ones", async () => {
+  const user = "x".repeat(9_000_000);
+  const body = { prompt: "Hello", max_tokens: 1, user };
+  expect((await server.post(TEXT, body)).status).toBe(200);
+  const broken = await server.post(TEXT, `{"user":"${user}",}`);
+  expect(broken.status).toBe(400);
+  expect(broken.json.error.message).toContain("json_invalid");
+});
+
+it.each([
+  ["small", ""],
+  ["large", "x".repeat(9_000_000)],
+])("bytes that are no UTF-8 are refused (%s)", async (_, filler) => {
+  const body = Buffer.concat([
+    Buffer.from(`{"max_tokens":1,"user":"${filler}","prompt":"caf`),
+    Buffer.of(0xe9),
+    Buffer.from('"}'),
+  ]);
+  const response = await fetch(server.url + TEXT, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  expect(response.status).toBe(400);
+});
+
+it("repeated ids cost what one does", async () => {
+  const body = {
+    prompt: "Hello",
+    max_tokens: 3,
+    allowed_token_ids: Array(400_000).fill(7),
+    stop_token_ids: Array(100_000).fill(9),
+  };
+  const { status, json } = await server.post(TEXT, { ...body, return_token_ids: true });
+  expect(status).toBe(200);
+  expect(json.choices[0].token_ids).toEqual([7, 7, 7]);
+});
+
+it.each(["/".repeat(15_000), `/a${"/".repeat(15_000)}b`, `/health${"/".repeat(15_000)}`])(
+  "a path of thousands of slashes is answered (%#)",
+  async (path) => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const { hostname, port } = new URL(server.url);
+      const socket = connect(Number(port), hostname);
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+        socket.end();
+      });
+      socket.on("close", () => resolve(text));
+      socket.on("error", reject);
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    });
+    expect(answer).toMatch(/^HTTP\/1.1 (404|307|414)/);
+  },
+);
+
+it("a body that stops arriving ends, and one that trickles in does not", async () => {
+  const app = fastify();
+  const limits = { ...bodyLimits(1_000, { maxModelLen: 8, vocabSize: 8 }), idleMs: 300 };
+  readBodies(app, limits);
+  app.setErrorHandler((error: ApiError, _request, reply) => reply.code(error.status).send("told"));
+  app.post("/", async ({ body }) => body);
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo; // of a TCP server
+  const send = (pieces: readonly string[], everyMs: number): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      let answer = "";
+      socket.on("data", (chunk) => {
+        answer += chunk;
+        socket.end();
+      });
+      socket.on("close", () => resolve(answer));
+      socket.write(
+        "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n",
+      );
+      const left = [...pieces];
+      const timer = setInterval(() => {
+        const piece = left.shift();
+        if (piece === undefined) clearInterval(timer);
+        else socket.write(piece);
+      }, everyMs);
+    });
+  const [stopped, trickled] = await Promise.all([
+    send(['{"a":'], 10),
+    send(
+      ['{"a":', '"bcd', "efgh", 'ijk"}'].map((piece) => piece.padEnd(5, " ")),
+      100,
+    ),
+  ]);
+  expect(stopped).toMatch(/^HTTP\/1.1 408/);
+  expect(trickled).toMatch(/^HTTP\/1.1 200/);
+  await app.close();
+});
