@@ -1,6 +1,8 @@
 /** The items of a realtime conversation: as OpenAI's text mode has them, and as chat messages. */
 import { randomUUID } from "node:crypto";
 import type { ChatMessage } from "../chat/schema.ts";
+import { RealtimeBytes, type SocketBytes } from "./bytes.ts";
+import { RealtimeError } from "./errors.ts";
 
 export interface TextPart {
   readonly type: "input_text" | "output_text";
@@ -34,19 +36,6 @@ export interface CallOutputItem extends Base {
 
 export type Item = MessageItem | CallItem | CallOutputItem;
 
-/** A client's event that cannot be; `code` and `param` as OpenAI names them. */
-export class RealtimeError extends Error {
-  override readonly name = "RealtimeError";
-  readonly code: string;
-  readonly param: string | null;
-
-  constructor(code: string, message: string, param: string | null = null) {
-    super(message);
-    this.code = code;
-    this.param = param;
-  }
-}
-
 export const newId = (kind: string): string =>
   `${kind}_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
 
@@ -56,6 +45,14 @@ const MAX_ITEMS = 4_096;
 export class Conversation {
   readonly id = newId("conv");
   readonly #items: Item[] = [];
+  readonly #bytes: SocketBytes;
+  /** What each item was counted as when it was added. */
+  readonly #sizes = new Map<Item, number>();
+
+  /** `bytes`: of the socket; absent: one of its own. */
+  constructor(bytes: SocketBytes = new RealtimeBytes().open()) {
+    this.#bytes = bytes;
+  }
 
   get last(): string | null {
     return this.#items.at(-1)?.id ?? null;
@@ -81,12 +78,18 @@ export class Conversation {
         : after === "root"
           ? 0
           : this.#items.indexOf(this.get(after)) + 1;
+    const size = sizeOf(item);
+    this.#bytes.change(size);
+    this.#sizes.set(item, size);
     this.#items.splice(place, 0, item);
     return this.#items[place - 1]?.id ?? null;
   }
 
   delete(id: string): void {
-    this.#items.splice(this.#items.indexOf(this.get(id)), 1);
+    const item = this.get(id);
+    this.#bytes.change(-(this.#sizes.get(item) ?? 0));
+    this.#sizes.delete(item);
+    this.#items.splice(this.#items.indexOf(item), 1);
   }
 
   /** Instructions first, then the items; calls that follow each other are one message. */
@@ -110,6 +113,24 @@ export class Conversation {
       }
     }
     return messages;
+  }
+}
+
+/** Beside its texts: the objects and their names. */
+const ITEM_BYTES = 500;
+
+/** Bytes of an item, about: texts may take two a character. */
+function sizeOf(item: Item): number {
+  switch (item.type) {
+    case "message":
+      return item.content.reduce(
+        (sum, part) => sum + ITEM_BYTES + 2 * part.text.length,
+        ITEM_BYTES + 2 * item.id.length,
+      );
+    case "function_call":
+      return ITEM_BYTES + 2 * (item.id.length + item.name.length + item.arguments.length);
+    case "function_call_output":
+      return ITEM_BYTES + 2 * (item.id.length + item.call_id.length + item.output.length);
   }
 }
 

@@ -12,8 +12,8 @@ import {
   type Item,
   type MessageItem,
   newId,
-  RealtimeError,
 } from "./conversation.ts";
+import { RealtimeError } from "./errors.ts";
 
 export interface ResponseParts {
   readonly chat: Pick<ChatGeneration, "read"> & {

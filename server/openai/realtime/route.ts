@@ -6,8 +6,10 @@
 import type { FastifyInstance } from "fastify";
 import type { WebSocket } from "ws";
 import { ApiError } from "../../http/errors.ts";
+import { type JsonLimits, JsonMeter } from "../../http/json-meter.ts";
 import type { Serving } from "../../serving.ts";
-import { RealtimeSession } from "./session.ts";
+import { RealtimeBytes } from "./bytes.ts";
+import { RealtimeSession, type SessionOptions } from "./session.ts";
 
 const HIGH_BYTES = 64 * 1024;
 const LOW_BYTES = 16 * 1024;
@@ -16,7 +18,13 @@ const MAX_BACKLOG_BYTES = 8 * 2 ** 20;
 /** WebSocket close code for a policy violation. */
 const REFUSED = 1008;
 
+/** Events of one socket that wait for those before them: above it, nothing more is read. */
+const MAX_PENDING_BYTES = 2 * 2 ** 20;
+/** What one event is made of. */
+const EVENT_LIMITS: JsonLimits = { depth: 200, values: 50_000, keys: 20_000 };
+
 export function realtimeRoute(app: FastifyInstance, serving: Serving): void {
+  const bytes = new RealtimeBytes();
   app.get<{ Querystring: { model?: string } }>(
     "/v1/realtime",
     { websocket: true },
@@ -24,6 +32,7 @@ export function realtimeRoute(app: FastifyInstance, serving: Serving): void {
       try {
         open(serving, socket, {
           model: request.query.model,
+          bytes: bytes.open(),
           report: (error) => request.log.error({ err: error }, "a realtime event failed"),
         });
       } catch (error) {
@@ -45,10 +54,7 @@ export function realtimeRoute(app: FastifyInstance, serving: Serving): void {
 function open(
   serving: Serving,
   socket: WebSocket,
-  {
-    model,
-    report,
-  }: { readonly model: string | undefined; readonly report: (error: Error) => void },
+  { report, ...options }: SessionOptions & { readonly report: (error: Error) => void },
 ): void {
   let blocked = false;
   const session = new RealtimeSession(
@@ -68,13 +74,21 @@ function open(
         return blocked;
       },
     },
-    model,
+    options,
   );
   // One event after the other, as the client sent them.
   let last: Promise<void> = Promise.resolve();
+  let pending = 0;
   socket.on("message", (data: Buffer, isBinary: boolean) => {
     const text = isBinary ? "" : data.toString("utf8");
-    last = last.then(() => session.receive(text));
+    const over = new JsonMeter(EVENT_LIMITS).read(data);
+    pending += data.length;
+    if (pending > MAX_PENDING_BYTES) socket.pause();
+    last = last.then(async () => {
+      await session.receive(text, over);
+      pending -= data.length;
+      if (socket.isPaused && pending <= MAX_PENDING_BYTES / 2) socket.resume();
+    });
   });
   socket.on("close", () => session.close());
   socket.on("error", () => session.close());

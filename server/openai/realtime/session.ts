@@ -4,15 +4,9 @@ import { type ChatFields, chatGeneration } from "../../generation/chat.ts";
 import { Generation } from "../../generation/generate.ts";
 import { type ApiError, toApiError } from "../../http/errors.ts";
 import { type Serving, servedName } from "../../serving.ts";
-import {
-  Conversation,
-  fields,
-  newId,
-  notText,
-  RealtimeError,
-  readItem,
-  text,
-} from "./conversation.ts";
+import type { SocketBytes } from "./bytes.ts";
+import { Conversation, fields, newId, notText, readItem, text } from "./conversation.ts";
+import { RealtimeError } from "./errors.ts";
 import { RealtimeResponse } from "./response.ts";
 
 /** The socket, as a session needs it. */
@@ -22,6 +16,12 @@ export interface SessionSocket {
   report(error: Error): void;
   /** Too much is waiting to be read by the client. */
   readonly blocked: boolean;
+}
+
+export interface SessionOptions {
+  readonly model: string | undefined;
+  /** What the socket holds of memory; released when the session is closed. */
+  readonly bytes: SocketBytes;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -42,17 +42,21 @@ export class RealtimeSession {
   readonly #socket: SessionSocket;
   readonly #model: string;
   readonly #id = newId("sess");
-  readonly #conversation = new Conversation();
+  readonly #bytes: SocketBytes;
+  readonly #conversation: Conversation;
   readonly #handlers: Readonly<Record<string, (event: Fields) => void | Promise<void>>>;
   #config: Config = { instructions: "", tools: [], tool_choice: "auto", max_output_tokens: "inf" };
   /** `preparing`: asked for, not yet running. */
   #response: RealtimeResponse | "preparing" | undefined;
   #closed = false;
+  #configSize = 0;
 
   /** Throws ApiError 404 for a model that is not served. */
-  constructor(serving: Serving, socket: SessionSocket, model: string | undefined) {
+  constructor(serving: Serving, socket: SessionSocket, { model, bytes }: SessionOptions) {
     this.#serving = serving;
     this.#socket = socket;
+    this.#bytes = bytes;
+    this.#conversation = new Conversation(bytes);
     this.#model = servedName(serving, model);
     this.#handlers = {
       "session.update": (event) => this.#update(event),
@@ -72,10 +76,12 @@ export class RealtimeSession {
     this.#send("session.created", { session: this.#describe() });
   }
 
-  /** One message of the client; never throws. */
-  async receive(message: string): Promise<void> {
+  /** One message of the client; never throws. `over`: a limit that it passes, in words. */
+  async receive(message: string, over?: string): Promise<void> {
+    if (this.#closed) return;
     let event: Fields = {};
     try {
+      if (over !== undefined) throw new RealtimeError("invalid_value", `The event ${over}.`);
       event = parse(message);
       const type = text(event["type"], "type");
       const handler = Object.hasOwn(this.#handlers, type) ? this.#handlers[type] : undefined;
@@ -100,7 +106,9 @@ export class RealtimeSession {
 
   /** The client is gone: nothing of its goes on. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#bytes.release();
     if (this.#response instanceof RealtimeResponse) this.#response.cancel();
   }
 
@@ -108,7 +116,11 @@ export class RealtimeSession {
     const given = fields(event["session"], "session");
     if (given["type"] !== undefined && given["type"] !== "realtime")
       throw notText("A session of this type", "session.type");
-    this.#config = { ...this.#config, ...readConfig(given, "session") };
+    const config = { ...this.#config, ...readConfig(given, "session") };
+    const size = JSON.stringify(config).length;
+    this.#bytes.change(2 * (size - this.#configSize));
+    this.#configSize = size;
+    this.#config = config;
     this.#send("session.updated", { session: this.#describe() });
   }
 

@@ -1,0 +1,12 @@
+/** A client's event that cannot be; `code` and `param` as OpenAI names them. */
+export class RealtimeError extends Error {
+  override readonly name = "RealtimeError";
+  readonly code: string;
+  readonly param: string | null;
+
+  constructor(code: string, message: string, param: string | null = null) {
+    super(message);
+    this.code = code;
+    this.param = param;
+  }
+}
