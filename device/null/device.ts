@@ -217,7 +217,9 @@ export function createNullDevice(settings: DeviceSettings): Promise<Device> {
   const maxContext =
     settings.maxContext ?? model.architecture.usualContext ?? model.architecture.maxContext;
   const blockSize = settings.blockSize ?? 16;
-  const stepNanos = Number(own["null-step-nanos"] ?? 0);
+  const { "additional-config": further } = own;
+  const given = typeof further === "object" && further !== null ? { ...further, ...own } : own;
+  const stepNanos = Number((given as typeof own)["null-step-nanos"] ?? 0); // by the line above
   const device = new NullDevice({
     clock,
     sampler,

@@ -100,7 +100,10 @@ function receive(
     else if (held.bytes > MAX_UNDER_WAY) refuse(tooMany());
     else if (over !== undefined) refuse(badRequest(`The request's body ${over}.`));
   };
-  if (Number(headers["content-length"] ?? 0) > limits.bytes) throw tooLarge(limits.bytes);
+  // What is refused is read to its end and thrown away: a client that writes does not read.
+  const declared = Number(headers["content-length"] ?? 0);
+  if (declared > limits.bytes) refuse(tooLarge(limits.bytes));
+  if (declared > MAX_UNDER_WAY) throw tooLarge(limits.bytes);
   return new Promise((resolve, reject) => {
     const over = (error?: ApiError): void => {
       clearTimeout(timer);
