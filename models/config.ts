@@ -4,6 +4,19 @@
  * the file, the key, what was expected and what was found.
  */
 
+/**
+ * Sizes above these are no model's: what is made of them would take minutes or all
+ * memory before anything else could refuse them.
+ */
+const MOST: readonly (readonly [key: RegExp, most: number])[] = [
+  [/layer/, 1_024],
+  [/expert/, 4_096],
+  [/heads?$/, 16_384],
+  [/vocab_size|^id$/, 2 ** 24],
+  [/position|context|window/, 2 ** 27],
+];
+const MOST_OF_OTHERS = 2 ** 31;
+
 /** config.json, or another file of a model folder, is not what it must be. */
 export class ModelConfigError extends Error {
   override readonly name = "ModelConfigError";
@@ -42,13 +55,16 @@ export class ConfigReader {
     );
   }
 
-  /** An integer ≥ `least`, which is 1 unless given. */
+  /** An integer ≥ `least`, which is 1 unless given, and no more than any model has of it. */
   integer(key: string, fallback?: number, least = 1): number {
-    return this.#read(key, fallback, `an integer ≥ ${least}`, (value) =>
-      typeof value === "number" && Number.isSafeInteger(value) && value >= least
-        ? value
+    const most = MOST.find(([pattern]) => pattern.test(key))?.[1] ?? MOST_OF_OTHERS;
+    const value = this.#read(key, fallback, `an integer ≥ ${least}`, (given) =>
+      typeof given === "number" && Number.isSafeInteger(given) && given >= least
+        ? given
         : undefined,
     );
+    if (value > most) this.fail(key, `an integer ≤ ${most}`);
+    return value;
   }
 
   optionalInteger(key: string, least = 1): number | undefined {

@@ -80,14 +80,22 @@ interface Vocabulary {
   readonly special: ReadonlySet<number>;
 }
 
+/** Ids are places in tables; no vocabulary has more. */
+const MAX_IDS = 2 ** 24;
+
 /** The model's vocabulary, overlaid by the added tokens. */
 function readVocabulary(file: ConfigReader): Vocabulary {
   const model = file.section("model");
   const vocabulary = model?.raw("vocab");
   const tokens: (string | undefined)[] = [];
   if (isObject(vocabulary)) {
-    for (const [token, id] of Object.entries(vocabulary))
-      if (typeof id === "number") tokens[id] = token;
+    for (const [token, id] of Object.entries(vocabulary)) {
+      if (typeof id !== "number") continue;
+      if (!Number.isInteger(id) || id < 0 || id >= MAX_IDS) {
+        file.fail("model", `a vocabulary of ids from 0 to ${MAX_IDS - 1}, not ${id}`);
+      }
+      tokens[id] = token;
+    }
   } else if (Array.isArray(vocabulary)) {
     // Unigram: [token, score], the id is the place.
     for (const [id, entry] of vocabulary.entries())

@@ -15,6 +15,8 @@ import type { Engines, Handle } from "./engines.ts";
 
 /** Last prompt ids that a stream of text goes on from: a SentencePiece word keeps its space then. */
 const GOES_ON_FROM = 8;
+/** Completions that wait and are ended before the event loop turns. */
+const ABORTED_AT_ONCE = 512;
 
 /** What a generation needs of the server. */
 export interface GenerationParts {
@@ -174,11 +176,25 @@ export class Generation {
     return this.take();
   }
 
-  /** The client is gone or an error ended the request: nothing of it goes on. */
+  /**
+   * The client is gone or an error ended the request: nothing of it goes on. What runs
+   * ends at once, what waits in parts: thousands of completions would hold the event loop.
+   */
   abort(): void {
+    const waiting: Handle[] = [];
     this.#handles.forEach((handle, index) => {
-      if (this.choices[index]?.finish === undefined) this.#parts.engines.finish(handle, "abort");
+      const choice = this.choices[index];
+      if (choice?.finish !== undefined) return;
+      if (choice?.times.scheduled === undefined) waiting.push(handle);
+      else this.#parts.engines.finish(handle, "abort");
     });
+    const go = (): void => {
+      for (const handle of waiting.splice(-ABORTED_AT_ONCE)) {
+        this.#parts.engines.finish(handle, "abort");
+      }
+      if (waiting.length > 0) setImmediate(go);
+    };
+    go();
   }
 
   #fail(error: Error): void {

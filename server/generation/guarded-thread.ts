@@ -1,11 +1,11 @@
 /**
  * Threads that do what a client could make endless. A task has a short limit first,
  * in a queue that therefore moves; one that runs over it goes on beside the queue
- * until its real limit, while there are threads for that, and is turned away where
- * there are none. Its like, known by the key, then wait in a queue of their own. So
- * whoever asks for something endless holds up nobody else. A task that runs over its
- * limit, or ends its thread, is refused and the thread replaced. What it has given
- * out before is not touched.
+ * until its real limit, while there are threads for that, or begins again when there
+ * are. Its like, known by the key, wait with it; the like of what was quick go first.
+ * So whoever asks for something endless holds up nobody else. A task that runs over
+ * its limit, or ends its thread, is refused and the thread replaced. What it has
+ * given out before is not touched.
  */
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../../device/cpu/thread.ts";
@@ -13,7 +13,7 @@ import { startThread } from "../../device/cpu/thread.ts";
 export interface ThreadLimits {
   /** Of processor time, and at least as much on the clock. */
   readonly timeLimitMs: number;
-  /** First limit of a task; absent: 100. */
+  /** First limit of a task; absent: 50. */
   readonly quickMs?: number;
   /** Tasks waiting at most, of the quick and of the slow. */
   readonly maxWaiting: number;
@@ -54,11 +54,11 @@ const START_MS = 10_000;
 export const READY = "ready";
 
 /** First limit of a task. */
-const QUICK_MS = 100;
+const QUICK_MS = 50;
 /** Threads on quick tasks, and on slow ones. */
 const QUICK_THREADS = 2;
-const SLOW_THREADS = 4;
-const SLOW_KEYS = 256;
+const SLOW_THREADS = 2;
+const KNOWN_KEYS = 256;
 const CHECK_MS = 25;
 /** Times the limit on the clock, whatever was computed. */
 const PATIENCE = 10;
@@ -70,6 +70,7 @@ export class GuardedThread<Task, Answer> {
   readonly #quick: Job<Task, Answer>[] = [];
   readonly #slow: Job<Task, Answer>[] = [];
   readonly #slowKeys = new Set<string>();
+  readonly #quickKeys = new Set<string>();
   readonly #runners = new Set<Runner<Task, Answer>>();
   #timer: NodeJS.Timeout | undefined;
   #computed = 0;
@@ -91,7 +92,9 @@ export class GuardedThread<Task, Answer> {
       return Promise.reject(new ThreadBusyError("Too many requests wait for the same thread."));
     }
     return new Promise((resolve, reject) => {
-      queue.push({ task, key, resolve, reject });
+      const job = { task, key, resolve, reject };
+      if (key !== undefined && this.#quickKeys.has(key)) queue.unshift(job);
+      else queue.push(job);
       this.#next();
     });
   }
@@ -150,9 +153,10 @@ export class GuardedThread<Task, Answer> {
         Object.assign(runner, { ready: true, usedMs: 0, begun: performance.now() });
         return;
       }
-      const { job } = runner;
+      const { job, slow } = runner;
       runner.job = undefined;
       worker.unref();
+      if (job?.key !== undefined && !slow) remember(this.#quickKeys, job.key);
       job?.resolve(answer);
       this.#next();
     });
@@ -221,20 +225,30 @@ export class GuardedThread<Task, Answer> {
       this.#next();
       return;
     }
-    const many = "Too many requests that take long are under way.";
-    this.#drop(runner, new ThreadBusyError(many));
+    if (this.#slow.length < this.#limits.maxWaiting) {
+      this.#slow.push(job);
+      this.#drop(runner);
+      return;
+    }
+    this.#drop(runner, new ThreadBusyError("Too many requests that take long are under way."));
   }
 
   /** Tasks of this key wait with the slow ones from now on. */
   #setApart(slow: string): void {
-    this.#slowKeys.add(slow);
-    const [oldest] = this.#slowKeys;
-    if (this.#slowKeys.size > SLOW_KEYS && oldest !== undefined) this.#slowKeys.delete(oldest);
+    remember(this.#slowKeys, slow);
+    this.#quickKeys.delete(slow);
     const alike = this.#quick.filter(({ key }) => key === slow);
     const others = this.#quick.filter(({ key }) => key !== slow);
     this.#quick.splice(0, this.#quick.length, ...others);
     this.#slow.push(...alike);
   }
+}
+
+function remember(keys: Set<string>, key: string): void {
+  keys.delete(key);
+  keys.add(key);
+  const [oldest] = keys;
+  if (keys.size > KNOWN_KEYS && oldest !== undefined) keys.delete(oldest);
 }
 
 /** Processor time of all threads of this process. */

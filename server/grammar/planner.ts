@@ -91,7 +91,7 @@ class Planner implements OutputPlanner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    const limits = { timeLimitMs: options.compileMs ?? 2_000, maxWaiting: 64 };
+    const limits = { timeLimitMs: options.compileMs ?? 2_000, quickMs: 500, maxWaiting: 64 };
     this.#builder = new GrammarBuilder(() => this.#words(), limits, new ThreadBudget());
   }
 

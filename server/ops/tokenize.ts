@@ -1,6 +1,8 @@
 /** POST /tokenize and /detokenize, GET /tokenizer_info. */
+import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
+import type { Tokenizer } from "../../models/model.ts";
 import { chatPrompt } from "../generation/chat-prompt.ts";
 import { textPrompt } from "../generation/prompt.ts";
 import { badRequest } from "../http/errors.ts";
@@ -60,21 +62,25 @@ export function tokenizeRoutes(app: FastifyInstance, serving: Serving): void {
   app.post<{ Body: TokenizeText | TokenizeChat }>(
     "/tokenize",
     { schema: { body: tokenizeRequest } },
-    async ({ body }) => {
+    async ({ body }, reply) => {
       servedName(serving, body.model);
       // Long texts may be counted too: only serving them is bounded by the context.
       const limits = { ...serving, maxModelLen: Number.POSITIVE_INFINITY };
       const ids = asChat(body)
         ? await chatIds(limits, body as TokenizeChat)
         : await textIds(limits, body as TokenizeText);
-      return {
-        count: ids.length,
-        max_model_len: serving.maxModelLen,
-        tokens: [...ids],
-        token_strs: body.return_token_strs
-          ? Array.from(ids, (id) => tokenizer?.token(id) ?? "")
-          : null,
-      };
+      const { maxModelLen } = serving;
+      const spell = body.return_token_strs
+        ? (id: number): string => tokenizer?.token(id) ?? ""
+        : undefined;
+      if (ids.length <= AT_ONCE) {
+        const strings = spell === undefined ? null : Array.from(ids, spell);
+        const tokens = [...ids];
+        return { count: ids.length, max_model_len: maxModelLen, tokens, token_strs: strings };
+      }
+      const pieces = tokenized(ids, { maxModelLen, ...(spell !== undefined && { spell }) });
+      reply.type("application/json; charset=utf-8");
+      return reply.send(Readable.from(pieces));
     },
   );
   app.post<{ Body: Static<typeof detokenizeRequest> }>(
@@ -87,7 +93,7 @@ export function tokenizeRoutes(app: FastifyInstance, serving: Serving): void {
       if (outside !== undefined) {
         throw badRequest(`Token id ${outside} is out of vocabulary`, "tokens", outside);
       }
-      return { prompt: tokenizer.decode(body.tokens, { skipSpecial: false }) };
+      return { prompt: await decoded(tokenizer, body.tokens) };
     },
   );
   if (serving.settings["enable-tokenizer-info-endpoint"]) {
@@ -104,4 +110,44 @@ async function chatIds(serving: Serving, body: TokenizeChat): Promise<Int32Array
 async function textIds(serving: Serving, body: TokenizeText): Promise<Int32Array> {
   const special = { addSpecialTokens: body.add_special_tokens ?? true };
   return (await textPrompt(body.prompt, serving.tokenizer, serving, special)).ids;
+}
+
+/** Ids that are worked through before the event loop turns. */
+const AT_ONCE = 20_000;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The answer's JSON in pieces: millions of ids made text at once would hold the event loop. */
+async function* tokenized(
+  ids: Int32Array,
+  { maxModelLen, spell }: { readonly maxModelLen: number; readonly spell?: (id: number) => string },
+): AsyncGenerator<string> {
+  yield `{"count":${ids.length},"max_model_len":${maxModelLen},"tokens":[`;
+  yield* listed(ids, (part) => part.join(","));
+  yield '],"token_strs":';
+  if (spell === undefined) yield "null}";
+  else {
+    yield "[";
+    yield* listed(ids, (part) => Array.from(part, (id) => JSON.stringify(spell(id))).join(","));
+    yield "]}";
+  }
+}
+
+async function* listed(
+  ids: Int32Array,
+  text: (part: Int32Array) => string,
+): AsyncGenerator<string> {
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    if (at > 0) await turn();
+    yield (at > 0 ? "," : "") + text(ids.subarray(at, at + AT_ONCE));
+  }
+}
+
+async function decoded(tokenizer: Tokenizer, ids: readonly number[]): Promise<string> {
+  const decoder = tokenizer.decoder({ skipSpecial: false });
+  let text = "";
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    if (at > 0) await turn();
+    for (const id of ids.slice(at, at + AT_ONCE)) text += decoder.push(id);
+  }
+  return text + decoder.end();
 }

@@ -21,8 +21,13 @@ const keys = (count: number): string =>
 const say = '{"role":"user","content":"x"}';
 const tool = '{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}';
 
-/** The status; "error" where the connection broke. */
-async function post({ url }: Target, path: string, body: string | object): Promise<string> {
+/** The status; "error" where the connection broke, twice: one that was idle may just be closing. */
+async function post(
+  { url }: Pick<Target, "url">,
+  path: string,
+  body: string | object,
+  again = true,
+): Promise<string> {
   try {
     const response = await fetch(url + path, {
       method: "POST",
@@ -33,8 +38,9 @@ async function post({ url }: Target, path: string, body: string | object): Promi
     const text = await response.text();
     const inside = text.includes('"code":500') || text.includes('"code":400');
     return response.status === 200 && inside ? "200 with an error" : String(response.status);
-  } catch {
-    return "error";
+  } catch (error) {
+    const late = error instanceof Error && error.name === "TimeoutError";
+    return again && !late ? post({ url }, path, body, false) : late ? "late" : "error";
   }
 }
 

@@ -2,7 +2,9 @@
  * Attacks a server that it starts, one kind after the other, while a client on the same
  * machine reads a stream paced at 40 tokens/s. Printed for each: whether the server
  * lives, the stream's longest gap of all runs (250 ms allowed, 400 where a body is above
- * 16 MB), the slowest /health, and memory before, at its most and after.
+ * 16 MB), the most that the server's event loop computed within one gap (on a machine busy
+ * with others, what a quiet one would show), the slowest /health, and memory before, at
+ * its most and after.
  *
  *     npm run build && npx tsx scripts/maintain/attack/main.ts [--runs 5] [--only WORD] [--port 9240]
  *
@@ -21,6 +23,7 @@ const SETTLE_MS = 20_000;
 interface Outcome {
   readonly alive: boolean;
   readonly gap: number;
+  readonly computed: number;
   readonly health: number;
   readonly most: number;
   readonly answers: readonly string[];
@@ -32,6 +35,7 @@ async function attack(
   { one, runs }: { readonly one: Attack; readonly runs: number },
 ): Promise<Outcome> {
   let gap = 0;
+  let computed = 0;
   let health = 0;
   let most = 0;
   const answers = new Set<string>();
@@ -44,10 +48,11 @@ async function attack(
     await sleep(1_000);
     const seen = await watch.take();
     gap = Math.max(gap, seen.gap);
+    computed = Math.max(computed, seen.computed);
     health = Math.max(health, seen.health);
   }
   clearInterval(timer);
-  return { alive: target.alive(), gap, health, most, answers: [...answers] };
+  return { alive: target.alive(), gap, computed, health, most, answers: [...answers] };
 }
 
 async function settled(target: Target, before: number): Promise<number> {
@@ -73,7 +78,7 @@ async function run(argv: readonly string[]): Promise<number> {
   });
   const data = process.env["TRAINYARD_DATA"] ?? "../shared/data";
   let target = await startTarget(data, Number(values.port));
-  let watch = new Watch(target.url);
+  let watch = new Watch(target);
   await sleep(3_000);
   const quiet = await watch.take();
   process.stdout.write(`at rest: gap ${quiet.gap.toFixed(0)} ms, ${quiet.tokens} pieces read\n`);
@@ -88,7 +93,7 @@ async function run(argv: readonly string[]): Promise<number> {
     const memory = [before, seen.most, after].map((mib) => mib.toFixed(0)).join(" → ");
     const columns = [
       seen.alive ? "alive" : "ENDED",
-      `gap ${seen.gap.toFixed(0)} of ${allowed} ms${good ? "" : " !"}`,
+      `gap ${seen.gap.toFixed(0)} of ${allowed} ms${good ? "" : " !"} (${seen.computed.toFixed(0)} computed)`,
       `/health ${seen.health.toFixed(0)} ms`,
       `${memory} MiB`,
       seen.answers.join(" | "),
@@ -97,7 +102,7 @@ async function run(argv: readonly string[]): Promise<number> {
     if (!target.alive()) {
       await watch.stop();
       target = await startTarget(data, Number(values.port));
-      watch = new Watch(target.url);
+      watch = new Watch(target);
     }
   }
   await watch.stop();

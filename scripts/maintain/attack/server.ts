@@ -97,16 +97,28 @@ function read(path: string): string {
   }
 }
 
+/** Milliseconds. */
+export interface Seen {
+  /** The stream's longest gap. */
+  readonly gap: number;
+  /** The most that the server's own thread computed within one gap: what a quiet machine would show. */
+  readonly computed: number;
+  /** The slowest /health. */
+  readonly health: number;
+  /** Pieces of the stream. */
+  readonly tokens: number;
+}
+
 /** A paced stream and /health, read in a thread of its own, so that making attacks does not count. */
 export class Watch {
   readonly #worker: Worker;
 
-  constructor(url: string) {
-    this.#worker = new Worker(WATCH, { eval: true, workerData: url });
+  constructor({ url, pid }: Pick<Target, "url" | "pid">) {
+    this.#worker = new Worker(WATCH, { eval: true, workerData: { url, pid } });
   }
 
-  /** Milliseconds: the longest gap of the stream and the slowest /health since the last call. */
-  take(): Promise<{ readonly gap: number; readonly health: number; readonly tokens: number }> {
+  /** Since the last call. */
+  take(): Promise<Seen> {
     return new Promise((resolve) => {
       this.#worker.once("message", resolve);
       this.#worker.postMessage("take");
@@ -120,12 +132,23 @@ export class Watch {
 
 /** Plain JavaScript: threads do not read TypeScript on Node 20. */
 const WATCH = `
-const { parentPort, workerData: url } = require("node:worker_threads");
-let gap = 0, health = 0, tokens = 0, last;
+const { parentPort, workerData: { url, pid } } = require("node:worker_threads");
+const { readFileSync } = require("node:fs");
+let gap = 0, computed = 0, health = 0, tokens = 0, last, lastComputed = 0;
+// Linux: nanoseconds on a processor, of the main thread alone.
+const onProcessor = () => {
+  try { return Number(readFileSync("/proc/" + pid + "/task/" + pid + "/schedstat", "utf8").split(" ")[0]) / 1e6; }
+  catch { return 0; }
+};
 const note = () => {
   const now = performance.now();
-  if (last !== undefined) gap = Math.max(gap, now - last);
+  const busy = onProcessor();
+  if (last !== undefined) {
+    gap = Math.max(gap, now - last);
+    computed = Math.max(computed, busy - lastComputed);
+  }
   last = now;
+  lastComputed = busy;
 };
 (async () => {
   for (;;) {
@@ -151,7 +174,7 @@ const note = () => {
 parentPort.on("message", () => {
   // A gap that goes on counts as far as it has got.
   if (last !== undefined) gap = Math.max(gap, performance.now() - last);
-  parentPort.postMessage({ gap, health, tokens });
-  gap = 0; health = 0; tokens = 0;
+  parentPort.postMessage({ gap, computed, health, tokens });
+  gap = 0; computed = 0; health = 0; tokens = 0;
 });
 `;
