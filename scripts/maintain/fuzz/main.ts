@@ -1,10 +1,14 @@
 /**
- * Requests made at random from /openapi.json, and floods of bad schemas and
- * grammars, against a server in this process. Nothing may answer 500, hang, leave
- * a request running or a block held, or break structured output.
+ * Requests made at random from /openapi.json, on every route, with large bodies and
+ * floods of bad schemas and grammars among them, against a server in this process.
+ * Nothing may answer 5xx (but 503 where too much waits), hang, hold the event loop for
+ * a second, leave a request running or a block held, or break structured output.
  *
- *     npx tsx scripts/maintain/fuzz/main.ts [--requests 10000] [--seed 1] [--model FOLDER]
+ *     npx tsx scripts/maintain/fuzz/main.ts [--requests 20000] [--seed 1] [--model FOLDER]
+ *
+ * Prints the seed, answers by status, large bodies sent and the event loop's longest hold.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { parseSettings } from "../../../server/config.ts";
@@ -16,16 +20,25 @@ export interface FuzzReport {
   readonly requests: number;
   /** Answers by status. */
   readonly statuses: ReadonlyMap<number, number>;
+  /** Bodies above 8 MB among them. */
+  readonly large: number;
   /** What went wrong; empty: nothing did. */
   readonly faults: readonly string[];
 }
 
 interface Operation {
   readonly path: string;
-  readonly schema: unknown;
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Absent: it takes no body. */
+  readonly schema?: unknown;
 }
 
 const PARALLEL = 12;
+/** Of requests that have a body: above 8 MB. */
+const LARGE = 0.025;
+const LARGE_BYTES = 8_400_000;
+/** Held for so long by one turn, the event loop stalls everybody. */
+const STALL_MS = 1_000;
 const TIMEOUT_MS = 60_000;
 
 export async function fuzz(
@@ -36,12 +49,11 @@ export async function fuzz(
   const operations = await readOperations(server.url);
   const statuses = new Map<number, number>();
   const faults: string[] = [];
-  const send = async (path: string, body: string): Promise<void> => {
+  const send = async ({ path, method }: Operation, body = ""): Promise<void> => {
     try {
-      const response = await fetch(server.url + path, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body,
+      const response = await fetch(server.url + path.replaceAll(/\{\w+\}/g, "x"), {
+        method,
+        ...(method === "POST" && { headers: { "content-type": "application/json" }, body }),
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       const text = await response.text();
@@ -56,34 +68,75 @@ export async function fuzz(
     }
   };
   let next = 0;
+  let large = 0;
   const one = async (): Promise<void> => {
     while (next++ < requests) {
       const operation = pick(random, operations);
-      await send(operation.path, randomBody(operation, random));
+      if (operation.schema === undefined) {
+        await send(operation);
+        continue;
+      }
+      const huge = random() < LARGE;
+      if (huge) large++;
+      await send(operation, huge ? largeBody(random) : randomBody(operation, random));
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, one));
   faults.push(...(await checkAfter(server)));
-  return { requests, statuses, faults };
+  return { requests, statuses, large, faults };
 }
 
 async function readOperations(url: string): Promise<readonly Operation[]> {
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as {
     readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   }; // our own server
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) => {
-    const post = methods["post"] as
-      | {
-          readonly requestBody?: {
-            readonly content: Readonly<Record<string, { readonly schema: unknown }>>;
-          };
-        }
-      | undefined;
-    const schema = post?.requestBody?.content["application/json"]?.schema;
-    return schema === undefined ? [] : [{ path, schema }];
-  });
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    STREAMS.has(path)
+      ? []
+      : Object.entries(methods).map(([method, operation]): Operation => {
+          const { requestBody } = operation as {
+            readonly requestBody?: {
+              readonly content: Readonly<Record<string, { readonly schema: unknown }>>;
+            };
+          }; // our own document
+          const schema = requestBody?.content["application/json"]?.schema;
+          const upper = method.toUpperCase() as Operation["method"]; // those of our routes
+          return { path, method: upper, ...(schema !== undefined && { schema }) };
+        }),
+  );
   if (operations.length === 0) throw new Error("/openapi.json has no operation with a body.");
   return operations;
+}
+
+/** They never end, or end the run. */
+const STREAMS: ReadonlySet<string> = new Set(["/live", "/v1/realtime"]);
+
+/** Of more than 8 MB, of one thing or another. */
+function largeBody(random: Random): string {
+  const fill = (unit: string): string => unit.repeat(Math.ceil(LARGE_BYTES / unit.length));
+  return pick<() => string>(random, [
+    () => `{"prompt":"${fill("word ")}"}`,
+    () => `{"prompt":"a${fill("\\n")}b","truncate_prompt_tokens":5}`,
+    () => `{"prompt":[${fill("1,")}1],"tokens":[1]}`,
+    () => `{"messages":[${fill('{"role":"user","content":"x"},')}{}]}`,
+    () => `{"messages":[{"role":"user","content":"${fill("é")}"}],"max_tokens":1}`,
+    () => `{"prompt":"a","max_tokens":1,"user":"${fill("u")}"}`,
+    () => `{"prompt":"a","metadata":${fill('{"a":')}`,
+    () => `{"prompt":"a","structured_outputs":{"regex":"${fill("a?")}"}}`,
+    () => `{"prompt":"a","max_tokens":1${fill(" ")}}`,
+    () => `{"prompt":"a","stop":["${fill("s")}"],"max_tokens":2}`,
+    () => fill("{"),
+  ])();
+}
+
+/** The event loop's longest hold, which is this server's too: it runs in this process. */
+function watchLoop(): () => number {
+  const histogram = monitorEventLoopDelay({ resolution: 20 });
+  histogram.enable();
+  return () => {
+    histogram.disable();
+    return histogram.max / 1e6;
+  };
 }
 
 function randomBody({ path, schema }: Operation, random: Random): string {
@@ -146,7 +199,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      requests: { type: "string", default: "10000" },
+      requests: { type: "string", default: "20000" },
       seed: { type: "string", default: "1" },
       model: { type: "string", default: "models/tiny/llama" },
     },
@@ -165,15 +218,20 @@ export async function run(argv: readonly string[]): Promise<number> {
     pino({ level: "silent" }),
   );
   try {
+    const begun = performance.now();
+    const held = watchLoop();
     const report = await fuzz(server, Number(values.requests), randomOf(Number(values.seed)));
+    const longest = held();
     const statuses = [...report.statuses]
       .sort(([a], [b]) => a - b)
       .map(([status, count]) => `${status}: ${count}`);
     process.stdout.write(
-      `requests ${report.requests}; ${statuses.join(", ")}; faults ${report.faults.length}\n`,
+      `seed ${values.seed}; requests ${report.requests} in ${((performance.now() - begun) / 1000).toFixed(0)} s, ` +
+        `${report.large} above 8 MB; ${statuses.join(", ")}; event loop held for ${longest.toFixed(0)} ms at most; ` +
+        `faults ${report.faults.length}\n`,
     );
     for (const fault of report.faults.slice(0, 20)) process.stdout.write(`  ${fault}\n`);
-    return report.faults.length === 0 ? 0 : 1;
+    return report.faults.length === 0 && longest < STALL_MS ? 0 : 1;
   } finally {
     await server.stop(0);
   }
