@@ -4,7 +4,7 @@ import type { LiveSequence } from "./live-sequence.ts";
 
 export interface Ending {
   readonly reason: "stop" | "length";
-  /** Absent for EOS and for length. */
+  /** Absent for length and for the tokenizer's own EOS; of the model's further ones it is named. */
   readonly stopTokenId?: TokenId;
 }
 
@@ -20,7 +20,9 @@ export function endingOf(
   const { params } = sequence;
   const outputs = position + 1 - sequence.promptLength;
   if (!sequence.endsByLength && outputs > params.minTokens - 1) {
-    if (!params.ignoreEos && params.eosTokenIds.includes(token)) return EOS;
+    if (!params.ignoreEos && params.eosTokenIds.includes(token)) {
+      return token === params.eosTokenIds[0] ? EOS : { reason: "stop", stopTokenId: token };
+    }
     if (params.stopTokenIds.includes(token)) return { reason: "stop", stopTokenId: token };
   }
   return position + 1 >= sequence.limit ? LENGTH : undefined;

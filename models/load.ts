@@ -114,8 +114,9 @@ function readGeneration(
   const ends = own.has("eos_token_id") ? own : config;
   const word = specialTokens(tokenizerConfig)["eos_token"];
   const tokenizerEnd = word === undefined ? undefined : tokenizer?.id(word);
-  const eosTokenIds = new Set(lent ? [] : ends.integers("eos_token_id", []));
-  if (tokenizerEnd !== undefined) eosTokenIds.add(tokenizerEnd);
+  // The tokenizer's own first: it ends a text without being named as a stop.
+  const eosTokenIds = new Set(tokenizerEnd === undefined ? [] : [tokenizerEnd]);
+  if (!lent) for (const id of ends.integers("eos_token_id", [])) eosTokenIds.add(id);
   // A tokenizer.json alone does not say which of its words ends an answer.
   const usual = USUAL_ENDS.map((name) => tokenizer?.id(name)).find((id) => id !== undefined);
   if (lent && eosTokenIds.size === 0 && usual !== undefined) eosTokenIds.add(usual);

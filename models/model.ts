@@ -33,6 +33,7 @@ export interface GenerationDefaults {
   readonly maxNewTokens?: number;
   /** Output tokens at most, whatever a request says: whoever serves the model wants it. */
   readonly newTokensCap?: number;
+  /** The tokenizer's own first. */
   readonly eosTokenIds: readonly number[];
 }
 

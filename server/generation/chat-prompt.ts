@@ -4,7 +4,7 @@ import type { ChatTemplate } from "../../models/model.ts";
 import { badRequest, notImplemented } from "../http/errors.ts";
 import { checkItems } from "../http/validation.ts";
 import type { ChatMessage } from "../openai/chat/schema.ts";
-import type { Serving } from "../serving.ts";
+import { type Serving, servedName } from "../serving.ts";
 import { isLarge } from "./large.ts";
 import type { OutputPlan } from "./planner.ts";
 import { checkCharacters, type Prompt, type TokenizeOptions, textPrompt } from "./prompt.ts";
@@ -31,7 +31,7 @@ export async function chatPrompt(
   }
   if (body.continue_final_message && (body.add_generation_prompt ?? true)) {
     throw badRequest(
-      "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
+      "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.",
     );
   }
   const given = body.chat_template ?? body.chat_template_kwargs?.["chat_template"];
@@ -52,7 +52,9 @@ export async function chatPrompt(
   if (serving.tokenizer !== undefined) {
     checkCharacters(characters(body.messages), serving.tokenizer, serving);
   }
-  const messages = body.messages.map(templateMessage);
+  const messages = body.messages.map((message) =>
+    templateMessage(message, servedName(serving, undefined)),
+  );
   const input = {
     messages,
     ...(plan.tools !== undefined && { tools: plan.tools }),
@@ -100,13 +102,16 @@ function characters(messages: readonly ChatMessage[]): number {
 }
 
 /** A message with the fields that vLLM shows a template. */
-function templateMessage(message: ChatMessage): Record<string, unknown> {
+function templateMessage(message: ChatMessage, model: string): Record<string, unknown> {
   const { role, content, name, tool_call_id: callId, tool_calls: calls } = message;
   const thought = message.reasoning ?? message.reasoning_content;
   const assistant = role === "assistant";
   return {
     role,
-    content: typeof content === "string" ? content : (content ?? []).flatMap(textPart),
+    content:
+      typeof content === "string"
+        ? content
+        : (content ?? []).flatMap((part) => textPart(part, model)),
     ...(assistant && calls && calls.length > 0 && { tool_calls: calls.map(templateCall) }),
     ...(assistant &&
       typeof thought === "string" && {
@@ -129,17 +134,28 @@ const TEXT_KEYS: Readonly<Record<string, string>> = {
 
 type ContentPart = Exclude<ChatMessage["content"], string | null | undefined>[number];
 
-function textPart(part: ContentPart): readonly { readonly type: "text"; readonly text: string }[] {
+function textPart(
+  part: ContentPart,
+  model: string,
+): readonly { readonly type: "text"; readonly text: string }[] {
   if (typeof part === "string") return [{ type: "text", text: part }];
   const { type = "text" } = part;
   const key = TEXT_KEYS[type];
   if (key === undefined) {
-    if (MEDIA.test(type)) throw notImplemented(`messages.content.${type}`);
-    throw badRequest(`Unsupported chat content part type: '${type}'.`, "type", type);
+    if (MEDIA.test(type)) throw badRequest(`${model} is not a multimodal model`);
+    throw badRequest(
+      `Unsupported chat content part type: '${type}'. Supported types: ${PART_TYPES}.`,
+      "type",
+      type,
+    );
   }
   const text = (part as Readonly<Record<string, unknown>>)[key]; // an open object
   return typeof text === "string" ? [{ type: "text", text }] : [];
 }
+
+/** What vLLM names; the media among them it knows of multimodal models only. */
+const PART_TYPES =
+  "audio_embeds, audio_url, image_embeds, image_pil, image_url, input_audio, input_image, input_text, output_text, prompt_embeds, refusal, text, thinking, tool_reference, video_embeds, video_url";
 
 const MEDIA = /image|audio|video|embeds|file/;
 
@@ -147,7 +163,7 @@ const MEDIA = /image|audio|video|embeds|file/;
 export function contentText(content: ChatMessage["content"]): string {
   if (typeof content === "string") return content;
   return (content ?? [])
-    .flatMap(textPart)
+    .flatMap((part) => textPart(part, ""))
     .map(({ text }) => text)
     .join("\n");
 }

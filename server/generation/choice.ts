@@ -157,7 +157,8 @@ export class Choice implements Receiver {
       }
       case "request-finished":
         this.#untaken = true;
-        this.#text += this.#stops.end(this.#options.decoder?.end());
+        // Half a character at the end is no text, as in vLLM.
+        this.#text += this.#stops.end();
         this.finish = {
           reason: event.reason,
           stopReason: event.stopTokenId ?? null,

@@ -78,17 +78,19 @@ export async function samplingParams(
   }
   within("presence_penalty", presencePenalty, -2, 2);
   within("frequency_penalty", frequencyPenalty, -2, 2);
+  finite("repetition_penalty", repetitionPenalty);
   if (repetitionPenalty <= 0) {
     throw badRequest(
       `repetition_penalty must be greater than zero, got ${pyFloat(repetitionPenalty)}.`,
     );
   }
+  finite("temperature", temperature, "temperature");
   if (temperature < 0 || temperature > 2) {
     const range = temperature < 0 ? "non-negative" : "in [0, 2]";
     const given = pyFloat(temperature);
     throw badRequest(`temperature must be ${range}, got ${given}.`, "temperature", given);
   }
-  if (topP <= 0 || topP > 1) {
+  if (!(topP > 0 && topP <= 1)) {
     throw badRequest(`top_p must be in (0, 1], got ${pyFloat(topP)}.`, "top_p", pyFloat(topP));
   }
   if (topK < -1) {
@@ -147,8 +149,18 @@ export async function samplingParams(
   };
 }
 
+function finite(name: string, value: number, param?: string): void {
+  if (Number.isFinite(value)) return;
+  const given = pyFloat(value);
+  throw badRequest(
+    `${name} must be a finite number, got ${given}.`,
+    param,
+    param === undefined ? undefined : given,
+  );
+}
+
 function within(name: string, value: number, low: number, high: number): void {
-  if (value < low || value > high) {
+  if (!(value >= low && value <= high)) {
     throw badRequest(`${name} must be in [${low}, ${high}], got ${pyFloat(value)}.`);
   }
 }

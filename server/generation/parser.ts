@@ -43,7 +43,14 @@ export class ChoiceReader {
       const { reason, stopReason } = finish;
       parts.push({ type: "finish", reason, stopReason, calls: this.calls });
     }
-    return { index, ids, logprobs, ...(promptLogprobs && { promptLogprobs }), parts };
+    return {
+      index,
+      text: delta.text,
+      ids,
+      logprobs,
+      ...(promptLogprobs && { promptLogprobs }),
+      parts,
+    };
   }
 
   #add(parts: OutputPart[], part: ParsedPart): void {

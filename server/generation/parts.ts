@@ -44,6 +44,8 @@ export type ParsedPart = Extract<
 /** What one choice gained since the last time. */
 export interface OutputDelta {
   readonly index: number;
+  /** As it was before it was taken apart. */
+  readonly text: string;
   readonly ids: readonly TokenId[];
   /** One for each of `ids`, when asked for. */
   readonly logprobs: readonly PositionLogprobs[];

@@ -57,7 +57,9 @@ export async function checkedSampling(
   body: Body,
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
 ): Promise<CheckedSampling> {
-  const budget = outputBudget(prompt.ids.length, wish.maxTokens, serving);
+  const completion = body["max_completion_tokens"] ?? null;
+  const param = completion === null ? "max_tokens" : "max_completion_tokens";
+  const budget = outputBudget(prompt.ids.length, wish.maxTokens, { ...serving, param });
   const { maxNewTokens = budget, newTokensCap = budget } = serving.defaults;
   const asked = wish.maxTokens ?? Math.min(budget, maxNewTokens);
   const request = { ...wish, maxTokens: Math.min(asked, newTokensCap) };

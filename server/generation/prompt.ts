@@ -61,15 +61,15 @@ function checkIds(ids: readonly number[] | Int32Array, { promptVocabSize }: Prom
 export function outputBudget(
   promptTokens: number,
   wanted: number | undefined,
-  { maxModelLen }: PromptLimits,
+  { maxModelLen, param = "max_tokens" }: PromptLimits & { readonly param?: string },
 ): number {
   if (promptTokens === 0) {
     throw badRequest("The decoder prompt cannot be empty");
   }
   if (wanted !== undefined && wanted > maxModelLen) {
     throw badRequest(
-      `max_tokens=${wanted} cannot be greater than max_model_len=${maxModelLen}. Please request fewer output tokens.`,
-      "max_tokens",
+      `${param}=${wanted} cannot be greater than max_model_len=${maxModelLen}. Please request fewer output tokens.`,
+      param,
       wanted,
     );
   }
@@ -132,7 +132,7 @@ function truncate(
   }
   if (wanted > maxModelLen) {
     throw badRequest(
-      `truncate_prompt_tokens value (${wanted}) is greater than max_model_len (${maxModelLen}). Please request a smaller truncation size.`,
+      `truncate_prompt_tokens=${wanted} cannot be greater than max_model_len = ${maxModelLen}. Please request a smaller truncation size.`,
       "truncate_prompt_tokens",
       wanted,
     );

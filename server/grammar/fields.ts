@@ -2,6 +2,7 @@
 
 import type { OutputFields } from "../generation/planner.ts";
 import { badRequest } from "../http/errors.ts";
+import { pyRepr } from "../http/shape/python.ts";
 import { isObject, type Schema } from "./schema/flat.ts";
 import type { GrammarSpec } from "./spec.ts";
 
@@ -22,13 +23,26 @@ export function structuredSpec(fields: OutputFields): Wanted | undefined {
   ];
   const found = wanted.filter((one) => one !== undefined);
   if (found.length > 1) {
+    // vLLM writes the response format over the constraint, and then finds two.
+    oneConstraint({ ...overrides(fields.response_format), ...record(fields.structured_outputs) });
     const names = found.map((one) => `\`${one.field}\``).join(" and ");
     throw badRequest(
-      `You can only use one kind of constraints for structured outputs ('json', 'regex' or 'choice'): ${names} were given.`,
+      `You can only use one kind of constraints for structured outputs: ${names} were given.`,
       found[1]?.field,
     );
   }
   return found[0];
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
+}
+
+function overrides(format: unknown): Readonly<Record<string, unknown>> {
+  const { type, json_schema: described } = record(format);
+  if (type === "json_object") return { json_object: true };
+  if (type === "json_schema") return { json: record(described)["schema"] };
+  return {};
 }
 
 function fromResponseFormat(value: unknown): Wanted | undefined {
@@ -48,6 +62,7 @@ function fromResponseFormat(value: unknown): Wanted | undefined {
           "response_format.json_schema",
         );
       const schema = described["schema"] ?? described["json_schema"];
+      if ((schema ?? null) === null) oneConstraint({});
       return {
         field,
         spec: {
@@ -67,37 +82,79 @@ function fromResponseFormat(value: unknown): Wanted | undefined {
   }
 }
 
+/** All fields of the constraint as Python prints the object. */
+function shown(given: Readonly<Record<string, unknown>>): string {
+  const of = (name: string, otherwise: unknown = null) => given[name] ?? otherwise;
+  return pyRepr({
+    json: of("json"),
+    regex: of("regex"),
+    choice: of("choice"),
+    grammar: of("grammar"),
+    json_object: of("json_object"),
+    disable_any_whitespace: of("disable_any_whitespace", false),
+    disable_additional_properties: of("disable_additional_properties", false),
+    whitespace_pattern: of("whitespace_pattern"),
+    structural_tag: of("structural_tag"),
+    _backend: null,
+    _backend_was_auto: false,
+  });
+}
+
+/** Throws unless just one kind of constraint is given. */
+export function oneConstraint(value: unknown): void {
+  const given = value as Readonly<Record<string, unknown>>; // the schema has seen to it
+  const count = KINDS.filter((kind) => (given[kind] ?? null) !== null).length;
+  if (count === 1) return;
+  const how = count > 1 ? "multiple are" : "none are";
+  throw badRequest(
+    `You ${count > 1 ? "can only" : "must"} use one kind of structured outputs constraint but ${how} specified: ${shown(given)}`,
+  );
+}
+
 function fromStructured(value: unknown): Wanted | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!isObject(value))
+  if (!isObject(value)) {
     throw badRequest("`structured_outputs` must be an object.", "structured_outputs");
-  const given = KINDS.filter(
-    (kind) => value[kind] !== undefined && value[kind] !== null && value[kind] !== false,
-  );
-  const [kind, second] = given;
-  if (second !== undefined) {
-    throw badRequest(
-      "You can only use one kind of constraints for structured outputs ('json', 'regex' or 'choice').",
-      "structured_outputs",
-    );
   }
-  if (kind === undefined) {
-    throw badRequest(
-      `You must use one kind of structured outputs constraint: ${KINDS.join(", ")}.`,
-      "structured_outputs",
-    );
-  }
-  if (value["whitespace_pattern"]) {
-    throw badRequest(
-      "`whitespace_pattern` is not supported; `disable_any_whitespace` is.",
-      "structured_outputs.whitespace_pattern",
-    );
-  }
+  oneConstraint(value);
+  checkConstraint(value);
+  const kind = KINDS.find((one) => (value[one] ?? null) !== null);
+  if (kind === undefined) return undefined;
   const compact = value["disable_any_whitespace"] === true;
   return {
     field: `structured_outputs.${kind}`,
     spec: specOf(kind, value[kind], `structured_outputs.${kind}`, compact),
   };
+}
+
+/** What vLLM refuses before it looks closer. */
+function checkConstraint(given: Readonly<Record<string, unknown>>): void {
+  const { choice, regex, structural_tag: tag } = given;
+  if (Array.isArray(choice) && choice.length === 0) {
+    throw badRequest("Choice '[]' cannot be an empty list");
+  }
+  if (isBlank(tag)) throw invalidTag("structured_outputs");
+  for (const name of ["grammar", "json"] as const) {
+    if (isBlank(given[name])) {
+      throw badRequest(`structured_outputs.${name} cannot be an empty string`);
+    }
+  }
+  if (given["json_object"] === false) {
+    throw badRequest(
+      "structured_outputs.json_object must be True if set; omit structured_outputs to disable structured outputs",
+    );
+  }
+  if (typeof regex === "string" && regex.includes("\0")) {
+    throw badRequest("structured_outputs.regex must not contain a NUL character ('\\x00')");
+  }
+}
+
+function isBlank(value: unknown): boolean {
+  return typeof value === "string" && value.trim() === "";
+}
+
+function invalidTag(field: string) {
+  return badRequest(`Invalid ${field} structural_tag specification.`, field);
 }
 
 function fromGuided(fields: OutputFields): readonly (Wanted | undefined)[] {
@@ -121,7 +178,7 @@ function specOf(
     case "json_object":
       return { kind: "object", compact };
     case "regex":
-      return { kind: "regex", pattern: text(value, field) };
+      return { kind: "regex", pattern: String(value) };
     case "grammar":
       return { kind: "grammar", text: text(value, field) };
     case "choice":
@@ -136,23 +193,25 @@ function specOf(
     case "structural_tag":
       return {
         kind: "tag",
-        tag: typeof value === "string" ? parsed(value, field) : value,
+        tag:
+          typeof value === "string" ? parsed(value, () => invalidTag("structured_outputs")) : value,
         compact,
       };
   }
 }
 
 function schemaOf(value: unknown, field: string): Schema {
-  const schema = typeof value === "string" ? parsed(value, field) : value;
+  const broken = () => badRequest("Invalid JSON grammar specification.");
+  const schema = typeof value === "string" ? parsed(value, broken) : value;
   if (typeof schema === "boolean" || isObject(schema)) return schema;
-  throw badRequest(`\`${field}\` must be a JSON schema.`, field);
+  throw badRequest(`\`${field}\` must be a JSON schema.`);
 }
 
-function parsed(value: string, field: string): unknown {
+function parsed(value: string, broken: () => Error): unknown {
   try {
     return JSON.parse(value);
   } catch {
-    throw badRequest(`\`${field}\` is not JSON.`, field);
+    throw broken();
   }
 }
 

@@ -369,5 +369,7 @@ function compileError(error: unknown, spec: GrammarSpec, field: string): unknown
 }
 
 function invalid({ message }: GrammarError, spec: GrammarSpec, field: string): ApiError {
-  return badRequest(`Invalid ${NAMES[spec.kind]} in \`${field}\`: ${message}.`, field);
+  // vLLM names a parameter of structural tags alone; the message has the field.
+  const param = spec.kind === "tag" ? field.split(".")[0] : undefined;
+  return badRequest(`Invalid ${NAMES[spec.kind]} in \`${field}\`: ${message}.`, param);
 }

@@ -5,9 +5,10 @@
  * ignored, as in vLLM.
  */
 import { type Static, type TSchema, Type } from "typebox";
+import { oneConstraint } from "../grammar/fields.ts";
 import { badRequest } from "../http/errors.ts";
 import { PyNumber, pyStr } from "../http/shape/python.ts";
-import { BEFORE } from "../http/shape/schema.ts";
+import { AFTER, BEFORE } from "../http/shape/schema.ts";
 
 export function optional<T extends TSchema>(schema: T) {
   return Type.Optional(schema);
@@ -63,7 +64,7 @@ const structuredOutputs = Type.Object(
     whitespace_pattern: nullable(text),
     structural_tag: nullable(text),
   },
-  { title: "StructuredOutputsParams", "x-model": "dataclass" },
+  { title: "StructuredOutputsParams", "x-model": "dataclass", [AFTER]: oneConstraint },
 );
 
 const repetitionDetection = Type.Object(
@@ -72,8 +73,23 @@ const repetitionDetection = Type.Object(
     min_pattern_size: optional(integer),
     min_count: optional(integer),
   },
-  { title: "RepetitionDetectionParams", "x-model": "dataclass" },
+  { title: "RepetitionDetectionParams", "x-model": "dataclass", [AFTER]: checkRepetition },
 );
+
+function checkRepetition(value: unknown): void {
+  const given = value as Readonly<Record<string, number | undefined>>; // of the shape above
+  const { max_pattern_size: most = 0, min_pattern_size: least = 0, min_count: count = 0 } = given;
+  if (most < 0 || least < 0 || least > most) {
+    throw badRequest(
+      "max_pattern_size, min_pattern_size must be >=0, with min_pattern_size <= max_pattern_size. Set both to 0 to disable repetitive pattern detection.",
+    );
+  }
+  if (most > 0 && count < 2) {
+    throw badRequest(
+      "min_count must be >= 2 to detect repetitive patterns in engine output. If you do not wish to detect repetitive patterns, set max_pattern_size to 0.",
+    );
+  }
+}
 
 const scalar = Type.Union([text, integer, number, Type.Array(Type.Union([text, integer, number]))]);
 
@@ -204,7 +220,6 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 const UNBUILT = [
   "kv_transfer_params",
   "ec_transfer_params",
-  "vllm_xargs",
   "repetition_detection",
 ] as const;
 

@@ -1,7 +1,8 @@
 /** POST /invocations (SageMaker): a chat or a completion, by the shape of the body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { answerChat } from "../http/chat-format.ts";
-import { badRequest } from "../http/errors.ts";
+import { ApiError, badRequest } from "../http/errors.ts";
+import { JsonError } from "../http/shape/json.ts";
 import { shapeCheck } from "../http/validation.ts";
 import type { Serving } from "../serving.ts";
 import { chatFormat } from "./chat/respond.ts";
@@ -12,18 +13,26 @@ import { type CompletionRequest, completionRequest } from "./completions/schema.
 export function invocationsRoute(app: FastifyInstance, serving: Serving): void {
   const chat = shapeCheck(chatRequest);
   const completion = shapeCheck(completionRequest);
-  app.post("/invocations", async (request, reply) => {
+  const errorHandler = (error: Error): never => {
+    const { cause } = error;
+    if (!(cause instanceof JsonError)) throw error;
+    throw new ApiError("invalid", `JSON decode error: ${cause.message}: ${cause.place}`);
+  };
+  app.post("/invocations", { errorHandler }, async (request, reply) => {
     const asChat = chat(request.body);
     if ("value" in asChat) {
       const body = asChat.value as ChatRequest; // proved by the check
       return answerChat(serving, chatFormat, { request, reply, body });
     }
+    // What does not go together is told; of another shape it may be the other kind.
+    if (asChat.error.code !== "invalid") throw asChat.error;
     const asText = completion(request.body);
     if ("value" in asText) {
       request.body = asText.value;
       const checked = request as FastifyRequest<{ Body: CompletionRequest }>;
       return answerCompletion(serving, checked, reply);
     }
+    if (asText.error.code !== "invalid") throw asText.error;
     throw badRequest(
       "Cannot find suitable handler for request. Expected one of: ['ChatCompletionRequest', 'CompletionRequest']",
     );

@@ -28,12 +28,17 @@ export class TokenNames {
     return this.#tokenizer?.token(id) ?? "";
   }
 
-  /** The token's own bytes, halves of characters included; of its id's name where ids are asked for. */
+  /** The token's own bytes, halves of characters included. */
   bytes(id: TokenId): number[] {
-    const bytes = this.#asIds ? undefined : this.#tokenizer?.bytes(id);
+    const bytes = this.#tokenizer?.bytes(id);
     return bytes !== undefined && bytes.length > 0
       ? [...bytes]
       : [...new TextEncoder().encode(this.name(id))];
+  }
+
+  /** Of an alternative: of its id's name where ids are asked for. */
+  otherBytes(id: TokenId): number[] {
+    return this.#asIds ? [...new TextEncoder().encode(this.name(id))] : this.bytes(id);
   }
 }
 
@@ -53,7 +58,7 @@ export function chatLogprobs(
   const entry = (id: TokenId, logprob: number) => ({
     token: names.name(id),
     logprob: floored(logprob),
-    bytes: names.bytes(id),
+    bytes: names.otherBytes(id),
   });
   return {
     content: logprobs.map((position, index) => {
@@ -63,7 +68,11 @@ export function chatLogprobs(
         .slice(0, top < 0 ? undefined : top)
         .map((id, rank) => entry(id, position.topLogprobs[rank] ?? FLOOR))
         .filter((_, rank) => !(named && position.topIds[rank] === chosen));
-      return { ...own, top_logprobs: named ? [own, ...others] : others };
+      return {
+        ...own,
+        bytes: names.bytes(chosen),
+        top_logprobs: named ? [own, ...others] : others,
+      };
     }),
   };
 }
@@ -112,7 +121,7 @@ export function appendLogprobs(
       });
       target.top_logprobs.push(top);
     }
-    at += Array.from(names.text(id)).length; // characters, as Python counts them
+    at += Array.from(name).length; // characters, as Python counts them
   });
   return at;
 }

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { SECOND } from "../../device/clock.ts";
 import type { Serving } from "../serving.ts";
-import { VERSION } from "../version.ts";
+import { VLLM_VERSION } from "../version.ts";
 
 /** A server with work that has made no progress for so long is not healthy; `--step-timeout` overrides. */
 const STALL_SECONDS = 120;
@@ -16,7 +16,7 @@ export function healthRoutes(app: FastifyInstance, serving: Serving, load: () =>
   app.get("/health", probe);
   app.get("/ping", probe);
   app.post("/ping", probe);
-  app.get("/version", async () => ({ version: VERSION }));
+  app.get("/version", async () => ({ version: VLLM_VERSION }));
   app.get("/kv_event_sources", async () => serving.kvEventSources ?? {});
   app.get("/load", async () => ({ server_load: load() }));
 }

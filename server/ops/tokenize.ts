@@ -89,11 +89,12 @@ export function tokenizeRoutes(app: FastifyInstance, serving: Serving): void {
     async ({ body }) => {
       servedName(serving, body.model);
       if (tokenizer === undefined) throw badRequest("This model has no tokenizer.", "tokens");
-      const outside = body.tokens.find((id) => id >= serving.vocabSize);
-      if (outside !== undefined) {
-        throw badRequest(`Token id ${outside} is out of vocabulary`, "tokens", outside);
+      if (body.tokens.some((id) => id >= 2 ** 32)) {
+        throw badRequest("number too large to fit in target type");
       }
-      return { prompt: await decoded(tokenizer, body.tokens) };
+      // Ids past the vocabulary have no text, as in vLLM.
+      const known = body.tokens.filter((id) => id < serving.vocabSize);
+      return { prompt: await decoded(tokenizer, known) };
     },
   );
   if (serving.settings["enable-tokenizer-info-endpoint"]) {

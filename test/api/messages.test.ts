@@ -75,7 +75,7 @@ describe("/v1/messages", () => {
     [{ messages: [] }, 400, "BadRequestError"],
     [{ max_tokens: 10 ** 6 }, 400, "BadRequestError"],
     [{ messages: [{ role: "user", content: [{ type: "image" }] }] }, 400, "BadRequestError"],
-    [{ vllm_xargs: { a: 1 } }, 400, "BadRequestError"],
+    [{ kv_transfer_params: { a: 1 } }, 400, "BadRequestError"],
   ])("refuses %j in Anthropic's shape", async (body, status, type) => {
     const answer = await post("/v1/messages", { ...ask, ...body });
     expect(answer.status).toBe(status);

@@ -41,7 +41,7 @@ describe("probes", () => {
   it("answers /health, /ping, /version and /load", async () => {
     expect(await server.get("/health")).toMatchObject({ status: 200, text: "" });
     expect(await server.get("/ping")).toMatchObject({ status: 200, text: "" });
-    expect((await server.get("/version")).json).toEqual({ version: "0.1.0" });
+    expect((await server.get("/version")).json).toEqual({ version: "0.32.0" });
     expect((await server.get("/load")).json).toEqual({ server_load: 0 });
   });
 

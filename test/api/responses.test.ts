@@ -131,7 +131,7 @@ describe("/v1/responses", () => {
     [{ input: "a", background: true, store: false }, "background"],
     [{ input: "a", prompt: { id: "p" } }, "prompt"],
     [{ input: "a", max_output_tokens: 10 ** 6 }, "max_output_tokens"],
-    [{ input: "a", vllm_xargs: { a: 1 } }, "vllm_xargs"],
+    [{ input: "a", kv_transfer_params: { a: 1 } }, "kv_transfer_params"],
   ])("refuses %j, naming %s", async (body, param) => {
     const { status, json } = await post("/v1/responses", body);
     expect([status, json.error.param]).toEqual([400, param]);

@@ -15,6 +15,7 @@
 import { isObject, PyNumber } from "./python.ts";
 import { boolean, bounded, float, integer, literal, never, plural, text } from "./scalars.ts";
 import {
+  AFTER,
   BEFORE,
   type Check,
   CheckState,
@@ -32,7 +33,15 @@ export function compile(schema: ShapeSchema): Check {
   if (known !== undefined) return known;
   const inner = kindOf(schema);
   const before = schema[BEFORE];
-  const check: Check = before === undefined ? inner : (value, state) => inner(before(value), state);
+  const after = schema[AFTER];
+  const check: Check =
+    before === undefined && after === undefined
+      ? inner
+      : (value, state) => {
+          const read = inner(before === undefined ? value : before(value), state);
+          if (read !== FAIL) after?.(read);
+          return read;
+        };
   compiled.set(schema, check);
   return check;
 }

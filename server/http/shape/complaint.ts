@@ -64,8 +64,18 @@ export function bodyErrors(complaints: Complaints): { message: string; param: st
   };
 }
 
+/** Words of pydantic's own paths, which vLLM takes out; fields of such names go with them. */
+const WRAPPERS: ReadonlySet<string> = new Set(
+  "function-wrap function-after function-before function-plain json-or-python lax-or-strict chain default nullable tagged-union union call arguments is-instance is-subclass callable str int float bool bytes bytearray list tuple dict set frozenset complex none nonetype".split(
+    " ",
+  ),
+);
+
 function location(path: readonly (string | number)[]): string {
-  return ["body", ...path].join(".");
+  const shown = path.filter(
+    (part) => !/[[\]{}()]/.test(String(part)) && !WRAPPERS.has(String(part).toLowerCase()),
+  );
+  return ["body", ...shown].join(".");
 }
 
 /** Of a container its size, of a scalar its text. */

@@ -7,11 +7,17 @@ import { PyNumber } from "./python.ts";
 /** Where and why a text is no JSON; `position` counts code points. */
 export class JsonError extends Error {
   readonly position: number;
+  /** As Python appends it to the message. */
+  readonly place: string;
 
   constructor(message: string, text: string, at: number) {
     super(message);
     this.name = "JsonError";
-    this.position = [...text.slice(0, at)].length;
+    const before = text.slice(0, at);
+    this.position = [...before].length;
+    const line = before.split("\n").length;
+    const column = [...before.slice(before.lastIndexOf("\n") + 1)].length + 1;
+    this.place = `line ${line} column ${column} (char ${this.position})`;
   }
 }
 

@@ -108,6 +108,18 @@ function write(value: unknown, put: (text: string) => boolean): boolean {
   return put("}");
 }
 
+/** `json.dumps(value, ensure_ascii=False)`. */
+export function pyJson(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (typeof value === "number" || value instanceof PyNumber) return pyNumber(value);
+  if (typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(pyJson).join(", ")}]`;
+  const fields = Object.entries(value).map(
+    ([key, item]) => `${JSON.stringify(key)}: ${pyJson(item)}`,
+  );
+  return `{${fields.join(", ")}}`;
+}
+
 const NAMED: Readonly<Record<string, string>> = {
   "\\": "\\\\",
   "\n": "\\n",

@@ -23,12 +23,13 @@ export function literal(values: readonly string[]): Check {
       : state.fail({ type: "literal_error", message, input: value, context: { expected } });
 }
 
-export function text({ minLength, maxLength }: ShapeSchema): Check {
+export function text({ minLength, maxLength, format }: ShapeSchema): Check {
+  const kind = format === "bytes" ? "bytes" : "string";
   return (value, state) => {
     if (typeof value !== "string") {
       return state.fail({
-        type: "string_type",
-        message: "Input should be a valid string",
+        type: `${kind}_type`,
+        message: `Input should be a valid ${kind}`,
         input: value,
       });
     }
@@ -112,7 +113,13 @@ export const integer: Check = (value, state) => {
   }
   if (Number.isInteger(number)) {
     if (value instanceof PyNumber) state.lower(LAX);
-    return number;
+    if (Math.abs(number) < 2 ** 63 || state.anyWidth) return number;
+    // A float so wide; an integer has passed above, where its digits are known.
+    return state.fail({
+      type: "int_parsing_size",
+      message: "Unable to parse input string as an integer, exceeded maximum size",
+      input: value,
+    });
   }
   return state.fail({
     type: "int_from_float",

@@ -24,9 +24,12 @@ export interface ShapeSchema {
   readonly "x-lazy"?: boolean;
   /** Sees the value before it is checked, and may replace or refuse it. */
   readonly [BEFORE]?: (value: unknown) => unknown;
+  /** Sees what was read, and may refuse it. */
+  readonly [AFTER]?: (value: unknown) => void;
 }
 
 export const BEFORE = Symbol("before the check");
+export const AFTER = Symbol("after the check");
 
 /** What did not fit. */
 export const FAIL = Symbol("fail");

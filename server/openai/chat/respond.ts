@@ -7,6 +7,7 @@ import { PLAIN } from "../../generation/parser.ts";
 import {
   callsOf,
   finishOf,
+  type OutputCall,
   type OutputDelta,
   type OutputFinish,
   type OutputPart,
@@ -15,6 +16,8 @@ import {
 import { streamOptions } from "../../generation/prepare.ts";
 import type { ChatAnswer, ChatFormat } from "../../http/chat-format.ts";
 import type { StreamResponder } from "../../http/exchange.ts";
+import { readJson } from "../../http/shape/json.ts";
+import { pyJson } from "../../http/shape/python.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { DONE, event, failed } from "../events.ts";
@@ -86,8 +89,11 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
   const withIds = body.return_token_ids && !hidesTokens(answer);
   const choices = deltas.map((delta) => {
     const { parts } = delta;
-    const calls = callsOf(parts);
-    const content = textOf(parts, "text-delta") ?? emptyContent(answer, delta, calls.length);
+    const calls = wholeCalls(answer, parts);
+    const content =
+      calls === undefined
+        ? delta.text
+        : (textOf(parts, "text-delta") ?? emptyContent(answer, delta, calls.length));
     const finish = finishOf(parts);
     return {
       index: delta.index,
@@ -98,7 +104,7 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
         annotations: null,
         audio: null,
         function_call: null,
-        ...(calls.length > 0 && {
+        ...(calls?.length && {
           tool_calls: calls.map(({ id, name, arguments: text }) => ({
             id,
             type: "function",
@@ -109,7 +115,10 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
           body.include_reasoning === false ? null : (textOf(parts, "reasoning-delta") ?? null),
       },
       logprobs: logprobsOf(answer, names, delta),
-      finish_reason: finish === undefined ? "stop" : wireReason(answer, finish),
+      finish_reason:
+        finish === undefined
+          ? "stop"
+          : wireReason(answer, { ...finish, calls: calls?.length ?? 0 }),
       stop_reason: finish?.stopReason ?? null,
       token_ids: withIds ? delta.ids : null,
       routed_experts: null,
@@ -137,6 +146,25 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
     ec_transfer_params: null,
     metrics: requestMetrics(generation, serving.settings),
   };
+}
+
+/**
+ * The calls of a whole output. As vLLM reads hermes: one that is cut off makes all
+ * of the output text again (undefined), and arguments are written anew.
+ */
+function wholeCalls(
+  { serving, body }: Answer,
+  parts: readonly OutputPart[],
+): readonly OutputCall[] | undefined {
+  const calls = callsOf(parts);
+  const chosen = body.tool_choice === "required" || typeof body.tool_choice === "object";
+  const asked = chosen && body.tool_choice !== null;
+  if (serving.settings["tool-call-parser"] !== "hermes" || asked) return calls;
+  try {
+    return calls.map((call) => ({ ...call, arguments: pyJson(readJson(call.arguments, true)) }));
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -235,7 +263,10 @@ function chatStream(answer: Answer): StreamResponder {
 
 /** `hermes`: as its parser in vLLM writes calls, the name apart from what follows. */
 function deltaMessage(parts: readonly OutputPart[], withReasoning: boolean, hermes: boolean) {
-  const content = textOf(parts, "text-delta");
+  const text = textOf(parts, "text-delta");
+  // The beginning of a call that did not come to be one is no content.
+  const begun = hermes && finishOf(parts) !== undefined ? (text?.indexOf("<tool_call>") ?? -1) : -1;
+  const content = begun < 0 ? text : text?.slice(0, begun) || undefined;
   const reasoning = textOf(parts, "reasoning-delta");
   const calls = hermes ? hermesDeltas(parts) : callDeltas(parts);
   const empty = hermes && calls.length > 0;

@@ -116,8 +116,4 @@ export const chatRequest = withBodyChecks(
 export type ChatRequest = Static<typeof chatRequest>;
 
 /** Of vLLM's fields, those of chat alone that are not served. */
-export const CHAT_UNBUILT: readonly string[] = [
-  "media_io_kwargs",
-  "mm_processor_kwargs",
-  "return_token_offsets",
-];
+export const CHAT_UNBUILT: readonly string[] = [];

@@ -106,7 +106,7 @@ export function completionResponse(answer: CompletionAnswer, deltas: readonly Ch
     const prompt = prompts[Math.floor(delta.index / n)];
     const pushed = texts[delta.index]?.push(delta);
     const prompted =
-      typeof body.prompt_logprobs === "number" && delta.promptLogprobs && prompt
+      delta.promptLogprobs !== undefined && prompt
         ? promptLogprobs(prompt.ids, delta.promptLogprobs, names)
         : null;
     return {

@@ -4,6 +4,7 @@ import { withBodyChecks } from "../../http/validation.ts";
 import { fields, guidedFields, nullable, optional } from "../fields.ts";
 import { COMPLETION_CHECKS } from "./body-checks.ts";
 
+const bytes = Type.String({ format: "bytes" });
 const ids = Type.Array(Type.Integer({ minimum: 0 }));
 
 export const completionRequest = withBodyChecks(
@@ -43,7 +44,7 @@ export const completionRequest = withBodyChecks(
     prompt_logprobs: fields.prompt_logprobs,
     logprob_token_ids: fields.logprob_token_ids,
     bad_words: fields.bad_words,
-    prompt_embeds: nullable(Type.Union([Type.String(), Type.Array(Type.String())])),
+    prompt_embeds: nullable(Type.Union([bytes, Type.Array(bytes)])),
     add_special_tokens: fields.add_special_tokens,
     response_format: fields.response_format,
     structured_outputs: fields.structured_outputs,

@@ -307,24 +307,23 @@ describe("the engine's surface", () => {
     ]);
   });
 
-  it("names the stop id, but not EOS", () => {
+  it("names the stop id and the model's further ends, but not EOS", () => {
     const ids = [...Array(97).keys()];
-    const ends = [
-      { stopTokenIds: ids },
-      { eosTokenIds: ids },
-      { eosTokenIds: ids, ignoreEos: true },
-    ].map((params) => {
+    const endOf = (params: Parameters<typeof request>[1]) => {
       const { clock, engine, events } = engineWorld();
       engine.submit(request(range(4), { maxTokens: 4, minTokens: 0, temperature: 0, ...params }));
       clock.runReady();
       const [end] = finishes(events);
-      return [end?.reason, end?.stopTokenId !== undefined, end?.outputTokens];
-    });
-    expect(ends).toEqual([
-      ["stop", true, 1],
-      ["stop", false, 1],
-      ["length", false, 4],
-    ]);
+      return { reason: end?.reason, stopTokenId: end?.stopTokenId, tokens: end?.outputTokens };
+    };
+    const { stopTokenId: drawn = -1, ...stopped } = endOf({ stopTokenIds: ids });
+    expect(stopped).toEqual({ reason: "stop", tokens: 1 });
+    const others = ids.filter((id) => id !== drawn);
+    const own = { reason: "stop", stopTokenId: undefined, tokens: 1 };
+    expect(endOf({ eosTokenIds: [drawn, ...others] })).toEqual(own);
+    expect(endOf({ eosTokenIds: [...others, drawn] })).toEqual({ ...own, stopTokenId: drawn });
+    const ignored = endOf({ eosTokenIds: ids, ignoreEos: true });
+    expect(ignored).toEqual({ reason: "length", stopTokenId: undefined, tokens: 4 });
   });
 
   it("closes: ends all, refuses more", async () => {

@@ -70,7 +70,7 @@ describe("loadModel", () => {
       topK: 20,
       repetitionPenalty: 1.05,
       maxNewTokens: 100,
-      eosTokenIds: [317, 318, 319],
+      eosTokenIds: [319, 317, 318],
     });
   });
 

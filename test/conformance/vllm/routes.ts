@@ -1,0 +1,172 @@
+/** The small routes, what is not there, methods, headers. */
+import { CHAT, story, TEXT, type VllmCase } from "./case.ts";
+
+const tools = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
+
+const tokenize: readonly (readonly [string, object])[] = [
+  ["text", { prompt: "Once upon a time" }],
+  ["text without special tokens", { prompt: "Once", add_special_tokens: false }],
+  ["text with token strings", { prompt: "Once upon", return_token_strs: true }],
+  ["text with null strings", { prompt: "Once", return_token_strs: null }],
+  ["empty text", { prompt: "" }],
+  ["many bytes", { prompt: "猫🐕ñ", return_token_strs: true }],
+  ["special tokens in the text", { prompt: "<|im_start|>a<|im_end|>" }],
+  ["the model named", { model: "m", prompt: "x" }],
+  ["the model empty", { model: "", prompt: "x" }],
+  ["another model", { model: "gpt-4", prompt: "x" }],
+  ["a model of a wrong type", { model: 5, prompt: "x" }],
+  ["a number", { prompt: 5 }],
+  ["a list", { prompt: ["a"] }],
+  ["null", { prompt: null }],
+  ["unknown fields alone", { text: "x" }],
+  ["special tokens of a wrong type", { prompt: "x", add_special_tokens: "perhaps" }],
+  ["strings of a wrong type", { prompt: "x", return_token_strs: [] }],
+  ["a chat", { messages: story }],
+  ["a chat without a generation prompt", { messages: story, add_generation_prompt: false }],
+  [
+    "a chat continued",
+    {
+      messages: [...story, { role: "assistant", content: "Once" }],
+      add_generation_prompt: false,
+      continue_final_message: true,
+    },
+  ],
+  [
+    "a chat with both ends",
+    { messages: story, add_generation_prompt: true, continue_final_message: true },
+  ],
+  ["a chat with special tokens", { messages: story, add_special_tokens: true }],
+  ["a chat with strings", { messages: [{ role: "user", content: "Hi" }], return_token_strs: true }],
+  ["a chat with tools", { messages: story, tools }],
+  ["a chat with no tools", { messages: story, tools: [] }],
+  ["a chat with bad tools", { messages: story, tools: [{}] }],
+  ["a chat of no messages", { messages: [] }],
+  ["a chat of a wrong type", { messages: "x" }],
+  ["a chat of numbers", { messages: [5] }],
+  ["a chat with a bad part", { messages: [{ role: "user", content: [{ type: "nothing" }] }] }],
+  ["a chat with a template", { messages: story, chat_template: "x" }],
+  ["a chat of parts", { messages: [{ role: "user", content: [{ type: "text", text: "Hi" }] }] }],
+  ["a text and a chat", { prompt: "x", messages: story }],
+];
+
+const detokenize: readonly (readonly [string, object])[] = [
+  ["ids", { tokens: [300, 301, 302] }],
+  ["none", { tokens: [] }],
+  ["special ids", { tokens: [0, 1, 2, 3] }],
+  ["half a character", { tokens: [150, 151] }],
+  ["the last id", { tokens: [8191] }],
+  ["an id just outside", { tokens: [8192] }],
+  ["an id far outside", { tokens: [4_000_000_000] }],
+  ["an id below 0", { tokens: [-4] }],
+  ["an id past 64 bits", { tokens: [1e19] }],
+  ["a fraction", { tokens: [1.5] }],
+  ["a whole fraction as text", { tokens: ["300.0"] }],
+  ["texts that are numbers", { tokens: ["300", "301"] }],
+  ["texts that are none", { tokens: ["a", "b"] }],
+  ["true", { tokens: [true] }],
+  ["null", { tokens: null }],
+  ["null inside", { tokens: [300, null] }],
+  ["a text", { tokens: "300" }],
+  ["an object", { tokens: { a: 1 } }],
+  ["no tokens", { model: "m" }],
+  ["another model", { model: "gpt-4", tokens: [300] }],
+  ["a model of a wrong type", { model: [], tokens: [300] }],
+];
+
+const body =
+  (path: string) =>
+  (what: readonly [string, object]): VllmCase => ({
+    name: `${path.slice(1)}: ${what[0]}`,
+    path,
+    body: what[1],
+  });
+
+const plain: readonly VllmCase[] = [
+  { name: "models: list", path: "/v1/models" },
+  { name: "models: with a question", path: "/v1/models?limit=1" },
+  { name: "models: one by name", path: "/v1/models/m" },
+  { name: "models: trailing slash", path: "/v1/models/" },
+  { name: "models: posted", path: "/v1/models", method: "POST", body: {} },
+  { name: "models: deleted", path: "/v1/models", method: "DELETE" },
+  { name: "version: get", path: "/version" },
+  { name: "version: posted", path: "/version", method: "POST", body: {} },
+  { name: "health: get", path: "/health" },
+  { name: "health: posted", path: "/health", method: "POST", body: {} },
+  { name: "ping: get", path: "/ping" },
+  { name: "ping: posted", path: "/ping", method: "POST", body: {} },
+  { name: "load: get", path: "/load" },
+  { name: "unknown: get", path: "/v1/nothing" },
+  { name: "unknown: posted", path: "/v2/nothing", body: {} },
+  { name: "unknown: root", path: "/" },
+  { name: "unknown: embeddings", path: "/v1/embeddings", body: { input: "x" } },
+  { name: "unknown: capitals", path: "/V1/models" },
+  { name: "unknown: a double slash", path: "//v1/models" },
+  { name: "method: chat by get", path: CHAT },
+  { name: "method: chat by put", path: CHAT, method: "PUT", body: {} },
+  { name: "method: chat by delete", path: CHAT, method: "DELETE" },
+  { name: "method: chat by patch", path: CHAT, method: "PATCH", body: {} },
+  { name: "method: completion by get", path: TEXT },
+  { name: "method: tokenize by get", path: "/tokenize" },
+  { name: "method: detokenize by put", path: "/detokenize", method: "PUT", body: {} },
+  { name: "type: none", path: CHAT, raw: '{"messages":[]}' },
+  { name: "type: text", path: CHAT, raw: "{}", headers: { "content-type": "text/plain" } },
+  {
+    name: "type: a form",
+    path: TEXT,
+    raw: "prompt=a",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  },
+  {
+    name: "type: with a character set",
+    path: "/tokenize",
+    raw: '{"prompt":"x"}',
+    headers: { "content-type": "application/json; charset=utf-8" },
+  },
+  {
+    name: "type: JSON of a kind",
+    path: "/tokenize",
+    raw: '{"prompt":"x"}',
+    headers: { "content-type": "application/vnd.api+json" },
+  },
+  {
+    name: "type: capitals",
+    path: "/tokenize",
+    raw: '{"prompt":"x"}',
+    headers: { "content-type": "Application/JSON" },
+  },
+  {
+    name: "type: none, completion",
+    path: TEXT,
+    raw: '{"prompt":"a","max_tokens":1,"temperature":0}',
+  },
+  {
+    name: "type: XML",
+    path: "/detokenize",
+    raw: "<a/>",
+    headers: { "content-type": "application/xml" },
+  },
+  {
+    name: "invocations: a chat",
+    path: "/invocations",
+    body: { messages: [{ role: "user", content: "Hi" }], max_tokens: 2, temperature: 0 },
+  },
+  {
+    name: "invocations: a completion",
+    path: "/invocations",
+    body: { prompt: "Hi", max_tokens: 2, temperature: 0 },
+  },
+  { name: "invocations: neither", path: "/invocations", body: { input: 5 } },
+  {
+    name: "invocations: broken",
+    path: "/invocations",
+    raw: "{",
+    headers: { "content-type": "application/json" },
+  },
+  { name: "invocations: by get", path: "/invocations" },
+];
+
+export const routeCases: readonly VllmCase[] = [
+  ...tokenize.map(body("/tokenize")),
+  ...detokenize.map(body("/detokenize")),
+  ...plain,
+];
