@@ -53,6 +53,7 @@ export class Engine {
   #telling = false;
   #asked = false;
   #closed = false;
+  #paused = false;
   #nextId: SequenceId = 0;
   #progressAt: Nanos = 0;
   #endedAt: Nanos = 0;
@@ -144,6 +145,26 @@ export class Engine {
     return true;
   }
 
+  /** Sequences that wait or run. */
+  get live(): readonly SequenceId[] {
+    return [...this.#roster.sequences.keys()];
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Steps under way end, no other begins until `resume`; requests still come in, and wait. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#progressAt = this.#clock.now();
+    this.#wake();
+  }
+
   /** Hashes of all blocks that a prompt could find in the cache now. */
   cachedBlocks(): readonly Uint8Array[] {
     return this.#roster.kv.published();
@@ -152,7 +173,7 @@ export class Engine {
   health(now: Nanos): EngineHealth {
     const oldest = this.#flights[0];
     return {
-      pending: this.#busy,
+      pending: this.#busy && !this.#paused,
       ...(oldest === undefined ? {} : { stepAge: now - this.#startOf(oldest) }),
       sinceProgress: now - this.#progressAt,
       failures: this.#roster.recovery.failures,
@@ -197,6 +218,7 @@ export class Engine {
     this.#asked = false;
     while (
       !this.#closed &&
+      !this.#paused &&
       !this.#proposing &&
       this.#flights.length < this.#scheduler.maxInFlight
     ) {
@@ -334,16 +356,15 @@ export class Engine {
     }
     const { maxNumQueuedReqs, maxNumQueuedTokens } = this.options;
     const { waiting, waitingTokens } = this.#roster;
-    const full =
-      (maxNumQueuedReqs !== undefined && waiting + n > maxNumQueuedReqs && waiting > 0) ||
-      (maxNumQueuedTokens !== undefined &&
-        waitingTokens + n * promptLength > maxNumQueuedTokens &&
-        waiting > 0);
-    if (!full) return;
+    if (waiting === 0) return;
+    const tooMany = maxNumQueuedReqs !== undefined && waiting + n > maxNumQueuedReqs;
+    const tooLong =
+      maxNumQueuedTokens !== undefined && waitingTokens + n * promptLength > maxNumQueuedTokens;
+    if (!tooMany && !tooLong) return;
     const seconds = Math.min(60, Math.max(1, Math.ceil((n * this.#meanInterval) / 1e9)));
     throw new QueueFullError(
       `${waiting} requests (${waitingTokens} tokens) wait already; try again in ${seconds} s.`,
-      seconds,
+      { retryAfterSeconds: seconds, limit: tooMany ? "requests" : "tokens" },
     );
   }
 }

@@ -45,10 +45,16 @@ export class PromptTooLongError extends Error {
 export class QueueFullError extends Error {
   override readonly name = "QueueFullError";
   readonly retryAfterSeconds: number;
+  /** What there is too much of. */
+  readonly limit: "requests" | "tokens";
 
-  constructor(message: string, retryAfterSeconds: number) {
+  constructor(
+    message: string,
+    what: { readonly retryAfterSeconds: number; readonly limit: "requests" | "tokens" },
+  ) {
     super(message);
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryAfterSeconds = what.retryAfterSeconds;
+    this.limit = what.limit;
   }
 }
 

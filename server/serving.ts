@@ -51,6 +51,8 @@ export interface Serving {
     request: GenerationRequest,
     handles: readonly Handle[],
   ) => void;
+  /** Told of a request that the queue had no room for. */
+  readonly refused?: (limit: "requests" | "tokens") => void;
 }
 
 /** The name to report, the first as in vLLM; throws 404 for a model that is not served. */

@@ -31,6 +31,8 @@ export interface GenerationParts {
     request: GenerationRequest,
     handles: readonly Handle[],
   ) => void;
+  /** Told of a request that the queue had no room for. */
+  readonly refused?: (limit: QueueFullError["limit"]) => void;
 }
 
 /** One request, any number of prompts; choice index = prompt index · n + completion. */
@@ -125,6 +127,7 @@ export class Generation {
       }
     } catch (error) {
       this.abort();
+      if (error instanceof QueueFullError) parts.refused?.(error.limit);
       throw engineError(error);
     }
   }

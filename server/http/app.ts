@@ -144,7 +144,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     liveRoute(routes, serving, metrics);
     await routes.register(async (scope) => profileRoutes(scope, serving));
     hygieneRoute(routes, serving, metrics);
-    routes.get("/metrics", async (_request, reply) => {
+    routes.get("/metrics", async (request, reply) => {
+      if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
+        const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        return reply.type(type).send(await metrics.openMetrics());
+      }
       const text = await metrics.text();
       return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);
     });

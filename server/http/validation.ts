@@ -2,6 +2,7 @@
  * The shapes of bodies: one check of a route's schema, with vLLM's answer where
  * it fails. Lists that are checked as they are read keep their check beside them.
  */
+import type { Static, TSchema } from "typebox";
 import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
 import { bodyErrors, type Complaint, Complaints, pydanticText } from "./shape/complaint.ts";
@@ -73,6 +74,23 @@ export function invalidShape(
   const said = raised ? `Value error, ${message}` : message;
   complaints.add({ type, message: said, input: null, ...raised, ...more });
   return shapeError(complaints);
+}
+
+/** What a query asks, read by a schema of its fields; throws ApiError. */
+export function readQuery<T extends TSchema>(schema: T, query: unknown): Static<T> {
+  const check = compile(schema as ShapeSchema); // TypeBox schemas are JSON schemas
+  const complaints = new Complaints();
+  const read = check(query, new CheckState(complaints));
+  if (read !== FAIL) return read as Static<T>; // by the check
+  const { message, param } = bodyErrors(complaints, "query");
+  throw new ApiError("invalid", message, { param });
+}
+
+/** Of routes that read their JSON by themselves: where it broke off, in their words. */
+export function jsonDetail(error: Error): never {
+  const { cause } = error;
+  if (!(cause instanceof JsonError)) throw error;
+  throw new ApiError("invalid", `JSON decode error: ${cause.message}: ${cause.place}`);
 }
 
 /** Whether a value has a schema's shape, no questions asked. */

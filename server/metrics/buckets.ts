@@ -10,6 +10,7 @@ export const BUCKETS = {
   requestSeconds: [
     0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680,
   ],
+  preemptions: [1, 2, 3, 4, 5, 10, 20],
   completions: [1, 2, 5, 10, 20],
   stepTokens: [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384],
   /** Of prometheus-fastapi-instrumentator. */

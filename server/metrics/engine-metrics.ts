@@ -32,6 +32,7 @@ interface Track {
   first?: Nanos;
   last: Nanos;
   tokens: number;
+  preemptions: number;
   group?: Group;
 }
 
@@ -115,6 +116,7 @@ export class EngineMetrics {
           cached: 0,
           last: event.at,
           tokens: 0,
+          preemptions: 0,
         });
         return;
       case "request-scheduled": {
@@ -124,6 +126,7 @@ export class EngineMetrics {
         track.cached = event.cachedTokens;
         this.#queries += track.promptTokens;
         this.#hits += event.cachedTokens;
+        series.cachedOnDevice.inc(event.cachedTokens);
         series.prefixQueries.forEach((one) => {
           one.inc(track.promptTokens);
         });
@@ -132,9 +135,12 @@ export class EngineMetrics {
         });
         return;
       }
-      case "request-preempted":
+      case "request-preempted": {
         series.preemptions.inc();
+        const track = this.#tracks.get(event.id);
+        if (track !== undefined) track.preemptions++;
         return;
+      }
       case "tokens-emitted":
         this.#tokens(event);
         return;
@@ -189,6 +195,7 @@ export class EngineMetrics {
     series.success[event.reason].inc();
     if (track === undefined) return;
     const { queued, scheduled, first, last, tokens, promptTokens, group } = track;
+    series.requestPreemptions.observe(track.preemptions);
     series.e2e.observe((event.at - queued) / SECOND);
     series.requestPrompt.observe(promptTokens);
     series.requestGeneration.observe(event.outputTokens);
@@ -242,6 +249,14 @@ function seriesOf(families: Families, options: EngineMetricsOptions) {
     counter(name, "Of the multi-modal cache; there is none.");
   }
   counter("prompt_tokens_by_source", source, { source: "external_kv_transfer" });
+  const tier = "Prefix-cache hit tokens by the cache tier that supplied them.";
+  const cachedBy = (from: string) =>
+    counter("prompt_tokens_cached_by_source", tier, { source: from });
+  for (const from of ["host", "p2p", "disk", "external_unspecified"]) cachedBy(from);
+  // At 0, as in vLLM without --enable-mfu-metrics.
+  for (const what of ["flops", "read_bytes", "write_bytes"]) {
+    counter(`estimated_${what}_per_gpu`, "Not estimated here: 0, as without --enable-mfu-metrics.");
+  }
   return {
     success,
     promptTokens: counter("prompt_tokens", "Number of prefill tokens processed."),
@@ -249,6 +264,12 @@ function seriesOf(families: Families, options: EngineMetricsOptions) {
     promptCached: counter("prompt_tokens_cached", "Number of cached prompt tokens."),
     promptComputed: counter("prompt_tokens_by_source", source, { source: "local_compute" }),
     promptFound: counter("prompt_tokens_by_source", source, { source: "local_cache_hit" }),
+    cachedOnDevice: cachedBy("device"),
+    requestPreemptions: histogram(
+      "request_num_preemptions",
+      "Histogram of the number of times a request was preempted.",
+      BUCKETS.preemptions,
+    ),
     preemptions: counter("num_preemptions", "Cumulative number of preemptions."),
     prefixQueries: [
       counter("prefix_cache_queries", "Prefix cache queries, in tokens."),

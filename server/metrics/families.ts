@@ -105,6 +105,30 @@ export class Families {
   }
 }
 
+/** Text 0.0.4 as OpenMetrics 1.0. */
+export function openMetrics(text: string): string {
+  const types = new Map<string, string>();
+  for (const [, name = "", type = ""] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    types.set(name, type);
+  }
+  /** `_created` of a counter or histogram is a word of the format's own. */
+  const isCreated = (name: string): boolean => {
+    const made = name.endsWith("_created") ? name.slice(0, -"_created".length) : undefined;
+    return made !== undefined && (types.has(made) || types.has(`${made}_total`));
+  };
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    const described = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line);
+    const name = described?.[2] ?? /^[^\s{]+/.exec(line)?.[0];
+    if (name === undefined || line === "" || isCreated(name)) continue;
+    if (described === null || types.get(name) !== "counter") lines.push(line);
+    else if (name.endsWith("_total")) {
+      lines.push(`# ${described[1]} ${name.slice(0, -"_total".length)} ${described[3]}`);
+    } else lines.push(`# ${described[1]} ${name} ${described[3]?.replace(/^counter$/, "unknown")}`);
+  }
+  return `${lines.join("\n")}\n# EOF\n`;
+}
+
 /** 1, 2, 5, 10, 20, … up to `most`, as vLLM's. */
 export function oneTwoFive(most: number): readonly number[] {
   const buckets: number[] = [];

@@ -6,7 +6,7 @@ import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Handle } from "../generation/engines.ts";
 import { Curve, type CurvePoint } from "./curve.ts";
 import { EngineMetrics, type EngineMetricsOptions } from "./engine-metrics.ts";
-import { Families } from "./families.ts";
+import { type CounterSeries, Families, openMetrics } from "./families.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { CODES, type LoadReport, LoadWatch } from "./load-watch.ts";
 import { type MachineFacts, MachineMetrics } from "./machine-metrics.ts";
@@ -28,6 +28,7 @@ export class Metrics {
   readonly load: LoadWatch;
   readonly #engines: readonly EngineMetrics[];
   readonly #curves: readonly Curve[];
+  readonly #refusals: Readonly<Record<"requests" | "tokens", CounterSeries>> | undefined;
 
   constructor(engines: readonly Engine[], options: MetricsOptions) {
     collectDefaultMetrics({ register: this.families.registry });
@@ -50,6 +51,16 @@ export class Metrics {
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
     this.#noticeSeries(options.modelName);
+    const refusals = (reason: string) =>
+      this.families.counter(
+        "vllm:admission_rejections",
+        "Number of admission attempts rejected by a queue limit, by reason.",
+        { model_name: options.modelName, reason },
+      );
+    this.#refusals = {
+      requests: refusals("max_num_queued_reqs"),
+      tokens: refusals("max_num_queued_tokens"),
+    };
     const neuron = labels.map((one) => new NeuronMetrics(this.families, one, options.timeScale));
     const { machine: facts, now, modelName, timeScale } = options;
     const machine =
@@ -69,6 +80,10 @@ export class Metrics {
     const ids = handles.map(({ id }) => id);
     this.#engines[engine]?.submitted(request, ids);
     this.load.submitted(engine, request, ids);
+  }
+
+  refused(limit: "requests" | "tokens"): void {
+    this.#refusals?.[limit].inc();
   }
 
   /** The curve of each engine. */
@@ -94,5 +109,10 @@ export class Metrics {
   /** Prometheus text 0.0.4. */
   async text(): Promise<string> {
     return this.families.registry.metrics();
+  }
+
+  /** OpenMetrics 1.0: a counter's family without `_total`, no series of when one was made, an end. */
+  async openMetrics(): Promise<string> {
+    return openMetrics(await this.text());
   }
 }

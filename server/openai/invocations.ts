@@ -1,9 +1,8 @@
 /** POST /invocations (SageMaker): a chat or a completion, by the shape of the body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { answerChat } from "../http/chat-format.ts";
-import { ApiError, badRequest } from "../http/errors.ts";
-import { JsonError } from "../http/shape/json.ts";
-import { shapeCheck } from "../http/validation.ts";
+import { badRequest } from "../http/errors.ts";
+import { jsonDetail, shapeCheck } from "../http/validation.ts";
 import type { Serving } from "../serving.ts";
 import { chatFormat } from "./chat/respond.ts";
 import { type ChatRequest, chatRequest } from "./chat/schema.ts";
@@ -13,12 +12,7 @@ import { type CompletionRequest, completionRequest } from "./completions/schema.
 export function invocationsRoute(app: FastifyInstance, serving: Serving): void {
   const chat = shapeCheck(chatRequest);
   const completion = shapeCheck(completionRequest);
-  const errorHandler = (error: Error): never => {
-    const { cause } = error;
-    if (!(cause instanceof JsonError)) throw error;
-    throw new ApiError("invalid", `JSON decode error: ${cause.message}: ${cause.place}`);
-  };
-  app.post("/invocations", { errorHandler }, async (request, reply) => {
+  app.post("/invocations", { errorHandler: jsonDetail }, async (request, reply) => {
     const asChat = chat(request.body);
     if ("value" in asChat) {
       const body = asChat.value as ChatRequest; // proved by the check

@@ -225,3 +225,95 @@ describe("GET /hygiene", () => {
     expect((await server.get("/hygiene?since=soon")).status).toBe(400);
   });
 });
+
+describe("a server in development mode", () => {
+  let dev: TestServer;
+  beforeAll(async () => {
+    dev = await startServer(["models/tiny/llama", "--device", "null", "--server-dev-mode"]);
+  });
+  afterAll(() => dev.stop(0));
+  const ask = { prompt: "a", max_tokens: 3 };
+
+  it.each(["/pause", "/pause?mode=keep", "/pause?mode=wait", "/sleep", "/sleep?level=2"])(
+    "lets requests wait after %s until it goes on",
+    async (path) => {
+      expect((await dev.post(path, "")).status).toBe(200);
+      expect((await dev.get("/is_paused")).json).toEqual({ is_paused: true });
+      let answered = false;
+      const answer = dev.post("/v1/completions", ask).then((got) => {
+        answered = true;
+        return got;
+      });
+      await dev.get("/health");
+      await dev.get("/v1/models");
+      expect(answered).toBe(false);
+      expect((await dev.get("/health")).status).toBe(200);
+      await dev.post(path.startsWith("/sleep") ? "/wake_up" : "/resume", "");
+      expect((await answer).status).toBe(200);
+    },
+  );
+
+  it("ends what is under way, or keeps it", async () => {
+    const long = { prompt: "a", max_tokens: 200, ignore_eos: true };
+    await dev.post("/pause?mode=keep", "");
+    const kept = dev.post("/v1/completions", long);
+    while ((await dev.metric("vllm:num_requests_waiting")) < 1) await dev.get("/health");
+    await dev.post("/pause?mode=abort", "");
+    expect((await kept).json.choices[0].finish_reason).toBe("abort");
+    await dev.post("/resume", "");
+    expect((await dev.post("/v1/completions", ask)).status).toBe(200);
+  });
+
+  it("wakes by tags", async () => {
+    await dev.post("/sleep?level=1", "");
+    expect((await dev.post("/wake_up?tags=weights", "")).json).toEqual({
+      status: "sleeping",
+      tags: ["weights"],
+    });
+    expect((await dev.get("/is_sleeping")).json).toEqual({ is_sleeping: true });
+    expect((await dev.post("/wake_up?tags=kv_cache&tags=weights", "")).json.status).toBe("awake");
+  });
+
+  it.each([
+    ["/sleep?level=x", "query.level", "'type': 'int_parsing', 'loc': 'query.level'"],
+    ["/sleep?level=3", "query.level", "'type': 'less_than_equal'"],
+    ["/pause?mode=never", "query.mode", "Input should be 'abort', 'wait' or 'keep'"],
+    ["/reset_prefix_cache?reset_external=perhaps", "query.reset_external", "bool_parsing"],
+    ["/collective_rpc", null, "JSON decode error: Expecting value: line 1 column 1 (char 0)"],
+  ])("refuses %s", async (path, param, says) => {
+    const { status, json } = await dev.post(path, "");
+    expect({ status, param: json.error.param }).toEqual({ status: 400, param });
+    expect(json.error.message).toContain(says);
+  });
+
+  it("names what its workers do not know", async () => {
+    const { status, json } = await dev.post("/collective_rpc", { method: "save_state" });
+    expect(status).toBe(400);
+    expect(json.error.message).toContain("'save_state'");
+    expect(json.error.param).toBe("method");
+  });
+});
+
+describe("OpenMetrics", () => {
+  it("is given to who asks: names without _total, no _created families, an end", async () => {
+    const asked = await fetch(`${server.url}/metrics`, {
+      headers: { accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5" },
+    });
+    expect(asked.headers.get("content-type")).toBe(
+      "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    );
+    const text = await asked.text();
+    expect(text.endsWith("\n# EOF\n")).toBe(true);
+    expect(text).toContain("# TYPE vllm:prompt_tokens counter\nvllm:prompt_tokens_total{");
+    expect(text).not.toMatch(/_created/);
+    for (const [, name = ""] of text.matchAll(/^# TYPE (\S+) counter$/gm)) {
+      expect(name).not.toMatch(/_total$/);
+    }
+    for (const name of ["prompt_tokens_cached_by_source", "admission_rejections"]) {
+      expect(text).toContain(`# TYPE vllm:${name} counter`);
+    }
+    expect(text).toContain("# TYPE vllm:request_num_preemptions histogram");
+    const plain = await server.get("/metrics");
+    expect(plain.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  });
+});

@@ -41,7 +41,10 @@ export class Complaints {
 }
 
 /** The message and the parameter of vLLM's answer to a body of the wrong shape. */
-export function bodyErrors(complaints: Complaints): { message: string; param: string } {
+export function bodyErrors(
+  complaints: Complaints,
+  where: "body" | "query" = "body",
+): { message: string; param: string } {
   const { kept, count } = complaints;
   const plural = count === 1 ? "error" : "errors";
   const lines = kept.map(
@@ -49,7 +52,7 @@ export function bodyErrors(complaints: Complaints): { message: string; param: st
       `  ${shorten(
         pyRepr({
           type: one.type,
-          loc: location(one.path),
+          loc: location(where, one.path),
           msg: one.message,
           input: summary(one.input),
           ...(one.context !== undefined && { ctx: one.context }),
@@ -60,7 +63,7 @@ export function bodyErrors(complaints: Complaints): { message: string; param: st
   const more = count > kept.length ? `  ...and ${count - kept.length} more ${plural}\n` : "";
   return {
     message: `${count} validation ${plural}:\n${lines.join("")}${more}`.trimEnd(),
-    param: location(kept[0]?.path ?? []),
+    param: location(where, kept[0]?.path ?? []),
   };
 }
 
@@ -71,11 +74,11 @@ const WRAPPERS: ReadonlySet<string> = new Set(
   ),
 );
 
-function location(path: readonly (string | number)[]): string {
+function location(where: string, path: readonly (string | number)[]): string {
   const shown = path.filter(
     (part) => !/[[\]{}()]/.test(String(part)) && !WRAPPERS.has(String(part).toLowerCase()),
   );
-  return ["body", ...shown].join(".");
+  return [where, ...shown].join(".");
 }
 
 /** Of a container its size, of a scalar its text. */
