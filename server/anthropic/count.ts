@@ -16,7 +16,7 @@ export function countTokensRoute(app: FastifyInstance, serving: Serving): void {
       const { prompt } = await chatPromptOf(serving, promptFields(serving, body));
       const tokens = prompt.ids.length;
       // What could not be answered is not counted either, as in vLLM.
-      if (tokens > serving.maxModelLen) outputBudget(tokens, undefined, serving);
+      if (tokens > serving.maxModelLen) outputBudget(prompt, undefined, serving);
       return { input_tokens: tokens, context_management: { original_input_tokens: tokens } };
     },
   );

@@ -39,7 +39,10 @@ export function streamOptions(body: Body, { settings }: Serving): StreamOptions 
 
 export function tokenizeOptions(body: Body, addSpecialTokens: boolean): TokenizeOptions {
   const truncate = body.truncate_prompt_tokens;
+  // A completion's 16 are asked for where nothing is said; a chat's are not.
+  const wanted = body["max_completion_tokens"] ?? body["max_tokens"] ?? (addSpecialTokens ? 16 : 0);
   return {
+    outputKept: wanted === 0 ? 0 : 1,
     addSpecialTokens: body.add_special_tokens ?? addSpecialTokens,
     ...(typeof truncate === "number" && { truncate }),
     ...(body.truncation_side && { truncateFrom: body.truncation_side }),
@@ -59,9 +62,9 @@ export async function checkedSampling(
 ): Promise<CheckedSampling> {
   const completion = body["max_completion_tokens"] ?? null;
   const param = completion === null ? "max_tokens" : "max_completion_tokens";
-  const budget = outputBudget(prompt.ids.length, wish.maxTokens, { ...serving, param });
+  const budget = outputBudget(prompt, wish.maxTokens, { ...serving, param });
   const { maxNewTokens = budget, newTokensCap = budget } = serving.defaults;
-  const asked = wish.maxTokens ?? Math.min(budget, maxNewTokens);
+  const asked = wish.maxTokens === undefined ? Math.min(budget, maxNewTokens) : budget;
   const request = { ...wish, maxTokens: Math.min(asked, newTokensCap) };
   if (!body.use_beam_search) return samplingParams(body, request, samplingContext(serving));
   return beamSampling(serving, body, request);

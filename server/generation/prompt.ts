@@ -22,6 +22,8 @@ export interface TokenizeOptions {
   /** truncate_prompt_tokens; −1: to the context's length. */
   readonly truncate?: number;
   readonly truncateFrom?: "left" | "right";
+  /** Of the context, tokens that −1 leaves for output. */
+  readonly outputKept?: number;
 }
 
 export async function textPrompt(
@@ -55,17 +57,15 @@ function checkIds(ids: readonly number[] | Int32Array, { promptVocabSize }: Prom
 }
 
 /**
- * Output tokens that this prompt leaves room for; `wanted` is what was asked.
- * Throws what vLLM answers when they do not fit together.
+ * Output tokens that this prompt leaves room for: what was asked (`wanted`), cut to
+ * the context. Throws what vLLM answers to a prompt that does not fit.
  */
 export function outputBudget(
-  promptTokens: number,
+  { ids: { length }, text }: Prompt,
   wanted: number | undefined,
   { maxModelLen, param = "max_tokens" }: PromptLimits & { readonly param?: string },
 ): number {
-  if (promptTokens === 0) {
-    throw badRequest("The decoder prompt cannot be empty");
-  }
+  if (length === 0) throw badRequest("The decoder prompt cannot be empty");
   if (wanted !== undefined && wanted > maxModelLen) {
     throw badRequest(
       `${param}=${wanted} cannot be greater than max_model_len=${maxModelLen}. Please request fewer output tokens.`,
@@ -73,15 +73,17 @@ export function outputBudget(
       wanted,
     );
   }
-  const output = wanted ?? Math.max(0, maxModelLen - promptTokens);
-  if (promptTokens + output > maxModelLen || promptTokens >= maxModelLen) {
+  if (length > maxModelLen) {
+    // vLLM counts a text no further than that it is too long.
+    const counted = text === undefined ? length : maxModelLen + 1;
+    const least = counted === maxModelLen + 1 ? "at least " : "";
     throw badRequest(
-      `This model's maximum context length is ${maxModelLen} tokens. However, you requested ${output} output tokens and your prompt contains ${promptTokens} input tokens, for a total of ${promptTokens + output} tokens. Please reduce the length of the input prompt or the number of requested output tokens.`,
+      `This model's maximum context length is ${maxModelLen} tokens. However, your prompt contains ${least}${counted} input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the input prompt.`,
       "input_tokens",
-      promptTokens,
+      counted,
     );
   }
-  return output;
+  return Math.min(wanted ?? maxModelLen, maxModelLen - length);
 }
 
 /**
@@ -120,7 +122,7 @@ function longestToken(tokenizer: Tokenizer): number {
 function truncate(
   ids: Int32Array,
   { maxModelLen }: PromptLimits,
-  { truncate: wanted, truncateFrom }: Omit<TokenizeOptions, "addSpecialTokens">,
+  { truncate: wanted, truncateFrom, outputKept = 0 }: Omit<TokenizeOptions, "addSpecialTokens">,
 ): Int32Array {
   if (wanted === undefined) return ids;
   if (wanted < -1) {
@@ -137,7 +139,7 @@ function truncate(
       wanted,
     );
   }
-  const size = wanted === -1 ? maxModelLen : wanted;
+  const size = wanted === -1 ? maxModelLen - outputKept : wanted;
   if (ids.length <= size) return ids;
   return truncateFrom === "right" ? ids.slice(0, size) : ids.slice(ids.length - size);
 }

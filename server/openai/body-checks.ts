@@ -13,7 +13,14 @@ export const checkStreamOptions: BodyCheck = (body) => {
 };
 
 export const checkResponseFormat: BodyCheck = ({ response_format: format }) => {
-  if (!isObject(format) || format["type"] !== "json_schema") return;
+  if (!isObject(format)) return;
+  if (format["type"] === "structural_tag") {
+    const { structures, triggers } = format;
+    const legacy = Array.isArray(structures) && Array.isArray(triggers);
+    if (legacy || format["format"] !== undefined) return;
+    throw badRequest("Invalid response_format structural_tag specification.", "response_format");
+  }
+  if (format["type"] !== "json_schema") return;
   if (format["json_schema"] === undefined || format["json_schema"] === null) {
     throw badRequest(
       "When response_format type is 'json_schema', the 'json_schema' field must be provided.",

@@ -217,11 +217,7 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   "spaces_between_special_tokens",
 ]);
 
-const UNBUILT = [
-  "kv_transfer_params",
-  "ec_transfer_params",
-  "repetition_detection",
-] as const;
+const UNBUILT = ["kv_transfer_params", "ec_transfer_params", "repetition_detection"] as const;
 
 /** The first field with a value that this server does not serve, if any. */
 export function unbuiltField(

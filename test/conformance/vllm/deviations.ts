@@ -12,11 +12,7 @@ export const DEVIATIONS: readonly { readonly cases: RegExp; readonly why: string
     why: "Media are refused before what is in them is looked at.",
   },
   {
-    cases: /^chat: response_format's tag (without a format|is bad)$/,
+    cases: /^chat: response_format's tag is bad$/,
     why: "What is wrong with a structural tag is said.",
-  },
-  {
-    cases: /^completion: beams in a stream$/,
-    why: "Beam search is not served.",
   },
 ];

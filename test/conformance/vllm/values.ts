@@ -1,6 +1,8 @@
 /** Values of the right type: the edges of what is taken, and what lies past them. */
 import { chat, completion, type VllmCase } from "./case.ts";
 
+const ids = (count: number) => Array.from({ length: count }, (_, index) => 300 + (index % 50));
+
 /** The same fields of both endpoints; names tell what is odd about each. */
 const both: readonly (readonly [string, object])[] = [
   ["temperature below 0", { temperature: -0.5 }],
@@ -40,7 +42,7 @@ const both: readonly (readonly [string, object])[] = [
   ["min_tokens above max_tokens", { min_tokens: 9 }],
   ["max_tokens below 0", { max_tokens: -1 }],
   ["max_tokens past the context", { max_tokens: 1_000_000 }],
-  ["max_tokens that leave no room", { max_tokens: 2047 }],
+  ["max_tokens past the model", { max_tokens: 2047 }],
   ["max_tokens as text", { max_tokens: "2" }],
   ["max_tokens true", { max_tokens: true }],
   ["logit_bias of a word", { logit_bias: { cat: 1 } }],
@@ -166,6 +168,16 @@ const texts: readonly (readonly [string, object])[] = [
   ["a prompt of symbols", { prompt: "∑ ← 🐈", max_tokens: 3 }],
   ["a prompt with a special token", { prompt: "<|im_start|>user\nHi", max_tokens: 3 }],
   ["suffix null", { suffix: null }],
+  ["more output than fits", { prompt: ids(1020), max_tokens: 900 }],
+  ["a prompt that leaves one token", { prompt: ids(1023), max_tokens: 5 }],
+  ["a prompt that leaves none", { prompt: ids(1024), max_tokens: 5 }],
+  ["a prompt one id too long", { prompt: ids(1025), max_tokens: 5 }],
+  ["a prompt far too long", { prompt: ids(3000), max_tokens: 5 }],
+  ["a text too long", { prompt: "cat ".repeat(1500), max_tokens: 5 }],
+  ["a text too long to count", { prompt: "a".repeat(60_000), max_tokens: 5 }],
+  ["truncated to what leaves one token", { prompt: ids(3000), truncate_prompt_tokens: -1 }],
+  ["truncated to what leaves none", { prompt: ids(3000), truncate_prompt_tokens: 1024 }],
+  ["room for less than min_tokens", { prompt: ids(1023), min_tokens: 4, max_tokens: 5 }],
   ["suffix empty", { suffix: "" }],
   ["guided fields are unknown", { guided_decoding_backend: "outlines" }],
 ];
