@@ -49,12 +49,11 @@ export async function chatPrompt(
   for (const { content } of body.messages) {
     if (Array.isArray(content)) checkItems(content);
   }
+  const model = servedName(serving, undefined);
   if (serving.tokenizer !== undefined) {
-    checkCharacters(characters(body.messages), serving.tokenizer, serving);
+    checkCharacters(characters(body.messages, model), serving.tokenizer, serving);
   }
-  const messages = body.messages.map((message) =>
-    templateMessage(message, servedName(serving, undefined)),
-  );
+  const messages = body.messages.map((message) => templateMessage(message, model));
   const input = {
     messages,
     ...(plan.tools !== undefined && { tools: plan.tools }),
@@ -91,12 +90,13 @@ async function rendered(
 }
 
 /** Characters of all texts, counted before anything is done with them. */
-function characters(messages: readonly ChatMessage[]): number {
+function characters(messages: readonly ChatMessage[], model: string): number {
   let sum = 0;
   for (const { content } of messages) {
     if (typeof content === "string") sum += content.length;
     else
-      for (const part of content ?? []) for (const { text } of textPart(part)) sum += text.length;
+      for (const part of content ?? [])
+        for (const { text } of textPart(part, model)) sum += text.length;
   }
   return sum;
 }
