@@ -7,7 +7,6 @@ import {
   membersOf,
   repr,
   split,
-  UNDEFINED,
   type Value,
   written,
 } from "./engine-values.ts";
@@ -143,17 +142,10 @@ const STRINGS: Readonly<Record<string, Method>> = {
   center: pad("both"),
 };
 
-/** Lists change in place, as Python's do; these give None. */
-const NONE = engineValue(null);
-const none = (_changed: unknown): Value => NONE;
-
-function listMethods(items: Value[]): Readonly<Record<string, Method>> {
+/** None that changes a list: templates may not, as in transformers' sandbox. */
+function listMethods(items: readonly Value[]): Readonly<Record<string, Method>> {
   const same = (a: Value, b: Value | undefined): boolean => repr(a) === (b && repr(b));
   return {
-    append: (_, [item = UNDEFINED]) => none(items.push(item)),
-    extend: (_, [more = EMPTY]) => none(items.push(...membersOf(more))),
-    insert: (_, [at = EMPTY, item = UNDEFINED]) => none(items.splice(Number(at.value), 0, item)),
-    pop: (_, [at]) => items.splice(at === undefined ? -1 : Number(at.value), 1)[0] ?? UNDEFINED,
     index: (_, [item]) => {
       const at = items.findIndex((one) => same(one, item));
       if (at < 0) throw new Error("the value is not in the list");
@@ -164,22 +156,8 @@ function listMethods(items: Value[]): Readonly<Record<string, Method>> {
   };
 }
 
-function dictMethods(entries: Map<unknown, Value>): Readonly<Record<string, Method>> {
+function dictMethods(entries: ReadonlyMap<unknown, Value>): Readonly<Record<string, Method>> {
   return {
-    update: (_, [more], named) => {
-      const added = more?.value instanceof Map ? more.value : new Map<unknown, unknown>();
-      for (const [name, value] of [...added, ...named]) entries.set(name, value as Value); // the engine's
-      return NONE;
-    },
-    setdefault: (_, [name = EMPTY, value = NONE]) => {
-      if (!entries.has(name.value)) entries.set(name.value, value);
-      return entries.get(name.value);
-    },
-    pop: (_, [name = EMPTY, otherwise]) => {
-      const found = entries.get(name.value);
-      entries.delete(name.value);
-      return found ?? otherwise ?? UNDEFINED;
-    },
     copy: (self) => self,
     cycle: (_, args) => args[Number(entries.get("index0")?.value ?? 0) % Math.max(1, args.length)],
   };
@@ -206,8 +184,8 @@ export const invoked: Helper = ([self = EMPTY, name = EMPTY, ...rest], scope) =>
 
 function methodsOf({ value }: Value): Readonly<Record<string, Method>> {
   if (typeof value === "string") return STRINGS;
-  if (Array.isArray(value)) return listMethods(value as Value[]); // lists of the engine hold its values
-  return value instanceof Map ? dictMethods(value as Map<unknown, Value>) : {}; // as its dicts do
+  if (Array.isArray(value)) return listMethods(value as readonly Value[]); // lists of the engine hold its values
+  return value instanceof Map ? dictMethods(value as ReadonlyMap<unknown, Value>) : {}; // as its dicts do
 }
 
 /** `'{}'.format(…)` of a literal. */

@@ -291,12 +291,6 @@ export const BAD_REQUESTS: readonly BadRequest[] = [
     says: "The number of prompts times n must be at most 16384, got 100000.",
   },
   {
-    what: "beam search",
-    body: { messages: hello, use_beam_search: true },
-    param: "use_beam_search",
-    says: "`use_beam_search`",
-  },
-  {
     what: "prompt embeddings",
     path: TEXT,
     body: { prompt_embeds: "AAAA" },
