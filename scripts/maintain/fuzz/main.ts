@@ -163,6 +163,10 @@ function randomBody({ path, schema }: Operation, random: Random): string {
       body["prompt"] = pick<unknown>(random, ["hi", [1, 2, 3], ["a", "b"]]);
     if (random() < 0.35) Object.assign(body, badConstraint(random));
   }
+  // Without a limit an answer goes on to the context's end.
+  if (/responses|messages/.test(path) && random() < 0.95) {
+    body["max_output_tokens"] = body["max_tokens"] = pick(random, [1, 3, 8]);
+  }
   if (random() < 0.05) body[pick(random, Object.keys(body)) ?? "x"] = randomValue(random);
   return writeBody(body);
 }
