@@ -17,7 +17,7 @@ beforeAll(async () => {
   server = await startServer([
     FOLDER,
     ...["--device", "cpu", "--served-model-name", "m", "--max-num-seqs", "16"],
-    ...["--enable-auto-tool-choice", "--tool-call-parser", "hermes"],
+    ...["--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--disable-ui"],
   ]);
 });
 afterAll(() => server.stop(0));
