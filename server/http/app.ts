@@ -165,6 +165,7 @@ function answerErrors(app: FastifyInstance): void {
     if (known.retryAfterSeconds !== undefined) {
       reply.header("retry-after", Math.max(1, Math.ceil(known.retryAfterSeconds)));
     }
+    if (known.code === "unparsed") return reply.code(known.status).send({ detail: known.message });
     const { errorBody } = request.routeOptions.config;
     return reply.code(known.status).send(errorBody?.(known) ?? known.body);
   });

@@ -3,13 +3,12 @@
  * by what the model could use; what passes is parsed at once where that is quick, else
  * in a thread. A body that stops arriving ends, and bodies under way are bounded together.
  */
-import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { GuardedThread, ThreadBusyError } from "../generation/guarded-thread.ts";
 import type { ParseAnswer } from "./body-thread.ts";
 import { ApiError, badRequest } from "./errors.ts";
 import { type JsonLimits, JsonMeter } from "./json-meter.ts";
-import { parseBody } from "./validation.ts";
+import { parseBytes } from "./validation.ts";
 
 export interface BodyLimits extends JsonLimits {
   readonly bytes: number;
@@ -68,7 +67,7 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", async (request: FastifyRequest) => {
     const bytes = await receive(request, limits, held);
-    const body = bytes.length > LARGE ? await parseApart(thread, bytes) : parse(bytes);
+    const body = bytes.length > LARGE ? await parseApart(thread, bytes) : parseBytes(bytes);
     checkLists(body, limits);
     return body;
   });
@@ -127,11 +126,6 @@ function receive(
   });
 }
 
-function parse(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw notText();
-  return parseBody(bytes.toString("utf8"));
-}
-
 async function parseApart(
   thread: GuardedThread<Uint8Array, ParseAnswer>,
   bytes: Buffer,
@@ -147,9 +141,8 @@ async function parseApart(
       : badRequest(`The request's body was not parsed: ${message}.`);
   }
   if (answer.ok) return answer.body;
-  const { message, param } = answer;
-  if (message === undefined) throw notText();
-  throw new ApiError("invalid", message, typeof param === "string" ? { param } : {});
+  const { code, message, param } = answer;
+  throw new ApiError(code, message, param === null ? {} : { param });
 }
 
 function checkLists(body: unknown, { lists }: BodyLimits): void {
@@ -164,9 +157,6 @@ function checkLists(body: unknown, { lists }: BodyLimits): void {
     }
   }
 }
-
-/** As vLLM's framework: bytes that are no UTF-8 are no JSON. */
-const notText = (): ApiError => badRequest("There was an error parsing the body");
 
 function tooLarge(bytes: number): ApiError {
   return new ApiError(

@@ -14,6 +14,8 @@ interface ErrorRow {
 const ERRORS = {
   /** Not JSON, a missing field or a wrong type: found before the meaning is looked at. */
   invalid: { status: 400, type: "Bad Request" },
+  /** No text, or nested deeper than Python reads: vLLM's framework answers `{"detail"}` alone. */
+  unparsed: { status: 400, type: "Bad Request" },
   /** The shape is right, the meaning is not. */
   "bad-request": { status: 400, type: "BadRequestError" },
   /** As vLLM's /v1/responses says it. */

@@ -2,6 +2,7 @@
  * The shapes of bodies: one check of a route's schema, with vLLM's answer where
  * it fails. Lists that are checked as they are read keep their check beside them.
  */
+import { isUtf8 } from "node:buffer";
 import type { Static, TSchema } from "typebox";
 import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
@@ -153,6 +154,15 @@ function missingBody(): ApiError {
   return shapeError(complaints);
 }
 
+/** The body of JSON in UTF-8, with its mark or without; throws ApiError in Python's words. */
+export function parseBytes(bytes: Uint8Array): unknown {
+  if (!isUtf8(bytes)) throw unparsed();
+  // A TextDecoder leaves the mark out.
+  return parseBody(new TextDecoder().decode(bytes));
+}
+
+const unparsed = (): ApiError => new ApiError("unparsed", "There was an error parsing the body");
+
 /** The body of a JSON text; throws ApiError in Python's words. */
 export function parseBody(text: string): unknown {
   if (text === "") return undefined;
@@ -171,7 +181,7 @@ function readAsPython(text: string): unknown {
     return readJson(text, false);
   } catch (error) {
     if (error instanceof TooDeep) {
-      throw new ApiError("invalid", "There was an error parsing the body");
+      throw unparsed();
     }
     if (!(error instanceof JsonError)) throw error;
     const complaints = new Complaints();

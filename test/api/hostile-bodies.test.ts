@@ -1,7 +1,7 @@
 /** Bodies made to cost much: a 400 that names the limit, and the server serving on. */
 import { type AddressInfo, connect } from "node:net";
 import fastify from "fastify";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bodyLimits, readBodies } from "../../server/http/body.ts";
 import type { ApiError } from "../../server/http/errors.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -59,21 +59,42 @@ it("large bodies that pass are read like small ones", async () => {
   expect(broken.json.error.message).toContain("json_invalid");
 });
 
-it.each([
-  ["small", ""],
-  ["large", "x".repeat(9_000_000)],
-])("bytes that are no UTF-8 are refused (%s)", async (_, filler) => {
-  const body = Buffer.concat([
-    Buffer.from(`{"max_tokens":1,"user":"${filler}","prompt":"caf`),
-    Buffer.of(0xe9),
-    Buffer.from('"}'),
-  ]);
+const raw = async (...parts: (string | number[])[]) => {
+  const bytes = parts.map((part) => Buffer.from(part as string)); // numbers are bytes
   const response = await fetch(server.url + TEXT, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body,
+    body: Buffer.concat(bytes),
   });
-  expect(response.status).toBe(400);
+  const json: unknown = await response.json();
+  return { status: response.status, json };
+};
+
+describe.each([
+  ["small", ""],
+  ["large", "x".repeat(9_000_000)],
+])("%s bodies", (_, filler) => {
+  const begin = `{"max_tokens":1,"user":"${filler}","prompt":"caf`;
+  it.each([
+    ["Latin-1", [0xe9], '"}'],
+    ["a character cut off in a text", [0xf0, 0x9f, 0x99], '"}'],
+    ["a character cut off at the end", "", '"}', [0xc3]],
+    ["a character in more bytes than it takes", [0xc0, 0xaf], '"}'],
+    ["half of a surrogate pair", [0xed, 0xa0, 0x80], '"}'],
+    ["beyond the last character", [0xf4, 0x90, 0x80, 0x80], '"}'],
+    ["Latin-1 in what breaks off", [0xe9]],
+  ])("%s is no text", async (_, ...rest) => {
+    const { status, json } = await raw(begin, ...rest);
+    expect(status).toBe(400);
+    expect(json).toEqual({ detail: "There was an error parsing the body" });
+  });
+
+  it("the mark of UTF-8 is passed over", async () => {
+    const mark = [0xef, 0xbb, 0xbf];
+    expect((await raw(mark, begin, '"}')).status).toBe(200);
+    const twice = await raw(mark, mark, begin, '"}');
+    expect(JSON.stringify(twice.json)).toContain("json_invalid");
+  });
 });
 
 it("repeated ids cost what one does", async () => {
