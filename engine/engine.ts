@@ -8,7 +8,8 @@
  */
 import type { Clock, Nanos } from "../device/clock.ts";
 import type { Device, SequenceId, StepResult } from "../device/device.ts";
-import type { EngineEvent, EngineListener } from "./events.ts";
+import { Audience, type OnListenerError } from "./audience.ts";
+import type { EngineListener } from "./events.ts";
 import type { Sha256 } from "./kv/block-hash.ts";
 import { LiveSequence } from "./live-sequence.ts";
 import {
@@ -32,6 +33,8 @@ export interface EngineParts {
   readonly sampler: TokenSampler;
   /** Names full blocks, as vLLM does. */
   readonly sha256: Sha256;
+  /** Told of what a listener threw, and must not throw itself; absent: thrown in a turn of its own. */
+  readonly onListenerError?: OnListenerError;
 }
 
 export class Engine {
@@ -46,11 +49,8 @@ export class Engine {
   readonly #speculator: Speculator | undefined;
   /** Steps under way, oldest first. */
   readonly #flights: Flight[] = [];
-  readonly #listeners = new Set<EngineListener>();
+  readonly #audience: Audience;
   readonly #deadlines = new Map<SequenceId, () => void>();
-  /** Events being told; nested calls append. */
-  #outbox: EngineEvent[] = [];
-  #telling = false;
   #asked = false;
   #closed = false;
   #paused = false;
@@ -60,11 +60,13 @@ export class Engine {
   #meanInterval: Nanos = 0;
   #idlers: (() => void)[] = [];
 
-  constructor({ device, clock, sampler, sha256 }: EngineParts, options: EngineOptions) {
+  constructor(parts: EngineParts, options: EngineOptions) {
+    const { device, clock, sampler, sha256 } = parts;
     this.options = options;
     this.#device = device;
     this.#clock = clock;
     this.#sampler = sampler;
+    this.#audience = new Audience(clock, parts.onListenerError);
     const { limits } = device;
     sampler.attach(options.seed ?? 0);
     this.maxContext = Math.min(
@@ -127,10 +129,10 @@ export class Engine {
   /**
    * Returns the way out. Events come synchronously and in order; a listener may
    * call the engine, and what follows from that is told after the event at hand.
+   * What a listener throws disturbs neither the engine nor the other listeners.
    */
   subscribe(listener: EngineListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#audience.join(listener);
   }
 
   /** False, and nothing done, while a sequence holds blocks; `preempt`: all that run compute again. */
@@ -301,23 +303,9 @@ export class Engine {
   /** Delivers events and lets go of sequences that are over. */
   #tell(): void {
     const events = this.#roster.takeEvents();
-    if (this.#telling) for (const event of events) this.#outbox.push(event);
-    else this.#outbox = events;
     const over = this.#roster.takeOver();
     if (over.length > 0) this.#release(over);
-    if (this.#telling) return;
-    this.#telling = true;
-    try {
-      // Grows while it is read when a listener calls the engine.
-      for (let i = 0; i < this.#outbox.length; i++) {
-        const event = this.#outbox[i];
-        if (event !== undefined) for (const listener of this.#listeners) listener(event);
-      }
-    } finally {
-      this.#outbox = [];
-      this.#telling = false;
-    }
-    this.#tellIdle();
+    if (this.#audience.tell(events)) this.#tellIdle();
   }
 
   #tellIdle(): void {

@@ -52,7 +52,7 @@ export interface RunningServer {
 /** Builds and listens. */
 export async function serve(settings: Settings, logger: Logger): Promise<RunningServer> {
   const world = await buildWorld(settings, (error) =>
-    logger.error({ err: error }, "a request's answer failed"),
+    logger.error({ err: error }, "a request's answer or an engine's listener failed"),
   );
   let draining = false;
   const start = world.simulatedStart;

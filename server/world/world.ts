@@ -36,6 +36,7 @@ import { VERSION } from "../version.ts";
 import { deviceFor } from "./default-model.ts";
 import { samplingDefaults } from "./generation-defaults.ts";
 import { machineFacts, simulationOf } from "./machine.ts";
+import { reportOnce } from "./report-once.ts";
 import { checkScheduling } from "./scheduling.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
@@ -58,7 +59,7 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** Told of bugs of ours that ended a request. */
+/** Told of bugs of ours: those that ended a request, and those of who listens to the engine. */
 export type Report = (error: Error) => void;
 
 interface Closable {
@@ -108,6 +109,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   const kvEvents = kvEventsConfig(settings);
   const profiling = readProfilerConfig(settings["profiler-config"]);
   const folder = name === "trainium" ? openNeffFolder(settings["neff-cache"]) : undefined;
+  const onListenerError = reportOnce(report);
   const engines: Engine[] = [];
   const devices: Device[] = [];
   await timed("device", async () => {
@@ -131,7 +133,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       const speculative = drafting && (await speculation(drafting, device, base));
       const options = { ...engineOptions(settings, device), kvEvents: kvEvents !== undefined };
       const engine = new Engine(
-        { device, clock, sampler, sha256 },
+        { device, clock, sampler, sha256, onListenerError },
         { ...options, ...optional("speculative", speculative) },
       );
       opened.push(engine);

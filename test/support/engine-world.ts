@@ -4,6 +4,7 @@ import type { Clock, Nanos } from "../../device/clock.ts";
 import { VirtualClock } from "../../device/clocks/virtual.ts";
 import type { Batch, DeviceLimits, SequenceId, TokenId } from "../../device/device.ts";
 import { NullDevice } from "../../device/null/device.ts";
+import type { OnListenerError } from "../../engine/audience.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import type { EngineOptions } from "../../engine/options.ts";
@@ -26,6 +27,7 @@ export interface WorldOptions {
   readonly clock?: Clock;
   readonly values?: "logits" | "ids";
   readonly trouble?: Trouble;
+  readonly onListenerError?: OnListenerError;
 }
 
 export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & { clock?: C } = {}) {
@@ -52,7 +54,10 @@ export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & {
   });
   const device = new PagedDevice(inner, of.trouble);
   const engine = new Engine(
-    { device, clock, sampler, sha256 },
+    {
+      ...{ device, clock, sampler, sha256 },
+      ...(of.onListenerError && { onListenerError: of.onListenerError }),
+    },
     { maxNumSeqs: 16, maxNumBatchedTokens: 64, ...of.options },
   );
   const events: EngineEvent[] = [];
