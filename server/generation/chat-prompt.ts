@@ -106,6 +106,7 @@ function templateMessage(message: ChatMessage, model: string): Record<string, un
   const { role, content, name, tool_call_id: callId, tool_calls: calls } = message;
   const thought = message.reasoning ?? message.reasoning_content;
   const assistant = role === "assistant";
+  if (assistant && calls) checkItems(calls);
   return {
     role,
     content:
@@ -169,8 +170,8 @@ export function contentText(content: ChatMessage["content"]): string {
 }
 
 /** Arguments as the object that templates expect. */
-function templateCall(call: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { function: described, type = "function" } = call;
+function templateCall(call: Readonly<Record<string, unknown>> | null): Record<string, unknown> {
+  const { function: described, type = "function" } = call ?? {};
   if (type !== "function" || typeof described !== "object" || described === null) {
     throw badRequest(
       "chat completions only support assistant tool_calls of type 'function'.",

@@ -97,6 +97,16 @@ describe("bad requests", () => {
     expect(neither.json.error.message).toContain("Cannot find suitable handler for request.");
   });
 
+  it.each([[[null]], [[3]], [["x"]], [[{ type: "function", function: null }]]])(
+    "refuses %j as tool calls of a chat, wherever one is read",
+    async (calls) => {
+      const messages = [{ role: "assistant", tool_calls: calls }, ...hello];
+      for (const path of ["/tokenize", CHAT]) {
+        expect((await server.post(path, { messages, max_tokens: 1 })).status, path).toBe(400);
+      }
+    },
+  );
+
   it("ignores unknown fields and says so in a header", async () => {
     const { status, headers } = await server.post(TEXT, { prompt: "a", max_tokens: 1, best_of: 2 });
     expect(status).toBe(200);
