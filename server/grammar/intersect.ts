@@ -17,7 +17,7 @@ import {
 } from "./grammar.ts";
 
 /** Pairs of states at most; a grammar that is not regular never ends before it. */
-const MAX_PAIRS = 6_000;
+const MAX_PAIRS = 8_000;
 
 export function intersect(a: Node, b: Node): Node {
   const left = new Automaton(a);

@@ -40,20 +40,67 @@ export interface StringLimits {
 }
 
 export function strings(limits: StringLimits): Node {
-  const { minLength, maxLength } = limits;
-  const shapes = [
-    ...limits.patterns.map((pattern) => parseRegex(pattern, { json: true, search: true })),
-    ...limits.formats.flatMap((format) => {
-      const pattern = FORMATS[format];
-      return pattern === undefined ? [] : [parseRegex(pattern, { json: true })];
-    }),
-  ];
+  const shapes = limits.patterns.map((pattern) =>
+    parseRegex(pattern, { json: true, search: true }),
+  );
+  let { minLength, maxLength } = limits;
+  for (const format of limits.formats) {
+    const pattern = FORMATS[format];
+    if (pattern === undefined) continue;
+    let shape: Shape = shapeOf(pattern);
+    if (maxLength < shape.max) {
+      const free = uncounted(format, maxLength);
+      if (free !== undefined && free.max >= minLength) shape = free;
+    }
+    shapes.push(shape.node);
+    // What the format promises by itself costs no product.
+    if (minLength <= shape.min) minLength = 0;
+    if (maxLength >= shape.max) maxLength = Number.POSITIVE_INFINITY;
+  }
   if (limits.without.length > 0) shapes.push(textsExcept(limits.without));
   const [first, ...others] = shapes;
   if (first === undefined) return seq(QUOTE, repeat(FREE_CHAR, minLength, maxLength), QUOTE);
   const limited = minLength > 0 || maxLength !== Number.POSITIVE_INFINITY;
   if (limited) others.push(repeat(PLAIN_CHAR, minLength, maxLength));
   return seq(QUOTE, others.reduce(intersect, first), QUOTE);
+}
+
+interface Shape {
+  readonly node: Node;
+  /** Lengths of its texts, in characters. */
+  readonly min: number;
+  readonly max: number;
+}
+
+function shapeOf(pattern: string): Shape {
+  const node = parseRegex(pattern, { json: true });
+  return { node, ...lengths(node) };
+}
+
+/** Of the texts of a format, in characters: formats are ASCII, and none is escaped in JSON. */
+function lengths(node: Node): { readonly min: number; readonly max: number } {
+  switch (node.kind) {
+    case "bytes":
+      return { min: 1, max: 1 };
+    case "seq":
+      return node.items
+        .map(lengths)
+        .reduce((a, b) => ({ min: a.min + b.min, max: a.max + b.max }), {
+          min: 0,
+          max: 0,
+        });
+    case "alt":
+      return node.options.map(lengths).reduce((a, b) => ({
+        min: Math.min(a.min, b.min),
+        max: Math.max(a.max, b.max),
+      }));
+    case "repeat": {
+      const item = lengths(node.item);
+      return { min: item.min * node.min, max: item.max === 0 ? 0 : item.max * node.max };
+    }
+    case "rule":
+      return { min: 0, max: Number.POSITIVE_INFINITY };
+  }
 }
 
 const DATE =
@@ -95,6 +142,59 @@ const FORMATS: Readonly<Record<string, string>> = {
   "relative-json-pointer": "(?:0|[1-9]\\d{0,2})(?:/[A-Za-z0-9_-]{0,32}){0,8}",
   regex: "[A-Za-z0-9 _-]{0,64}",
 };
+
+/** Of a label of a host's name, and of what stands before an email's @. */
+const LABEL_LENGTH = 63;
+const NAME = "[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*";
+const NAMES = `${NAME}(?:\\.${NAME})*`;
+const LOCAL = "[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*";
+const DOMAIN = `${NAMES}\\.[A-Za-z]{2,12}`;
+const ANY_PATH = "(?:/[A-Za-z0-9._~/-]*)?";
+const AFTER_HOST = `(?::[1-9]\\d{0,3})?${ANY_PATH}(?:\\?[A-Za-z0-9=&._~-]*)?(?:#[A-Za-z0-9._~-]*)?`;
+const ANY_POINTER = "(?:/[A-Za-z0-9_-]*)*";
+
+/** Texts of the pattern, of so many characters at most. */
+function within(pattern: string, maxLength: number): Node {
+  return intersect(parseRegex(pattern, { json: true }), repeat(PLAIN_CHAR, 0, maxLength));
+}
+
+/**
+ * A format for texts of `maxLength` characters: where its parts were counted beside the
+ * whole, the states of the counts would multiply. Hosts end at the length of one label.
+ * Undefined: the pattern as it stands.
+ */
+function uncounted(format: string, maxLength: number): Shape | undefined {
+  const free = (node: Node): Shape => ({ node, ...lengths(node) });
+  const uri = () =>
+    seq(shapeOf("(?:https?|ftp)://").node, within(NAMES, LABEL_LENGTH), shapeOf(AFTER_HOST).node);
+  switch (format) {
+    case "email":
+    case "idn-email": {
+      // "@b.de" at least follows, "a@" and ".de" stand around.
+      if (maxLength <= LABEL_LENGTH + 5) return shapeOf(`${LOCAL}@${DOMAIN}`);
+      const local = Math.min(LABEL_LENGTH, Math.floor((maxLength - 1) / 2));
+      const domain = Math.min(LABEL_LENGTH, maxLength - 1 - local);
+      const node = seq(within(LOCAL, local), literal("@"), within(DOMAIN, domain));
+      return { node, min: 6, max: local + 1 + domain };
+    }
+    case "hostname":
+    case "idn-hostname":
+      return { node: within(NAMES, LABEL_LENGTH), min: 1, max: LABEL_LENGTH };
+    case "uri":
+    case "iri":
+      return free(uri());
+    case "uri-reference":
+    case "iri-reference":
+    case "uri-template":
+      return free(alt(uri(), shapeOf(ANY_PATH).node));
+    case "json-pointer":
+      return shapeOf(ANY_POINTER);
+    case "relative-json-pointer":
+      return shapeOf(`(?:0|[1-9]\\d{0,2})${ANY_POINTER}`);
+    default:
+      return undefined;
+  }
+}
 
 /** Object keys: written one way, and none of the names. */
 export function keysExcept(names: Iterable<string>): Node {

@@ -132,6 +132,36 @@ const CASES: readonly Case[] = [
     no: ["2026-13-01", "2026-02-30", "x"],
   },
   {
+    name: "an email and a length",
+    schema: { type: "string", format: "email", minLength: 9, maxLength: 64 },
+    yes: ["a.b@c-d.org", `${"a".repeat(59)}@b.de`],
+    no: ["a@bc.org", `${"a".repeat(60)}@b.de`, `a@${"b".repeat(60)}.de`, "a@b", "a.@bcd.org"],
+  },
+  {
+    name: "a uri and a length that it never reaches",
+    schema: { type: "string", format: "uri", minLength: 1, maxLength: 2083 },
+    yes: ["https://example.org/a?b=c#d", `http://a.b/${"c".repeat(64)}`],
+    no: ["example.org", "https://", ""],
+  },
+  {
+    name: "a uri and a length in its midst",
+    schema: { type: "string", format: "uri", maxLength: 300 },
+    yes: ["https://example.org:80/a/b?c", `ftp://a/${"b".repeat(292)}`],
+    no: [`ftp://a/${"b".repeat(293)}`, `ftp://${"a".repeat(64)}`, "x"],
+  },
+  {
+    name: "a format, a pattern and a length",
+    schema: { type: "string", format: "email", pattern: "@x\\.org$", maxLength: 60 },
+    yes: ["a@x.org"],
+    no: ["a@y.org", `${"a".repeat(55)}@x.org`],
+  },
+  {
+    name: "a time of a length with its offset",
+    schema: { type: "string", format: "date-time", minLength: 25, maxLength: 29 },
+    yes: ["2026-11-30T09:30:00+01:00", "2026-11-30T09:30:00.123+01:00"],
+    no: ["2026-11-30T09:30:00Z", "2026-11-30T09:30:00.1234+01:00"],
+  },
+  {
     name: "enum, held to its type",
     schema: { type: "integer", enum: [1, "a", 2.5, 300] },
     yes: [1, 300],
@@ -246,3 +276,34 @@ it("allows no endless white space", () => {
   expect(compact('raw:{"a":1}')).toBe(true);
   expect(compact('raw:{"a": 1}')).toBe(false);
 });
+
+/** Texts of so many characters. */
+const GROWING: Readonly<Record<string, (length: number) => string>> = {
+  email: (length) => `${"a".repeat(length - 5)}@b.de`,
+  hostname: (length) => "a".repeat(length),
+  uri: (length) => `https://a.b/${"c".repeat(length - 12)}`,
+  "iri-reference": (length) => `/${"a".repeat(length - 1)}`,
+  "json-pointer": (length) => `/${"a".repeat(length - 1)}`,
+  regex: (length) => "a".repeat(length),
+};
+
+describe.each(["email", "hostname", "uri", "iri-reference", "json-pointer", "regex"])(
+  "%s of any length",
+  (format) => {
+    it.each([20, 21, 37, 62])("is held to %i characters", (maxLength) => {
+      const allows = accepts({ type: "string", format, maxLength });
+      const text = GROWING[format] ?? String;
+      expect(allows(text(maxLength))).toBe(true);
+      expect(allows(text(maxLength + 1))).toBe(false);
+    });
+
+    it.each([64, 65, 69, 100, 150, 207, 320, 1_024, 65_536])(
+      "can be written under %i characters",
+      (maxLength) => {
+        const allows = accepts({ type: "string", format, minLength: 1, maxLength });
+        expect(allows((GROWING[format] ?? String)(12))).toBe(true);
+        expect(allows("\u0000")).toBe(false);
+      },
+    );
+  },
+);
