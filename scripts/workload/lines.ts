@@ -112,7 +112,7 @@ class ArrayScan {
 
   #wrong(): Error {
     return new Error(
-      `${this.#path} is not one JSON array of conversations; a file of JSON Lines is --dataset-name custom.`,
+      `${this.#path} is not one JSON array of {"conversations": …}: make one of JSON Lines with \`jq -s . FILE\`, or give lines of {"prompt": …} with --dataset-name custom.`,
     );
   }
 }

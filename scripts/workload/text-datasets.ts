@@ -74,6 +74,11 @@ export async function shareGptRequests(
     const [ask, answer] = [field(turns[0], "value"), field(turns[1], "value")];
     if (typeof ask === "string" && typeof answer === "string") asked.push({ ask, answer });
   }
+  if (asked.length === 0) {
+    throw new Error(
+      'The dataset has no conversation: ShareGPT\'s entries are {"conversations": [{"value": ask}, {"value": answer}]}.',
+    );
+  }
   const requests: WorkRequest[] = [];
   for (const { ask, answer } of random.shuffled(asked)) {
     if (requests.length === count) break;

@@ -27,6 +27,11 @@ type Token =
 const MAX_COUNT = 100_000;
 
 export function parseEbnf(source: string, root = "root"): Node {
+  if (!source.includes("::=") && LARK.test(source)) {
+    throw new GrammarError(
+      'it looks like a Lark grammar: write it as EBNF (GBNF), rules as name ::= "text" [a-z]+ other, the first one root',
+    );
+  }
   const tokens = tokenize(source);
   const rules = new Map<string, Rule>();
   const ruleOf = (name: string): Rule => {
@@ -113,6 +118,8 @@ function show(token: Token | undefined): string {
   return "value" in token ? token.value : token.kind;
 }
 
+/** `name: …`, `?name.2: …`, `NAME: /…/` or `%import …` at the begin of a line. */
+const LARK = /^[ \t]*(?:[?!]*[A-Za-z_]\w*(?:\.-?\d+)?[ \t]*:|%[a-z]+[ \t])/m;
 const SPACE = /\s/;
 const NAME = /[A-Za-z_][A-Za-z0-9_.-]*/y;
 const COUNT = /\{\s*(\d*)\s*(?:(,)\s*(\d*)\s*)?\}/y;

@@ -188,6 +188,10 @@ describe("text prompts", () => {
       [5, 4],
     ]);
     expect(oversample(requests, 3, new Random(1)).length).toBe(3);
+    const other = [{ prompt: "a b c d" }, { messages: [] }, 7, talk("alone")];
+    await expect(shareGptRequests(1, other, spoken, new Random(1), {})).rejects.toThrow(
+      '{"conversations": [{"value": ask}, {"value": answer}]}',
+    );
   });
 
   it("of a custom file give prompt and length, or say what is missing", async () => {
@@ -234,6 +238,7 @@ describe("files", () => {
           for await (const _ of elementsOf(path));
         };
         await expect(all(), text).rejects.toThrow(path);
+        if (!text.includes("[1, ")) await expect(all(), text).rejects.toThrow("jq -s .");
       }
     } finally {
       await rm(folder, { recursive: true, force: true });
