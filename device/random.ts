@@ -10,9 +10,10 @@ export interface RandomKey {
   readonly high: number;
 }
 
-/** Key of a seed given by the client: any safe integer. */
-export function keyOfSeed(seed: number): RandomKey {
-  return { low: seed | 0, high: Math.floor(seed / 2 ** 32) | 0 };
+/** Key of a seed given by the client: a safe integer, or a bigint of which 64 bits count. */
+export function keyOfSeed(seed: number | bigint): RandomKey {
+  const bits = BigInt(seed);
+  return { low: Number(BigInt.asIntN(32, bits)), high: Number(BigInt.asIntN(32, bits >> 32n)) };
 }
 
 /** Key of a sequence that brought no seed. */

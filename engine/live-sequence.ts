@@ -99,7 +99,7 @@ export class LiveSequence implements Sequence, Holder {
     this.params =
       params.seed === undefined || place.index === 0
         ? params
-        : { ...params, seed: params.seed + place.index };
+        : { ...params, seed: BigInt(params.seed) + BigInt(place.index) };
     this.promptLength = request.prompt.length;
     this.limit = Math.min(this.promptLength + params.maxTokens, place.maxContext);
     if (request.salt !== undefined) this.salt = request.salt;

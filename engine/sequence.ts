@@ -21,8 +21,8 @@ export interface SamplingParams {
   readonly repetitionPenalty: number;
   readonly frequencyPenalty: number;
   readonly presencePenalty: number;
-  /** Absent: drawn from the engine's own seed. */
-  readonly seed?: number;
+  /** Of 64 bits; absent: drawn from the engine's own seed. */
+  readonly seed?: number | bigint;
   readonly logitBias: ReadonlyMap<TokenId, number>;
   readonly allowedTokenIds?: readonly TokenId[];
   /** Token sequences that may not be completed. */

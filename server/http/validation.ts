@@ -8,7 +8,7 @@ import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
 import { bodyErrors, type Complaint, Complaints, pydanticText } from "./shape/complaint.ts";
 import { JsonError, readJson, TooDeep } from "./shape/json.ts";
-import { PyValueError } from "./shape/python.ts";
+import { isObject, PyValueError } from "./shape/python.ts";
 import { type Check, CheckState, FAIL, type ShapeSchema } from "./shape/schema.ts";
 
 /** Sees a body before its fields are looked at; throws ApiError. */
@@ -112,9 +112,21 @@ function explained(check: Check, body: unknown): Checked {
   if (value !== FAIL || complaints === undefined) {
     const again = new CheckState();
     again.anyWidth = true;
-    return { value: keepLazy(again, check(body, again)) };
+    return { value: withExact(keepLazy(again, check(body, again)), value) };
   }
   return { error: shapeError(complaints) };
+}
+
+/** The value, with the integers that are exact in what was read of the digits. */
+function withExact(value: unknown, read: unknown): unknown {
+  if (typeof read === "bigint") return read;
+  if (!isObject(value) || !isObject(read)) return value;
+  let out = value;
+  for (const [name, item] of Object.entries(read)) {
+    const exact = withExact(value[name], item);
+    if (!Object.is(exact, value[name])) out = { ...out, [name]: exact };
+  }
+  return out;
 }
 
 function shapeError(complaints: Complaints, cause?: Error): ApiError {

@@ -39,6 +39,10 @@ const DEFAULT_MAX_TOKENS = 16;
 /** FINAL_ONLY and DELTA of vLLM's RequestOutputKind. */
 const KINDS = { whole: 2, streamed: 1 };
 
+/** JSON's numbers are doubles here: a seed that one would round is written as its digits, which pydantic reads too. */
+const writtenSeed = (seed: number | bigint): number | string =>
+  typeof seed === "bigint" ? String(seed) : seed;
+
 /** What a generator needs to draw as this server would. */
 export function writtenParams(
   { params, n, stop, includeStop }: CheckedSampling,
@@ -55,7 +59,7 @@ export function writtenParams(
     ...(!greedy && { top_p: params.topP }),
     ...(params.topK !== 0 && { top_k: params.topK }),
     ...(!greedy && { min_p: params.minP }),
-    ...(params.seed !== undefined && { seed: params.seed }),
+    ...(params.seed !== undefined && { seed: writtenSeed(params.seed) }),
     stop,
     stop_token_ids: params.stopTokenIds,
     ...(params.ignoreEos && { ignore_eos: true }),

@@ -21,6 +21,7 @@ export function nullable<T extends TSchema>(schema: T) {
 const text = Type.String();
 const integer = Type.Integer();
 const int64 = Type.Integer({ format: "int64" });
+const exactInt64 = Type.Unsafe<number | bigint>({ ...int64, "x-exact": true });
 const number = Type.Number();
 const boolean = Type.Boolean();
 const object = Type.Record(Type.String(), Type.Unknown());
@@ -124,7 +125,7 @@ export const fields = {
   logit_bias: nullable(Type.Record(Type.String(), number)),
   allowed_token_ids: nullable(Type.Array(integer)),
   bad_words: optional(Type.Array(text)),
-  seed: nullable(int64),
+  seed: nullable(exactInt64),
   stop: nullable(Type.Union([text, Type.Array(text, { maxItems: 4 })])), // VLLM_MAX_STOP_STRINGS
   stop_token_ids: nullable(Type.Array(integer)),
   include_stop_str_in_output: optional(boolean),

@@ -190,7 +190,7 @@ function alone(each: Arrival): number[][] {
   const world = engineWorld({ limits: { maxContext: MAX_CONTEXT } });
   return Array.from({ length: each.request.n ?? 1 }, (_, index) => {
     const { params } = each.request;
-    const seed = (params.seed ?? 0) + index;
+    const seed = BigInt(params.seed ?? 0) + BigInt(index);
     const before = world.events.length;
     world.engine.submit({ ...requestOf(each, 1), params: { ...params, seed } });
     world.clock.runReady();

@@ -8,6 +8,7 @@
  *   title                                 its name, which a union's paths show
  *   x-lazy: true                          a list whose items are checked when they are read
  *   format: "int64"                       an integer of 64 bits
+ *   x-exact: true                         read as a bigint where a double would round it
  *
  * A check runs twice when it fails: first for speed on what JSON.parse gave,
  * then on the exact numbers to complain.

@@ -178,10 +178,12 @@ export const float: Check = (value, state) => {
 };
 
 const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
 
 export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Check {
   const { minimum, maximum, format } = schema;
   const wide = format === "int64";
+  const exact = schema["x-exact"] === true;
   if (minimum === undefined && maximum === undefined && !wide) return inner;
   const least = minimum ?? (wide ? -(2 ** 63) : Number.NEGATIVE_INFINITY);
   const most = maximum ?? Number.POSITIVE_INFINITY;
@@ -191,10 +193,20 @@ export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Chec
     if (value instanceof PyNumber) return BigInt(value.text) > INT64_MAX;
     return number >= 2 ** 63;
   };
+  const under = (value: unknown, number: number, state: CheckState): boolean => {
+    if (!wide || minimum !== undefined) return number < least;
+    if (state.anyWidth) return false;
+    if (value instanceof PyNumber) return BigInt(value.text) < INT64_MIN;
+    // Without its digits the least itself may be less.
+    return state.complaints === undefined ? number <= least : number < least;
+  };
   return (value, state) => {
     const read = inner(value, state);
     if (read === FAIL) return FAIL;
     const number = numberOf(read) ?? 0;
+    const rounded = exact && !state.anyWidth && !Number.isSafeInteger(number);
+    // Tried again on the digits as they were written.
+    if (rounded && state.complaints === undefined && !(value instanceof PyNumber)) return FAIL;
     if (over(read, number, state)) {
       const limit = wide ? new PyNumber(String(INT64_MAX), false) : bound(most, whole);
       const shown = limit instanceof PyNumber ? limit.text : limit;
@@ -205,8 +217,8 @@ export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Chec
         context: { le: limit },
       });
     }
-    if (number < least) {
-      const limit = least === -(2 ** 63) ? new PyNumber(String(-INT64_MAX - 1n), false) : least;
+    if (under(read, number, state)) {
+      const limit = least === -(2 ** 63) ? new PyNumber(String(INT64_MIN), false) : least;
       const shown = limit instanceof PyNumber ? limit.text : limit;
       return state.fail({
         type: "greater_than_equal",
@@ -215,6 +227,6 @@ export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Chec
         context: { ge: limit },
       });
     }
-    return read;
+    return rounded ? BigInt(read instanceof PyNumber ? read.text : number) : read;
   };
 }

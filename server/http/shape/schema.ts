@@ -22,6 +22,7 @@ export interface ShapeSchema {
   readonly title?: string;
   readonly "x-model"?: "typed-dict" | "dataclass";
   readonly "x-lazy"?: boolean;
+  readonly "x-exact"?: boolean;
   /** Sees the value before it is checked, and may replace or refuse it. */
   readonly [BEFORE]?: (value: unknown) => unknown;
   /** Sees what was read, and may refuse it. */

@@ -288,6 +288,9 @@ describe("draws", () => {
     expect(uniform(key, 7)).not.toBe(uniform(key, 8));
     expect(uniform(keyOfSeed(1234 + 2 ** 32), 7)).not.toBe(uniform(key, 7));
     expect(uniform(keyOfSeed(-1), 7)).not.toBe(uniform(keyOfSeed(1), 7));
+    expect(keyOfSeed(-1234n)).toEqual(keyOfSeed(-1234));
+    const wide = [2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n - 2n, -(2n ** 63n)];
+    expect(new Set(wide.map((seed) => uniform(keyOfSeed(seed), 7))).size).toBe(wide.length);
   });
 
   it("are uniform over positions, seeds and sequences: chi-square", () => {

@@ -58,6 +58,14 @@ describe("shapes", () => {
     [`{${hi},"echo":1.5}`, ["bool_type body.echo '1.5'"]],
     [`{${hi},"echo":null}`, ["bool_type body.echo 'None'"]],
     [`{${hi},"n":1e400}`, ["finite_number body.n 'inf'"]],
+    [
+      `{${hi},"seed":-9223372036854775809}`,
+      ["greater_than_equal body.seed '-9223372036854775809'"],
+    ],
+    [
+      `{${hi},"priority":-9223372036854775809}`,
+      ["greater_than_equal body.priority '-9223372036854775809'"],
+    ],
     [`{${hi},"seed":9223372036854775808}`, ["less_than_equal body.seed '9223372036854775808'"]],
     [
       `{${hi},"vllm_xargs":{"a":{}}}`,
@@ -110,7 +118,13 @@ describe("shapes", () => {
     ],
     ['"temperature":NaN', { temperature: Number.NaN }],
     ['"stop":["1"],"temperature":"inf"', { stop: ["1"], temperature: Number.POSITIVE_INFINITY }],
-    ['"seed":9223372036854775807', { seed: 2 ** 63 }],
+    ['"seed":9223372036854775807', { seed: 2n ** 63n - 1n }],
+    ['"seed":-9223372036854775808', { seed: -(2n ** 63n) }],
+    ['"seed":9007199254740993,"top_p":1', { seed: 2n ** 53n + 1n, top_p: 1 }],
+    ['"seed":" 1234567890123456789 "', { seed: 1234567890123456789n }],
+    ['"seed":9.007199254740994e15,"user":"x"', { seed: 2n ** 53n + 2n, user: "x" }],
+    ['"seed":-7', { seed: -7 }],
+    ['"seed":5,"priority":-9007199254740993', { seed: 5, priority: -(2 ** 53) }],
   ])("reads %s", (fields, expected) => {
     expect(read("chat", `{${hi},${fields}}`)).toMatchObject(expected);
   });
