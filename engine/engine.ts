@@ -10,8 +10,9 @@ import type { Clock, Nanos } from "../device/clock.ts";
 import type { Device, SequenceId, StepResult } from "../device/device.ts";
 import { Audience, type OnListenerError } from "./audience.ts";
 import type { EngineListener } from "./events.ts";
+import { Joining } from "./joining.ts";
 import type { Sha256 } from "./kv/block-hash.ts";
-import { LiveSequence } from "./live-sequence.ts";
+import type { LiveSequence } from "./live-sequence.ts";
 import {
   EngineClosedError,
   type EngineHealth,
@@ -55,6 +56,9 @@ export class Engine {
   #closed = false;
   #paused = false;
   #nextId: SequenceId = 0;
+  /** Completions of open requests that have not joined, and the tokens of their prompts. */
+  #coming = 0;
+  #comingTokens = 0;
   #progressAt: Nanos = 0;
   #endedAt: Nanos = 0;
   #meanInterval: Nanos = 0;
@@ -87,7 +91,7 @@ export class Engine {
   }
 
   get waiting(): number {
-    return this.#roster.waiting;
+    return this.#roster.waiting + this.#coming;
   }
 
   /** 0 to 1; cached blocks that nobody holds count as free. */
@@ -97,25 +101,49 @@ export class Engine {
 
   /** Ids of the `n` completions. Throws PromptTooLongError, QueueFullError, EngineClosedError. */
   submit(request: GenerationRequest): readonly SequenceId[] {
+    const joining = this.open(request);
+    return joining.join(joining.left);
+  }
+
+  /** Lets a request in whose completions join part by part, all or forgone. Throws as `submit`. */
+  open(request: GenerationRequest): Joining {
     const n = request.n ?? 1;
-    this.#admissible(request.prompt.length, n);
+    const length = request.prompt.length;
+    this.#admissible(length, n);
     const arrival = this.#clock.now();
-    this.#roster.now = arrival;
     const ids = Array.from({ length: n }, (_, index) => this.#nextId + index);
     this.#nextId += n;
-    const maxContext = this.maxContext;
-    const group = ids.map((id, index) => {
-      return new LiveSequence(request, { id, index, group: ids, arrival, maxContext });
-    });
     if (!this.#busy) this.#progressAt = arrival;
-    for (const sequence of group) {
+    this.#coming += n;
+    this.#comingTokens += n * length;
+    const place = { ids, arrival, maxContext: this.maxContext };
+    return new Joining(request, place, {
+      join: (part, lead) => this.#join(part, lead),
+      forgo: (count) => this.#forgo(count, length),
+    });
+  }
+
+  #join(part: readonly LiveSequence[], lead: LiveSequence | undefined): LiveSequence | undefined {
+    const [first] = part;
+    if (first === undefined) return lead;
+    this.#coming -= part.length;
+    this.#comingTokens -= part.length * first.promptLength;
+    if (this.#closed) throw new EngineClosedError("The engine is closed.");
+    this.#roster.now = this.#clock.now();
+    for (const sequence of part) {
       this.#sampler.add(sequence);
       this.#watchDeadline(sequence);
     }
-    this.#roster.add(group);
+    const leads = this.#roster.add(part, lead);
     this.#tell();
     this.#wake();
-    return ids;
+    return leads;
+  }
+
+  #forgo(count: number, length: number): void {
+    this.#coming -= count;
+    this.#comingTokens -= count * length;
+    this.#tellIdle();
   }
 
   /** Ends a sequence now, or when the step that holds it ends. Unknown ids are ignored. */
@@ -207,7 +235,8 @@ export class Engine {
   }
 
   get #busy(): boolean {
-    return this.#roster.sequences.size > 0 || this.#flights.length > 0 || this.#proposing;
+    const some = this.#roster.sequences.size > 0 || this.#coming > 0;
+    return some || this.#flights.length > 0 || this.#proposing;
   }
 
   #wake(): void {
@@ -343,7 +372,8 @@ export class Engine {
       );
     }
     const { maxNumQueuedReqs, maxNumQueuedTokens } = this.options;
-    const { waiting, waitingTokens } = this.#roster;
+    const { waiting } = this;
+    const waitingTokens = this.#roster.waitingTokens + this.#comingTokens;
     if (waiting === 0) return;
     const tooMany = maxNumQueuedReqs !== undefined && waiting + n > maxNumQueuedReqs;
     const tooLong =

@@ -49,6 +49,7 @@ export class LiveSequence implements Sequence, Holder {
   /** Position at which it ends whatever is sampled: the prompt and maxTokens, or the model's limit. */
   readonly limit: number;
 
+  /** The prompt alone is shared with the siblings; the first id written makes it this one's. */
   tokens: Int32Array;
   length: number;
   computed = 0;
@@ -77,6 +78,10 @@ export class LiveSequence implements Sequence, Holder {
   followers: LiveSequence[] = [];
   /** Waits for its leader's prompt. */
   following = false;
+  /** Led the siblings until their prompt was computed. */
+  released = false;
+  /** Leads the siblings since this one ended before that. */
+  heir: LiveSequence | undefined;
   /** Nothing but its length can end it. */
   readonly endsByLength: boolean;
 
@@ -112,8 +117,8 @@ export class LiveSequence implements Sequence, Holder {
       (params.ignoreEos || params.eosTokenIds.length === 0) &&
       params.stopTokenIds.length === 0 &&
       constraint === undefined;
-    this.tokens = new Int32Array(this.promptLength + Math.min(params.maxTokens, 64) + 1);
-    this.tokens.set(request.prompt);
+    const { prompt } = request;
+    this.tokens = prompt instanceof Int32Array ? prompt : Int32Array.from(prompt);
     this.length = this.promptLength;
     if (params.promptLogprobs !== undefined && place.index === 0) this.promptLogprobs = [];
   }
@@ -141,7 +146,9 @@ export class LiveSequence implements Sequence, Holder {
   write(position: number, ids: readonly TokenId[]): void {
     const end = position + ids.length;
     if (end > this.tokens.length) {
-      const grown = new Int32Array(Math.max(end, Math.ceil(1.5 * this.tokens.length)));
+      const first = this.promptLength + Math.min(this.params.maxTokens, 64) + 1;
+      const size = Math.max(end, first, Math.ceil(1.5 * this.tokens.length));
+      const grown = new Int32Array(size);
       grown.set(this.tokens);
       this.tokens = grown;
     }

@@ -92,7 +92,7 @@ function applyRow(
   const emitted = sequence.known - position;
   emitTokens(roster, sequence, { row, sampled, emitted });
   if (current) wrote(roster, sequence, position + emitted - 1);
-  if (sequence.followers.length > 0) roster.releaseFollowers(sequence);
+  if (!sequence.released) roster.releaseFollowers(sequence);
   if (ending !== undefined) roster.end(sequence, ending);
 }
 

@@ -99,26 +99,30 @@ export class Roster {
     return over;
   }
 
-  /** Completions of one request, the leader first. */
-  add(group: readonly LiveSequence[]): void {
-    const [leader, ...followers] = group;
-    if (leader === undefined) return;
-    leader.followers = [...followers].reverse();
-    for (const sequence of group) {
+  /**
+   * Completions of one request, the leader first; further ones with who led those before.
+   * Returns who leads now.
+   */
+  add(part: readonly LiveSequence[], before?: LiveSequence): LiveSequence | undefined {
+    for (const sequence of part) {
       this.sequences.set(sequence.id, sequence);
       this.#wait(sequence);
-      this.emit({
-        type: "request-queued",
-        at: this.now,
-        id: sequence.id,
-        promptTokens: sequence.promptLength,
-      });
+      const { id, promptLength: promptTokens } = sequence;
+      this.emit({ type: "request-queued", at: this.now, id, promptTokens });
     }
-    this.queue.push(leader);
-    for (const follower of followers) {
-      follower.following = true;
-      this.#following++;
+    const lead = before && leaderSince(before);
+    if (lead?.released && lead.status !== "ended") {
+      for (const sequence of part) this.queue.push(sequence);
+      return lead;
     }
+    const leads = lead === undefined || lead.status === "ended" ? part[0] : lead;
+    if (leads === undefined) return undefined;
+    const followers = part.filter((sequence) => sequence !== leads);
+    if (leads !== lead) this.queue.push(leads);
+    leads.followers = [...followers.reverse(), ...leads.followers];
+    for (const follower of followers) follower.following = true;
+    this.#following += followers.length;
+    return leads;
   }
 
   /** Ends a sequence now, or when the steps that hold it end. */
@@ -158,7 +162,9 @@ export class Roster {
    * sharing the prompt's blocks; the others wait like anyone (and meet its cache).
    */
   releaseFollowers(leader: LiveSequence): void {
+    leader.released = true;
     const { followers } = leader;
+    if (followers.length === 0) return;
     leader.followers = [];
     for (let follower = followers.pop(); follower !== undefined; follower = followers.pop()) {
       if (follower.status !== "waiting" || !follower.following) continue;
@@ -241,6 +247,7 @@ export class Roster {
     while (heir !== undefined && heir.status !== "waiting") heir = followers.pop();
     if (heir === undefined) return;
     heir.followers = followers;
+    leader.heir = heir;
     this.#unfollow(heir);
     this.queue.push(heir);
   }
@@ -268,4 +275,10 @@ export class Roster {
     const last = sequence.inFlight > 0 ? this.steps - 1 : undefined;
     this.kv.drop(sequence, last);
   }
+}
+
+function leaderSince(leader: LiveSequence): LiveSequence {
+  let last = leader;
+  while (last.heir !== undefined) last = last.heir;
+  return last;
 }

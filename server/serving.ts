@@ -45,11 +45,12 @@ export interface Serving {
   readonly kvEventSources?: Readonly<Record<string, object>>;
   /** Absent: profiling is not configured. */
   readonly profiler?: Profiler;
-  /** Told of each group of completions as it is submitted: what events do not carry. */
+  /** Told of completions as they join the queue, the first of them `from`: what events do not carry. */
   readonly submitted?: (
     engine: number,
     request: GenerationRequest,
     handles: readonly Handle[],
+    from: number,
   ) => void;
   /** Told of a request that the queue had no room for. */
   readonly refused?: (limit: "requests" | "tokens") => void;

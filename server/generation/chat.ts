@@ -92,8 +92,8 @@ export async function chatGeneration(
 export class ChatGeneration {
   readonly prepared: PreparedChat;
   readonly generation: Running;
-  /** By choice. */
-  readonly readers: readonly ChoiceReader[];
+  /** By choice, made when first asked for. */
+  readonly #readers: (ChoiceReader | undefined)[] = [];
   readonly #reasons: boolean;
 
   constructor(
@@ -101,13 +101,18 @@ export class ChatGeneration {
     generation: Running,
     settings: { readonly "reasoning-parser"?: string | undefined },
   ) {
-    const { plan, prompt } = prepared;
     this.prepared = prepared;
     this.generation = generation;
     this.#reasons = settings["reasoning-parser"] !== undefined;
-    this.readers = generation.choices.map(
-      () => new ChoiceReader(plan.parser?.(prompt.text) ?? PLAIN),
-    );
+  }
+
+  reader(index: number): ChoiceReader {
+    const known = this.#readers[index];
+    if (known !== undefined) return known;
+    const { plan, prompt } = this.prepared;
+    const made = new ChoiceReader(plan.parser?.(prompt.text) ?? PLAIN);
+    this.#readers[index] = made;
+    return made;
   }
 
   get prompt(): Prompt {
@@ -116,17 +121,13 @@ export class ChatGeneration {
 
   /** Deltas of the generation, each once and in order, as parts. */
   read(deltas: readonly ChoiceDelta[]): readonly OutputDelta[] {
-    return deltas.map((delta) => {
-      const reader = this.readers[delta.index];
-      if (reader === undefined) throw new Error(`There is no choice ${delta.index}.`);
-      return reader.read(delta);
-    });
+    return deltas.map((delta) => this.reader(delta.index).read(delta));
   }
 
   /** Of one choice, or of all; undefined: the server parses no reasoning. */
   reasoningTokens(index?: number): number | undefined {
     if (!this.#reasons) return undefined;
-    const readers = index === undefined ? this.readers : this.readers.slice(index, index + 1);
-    return readers.reduce((sum, { parser }) => sum + (parser.reasoningTokens ?? 0), 0);
+    const readers = index === undefined ? this.#readers : this.#readers.slice(index, index + 1);
+    return readers.reduce((sum, reader) => sum + (reader?.parser.reasoningTokens ?? 0), 0);
   }
 }

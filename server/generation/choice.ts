@@ -37,8 +37,8 @@ export interface TextOptions {
   readonly minTokens: number;
   /** Tokens in a delta, but for the first and the last; absent: as they come. */
   readonly interval?: number;
-  /** Absent: without a tokenizer there is no text, only ids. */
-  readonly decoder?: Decoder;
+  /** Makes a decoder, at the first token; absent: without a tokenizer there is no text, only ids. */
+  readonly decoder?: () => Decoder;
 }
 
 /** Of the engine's events. */
@@ -57,7 +57,9 @@ export class Choice implements Receiver {
   finish: ChoiceFinish | undefined;
   readonly times: ChoiceTimes = {};
   readonly #options: TextOptions;
-  readonly #stops: StopStrings;
+  /** Made at the first token, as is the decoder: of thousands of completions, most wait. */
+  #stops: StopStrings | undefined;
+  #decoder: Decoder | undefined;
   readonly #events: SequenceEvent[] = [];
   readonly #changed: (choice: Choice) => void;
   readonly #failed: (error: Error) => void;
@@ -76,7 +78,6 @@ export class Choice implements Receiver {
   ) {
     this.index = index;
     this.#options = options;
-    this.#stops = new StopStrings(options.stop, options.includeStop);
     this.#changed = changed;
     this.#failed = failed;
   }
@@ -158,7 +159,7 @@ export class Choice implements Receiver {
       case "request-finished":
         this.#untaken = true;
         // Half a character at the end is no text, as in vLLM.
-        this.#text += this.#stops.end();
+        this.#text += this.#stops?.end() ?? "";
         this.finish = {
           reason: event.reason,
           stopReason: event.stopTokenId ?? null,
@@ -173,7 +174,9 @@ export class Choice implements Receiver {
     this.#ids.push(id);
     if (logprobs !== undefined) this.#logprobs.push(logprobs);
     if (silent) return;
-    const text = this.#options.decoder?.push(id) ?? "";
+    this.#decoder ??= this.#options.decoder?.();
+    const text = this.#decoder?.push(id) ?? "";
+    this.#stops ??= new StopStrings(this.#options.stop, this.#options.includeStop);
     const found = this.#stops.push(text, this.tokens > this.#options.minTokens);
     this.#text += found.text;
     if (found.stop !== undefined) this.finish = { reason: "stop", stopReason: found.stop };

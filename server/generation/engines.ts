@@ -8,6 +8,7 @@
 import type { SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
+import type { Joining } from "../../engine/joining.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 
 /** Events of one sequence. */
@@ -57,11 +58,11 @@ export class Engines {
     return chosen;
   }
 
-  /** One handle for each completion. Throws what `Engine.submit` throws. */
-  submit(engine: number, request: GenerationRequest): readonly Handle[] {
+  /** Throws what `Engine.open` throws. */
+  open(engine: number, request: GenerationRequest): Joining {
     const target = this.all[engine];
     if (target === undefined) throw new Error(`There is no engine ${engine}.`);
-    return target.submit(request).map((id) => ({ engine, id }));
+    return target.open(request);
   }
 
   listen(handle: Handle, receiver: Receiver): void {

@@ -5,18 +5,21 @@
  * and never made to wait.
  */
 import type { Clock, Nanos } from "../../device/clock.ts";
+import type { Joining } from "../../engine/joining.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
-import { Choice, type ChoiceDelta } from "./choice.ts";
+import { Choice, type ChoiceDelta, type TextOptions } from "./choice.ts";
 import type { Engines, Handle } from "./engines.ts";
 
 /** Last prompt ids that a stream of text goes on from: a SentencePiece word keeps its space then. */
 const GOES_ON_FROM = 8;
 /** Completions that wait and are ended before the event loop turns. */
-const ABORTED_AT_ONCE = 512;
+const ABORTED_AT_ONCE = 128;
+/** Completions that join the engine's queue before the event loop turns. */
+const JOINED_AT_ONCE = 64;
 
 /** What a generation needs of the server. */
 export interface GenerationParts {
@@ -25,11 +28,12 @@ export interface GenerationParts {
   readonly tokenizer?: Tokenizer;
   /** Absent: nobody asks where time went. */
   readonly receipts?: Receipts;
-  /** Told of each group of completions as it is submitted: what events do not carry. */
+  /** Told of completions as they join the queue, the first of them `from`: what events do not carry. */
   readonly submitted?: (
     engine: number,
     request: GenerationRequest,
     handles: readonly Handle[],
+    from: number,
   ) => void;
   /** Told of a request that the queue had no room for. */
   readonly refused?: (limit: QueueFullError["limit"]) => void;
@@ -59,6 +63,13 @@ export interface BeamOptions {
   readonly wanted?: number;
 }
 
+/** A prompt whose completions join one part after the other. */
+interface Group {
+  readonly engine: number;
+  readonly request: GenerationRequest;
+  readonly joining: Joining;
+}
+
 export interface GenerationTimings {
   readonly submitted: Nanos;
   /** First taken into a step. */
@@ -79,7 +90,10 @@ export class Generation {
   /** Called instead, once, when the request cannot go on: a bug of ours. Nothing of it runs any more. */
   onFail: (error: Error) => void = () => {};
   readonly #parts: GenerationParts;
+  /** Of the choices that joined, in their order. */
   readonly #handles: Handle[] = [];
+  /** Whose completions are still to join, the next one last. */
+  #groups: Group[] = [];
   /** By choice, where they are kept. */
   readonly receipts: Receipt[] = [];
   readonly #untaken = new Set<Choice>();
@@ -98,37 +112,68 @@ export class Generation {
     try {
       for (const request of task.requests) {
         const engine = parts.engines.choose(task.rank);
-        const handles = parts.engines.submit(engine, request);
-        parts.submitted?.(engine, request, handles);
-        for (const handle of handles) {
-          const decoder = parts.tokenizer?.decoder({
-            skipSpecial: task.skipSpecialTokens,
-            after: request.prompt.slice(-GOES_ON_FROM),
-          });
-          const choice = new Choice(
-            choices.length,
-            {
-              stop: task.stop,
-              includeStop: task.includeStop,
-              minTokens: request.params.minTokens,
-              ...(task.interval !== undefined && { interval: task.interval }),
-              ...(decoder !== undefined && { decoder }),
-            },
-            (changed) => this.#changed(changed),
-            (error) => this.#fail(error),
-          );
-          choices.push(choice);
-          this.#handles.push(handle);
-          const receipt = parts.receipts?.open(handle, this.#submitted);
-          if (receipt !== undefined) this.receipts.push(receipt);
-          this.#left++;
-          parts.engines.listen(handle, choice);
+        this.#groups.push({ engine, request, joining: parts.engines.open(engine, request) });
+      }
+      const changed = (choice: Choice): void => this.#changed(choice);
+      const failed = (error: Error): void => this.#fail(error);
+      for (const { request, joining } of this.#groups) {
+        const options = this.#textOptions(request, task);
+        for (let i = 0; i < joining.ids.length; i++) {
+          choices.push(new Choice(choices.length, options, changed, failed));
         }
       }
+      this.#groups.reverse();
+      this.#left = choices.length;
+      this.#join();
     } catch (error) {
       this.abort();
       if (error instanceof QueueFullError) parts.refused?.(error.limit);
       throw engineError(error);
+    }
+  }
+
+  /** One for all completions of a prompt: thousands are made in one go. */
+  #textOptions(request: GenerationRequest, task: GenerationTask): TextOptions {
+    const { tokenizer } = this.#parts;
+    const { skipSpecialTokens: skipSpecial } = task;
+    const after = request.prompt.slice(-GOES_ON_FROM);
+    return {
+      stop: task.stop,
+      includeStop: task.includeStop,
+      minTokens: request.params.minTokens,
+      ...(task.interval !== undefined && { interval: task.interval }),
+      ...(tokenizer && { decoder: () => tokenizer.decoder({ skipSpecial, after }) }),
+    };
+  }
+
+  /** The next completions wait in the engine; others have a turn between the parts of many. */
+  #join(): void {
+    const { engines, submitted, receipts } = this.#parts;
+    let room = JOINED_AT_ONCE;
+    for (let group = this.#groups.at(-1); group && room > 0; group = this.#groups.at(-1)) {
+      const { engine, request, joining } = group;
+      const from = joining.ids.length - joining.left;
+      const handles = joining.join(room).map((id) => ({ engine, id }));
+      if (joining.left === 0) this.#groups.pop();
+      room -= handles.length;
+      submitted?.(engine, request, handles, from);
+      for (const handle of handles) {
+        const choice = this.choices[this.#handles.length];
+        this.#handles.push(handle);
+        const receipt = receipts?.open(handle, this.#submitted);
+        if (receipt !== undefined) this.receipts.push(receipt);
+        if (choice !== undefined) engines.listen(handle, choice);
+      }
+    }
+    if (this.#groups.length > 0) setImmediate(() => this.#joinLater());
+  }
+
+  #joinLater(): void {
+    try {
+      this.#join();
+    } catch (error) {
+      const known = engineError(error);
+      this.#fail(known instanceof Error ? known : new Error(String(known)));
     }
   }
 
@@ -184,6 +229,7 @@ export class Generation {
    * ends at once, what waits in parts: thousands of completions would hold the event loop.
    */
   abort(): void {
+    this.#forgo();
     const waiting: Handle[] = [];
     this.#handles.forEach((handle, index) => {
       const choice = this.choices[index];
@@ -200,11 +246,23 @@ export class Generation {
     go();
   }
 
+  /** What has not joined is over without the engine's knowing it. */
+  #forgo(): void {
+    if (this.#groups.length === 0) return;
+    for (const { joining } of this.#groups) joining.forgo();
+    this.#groups = [];
+    for (const choice of this.choices.slice(this.#handles.length)) {
+      choice.finish ??= { reason: "abort", stopReason: null };
+      this.#left--;
+    }
+    if (this.done) setImmediate(() => this.onChange());
+  }
+
   #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#left = 0;
     this.abort();
+    this.#left = 0;
     this.onFail(error);
   }
 

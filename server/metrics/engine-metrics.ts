@@ -47,6 +47,8 @@ interface Group {
 const REASONS = ["stop", "length", "abort", "error", "repetition"] as const;
 
 export class EngineMetrics {
+  /** Of requests whose completions are told in parts. */
+  readonly #groups = new WeakMap<GenerationRequest, Group>();
   readonly #tracks = new Map<SequenceId, Track>();
   readonly #series: ReturnType<typeof seriesOf>;
   #deferred = 0;
@@ -92,14 +94,12 @@ export class EngineMetrics {
     }
   }
 
-  /** Of the HTTP side: what events do not carry. */
-  submitted(request: GenerationRequest, ids: readonly SequenceId[]): void {
-    const group: Group = {
-      n: ids.length,
-      maxTokens: request.params.maxTokens,
-      left: ids.length,
-      longest: 0,
-    };
+  /** Of the HTTP side: what events do not carry. `from`: completions of the request told before. */
+  submitted(request: GenerationRequest, ids: readonly SequenceId[], from: number): void {
+    const { n = 1, params } = request;
+    const earlier = from === 0 ? undefined : this.#groups.get(request);
+    const group = earlier ?? { n, maxTokens: params.maxTokens, left: n, longest: 0 };
+    if (ids.length < n) this.#groups.set(request, group);
     for (const id of ids) {
       const track = this.#tracks.get(id);
       if (track !== undefined) track.group = group;

@@ -86,20 +86,26 @@ export class LoadWatch {
     this.#maxModelLen = maxModelLen;
   }
 
-  /** Of the HTTP side, after `request-queued`: what events do not carry. */
-  submitted(engine: number, request: GenerationRequest, ids: readonly SequenceId[]): void {
+  /** Of the HTTP side, after `request-queued`: what events do not carry. `from`: completions told before. */
+  submitted(
+    engine: number,
+    request: GenerationRequest,
+    ids: readonly SequenceId[],
+    from = 0,
+  ): void {
     const { prompt, params } = request;
-    const key = digest(prompt);
+    const key = from === 0 ? digest(prompt) : "";
     const earlier = this.#prompts.get(key);
     ids.forEach((id, index) => {
       const open = this.#open[engine]?.get(id);
       if (open === undefined) return;
-      open.sibling = index > 0;
+      open.sibling = from + index > 0;
       if (earlier !== undefined && index === 0) open.repeats = earlier;
       if (params.maxTokens !== this.#maxModelLen - prompt.length) {
         open.wantedTokens = params.maxTokens;
       }
     });
+    if (from > 0) return;
     const now = this.#open[engine]?.get(ids[0] ?? -1)?.queued ?? 0;
     this.#prompts.delete(key);
     this.#prompts.set(key, now / SECOND);

@@ -76,10 +76,15 @@ export class Metrics {
   }
 
   /** Of the HTTP side: what events do not carry. */
-  submitted(engine: number, request: GenerationRequest, handles: readonly Handle[]): void {
+  submitted(
+    engine: number,
+    request: GenerationRequest,
+    handles: readonly Handle[],
+    from: number,
+  ): void {
     const ids = handles.map(({ id }) => id);
-    this.#engines[engine]?.submitted(request, ids);
-    this.load.submitted(engine, request, ids);
+    this.#engines[engine]?.submitted(request, ids, from);
+    this.load.submitted(engine, request, ids, from);
   }
 
   refused(limit: "requests" | "tokens"): void {

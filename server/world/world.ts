@@ -226,7 +226,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     }),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
-    submitted: (index, request, handles) => metrics.submitted(index, request, handles),
+    submitted: (...told) => metrics.submitted(...told),
     refused: (limit) => metrics.refused(limit),
   };
   return {

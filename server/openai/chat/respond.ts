@@ -173,7 +173,7 @@ function wholeCalls(
  */
 function emptyContent({ chat, body, serving }: Answer, delta: OutputDelta, calls: number) {
   const { tool_choice: choice } = body;
-  const plain = chat.readers[delta.index]?.parser === PLAIN;
+  const plain = chat.reader(delta.index).parser === PLAIN;
   const asked = choice === "required" || (typeof choice === "object" && choice !== null);
   const without = calls === 0 && serving.settings["reasoning-parser"] === undefined;
   return plain || asked || without ? "" : null;
@@ -213,7 +213,7 @@ function chatStream(answer: Answer): StreamResponder {
   /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
   const start = (): SseEvent[] => {
     const each = (delta: object, further: object = {}): SseEvent[] =>
-      chat.readers.map((_, index) =>
+      chat.generation.choices.map((_, index) =>
         chunk({ index, delta, logprobs: null, finish_reason: null }, soFar(0, -1), further),
       );
     const events = each(

@@ -26,7 +26,7 @@ function choice(options: Partial<TextOptions> = {}) {
   const deltas: ChoiceDelta[] = [];
   const made = new Choice(
     0,
-    { stop: [], includeStop: false, minTokens: 0, decoder: decoder(), ...options },
+    { stop: [], includeStop: false, minTokens: 0, decoder, ...options },
     (changed) => {
       const delta = changed.take();
       if (delta !== undefined) deltas.push(delta);
@@ -129,7 +129,7 @@ describe("Choice", () => {
     let ends = 0;
     const made = new Choice(
       0,
-      { stop: ["b"], includeStop: false, minTokens: 0, decoder: decoder() },
+      { stop: ["b"], includeStop: false, minTokens: 0, decoder },
       (changed) => {
         if (changed.finish !== undefined) ends++;
       },
@@ -151,11 +151,7 @@ describe("Choice", () => {
   });
 
   it("joins what was not taken", () => {
-    const made = new Choice(
-      0,
-      { stop: [], includeStop: false, minTokens: 0, decoder: decoder() },
-      () => {},
-    );
+    const made = new Choice(0, { stop: [], includeStop: false, minTokens: 0, decoder }, () => {});
     for (const letter of "abc") {
       made.receive({
         type: "tokens-emitted",

@@ -11,10 +11,30 @@ function scripted() {
   const listeners: EngineListener[] = [];
   const finished: (readonly [number, string])[] = [];
   let nextId = 0;
+  /** Completions that joined in each turn. */
+  const joins: number[] = [];
   const engine = {
     subscribe: (listener: EngineListener) => listeners.push(listener),
     finish: (id: number, reason: string) => finished.push([id, reason]),
-    submit: ({ n = 1 }: { readonly n?: number }) => Array.from({ length: n }, () => nextId++),
+    open: ({ n = 1 }: { readonly n?: number }) => {
+      const ids = Array.from({ length: n }, () => nextId++);
+      let joined = 0;
+      return {
+        ids,
+        get left() {
+          return n - joined;
+        },
+        join: (count: number) => {
+          const part = ids.slice(joined, joined + count);
+          joined += part.length;
+          joins.push(part.length);
+          return part;
+        },
+        forgo: () => {
+          joined = n;
+        },
+      };
+    },
   } as unknown as Engine; // all that Engines calls here
   const say = (event: EngineEvent): void => {
     for (const listener of listeners) listener(event);
@@ -23,7 +43,7 @@ function scripted() {
     say({ type: "tokens-emitted", id, at: 0, tokens: [7], drafted: 0, accepted: 0 });
   const reports: string[] = [];
   const engines = new Engines([engine], (error) => reports.push(error.message));
-  return { engines, token, finished, reports };
+  return { engines, token, finished, reports, joins };
 }
 
 const turns = async (): Promise<void> => {
@@ -127,4 +147,42 @@ it("a consumer that throws on every change is told by onFail", async () => {
   await turns();
   expect(failures).toEqual(["a full conversation"]);
   expect(finished.every(([id, reason]) => id === 0 && reason === "abort")).toBe(true);
+});
+
+it("thousands of completions join in parts, a turn for others between them, in order", async () => {
+  const { engines, token, joins } = scripted();
+  const made = generation(engines, 5_000);
+  expect(made.choices).toHaveLength(5_000);
+  for (let turn = 1; joins.length < 79; turn++) {
+    expect(joins).toHaveLength(turn);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(Math.max(...joins)).toBeLessThanOrEqual(64);
+  expect(joins.reduce((sum, count) => sum + count, 0)).toBe(5_000);
+  token(4_999);
+  await turns();
+  expect(made.take().map(({ index, ids }) => [index, ids])).toEqual([[4_999, [7]]]);
+});
+
+it("many prompts of one completion each join in parts as well", () => {
+  const { engines, joins } = scripted();
+  const parts = { engines, clock: { now: () => 0 } } as never; // all it reads
+  const [request] = task(1).requests;
+  if (request === undefined) throw new Error("no request");
+  const made = new Generation(parts, { ...task(1), requests: Array(3_000).fill(request) });
+  expect(joins).toHaveLength(64);
+  expect(made.choices).toHaveLength(3_000);
+});
+
+it("a request that is given up while its completions join ends, and no more come", async () => {
+  const { engines, joins, finished } = scripted();
+  const made = generation(engines, 5_000);
+  const collected = made.collect();
+  made.abort();
+  await turns();
+  expect(joins).toEqual([64]);
+  expect(finished).toHaveLength(64);
+  expect(made.choices.filter(({ finish }) => finish?.reason === "abort")).toHaveLength(5_000 - 64);
+  expect(made.done).toBe(false); // the engine has yet to say so of those that joined
+  void collected;
 });
