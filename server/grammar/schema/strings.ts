@@ -150,7 +150,17 @@ const NAMES = `${NAME}(?:\\.${NAME})*`;
 const LOCAL = "[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*";
 const DOMAIN = `${NAMES}\\.[A-Za-z]{2,12}`;
 const ANY_PATH = "(?:/[A-Za-z0-9._~/-]*)?";
-const AFTER_HOST = `(?::[1-9]\\d{0,3})?${ANY_PATH}(?:\\?[A-Za-z0-9=&._~-]*)?(?:#[A-Za-z0-9._~-]*)?`;
+/** What stands before a URI's path at most: https://, a host, a port. */
+const AUTHORITY_LENGTH = 8 + LABEL_LENGTH + 5;
+/** From here on a URI's parts get shares of the length: a product would be of as many states. */
+const SHARED_LENGTH = 200;
+
+/** Port, path, query and fragment; absent `rest`: as long as the whole allows. */
+function afterHost(rest = Number.POSITIVE_INFINITY): string {
+  const count = (share: number) =>
+    Number.isFinite(rest) ? `{0,${Math.floor(rest * share) - 1}}` : "*";
+  return `(?::[1-9]\\d{0,3})?(?:/[A-Za-z0-9._~/-]${count(0.5)})?(?:\\?[A-Za-z0-9=&._~-]${count(0.35)})?(?:#[A-Za-z0-9._~-]${count(0.15)})?`;
+}
 const ANY_POINTER = "(?:/[A-Za-z0-9_-]*)*";
 
 /** Texts of the pattern, of so many characters at most. */
@@ -165,8 +175,13 @@ function within(pattern: string, maxLength: number): Node {
  */
 function uncounted(format: string, maxLength: number): Shape | undefined {
   const free = (node: Node): Shape => ({ node, ...lengths(node) });
+  const shared = maxLength >= SHARED_LENGTH;
   const uri = () =>
-    seq(shapeOf("(?:https?|ftp)://").node, within(NAMES, LABEL_LENGTH), shapeOf(AFTER_HOST).node);
+    seq(
+      shapeOf("(?:https?|ftp)://").node,
+      within(NAMES, LABEL_LENGTH),
+      shapeOf(afterHost(shared ? maxLength - AUTHORITY_LENGTH : undefined)).node,
+    );
   switch (format) {
     case "email":
     case "idn-email": {
@@ -182,11 +197,17 @@ function uncounted(format: string, maxLength: number): Shape | undefined {
       return { node: within(NAMES, LABEL_LENGTH), min: 1, max: LABEL_LENGTH };
     case "uri":
     case "iri":
-      return free(uri());
+      return { node: uri(), min: 7, max: shared ? maxLength : Number.POSITIVE_INFINITY };
     case "uri-reference":
     case "iri-reference":
     case "uri-template":
-      return free(alt(uri(), shapeOf(ANY_PATH).node));
+      return shared
+        ? {
+            node: alt(uri(), shapeOf(`(?:/[A-Za-z0-9._~/-]{0,${maxLength - 1}})?`).node),
+            min: 0,
+            max: maxLength,
+          }
+        : free(alt(uri(), shapeOf(ANY_PATH).node));
     case "json-pointer":
       return shapeOf(ANY_POINTER);
     case "relative-json-pointer":
