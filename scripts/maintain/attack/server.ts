@@ -29,8 +29,9 @@ export function modelFolder(data: string): string {
   const given = { ...config, vocab_size: vocab, max_position_embeddings: CONTEXT };
   writeFileSync(join(folder, "config.json"), JSON.stringify(given));
   writeFileSync(join(folder, "tokenizer.json"), tokenizer);
-  const template = readFileSync("models/tiny/qwen3/tokenizer_config.json");
-  writeFileSync(join(folder, "tokenizer_config.json"), template);
+  for (const name of ["tokenizer_config.json", "chat_template.jinja"]) {
+    writeFileSync(join(folder, name), readFileSync(join("models/tiny/qwen3", name)));
+  }
   return folder;
 }
 
