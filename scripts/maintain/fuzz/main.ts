@@ -35,7 +35,7 @@ interface Operation {
 
 const PARALLEL = 12;
 /** Of requests that have a body: above 8 MB. */
-const LARGE = 0.025;
+const LARGE = 0.03;
 const LARGE_BYTES = 8_400_000;
 /** Held for so long by one turn, the event loop stalls everybody. */
 const STALL_MS = 1_000;
