@@ -1,5 +1,6 @@
 /** A table that sorts by its heads and leaves as CSV. */
 import { useState } from "preact/hooks";
+import { saveAs } from "./download.ts";
 
 /** A figure: how it is written, what it sorts by, and its share of a whole as a bar. */
 export interface FigureCell {
@@ -22,7 +23,12 @@ export function Table(parts: {
     <section class="panel">
       <header>
         <h2>{title}</h2>
-        <button type="button" onClick={() => save(`${title}.csv`, csvOf(head, sorted))}>
+        <button
+          type="button"
+          onClick={() =>
+            saveAs(`${title}.csv`, new Blob([csvOf(head, sorted)], { type: "text/csv" }))
+          }
+        >
           CSV
         </button>
       </header>
@@ -93,12 +99,4 @@ function csvOf(head: readonly string[], rows: readonly (readonly Cell[])[]): str
     return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return `${[head, ...rows].map((row) => row.map(field).join(",")).join("\n")}\n`;
-}
-
-export function save(name: string, text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

@@ -1,6 +1,7 @@
 /** One figure of the report, drawn by the page, with a reading at the pointer. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Figure, plotFigure, tickText } from "../../../../scripts/report/plot.ts";
+import { saveAs } from "../download.ts";
 import { theme } from "../theme.ts";
 
 /** After Okabe and Ito, for either ground. */
@@ -93,14 +94,6 @@ function svgText(box: HTMLElement | null): string | undefined {
   const svg = box?.querySelector("svg");
   if (svg === null || svg === undefined) return undefined;
   return new XMLSerializer().serializeToString(svg);
-}
-
-function saveAs(name: string, blob: Blob): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
 
 function saveSvg(box: HTMLElement | null, title: string): void {
