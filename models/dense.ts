@@ -36,7 +36,7 @@ const WITHOUT_GATE = [
 
 export const dense: Family = {
   name: "dense_decoder",
-  pricedOnly: true,
+  pricedOnly: "norms, multipliers or activations of its own are not built",
   architectures: [
     ...WITHOUT_GATE,
     "SmolLM3ForCausalLM",

@@ -11,7 +11,7 @@ import { readRotary } from "./rope.ts";
 
 export const encoder: Family = {
   name: "encoder",
-  pricedOnly: true,
+  pricedOnly: "it embeds texts and generates none",
   architectures: [
     "BertForMaskedLM",
     "RobertaForMaskedLM",

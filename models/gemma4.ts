@@ -19,7 +19,7 @@ import { readRotary } from "./rope.ts";
 
 export const gemma4: Family = {
   name: "gemma4",
-  pricedOnly: true,
+  pricedOnly: "its per-layer embeddings and shared caches are not built",
   architectures: ["Gemma4ForCausalLM"],
   describe(config) {
     const size = readSize(config);

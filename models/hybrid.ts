@@ -35,7 +35,7 @@ interface Mixer {
 
 export const hybrid: Family = {
   name: "hybrid_decoder",
-  pricedOnly: true,
+  pricedOnly: "its recurrent layers are not built",
   architectures: [
     "Qwen3NextForCausalLM",
     "Qwen3_5ForCausalLM",

@@ -1,6 +1,6 @@
 /**
- * Loads a model: a Hugging Face folder as users have it, or an id of the
- * catalogue, which is a config without weights. Weights are indexed and checked
+ * Loads a model: a Hugging Face folder as users have it, a name in the hub's cache, or an
+ * id of the catalogue, which is a config without weights. Weights are indexed and checked
  * here; devices read them.
  */
 import { ConfigReader, ModelConfigError } from "./config.ts";
@@ -15,7 +15,7 @@ import {
   hasCheckpoint,
   indexCheckpoint,
 } from "./weights/checkpoint.ts";
-import { locateModel, readJson, readJsonIfThere } from "./weights/folder.ts";
+import { locateModel, readJson, readJsonIfThere, resolveFolder } from "./weights/folder.ts";
 import { unreadWeights } from "./weights/unread.ts";
 
 export interface LoadOptions {
@@ -44,7 +44,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
       ? indexCheckpoint(folder)
       : undefined;
   if (checkpoint) checkWeights(checkpoint, architecture);
-  const given = options.tokenizer;
+  const given = options.tokenizer === undefined ? undefined : resolveFolder(options.tokenizer);
   const words = given === undefined ? files.folder : folderOf(given);
   const tokenizerConfig = words === undefined ? {} : readTokenizerConfig(words);
   const tokenizer =
@@ -81,11 +81,15 @@ function readTokenizerConfig(folder: string): Record<string, unknown> {
   };
 }
 
+/** Why the CPU does not compute the family, naming the key. */
 function pricedOnly(config: ConfigReader): string | undefined {
-  const family = familyOf(config);
-  return family.pricedOnly
-    ? `${config.file}: models of the family ${family.name} are priced, not computed`
-    : undefined;
+  const why = familyOf(config).pricedOnly;
+  if (why === undefined) return undefined;
+  const key = config.has("architectures") ? "architectures" : "model_type";
+  const said = config.has("architectures")
+    ? config.strings("architectures").join(", ")
+    : config.string("model_type");
+  return `${config.file}: "${key}" says ${said}, which is priced, not computed: ${why}`;
 }
 
 function noWeights(folder: string): string {

@@ -45,9 +45,37 @@ export function familyOf(config: ConfigReader): Family {
       ? FAMILIES.find((family) => names.some((name) => family.architectures.includes(name)))
       : FAMILIES.find((family) => family.name === type);
   if (found) return found;
+  refuseByKey(config);
   const said = names.length > 0 ? `architecture ${names.join(", ")}` : `model_type "${type}"`;
   const known = FAMILIES.flatMap((family) => family.architectures).join(", ");
   throw new ModelConfigError(`${config.file}: unknown ${said}; known: ${known}`);
+}
+
+/** Keys that say more of an unknown model than its name does. */
+const TELLING: readonly (readonly [key: string, what: string])[] = [
+  [
+    "vision_config",
+    "a vision tower; only text decoders are served: use the model's text-only checkpoint",
+  ],
+  [
+    "audio_config",
+    "an audio tower; only text decoders are served: use the model's text-only checkpoint",
+  ],
+  ["state_size", "recurrent layers, which are not built: use a model whose layers are attention"],
+  ["ssm_cfg", "recurrent layers, which are not built: use a model whose layers are attention"],
+  [
+    "mamba_d_state",
+    "recurrent layers, which are not built: use a model whose layers are attention",
+  ],
+  [
+    "attention_hidden_size",
+    "recurrent layers, which are not built: use a model whose layers are attention",
+  ],
+];
+
+function refuseByKey(config: ConfigReader): void {
+  const found = TELLING.find(([key]) => config.has(key));
+  if (found) throw new ModelConfigError(`${config.file}: "${found[0]}" describes ${found[1]}`);
 }
 
 /** Describes what config.json's model computes. `source` is the file, for messages. */

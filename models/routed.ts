@@ -22,7 +22,7 @@ import { readRotary } from "./rope.ts";
 
 export const routed: Family = {
   name: "routed_moe",
-  pricedOnly: true,
+  pricedOnly: "gates, norms or masks of its own are not built",
   architectures: [
     "SolarOpenForCausalLM",
     "SarvamMoEForCausalLM",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isObject, ModelConfigError } from "../config.ts";
 import { nearest } from "../nearest.ts";
 import { isThere, readText } from "./files.ts";
+import { cachedSnapshot, hubCacheFolder, parseHubName } from "./hub-cache.ts";
 import { projectPath } from "./project-files.ts";
 
 const CATALOG = projectPath("models", "catalog");
@@ -17,8 +18,10 @@ export interface ModelFiles {
 }
 
 /**
- * Finds a folder by its path, a config (a .json file, without weights) by its own, else a
- * catalogue entry by its id (`org/name`). Throws ModelConfigError.
+ * Finds a folder by its path, a config (a .json file, without weights) by its own, else
+ * `ORG/NAME[@revision]` in the hub's cache, else in the catalogue; a cached name without
+ * weights gives way to the catalogue. Throws ModelConfigError: a name never becomes
+ * something else.
  */
 export function locateModel(source: string): ModelFiles {
   if (existsSync(source)) {
@@ -26,15 +29,38 @@ export function locateModel(source: string): ModelFiles {
       if (source.endsWith(".json")) return { config: source };
       throw new ModelConfigError(`${source}: expected a folder with a config.json, found a file`);
     }
-    const config = join(source, "config.json");
-    if (!isThere(config)) throw new ModelConfigError(`${config}: no such file`);
-    return { config, folder: source };
+    return filesOf(source);
   }
-  const config = join(CATALOG, `${source.replace("/", "--")}.json`);
-  if (/^[\w.-]+\/[\w.-]+$/.test(source) && existsSync(config)) return { config };
+  const name = parseHubName(source);
+  if (name === undefined) {
+    throw new ModelConfigError(
+      `model "${source}": no such folder, and no ORG/NAME[@revision] of the hub or the catalogue${similar(source)}`,
+    );
+  }
+  const snapshot = cachedSnapshot(name);
+  if (snapshot !== undefined && holdsWeights(snapshot)) return filesOf(snapshot);
+  const config = join(CATALOG, `${name.repo.replace("/", "--")}.json`);
+  if (name.revision === undefined && existsSync(config)) return { config };
+  if (snapshot !== undefined) return filesOf(snapshot);
   throw new ModelConfigError(
-    `model "${source}": neither a folder nor an id of the catalogue${similar(source)}`,
+    `model "${source}": neither a folder, nor in the hub's cache ${hubCacheFolder()}, nor an id of the catalogue${similar(name.repo)}`,
   );
+}
+
+function filesOf(folder: string): ModelFiles {
+  const config = join(folder, "config.json");
+  if (!isThere(config)) throw new ModelConfigError(`${config}: no such file`);
+  return { config, folder };
+}
+
+function holdsWeights(folder: string): boolean {
+  return readdirSync(folder).some((name) => /\.(safetensors|gguf|bin|pth?|npz)$/.test(name));
+}
+
+/** A folder for a path as for a name of the hub's cache; anything else as it was. */
+export function resolveFolder(source: string): string {
+  const name = existsSync(source) ? undefined : parseHubName(source);
+  return (name && cachedSnapshot(name)) ?? source;
 }
 
 /** Ids of the catalogue, sorted. */

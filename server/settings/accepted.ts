@@ -32,7 +32,6 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "trust-remote-code": toggle("no code of a model is ever run"),
   "load-format": value("weights are safetensors", { harmless: ["auto", "safetensors"] }),
   "download-dir": value(DOWNLOAD),
-  revision: value(DOWNLOAD),
   "code-revision": value(DOWNLOAD),
   "tokenizer-revision": value(DOWNLOAD),
   "tokenizer-mode": value("there is one tokenizer", { harmless: ["auto", "hf"] }),

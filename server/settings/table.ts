@@ -21,8 +21,12 @@ const path = { value: "PATH" };
 export const TABLE = {
   model: model.text(
     undefined,
-    "Folder or catalogue id of the model; MODEL does the same. Default: the embedded one on the cpu device, else meta-llama/Llama-3.1-8B-Instruct at TP 4.",
+    "Folder, ORG/NAME in the hub's cache, or catalogue id of the model; MODEL does the same. Default: the embedded one on the cpu device, else meta-llama/Llama-3.1-8B-Instruct at TP 4.",
     path,
+  ),
+  revision: model.text(
+    undefined,
+    "Branch, tag or commit of a model of the hub's cache; ORG/NAME@REVISION does the same.",
   ),
   "served-model-name": model.list(
     [],
@@ -30,7 +34,7 @@ export const TABLE = {
   ),
   tokenizer: model.text(
     undefined,
-    "Folder of the tokenizer, or its tokenizer.json, when not the model's.",
+    "Folder of the tokenizer, its tokenizer.json, or ORG/NAME in the hub's cache, when not the model's.",
     path,
   ),
   "chat-template": model.text(

@@ -4,8 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { RealClock } from "../../device/clocks/real.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
@@ -38,6 +37,7 @@ import { samplingDefaults } from "./generation-defaults.ts";
 import { machineFacts, simulationOf } from "./machine.ts";
 import { reportOnce } from "./report-once.ts";
 import { checkScheduling } from "./scheduling.ts";
+import { modelSource, tokenizerInfo } from "./sources.ts";
 import { speculation, speculativeConfig } from "./speculation.ts";
 import { openNeffFolder, type SimulatedStart, simulatedStart } from "./start-up.ts";
 import { voiceOf } from "./voice.ts";
@@ -89,7 +89,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     return made;
   };
   const clock = new RealClock();
-  const source = given.model ?? bundledModel();
+  const source = modelSource(given);
   const model = await timed("model", () =>
     loadModel(source, {
       ...(given.tokenizer !== undefined && { tokenizer: given.tokenizer }),
@@ -257,14 +257,6 @@ function templateName(settings: Settings): string {
 function servedNames(settings: Settings, model: string | undefined): readonly string[] {
   const names = settings["served-model-name"];
   return names.length > 0 ? names : [model ?? basename(bundledModel())];
-}
-
-/** tokenizer_config.json, for /tokenizer_info; undefined where there is none. */
-function tokenizerInfo(folder: string): Serving["tokenizerInfo"] {
-  const path = join(folder, "tokenizer_config.json");
-  return existsSync(path)
-    ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>) // served as it is
-    : undefined;
 }
 
 function checkContext(settings: Settings, model: Model): void {

@@ -158,9 +158,9 @@ describe("loadModel", () => {
 
   it("refuses an unknown model", async () => {
     await expect(loadModel("nobody/nothing")).rejects.toThrow(
-      /model "nobody\/nothing": neither a folder nor an id of the catalogue/,
+      /model "nobody\/nothing": neither a folder, nor in the hub's cache .*, nor an id of the catalogue/,
     );
-    await expect(loadModel("../catalog/x")).rejects.toThrow(/neither a folder nor/);
+    await expect(loadModel("../catalog/x")).rejects.toThrow(/no such folder, and no ORG\/NAME/);
     await expect(loadModel("LICENSE")).rejects.toThrow(/expected a folder .* found a file/);
     await expect(loadModel("package.json")).rejects.toThrow(/package\.json/);
     const alone = await loadModel("models/tiny/llama/config.json");

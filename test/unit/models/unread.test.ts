@@ -79,6 +79,18 @@ describe("weights that are not read", () => {
       /"quantization_config" says awq/,
     ],
     ["none at all", () => only(), /no weights, neither model\.safetensors nor/],
+    [
+      "recurrent layers",
+      () =>
+        config({
+          architectures: ["Qwen3NextForCausalLM"],
+          linear_num_value_heads: 4,
+          linear_num_key_heads: 4,
+          linear_key_head_dim: 16,
+          linear_value_head_dim: 16,
+        }),
+      /config\.json: "architectures" says Qwen3NextForCausalLM, which is priced, not computed: its recurrent/,
+    ],
   ];
   for (const [name, spoil, message] of cases)
     it(`are told and never simulated: ${name}`, async () => {
@@ -87,6 +99,17 @@ describe("weights that are not read", () => {
       expect(model.unread).toMatch(message);
       expect(() => deviceFor(model)).toThrow(message);
     });
+});
+
+describe("models of which nothing is known", () => {
+  it.each([
+    [{ vision_config: {} }, /config\.json: "vision_config" describes a vision tower; .*text-only/],
+    [{ state_size: 16 }, /config\.json: "state_size" describes recurrent layers/],
+    [{}, /config\.json: unknown architecture StrangeLM; known: /],
+  ])("%j", async (extra, message) => {
+    config({ architectures: ["StrangeLM"], ...extra });
+    await expect(loadModel(folder)).rejects.toThrow(message);
+  });
 });
 
 describe("files that stand for others", () => {
