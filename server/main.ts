@@ -7,6 +7,7 @@ import type { ServerOptions as HttpsOptions } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
+import { trustText } from "../device/trainium/price/trust.ts";
 import { parseSettings } from "./config.ts";
 import { buildApp } from "./http/app.ts";
 import { createLogger } from "./http/log.ts";
@@ -73,8 +74,9 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       ...(await listenOptions(settings)),
       listenTextResolver: (address) => `${what} ${address}`,
     });
-    const { simulation } = world.serving;
+    const { simulation, trust } = world.serving;
     if (simulation !== undefined) logger.info(`Simulated: ${simulation}`);
+    if (trust !== undefined) logger.info(`80 % bands: ${trustText(trust)}`);
     for (const note of world.notes) logger.warn(note);
     for (const line of memoryLines(world.model, world.device)) logger.info(line);
     const total = Math.round(performance.now());

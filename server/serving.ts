@@ -1,5 +1,6 @@
 /** What the routes share: the model as it is served, the engines, the settings. */
 import type { Clock } from "../device/clock.ts";
+import type { Trust } from "../device/trainium/price/trust.ts";
 import type { GenerationRequest } from "../engine/sequence.ts";
 import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/model.ts";
 import type { Engines, Handle } from "./generation/engines.ts";
@@ -24,6 +25,8 @@ export interface Serving {
   readonly promptVocabSize: number;
   /** What is simulated, whose words these are and whose tokens are counted; absent: nothing is. */
   readonly simulation?: string;
+  /** How far the simulated times can be believed; absent: nothing is simulated. */
+  readonly trust?: Trust;
   readonly tokenizer?: Tokenizer;
   /** tokenizer_config.json as read, for /tokenizer_info. */
   readonly tokenizerInfo?: Readonly<Record<string, unknown>>;

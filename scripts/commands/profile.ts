@@ -8,6 +8,7 @@ import { ChromeTrace } from "../../device/trace.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { memoryTable } from "../../device/trainium/memory.ts";
 import type { Plan } from "../../device/trainium/plan.ts";
+import { trustOf, trustText } from "../../device/trainium/price/trust.ts";
 import { recommendations } from "../../device/trainium/profile/advice.ts";
 import { rankName } from "../../device/trainium/profile/spans.ts";
 import { profileSteps } from "../../device/trainium/profile/steps.ts";
@@ -81,6 +82,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   print(
     `${name}: TP ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}`,
   );
+  print(`80 % bands: ${trustText(trustOf(plan))}.`);
   print(
     `${steps} decode step(s) of ${rows} rows at ${context} tokens${prompt === undefined ? "" : ` after a prompt of ${prompt}`}: ${ms(duration)} ms, simulated${basisOf(plan)}. One rank of ${plan.tensorParallel}.\n`,
   );
@@ -186,7 +188,5 @@ function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string
 function basisOf({ instance, effects }: Plan): string {
   const learnt = effects === undefined ? "" : ", calibrated by own measurements";
   if (instance.changes !== undefined) return `, what if ${instance.changes}${learnt}`;
-  return instance.chip.calibrated
-    ? learnt
-    : `, extrapolated (no figure of this chip is published)${learnt}`;
+  return instance.chip.calibrated ? learnt : `, extrapolated${learnt}`;
 }

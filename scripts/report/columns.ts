@@ -139,6 +139,15 @@ export const COLUMNS: readonly Column[] = [
   { key: "failed", title: "failed", digits: 0, tables: HTML, of: (point) => point.failed },
   { key: "duration_s", unit: "s", of: (point) => point.duration },
   { key: "preemptions", better: "lower", of: (point) => point.preemptions },
+  { key: "tier", title: "tier", tables: BOTH, of: (point) => point.band?.tier },
+  {
+    key: "band_factor",
+    title: "band ×÷",
+    digits: 2,
+    tables: HTML,
+    formula: "80 % band: time ÷ factor to time × factor",
+    of: (point) => point.band?.factor,
+  },
   { key: "band_low", of: (point) => point.band?.low },
   { key: "band_high", of: (point) => point.band?.high },
   {

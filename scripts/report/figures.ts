@@ -4,7 +4,7 @@
  */
 import type { Latency } from "../load/metrics.ts";
 import type { Figure, FigurePoint } from "./plot.ts";
-import { INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
+import { bandText, INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
 import { commonParts } from "./series.ts";
 
 const inferencex = INTERACTIVITY.inferencex;
@@ -143,7 +143,11 @@ function workload(points: readonly Point[], banded = true): string {
     ...(common === "" ? [] : [common]),
     ...shapes,
   ].join(", ");
-  return `${what}${simulated ? "; simulated" : ""}${
-    banded && points.some((point) => point.band !== undefined) ? ", shaded: 80 % band" : ""
-  }`;
+  return `${what}${simulated ? "; simulated" : ""}${banded ? bandsText(points) : ""}`;
+}
+
+/** The bands that are shaded, each named once by its tier. */
+function bandsText(points: readonly Point[]): string {
+  const bands = new Set(points.flatMap(({ band }) => (band === undefined ? [] : [bandText(band)])));
+  return bands.size === 0 ? "" : `, shaded: 80 % band (${[...bands].join(", ")})`;
 }

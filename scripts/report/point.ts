@@ -9,6 +9,15 @@ import type { Latency } from "../load/metrics.ts";
 export interface Band {
   readonly low: number;
   readonly high: number;
+  /** How near the system lies to what was measured: `calibrated`, `related`, `unknown`. */
+  readonly tier: string;
+  /** The band as a factor either way. */
+  readonly factor: number;
+}
+
+/** `calibrated ×÷ 1.30` */
+export function bandText({ tier, factor }: Band): string {
+  return `${tier} ×÷ ${factor.toFixed(2)}`;
 }
 
 /** Milliseconds. */

@@ -2,6 +2,7 @@
 
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { bandOf as bandOfTime } from "../../device/trainium/price/bands.ts";
+import { trustOf } from "../../device/trainium/price/trust.ts";
 import type { Model } from "../../models/model.ts";
 import type { Band } from "../report/point.ts";
 import { buildSystem, type SystemSpec, type VirtualSystem } from "./system.ts";
@@ -12,8 +13,8 @@ export interface SystemFacts {
   readonly instance: string;
   readonly precision: string;
   readonly band?: Band;
-  /** The chip's constants are another's: nothing is published of it. */
-  readonly extrapolated?: boolean;
+  /** What no published figure stands behind, in words. */
+  readonly extrapolated?: string;
   /** Chips of one instance, and its listed dollars an hour. */
   readonly instanceChips?: number;
   readonly listedPrice?: number;
@@ -26,7 +27,8 @@ export function factsOf(system: VirtualSystem): SystemFacts {
     return { chips: undefined, instance: spec.device, precision: model.format };
   }
   const { instance, logicalCore, formats } = device.plan;
-  const { low, high, extrapolated } = bandOfTime(1, "serving", device.plan);
+  const { low, high, tier, factor } = bandOfTime(1, "serving", device.plan);
+  const { extrapolated } = trustOf(device.plan);
   const cores = spec.tensorParallel * spec.dataParallel * logicalCore;
   return {
     chips: Math.ceil(cores / instance.chip.cores),
@@ -34,8 +36,8 @@ export function factsOf(system: VirtualSystem): SystemFacts {
     precision:
       formats.dense === formats.experts ? formats.dense : `${formats.dense}/${formats.experts}`,
     instanceChips: instance.chips,
-    band: { low, high },
-    extrapolated,
+    band: { low, high, tier, factor },
+    ...(extrapolated === undefined ? {} : { extrapolated }),
     ...(instance.dollarsPerHour === undefined ? {} : { listedPrice: instance.dollarsPerHour }),
   };
 }

@@ -283,7 +283,7 @@ function whole(made: Answer, deltas: readonly ChoiceDelta[]): object {
     prompt_token_id_logprobs: null,
     prompt_token_ids: body.return_token_ids ? body.token_ids : null,
     mm_placeholders: null,
-    metrics: requestMetrics(generation, settings),
+    metrics: requestMetrics(generation, serving),
     kv_transfer_params: null,
     ec_transfer_params: null,
     output_mode: body.output_mode ?? "tokens",

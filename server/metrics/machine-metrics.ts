@@ -3,8 +3,9 @@
  * now. Utilisation is since the last scrape: one Prometheus, one period.
  */
 import { type Nanos, SECOND } from "../../device/clock.ts";
+import type { Trust } from "../../device/trainium/price/trust.ts";
 import type { EngineEvent } from "../../engine/events.ts";
-import type { CounterSeries, Families } from "./families.ts";
+import type { CounterSeries, Families, Labels } from "./families.ts";
 
 /** What is known of the machine at the start. */
 export interface MachineFacts {
@@ -21,6 +22,7 @@ export interface MachineFacts {
   /** Of its simulated start. */
   readonly compileSeconds: number;
   readonly loadSeconds: number;
+  readonly trust: Trust;
 }
 
 const PERCENTILES = [0, 1, 25, 50, 75, 99, 100] as const;
@@ -86,6 +88,7 @@ export class MachineMetrics {
         () => this.#latency(percentile),
       );
     }
+    tellBands(families, facts.trust, model);
     if (facts.dollarsPerHour !== undefined) {
       const name = "trainyard:dollars_per_million_output_tokens";
       const help = "Price of output tokens at the rate of the last minute; 0 while there are none.";
@@ -140,5 +143,20 @@ export class MachineMetrics {
   #forget(second: number): void {
     for (const known of this.#tokens.keys())
       if (known <= second - WINDOW) this.#tokens.delete(known);
+  }
+}
+
+/** A series for each thing predicted: how far it lies from what was measured, and the band that follows. */
+function tellBands(families: Families, trust: Trust, labels: Labels): void {
+  const extrapolated = String(trust.extrapolated !== undefined);
+  for (const predicted of ["decode", "prefill", "serving"] as const) {
+    const { tier, factor } = trust[predicted];
+    families
+      .gauge(
+        "trainyard:prediction_band_factor",
+        "80 % band of what is simulated: the truth lies between time ÷ factor and time × factor.",
+        { ...labels, predicted, tier, extrapolated },
+      )
+      .set(factor);
   }
 }

@@ -54,7 +54,7 @@ function reasoningDetails(tokens: number | undefined) {
 export function lastChunk(head: object, serving: Serving, source: UsageSource): object {
   const counts = usage(source);
   const details = counts.prompt_tokens_details;
-  const metrics = requestMetrics(source.generation, source.settings);
+  const metrics = requestMetrics(source.generation, serving);
   return {
     ...head,
     choices: [],
@@ -70,7 +70,10 @@ export function fingerprintOf({ fingerprint }: Serving) {
 }
 
 /** `metrics` of a response; null unless `--enable-per-request-metrics` and one completion. */
-export function requestMetrics(generation: Running, settings: Settings) {
+export function requestMetrics(
+  generation: Running,
+  { settings, trust }: Pick<Serving, "settings" | "trust">,
+) {
   if (!settings["enable-per-request-metrics"] || generation.choices.length !== 1) return null;
   const { submitted, scheduled, firstToken, finished } = generation.timings;
   const tokens = generation.outputTokens;
@@ -92,6 +95,8 @@ export function requestMetrics(generation: Running, settings: Settings) {
     tokens_per_second: inference ? (tokens * 1000) / inference : null,
     // Ours: from the request's submission on, by cause (metrics/receipts.ts).
     receipt_ns: { time_to_first_token: receiptOf(firstToken), end_to_end: receiptOf(finished) },
+    // How far those simulated times can be believed.
+    ...(trust !== undefined && { receipt_bands: trust }),
   };
 }
 

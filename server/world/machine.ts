@@ -4,6 +4,7 @@ import type { Device } from "../../device/device.ts";
 import type { StartUp } from "../../device/trainium/compile.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { memoryTable } from "../../device/trainium/memory.ts";
+import { trustOf } from "../../device/trainium/price/trust.ts";
 import type { Model } from "../../models/model.ts";
 import type { MachineFacts } from "../metrics/machine-metrics.ts";
 import type { Settings } from "../settings/table.ts";
@@ -31,6 +32,7 @@ export function machineFacts(
     chips: instance.chips,
     compileSeconds: start?.compileSeconds ?? 0,
     loadSeconds: start?.loadSeconds ?? 0,
+    trust: trustOf(plan),
     ...(dollars !== undefined && { dollarsPerHour: dollars }),
   };
 }

@@ -145,6 +145,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   const [engine] = engines;
   if (device === undefined || engine === undefined) throw new Error("No engine was made.");
   const start = simulatedStart(device, { settings, folder });
+  const machine = machineFacts(devices, settings, start);
   const feed = await kvEventFeed(kvEvents, engines, { settings, device });
   const group = new Engines(engines, report);
   const names = servedNames(settings, given.model);
@@ -156,7 +157,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
     ...optional("maxDrafted", drafting?.maxTokens),
-    ...optional("machine", machineFacts(devices, settings, start)),
+    ...optional("machine", machine),
     now: () => clock.now(),
     timeScale,
   });
@@ -208,6 +209,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     vocabSize,
     promptVocabSize: device.vocabSize,
     ...optional("simulation", simulationOf(device, { model, words })),
+    ...optional("trust", machine?.trust),
     ...(tokenizer && { tokenizer }),
     ...(chatTemplate && { chatTemplate }),
     ...optional("tokenizerInfo", tokenizerInfo(settings.tokenizer ?? words?.source ?? source)),

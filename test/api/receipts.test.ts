@@ -8,6 +8,7 @@ interface Metrics {
   readonly queue_time_ms: number;
   readonly generation_time_ms: number;
   readonly receipt_ns: { readonly time_to_first_token: Causes; readonly end_to_end: Causes };
+  readonly receipt_bands?: { readonly serving: { readonly tier: string; readonly factor: number } };
 }
 
 /** Both receipts add up to their totals, and these are the response's own times. */
@@ -48,6 +49,7 @@ describe("receipts on the simulated device", () => {
     for (const { json } of answers) {
       const { end_to_end: causes } = check(json.metrics);
       expect(causes["weights"]).toBeGreaterThan(0);
+      expect(json.metrics.receipt_bands.serving.factor).toBeGreaterThan(1);
     }
   });
 
@@ -78,6 +80,7 @@ describe("receipts on a device without prices", () => {
     expect(cut.choices[0].finish_reason).toBe("stop");
     expect(cut.usage.completion_tokens).toBeLessThan(24);
     check(cut.metrics);
+    expect(cut.metrics).not.toHaveProperty("receipt_bands");
     await server.stop(0);
   });
 });

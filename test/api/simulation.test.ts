@@ -12,6 +12,16 @@ describe("a simulated machine says what it is", () => {
     const models = await server.get("/v1/models");
     expect(models.headers.get("x-trainyard-simulation")).toMatch(said);
     expect(models.json.data[0].simulation).toMatch(said);
+    const { decode, prefill, serving, extrapolated } = models.json.data[0].simulation_bands;
+    for (const { tier, factor } of [decode, prefill, serving]) {
+      expect(["calibrated", "related", "unknown"]).toContain(tier);
+      expect(factor).toBeGreaterThan(1);
+    }
+    expect(extrapolated).toBeUndefined();
+    const { text: metrics } = await server.get("/metrics");
+    expect(metrics).toContain(
+      `trainyard:prediction_band_factor{model_name="Qwen/Qwen3-0.6B",predicted="decode",tier="${decode.tier}",extrapolated="false"} ${decode.factor}`,
+    );
     const ask = (id: number) =>
       server.post("/v1/completions", { prompt: [5, id, 150_000], max_tokens: 3, ignore_eos: true });
     const { status, json } = await ask(151_935);
@@ -77,6 +87,8 @@ describe("a simulated machine says what it is", () => {
     const { headers, json } = await server.get("/v1/models");
     expect(headers.get("x-trainyard-simulation")).toBeNull();
     expect(json.data[0]).not.toHaveProperty("simulation");
+    expect(json.data[0]).not.toHaveProperty("simulation_bands");
+    expect((await server.get("/metrics")).text).not.toContain("prediction_band_factor");
     await server.stop(0);
   });
 });

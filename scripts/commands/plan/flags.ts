@@ -23,6 +23,7 @@ export interface PlanOptions {
   readonly seconds: number;
   readonly rows: number;
   readonly json?: string;
+  readonly csv?: string;
 }
 
 const load = rowsOf("Workload");
@@ -72,6 +73,7 @@ export const PLAN_FLAGS = {
   seconds: positive(search, 30, "spent searching at most"),
   rows: count(search, 12, "of the table"),
   json: search.text(undefined, "write all plans found", { value: "FILE" }),
+  csv: search.text(undefined, "the same as CSV", { value: "FILE" }),
   seed: search.integer(0, "of prompts and lengths"),
 } as const;
 
@@ -86,7 +88,7 @@ export function parsePlan(argv: readonly string[], print: (text: string) => void
     argv,
     print,
   );
-  const { users, ttft, percentile, seed, instance, spread, json } = values;
+  const { users, ttft, percentile, seed, instance, spread, json, csv } = values;
   return {
     model: argument ?? DEFAULT_MODEL,
     goal: {
@@ -105,6 +107,7 @@ export function parsePlan(argv: readonly string[], print: (text: string) => void
     seconds: values.seconds,
     rows: values.rows,
     ...(json === undefined ? {} : { json }),
+    ...(csv === undefined ? {} : { csv }),
   };
 }
 

@@ -4,18 +4,12 @@ import { performance } from "node:perf_hooks";
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
 import { Progress } from "../../load/progress.ts";
-import { bandOf } from "../../virtual/facts.ts";
+import { assess } from "./assess.ts";
 import { candidatesOf, combinations, type Space } from "./candidates.ts";
 import { type PlanOptions, parsePlan } from "./flags.ts";
 import { mostUsers, nextCheaper, priceNotes, searchNotes, slowEnd, systemName } from "./notes.ts";
-import { commandLine, planJson, planTable, type RankedRow } from "./print.ts";
-import {
-  type PlanGoal,
-  type SearchOutcome,
-  type ServingPlan,
-  searchPlans,
-  specFor,
-} from "./search.ts";
+import { commandLine, planCsv, planJson, planTable, type RankedRow } from "./print.ts";
+import { type PlanGoal, type SearchOutcome, type ServingPlan, searchPlans } from "./search.ts";
 import { whyNot } from "./why-not.ts";
 
 /** Added to the seed: the first of the ranking must keep its promise for these too. */
@@ -51,12 +45,8 @@ async function plan(options: PlanOptions, print: (text: string) => void): Promis
     `1 keeps its promise for ${OTHER_SEEDS.length} other seeds. To serve it:\n  ${commandLine(first)}\n`,
   );
   print(`${await slowEnd(ranked, model, goal)}\n`);
-  if (options.json !== undefined) {
-    const plans = ranked.map((its) =>
-      planJson(its, rows.find(({ plan: row }) => row === its)?.mostUsers),
-    );
-    await writeFile(options.json, `${JSON.stringify({ goal, plans }, null, 1)}\n`);
-  }
+  for (const what of extrapolations(rows)) print(`Extrapolated, ${what}.\n`);
+  await writeFiles(options, ranked, rows, model);
   const { candidates } = space;
   print(`${await nextCheaper(first, { candidates, found, goal, prices })}\n`);
   for (const line of priceNotes(ranked, prices, options.instances)) print(`${line}\n`);
@@ -105,15 +95,35 @@ async function rowsOf(
   const rows: RankedRow[] = [];
   const bar = new Progress("Headroom", plans.length, { unit: "systems" });
   for (const { plan, place } of plans) {
-    const band = await bandOf(specFor(plan.candidate, plan.usersPerReplica), model);
-    rows.push({
-      plan,
-      place,
-      mostUsers: await mostUsers(plan, model, goal),
-      ...(band === undefined ? {} : { band }),
-    });
+    const assessed = await assess(plan, model, goal);
+    rows.push({ plan, place, mostUsers: await mostUsers(plan, model, goal), assessed });
     bar.step();
   }
   bar.end();
   return rows;
+}
+
+/** What the systems of the table rest on that nobody measured, each named once. */
+function extrapolations(rows: readonly RankedRow[]): readonly string[] {
+  return [...new Set(rows.flatMap(({ assessed }) => assessed?.extrapolated ?? []))];
+}
+
+/** All plans found: those of the table with their headroom, every one with its band and its floor. */
+async function writeFiles(
+  { json, csv, goal }: PlanOptions,
+  ranked: readonly ServingPlan[],
+  rows: readonly RankedRow[],
+  model: Model,
+): Promise<void> {
+  if (json === undefined && csv === undefined) return;
+  const plans: (Partial<RankedRow> & Placed)[] = [];
+  for (const [index, plan] of ranked.entries()) {
+    const row = rows.find((its) => its.plan === plan);
+    plans.push(row ?? { plan, place: index + 1, assessed: await assess(plan, model, goal) });
+  }
+  if (json !== undefined) {
+    const found = plans.map((its) => planJson(its.plan, its));
+    await writeFile(json, `${JSON.stringify({ goal, plans: found }, null, 1)}\n`);
+  }
+  if (csv !== undefined) await writeFile(csv, planCsv(plans));
 }

@@ -1,6 +1,7 @@
 /** The ranked table of a plan, and the command line of its first row. */
-import type { Band } from "../../report/point.ts";
+import { bandText } from "../../report/point.ts";
 import { aligned } from "../sweep/print.ts";
+import type { Assessment } from "./assess.ts";
 import type { PlanGoal, ServingPlan } from "./search.ts";
 
 /** Dollars for a million output tokens, at the load planned for. */
@@ -16,7 +17,8 @@ export interface RankedRow {
   readonly place: number;
   /** Most users a replica took and kept the promise. */
   readonly mostUsers: number;
-  readonly band?: Band;
+  /** Absent: not asked for. */
+  readonly assessed?: Assessment;
 }
 
 export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
@@ -31,18 +33,21 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
     "chips",
     `TTFT ${p} s`,
     `tok/s/user ${p}`,
+    "floor",
     "tok/s",
     "tok/s/chip",
     "$/h",
     "$/Mtoken",
     "headroom",
     "band",
+    "tier",
   ];
   return aligned([
     header,
-    ...rows.map(({ plan, place, mostUsers, band }) => {
+    ...rows.map(({ plan, place, mostUsers, assessed }) => {
       const { spec } = plan.candidate;
       const million = dollarsPerMillion(plan);
+      const band = assessed?.band;
       return [
         String(place),
         `${spec.instance} TP ${spec.tensorParallel}${spec.expertParallel ? " EP" : ""}${spec.kernels === "" ? "" : ` ${spec.kernels}`}${speculationName(spec.speculative)}`,
@@ -53,6 +58,7 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
         String(plan.chips),
         plan.run.kept.ttft.toFixed(2),
         plan.run.kept.tokensPerUser.toFixed(1),
+        assessed?.floorTokensPerUser.toFixed(0) ?? "-",
         plan.outputThroughput.toFixed(0),
         (plan.outputThroughput / plan.chips).toFixed(1),
         plan.dollarsPerHour === undefined ? "no price" : plan.dollarsPerHour.toFixed(2),
@@ -61,6 +67,7 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
         band === undefined
           ? "-"
           : `${(plan.run.kept.tokensPerUser / band.high).toFixed(0)}–${(plan.run.kept.tokensPerUser / band.low).toFixed(0)}`,
+        band === undefined ? "-" : bandText(band),
       ];
     }),
   ]);
@@ -69,9 +76,10 @@ export function planTable(rows: readonly RankedRow[], goal: PlanGoal): string {
 /** A plan as plain data, with the command line that serves one of its instances. */
 export function planJson(
   plan: ServingPlan,
-  mostUsers: number | undefined,
+  { mostUsers, assessed }: Partial<RankedRow>,
 ): Readonly<Record<string, unknown>> {
   const { candidate, run, ...rest } = plan;
+  const { band, extrapolated, floorTokensPerUser } = assessed ?? {};
   return {
     ...rest,
     mostUsers: mostUsers ?? null, // sought for the rows of the table only
@@ -79,9 +87,33 @@ export function planJson(
     format: candidate.format,
     ttftSeconds: run.kept.ttft,
     tokensPerUser: run.kept.tokensPerUser,
+    floorTokensPerUser: floorTokensPerUser ?? null,
+    tier: band?.tier ?? null,
+    bandFactor: band?.factor ?? null,
+    extrapolated: extrapolated ?? null,
     dollarsPerMillionOutputTokens: dollarsPerMillion(plan) ?? null,
     command: commandLine(plan),
   };
+}
+
+/** All plans found, one a line; keys are JSON's, and what is not known is empty. */
+export function planCsv(
+  plans: readonly (Partial<RankedRow> & Pick<RankedRow, "plan" | "place">)[],
+): string {
+  const lines = plans.map((row): Readonly<Record<string, unknown>> => {
+    const { system: _system, command, ...rest } = planJson(row.plan, row);
+    const { instance, tensorParallel, expertParallel, kernels } = row.plan.candidate.spec;
+    const system = { place: row.place, instance, tensorParallel, expertParallel, kernels };
+    return { ...system, ...rest, command };
+  });
+  const keys = Object.keys(lines[0] ?? {});
+  const cells = lines.map((line) => keys.map((key) => csvCell(line[key])));
+  return `${[keys, ...cells].map((line) => line.join(",")).join("\n")}\n`;
+}
+
+function csvCell(value: unknown): string {
+  const text = String(value ?? "");
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** What serves one instance of the plan. */

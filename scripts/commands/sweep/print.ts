@@ -1,6 +1,6 @@
 /** The sweep in the terminal: one table, one chart. */
 import { columnsOf, shownCell } from "../../report/columns.ts";
-import { INTERACTIVITY, type Point, seriesOf } from "../../report/point.ts";
+import { type Band, bandText, INTERACTIVITY, type Point, seriesOf } from "../../report/point.ts";
 import { terminalChart } from "../../report/terminal.ts";
 
 /** One block of rows a series; output tokens, interactivity as InferenceX defines it. */
@@ -16,7 +16,11 @@ export function sweepTable(points: readonly Point[]): string {
     );
   }
   const { name, formula } = INTERACTIVITY.inferencex;
-  return `${blocks.join("\n\n")}\n\ntokens/s/user: ${formula} (${name}); tokens/s: output tokens of the whole system.`;
+  const basis = points.flatMap(({ notices }) =>
+    notices.filter(({ code }) => code === "extrapolated").map((notice) => notice.text),
+  );
+  const rests = [...new Set(basis)].map((text) => `${text}\n`).join("");
+  return `${blocks.join("\n\n")}\n\n${rests}tokens/s/user: ${formula} (${name}); tokens/s: output tokens of the whole system.`;
 }
 
 /** All that is known of the line, whatever its name leaves out. */
@@ -29,7 +33,7 @@ function titleOf({ identity }: Point): string {
 
 export function sweepTerminal(points: readonly Point[]): string {
   const series = seriesOf(points).map((name) => ({
-    name,
+    name: named(name, points.find((point) => point.series === name)?.band),
     points: points
       .filter((point) => point.series === name)
       .map((point) => ({ x: INTERACTIVITY.inferencex.of(point), y: point.concurrency })),
@@ -40,6 +44,9 @@ export function sweepTerminal(points: readonly Point[]): string {
     logY: true,
   });
 }
+
+const named = (name: string, band: Band | undefined): string =>
+  band === undefined ? name : `${name} (80 % band: ${bandText(band)})`;
 
 /** Columns padded to their widest cell, numbers to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string {

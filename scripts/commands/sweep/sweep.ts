@@ -23,7 +23,7 @@ export interface SweepOutcome {
 }
 
 /** Raise when a change alters what a saved point would hold. */
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** What a simulated point rests on beside its settings: the program, and the device's constants. */
 const BASIS = [VERSION, [...DEFAULT_CONSTANTS]];

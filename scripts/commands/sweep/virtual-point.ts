@@ -26,10 +26,10 @@ export class ModelShelf {
   }
 }
 
-const EXTRAPOLATED: Notice = {
+const extrapolation = (what: string): Notice => ({
   code: "extrapolated",
-  text: "No figures of this chip are published: its constants are scaled from another chip's, and the band is twice as wide.",
-};
+  text: `No published figure stands behind ${what}; the band is twice as wide.`,
+});
 
 export async function virtualPoint(
   spec: SystemSpec,
@@ -52,7 +52,9 @@ export async function virtualPoint(
       warmups: warmups.length,
       duration: run.duration,
     });
-    const notices = facts.extrapolated === true ? [...noticed, EXTRAPOLATED] : noticed;
+    const { extrapolated } = facts;
+    const notices =
+      extrapolated === undefined ? noticed : [...noticed, extrapolation(extrapolated)];
     const point: Point = toPoint(
       {
         identity: {

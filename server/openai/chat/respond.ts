@@ -144,7 +144,7 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
     prompt_text: body.return_prompt_text ? (prompt.text ?? null) : null,
     kv_transfer_params: null,
     ec_transfer_params: null,
-    metrics: requestMetrics(generation, serving.settings),
+    metrics: requestMetrics(generation, serving),
   };
 }
 

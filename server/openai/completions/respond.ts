@@ -136,7 +136,7 @@ export function completionResponse(answer: CompletionAnswer, deltas: readonly Ch
     }),
     kv_transfer_params: null,
     ec_transfer_params: null,
-    metrics: requestMetrics(generation, serving.settings),
+    metrics: requestMetrics(generation, serving),
   };
 }
 

@@ -13,6 +13,7 @@ export function modelsRoute(app: FastifyInstance, serving: Serving): void {
     parent: null,
     max_model_len: serving.maxModelLen,
     ...(serving.simulation !== undefined && { simulation: serving.simulation }),
+    ...(serving.trust !== undefined && { simulation_bands: serving.trust }),
     permission: [
       {
         id: `modelperm-${randomUUID().replaceAll("-", "")}`,

@@ -153,7 +153,7 @@ export function outcomeOf(
   return {
     output,
     usage: responseUsage(prompt.ids.length, chat),
-    metrics: requestMetrics(chat.generation, serving.settings),
+    metrics: requestMetrics(chat.generation, serving),
     ...(body.enable_response_messages && {
       inputMessages: [raw(prompt.text ?? "", [...prompt.ids])],
       outputMessages: text === "" && ids.length === 0 ? [] : [raw(text, ids)],

@@ -2,12 +2,18 @@ import { describe, expect, it } from "vitest";
 import { findInstance } from "../../../device/trainium/instances.ts";
 import { expectedLength, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { loadModel } from "../../../models/load.ts";
+import { assess } from "../../../scripts/commands/plan/assess.ts";
 import { candidatesOf } from "../../../scripts/commands/plan/candidates.ts";
 import { rank } from "../../../scripts/commands/plan/cost.ts";
 import { parsePlan } from "../../../scripts/commands/plan/flags.ts";
 import { loadsOf } from "../../../scripts/commands/plan/loads.ts";
 import { priceNotes } from "../../../scripts/commands/plan/notes.ts";
-import { commandLine, dollarsPerMillion, planTable } from "../../../scripts/commands/plan/print.ts";
+import {
+  commandLine,
+  dollarsPerMillion,
+  planCsv,
+  planTable,
+} from "../../../scripts/commands/plan/print.ts";
 import { searchPlans } from "../../../scripts/commands/plan/search.ts";
 import { whyNot } from "../../../scripts/commands/plan/why-not.ts";
 
@@ -55,9 +61,21 @@ describe("plan", () => {
       expect((await found.planAt(several.candidate, load)).run.kept.ok).toBe(false);
     }
     expect(commandLine(several)).toContain(`--max-num-seqs ${several.usersPerReplica}`);
-    expect(planTable([{ plan: several, place: 1, mostUsers: 7 }], goal)).toContain(
+    // The data sheet alone is quicker than what was simulated, and its column stands beside it.
+    const assessed = await assess(several, model, goal);
+    expect(assessed.floorTokensPerUser).toBeGreaterThan(several.run.kept.tokensPerUser);
+    const row = { plan: several, place: 1, mostUsers: 7, assessed };
+    const printed = planTable([row], goal);
+    for (const word of [
       several.candidate.spec.instance,
-    );
+      "floor",
+      "tier",
+      `${assessed.band?.tier} ×÷`,
+    ])
+      expect(printed).toContain(word);
+    const [header, line] = planCsv([row]).split("\n");
+    expect(header).toMatch(/^place,instance,.*,floorTokensPerUser,tier,bandFactor,extrapolated,/);
+    expect(line).toContain(`,${assessed.floorTokensPerUser},${assessed.band?.tier},`);
   });
 
   it("says which combinations cannot be built", async () => {

@@ -58,7 +58,7 @@ function point(concurrency: number, change: Partial<Point> = {}): Point {
     },
     meanUserRate: 1000 / tpot,
     preemptions: 0,
-    band: { low: 0.9, high: 1.2 },
+    band: { low: 0.9, high: 1.2, tier: "related", factor: 1.2 },
     notices: [],
     ...change,
   };
@@ -86,6 +86,13 @@ describe("figures", () => {
     expect(first?.x).toBeCloseTo(speed, 9);
     expect(first?.low?.x).toBeCloseTo(speed / 1.2, 9);
     expect(first?.high?.x).toBeCloseTo(speed / 0.9, 9);
+  });
+
+  it("say in their subtitle how far the band's system lies from what was measured", () => {
+    const other = point(8, { band: { low: 0.5, high: 2, tier: "unknown", factor: 2 } });
+    const [first] = sweepFigures([point(8), other]);
+    expect(first?.subtitle).toMatch(/80 % band \(related ×÷ 1\.20, unknown ×÷ 2\.00\)/);
+    expect(sweepCsv([other]).split("\n")[0]).toMatch(/,tier,band_factor,band_low,band_high,/);
   });
 
   it("draw as SVG and PNG, escaped", () => {

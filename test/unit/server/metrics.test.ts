@@ -131,6 +131,11 @@ describe("the machine", () => {
           dollarsPerHour: 36,
           compileSeconds: 0,
           loadSeconds: 0,
+          trust: {
+            decode: { tier: "calibrated", factor: 1.1 },
+            prefill: { tier: "related", factor: 1.5 },
+            serving: { tier: "unknown", factor: 1.6 },
+          },
         },
         { now: () => now, modelName: "m", timeScale },
       );

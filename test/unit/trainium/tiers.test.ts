@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { bandOf, HALF_WIDTHS, UNKNOWN_HALF_WIDTH } from "../../../device/trainium/price/bands.ts";
 import type { Covered } from "../../../device/trainium/price/covered.ts";
 import { describePlan, pathOf, tierOf } from "../../../device/trainium/price/tier.ts";
+import { trustOf, trustText } from "../../../device/trainium/price/trust.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { constantsHash } from "../../../scripts/commands/validate/json.ts";
@@ -47,6 +48,21 @@ describe("tiers", () => {
     const three = planOf("Qwen/Qwen3-8B", 4, { instance: "trn3-gen2-ultraserver" });
     expect(tierOf(three, "dense decode", [known({ core: "v4" })])).toBe("unknown");
     expect(bandOf(1e6, "dense decode", three).extrapolated).toBe(true);
+  });
+
+  it("are told with what is extrapolated: constants of another core, or figures of a what-if", () => {
+    expect(trustOf(dense).extrapolated).toBeUndefined();
+    expect(trustText(trustOf(dense))).toMatch(
+      /^decode \w+ ×÷ \d\.\d\d, prompts \w+ ×÷ \d\.\d\d, serving \w+ ×÷ \d\.\d\d$/,
+    );
+    const three = trustOf(planOf("Qwen/Qwen3-8B", 4, { instance: "trn3-gen2-ultraserver" }));
+    expect(three.decode.tier).toBe("unknown");
+    expect(three.extrapolated).toMatch(
+      /^constants of Trainium3: .*hbm\.weights as v3.*region v3 × 0\.80/,
+    );
+    const wider = trustOf(planOf("Qwen/Qwen3-8B", 4, { set: "hbm.bandwidth=2x" }));
+    expect(wider.extrapolated).toBe("what if hbm.bandwidth=2x");
+    expect(wider.decode.factor).toBeGreaterThan(trustOf(dense).decode.factor);
   });
 
   it("paths tell latent attention and spread experts apart", () => {

@@ -1,6 +1,7 @@
 /** Off the page's thread: the cost model itself prices steps here, and files are read. */
 import { layMemory } from "../../../../device/trainium/memory.ts";
 import { CostModel } from "../../../../device/trainium/price/cost-model.ts";
+import { trustOf, trustText } from "../../../../device/trainium/price/trust.ts";
 import { recommendations } from "../../../../device/trainium/profile/advice.ts";
 import { rankName } from "../../../../device/trainium/profile/spans.ts";
 import { profileSteps } from "../../../../device/trainium/profile/steps.ts";
@@ -60,7 +61,7 @@ async function price(spec: ProfileSpec): Promise<Profile> {
   const title = `${spec.model} on ${plan.instance.name}`;
   return {
     title,
-    note: `Simulated: one rank of ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}${plan.instance.chip.calibrated ? "" : "; extrapolated, no figure of this chip is published"}.`,
+    note: `Simulated: one rank of ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}; 80 % bands: ${trustText(trustOf(plan))}.`,
     duration,
     spans: builder.columns(),
     totals: {

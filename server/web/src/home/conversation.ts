@@ -47,7 +47,16 @@ interface Chunk {
     readonly finish_reason?: string | null;
   }[];
   readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } | null;
-  readonly metrics?: { readonly receipt_ns?: { readonly end_to_end?: Receipt | null } } | null;
+  readonly metrics?: {
+    readonly receipt_ns?: { readonly end_to_end?: Receipt | null };
+    readonly receipt_bands?: Trust;
+  } | null;
+}
+
+/** How far simulated times can be believed, as far as it is shown here. */
+export interface Trust {
+  readonly serving: { readonly tier: string; readonly factor: number };
+  readonly extrapolated?: string;
 }
 
 /** ns by cause, and their sum. */
@@ -59,6 +68,7 @@ export const failure = signal<string | undefined>(undefined);
 export const finish = signal<string | undefined>(undefined);
 export const usage = signal<Chunk["usage"]>(undefined);
 export const receipt = signal<Receipt | undefined>(undefined);
+export const trust = signal<Trust | undefined>(undefined);
 
 let stopper: AbortController | undefined;
 
@@ -152,6 +162,7 @@ function take(chunk: Chunk, at: number): void {
   if (chunk.usage) usage.value = chunk.usage;
   const whole = chunk.metrics?.receipt_ns?.end_to_end;
   if (whole) receipt.value = whole;
+  if (chunk.metrics) trust.value = chunk.metrics.receipt_bands;
   for (const { delta, logprobs, finish_reason } of chunk.choices) {
     if (finish_reason) finish.value = finish_reason;
     const tokens = (logprobs?.content ?? []).map((seen) => ({

@@ -1,6 +1,6 @@
 /** When the answer's pieces came, and what the server says the time was spent on. */
 import { digits, duration } from "../figures.ts";
-import { pace, receipt, usage } from "./conversation.ts";
+import { pace, receipt, trust, usage } from "./conversation.ts";
 
 export function Pace() {
   const seen = pace.value;
@@ -84,7 +84,12 @@ export function ReceiptOf() {
     <section class="panel" aria-labelledby="receipt-title">
       <header>
         <h2 id="receipt-title">Where the time went</h2>
-        <span class="note">{duration(total / 1e6)}, as the server counted</span>
+        <span class="note">
+          {duration(total / 1e6)}, as the server counted
+          {trust.value === undefined
+            ? ""
+            : `; simulated, ${trust.value.serving.tier} ×÷ ${trust.value.serving.factor}`}
+        </span>
       </header>
       <ul class="causes">
         {causes.map(([cause, nanos]) => {
