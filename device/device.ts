@@ -5,8 +5,8 @@
  * block tables are the engine's own, lent until `done`. Who keeps one copies those:
  * from such copies a device can be replayed.
  */
-import type { Nanos } from "./clock.ts";
-import type { Span, TraceSink } from "./trace.ts";
+import type { Machine } from "./machine.ts";
+import type { StepCost, TraceSink } from "./trace.ts";
 
 export type TokenId = number;
 /** Given by the engine, unique for its lifetime. */
@@ -116,18 +116,6 @@ export interface Sampled {
   readonly prompt?: readonly PositionLogprobs[];
 }
 
-/** Where a step's time went. */
-export interface StepCost {
-  readonly duration: Nanos;
-  /** Nanoseconds by cause; they add up to `duration`. */
-  readonly parts: Readonly<Record<string, Nanos>>;
-  /** Tokens and rows of padding in the step. */
-  readonly paddedTokens: number;
-  readonly paddedRows: number;
-  /** Of one rank, from the step's start on; made only when asked for. */
-  readonly spans: () => readonly Span[];
-}
-
 export type StepResult =
   | {
       readonly ok: true;
@@ -179,6 +167,8 @@ export interface Device {
   readonly can: DeviceAbilities;
   /** Vocabulary of the model it runs. */
   readonly vocabSize: number;
+  /** (optional) The machine it stands for; absent: it computes on the one it runs on. */
+  readonly machine?: Machine;
   /** Starts a step; `done` is called once, later, in order, on the same thread. */
   execute(batch: Batch, done: (result: StepResult) => void): void;
   /** These sequences are over: whatever the device keeps of them may go. */

@@ -1,4 +1,4 @@
-/** Spans of work, for profiles, and their writing as a Chrome trace (ui.perfetto.dev opens it). */
+/** What a step took: its cost and spans of work, for profiles, and their writing as a Chrome trace (ui.perfetto.dev opens it). */
 import type { Nanos } from "./clock.ts";
 
 export type SpanArgs = Readonly<Record<string, string | number>>;
@@ -14,6 +14,18 @@ export interface Span {
   readonly start: Nanos;
   readonly duration: Nanos;
   readonly args?: SpanArgs;
+}
+
+/** Where a step's time went. */
+export interface StepCost {
+  readonly duration: Nanos;
+  /** Nanoseconds by cause; they add up to `duration`. */
+  readonly parts: Readonly<Record<string, Nanos>>;
+  /** Tokens and rows of padding in the step. */
+  readonly paddedTokens: number;
+  readonly paddedRows: number;
+  /** Of one rank, from the step's start on; made only when asked for. */
+  readonly spans: () => readonly Span[];
 }
 
 /** Keeps the spans it is given. */

@@ -4,7 +4,8 @@
  * engine's time in `at`; the same virtual run yields byte-equal event logs.
  */
 import type { Nanos } from "../device/clock.ts";
-import type { PositionLogprobs, SequenceId, StepCost, TokenId } from "../device/device.ts";
+import type { PositionLogprobs, SequenceId, TokenId } from "../device/device.ts";
+import type { StepCost } from "../device/trace.ts";
 import type { FinishReason } from "./sequence.ts";
 
 interface Of {

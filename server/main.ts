@@ -7,7 +7,7 @@ import type { ServerOptions as HttpsOptions } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { trustText } from "../device/trainium/price/trust.ts";
+import { trustText } from "../device/trust.ts";
 import { parseSettings } from "./config.ts";
 import { buildApp } from "./http/app.ts";
 import { createLogger } from "./http/log.ts";

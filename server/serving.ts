@@ -1,6 +1,6 @@
 /** What the routes share: the model as it is served, the engines, the settings. */
 import type { Clock } from "../device/clock.ts";
-import type { Trust } from "../device/trainium/price/trust.ts";
+import type { Trust } from "../device/trust.ts";
 import type { GenerationRequest } from "../engine/sequence.ts";
 import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/model.ts";
 import type { Engines, Handle } from "./generation/engines.ts";

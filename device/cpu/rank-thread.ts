@@ -6,7 +6,7 @@
  * One that does not answer is not computing; it is ended for good.
  */
 import type { Worker } from "node:worker_threads";
-import { startThread } from "./thread.ts";
+import { startThread } from "../thread.ts";
 
 /** Longest that a native call may take before a rank is believed to hang. */
 const PATIENCE_MS = 2_000;

@@ -1,34 +1,13 @@
 /**
- * Start-up as it would be: one NEFF a bucket, compiled or found in a cache, then
- * the runtime and the weights. Times are reported; `--simulate-startup` waits.
+ * Start-up as it would be: one NEFF a bucket, compiled unless it was kept, then
+ * the runtime and the weights.
  *
  * Compile: 6.6 s + 1.3 s a billion parameters a graph (Qwen2.5-VL 3B, 7B, 72B: 56, 82, 508 s
  * for five graphs). Load: 6.7 s a process (nrt_init) and 10 GB/s (405B: 85 s, gpt-oss-120b: 12 s).
  */
 import { parameterCount } from "../../models/architecture.ts";
+import type { MachineStart } from "../machine.ts";
 import { bucketsOf, FORMAT_BYTES, type Plan } from "./plan.ts";
-
-/** What was compiled before; a folder, or a set in memory. */
-export interface NeffCache {
-  has(key: string): boolean;
-  add(key: string): void;
-}
-
-export interface Neff {
-  /** As the plug-in labels its metrics, e.g. `decode_8x4096`. */
-  readonly name: string;
-  /** What a change of recompiles: versions, model, shapes, flags, target, TP. */
-  readonly key: string;
-  readonly compileSeconds: number;
-  readonly cached: boolean;
-}
-
-export interface StartUp {
-  readonly neffs: readonly Neff[];
-  readonly compileSeconds: number;
-  readonly loadSeconds: number;
-  readonly loadBytes: number;
-}
 
 const GRAPH_SECONDS = 6.6;
 const GRAPH_SECONDS_PER_BILLION = 1.3;
@@ -38,25 +17,18 @@ const LOAD_BYTES_PER_SECOND = 10e9;
 /** The version that a simulated cache is keyed by: the SDK whose pages were read. */
 const SDK = "2.32";
 
-/** Plans the start; graphs that the cache lacks are added to it. */
-export function planStartUp(plan: Plan, cache?: NeffCache): StartUp {
+/** What a start compiles, one graph a bucket, and loads. */
+export function startOf(plan: Plan): MachineStart {
   const { tokens, rows, contexts } = bucketsOf(plan);
   const names = [
     ...tokens.map((bucket) => `prefill_${bucket}`),
     ...rows.flatMap((row) => contexts.map((context) => `decode_${row}x${context}`)),
   ];
   const parameters = parameterCount(plan.architecture);
-  const seconds = GRAPH_SECONDS + (GRAPH_SECONDS_PER_BILLION * parameters) / 1e9;
-  const neffs = names.map((name): Neff => {
-    const key = keyOf(plan, name, parameters);
-    const cached = cache?.has(key) ?? false;
-    if (!cached) cache?.add(key);
-    return { name, key, compileSeconds: cached ? 0 : seconds, cached };
-  });
+  const compileSeconds = GRAPH_SECONDS + (GRAPH_SECONDS_PER_BILLION * parameters) / 1e9;
   const loadBytes = parameters * FORMAT_BYTES[plan.formats.experts];
   return {
-    neffs,
-    compileSeconds: neffs.reduce((sum, neff) => sum + neff.compileSeconds, 0),
+    graphs: names.map((name) => ({ name, key: keyOf(plan, name, parameters), compileSeconds })),
     loadSeconds: RUNTIME_SECONDS + loadBytes / LOAD_BYTES_PER_SECOND,
     loadBytes,
   };

@@ -13,11 +13,13 @@ import type {
   PositionLogprobs,
   Sampled,
   SequenceId,
-  StepCost,
   StepResult,
   TokenId,
 } from "../device.ts";
+import type { Machine } from "../machine.ts";
 import type { DeviceSettings } from "../settings.ts";
+import type { StepCost } from "../trace.ts";
+import { machineOf } from "./machine.ts";
 import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
 import { CostModel, continues } from "./price/cost-model.ts";
@@ -79,6 +81,11 @@ export class TrainiumDevice implements Device {
     });
     this.cost = new CostModel(plan);
     this.limits = limitsOf(plan, this.memory, settings, this.cost);
+  }
+
+  /** Made when asked for: a search makes devices by the hundred, and shows few. */
+  get machine(): Machine {
+    return machineOf(this.plan, this.memory);
   }
 
   execute(batch: Batch, done: (result: StepResult) => void): void {

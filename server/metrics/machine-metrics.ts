@@ -3,7 +3,7 @@
  * now. Utilisation is since the last scrape: one Prometheus, one period.
  */
 import { type Nanos, SECOND } from "../../device/clock.ts";
-import type { Trust } from "../../device/trainium/price/trust.ts";
+import type { Trust } from "../../device/trust.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import type { CounterSeries, Families, Labels } from "./families.ts";
 

@@ -7,10 +7,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
+import type { Machine, StepTotals } from "../../device/machine.ts";
 import { ChromeTrace } from "../../device/trace.ts";
-import type { Plan } from "../../device/trainium/plan.ts";
-import { rankName } from "../../device/trainium/profile/spans.ts";
-import { ProfileTotals } from "../../device/trainium/profile/summary.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent, StepFinished } from "../../engine/events.ts";
 import type { ProfilerConfig } from "./config.ts";
@@ -22,8 +20,8 @@ export interface ProfilerParts {
   readonly engines: readonly Engine[];
   readonly config: ProfilerConfig;
   readonly model: string;
-  /** Of a simulated machine. */
-  readonly plan?: Plan;
+  /** The simulated one; absent: there is none. */
+  readonly machine?: Machine;
   /** Wall seconds that a simulated second takes. */
   readonly timeScale: number;
 }
@@ -80,17 +78,17 @@ export class Profiler {
     this.#leave = [];
     const recordings = this.#recordings;
     this.#recordings = [];
-    const { config, model, plan } = this.#parts;
+    const { config, model, machine } = this.#parts;
     await mkdir(config.folder, { recursive: true });
     const path = join(config.folder, `trainyard.${Date.now()}`);
     const trace = new ChromeTrace();
-    const totals = plan && new ProfileTotals(plan);
+    const totals = machine?.totals();
     for (const [index, recording] of recordings.entries()) {
       const name = recordings.length > 1 ? `engine ${index}` : "engine";
       await this.#steps(name, recording, { trace, totals });
       for (const [id, track] of recording.tracks) requestSpans(trace, name, { id, track });
     }
-    const simulated = plan === undefined ? "false" : "true";
+    const simulated = machine === undefined ? "false" : "true";
     const files = [`${path}.trace.json`];
     await writeFile(
       `${path}.trace.json`,
@@ -106,9 +104,9 @@ export class Profiler {
   async #steps(
     name: string,
     { steps }: Recording,
-    to: { readonly trace: ChromeTrace; readonly totals: ProfileTotals | undefined },
+    to: { readonly trace: ChromeTrace; readonly totals: StepTotals | undefined },
   ): Promise<void> {
-    const { plan, timeScale } = this.#parts;
+    const { machine, timeScale } = this.#parts;
     let free = 0;
     for (const [index, step] of steps.entries()) {
       const start = step.at - step.duration;
@@ -116,7 +114,7 @@ export class Profiler {
       const span = { lane: "steps", name: `step ${step.step}`, start, duration: step.duration };
       to.trace.span(name, { ...span, args: { ...args, ...step.cost?.parts } });
       to.trace.mark(name, "steps", { name: span.name, at: start });
-      if (step.cost === undefined || plan === undefined) continue;
+      if (step.cost === undefined || machine === undefined) continue;
       const spans = step.cost.spans();
       to.totals?.add(step.cost, spans);
       // The device was free when the step before ended there, however late the host saw it.
@@ -129,7 +127,7 @@ export class Profiler {
             start: each.start * timeScale,
             duration: each.duration * timeScale,
           };
-          to.trace.span(`${name}: ${rankName(plan)}`, scaled, began);
+          to.trace.span(`${name}: ${machine.rank}`, scaled, began);
         }
       }
       await new Promise((resolve) => setImmediate(resolve)); // streams go on meanwhile

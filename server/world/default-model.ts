@@ -1,4 +1,5 @@
 /** What is served where the command line leaves it open: which model, and on which device. */
+import { deviceOf, roleOf } from "../../device/registry.ts";
 import type { Model } from "../../models/model.ts";
 import type { ParsedSettings } from "../config.ts";
 import { SettingsError } from "../settings/error.ts";
@@ -10,11 +11,12 @@ const RANKS = 4; // logical cores of the default instance, one Trainium2
 /** Settings with the default model of the simulated device filled in; on another device it is the embedded one. */
 export function withDefaultModel({ settings, given }: ParsedSettings): Settings {
   if (given.has("model")) return settings;
-  if (given.has("device") && settings.device !== "trainium") return settings;
+  const { device = deviceOf("simulates") } = settings;
+  if (given.has("device") && roleOf(device) !== "simulates") return settings;
   return {
     ...settings,
     model: MODEL,
-    device: "trainium",
+    device,
     ...(!given.has("tensor-parallel-size") && { "tensor-parallel-size": RANKS }),
   };
 }
@@ -24,7 +26,10 @@ export function deviceFor({
   checkpoint,
   unread,
 }: Pick<Model, "checkpoint" | "unread">): NonNullable<Settings["device"]> {
-  if (checkpoint !== undefined) return "cpu";
-  if (unread === undefined) return "trainium";
-  throw new SettingsError(`${unread}. To simulate the model without weights: --device trainium.`);
+  if (checkpoint !== undefined) return deviceOf("computes");
+  const simulated = deviceOf("simulates");
+  if (unread === undefined) return simulated;
+  throw new SettingsError(
+    `${unread}. To simulate the model without weights: --device ${simulated}.`,
+  );
 }

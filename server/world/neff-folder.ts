@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Neff } from "../../device/trainium/compile.ts";
+import type { CompiledGraph } from "../../device/machine.ts";
 
 export class NeffFolder {
   readonly path: string;
@@ -28,7 +28,7 @@ export class NeffFolder {
   }
 
   /** A full disk loses the entry, never the server: the graph is compiled again. */
-  add({ name, key, compileSeconds }: Neff): void {
+  add({ name, key, compileSeconds }: CompiledGraph): void {
     const file = this.#file(key);
     const part = `${file}.${process.pid}`;
     try {

@@ -1,7 +1,7 @@
-/** `--speculative-config` to a proposer; a draft model gets a cpu device of its own. */
+/** `--speculative-config` to a proposer; a draft model gets a device of its own. */
 import type { Device } from "../../device/device.ts";
 import { simulateHeads } from "../../device/heads.ts";
-import { createDevice } from "../../device/registry.ts";
+import { createDevice, deviceOf } from "../../device/registry.ts";
 import type { DeviceSettings } from "../../device/settings.ts";
 import type { EngineOptions } from "../../engine/options.ts";
 import {
@@ -60,7 +60,7 @@ async function draftDevice(config: SpeculativeConfig, base: DeviceSettings): Pro
   }
   const { model: _target, quantization: _format, blocks: _blocks, inner: _inner, ...rest } = base;
   const model = await loadModel(source);
-  return createDevice("cpu", {
+  return createDevice(deviceOf("computes"), {
     ...rest,
     model,
     quantization: String(config.keys["quantization"] ?? draftQuantization(model)),

@@ -6,11 +6,32 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Device } from "../../device/device.ts";
-import { planStartUp, type StartUp } from "../../device/trainium/compile.ts";
-import { TrainiumDevice } from "../../device/trainium/device.ts";
+import type { CompiledGraph, MachineStart } from "../../device/machine.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { NeffFolder } from "./neff-folder.ts";
+
+/** A start as it will be: what was kept is not compiled again. */
+export interface StartUp {
+  readonly neffs: readonly (CompiledGraph & { readonly cached: boolean })[];
+  /** Seconds for those that are missing. */
+  readonly compileSeconds: number;
+  readonly loadSeconds: number;
+  readonly loadBytes: number;
+}
+
+/** `has`: was the graph of this key compiled before? A cached one takes no time. */
+export function planStartUp(
+  { graphs, loadSeconds, loadBytes }: MachineStart,
+  has: (key: string) => boolean,
+): StartUp {
+  const neffs = graphs.map((graph) => {
+    const cached = has(graph.key);
+    return { ...graph, compileSeconds: cached ? 0 : graph.compileSeconds, cached };
+  });
+  const compileSeconds = neffs.reduce((sum, neff) => sum + neff.compileSeconds, 0);
+  return { neffs, compileSeconds, loadSeconds, loadBytes };
+}
 
 export interface SimulatedStart extends StartUp {
   /** Where compiled graphs are kept; absent: the default folder cannot be written. */
@@ -39,11 +60,9 @@ export function simulatedStart(
   device: Device,
   { settings, folder, waiter = deadlines }: SimulatedStartOptions,
 ): SimulatedStart | undefined {
-  if (!(device instanceof TrainiumDevice)) return undefined;
-  const plan = planStartUp(device.plan, {
-    has: (key) => folder?.has(key) ?? false,
-    add: () => {}, // `run` keeps a graph when its compilation has ended
-  });
+  const { machine } = device;
+  if (machine === undefined) return undefined;
+  const plan = planStartUp(machine.start, (key) => folder?.has(key) ?? false);
   const waits = settings["simulate-startup"];
   const scale = 1000 * (settings["time-scale"] ?? 1);
   return {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import type { Device, Sampler } from "../../device/device.ts";
-import { createDevice } from "../../device/registry.ts";
+import { createDevice, deviceOf } from "../../device/registry.ts";
 import type { DeviceSettings } from "../../device/settings.ts";
 import { borrowWords } from "../../device/words/borrow.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
@@ -52,7 +52,7 @@ function isRetold(model: Model, words: Model | undefined): words is Model {
 export async function borrow(words: Model, settings: DeviceSettings): Promise<Device> {
   const { model, clock, seed } = settings;
   const make = (shown: Sampler): Promise<Device> =>
-    createDevice("cpu", {
+    createDevice(deviceOf("computes"), {
       model: words,
       clock,
       sampler: shown,

@@ -28,6 +28,7 @@ const NODE_HOMES = [
   "scripts/",
   "device/cpu/",
   "device/clocks/quiet.ts",
+  "device/thread.ts",
   "models/weights/",
   "models/tokenizer/",
 ];
@@ -160,6 +161,27 @@ describe("architecture", () => {
     expect(say(wrong)).toEqual([]);
   });
 
+  it("the server knows no device: what one is and can comes from it as data", () => {
+    const wrong = files
+      .filter((file) => file.startsWith("server/") && !file.startsWith("server/web/"))
+      .flatMap((file) => devicesKnown(text.get(file) ?? "").map((it) => `${file}: ${it}`));
+    const backends = imports.filter(
+      ({ file, target }) =>
+        file.startsWith("server/") &&
+        !isRoof(file) &&
+        /^device\/(?:null|cpu|trainium)\//.test(target),
+    );
+    expect([...wrong, ...say(backends)]).toEqual([]);
+  });
+
+  it("a device that is known by its class or its name is found", () => {
+    expect(devicesKnown('if (device instanceof CpuDevice) createDevice("cpu", {});')).toHaveLength(
+      2,
+    );
+    expect(devicesKnown('settings.device !== "null"')).toHaveLength(1);
+    expect(devicesKnown('type: ["null"], one: "trainium: a flag\'s sentence"')).toEqual([]);
+  });
+
   it("every third party has its home", () => {
     const wrong = imports.filter(({ file, target }) => {
       if (file.startsWith("scripts/")) return false;
@@ -255,6 +277,13 @@ describe("architecture", () => {
     expect(loose).toEqual([]);
   });
 });
+
+/** Where a source asks a device what it is: by its class, or by a name ("null" is JSON's as well). */
+function devicesKnown(source: string): readonly string[] {
+  return (
+    source.match(/\binstanceof \w*Device\b|"(?:cpu|trainium)"|\bdevice\w*\W{1,6}"null"/gi) ?? []
+  );
+}
 
 function graphOf(list: readonly Import[]): ReadonlyMap<string, readonly string[]> {
   const graph = new Map<string, string[]>();

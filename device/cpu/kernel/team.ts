@@ -8,7 +8,7 @@
  *     the rank writes the job ── left = units ── takes, takes … left ≤ 0 ── waits while a helper is inside
  */
 import type { Worker } from "node:worker_threads";
-import { startThread } from "../thread.ts";
+import { startThread } from "../../thread.ts";
 import type { Attend } from "./attention.ts";
 import { linkAttention } from "./attention.ts";
 import type { Memory } from "./wasm.ts";

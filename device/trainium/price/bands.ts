@@ -5,9 +5,10 @@
  * the spread between tables, which no constant knows.
  */
 import type { Nanos } from "../../clock.ts";
+import type { Tier } from "../../trust.ts";
 import type { Plan } from "../plan.ts";
 import type { CoverageKind } from "./covered.ts";
-import { type Tier, tierOf } from "./tier.ts";
+import { tierOf } from "./tier.ts";
 
 /** From left-out.json, which a test holds them to. Tiers of fewer than eight tables share the last. */
 export const HALF_WIDTHS: Readonly<

@@ -6,8 +6,8 @@
  */
 
 import type { Nanos } from "../../clock.ts";
-import type { Batch, StepCost } from "../../device.ts";
-import type { Span } from "../../trace.ts";
+import type { Batch } from "../../device.ts";
+import type { Span, StepCost } from "../../trace.ts";
 import { constant } from "../constants.ts";
 import { type StepShape, siteOf } from "../kernels/kernel.ts";
 import { type Buckets, bucketOf, bucketsOf, type Plan } from "../plan.ts";

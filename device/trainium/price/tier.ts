@@ -5,11 +5,10 @@
  * all else. What is known is listed in coverage.ts, one line a table and set-up.
  */
 import type { ExpertsOp } from "../../../models/ops.ts";
+import type { Tier } from "../../trust.ts";
 import type { Plan } from "../plan.ts";
 import { COVERAGE } from "./coverage.ts";
 import type { CoverageKind, Covered } from "./covered.ts";
-
-export type Tier = "calibrated" | "related" | "unknown";
 
 export function isCovered(kind: string): kind is CoverageKind {
   return ["dense decode", "MoE decode", "prefill", "serving"].includes(kind);

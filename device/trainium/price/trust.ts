@@ -1,23 +1,10 @@
-/** How far the prices of a plan can be believed, as every surface tells it: tiers, bands as factors, and what is extrapolated. */
+/** How far the prices of a plan can be believed. */
+import type { TieredBand, Trust } from "../../trust.ts";
 import { ALL_CONSTANTS } from "../constants.ts";
 import type { Plan } from "../plan.ts";
 import { bandOf } from "./bands.ts";
 import type { CoverageKind } from "./covered.ts";
-import { pathOf, type Tier } from "./tier.ts";
-
-/** The 80 % band lies between predicted ÷ factor and predicted × factor. */
-export interface TieredBand {
-  readonly tier: Tier;
-  readonly factor: number;
-}
-
-export interface Trust {
-  readonly decode: TieredBand;
-  readonly prefill: TieredBand;
-  readonly serving: TieredBand;
-  /** In words; absent: nothing is. */
-  readonly extrapolated?: string;
-}
+import { pathOf } from "./tier.ts";
 
 export function trustOf(plan: Plan): Trust {
   const band = (kind: CoverageKind): TieredBand => {
@@ -46,11 +33,4 @@ function extrapolatedOf({ instance }: Plan): string | undefined {
   ];
   if (words.length === 0) return chip.calibrated ? undefined : `no figure of ${chip.name}`;
   return words.join("; ");
-}
-
-/** `decode calibrated ×÷ 1.10, prompts related ×÷ 1.57, serving unknown ×÷ 1.46`, and what is extrapolated. */
-export function trustText({ decode, prefill, serving, extrapolated }: Trust): string {
-  const told = ({ tier, factor }: TieredBand): string => `${tier} ×÷ ${factor.toFixed(2)}`;
-  const tail = extrapolated === undefined ? "" : `; extrapolated: ${extrapolated}`;
-  return `decode ${told(decode)}, prompts ${told(prefill)}, serving ${told(serving)}${tail}`;
 }

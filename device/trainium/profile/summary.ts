@@ -4,7 +4,8 @@
  * Times in seconds, percentages as fractions, as the tool prints them. All is
  * summed from the spans of the trace: file and summary cannot disagree.
  */
-import type { StepCost } from "../../device.ts";
+import type { StepTotals } from "../../machine.ts";
+import type { StepCost } from "../../trace.ts";
 import type { Engine } from "../chips/chip.ts";
 import { siteOf, tensorRate } from "../kernels/kernel.ts";
 import { layMemory } from "../memory.ts";
@@ -33,7 +34,7 @@ export interface OpRow {
 }
 
 /** Adds up steps; `fields` is the summary of those so far. */
-export class ProfileTotals {
+export class ProfileTotals implements StepTotals {
   steps = 0;
   nanos = 0;
   /** ns by part of the receipt. */

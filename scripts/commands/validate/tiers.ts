@@ -5,7 +5,8 @@
  */
 import { writeFileSync } from "node:fs";
 import type { CoverageKind, Covered } from "../../../device/trainium/price/covered.ts";
-import { describePlan, isCovered, type Tier, tierOf } from "../../../device/trainium/price/tier.ts";
+import { describePlan, isCovered, tierOf } from "../../../device/trainium/price/tier.ts";
+import type { Tier } from "../../../device/trust.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import type { LeftOut } from "./left-out.ts";
 import { PARTS } from "./price.ts";

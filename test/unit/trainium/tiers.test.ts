@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { bandOf, HALF_WIDTHS, UNKNOWN_HALF_WIDTH } from "../../../device/trainium/price/bands.ts";
 import type { Covered } from "../../../device/trainium/price/covered.ts";
 import { describePlan, pathOf, tierOf } from "../../../device/trainium/price/tier.ts";
-import { trustOf, trustText } from "../../../device/trainium/price/trust.ts";
+import { trustOf } from "../../../device/trainium/price/trust.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
+import { trustText } from "../../../device/trust.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
 import { constantsHash } from "../../../scripts/commands/validate/json.ts";
 import {

@@ -1,11 +1,12 @@
 /** Off the page's thread: the cost model itself prices steps here, and files are read. */
 import { layMemory } from "../../../../device/trainium/memory.ts";
 import { CostModel } from "../../../../device/trainium/price/cost-model.ts";
-import { trustOf, trustText } from "../../../../device/trainium/price/trust.ts";
+import { trustOf } from "../../../../device/trainium/price/trust.ts";
 import { recommendations } from "../../../../device/trainium/profile/advice.ts";
 import { rankName } from "../../../../device/trainium/profile/spans.ts";
 import { profileSteps } from "../../../../device/trainium/profile/steps.ts";
 import { planFor } from "../../../../device/trainium/settings.ts";
+import { trustText } from "../../../../device/trust.ts";
 import { declaredModel } from "../../../../models/declared.ts";
 import { catalogConfig } from "./catalog.ts";
 import { readChromeTrace } from "./chrome-trace.ts";

@@ -1,0 +1,137 @@
+/** What runs: a sampler, a device and an engine for each data-parallel rank. */
+import type { Clock } from "../../device/clock.ts";
+import type { Device } from "../../device/device.ts";
+import { createDevice } from "../../device/registry.ts";
+import type { DeviceSettings } from "../../device/settings.ts";
+import { Engine, type EngineParts } from "../../engine/engine.ts";
+import type { EngineOptions } from "../../engine/options.ts";
+import { TokenSampler } from "../../engine/sample/sampler.ts";
+import type { SpeculativeConfig } from "../../engine/speculate/registry.ts";
+import type { Settings } from "../settings/table.ts";
+import { sha256 } from "../sha256.ts";
+import { optional } from "./optional.ts";
+import { checkScheduling } from "./scheduling.ts";
+import type { Served } from "./served.ts";
+import { speculation } from "./speculation.ts";
+import { borrow } from "./words.ts";
+
+export interface Rank {
+  readonly device: Device;
+  readonly engine: Engine;
+}
+
+export interface Closable {
+  close(): Promise<void>;
+}
+
+export interface RankOptions {
+  readonly clock: Clock;
+  readonly drafting: SpeculativeConfig | undefined;
+  /** Do engines say which blocks they keep? */
+  readonly kvEvents: boolean;
+  readonly onListenerError: NonNullable<EngineParts["onListenerError"]>;
+  /** Gets all that was started, as it is: whoever gives up closes it. */
+  readonly opened: Closable[];
+}
+
+/** At least one. Throws the device's own errors and SettingsError. */
+export async function makeRanks(
+  served: Served,
+  options: RankOptions,
+): Promise<readonly [Rank, ...Rank[]]> {
+  const ranks = [await makeRank(served, options, 0)] as [Rank, ...Rank[]];
+  for (let rank = 1; rank < served.settings["data-parallel-size"]; rank++) {
+    ranks.push(await makeRank(served, options, rank));
+  }
+  return ranks;
+}
+
+async function makeRank(served: Served, options: RankOptions, rank: number): Promise<Rank> {
+  const { settings, model, words, simulated } = served;
+  const { clock, drafting, opened, onListenerError } = options;
+  const sampler = new TokenSampler({
+    seed: settings.seed + rank,
+    logprobsMode: settings["logprobs-mode"],
+  });
+  const base = deviceSettings(settings, {
+    model,
+    clock,
+    sampler,
+    ...optional("maxDrafted", drafting?.maxTokens),
+  });
+  const inner = simulated && words !== undefined ? await borrow(words, base) : undefined;
+  if (inner !== undefined) opened.push(inner);
+  const device = await createDevice(served.device, { ...base, ...optional("inner", inner) });
+  opened.push(device);
+  const speculative = drafting && (await speculation(drafting, device, base));
+  const engine = new Engine(
+    { device, clock, sampler, sha256, onListenerError },
+    {
+      ...engineOptions(settings, device),
+      kvEvents: options.kvEvents,
+      ...optional("speculative", speculative),
+    },
+  );
+  opened.push(engine);
+  return { device, engine };
+}
+
+/** Flags that a device reads by itself. */
+const OWN = [
+  "instance",
+  "neuron-kernels",
+  "logical-nc-config",
+  "serving-stack",
+  "neuron-stack",
+  "additional-config",
+  "set",
+  "hardware",
+  "calibration",
+  "price-per-hour",
+  "kv-cache-dtype",
+  "enable-expert-parallel",
+  "expert-parallel",
+  "async-scheduling",
+  "time-scale",
+  "step-timeout",
+] as const;
+
+function deviceSettings(
+  settings: Settings,
+  made: Pick<DeviceSettings, "model" | "clock" | "sampler" | "maxDrafted">,
+): DeviceSettings {
+  const context = settings["max-model-len"];
+  const own = Object.fromEntries(
+    OWN.flatMap((flag) => (settings[flag] === undefined ? [] : [[flag, settings[flag]]])),
+  );
+  return {
+    ...made,
+    tensorParallelSize: settings["tensor-parallel-size"],
+    seed: settings.seed,
+    own,
+    ...optional("blockSize", settings["block-size"]),
+    ...optional("blocks", settings["num-gpu-blocks-override"]),
+    ...optional("kvCacheBytes", settings["kv-cache-memory-bytes"]),
+    ...optional("maxRows", settings["max-num-seqs"]),
+    ...optional("maxTokens", settings["max-num-batched-tokens"]),
+    ...optional("maxContext", context === -1 ? undefined : context),
+    ...optional("quantization", settings.quantization),
+    ...optional("inFlight", settings["async-scheduling"] ? undefined : (1 as const)),
+  };
+}
+
+function engineOptions(settings: Settings, { limits }: Device): EngineOptions {
+  checkScheduling(settings, limits.maxContext);
+  return {
+    maxNumSeqs: settings["max-num-seqs"] ?? limits.maxRows,
+    maxNumBatchedTokens: settings["max-num-batched-tokens"] ?? limits.maxTokens,
+    maxModelLen: limits.maxContext,
+    enablePrefixCaching: settings["enable-prefix-caching"],
+    enableChunkedPrefill: settings["enable-chunked-prefill"],
+    longPrefillTokenThreshold: settings["long-prefill-token-threshold"],
+    schedulingPolicy: settings["scheduling-policy"],
+    seed: settings.seed,
+    ...optional("maxNumQueuedReqs", settings["max-num-queued-reqs"]),
+    ...optional("maxNumQueuedTokens", settings["max-num-queued-tokens"]),
+  };
+}
