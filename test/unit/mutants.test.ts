@@ -1,6 +1,7 @@
 /** Faults to plant: where one small change makes another program, and nowhere else. */
 import { describe, expect, it } from "vitest";
 import { choose, mutantsOf, planted } from "../../scripts/maintain/mutate/mutants.ts";
+import { importsOf, testsByModule } from "../../scripts/maintain/mutate/reach.ts";
 
 const SOURCE = `/** a < b */
 import { thing } from "x - 1";
@@ -58,5 +59,35 @@ describe("faults to plant", () => {
     expect(choose(all, 4, 1)).toEqual(choose(all, 4, 1));
     expect(choose(all, 4, 1)).not.toEqual(choose(all, 4, 2));
     expect(new Set(choose(all, 99, 3)).size).toBe(all.length);
+  });
+});
+
+describe("tests that a fault is put to", () => {
+  it("follow imports of values, late ones too, and no types", () => {
+    expect(
+      importsOf(
+        "a/b/c.ts",
+        `import { x } from "../x.ts";\nimport type { T } from "./t.ts";\nexport {\n  y,\n} from "./y.ts";\nconst load = () => import("./late.ts");\nimport "node:fs";\n`,
+      ),
+    ).toEqual(["a/x.ts", "a/b/y.ts", "a/b/late.ts"]);
+  });
+
+  it("come nearest first, of equals the one that imports least", () => {
+    const imports = (...paths: readonly string[]): string =>
+      paths.map((path) => `import "${path}";\n`).join("");
+    const reach = testsByModule(
+      new Map([
+        ["x.ts", ""],
+        ["over.ts", imports("./x.ts")],
+        ["other.ts", ""],
+        ["far.test.ts", imports("./over.ts")],
+        ["wide.test.ts", imports("./x.ts", "./other.ts")],
+        ["near.test.ts", imports("./x.ts")],
+        ["aside.test.ts", imports("./other.ts")],
+      ]),
+    );
+    expect(reach.get("x.ts")).toEqual(["near.test.ts", "wide.test.ts", "far.test.ts"]);
+    expect(reach.get("over.ts")).toEqual(["far.test.ts"]);
+    expect(reach.get("nowhere.ts")).toBeUndefined();
   });
 });

@@ -1,33 +1,46 @@
 /**
- * Plants faults one by one and says which the unit tests miss. A fault lives in
- * memory, in what the test runner loads; no file is written. A run that hangs or
- * dies has caught it.
+ * Plants faults one by one and says which the tests miss. A fault lives in memory,
+ * in what the test runner loads; no file is written. Each is put to the nearest test
+ * files that import its module, straight or through others, until one fails.
  *
- *     npx tsx scripts/maintain/mutate/main.ts [--folders engine,server] [--count 100]
- *         [--seed 1] [--tests test/unit] [--timeout SECONDS]
+ *     npx tsx scripts/maintain/mutate/main.ts [--folders engine,server,scripts/commands] [--count 100]
+ *         [--seed 1] [--from 0] [--to 100] [--tests test/unit,test/api,test/conformance]
+ *         [--most 10] [--timeout SECONDS]
  *
- * Exit code 1 when fewer than four of five are caught.
+ * `--from` and `--to` take a part of the faults of a seed, so that a long run can be
+ * cut. `--most`: test files a fault is put to at most; one that they miss is counted as
+ * missed, though a test further away may catch it. Exit code 1 when fewer than four
+ * of five are caught.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { choose, type Mutant, mutantsOf } from "./mutants.ts";
+import { choose, type Mutant, mutantsOf, planted } from "./mutants.ts";
+import { testsByModule } from "./reach.ts";
+import type { Answer, Order } from "./run-tests.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const LEAST_CAUGHT = 0.8;
+/** Pages run in a browser: their tests load what was built of them. */
+const NOT_PLANTED = "server/web/";
+/** They read sources, not what runs. */
+const NOT_OF_BEHAVIOUR = ["test/unit/architecture.test.ts", "test/unit/mutants.test.ts"];
 
 const { values: flags } = parseArgs({
   options: {
-    folders: { type: "string", default: "engine,server" },
+    folders: { type: "string", default: "engine,server,scripts/commands" },
     count: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
-    tests: { type: "string", default: "test/unit" },
-    timeout: { type: "string", default: "120" },
+    from: { type: "string", default: "0" },
+    to: { type: "string" },
+    tests: { type: "string", default: "test/unit,test/api,test/conformance" },
+    most: { type: "string", default: "10" },
+    timeout: { type: "string", default: "300" },
   },
 });
 
-type Outcome = "caught" | "survived" | "untested";
+type Outcome = "caught" | "hung" | "survived" | "untested";
 
 function sources(folder: string): string[] {
   return readdirSync(`${ROOT}${folder}`, { withFileTypes: true, recursive: true })
@@ -36,55 +49,154 @@ function sources(folder: string): string[] {
     .sort();
 }
 
-/** One run of the tests that reach the file, in a process of its own: a fault may hang it. */
-function run(mutant: Mutant | undefined): Promise<Outcome> {
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", fileURLToPath(new URL("./run-tests.ts", import.meta.url))],
-    {
-      cwd: ROOT,
-      env: { ...process.env, MUTANT: JSON.stringify({ mutant, tests: flags.tests }) },
-      stdio: ["ignore", "ignore", "ignore"],
-      detached: true,
-    },
-  );
-  return new Promise((resolve) => {
-    const late = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    }, Number(flags.timeout) * 1000);
-    child.on("exit", (code) => {
-      clearTimeout(late);
-      resolve(code === 0 ? "survived" : code === 3 ? "untested" : "caught");
+/** The process that runs tests; a fault that hangs it takes it down, and the next one is started. */
+class Runner {
+  #child: ChildProcess | undefined;
+
+  async run(order: Order): Promise<Answer | "hung"> {
+    this.#child ??= await started();
+    const child = this.#child;
+    return new Promise((resolve) => {
+      const late = setTimeout(() => {
+        this.stop();
+        resolve("hung");
+      }, Number(flags.timeout) * 1000);
+      const end = (answer: Answer): void => {
+        clearTimeout(late);
+        child.removeAllListeners();
+        resolve(answer);
+      };
+      child.once("message", (answer: Answer) => end(answer));
+      child.once("exit", () => {
+        this.#child = undefined;
+        end({ failed: true, by: "the runner died" });
+      });
+      child.send(order);
     });
+  }
+
+  stop(): void {
+    const pid = this.#child?.pid;
+    this.#child?.removeAllListeners();
+    this.#child = undefined;
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  }
+}
+
+function started(): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(new URL("./run-tests.ts", import.meta.url)), {
+    cwd: ROOT,
+    execArgv: ["--import", "tsx"],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    detached: true,
+  });
+  return new Promise((resolve, reject) => {
+    child.once("message", () => resolve(child));
+    child.once("exit", (code) => reject(new Error(`The tests' runner ended with ${code}.`)));
   });
 }
 
+async function outcomeOf(
+  runner: Runner,
+  mutant: Mutant,
+  tests: readonly string[],
+): Promise<{ readonly outcome: Outcome; readonly by?: string }> {
+  if (tests.length === 0) return { outcome: "untested" };
+  // Throws where the file has changed since: what cannot be planted must not count as caught.
+  planted(readFileSync(`${ROOT}${mutant.file}`, "utf8"), mutant);
+  const answer = await runner.run({ mutant, tests });
+  if (answer === "hung") return { outcome: "hung" };
+  if (!answer.failed) return { outcome: "survived" };
+  return { outcome: "caught", ...(answer.by === undefined ? {} : { by: answer.by }) };
+}
+
+/** Test files that a fault in a module is put to. */
+function reachable(): (file: string) => readonly string[] {
+  const folders = ["models", "device", "engine", "server", "scripts", "test/support"];
+  const files = [...folders, ...flags.tests.split(",")]
+    .flatMap(sources)
+    .filter((file) => !NOT_OF_BEHAVIOUR.includes(file));
+  const reach = testsByModule(
+    new Map(files.map((file) => [file, readFileSync(`${ROOT}${file}`, "utf8")])),
+  );
+  return (file) => (reach.get(file) ?? []).slice(0, Number(flags.most));
+}
+
+/** Does the test file pass without a fault? What fails anyway has caught nothing. */
+class Soundness {
+  readonly #runner: Runner;
+  readonly #sound = new Set<string>();
+
+  constructor(runner: Runner) {
+    this.#runner = runner;
+  }
+
+  async check(test: string): Promise<void> {
+    if (this.#sound.has(test)) return;
+    const plain = await this.#runner.run({ tests: [test] });
+    if (plain === "hung" || plain.failed) throw new Error(`${test} fails without a fault.`);
+    this.#sound.add(test);
+  }
+}
+
+class Tally {
+  readonly #outcomes: Record<Outcome, number> = { caught: 0, hung: 0, survived: 0, untested: 0 };
+  readonly #kinds = new Map<string, { caught: number; of: number }>();
+
+  add({ kind }: Mutant, outcome: Outcome): void {
+    this.#outcomes[outcome]++;
+    const its = this.#kinds.get(kind) ?? { caught: 0, of: 0 };
+    this.#kinds.set(kind, its);
+    its.of++;
+    if (outcome === "caught" || outcome === "hung") its.caught++;
+  }
+
+  get caught(): number {
+    return this.#outcomes.caught + this.#outcomes.hung;
+  }
+
+  text(count: number): string {
+    const { hung, untested } = this.#outcomes;
+    return [
+      ...[...this.#kinds].map(([kind, { caught, of }]) => `${kind}: ${caught} of ${of}`),
+      `${this.caught} of ${count} caught (${hung} by hanging), ${untested} reached by no test`,
+    ].join("\n");
+  }
+}
+
 async function main(): Promise<number> {
-  const files = flags.folders.split(",").flatMap(sources);
+  const files = flags.folders
+    .split(",")
+    .flatMap(sources)
+    .filter((file) => !file.startsWith(NOT_PLANTED));
   const all = files.flatMap((file) => mutantsOf(file, readFileSync(`${ROOT}${file}`, "utf8")));
-  const chosen = choose(all, Number(flags.count), Number(flags.seed));
+  const chosen = choose(all, Number(flags.count), Number(flags.seed)).slice(
+    Number(flags.from),
+    Number(flags.to ?? flags.count),
+  );
   console.log(
     `${all.length} places in ${files.length} files; ${chosen.length} by seed ${flags.seed}`,
   );
-  if ((await run(undefined)) !== "survived") {
-    console.error("The tests fail without a fault.");
-    return 2;
+  const nearest = reachable();
+  const runner = new Runner();
+  const soundness = new Soundness(runner);
+  const tally = new Tally();
+  try {
+    for (const mutant of chosen) {
+      const tests = nearest(mutant.file);
+      const { outcome, by } = await outcomeOf(runner, mutant, tests);
+      const test = tests.find((its) => by?.startsWith(its));
+      if (test !== undefined) await soundness.check(test);
+      tally.add(mutant, outcome);
+      const { file, line, kind, was, becomes } = mutant;
+      const what = `${was.trim()}  →  ${becomes.trim() || "(dropped)"}`;
+      console.log(`${outcome.padEnd(8)}  ${kind.padEnd(10)}  ${file}:${line}  ${what}`);
+      if (by !== undefined) console.log(`          ${by}`);
+    }
+  } finally {
+    runner.stop();
   }
-  const tally: Record<Outcome, number> = { caught: 0, survived: 0, untested: 0 };
-  const kinds = new Map<string, { caught: number; of: number }>();
-  for (const mutant of chosen) {
-    const outcome = await run(mutant);
-    tally[outcome]++;
-    const kind = kinds.get(mutant.kind) ?? { caught: 0, of: 0 };
-    kinds.set(mutant.kind, kind);
-    kind.of++;
-    if (outcome === "caught") kind.caught++;
-    const { file, line, was, becomes } = mutant;
-    const what = `${was.trim()}  →  ${becomes.trim() || "(dropped)"}`;
-    console.log(`${outcome.padEnd(8)}  ${mutant.kind.padEnd(10)}  ${file}:${line}  ${what}`);
-  }
-  for (const [kind, { caught, of }] of kinds) console.log(`${kind}: ${caught} of ${of}`);
-  console.log(`${tally.caught} of ${chosen.length} caught, ${tally.untested} reached by no test`);
+  console.log(tally.text(chosen.length));
   return tally.caught < LEAST_CAUGHT * chosen.length ? 1 : 0;
 }
 

@@ -1,35 +1,39 @@
-/** Runs unit tests with one fault planted in memory; told by main.ts in the environment. */
+/**
+ * Runs test files with one fault planted in memory, order after order: what was
+ * loaded for the last one is kept, but for the file with the fault. Started by main.ts.
+ */
 import { resolve } from "node:path";
-import { startVitest } from "vitest/node";
+import { createVitest } from "vitest/node";
 import { type Mutant, planted } from "./mutants.ts";
 
-interface Order {
+export interface Order {
   readonly mutant?: Mutant;
-  readonly tests: string;
+  readonly tests: readonly string[];
 }
 
-const NOTHING_RAN = 3;
+export interface Answer {
+  readonly failed: boolean;
+  /** The first test that failed. */
+  readonly by?: string;
+}
 
-const { mutant, tests } = JSON.parse(process.env["MUTANT"] ?? "") as Order; // written by main.ts
 const root = process.cwd();
+let planting: Mutant | undefined;
 
-const vitest = await startVitest(
+const vitest = await createVitest(
   "test",
-  [],
   {
     root,
     config: false,
-    include: [`${tests}/**/*.test.ts`],
-    exclude: ["**/architecture.test.ts"], // reads sources, not what runs
+    include: ["test/**/*.test.ts"],
     setupFiles: ["test/support/setup.ts"],
     pool: "forks",
     maxWorkers: 1,
     watch: false,
     bail: 1,
-    passWithNoTests: true,
-    testTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     reporters: [{}],
-    ...(mutant !== undefined && { related: [resolve(root, mutant.file)] }),
   },
   {
     plugins: [
@@ -37,15 +41,38 @@ const vitest = await startVitest(
         name: "fault",
         enforce: "pre",
         transform: (code: string, id: string) =>
-          mutant !== undefined && id === resolve(root, mutant.file)
-            ? planted(code, mutant)
+          planting !== undefined && id === resolve(root, planting.file)
+            ? planted(code, planting)
             : undefined,
       },
     ],
   },
 );
-const modules = vitest.state.getTestModules();
-const failed =
-  modules.some((module) => !module.ok()) || vitest.state.getUnhandledErrors().length > 0;
-await vitest.close();
-process.exit(modules.length === 0 ? NOTHING_RAN : failed ? 1 : 0);
+await vitest.standalone();
+const project = vitest.getRootProject();
+
+async function answer({ mutant, tests }: Order): Promise<Answer> {
+  const changed = [planting, mutant].flatMap((one) => (one === undefined ? [] : [one.file]));
+  planting = mutant;
+  for (const file of changed) vitest.invalidateFile(resolve(root, file));
+  // One after another: a near test that fails spares those further away.
+  for (const test of tests) {
+    // The runner counts what failed in earlier runs against `bail` too.
+    vitest.state.filesMap.clear();
+    vitest.state.idMap.clear();
+    const path = resolve(root, test);
+    const { testModules, unhandledErrors } = await vitest.runTestSpecifications([
+      project.createSpecification(path),
+    ]);
+    const module = testModules.find(({ moduleId }) => moduleId === path);
+    if (module?.ok() === true && unhandledErrors.length === 0) continue;
+    const [failed] = [...(module?.children.allTests("failed") ?? [])];
+    return { failed: true, by: failed === undefined ? test : `${test} > ${failed.fullName}` };
+  }
+  return { failed: false };
+}
+
+process.on("message", (order: Order) => {
+  void answer(order).then((its) => process.send?.(its));
+});
+process.send?.("ready");
