@@ -112,6 +112,28 @@ function spelt(word: string, flags: FlagTable): string {
   return word.startsWith("--") ? `${name.replaceAll("_", "-")}${value}` : word;
 }
 
+/** A command line taken apart: flags of the table with their values, and all other words. */
+export function ownWords(
+  flags: FlagTable,
+  argv: readonly string[],
+): { readonly own: readonly string[]; readonly rest: readonly string[] } {
+  const own: string[] = [];
+  const rest: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = spelt(argv[at] ?? "", flags);
+    const [flag = ""] = word.split("=");
+    const row = flag.startsWith("--") ? flags[flag.slice(2)] : undefined;
+    if (row === undefined) rest.push(argv[at] ?? "");
+    else if (row.value === undefined || word.includes("=")) own.push(word);
+    else {
+      const value = argv[++at];
+      if (value === undefined) throw new UsageError(`${flag} needs a value.`);
+      own.push(word, value);
+    }
+  }
+  return { own, rest };
+}
+
 function asText(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   return Array.isArray(value) ? JSON.stringify(value) : String(value);

@@ -9,9 +9,11 @@ import type { FastifyInstance } from "fastify";
 import { parseSettings } from "../../server/config.ts";
 import { buildApp } from "../../server/http/app.ts";
 import { SettingsError } from "../../server/settings/error.ts";
+import { rowsOf } from "../../server/settings/row.ts";
 import { withDefaultModel } from "../../server/world/default-model.ts";
 import { buildWorld } from "../../server/world/world.ts";
 import { UsageError } from "../usage.ts";
+import { ownWords, parseFlags } from "./flags.ts";
 
 /** What answers a batch; vLLM 0.32 has the first of them. */
 const ENDPOINTS: ReadonlySet<string> = new Set([
@@ -24,6 +26,27 @@ const ENDPOINTS: ReadonlySet<string> = new Set([
 /** Requests under way at once: enough to fill every step, few enough to hold in memory. */
 const IN_FLIGHT = 512;
 
+const files = rowsOf("Files");
+
+/** Beside these, every flag of `serve`. */
+export const RUN_BATCH_FLAGS = {
+  "input-file": files.text(undefined, "requests, one a line; also -i", {
+    value: "FILE",
+    short: "-i",
+  }),
+  "output-file": files.text(undefined, "where their answers go, in the same order; also -o", {
+    value: "FILE",
+    short: "-o",
+  }),
+} as const;
+
+const SPEC = {
+  name: "trainyard run-batch",
+  sentence:
+    "Answer a file of requests, as OpenAI's batches are. All other flags are those of serve (trainyard serve --help).",
+  flags: RUN_BATCH_FLAGS,
+};
+
 export interface BatchLine {
   readonly custom_id: string;
   readonly method: string;
@@ -33,7 +56,9 @@ export interface BatchLine {
 
 export async function run(argv: readonly string[]): Promise<number> {
   const print = (text: string): void => void process.stdout.write(text);
-  const { input, output, rest } = files(argv);
+  const { own, rest } = ownWords(RUN_BATCH_FLAGS, argv);
+  if (rest.some((word) => word === "--help" || word === "-h")) parseFlags(SPEC, ["--help"], print);
+  const { "input-file": input, "output-file": output } = parseFlags(SPEC, own, print).values;
   let parsed: ReturnType<typeof parseSettings>;
   try {
     parsed = parseSettings(rest, process.env, { out: print, err: () => {} });
@@ -68,36 +93,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     await world.close();
   }
   return 0;
-}
-
-/** `-i`, `-o` and their long forms; everything else is a setting. */
-function files(argv: readonly string[]) {
-  const named: { input?: string; output?: string } = {};
-  const rest: string[] = [];
-  for (let at = 0; at < argv.length; at++) {
-    const word = argv[at] ?? "";
-    const [flag = "", glued] = word.startsWith("--") ? split(word) : [word, undefined];
-    const field = FILES[flag.replaceAll("_", "-")];
-    if (field === undefined) rest.push(word);
-    else {
-      const value = glued ?? argv[++at];
-      if (value === undefined) throw new UsageError(`${flag} needs a file.`);
-      named[field] = value;
-    }
-  }
-  return { ...named, rest };
-}
-
-const FILES: Readonly<Record<string, "input" | "output">> = {
-  "-i": "input",
-  "--input-file": "input",
-  "-o": "output",
-  "--output-file": "output",
-};
-
-function split(word: string): readonly [string, string | undefined] {
-  const at = word.indexOf("=");
-  return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }
 
 /** Throws UsageError naming the line that is no request. */

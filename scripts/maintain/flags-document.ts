@@ -9,8 +9,10 @@ import { MODELS_FLAGS } from "../commands/models.ts";
 import { PLAN_FLAGS } from "../commands/plan/flags.ts";
 import { PROFILE_FLAGS } from "../commands/profile.ts";
 import { REPLAY_FLAGS } from "../commands/replay/main.ts";
+import { RUN_BATCH_FLAGS } from "../commands/run-batch.ts";
 import { STUDY_FLAGS } from "../commands/study/main.ts";
 import { SWEEP_FLAGS } from "../commands/sweep/flags.ts";
+import { VALIDATE_FLAGS } from "../commands/validate/main.ts";
 
 export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard sweep": SWEEP_FLAGS,
@@ -22,13 +24,15 @@ export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard chat": CHAT_FLAGS,
   "trainyard models": MODELS_FLAGS,
   "trainyard study": STUDY_FLAGS,
+  "trainyard validate": VALIDATE_FLAGS,
+  "trainyard run-batch": RUN_BATCH_FLAGS,
 };
 
 export function flagsDocument(): string {
   const lines = [
     "# Flags of the commands",
     "",
-    "Printed from their tables; a test compares. Flags of `serve`: server/SETTINGS.md.",
+    "Printed from their tables; a test compares. Flags of `serve`: server/SETTINGS.md; `run-batch` takes those beside its own, and `health` takes them alone.",
   ];
   for (const [command, table] of Object.entries(COMMAND_TABLES)) {
     lines.push("", `## ${command}`);

@@ -68,6 +68,6 @@ describe("run-batch", () => {
 
   it("wants both files", async () => {
     await expect(run(["-i", "a"])).rejects.toThrow("-o OUTPUT");
-    await expect(run(["-i"])).rejects.toThrow("needs a file");
+    await expect(run(["-i"])).rejects.toThrow("needs a value");
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { nearest } from "../../../models/nearest.ts";
 import { catalogIds } from "../../../models/weights/folder.ts";
-import { parseFlags } from "../../../scripts/commands/flags.ts";
+import { ownWords, parseFlags } from "../../../scripts/commands/flags.ts";
 import { COMMAND_TABLES, flagsDocument } from "../../../scripts/maintain/flags-document.ts";
 
 describe("flags of the commands", () => {
@@ -44,6 +44,20 @@ describe("flags of the commands", () => {
       expect(() => parseFlags(spec, ["--no-such-flag"], () => {})).toThrow("no-such-flag");
     },
   );
+});
+
+describe("flags among another table's", () => {
+  const { "trainyard run-batch": table = {} } = COMMAND_TABLES;
+
+  it("are taken out with their values, however they are spelt", () => {
+    expect(ownWords(table, ["-i", "a", "m", "--port", "1", "--output_file=b", "--seed=2"])).toEqual(
+      {
+        own: ["--input-file", "a", "--output-file=b"],
+        rest: ["m", "--port", "1", "--seed=2"],
+      },
+    );
+    expect(() => ownWords(table, ["-o"])).toThrow("--output-file needs a value");
+  });
 });
 
 describe("nearest names", () => {
