@@ -86,6 +86,9 @@ function checkTogether(settings: Settings): void {
       );
     }
   }
+  if (settings["collect-detailed-traces"].length > 0 && !settings["otlp-traces-endpoint"]) {
+    throw new SettingsError("--collect-detailed-traces requires --otlp-traces-endpoint to be set.");
+  }
   if (settings["fingerprint-mode"] === "custom" && settings["fingerprint-value"] === undefined) {
     throw new SettingsError("--fingerprint-mode custom needs --fingerprint-value.");
   }

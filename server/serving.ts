@@ -10,6 +10,7 @@ import { ApiError } from "./http/errors.ts";
 import type { Receipts } from "./metrics/receipts.ts";
 import type { Profiler } from "./profiler/profiler.ts";
 import type { Settings } from "./settings/table.ts";
+import type { Traces } from "./tracing/traces.ts";
 
 export interface Serving {
   /** The first is reported, all are accepted. */
@@ -44,6 +45,8 @@ export interface Serving {
   readonly templates: RequestTemplates;
   /** With `--enable-per-request-metrics`. */
   readonly receipts?: Receipts;
+  /** With `--otlp-traces-endpoint`. */
+  readonly traces?: Traces;
   /** `--kv-events-config` of each data-parallel rank, as vLLM tells it; absent: nothing is published. */
   readonly kvEventSources?: Readonly<Record<string, object>>;
   /** Absent: profiling is not configured. */

@@ -109,7 +109,7 @@ export class BeamSearch implements Running {
 
   /** One token and its alternatives for each beam. */
   #round(request: GenerationRequest, beams: readonly Beam[]): Generation {
-    const { rank } = this.#task;
+    const { rank, origin } = this.#task;
     const params = {
       ...request.params,
       ...{ maxTokens: 1, minTokens: 0, temperature: 0, logprobs: 2 * this.#beams.width },
@@ -121,6 +121,7 @@ export class BeamSearch implements Running {
       })),
       ...{ stop: [], includeStop: true, skipSpecialTokens: false },
       ...(rank !== undefined && { rank }),
+      ...(origin && { origin: { ...origin, id: `${origin.id}-beam`, numbered: "-" } }),
     });
     this.#rounds.add(round);
     return round;

@@ -11,6 +11,7 @@ import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
+import type { TraceOrigin, Traces } from "../tracing/traces.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "./choice.ts";
 import type { Engines, Handle } from "./engines.ts";
 
@@ -28,6 +29,8 @@ export interface GenerationParts {
   readonly tokenizer?: Tokenizer;
   /** Absent: nobody asks where time went. */
   readonly receipts?: Receipts;
+  /** Absent: nobody is told of a completion's end. */
+  readonly traces?: Traces;
   /** Told of completions as they join the queue, the first of them `from`: what events do not carry. */
   readonly submitted?: (
     engine: number,
@@ -49,6 +52,8 @@ export interface GenerationTask {
   readonly interval?: number;
   /** Data-parallel rank a header asks for. */
   readonly rank?: number;
+  /** Who asked; read where traces are kept. */
+  readonly origin?: TraceOrigin;
   /** Absent: ids are drawn. */
   readonly beams?: BeamOptions;
 }
@@ -90,6 +95,7 @@ export class Generation {
   /** Called instead, once, when the request cannot go on: a bug of ours. Nothing of it runs any more. */
   onFail: (error: Error) => void = () => {};
   readonly #parts: GenerationParts;
+  readonly #task: GenerationTask;
   /** Of the choices that joined, in their order. */
   readonly #handles: Handle[] = [];
   /** Whose completions are still to join, the next one last. */
@@ -105,6 +111,7 @@ export class Generation {
   /** Throws ApiError when the engine refuses one of the prompts; then none is left running. */
   constructor(parts: GenerationParts, task: GenerationTask) {
     this.#parts = parts;
+    this.#task = task;
     this.#submitted = parts.clock.now();
     const choices: Choice[] = [];
     this.choices = choices;
@@ -275,8 +282,24 @@ export class Generation {
       // A stop string is found here, not in the engine.
       const byText = typeof choice.finish.stopReason === "string";
       if (handle !== undefined && byText) this.#parts.engines.finish(handle, "stop");
+      if (this.#parts.traces !== undefined) this.#trace(this.#parts.traces, choice);
     }
     this.onChange();
+  }
+
+  /** As vLLM: what was aborted leaves no span. */
+  #trace(traces: Traces, choice: Choice): void {
+    const { requests, origin } = this.#task;
+    const prompt = Math.floor((choice.index * requests.length) / this.choices.length);
+    const request = requests[prompt];
+    if (request === undefined || choice.finish?.reason === "abort") return;
+    const { scheduled, firstToken, last: lastToken } = choice.times;
+    const number = origin?.numbered === undefined ? "" : `${origin.numbered}${prompt}`;
+    traces.ended({
+      ...{ id: origin && `${origin.id}${number}`, context: origin?.context ?? {}, request },
+      ...{ arrived: origin?.arrived ?? this.#submitted, queued: this.#submitted },
+      ...{ scheduled, firstToken, lastToken, outputTokens: choice.tokens },
+    });
   }
 }
 

@@ -9,6 +9,8 @@ import { BeamSearch } from "../generation/beam-search.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask, type Running } from "../generation/generate.ts";
 import type { Serving } from "../serving.ts";
+import type { TraceContext } from "../tracing/span.ts";
+import type { TraceOrigin } from "../tracing/traces.ts";
 import { ApiError, toApiError } from "./errors.ts";
 import { EventStream, type SseEvent } from "./sse.ts";
 
@@ -44,6 +46,8 @@ export class Exchange {
   readonly id: string;
   /** Unix seconds. */
   readonly created: number;
+  /** Where traces are kept. */
+  readonly origin: TraceOrigin | undefined;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
   readonly #serving: Serving;
@@ -58,6 +62,8 @@ export class Exchange {
       | { readonly prefix: string; readonly requestId?: string | null | undefined }
       /** As it is. */
       | { readonly id: string },
+    /** Between the id and the number of a prompt, where traces name each. */
+    numbered?: string,
   ) {
     this.#serving = serving;
     this.#request = request;
@@ -65,6 +71,14 @@ export class Exchange {
     this.id = "id" in named ? named.id : requestIdOf(request, named);
     this.created = Math.floor(Date.now() / 1000);
     request.record.id = this.id;
+    if (serving.traces !== undefined) {
+      this.origin = {
+        arrived: serving.clock.now(),
+        context: traceContext(request),
+        id: this.id,
+        ...(numbered !== undefined && { numbered }),
+      };
+    }
     // 'close' of the response before it was written whole: the client is gone.
     reply.raw.on("close", () => {
       if (reply.raw.writableFinished) return;
@@ -99,8 +113,9 @@ export class Exchange {
   }
 
   /** Submits; undefined when the client left before. */
-  start(task: GenerationTask): Running | undefined {
+  start(given: GenerationTask): Running | undefined {
     if (this.#gone) return undefined;
+    const task = this.origin === undefined ? given : { ...given, origin: this.origin };
     const generation =
       task.beams === undefined
         ? new Generation(this.#serving, task)
@@ -208,6 +223,15 @@ function requestIdOf(
 ): string {
   const given = request.headers["x-request-id"];
   return `${prefix}-${(typeof given === "string" && given) || requestId || hexId()}`;
+}
+
+/** W3C's headers as they came: the propagator judges them. */
+function traceContext({ headers }: FastifyRequest): TraceContext {
+  const { traceparent, tracestate } = headers;
+  return {
+    ...(typeof traceparent === "string" && { traceparent }),
+    ...(typeof tracestate === "string" && { tracestate }),
+  };
 }
 
 export function hexId(): string {

@@ -193,8 +193,6 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "enable-log-outputs": toggle("outputs are not logged"),
   "enable-log-deltas": toggle("outputs are not logged"),
   "log-error-stack": toggle("causes are logged"),
-  "collect-detailed-traces": values("see /metrics and the device's trace"),
-  "otlp-traces-endpoint": value("traces are not exported"),
   "kv-cache-metrics": toggle("block lifetimes are not measured"),
   "kv-cache-metrics-sample": value("block lifetimes are not measured"),
   "custom-histogram-buckets": value("histograms have vLLM's usual buckets"),

@@ -276,6 +276,21 @@ export const TABLE = {
     undefined,
     "Serve metrics under removed names too (gpu_cache_usage_perc, …).",
   ),
+  "otlp-traces-endpoint": observability.text(
+    undefined,
+    "Send a span of each request to this OpenTelemetry collector, by gRPC, or with OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf by HTTP.",
+    { value: "URL" },
+  ),
+  "collect-detailed-traces": observability.list(
+    [],
+    "Taken with --otlp-traces-endpoint: model, worker, all; as in vLLM 0.32, spans stay as they are.",
+    {
+      check: (names) => {
+        const wrong = names.find((name) => !["model", "worker", "all"].includes(name));
+        return wrong === undefined ? undefined : `must be of model, worker, all, not ${wrong}`;
+      },
+    },
+  ),
   "profiler-config": observability.json(
     undefined,
     "Serve /start_profile and /stop_profile: profiler torch, and torch_profiler_dir, where traces for ui.perfetto.dev go.",

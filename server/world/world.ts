@@ -17,6 +17,7 @@ import { readProfilerConfig } from "../profiler/config.ts";
 import type { Serving } from "../serving.ts";
 import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
+import { openTraces, type Traces } from "../tracing/traces.ts";
 import { VERSION } from "../version.ts";
 import { simulationOf } from "./machine.ts";
 import { kvEventFeed, kvEventsConfig, type Observers, observe } from "./observers.ts";
@@ -91,6 +92,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   const names = servedNames(settings, given.model);
   const modelName = names[0] ?? served.source;
   const maxDrafted = drafting?.maxTokens;
+  const traces = await openTraces(settings, clock);
   const observers = observe({ settings, ranks, clock, modelName, start, maxDrafted, profiling });
   return {
     model,
@@ -102,6 +104,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       group,
       ranks,
       observers,
+      traces,
       kvEvents,
     }),
     metrics: observers.metrics,
@@ -111,6 +114,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     ...optional("simulatedStart", start),
     close: async () => {
       await group.close();
+      await traces?.close();
       await feed?.close();
       await text.planner.close();
       await text.templates.close();
@@ -137,13 +141,14 @@ interface Running {
   readonly group: Engines;
   readonly ranks: readonly [Rank, ...Rank[]];
   readonly observers: Observers;
+  readonly traces: Traces | undefined;
   readonly kvEvents: KvEventsConfig | undefined;
 }
 
 /** All that routes read. */
 function servingOf(served: Served, text: Text, running: Running): Serving {
   const { settings, model, words, source } = served;
-  const { names, root, clock, group, ranks, observers, kvEvents } = running;
+  const { names, root, clock, group, ranks, observers, traces, kvEvents } = running;
   const { device, engine } = ranks[0];
   const { notes: _notes, ...spoken } = text;
   const { metrics, receipts, profiler } = observers;
@@ -167,6 +172,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
     }),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
+    ...optional("traces", traces),
     submitted: (...told) => metrics.submitted(...told),
     refused: (limit) => metrics.refused(limit),
   };

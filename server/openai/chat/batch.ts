@@ -56,6 +56,7 @@ async function answer(
     serving,
     { request, reply },
     { prefix: "chatcmpl", requestId: body.request_id },
+    "_",
   );
   const prepared: PreparedChat[] = [];
   for (const messages of body.messages) {

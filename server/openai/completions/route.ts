@@ -42,6 +42,7 @@ export async function answerCompletion(
     serving,
     { request, reply },
     { prefix: "cmpl", requestId: body.request_id },
+    "-",
   );
   const { plan, prompts, sampling: checked, promptOnly } = await prepareCompletion(serving, body);
   const priority = exchange.priority(body.priority);

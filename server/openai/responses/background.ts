@@ -2,7 +2,7 @@
 import type { Asker } from "../../generation/chat.ts";
 import { Generation } from "../../generation/generate.ts";
 import { ApiError, toApiError } from "../../http/errors.ts";
-import { generationError } from "../../http/exchange.ts";
+import { type Exchange, generationError } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { failure, type ResponseAnswer, responseStream, wholeResponse } from "./answer.ts";
@@ -10,13 +10,17 @@ import { describe, type ResponseObject } from "./describe.ts";
 import type { ResponseStore, StoredResponse } from "./store.ts";
 
 /** Nobody waits: the generation goes on whatever becomes of the connection. */
-export function backgroundAsker(serving: Serving, asker: Asker): Asker {
+export function backgroundAsker(serving: Serving, asker: Exchange): Asker {
   return {
     priority: (body) => asker.priority(body),
     get rank() {
       return asker.rank;
     },
-    start: (task) => new Generation(serving, task),
+    start: (task) =>
+      new Generation(
+        serving,
+        asker.origin === undefined ? task : { ...task, origin: asker.origin },
+      ),
   };
 }
 
