@@ -1,8 +1,9 @@
 /** The result file of `vllm bench serve`: its keys, in its order, plus our `trainyard` key. */
 
+import { type Column, rowJson } from "./column.ts";
+import { latencyMeasures, MEASURES } from "./measures.ts";
 import { LATENCIES, type Latency, type LoadMetrics } from "./metrics.ts";
 import type { RequestRecord } from "./record.ts";
-import type { Summary } from "./statistics.ts";
 
 export interface SpeculationCounts {
   readonly drafts: number;
@@ -63,23 +64,13 @@ export function vllmResult(
           ramp_up_start_rps: run.ramp.startRps,
           ramp_up_end_rps: run.ramp.endRps,
         }),
-    duration: metrics.duration,
-    completed: metrics.completed,
-    failed: metrics.failed,
-    total_input_tokens: metrics.inputTokens,
-    total_output_tokens: metrics.outputTokens,
-    request_throughput: metrics.requestThroughput,
-    request_goodput: metrics.goodput ?? null,
-    output_throughput: metrics.outputThroughput,
-    total_token_throughput: metrics.totalThroughput,
-    max_output_tokens_per_s: metrics.peakOutputTokensPerSecond,
-    max_concurrent_requests: metrics.peakConcurrentRequests,
+    ...rowJson(MEASURES, metrics),
     rtfx: 0,
   };
   if (detailed !== undefined) Object.assign(result, detailsOf(detailed));
   for (const name of LATENCIES) {
     if (run.latencies.includes(name)) {
-      Object.assign(result, latencyKeys(name, metrics.latency[name]));
+      Object.assign(result, latencyKeys(name, metrics));
     }
   }
   if (run.speculation !== undefined) Object.assign(result, speculationKeys(run.speculation));
@@ -88,25 +79,49 @@ export function vllmResult(
 }
 
 /** `mean_ttft_ms`, `median_ttft_ms`, `std_ttft_ms`, `p99_ttft_ms`, … */
-export function latencyKeys(name: Latency, summary: Summary): Record<string, number> {
-  const keys: Record<string, number> = {
-    [`mean_${name}_ms`]: summary.mean,
-    [`median_${name}_ms`]: summary.median,
-    [`std_${name}_ms`]: summary.std,
-  };
-  for (const [percentile, value] of summary.percentiles) keys[`p${percentile}_${name}_ms`] = value;
-  return keys;
+export function latencyKeys(
+  name: Latency,
+  metrics: LoadMetrics,
+): Readonly<Record<string, unknown>> {
+  const percentiles = [...metrics.latency[name].percentiles.keys()];
+  return rowJson(latencyMeasures(name, percentiles), metrics);
 }
 
-function speculationKeys(counts: SpeculationCounts): Record<string, unknown> {
-  const { drafts, draftTokens, acceptedTokens } = counts;
+/** What speculation came to, as the file and the summary name it. */
+export const SPECULATION: readonly Column<SpeculationCounts>[] = [
+  {
+    key: "spec_decode_acceptance_rate",
+    title: "Acceptance rate (%)",
+    unit: "%",
+    better: "higher",
+    formula: "accepted ÷ drafted tokens",
+    digits: 2,
+    of: ({ draftTokens, acceptedTokens }) =>
+      draftTokens === 0 ? 0 : (100 * acceptedTokens) / draftTokens,
+  },
+  {
+    key: "spec_decode_acceptance_length",
+    title: "Acceptance length",
+    unit: "tokens",
+    better: "higher",
+    formula: "1 + accepted tokens ÷ drafts",
+    digits: 2,
+    of: ({ drafts, acceptedTokens }) => (drafts === 0 ? 0 : 1 + acceptedTokens / drafts),
+  },
+  { key: "spec_decode_num_drafts", title: "Drafts", of: ({ drafts }) => drafts },
+  { key: "spec_decode_draft_tokens", unit: "tokens", of: ({ draftTokens }) => draftTokens },
+  {
+    key: "spec_decode_accepted_tokens",
+    unit: "tokens",
+    of: ({ acceptedTokens }) => acceptedTokens,
+  },
+];
+
+function speculationKeys(counts: SpeculationCounts): Readonly<Record<string, unknown>> {
+  const { drafts, perPosition } = counts;
   return {
-    spec_decode_acceptance_rate: draftTokens === 0 ? 0 : (100 * acceptedTokens) / draftTokens,
-    spec_decode_acceptance_length: drafts === 0 ? 0 : 1 + acceptedTokens / drafts,
-    spec_decode_num_drafts: drafts,
-    spec_decode_draft_tokens: draftTokens,
-    spec_decode_accepted_tokens: acceptedTokens,
-    spec_decode_per_position_acceptance_rates: counts.perPosition.map((accepted) =>
+    ...rowJson(SPECULATION, counts),
+    spec_decode_per_position_acceptance_rates: perPosition.map((accepted) =>
       drafts === 0 ? 0 : accepted / drafts,
     ),
   };

@@ -1,39 +1,27 @@
 /**
- * The columns of results, once: the terminal's table, the report's, CSV and JSON
- * read them. A column that has no title is for files only.
+ * The columns of a sweep's points, once: the terminal's table, the report's, CSV and
+ * JSON read them. What is measured of any load has its unit, direction and formula in
+ * load/measures.ts.
  */
+import { type Column, cellText } from "../load/column.ts";
+import { latencyMeaning, meaningOf } from "../load/measures.ts";
+import { LATENCIES } from "../load/metrics.ts";
 import { INTERACTIVITY, type Point } from "./point.ts";
 
-export type Cell = string | number | boolean | undefined;
-
-export interface Column {
-  /** In CSV and JSON. */
-  readonly key: string;
-  /** In tables that people read. */
-  readonly title?: string;
-  readonly unit?: string;
-  /** Which way is better; absent: neither. */
-  readonly better?: "higher" | "lower";
-  /** How it is computed, where names differ between tools. */
-  readonly formula?: string;
-  /** Digits after the point in tables. */
-  readonly digits?: number;
+export interface PointColumn extends Column<Point> {
   /** Tables that show it: the terminal has less room. */
   readonly tables?: readonly ("terminal" | "html")[];
   /** Shown with its 80 % band, as a rate. */
   readonly banded?: boolean;
-  /** Undefined, or not finite: not known. */
-  readonly of: (point: Point) => Cell;
 }
 
 const BOTH = ["terminal", "html"] as const;
 const HTML = ["html"] as const;
 
 const QUANTILES = ["mean", "median", "std", "p90", "p95", "p99", "p999"] as const;
-const LATENCIES = ["ttft", "tpot", "itl", "e2el"] as const;
 
 /** Latencies that tables show, by key; all are in the files. */
-const SHOWN: Readonly<Record<string, Pick<Column, "title" | "digits" | "tables">>> = {
+const SHOWN: Readonly<Record<string, Pick<PointColumn, "title" | "digits" | "tables">>> = {
   median_ttft_ms: { title: "TTFT p50 ms", digits: 1, tables: BOTH },
   p99_ttft_ms: { title: "TTFT p99 ms", digits: 1, tables: BOTH },
   median_tpot_ms: { title: "TPOT p50 ms", digits: 2, tables: BOTH },
@@ -42,7 +30,7 @@ const SHOWN: Readonly<Record<string, Pick<Column, "title" | "digits" | "tables">
   median_e2el_ms: { title: "E2E p50 ms", digits: 0, tables: HTML },
 };
 
-export const COLUMNS: readonly Column[] = [
+export const COLUMNS: readonly PointColumn[] = [
   { key: "series", title: "system", tables: HTML, of: (point) => point.series },
   { key: "model", of: (point) => point.model },
   { key: "simulated", of: (point) => point.simulated },
@@ -85,8 +73,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "output_throughput",
     title: "output tokens/s",
-    unit: "tokens/s",
-    better: "higher",
+    ...meaningOf("output_throughput"),
     digits: 0,
     tables: BOTH,
     of: (point) => point.outputThroughput,
@@ -103,25 +90,22 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "total_token_throughput",
     title: "total tokens/s",
-    unit: "tokens/s",
-    better: "higher",
+    ...meaningOf("total_token_throughput"),
     digits: 0,
     tables: HTML,
     of: (point) => point.totalThroughput,
   },
   {
     key: "request_throughput",
-    unit: "requests/s",
-    better: "higher",
+    ...meaningOf("request_throughput"),
     of: (point) => point.requestThroughput,
   },
   ...LATENCIES.flatMap((name) =>
-    QUANTILES.map((quantile): Column => {
+    QUANTILES.map((quantile): PointColumn => {
       const key = `${quantile}_${name}_ms`;
       return {
         key,
-        unit: "ms",
-        ...(quantile === "std" ? {} : { better: "lower" as const }),
+        ...latencyMeaning(name, quantile),
         ...SHOWN[key],
         // Without an answer there is no latency: 0 would be the best of all.
         of: (point) => (point.completed === 0 ? undefined : point.latency[name][quantile]),
@@ -136,9 +120,16 @@ export const COLUMNS: readonly Column[] = [
     tables: HTML,
     of: (point) => point.completed,
   },
-  { key: "failed", title: "failed", digits: 0, tables: HTML, of: (point) => point.failed },
+  {
+    key: "failed",
+    title: "failed",
+    ...meaningOf("failed"),
+    digits: 0,
+    tables: HTML,
+    of: (point) => point.failed,
+  },
   { key: "duration_s", unit: "s", of: (point) => point.duration },
-  { key: "preemptions", better: "lower", of: (point) => point.preemptions },
+  { key: "preemptions", ...meaningOf("preemptions"), of: (point) => point.preemptions },
   { key: "tier", title: "tier", tables: BOTH, of: (point) => point.band?.tier },
   {
     key: "band_factor",
@@ -158,48 +149,25 @@ export const COLUMNS: readonly Column[] = [
   },
 ];
 
-export function columnsOf(table: "terminal" | "html"): readonly Column[] {
+export function columnsOf(table: "terminal" | "html"): readonly PointColumn[] {
   return COLUMNS.filter(({ tables }) => tables?.includes(table));
 }
 
-/** As people read it: – where it is not known. `text` writes a number with so many digits. */
+/** As people read it, a rate with its band. `text` writes a number with so many digits. */
 export function shownCell(
-  column: Column,
+  column: PointColumn,
   point: Point,
   text: (value: number, digits: number) => string,
 ): { readonly text: string; readonly band?: string } {
+  const shown = cellText(column, point, text);
   const value = column.of(point);
-  if (value === undefined || (typeof value === "number" && !Number.isFinite(value))) {
-    return { text: "–" };
-  }
-  if (typeof value !== "number") return { text: String(value) };
-  const digits = column.digits ?? 0;
   const { band } = point;
-  if (column.banded !== true || band === undefined) return { text: text(value, digits) };
+  const known = typeof value === "number" && Number.isFinite(value);
+  if (column.banded !== true || band === undefined || !known) return { text: shown };
+  const digits = column.digits ?? 0;
   // A rate is the inverse of a time: a band [low, high] of times is [1/high, 1/low] of rates.
   return {
-    text: text(value, digits),
+    text: shown,
     band: `${text(value / band.high, digits)}–${text(value / band.low, digits)}`,
   };
-}
-
-/** Rows as plain data, with what the columns mean; what is not known is null. */
-export function rowsJson(points: readonly Point[]): Readonly<Record<string, unknown>> {
-  return {
-    columns: COLUMNS.map(({ key, title, unit, better, formula }) => ({
-      key,
-      ...(title === undefined ? {} : { title }),
-      ...(unit === undefined ? {} : { unit }),
-      ...(better === undefined ? {} : { better }),
-      ...(formula === undefined ? {} : { formula }),
-    })),
-    rows: points.map((point) =>
-      Object.fromEntries(COLUMNS.map(({ key, of }) => [key, known(of(point))])),
-    ),
-  };
-}
-
-function known(value: Cell): Exclude<Cell, undefined> | null {
-  if (value === undefined) return null;
-  return typeof value !== "number" || Number.isFinite(value) ? value : null;
 }

@@ -1,15 +1,14 @@
 /** A sweep as CSV, and as rows of InferenceX's results (seconds, per chip). */
-import { type Cell, COLUMNS } from "./columns.ts";
+import { rowsCsv } from "../load/column.ts";
+import { LATENCIES } from "../load/metrics.ts";
+import { COLUMNS } from "./columns.ts";
 import type { Point } from "./point.ts";
 
 export function sweepCsv(points: readonly Point[]): string {
-  const header = COLUMNS.map(({ key }) => key);
-  const rows = points.map((point) => COLUMNS.map(({ of }) => cell(of(point))));
-  return `${[header, ...rows].map((row) => row.join(",")).join("\n")}\n`;
+  return rowsCsv(COLUMNS, points);
 }
 
 const QUANTILES = ["mean", "median", "std", "p90", "p95", "p99", "p999"] as const;
-const LATENCIES = ["ttft", "tpot", "itl", "e2el"] as const;
 
 /**
  * The row that InferenceX's `process_result.py` makes of a run. What is not known of
@@ -57,15 +56,4 @@ export function inferenceXRow(point: Point): Readonly<Record<string, unknown>> {
 function expertRanks({ expertParallel, tensorParallel }: Point): number | null {
   if (expertParallel === undefined || tensorParallel === undefined) return null;
   return expertParallel ? tensorParallel : 1;
-}
-
-/** Rounds what is measured, keeps what is text; quotes where a comma asks for it. */
-function cell(value: Cell): string {
-  const text =
-    typeof value === "number"
-      ? Number.isFinite(value)
-        ? String(Number(value.toPrecision(8)))
-        : ""
-      : String(value ?? "");
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

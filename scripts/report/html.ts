@@ -1,5 +1,5 @@
 /** The report of a sweep: one HTML file that needs nothing else, figures first. */
-import { type Column, columnsOf, shownCell } from "./columns.ts";
+import { columnsOf, type PointColumn, shownCell } from "./columns.ts";
 import { DARK, drawFigure, escapeXml, FIGURE, type FigureSize, NARROW } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
 import type { Figure } from "./plot.ts";
@@ -158,7 +158,7 @@ function pointTable(points: readonly Point[]): string {
     ].join("; ");
     return `<th scope="col"${meaning === "" ? "" : ` title="${escapeXml(meaning)}"`}>${title ?? ""}</th>`;
   }).join("");
-  const cell = (column: Column, point: Point): string => {
+  const cell = (column: PointColumn, point: Point): string => {
     const { text, band } = shownCell(column, point, fixed);
     return `<td>${escapeXml(text)}${band === undefined ? "" : ` <span class="soft">(${band})</span>`}</td>`;
   };

@@ -1,7 +1,8 @@
 /** Writes a sweep's report: HTML, CSV, InferenceX rows, each figure as SVG, the opening ones as PNG. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { rowsJson } from "./columns.ts";
+import { rowsJson } from "../load/column.ts";
+import { COLUMNS } from "./columns.ts";
 import { inferenceXRow, sweepCsv } from "./csv.ts";
 import { drawFigure, FIGURE } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
@@ -29,7 +30,7 @@ export async function writeReport(folder: string, input: ReportInput): Promise<s
     ["sweep.csv", sweepCsv(input.points)],
     [
       "sweep.json",
-      `${JSON.stringify({ title: input.title, command: input.command, ...rowsJson(input.points) }, null, 1)}\n`,
+      `${JSON.stringify({ title: input.title, command: input.command, ...rowsJson(COLUMNS, input.points) }, null, 1)}\n`,
     ],
     ["inferencex.json", `${JSON.stringify(input.points.map(inferenceXRow), null, 1)}\n`],
     ...figures.map(({ name, svg }) => [`figures/${name}.svg`, svg] as const),

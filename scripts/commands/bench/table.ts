@@ -1,7 +1,9 @@
 /** The summary that `vllm bench serve` prints, with our lateness below it. */
+import { type Column, cellText } from "../../load/column.ts";
 import type { Lateness } from "../../load/load.ts";
+import { latencyMeasures, MEASURES } from "../../load/measures.ts";
 import type { Latency, LoadMetrics } from "../../load/metrics.ts";
-import type { SpeculationCounts } from "../../load/result.ts";
+import { SPECULATION, type SpeculationCounts } from "../../load/result.ts";
 
 const WIDTH = 50;
 const HEADINGS: Readonly<Record<Latency, string>> = {
@@ -21,55 +23,90 @@ export interface TableInput {
 }
 
 export function resultTable(input: TableInput): string {
-  const { metrics } = input;
-  const lines: string[] = [centred(" Serving Benchmark Result ", "=")];
-  const row = (name: string, value: number, digits?: number): void => {
-    const text = digits === undefined ? String(value) : value.toFixed(digits);
-    lines.push(`${name.padEnd(40)} ${text.padEnd(10)}`.trimEnd());
-  };
-  row("Successful requests:", metrics.completed);
-  row("Failed requests:", metrics.failed);
-  if (input.maxConcurrency !== undefined) row("Maximum request concurrency:", input.maxConcurrency);
-  if (Number.isFinite(input.requestRate)) {
-    row("Request rate configured (RPS):", input.requestRate, 2);
-  }
-  row("Benchmark duration (s):", metrics.duration, 2);
-  row("Total input tokens:", metrics.inputTokens);
-  row("Total generated tokens:", metrics.outputTokens);
-  row("Request throughput (req/s):", metrics.requestThroughput, 2);
-  if (metrics.goodput !== undefined) row("Request goodput (req/s):", metrics.goodput, 2);
-  row("Output token throughput (tok/s):", metrics.outputThroughput, 2);
-  row("Peak output token throughput (tok/s):", metrics.peakOutputTokensPerSecond, 2);
-  row("Peak concurrent requests:", metrics.peakConcurrentRequests, 2);
-  row("Total token throughput (tok/s):", metrics.totalThroughput, 2);
-  for (const name of input.latencies) {
-    const summary = metrics.latency[name];
-    const label = name.toUpperCase();
-    lines.push(centred(HEADINGS[name], "-"));
-    row(`Mean ${label} (ms):`, summary.mean, 2);
-    row(`Median ${label} (ms):`, summary.median, 2);
-    for (const [percentile, value] of summary.percentiles) {
-      row(`P${percentile} ${label} (ms):`, value, 2);
-    }
-  }
-  if (input.speculation !== undefined) {
-    const { drafts, draftTokens, acceptedTokens } = input.speculation;
-    lines.push(centred("Speculative Decoding", "-"));
-    row("Acceptance rate (%):", draftTokens === 0 ? 0 : (100 * acceptedTokens) / draftTokens, 2);
-    row("Acceptance length:", drafts === 0 ? 0 : 1 + acceptedTokens / drafts, 2);
-    row("Drafts:", drafts);
-  }
-  if (input.lateness !== undefined) {
-    const { lateness } = input;
-    lines.push(centred("This client's own lateness", "-"));
-    row("Mean dispatch lateness (ms):", lateness.meanDispatch * 1000, 3);
-    row("P99 dispatch lateness (ms):", lateness.p99Dispatch * 1000, 3);
-    row("Max dispatch lateness (ms):", lateness.maxDispatch * 1000, 3);
-    row("P99 event-loop delay (ms):", lateness.p99EventLoop * 1000, 3);
-    row("Max event-loop delay (ms):", lateness.maxEventLoop * 1000, 3);
-  }
-  lines.push("=".repeat(WIDTH));
-  return lines.join("\n");
+  const { metrics, speculation, lateness } = input;
+  const its = (keys: readonly string[]): string[] =>
+    MEASURES.filter((measure) => keys.includes(measure.key) && measure.of(metrics) !== undefined)
+      .sort((a, b) => keys.indexOf(a.key) - keys.indexOf(b.key))
+      .map((measure) => line(measure, metrics));
+  return [
+    centred(" Serving Benchmark Result ", "="),
+    ...its(["completed", "failed"]),
+    ...CONFIGURED.filter(({ of }) => of(input) !== undefined).map((column) => line(column, input)),
+    ...its(SUMMARY),
+    ...input.latencies.flatMap((name) => [
+      centred(HEADINGS[name], "-"),
+      ...latencyMeasures(name, [...metrics.latency[name].percentiles.keys()])
+        .filter(({ title }) => title !== undefined)
+        .map((measure) => line(measure, metrics)),
+    ]),
+    ...section("Speculative Decoding", SPECULATION, speculation),
+    ...section("This client's own lateness", LATENESS, lateness),
+    "=".repeat(WIDTH),
+  ].join("\n");
+}
+
+/** In vLLM's order. */
+const SUMMARY = [
+  "duration",
+  "total_input_tokens",
+  "total_output_tokens",
+  "request_throughput",
+  "request_goodput",
+  "output_throughput",
+  "max_output_tokens_per_s",
+  "max_concurrent_requests",
+  "total_token_throughput",
+];
+
+/** What was asked for, where anything was. */
+const CONFIGURED: readonly Column<TableInput>[] = [
+  {
+    key: "max_concurrency",
+    title: "Maximum request concurrency",
+    of: ({ maxConcurrency }) => maxConcurrency,
+  },
+  {
+    key: "request_rate",
+    title: "Request rate configured (RPS)",
+    unit: "requests/s",
+    digits: 2,
+    of: ({ requestRate }) => (Number.isFinite(requestRate) ? requestRate : undefined),
+  },
+];
+
+const lateBy = (
+  key: string,
+  title: string,
+  seconds: (lateness: Lateness) => number,
+): Column<Lateness> => ({
+  key,
+  title: `${title} (ms)`,
+  unit: "ms",
+  better: "lower",
+  digits: 3,
+  of: (lateness) => seconds(lateness) * 1000,
+});
+
+const LATENESS: readonly Column<Lateness>[] = [
+  lateBy("mean_dispatch_ms", "Mean dispatch lateness", (its) => its.meanDispatch),
+  lateBy("p99_dispatch_ms", "P99 dispatch lateness", (its) => its.p99Dispatch),
+  lateBy("max_dispatch_ms", "Max dispatch lateness", (its) => its.maxDispatch),
+  lateBy("p99_event_loop_ms", "P99 event-loop delay", (its) => its.p99EventLoop),
+  lateBy("max_event_loop_ms", "Max event-loop delay", (its) => its.maxEventLoop),
+];
+
+function section<Row>(
+  heading: string,
+  columns: readonly Column<Row>[],
+  row: Row | undefined,
+): string[] {
+  if (row === undefined) return [];
+  const titled = columns.filter(({ title }) => title !== undefined);
+  return [centred(heading, "-"), ...titled.map((column) => line(column, row))];
+}
+
+function line<Row>(column: Column<Row>, row: Row): string {
+  return `${`${column.title}:`.padEnd(40)} ${cellText(column, row).padEnd(10)}`.trimEnd();
 }
 
 function centred(text: string, fill: string): string {

@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { atLeast, rowsOf } from "../../../server/settings/row.ts";
+import { rowsJson, tableLines } from "../../load/column.ts";
 import { untilInterrupted } from "../../load/interrupt.ts";
 import { UsageError } from "../../usage.ts";
 import { buildSystem, systemLabel } from "../../virtual/system.ts";
@@ -19,6 +20,7 @@ import { type FlagValues, parseFlags } from "../flags.ts";
 import { count, positive } from "../kinds.ts";
 import { aligned } from "../sweep/print.ts";
 import { SYSTEM_FLAGS, systemFrom } from "../system-flags.ts";
+import { REPLAY_COLUMNS } from "./columns.ts";
 import { type ReplayRow, replayHttp, replayVirtual } from "./replay.ts";
 
 const source = rowsOf("Trace");
@@ -81,26 +83,18 @@ export async function run(argv: readonly string[]): Promise<number> {
     url === undefined
       ? await inVirtualTime(values, trace, print)
       : [await untilInterrupted((signal) => replayHttp(url, trace, headersOf(values), signal))];
-  print(`\n${replayTable(rows, trace.blockTokens)}\n`);
+  print(`\n${replayTable(rows)}\n`);
   for (const { name, overload, firstError } of rows) {
     if (overload !== undefined) print(`${name}: ${overload}\n`);
     if (firstError !== undefined) print(`${name}: ${firstError}\n`);
   }
   if (values.json !== undefined) {
-    await writeFile(values.json, `${JSON.stringify(rows.map(rowJson), null, 1)}\n`);
+    await writeFile(
+      values.json,
+      `${JSON.stringify({ trace: trace.name, ...rowsJson(REPLAY_COLUMNS, rows) }, null, 1)}\n`,
+    );
   }
   return rows.every((row) => row.metrics.completed > 0) ? 0 : 1;
-}
-
-/** Percentiles as keys: JSON knows no maps. */
-function rowJson(row: ReplayRow): unknown {
-  const latency = Object.fromEntries(
-    Object.entries(row.metrics.latency).map(([name, { percentiles, ...rest }]) => [
-      name,
-      { ...rest, ...Object.fromEntries([...percentiles].map(([p, value]) => [`p${p}`, value])) },
-    ]),
-  );
-  return { ...row, metrics: { ...row.metrics, latency } };
 }
 
 async function inVirtualTime(
@@ -146,28 +140,8 @@ async function inVirtualTime(
   return rows;
 }
 
-const COLUMNS: readonly (readonly [string, (row: ReplayRow, block: number) => string])[] = [
-  ["run", (row) => row.name],
-  ["ok", (row) => String(row.metrics.completed)],
-  ["failed", (row) => String(row.metrics.failed)],
-  ["TTFT p50 ms", (row) => row.metrics.latency.ttft.median.toFixed(0)],
-  ["p90", (row) => (row.metrics.latency.ttft.percentiles.get(90) ?? 0).toFixed(0)],
-  ["p99", (row) => (row.metrics.latency.ttft.percentiles.get(99) ?? 0).toFixed(0)],
-  ["TPOT p50 ms", (row) => row.metrics.latency.tpot.median.toFixed(2)],
-  ["E2E p50 s", (row) => (row.metrics.latency.e2el.median / 1000).toFixed(2)],
-  ["tokens/s", (row) => row.metrics.outputThroughput.toFixed(0)],
-  ["hit tokens", (row) => `${(100 * row.hitRate).toFixed(2)} %`],
-  ["hit blocks", (row, block) => (block === 0 ? "-" : String(Math.round(row.hitTokens / block)))],
-  ["preempted", (row) => String(row.metrics.preemptions)],
-  ["CPU s", (row) => (row.cpuSeconds === undefined ? "-" : row.cpuSeconds.toFixed(2))],
-  ["took s", (row) => (row.wallSeconds === undefined ? "-" : row.wallSeconds.toFixed(2))],
-];
-
-export function replayTable(rows: readonly ReplayRow[], blockTokens: number | undefined): string {
-  return aligned([
-    COLUMNS.map(([name]) => name),
-    ...rows.map((row) => COLUMNS.map(([, of]) => of(row, blockTokens ?? 0))),
-  ]);
+export function replayTable(rows: readonly ReplayRow[]): string {
+  return aligned(tableLines(REPLAY_COLUMNS, rows));
 }
 
 async function traceOf(values: ReplayValues): Promise<Trace> {

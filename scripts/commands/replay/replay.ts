@@ -22,6 +22,8 @@ export interface ReplayRow {
   /** Share of prompt tokens found in the prefix cache. */
   readonly hitRate: number;
   readonly hitTokens: number;
+  /** In the trace's blocks, where it has any. */
+  readonly hitBlocks?: number;
   /** Said where the queue grew to the end. */
   readonly overload?: string;
   /** What went wrong first, if anything did. */
@@ -31,21 +33,27 @@ export interface ReplayRow {
   readonly cpuSeconds?: number;
 }
 
+export const PERCENTILES = [90, 99] as const;
+
 export function replayRow(
   name: string,
+  { blockTokens }: Trace,
   run: {
     readonly records: readonly RequestRecord[];
     readonly duration: number;
     readonly steps?: StepTotals;
   },
 ): ReplayRow {
-  const metrics = measure(run.records, run.duration, { percentiles: [90, 99] });
+  const metrics = measure(run.records, run.duration, { percentiles: PERCENTILES });
   const grown = overload(run.records);
   const firstError = run.records.find((record) => !record.ok)?.error;
   return {
     name,
     metrics,
     hitTokens: metrics.cachedTokens,
+    ...(blockTokens === undefined || blockTokens === 0
+      ? {}
+      : { hitBlocks: Math.round(metrics.cachedTokens / blockTokens) }),
     hitRate: metrics.inputTokens === 0 ? 0 : metrics.cachedTokens / metrics.inputTokens,
     ...(grown === undefined ? {} : { overload: grown }),
     ...(firstError === undefined ? {} : { firstError }),
@@ -67,7 +75,7 @@ export async function replayVirtual(
   const requests = traceRequests(trace, words, seed);
   const run = await runVirtual(system, requests, { gaps: false, onDone });
   bar.end();
-  return replayRow(name, run);
+  return replayRow(name, trace, run);
 }
 
 /** In real time, against a live server; token-id prompts over text completions. */
@@ -100,6 +108,7 @@ export async function replayHttp(
     bar.end();
     return replayRow(
       `over HTTP (late p99 ${(1000 * run.lateness.p99Dispatch).toFixed(1)} ms${run.interrupted ? ", interrupted" : ""})`,
+      trace,
       run,
     );
   } finally {

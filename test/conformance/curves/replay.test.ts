@@ -76,7 +76,7 @@ describe("replay", () => {
     const [on, off] = [await replay(loops, 16), await replay(loops, 16, false)];
     expect(off.hitTokens).toBe(0);
     expect(on.metrics.latency.ttft.mean).toBeLessThan(off.metrics.latency.ttft.mean);
-    const table = replayTable([on, off], 16).split("\n");
+    const table = replayTable([on, off]).split("\n");
     expect(table.length).toBe(3);
     expect(table[0]).toContain("hit tokens");
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseSweep } from "../../../scripts/commands/sweep/flags.ts";
-import { COLUMNS, rowsJson } from "../../../scripts/report/columns.ts";
+import { rowsJson } from "../../../scripts/load/column.ts";
+import { COLUMNS } from "../../../scripts/report/columns.ts";
 import { inferenceXRow } from "../../../scripts/report/csv.ts";
 import type { Identity, Point } from "../../../scripts/report/point.ts";
 import { commonParts, labelled } from "../../../scripts/report/series.ts";
@@ -82,7 +83,7 @@ describe("columns", () => {
   } as unknown as Point;
 
   it("say nothing where nothing was measured", () => {
-    const [row] = rowsJson([dead])["rows"] as Record<string, unknown>[];
+    const [row] = rowsJson(COLUMNS, [dead])["rows"] as Record<string, unknown>[];
     expect(row?.["tokens_per_s_per_user_inferencex"]).toBeNull();
     expect(row?.["median_ttft_ms"]).toBeNull();
     expect(JSON.stringify(row)).not.toContain("Infinity");
