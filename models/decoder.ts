@@ -184,78 +184,74 @@ export interface AttentionChoices {
 
 /** q, k, v → (norm) → rotation → attention → output projection, which is a partial sum. */
 export function attentionBlock(size: DecoderSize, choices: AttentionChoices): Block {
-  const { hidden, heads, kvHeads, headDim, eps } = size;
-  const { rotary, cache } = choices;
+  const { hidden, heads, kvHeads, headDim } = size;
+  const { cache, sinks, scale = 1 / Math.sqrt(headDim), outBias = false } = choices;
   return (at) => {
     const path = `${at.path}.self_attn`;
-    const ops: Op[] = [];
-    /** Projects `at.in` to the heads of q or k, norms and rotates them; the value it ends in. */
-    const project = (name: "q" | "k", its: number): Value => {
-      ops.push(linear(`${path}.${name}_proj`, { in: at.in, out: name }, headsOf(name, its)));
-      let value: Value = name;
-      if (choices.qkNorm) {
-        const out = `${name}-normed`;
-        ops.push(
-          norm(`${path}.${name}_norm`, { in: value, out }, { width: headDim, eps, heads: its }),
-        );
-        value = out;
-      }
-      const out = `${name}-rotated`;
-      ops.push({
-        op: "rope",
-        path: `${path}.rotary_emb`,
-        in: value,
-        out,
-        heads: its,
-        headDim,
-        ...rotary,
-      });
-      return out;
-    };
-    const headsOf = (name: "q" | "k" | "v", its: number) => ({
-      out: its * headDim,
-      in: hidden,
-      shard: name === "q" ? ("column" as const) : ("kv-head" as const),
-      units: its,
-      bias: choices.qkvBias ?? false,
-    });
-    const q = project("q", heads);
-    const k = project("k", kvHeads);
-    ops.push(linear(`${path}.v_proj`, { in: at.in, out: "v" }, headsOf("v", kvHeads)));
     const group = cache.groupOf[at.layer] ?? 0;
     const window = cache.groups[group]?.window;
-    ops.push(
+    return [
+      ...projected("q", heads, { size, choices, path, in: at.in }),
+      ...projected("k", kvHeads, { size, choices, path, in: at.in }),
+      ...projected("v", kvHeads, { size, choices, path, in: at.in }),
       {
         op: "attention",
         path,
-        q,
-        k,
+        q: "q-rotated",
+        k: "k-rotated",
         v: "v",
         out: "attended",
         heads,
         kvHeads,
         headDim,
-        scale: choices.scale ?? 1 / Math.sqrt(headDim),
+        scale,
         kvGroup: group,
         ...(window !== undefined && { window }),
-        ...(choices.sinks && {
+        ...(sinks && {
           sinks: { name: `${path}.sinks`, shape: [heads], shard: "column", units: heads },
         }),
       },
       linear(
         `${path}.o_proj`,
         { in: "attended", out: at.out },
-        {
-          out: hidden,
-          in: heads * headDim,
-          shard: "row",
-          units: heads,
-          bias: choices.outBias ?? false,
-        },
+        { out: hidden, in: heads * headDim, shard: "row", units: heads, bias: outBias },
       ),
-    );
-    return ops;
+    ];
   };
+}
+
+/** `in` as the heads of q, k or v; q and k are (normed and) rotated. */
+function projected(
+  name: "q" | "k" | "v",
+  heads: number,
+  of: {
+    readonly size: DecoderSize;
+    readonly choices: AttentionChoices;
+    readonly path: string;
+    readonly in: Value;
+  },
+): readonly Op[] {
+  const { hidden, headDim, eps } = of.size;
+  const { qkvBias = false, qkNorm = false, rotary } = of.choices;
+  const shard = name === "q" ? "column" : "kv-head";
+  const projection = linear(
+    `${of.path}.${name}_proj`,
+    { in: of.in, out: name },
+    { out: heads * headDim, in: hidden, shard, units: heads, bias: qkvBias },
+  );
+  if (name === "v") return [projection];
+  const shape = { width: headDim, eps, heads };
+  const flow = { in: name, out: `${name}-normed` };
+  const rotation: Op = {
+    op: "rope",
+    path: `${of.path}.rotary_emb`,
+    in: qkNorm ? flow.out : name,
+    out: `${name}-rotated`,
+    heads,
+    headDim,
+    ...rotary,
+  };
+  return [projection, ...(qkNorm ? [norm(`${of.path}.${name}_norm`, flow, shape)] : []), rotation];
 }
 
 /** down(activation(gate) · up): a partial sum. `path` is the module within the layer. */

@@ -17,6 +17,7 @@ import {
 } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { moeBlock } from "./moe.ts";
+import type { Op, Value } from "./ops.ts";
 import { readRotary } from "./rope.ts";
 
 interface LatentSize {
@@ -102,31 +103,12 @@ export const deepseek: Family = {
 /** x → (down → norm → up) queries; x → latent and rotary key; attention in the latent space → output. */
 function latentAttention(config: ConfigReader, size: DecoderSize, latent: LatentSize): Block {
   const { hidden, heads, eps } = size;
-  const { queryRank, latentDim, nopeDim, ropeDim, valueDim } = latent;
+  const { latentDim, nopeDim, ropeDim, valueDim } = latent;
   const rotary = readRotary(config, ropeDim);
   return (at) => {
     const path = `${at.path}.self_attn`;
-    const queries = {
-      out: heads * (nopeDim + ropeDim),
-      shard: "column" as const,
-      units: heads,
-    };
     return [
-      ...(queryRank === undefined
-        ? [linear(`${path}.q_proj`, { in: at.in, out: "q" }, { ...queries, in: hidden })]
-        : [
-            linear(
-              `${path}.q_a_proj`,
-              { in: at.in, out: "q-low" },
-              { out: queryRank, in: hidden, shard: "replicated" },
-            ),
-            norm(
-              `${path}.q_a_layernorm`,
-              { in: "q-low", out: "q-normed" },
-              { width: queryRank, eps },
-            ),
-            linear(`${path}.q_b_proj`, { in: "q-normed", out: "q" }, { ...queries, in: queryRank }),
-          ]),
+      ...latentQueries(size, latent, { path, in: at.in }),
       linear(
         `${path}.kv_a_proj_with_mqa`,
         { in: at.in, out: "kv-low" },
@@ -170,4 +152,23 @@ function latentAttention(config: ConfigReader, size: DecoderSize, latent: Latent
       ),
     ];
   };
+}
+
+/** `in` as `q`: at once, or by way of a low rank. */
+function latentQueries(
+  { hidden, heads, eps }: DecoderSize,
+  { queryRank, nopeDim, ropeDim }: LatentSize,
+  at: { readonly path: string; readonly in: Value },
+): readonly Op[] {
+  const queries = { out: heads * (nopeDim + ropeDim), shard: "column", units: heads } as const;
+  if (queryRank === undefined) {
+    return [linear(`${at.path}.q_proj`, { in: at.in, out: "q" }, { ...queries, in: hidden })];
+  }
+  const down = { out: queryRank, in: hidden, shard: "replicated" } as const;
+  const width = { width: queryRank, eps };
+  return [
+    linear(`${at.path}.q_a_proj`, { in: at.in, out: "q-low" }, down),
+    norm(`${at.path}.q_a_layernorm`, { in: "q-low", out: "q-normed" }, width),
+    linear(`${at.path}.q_b_proj`, { in: "q-normed", out: "q" }, { ...queries, in: queryRank }),
+  ];
 }

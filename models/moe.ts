@@ -3,8 +3,8 @@
  * the chosen experts, and (where a model has one) an expert that every token
  * visits. Routed and shared results are partial sums; they meet in one add.
  */
-import { type Block, gatedMlp } from "./decoder.ts";
-import type { Activation, RouterOp, WeightFormat } from "./ops.ts";
+import { type Block, gatedMlp, type Place } from "./decoder.ts";
+import type { Activation, ExpertsOp, RouterOp, Weight, WeightFormat } from "./ops.ts";
 
 /** What differs between the MoE blocks of the families. */
 export interface MoeChoices {
@@ -38,84 +38,88 @@ export interface MoeChoices {
 
 /** router → experts (+ shared expert), from `at.in` to `at.out`. */
 export function moeBlock(hidden: number, choices: MoeChoices): Block {
-  const { experts, topK, intermediate, activation } = choices;
+  const { shared, activation } = choices;
   return (at) => {
-    const router = `${at.path}.${choices.router ?? "mlp.gate"}`;
-    const path = `${at.path}.${choices.module ?? "mlp.experts"}`;
-    const format = choices.format === undefined ? {} : { format: choices.format };
-    const stack = (name: string, shape: readonly number[]) => ({
-      name,
-      shape,
-      shard: "expert" as const,
-      ...format,
-    });
-    const names = choices.names ?? (["gate_proj", "up_proj", "down_proj"] as const);
-    const matrices =
-      names === "fused"
-        ? {
-            gateUp: [stack(`${path}.gate_up_proj`, [experts, 2 * intermediate, hidden])],
-            down: stack(`${path}.down_proj`, [experts, hidden, intermediate]),
-          }
-        : {
-            gateUp: [names[0], names[1]].map((name) =>
-              stack(`${path}.{e}.${name}.weight`, [experts, intermediate, hidden]),
-            ),
-            down: stack(`${path}.{e}.${names[2]}.weight`, [experts, hidden, intermediate]),
-          };
-    const replicated = (name: string, shape: readonly number[]) => ({
-      name,
-      shape,
-      shard: "replicated" as const,
-    });
-    const routed = choices.shared === undefined ? at.out : "routed";
-    const shared = choices.shared;
+    if (shared === undefined) return [router(hidden, choices, at), experts(hidden, choices, at)];
+    const { intermediate, module } = shared;
+    const own = gatedMlp(hidden, { intermediate, activation, path: module });
     return [
-      {
-        op: "router",
-        path: router,
-        in: at.in,
-        out: "routing",
-        weight: replicated(`${router}.weight`, [experts, hidden]),
-        ...(choices.routerBias && { bias: replicated(`${router}.bias`, [experts]) }),
-        ...(choices.choiceBias && {
-          choiceBias: replicated(`${router}.e_score_correction_bias`, [experts]),
-        }),
-        experts,
-        topK,
-        scoring: choices.scoring,
-        normalise: choices.normalise,
-        scale: choices.scale ?? 1,
-        ...(choices.groups !== undefined && { groups: choices.groups }),
-        ...(choices.groupsChosen !== undefined && { groupsChosen: choices.groupsChosen }),
-      },
-      {
-        op: "experts",
-        path,
-        in: at.in,
-        routing: "routing",
-        out: routed,
-        experts,
-        topK,
-        hidden,
-        intermediate,
-        ...matrices,
-        ...(choices.expertBias && {
-          gateUpBias: stack(`${path}.gate_up_proj_bias`, [experts, 2 * intermediate]),
-          downBias: stack(`${path}.down_proj_bias`, [experts, hidden]),
-        }),
-        activation,
-        partial: true,
-      },
-      ...(shared === undefined
-        ? []
-        : [
-            ...gatedMlp(hidden, {
-              intermediate: shared.intermediate,
-              activation,
-              path: shared.module,
-            })({ ...at, out: "shared" }),
-            { op: "add" as const, path, a: "routed", b: "shared", out: at.out },
-          ]),
+      router(hidden, choices, at),
+      experts(hidden, choices, { ...at, out: "routed" }),
+      ...own({ ...at, out: "shared" }),
+      { op: "add", path: modulePath(choices, at), a: "routed", b: "shared", out: at.out },
     ];
   };
+}
+
+function router(hidden: number, choices: MoeChoices, at: Place): RouterOp {
+  const { experts, topK, groups, groupsChosen } = choices;
+  const path = `${at.path}.${choices.router ?? "mlp.gate"}`;
+  const replicated = (name: string, shape: readonly number[]): Weight => ({
+    name: `${path}.${name}`,
+    shape,
+    shard: "replicated",
+  });
+  return {
+    op: "router",
+    path,
+    in: at.in,
+    out: "routing",
+    weight: replicated("weight", [experts, hidden]),
+    ...(choices.routerBias && { bias: replicated("bias", [experts]) }),
+    ...(choices.choiceBias && { choiceBias: replicated("e_score_correction_bias", [experts]) }),
+    experts,
+    topK,
+    scoring: choices.scoring,
+    normalise: choices.normalise,
+    scale: choices.scale ?? 1,
+    ...(groups !== undefined && { groups }),
+    ...(groupsChosen !== undefined && { groupsChosen }),
+  };
+}
+
+function experts(hidden: number, choices: MoeChoices, at: Place): ExpertsOp {
+  const { experts, topK, intermediate, activation, format } = choices;
+  const path = modulePath(choices, at);
+  const stack = (name: string, shape: readonly number[]): Weight => ({
+    name: `${path}.${name}`,
+    shape: [experts, ...shape],
+    shard: "expert",
+    ...(format !== undefined && { format }),
+  });
+  const names = choices.names ?? (["gate_proj", "up_proj", "down_proj"] as const);
+  const matrices =
+    names === "fused"
+      ? {
+          gateUp: [stack("gate_up_proj", [2 * intermediate, hidden])],
+          down: stack("down_proj", [hidden, intermediate]),
+        }
+      : {
+          gateUp: [names[0], names[1]].map((name) =>
+            stack(`{e}.${name}.weight`, [intermediate, hidden]),
+          ),
+          down: stack(`{e}.${names[2]}.weight`, [hidden, intermediate]),
+        };
+  return {
+    op: "experts",
+    path,
+    in: at.in,
+    routing: "routing",
+    out: at.out,
+    experts,
+    topK,
+    hidden,
+    intermediate,
+    ...matrices,
+    ...(choices.expertBias && {
+      gateUpBias: stack("gate_up_proj_bias", [2 * intermediate]),
+      downBias: stack("down_proj_bias", [hidden]),
+    }),
+    activation,
+    partial: true,
+  };
+}
+
+function modulePath({ module = "mlp.experts" }: MoeChoices, at: Place): string {
+  return `${at.path}.${module}`;
 }

@@ -83,41 +83,16 @@ function printed(node: unknown): unknown {
 /** The node itself, changed or not, or the call that takes its place. */
 function replaced(node: Node, numberKeys: boolean): Node {
   switch (node["type"]) {
-    case "For": {
-      const { iterable } = node;
-      if (isObject(iterable) && iterable["type"] === "SelectExpression")
-        iterable["lhs"] = call("items", [iterable["lhs"]]);
-      else node["iterable"] = call("items", [iterable]);
-      const names = setIn(node["body"]).filter((name) => !namesOf(node["loopvar"]).includes(name));
-      if (names.length > 0 && Array.isArray(node["body"]))
-        node["body"] = [call("fresh", names.map(literal)), ...node["body"]];
-      return node;
-    }
-    case "BinaryExpression": {
-      const { operator, left } = node;
-      if (!isObject(operator)) return node;
-      if (operator["value"] === "*" && isObject(left) && left["type"] === "StringLiteral")
-        return call("repeat", [left, node["right"]]);
-      if (operator["value"] === "%" && isObject(left) && left["type"] === "StringLiteral")
-        return call("format", [left, ...valuesOf(node["right"])]);
-      if (operator["value"] === "+") return call("plus", [left, node["right"]]);
-      if (operator["value"] !== "~") return node;
-      node["left"] = call("text", [node["left"]]);
-      node["right"] = call("text", [node["right"]]);
-      return node;
-    }
+    case "For":
+      return looped(node);
+    case "BinaryExpression":
+      return operated(node);
     case "FilterExpression":
       return filtered(node);
     case "CallExpression":
       return called(node);
-    case "MemberExpression": {
-      const { property, object } = node;
-      const plain = isObject(property) && /Literal|SliceExpression/.test(String(property["type"]));
-      if (node["computed"] && (!plain || (numberKeys && isNumber(property))))
-        node["property"] = call("key", numberKeys ? [property, object] : [property]);
-      if (isFirst(object)) node["object"] = call("there", [object]);
-      return node;
-    }
+    case "MemberExpression":
+      return member(node, numberKeys);
     case "ObjectLiteral": {
       const entries = node["value"] instanceof Map ? [...node["value"]] : [];
       node["value"] = new Map(
@@ -149,6 +124,41 @@ function replaced(node: Node, numberKeys: boolean): Node {
     default:
       return node;
   }
+}
+
+/** A loop over what Python would walk; names set in it are new in each turn. */
+function looped(node: Node): Node {
+  const { iterable } = node;
+  if (isObject(iterable) && iterable["type"] === "SelectExpression")
+    iterable["lhs"] = call("items", [iterable["lhs"]]);
+  else node["iterable"] = call("items", [iterable]);
+  const names = setIn(node["body"]).filter((name) => !namesOf(node["loopvar"]).includes(name));
+  if (names.length > 0 && Array.isArray(node["body"]))
+    node["body"] = [call("fresh", names.map(literal)), ...node["body"]];
+  return node;
+}
+
+function operated(node: Node): Node {
+  const { operator, left } = node;
+  if (!isObject(operator)) return node;
+  if (operator["value"] === "*" && isObject(left) && left["type"] === "StringLiteral")
+    return call("repeat", [left, node["right"]]);
+  if (operator["value"] === "%" && isObject(left) && left["type"] === "StringLiteral")
+    return call("format", [left, ...valuesOf(node["right"])]);
+  if (operator["value"] === "+") return call("plus", [left, node["right"]]);
+  if (operator["value"] !== "~") return node;
+  node["left"] = call("text", [node["left"]]);
+  node["right"] = call("text", [node["right"]]);
+  return node;
+}
+
+function member(node: Node, numberKeys: boolean): Node {
+  const { property, object } = node;
+  const plain = isObject(property) && /Literal|SliceExpression/.test(String(property["type"]));
+  if (node["computed"] && (!plain || (numberKeys && isNumber(property))))
+    node["property"] = call("key", numberKeys ? [property, object] : [property]);
+  if (isFirst(object)) node["object"] = call("there", [object]);
+  return node;
 }
 
 function filtered(node: Node): Node {
