@@ -90,12 +90,8 @@ function usage({ serving, chat }: Answer, outputTokens: number): object {
 
 function messageStream(answer: Answer): StreamResponder {
   const { exchange, model, chat } = answer;
+  const blocks = new BlockWriter();
   let started = false;
-  let index = 0;
-  let sign: string | undefined;
-  /** Of the last call. */
-  let args = "";
-  let finish: OutputFinish | undefined;
   const start = (): SseEvent =>
     event({
       type: "message_start",
@@ -104,48 +100,15 @@ function messageStream(answer: Answer): StreamResponder {
         ...{ stop_reason: null, stop_sequence: null, usage: usage(answer, 0) },
       },
     });
-  const begin = (block: object): SseEvent =>
-    event({ type: "content_block_start", content_block: block, index });
-  const grow = (delta: object): SseEvent => event({ type: "content_block_delta", delta, index });
-  const end = (): SseEvent => event({ type: "content_block_stop", index: index++ });
-  const one = (part: OutputPart): readonly SseEvent[] => {
-    switch (part.type) {
-      case "text-start":
-        return [begin({ type: "text", text: "" })];
-      case "text-delta":
-        return [grow({ type: "text_delta", text: part.text })];
-      case "reasoning-start":
-        sign = signature();
-        return [begin({ type: "thinking", thinking: "" })];
-      case "reasoning-delta":
-        return [grow({ type: "thinking_delta", thinking: part.text })];
-      case "reasoning-end":
-        return [grow({ type: "signature_delta", signature: sign }), end()];
-      case "call-start":
-        args = "";
-        return [begin({ type: "tool_use", id: part.id, name: part.name, input: {} })];
-      case "call-delta":
-        args += part.text;
-        return part.text === ""
-          ? []
-          : [grow({ type: "input_json_delta", partial_json: part.text })];
-      case "text-end":
-      case "call-end":
-        return [end()];
-      case "finish":
-        finish = part;
-        return [];
-    }
-  };
   return {
     deltas: (deltas) => {
       const first = started ? [] : [start()];
       started = true;
-      return [...first, ...chat.read(deltas).flatMap(({ parts }) => parts.flatMap(one))];
+      const parts = chat.read(deltas).flatMap((delta) => delta.parts);
+      return [...first, ...parts.flatMap((part) => blocks.write(part))];
     },
     end: () => {
-      const called = (finish?.calls ?? 0) > 0;
-      const [reason, sequence] = stopReason(finish, called && parsedInput(args) !== undefined);
+      const [reason, sequence] = stopReason(blocks.finish, blocks.called);
       return [
         event({
           type: "message_delta",
@@ -160,6 +123,62 @@ function messageStream(answer: Answer): StreamResponder {
       return [event({ type: "error", error: { type, message: error.message } })];
     },
   };
+}
+
+/** Parts as content blocks, one after another. */
+class BlockWriter {
+  finish: OutputFinish | undefined;
+  #index = 0;
+  #sign: string | undefined;
+  /** Of the last call. */
+  #args = "";
+
+  /** Did the answer end in a call whose input is whole? */
+  get called(): boolean {
+    return (this.finish?.calls ?? 0) > 0 && parsedInput(this.#args) !== undefined;
+  }
+
+  write(part: OutputPart): readonly SseEvent[] {
+    switch (part.type) {
+      case "text-start":
+        return [this.#begin({ type: "text", text: "" })];
+      case "text-delta":
+        return [this.#grow({ type: "text_delta", text: part.text })];
+      case "reasoning-start":
+        this.#sign = signature();
+        return [this.#begin({ type: "thinking", thinking: "" })];
+      case "reasoning-delta":
+        return [this.#grow({ type: "thinking_delta", thinking: part.text })];
+      case "reasoning-end":
+        return [this.#grow({ type: "signature_delta", signature: this.#sign }), this.#end()];
+      case "call-start":
+        this.#args = "";
+        return [this.#begin({ type: "tool_use", id: part.id, name: part.name, input: {} })];
+      case "call-delta":
+        this.#args += part.text;
+        return part.text === ""
+          ? []
+          : [this.#grow({ type: "input_json_delta", partial_json: part.text })];
+      case "text-end":
+      case "call-end":
+        return [this.#end()];
+      case "finish":
+        this.finish = part;
+        return [];
+    }
+  }
+
+  #begin(block: object): SseEvent {
+    return event({ type: "content_block_start", content_block: block, index: this.#index });
+  }
+
+  #grow(delta: object): SseEvent {
+    return event({ type: "content_block_delta", delta, index: this.#index });
+  }
+
+  #end(): SseEvent {
+    return event({ type: "content_block_stop", index: this.#index++ });
+  }
 }
 
 function event(data: Readonly<Record<string, unknown>> & { readonly type: string }): SseEvent {

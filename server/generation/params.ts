@@ -57,27 +57,78 @@ export async function samplingParams(
   request: SamplingRequest,
   context: SamplingContext,
 ): Promise<CheckedSampling> {
-  const { defaults } = context;
-  const n = fields.n ?? 1;
-  const temperature = fields.temperature ?? defaults.temperature ?? 1;
-  const topP = fields.top_p ?? defaults.topP ?? 1;
-  const topK = fields.top_k ?? defaults.topK ?? 0;
-  const minP = fields.min_p ?? defaults.minP ?? 0;
-  const repetitionPenalty = fields.repetition_penalty ?? defaults.repetitionPenalty ?? 1;
-  const presencePenalty = fields.presence_penalty ?? 0;
-  const frequencyPenalty = fields.frequency_penalty ?? 0;
+  const { defaults, vocabSize } = context;
+  const drawn = drawing(fields, defaults);
   const minTokens = fields.min_tokens ?? 0;
-  const { maxTokens } = request;
+  const { maxTokens, logprobs, promptLogprobs } = request;
   const stop = typeof fields.stop === "string" ? [fields.stop] : (fields.stop ?? []);
+  checkDrawing(drawn);
+  checkLengths(minTokens, maxTokens);
+  checkLogprobs("sample", "logprobs", logprobs, context);
+  checkLogprobs("prompt", "prompt_logprobs", promptLogprobs, context);
+  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.");
+  const { n, temperature, topP, topK, minP, ...penalties } = drawn;
+  const greedy = temperature === 0;
+  if (greedy && n > 1) {
+    throw badRequest(`n must be 1 when using greedy sampling, got ${n}.`);
+  }
+  const { seed } = fields;
+  return {
+    n,
+    stop,
+    includeStop: fields.include_stop_str_in_output ?? false,
+    params: {
+      maxTokens,
+      minTokens,
+      temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
+      topP: greedy ? 1 : topP,
+      topK: greedy || topK === -1 ? 0 : topK,
+      minP: greedy ? 0 : minP,
+      ...penalties,
+      ...(seed !== undefined && seed !== null && seed !== -1 && { seed }),
+      logitBias: logitBias(fields.logit_bias, vocabSize),
+      ...allowedIds(fields.allowed_token_ids, vocabSize),
+      badWords: await badWordIds(fields.bad_words ?? [], context),
+      stopTokenIds: distinct(
+        inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], vocabSize),
+      ),
+      eosTokenIds: defaults.eosTokenIds,
+      ignoreEos: fields.ignore_eos ?? false,
+      ...(logprobs !== undefined && {
+        // Ids that were asked for by name come instead of the likeliest.
+        logprobs: fields.logprob_token_ids?.length ? 0 : logprobs,
+      }),
+      ...logprobIds(fields.logprob_token_ids, request, context),
+      ...(promptLogprobs !== undefined && { promptLogprobs }),
+    },
+  };
+}
 
+/** How ids are drawn: what was asked for, else the model's defaults, else vLLM's. */
+function drawing(fields: SamplingFields, defaults: GenerationDefaults) {
+  return {
+    n: fields.n ?? 1,
+    temperature: fields.temperature ?? defaults.temperature ?? 1,
+    topP: fields.top_p ?? defaults.topP ?? 1,
+    topK: fields.top_k ?? defaults.topK ?? 0,
+    minP: fields.min_p ?? defaults.minP ?? 0,
+    repetitionPenalty: fields.repetition_penalty ?? defaults.repetitionPenalty ?? 1,
+    presencePenalty: fields.presence_penalty ?? 0,
+    frequencyPenalty: fields.frequency_penalty ?? 0,
+  };
+}
+
+/** In vLLM's order. */
+function checkDrawing(drawn: ReturnType<typeof drawing>): void {
+  const { n, temperature, topP, topK, repetitionPenalty } = drawn;
   if (n < 1) throw badRequest(`n must be at least 1, got ${n}.`);
   if (n > LIMITS.sequences) {
     throw badRequest(
       `n must be at most ${LIMITS.sequences}, got ${n}. To increase this limit, set the VLLM_MAX_N_SEQUENCES environment variable.`,
     );
   }
-  within("presence_penalty", presencePenalty, -2, 2);
-  within("frequency_penalty", frequencyPenalty, -2, 2);
+  within("presence_penalty", drawn.presencePenalty, -2, 2);
+  within("frequency_penalty", drawn.frequencyPenalty, -2, 2);
   finite("repetition_penalty", repetitionPenalty);
   if (repetitionPenalty <= 0) {
     throw badRequest(
@@ -96,7 +147,10 @@ export async function samplingParams(
   if (topK < -1) {
     throw badRequest(`top_k must be 0 (disable), or at least 1, got ${topK}.`);
   }
-  within("min_p", minP, 0, 1);
+  within("min_p", drawn.minP, 0, 1);
+}
+
+function checkLengths(minTokens: number, maxTokens: number): void {
   if (maxTokens < 1) {
     throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens", maxTokens);
   }
@@ -108,45 +162,6 @@ export async function samplingParams(
       `min_tokens must be less than or equal to max_tokens=${maxTokens}, got ${minTokens}.`,
     );
   }
-  checkLogprobs("sample", "logprobs", request.logprobs, context);
-  checkLogprobs("prompt", "prompt_logprobs", request.promptLogprobs, context);
-  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.");
-  const greedy = temperature === 0;
-  if (greedy && n > 1) {
-    throw badRequest(`n must be 1 when using greedy sampling, got ${n}.`);
-  }
-  const { seed } = fields;
-  return {
-    n,
-    stop,
-    includeStop: fields.include_stop_str_in_output ?? false,
-    params: {
-      maxTokens,
-      minTokens,
-      temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
-      topP: greedy ? 1 : topP,
-      topK: greedy || topK === -1 ? 0 : topK,
-      minP: greedy ? 0 : minP,
-      repetitionPenalty,
-      frequencyPenalty,
-      presencePenalty,
-      ...(seed !== undefined && seed !== null && seed !== -1 && { seed }),
-      logitBias: logitBias(fields.logit_bias, context.vocabSize),
-      ...allowedIds(fields.allowed_token_ids, context.vocabSize),
-      badWords: await badWordIds(fields.bad_words ?? [], context),
-      stopTokenIds: distinct(
-        inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], context.vocabSize),
-      ),
-      eosTokenIds: defaults.eosTokenIds,
-      ignoreEos: fields.ignore_eos ?? false,
-      ...(request.logprobs !== undefined && {
-        // Ids that were asked for by name come instead of the likeliest.
-        logprobs: fields.logprob_token_ids?.length ? 0 : request.logprobs,
-      }),
-      ...logprobIds(fields.logprob_token_ids, request, context),
-      ...(request.promptLogprobs !== undefined && { promptLogprobs: request.promptLogprobs }),
-    },
-  };
 }
 
 function finite(name: string, value: number, param?: string): void {

@@ -32,85 +32,112 @@ export function parseEbnf(source: string, root = "root"): Node {
       'it looks like a Lark grammar: write it as EBNF (GBNF), rules as name ::= "text" [a-z]+ other, the first one root',
     );
   }
-  const tokens = tokenize(source);
-  const rules = new Map<string, Rule>();
-  const ruleOf = (name: string): Rule => {
-    let rule = rules.get(name);
+  return new EbnfParser(tokenize(source)).parse(root);
+}
+
+/** Reads from left to right; each method leaves `#at` behind what it read. */
+class EbnfParser {
+  readonly #tokens: readonly Token[];
+  /** A rule may be named before it is defined. */
+  readonly #rules = new Map<string, Rule>();
+  #at = 0;
+
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
+  }
+
+  parse(root: string): Node {
+    while (this.#at < this.#tokens.length) this.#rule();
+    for (const rule of this.#rules.values()) {
+      if (rule.body === undefined) throw new GrammarError(`rule "${rule.name}" is not defined`);
+    }
+    const start = this.#rules.get(root);
+    if (start === undefined) throw new GrammarError(`there is no rule "${root}"`);
+    return ref(start);
+  }
+
+  #rule(): void {
+    const name = this.#tokens[this.#at];
+    if (!this.#startsRule() || name?.kind !== "name") {
+      throw new GrammarError(`expected a rule, found ${JSON.stringify(show(name))}`);
+    }
+    this.#at += 2;
+    const rule = this.#ruleOf(name.value);
+    if (rule.body !== undefined) throw new GrammarError(`rule "${name.value}" is defined twice`);
+    rule.body = this.#alternatives(0);
+    if (this.#symbol() === ")") throw new GrammarError('a ")" was never opened');
+  }
+
+  #ruleOf(name: string): Rule {
+    let rule = this.#rules.get(name);
     if (rule === undefined) {
       rule = { name, body: undefined };
-      rules.set(name, rule);
+      this.#rules.set(name, rule);
     }
     return rule;
-  };
-  let at = 0;
-  const symbol = (offset = 0) => {
-    const token = tokens[at + offset];
-    return token?.kind === "symbol" ? token.value : undefined;
-  };
-  const startsRule = () => tokens[at]?.kind === "name" && symbol(1) === "::=";
+  }
 
-  const alternatives = (depth: number): Node => {
+  #symbol(offset = 0): string | undefined {
+    const token = this.#tokens[this.#at + offset];
+    return token?.kind === "symbol" ? token.value : undefined;
+  }
+
+  #startsRule(): boolean {
+    return this.#tokens[this.#at]?.kind === "name" && this.#symbol(1) === "::=";
+  }
+
+  #alternatives(depth: number): Node {
     if (depth > 200) throw new GrammarError("parentheses are nested too deeply");
-    const options = [sequence(depth)];
-    while (symbol() === "|") {
-      at++;
-      options.push(sequence(depth));
+    const options = [this.#sequence(depth)];
+    while (this.#symbol() === "|") {
+      this.#at++;
+      options.push(this.#sequence(depth));
     }
     return alt(...options);
-  };
-  const sequence = (depth: number): Node => {
+  }
+
+  #sequence(depth: number): Node {
     const items: Node[] = [];
-    while (at < tokens.length && !startsRule() && symbol() !== "|" && symbol() !== ")") {
-      items.push(suffixed(primary(depth)));
+    while (
+      this.#at < this.#tokens.length &&
+      !this.#startsRule() &&
+      this.#symbol() !== "|" &&
+      this.#symbol() !== ")"
+    ) {
+      items.push(this.#suffixed(this.#primary(depth)));
     }
     return items.length === 0 ? EMPTY : seq(...items);
-  };
-  const suffixed = (start: Node): Node => {
+  }
+
+  #suffixed(start: Node): Node {
     let node = start;
     for (;;) {
-      const token = tokens[at];
+      const token = this.#tokens[this.#at];
       if (token?.kind === "count") node = repeat(node, token.min, token.max);
-      else if (symbol() === "*") node = repeat(node, 0, Number.POSITIVE_INFINITY);
-      else if (symbol() === "+") node = repeat(node, 1, Number.POSITIVE_INFINITY);
-      else if (symbol() === "?") node = repeat(node, 0, 1);
+      else if (this.#symbol() === "*") node = repeat(node, 0, Number.POSITIVE_INFINITY);
+      else if (this.#symbol() === "+") node = repeat(node, 1, Number.POSITIVE_INFINITY);
+      else if (this.#symbol() === "?") node = repeat(node, 0, 1);
       else return node;
-      at++;
+      this.#at++;
     }
-  };
-  const primary = (depth: number): Node => {
-    const token = tokens[at++];
+  }
+
+  #primary(depth: number): Node {
+    const token = this.#tokens[this.#at++];
     if (token?.kind === "text") return literal(token.value);
     if (token?.kind === "class") return characters(token.set);
-    if (token?.kind === "name") return ref(ruleOf(token.value));
+    if (token?.kind === "name") return ref(this.#ruleOf(token.value));
     if (token?.kind === "symbol" && token.value === ".") return characters(ANY_CHAR);
     if (token?.kind === "symbol" && token.value === "(") {
-      const inner = alternatives(depth + 1);
-      if (symbol() !== ")") throw new GrammarError('a "(" is never closed');
-      at++;
+      const inner = this.#alternatives(depth + 1);
+      if (this.#symbol() !== ")") throw new GrammarError('a "(" is never closed');
+      this.#at++;
       return inner;
     }
     throw new GrammarError(
       `unexpected ${token === undefined ? "end" : JSON.stringify(show(token))}`,
     );
-  };
-
-  while (at < tokens.length) {
-    const name = tokens[at];
-    if (!startsRule() || name?.kind !== "name") {
-      throw new GrammarError(`expected a rule, found ${JSON.stringify(show(name))}`);
-    }
-    at += 2;
-    const rule = ruleOf(name.value);
-    if (rule.body !== undefined) throw new GrammarError(`rule "${name.value}" is defined twice`);
-    rule.body = alternatives(0);
-    if (symbol() === ")") throw new GrammarError('a ")" was never opened');
   }
-  for (const rule of rules.values()) {
-    if (rule.body === undefined) throw new GrammarError(`rule "${rule.name}" is not defined`);
-  }
-  const start = rules.get(root);
-  if (start === undefined) throw new GrammarError(`there is no rule "${root}"`);
-  return ref(start);
 }
 
 function show(token: Token | undefined): string {

@@ -59,65 +59,95 @@ export interface RegexOptions {
 }
 
 export function parseRegex(source: string, options: RegexOptions = {}): Node {
-  const encode = options.json === true ? jsonCharacters : characters;
-  const chars = Array.from(source);
-  const anything = many(encode(ANY_CHAR));
-  let at = 0;
+  return new RegexParser(source, options).parse();
+}
 
-  const refuse = (what: string): never => {
-    throw new GrammarError(`the pattern ${JSON.stringify(source)} has ${what}`);
-  };
+/** Reads from left to right; each method leaves `#at` behind what it read. */
+class RegexParser {
+  readonly #source: string;
+  readonly #search: boolean;
+  readonly #encode: (set: CharSet) => Node;
+  readonly #anything: Node;
+  readonly #chars: readonly string[];
+  #at = 0;
+
+  constructor(source: string, options: RegexOptions) {
+    this.#source = source;
+    this.#search = options.search === true;
+    this.#encode = options.json === true ? jsonCharacters : characters;
+    this.#anything = many(this.#encode(ANY_CHAR));
+    this.#chars = Array.from(source);
+  }
+
+  parse(): Node {
+    const node = this.#alternatives(0);
+    if (this.#at < this.#chars.length) this.#refuse("a ) that was never opened");
+    return node === EMPTY ? EMPTY : node;
+  }
+
+  #peek(): string | undefined {
+    return this.#chars[this.#at];
+  }
+
+  #refuse(what: string): never {
+    throw new GrammarError(`the pattern ${JSON.stringify(this.#source)} has ${what}`);
+  }
 
   /** Only the outermost alternatives may carry anchors. */
-  const alternatives = (depth: number): Node => {
-    if (depth > 200) refuse("too deep a nesting");
-    const parts = [sequence(depth)];
-    while (chars[at] === "|") {
-      at++;
-      parts.push(sequence(depth));
+  #alternatives(depth: number): Node {
+    if (depth > 200) this.#refuse("too deep a nesting");
+    const parts = [this.#sequence(depth)];
+    while (this.#peek() === "|") {
+      this.#at++;
+      parts.push(this.#sequence(depth));
     }
     return alt(...parts);
-  };
-  const sequence = (depth: number): Node => {
+  }
+
+  #sequence(depth: number): Node {
     const items: Node[] = [];
     let starts = false;
     let ends = false;
-    while (at < chars.length && chars[at] !== "|" && chars[at] !== ")") {
-      if (chars[at] === "^") {
+    while (this.#at < this.#chars.length && this.#peek() !== "|" && this.#peek() !== ")") {
+      if (this.#peek() === "^") {
         if (depth > 0 || items.length > 0)
-          refuse("an anchor in its middle, which is not supported");
-        at++;
+          this.#refuse("an anchor in its middle, which is not supported");
+        this.#at++;
         starts = true;
-      } else if (chars[at] === "$") {
-        at++;
-        const over = at >= chars.length || chars[at] === "|";
-        if (depth > 0 || !over) refuse("an anchor in its middle, which is not supported");
+      } else if (this.#peek() === "$") {
+        this.#at++;
+        const over = this.#at >= this.#chars.length || this.#peek() === "|";
+        if (depth > 0 || !over) this.#refuse("an anchor in its middle, which is not supported");
         ends = true;
-      } else items.push(quantified(atom(depth)));
+      } else items.push(this.#quantified(this.#atom(depth)));
     }
-    if (depth > 0 || options.search !== true) return seq(...items);
-    return seq(...(starts ? [] : [anything]), ...items, ...(ends ? [] : [anything]));
-  };
-  const quantified = (item: Node): Node => {
-    const range = bounds();
+    if (depth > 0 || !this.#search) return seq(...items);
+    return seq(...(starts ? [] : [this.#anything]), ...items, ...(ends ? [] : [this.#anything]));
+  }
+
+  #quantified(item: Node): Node {
+    const range = this.#bounds();
     if (range === undefined) return item;
     // Lazy or not is a matter of what is captured, not of what is matched.
-    if (chars[at] === "?") at++;
-    else if (chars[at] === "+") refuse("a possessive quantifier, which is not supported");
-    if (bounds() !== undefined) refuse("nothing to repeat");
+    if (this.#peek() === "?") this.#at++;
+    else if (this.#peek() === "+") this.#refuse("a possessive quantifier, which is not supported");
+    if (this.#bounds() !== undefined) this.#refuse("nothing to repeat");
     return repeat(item, range[0], range[1]);
-  };
-  const bounds = (): readonly [number, number] | undefined => {
-    const char = chars[at];
+  }
+
+  #bounds(): readonly [number, number] | undefined {
+    const char = this.#peek();
     if (char === "*" || char === "+" || char === "?") {
-      at++;
+      this.#at++;
       return [char === "+" ? 1 : 0, char === "?" ? 1 : Number.POSITIVE_INFINITY];
     }
     if (char !== "{") return undefined;
-    const end = chars.indexOf("}", at);
-    const found = /^(\d+)(,)?(\d+)?$/.exec(chars.slice(at + 1, end < 0 ? at : end).join(""));
+    const end = this.#chars.indexOf("}", this.#at);
+    const found = /^(\d+)(,)?(\d+)?$/.exec(
+      this.#chars.slice(this.#at + 1, end < 0 ? this.#at : end).join(""),
+    );
     if (found === null) return undefined;
-    at = end + 1;
+    this.#at = end + 1;
     const min = Number(found[1]);
     const max =
       found[2] === undefined
@@ -125,90 +155,97 @@ export function parseRegex(source: string, options: RegexOptions = {}): Node {
         : found[3] === undefined
           ? Number.POSITIVE_INFINITY
           : Number(found[3]);
-    if (max < min || min > MAX_COUNT) refuse("a count out of range");
+    if (max < min || min > MAX_COUNT) this.#refuse("a count out of range");
     return [min, max];
-  };
-  const atom = (depth: number): Node => {
-    const char = chars[at++] ?? "";
-    if (char === "(") return group(depth);
-    if (char === "[") return encode(bracket());
-    if (char === ".") return encode(complement(LINE_ENDS));
-    if (char === "\\") return encode(escaped(false));
-    if ("*+?".includes(char)) return refuse("nothing to repeat");
-    return encode([one(char)]);
-  };
-  const group = (depth: number): Node => {
-    if (chars[at] === "?") {
-      const kind = chars.slice(at + 1, at + 3).join("");
-      if (kind.startsWith(":")) at += 2;
-      else if (/^(P?<[A-Za-z_])/.test(chars.slice(at + 1, at + 4).join("")))
-        at = chars.indexOf(">", at) + 1;
-      else refuse("a look-around or an inline flag, which is not supported");
+  }
+
+  #atom(depth: number): Node {
+    const char = this.#chars[this.#at++] ?? "";
+    if (char === "(") return this.#group(depth);
+    if (char === "[") return this.#encode(this.#bracket());
+    if (char === ".") return this.#encode(complement(LINE_ENDS));
+    if (char === "\\") return this.#encode(this.#escaped(false));
+    if ("*+?".includes(char)) return this.#refuse("nothing to repeat");
+    return this.#encode([one(char)]);
+  }
+
+  #group(depth: number): Node {
+    if (this.#peek() === "?") {
+      const kind = this.#chars.slice(this.#at + 1, this.#at + 3).join("");
+      if (kind.startsWith(":")) this.#at += 2;
+      else if (/^(P?<[A-Za-z_])/.test(this.#chars.slice(this.#at + 1, this.#at + 4).join("")))
+        this.#at = this.#chars.indexOf(">", this.#at) + 1;
+      else this.#refuse("a look-around or an inline flag, which is not supported");
     }
-    const inner = alternatives(depth + 1);
-    if (chars[at++] !== ")") refuse("a group that is never closed");
+    const inner = this.#alternatives(depth + 1);
+    if (this.#chars[this.#at++] !== ")") this.#refuse("a group that is never closed");
     return inner;
-  };
-  const escaped = (inClass: boolean): CharSet => {
-    const letter = chars[at++];
-    if (letter === undefined) return refuse("a backslash at its end");
+  }
+
+  #escaped(inClass: boolean): CharSet {
+    const letter = this.#chars[this.#at++];
+    if (letter === undefined) return this.#refuse("a backslash this.#at its end");
     const set = CLASSES[letter];
     if (set !== undefined) return set;
     const control = CONTROLS[letter];
     if (control !== undefined) return [[control, control]];
-    if (letter === "x" || letter === "u") return codePoint(letter);
-    if (letter === "c" && /[A-Za-z]/.test(chars[at] ?? "")) {
-      const code = (chars[at++] ?? "").charCodeAt(0) % 32;
+    if (letter === "x" || letter === "u") return this.#codePoint(letter);
+    if (letter === "c" && /[A-Za-z]/.test(this.#peek() ?? "")) {
+      const code = (this.#chars[this.#at++] ?? "").charCodeAt(0) % 32;
       return [[code, code]];
     }
     if (inClass && letter === "b") return [[8, 8]];
-    if (/[1-9k]/.test(letter)) return refuse("a back-reference, which is not supported");
-    if (/[bBAzZ]/.test(letter)) return refuse(`\\${letter}, which is not supported`);
-    if (/[pP]/.test(letter)) return refuse("a Unicode property, which is not supported");
+    if (/[1-9k]/.test(letter)) return this.#refuse("a back-reference, which is not supported");
+    if (/[bBAzZ]/.test(letter)) return this.#refuse(`\\${letter}, which is not supported`);
+    if (/[pP]/.test(letter)) return this.#refuse("a Unicode property, which is not supported");
     return [one(letter)];
-  };
-  const codePoint = (letter: string): CharSet => {
-    const rest = chars.slice(at, at + 10).join("");
+  }
+
+  #codePoint(letter: string): CharSet {
+    const rest = this.#chars.slice(this.#at, this.#at + 10).join("");
     const found =
       letter === "x"
         ? /^[0-9a-fA-F]{2}/.exec(rest)
         : /^(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]+\})/.exec(rest);
-    if (found === null) return refuse(`a bad \\${letter} escape`);
-    at += found[0].length;
+    if (found === null) return this.#refuse(`a bad \\${letter} escape`);
+    this.#at += found[0].length;
     const code = Number.parseInt(found[0].replace(/[{}]/g, ""), 16);
-    if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) refuse(`a bad \\${letter} escape`);
+    if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+      this.#refuse(`a bad \\${letter} escape`);
     return [[code, code]];
-  };
-  const bracket = (): CharSet => {
-    const negated = chars[at] === "^";
-    if (negated) at++;
+  }
+
+  #bracket(): CharSet {
+    const negated = this.#peek() === "^";
+    if (negated) this.#at++;
     const ranges: (readonly [number, number])[] = [];
-    while (chars[at] !== "]") {
-      if (at >= chars.length) refuse("a [ that is never closed");
-      const low = member();
-      if (chars[at] !== "-" || chars[at + 1] === "]" || chars[at + 1] === undefined) {
+    while (this.#peek() !== "]") {
+      if (this.#at >= this.#chars.length) this.#refuse("a [ that is never closed");
+      const low = this.#member();
+      if (
+        this.#peek() !== "-" ||
+        this.#chars[this.#at + 1] === "]" ||
+        this.#chars[this.#at + 1] === undefined
+      ) {
         ranges.push(...low);
         continue;
       }
-      at++;
-      const high = member();
+      this.#at++;
+      const high = this.#member();
       const from = single(low);
       const to = single(high);
       if (from === undefined || to === undefined) ranges.push(...low, [0x2d, 0x2d], ...high);
-      else if (to < from) refuse("a reversed range");
+      else if (to < from) this.#refuse("a reversed range");
       else ranges.push([from, to]);
     }
-    at++;
+    this.#at++;
     return negated ? complement(ranges) : charSet(ranges);
-  };
-  const member = (): CharSet => {
-    const char = chars[at++] ?? "";
-    return char === "\\" ? escaped(true) : [one(char)];
-  };
+  }
 
-  const node = alternatives(0);
-  if (at < chars.length) refuse("a ) that was never opened");
-  return node === EMPTY ? EMPTY : node;
+  #member(): CharSet {
+    const char = this.#chars[this.#at++] ?? "";
+    return char === "\\" ? this.#escaped(true) : [one(char)];
+  }
 }
 
 function one(char: string): readonly [number, number] {

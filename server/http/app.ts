@@ -3,7 +3,7 @@
  * fastify instance that has not listened; tests call it with `inject`.
  */
 import type { ServerOptions as HttpsOptions } from "node:https";
-import cors from "@fastify/cors";
+import cors, { type FastifyCorsOptions } from "@fastify/cors";
 import websocket from "@fastify/websocket";
 import fastify, {
   type FastifyBaseLogger,
@@ -35,6 +35,7 @@ import { profileRoutes } from "../ops/profile.ts";
 import { tokenizeRoutes } from "../ops/tokenize.ts";
 import { uiRoutes } from "../ops/ui.ts";
 import type { Serving } from "../serving.ts";
+import type { Settings } from "../settings/table.ts";
 import { requireKeys } from "./auth.ts";
 import { bodyLimits, readBodies } from "./body.ts";
 import { chatFormatRoute } from "./chat-format.ts";
@@ -60,10 +61,38 @@ export interface AppParts {
 }
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { serving, metrics, logger, https } = parts;
+  const { serving, metrics } = parts;
   const { settings } = serving;
+  const app = transport(parts);
+  app.setValidatorCompiler(({ schema }) => shapeCheck(schema as object)); // route schemas are objects
+  readBodies(app, bodyLimits(settings["max-request-body-bytes"], serving));
+  answerErrors(app);
+  app.decorateRequest("record");
+  app.addHook("onRequest", async (request) => {
+    request.record = {};
+    if (parts.draining?.()) {
+      throw new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 });
+    }
+  });
+  logRequests(app, metrics, settings);
+  await app.register(cors, corsOf(settings));
+  await app.register(websocket, { options: { maxPayload: 1 << 20 } });
+  requireKeys(app, settings["api-key"]);
+  reportIgnored(app, settings.strict);
+  nameAnswers(app, serving);
+  const load = trackLoad(app, settings["enable-server-load-tracking"]);
+  await app.register(async (routes) => {
+    operatorRoutes(routes, parts, load);
+    clientRoutes(routes, serving);
+    await routes.register(async (scope) => profileRoutes(scope, serving));
+  });
+  return app;
+}
+
+/** Fastify as it listens: HTTP or HTTPS, limits and time-outs. */
+function transport({ serving: { settings }, logger, https }: AppParts): FastifyInstance {
   // One type for both transports: routes do not care.
-  const app = fastify({
+  return fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     ...(https === undefined
       ? { http: { IncomingMessage: PlainMessage } }
@@ -80,80 +109,79 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       void reply.code(known.status).send(known.body);
     },
   }) as unknown as FastifyInstance;
-  app.setValidatorCompiler(({ schema }) => shapeCheck(schema as object)); // route schemas are objects
-  readBodies(app, bodyLimits(settings["max-request-body-bytes"], serving));
-  answerErrors(app);
-  app.decorateRequest("record");
-  app.addHook("onRequest", async (request) => {
-    request.record = {};
-    if (parts.draining?.()) {
-      throw new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 });
+}
+
+/** What clients of the API call. */
+function clientRoutes(routes: FastifyInstance, serving: Serving): void {
+  modelsRoute(routes, serving);
+  chatFormatRoute(routes, serving, chatFormat);
+  chatBatchRoute(routes, serving);
+  completionRoute(routes, serving);
+  scoringRoute(routes, serving);
+  responsesRoutes(routes, serving);
+  chatFormatRoute(routes, serving, messagesFormat);
+  countTokensRoute(routes, serving);
+  if (serving.settings["enable-scale-out"]) {
+    generateRoutes(routes, serving);
+    renderRoutes(routes, serving);
+    derenderRoutes(routes, serving);
+  }
+  invocationsRoute(routes, serving);
+  realtimeRoute(routes, serving);
+  tokenizeRoutes(routes, serving);
+}
+
+/** What operators look at: documents, pages, probes, metrics. */
+function operatorRoutes(
+  routes: FastifyInstance,
+  { serving, metrics }: AppParts,
+  load: () => number,
+): void {
+  const { settings } = serving;
+  if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
+  if (!settings["disable-ui"]) uiRoutes(routes);
+  healthRoutes(routes, serving, load);
+  if (settings["server-dev-mode"]) devRoutes(routes, serving);
+  liveRoute(routes, serving, metrics);
+  hygieneRoute(routes, serving, metrics);
+  routes.get("/metrics", async (request, reply) => {
+    if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
+      const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+      return reply.type(type).send(await metrics.openMetrics());
     }
+    const text = await metrics.text();
+    return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);
   });
-  logRequests(app, metrics, settings);
-  await app.register(cors, {
+}
+
+/** As vLLM's framework answers a preflight. */
+function corsOf(settings: Settings): FastifyCorsOptions {
+  const all = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"];
+  const methods = settings["allowed-methods"];
+  const headers = settings["allowed-headers"];
+  return {
     origin: starOr(settings["allowed-origins"]),
-    methods: settings["allowed-methods"].includes("*")
-      ? ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
-      : [...settings["allowed-methods"]],
-    ...(settings["allowed-headers"].includes("*")
-      ? {}
-      : { allowedHeaders: [...settings["allowed-headers"]] }),
+    methods: methods.includes("*") ? all : [...methods],
+    ...(!headers.includes("*") && { allowedHeaders: [...headers] }),
     credentials: settings["allow-credentials"],
-    // As vLLM's framework answers a preflight.
     maxAge: 600,
     optionsSuccessStatus: 200,
-  });
-  await app.register(websocket, { options: { maxPayload: 1 << 20 } });
-  requireKeys(app, settings["api-key"]);
-  reportIgnored(app, settings.strict);
+  };
+}
+
+/** Headers of every answer: the request's id, and what is simulated. */
+function nameAnswers(app: FastifyInstance, { settings, simulation }: Serving): void {
   if (settings["enable-request-id-headers"]) {
     app.addHook("onRequest", async (request, reply) => {
       const given = request.headers["x-request-id"];
       reply.header("x-request-id", typeof given === "string" ? given : hexId());
     });
   }
-  const { simulation } = serving;
   if (simulation !== undefined) {
     app.addHook("onRequest", async (_request, reply) => {
       reply.header("x-trainyard-simulation", simulation);
     });
   }
-  const load = trackLoad(app, settings["enable-server-load-tracking"]);
-  await app.register(async (routes) => {
-    if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
-    if (!settings["disable-ui"]) uiRoutes(routes);
-    healthRoutes(routes, serving, load);
-    if (settings["server-dev-mode"]) devRoutes(routes, serving);
-    modelsRoute(routes, serving);
-    chatFormatRoute(routes, serving, chatFormat);
-    chatBatchRoute(routes, serving);
-    completionRoute(routes, serving);
-    scoringRoute(routes, serving);
-    responsesRoutes(routes, serving);
-    chatFormatRoute(routes, serving, messagesFormat);
-    countTokensRoute(routes, serving);
-    if (settings["enable-scale-out"]) {
-      generateRoutes(routes, serving);
-      renderRoutes(routes, serving);
-      derenderRoutes(routes, serving);
-    }
-    invocationsRoute(routes, serving);
-    realtimeRoute(routes, serving);
-    tokenizeRoutes(routes, serving);
-    liveRoute(routes, serving, metrics);
-    await routes.register(async (scope) => profileRoutes(scope, serving));
-    hygieneRoute(routes, serving, metrics);
-    routes.get("/metrics", async (request, reply) => {
-      if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
-        const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        return reply.type(type).send(await metrics.openMetrics());
-      }
-      const text = await metrics.text();
-      return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);
-    });
-  });
-  return app;
 }
 
 function answerErrors(app: FastifyInstance): void {

@@ -196,33 +196,37 @@ async function derenderCompletion(
   body: CompletionBody,
   model: string,
 ): Promise<object> {
-  const read = (prompt: readonly number[]) =>
+  const read: ReaderFor = (prompt) =>
     readerOf(serving, {}, { prompt, fields: body.completion_request as ChatFields | null });
-  if (body.stream) {
-    const chunk = given(body.generate_chunk, "generate_chunk");
-    const before = body.stream_state ?? {};
-    const prompt = (body.prompt_token_ids ?? []) as readonly number[];
-    const [one] = chunk.choices;
-    const fresh = one?.token_ids ?? [];
-    const { parts } = one ? read(prompt)([...earlier(before), fresh], one) : { parts: [] };
-    const choices = one && {
-      ...{ index: one.index, text: textOf(parts, "text-delta") ?? "", logprobs: null },
-      ...{ finish_reason: one.finish_reason ?? null, stop_reason: one.stop_reason ?? null },
-      ...{ prompt_token_ids: null, token_ids: null },
-    };
-    return {
-      chunk: {
-        ...{ id: chunk.request_id ?? "", object: "text_completion", created: now(), model },
-        ...{
-          choices: choices ? [choices] : [],
-          usage: null,
-          system_fingerprint: null,
-          metrics: null,
-        },
-      },
-      stream_state: fullState(grown(before, fresh)),
-    };
-  }
+  return body.stream ? completionChunk(body, model, read) : wholeCompletion(body, model, read);
+}
+
+/** A reader of what came after a prompt. */
+type ReaderFor = (prompt: readonly number[]) => Reader;
+
+function completionChunk(body: CompletionBody, model: string, read: ReaderFor): object {
+  const chunk = given(body.generate_chunk, "generate_chunk");
+  const before = body.stream_state ?? {};
+  const prompt = (body.prompt_token_ids ?? []) as readonly number[];
+  const [one] = chunk.choices;
+  const fresh = one?.token_ids ?? [];
+  const { parts } = one ? read(prompt)([...earlier(before), fresh], one) : { parts: [] };
+  const choices = one && {
+    ...{ index: one.index, text: textOf(parts, "text-delta") ?? "", logprobs: null },
+    ...{ finish_reason: one.finish_reason ?? null, stop_reason: one.stop_reason ?? null },
+    ...{ prompt_token_ids: null, token_ids: null },
+  };
+  return {
+    chunk: {
+      ...{ id: chunk.request_id ?? "", object: "text_completion", created: now(), model },
+      ...{ choices: choices ? [choices] : [], usage: null, system_fingerprint: null },
+      metrics: null,
+    },
+    stream_state: fullState(grown(before, fresh)),
+  };
+}
+
+function wholeCompletion(body: CompletionBody, model: string, read: ReaderFor): object {
   const responses = given(body.generate_responses, "generate_responses");
   const counts = Array.isArray(body.prompt_tokens) ? body.prompt_tokens : [];
   for (const field of ["prompt_tokens", "prompt_token_ids"] as const) {
@@ -234,16 +238,14 @@ async function derenderCompletion(
       );
     }
   }
-  const choices = responses.flatMap((response, at) => {
-    const prompts = (body.prompt_token_ids ?? []) as readonly (readonly number[] | null)[];
-    return response.choices.map((one) => {
-      const { parts } = read(prompts[at] ?? response.prompt_token_ids ?? [])(
-        [one.token_ids ?? []],
-        one,
-      );
+  const prompts = (body.prompt_token_ids ?? []) as readonly (readonly number[] | null)[];
+  const choices = responses.flatMap((response, at) =>
+    response.choices.map((one) => {
+      const prompt = prompts[at] ?? response.prompt_token_ids ?? [];
+      const { parts } = read(prompt)([one.token_ids ?? []], one);
       return { one, text: textOf(parts, "text-delta") ?? "" };
-    });
-  });
+    }),
+  );
   const usages = responses.map((response, at) => usageOf(counts[at] ?? 0, response));
   const sum = (name: "prompt_tokens" | "completion_tokens") =>
     usages.reduce((all, usage) => all + usage[name], 0);

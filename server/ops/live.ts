@@ -27,39 +27,13 @@ export function liveRoute(app: FastifyInstance, serving: Serving, metrics: Metri
     for (const socket of sockets) if (socket.bufferedAmount < MAX_BACKLOG) socket.send(text);
   };
   serving.engines.all.forEach((engine, index) => {
-    let last = Number.NEGATIVE_INFINITY;
-    let skipped = 0;
-    let output = 0;
-    engine.subscribe((event: EngineEvent) => {
-      if (sockets.size === 0) return;
-      if (event.type === "tokens-emitted") output += event.tokens.length;
-      if (event.type !== "step-finished") return;
-      if (event.at - last < STEP_INTERVAL) {
-        skipped++;
-        return;
-      }
-      send({ ...stepMessage(event), engine: index, output_tokens: output, skipped });
-      last = event.at;
-      skipped = 0;
-      output = 0;
+    const receive = thinned((message) => send({ ...message, engine: index }));
+    engine.subscribe((event) => {
+      if (sockets.size > 0) receive(event);
     });
   });
+  const curve = (): void => send(curveMessage(metrics));
   let timer: NodeJS.Timeout | undefined;
-  const curve = (): void => {
-    send({
-      type: "curve",
-      engines: metrics.curve().map((points) =>
-        points.map((point) => ({
-          concurrency: point.concurrency,
-          mean_running: point.meanRunning,
-          output_tokens: point.tokens,
-          busy_seconds: point.seconds,
-          output_tokens_per_second: point.tokens / point.seconds,
-          output_tokens_per_second_per_user: point.tokens / point.seconds / point.meanRunning,
-        })),
-      ),
-    });
-  };
   app.get("/live", { websocket: true }, (socket) => {
     sockets.add(socket);
     socket.send(
@@ -81,6 +55,41 @@ export function liveRoute(app: FastifyInstance, serving: Serving, metrics: Metri
     });
   });
   app.addHook("onClose", async () => clearInterval(timer));
+}
+
+/** Tells of a step every STEP_INTERVAL at most, and how many were skipped until then. */
+function thinned(tell: (message: object) => void): (event: EngineEvent) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  let skipped = 0;
+  let output = 0;
+  return (event) => {
+    if (event.type === "tokens-emitted") output += event.tokens.length;
+    if (event.type !== "step-finished") return;
+    if (event.at - last < STEP_INTERVAL) {
+      skipped++;
+      return;
+    }
+    tell({ ...stepMessage(event), output_tokens: output, skipped });
+    last = event.at;
+    skipped = 0;
+    output = 0;
+  };
+}
+
+function curveMessage(metrics: Metrics): object {
+  return {
+    type: "curve",
+    engines: metrics.curve().map((points) =>
+      points.map((point) => ({
+        concurrency: point.concurrency,
+        mean_running: point.meanRunning,
+        output_tokens: point.tokens,
+        busy_seconds: point.seconds,
+        output_tokens_per_second: point.tokens / point.seconds,
+        output_tokens_per_second_per_user: point.tokens / point.seconds / point.meanRunning,
+      })),
+    ),
+  };
 }
 
 function stepMessage(event: StepFinished): object {

@@ -29,9 +29,9 @@ interface Extra<T> {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Rows of one group. */
-export function rowsOf(group: string) {
-  const row = <T>(
+/** Makes rows of a group, whatever their kind. */
+function rowOf(group: string) {
+  return <T>(
     value: string | undefined,
     fallback: T,
     sentence: string,
@@ -50,6 +50,11 @@ export function rowsOf(group: string) {
     },
     ...extra,
   });
+}
+
+/** The kinds of rows of one group. */
+export function rowsOf(group: string) {
+  const row = rowOf(group);
   return {
     /** Any other kind: `parse` throws an Error that says what is wrong. */
     of: row,

@@ -32,19 +32,22 @@ const compiled = new WeakMap<ShapeSchema, Check>();
 export function compile(schema: ShapeSchema): Check {
   const known = compiled.get(schema);
   if (known !== undefined) return known;
-  const inner = kindOf(schema);
-  const before = schema[BEFORE];
-  const after = schema[AFTER];
-  const check: Check =
-    before === undefined && after === undefined
-      ? inner
-      : (value, state) => {
-          const read = inner(before === undefined ? value : before(value), state);
-          if (read !== FAIL) after?.(read);
-          return read;
-        };
+  const check = between(schema[BEFORE], kindOf(schema), schema[AFTER]);
   compiled.set(schema, check);
   return check;
+}
+
+function between(
+  before: ShapeSchema[typeof BEFORE],
+  inner: Check,
+  after: ShapeSchema[typeof AFTER],
+): Check {
+  if (before === undefined && after === undefined) return inner;
+  return (value, state) => {
+    const read = inner(before === undefined ? value : before(value), state);
+    if (read !== FAIL) after?.(read);
+    return read;
+  };
 }
 
 function kindOf(schema: ShapeSchema): Check {

@@ -85,52 +85,13 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
   const { serving, exchange, body, chat } = answer;
   const { prompt, generation } = chat;
   const names = namesOf(answer);
-  const role = roleOf(body, serving);
-  const withIds = body.return_token_ids && !hidesTokens(answer);
-  const choices = deltas.map((delta) => {
-    const { parts } = delta;
-    const calls = wholeCalls(answer, parts);
-    const content =
-      calls === undefined
-        ? delta.text
-        : (textOf(parts, "text-delta") ?? emptyContent(answer, delta, calls.length));
-    const finish = finishOf(parts);
-    return {
-      index: delta.index,
-      message: {
-        role,
-        content: body.echo ? echoed(answer) + (content ?? "") : content,
-        refusal: null,
-        annotations: null,
-        audio: null,
-        function_call: null,
-        ...(calls?.length && {
-          tool_calls: calls.map(({ id, name, arguments: text }) => ({
-            id,
-            type: "function",
-            function: { name, arguments: text },
-          })),
-        }),
-        reasoning:
-          body.include_reasoning === false ? null : (textOf(parts, "reasoning-delta") ?? null),
-      },
-      logprobs: logprobsOf(answer, names, delta),
-      finish_reason:
-        finish === undefined
-          ? "stop"
-          : wireReason(answer, { ...finish, calls: calls?.length ?? 0 }),
-      stop_reason: finish?.stopReason ?? null,
-      token_ids: withIds ? delta.ids : null,
-      routed_experts: null,
-    };
-  });
   const prompted = deltas.find((delta) => delta.promptLogprobs !== undefined)?.promptLogprobs;
   return {
     id: exchange.id,
     object: "chat.completion",
     created: exchange.created,
     model: answer.model,
-    choices,
+    choices: deltas.map((delta) => wholeChoice(answer, names, delta)),
     service_tier: null,
     system_fingerprint: serving.fingerprint,
     usage: usage({
@@ -145,6 +106,43 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
     kv_transfer_params: null,
     ec_transfer_params: null,
     metrics: requestMetrics(generation, serving),
+  };
+}
+
+function wholeChoice(answer: Answer, names: TokenNames, delta: OutputDelta) {
+  const { body, serving } = answer;
+  const { parts } = delta;
+  const calls = wholeCalls(answer, parts);
+  const finish = finishOf(parts);
+  const content =
+    calls === undefined
+      ? delta.text
+      : (textOf(parts, "text-delta") ?? emptyContent(answer, delta, calls.length));
+  return {
+    index: delta.index,
+    message: {
+      role: roleOf(body, serving),
+      content: body.echo ? echoed(answer) + (content ?? "") : content,
+      refusal: null,
+      annotations: null,
+      audio: null,
+      function_call: null,
+      ...(calls?.length && {
+        tool_calls: calls.map(({ id, name, arguments: text }) => ({
+          id,
+          type: "function",
+          function: { name, arguments: text },
+        })),
+      }),
+      reasoning:
+        body.include_reasoning === false ? null : (textOf(parts, "reasoning-delta") ?? null),
+    },
+    logprobs: logprobsOf(answer, names, delta),
+    finish_reason:
+      finish === undefined ? "stop" : wireReason(answer, { ...finish, calls: calls?.length ?? 0 }),
+    stop_reason: finish?.stopReason ?? null,
+    token_ids: body.return_token_ids && !hidesTokens(answer) ? delta.ids : null,
+    routed_experts: null,
   };
 }
 
@@ -186,79 +184,101 @@ function parsesAll({ serving: { settings } }: Answer): boolean {
 
 /** The chunks of a stream, in vLLM's order. */
 function chatStream(answer: Answer): StreamResponder {
-  const { serving, exchange, body, chat } = answer;
+  const { serving, chat } = answer;
   const { prompt, generation } = chat;
-  const { settings } = serving;
-  const options = streamOptions(body, serving);
-  const names = namesOf(answer);
-  const role = roleOf(body, serving);
-  const head = {
-    id: exchange.id,
-    object: "chat.completion.chunk",
-    created: exchange.created,
-    model: answer.model,
-  };
-  const withIds = body.return_token_ids && !hidesTokens(answer);
-  const parsed = parsesAll(answer);
-  const hermes = settings["tool-call-parser"] === "hermes";
-  const chunk = (choice: object, usageSoFar: object, further: object = {}) =>
-    event({
-      ...head,
-      choices: [choice],
-      ...(options.continuousUsage && { usage: usageSoFar }),
-      ...further,
-    });
-  const soFar = (tokens: number, index: number) =>
-    usageSoFar(prompt.ids.length, tokens, reasoningOf(answer, index));
-  /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
-  const start = (): SseEvent[] => {
-    const each = (delta: object, further: object = {}): SseEvent[] =>
-      chat.generation.choices.map((_, index) =>
-        chunk({ index, delta, logprobs: null, finish_reason: null }, soFar(0, -1), further),
-      );
-    const events = each(
-      { role, content: "" },
-      {
-        prompt_token_ids: body.return_token_ids ? [...prompt.ids] : null,
-        prompt_text: body.return_prompt_text ? (prompt.text ?? null) : null,
-      },
-    );
-    const echo = echoed(answer);
-    return echo === "" ? events : [...events, ...each({ content: echo })];
-  };
+  const chunks = new ChunkWriter(answer);
   let started = false;
-  const one = (delta: OutputDelta): SseEvent[] => {
-    const { index, parts } = delta;
-    const finish = finishOf(parts);
-    const message = deltaMessage(parts, body.include_reasoning !== false, hermes);
-    // A parser that holds everything back says nothing; plain text is always a chunk.
-    const silent = Object.keys(message).length === 0;
-    if (silent && parsed && finish === undefined && !body.logprobs && !withIds) return [];
-    const base = {
-      index,
-      delta: silent && !parsed ? { content: "" } : message,
-      logprobs: logprobsOf(answer, names, delta),
-      finish_reason: finish === undefined ? null : wireReason(answer, finish),
-    };
-    const sofar = soFar(generation.choices[index]?.tokens ?? 0, index);
-    const tokenIds = withIds ? delta.ids : null;
-    if (finish === undefined) return [chunk({ ...base, token_ids: tokenIds }, sofar)];
-    const last = { ...base, stop_reason: finish.stopReason, token_ids: tokenIds };
-    return [chunk(last, sofar, options.includeUsage ? {} : fingerprintOf(serving))];
-  };
   return {
     deltas: (deltas) => {
-      const first = started ? [] : start();
+      const first = started ? [] : chunks.start();
       started = true;
-      return [...first, ...chat.read(deltas).flatMap(one)];
+      return [...first, ...chat.read(deltas).flatMap((delta) => chunks.write(delta))];
     },
     end: () => {
-      if (!options.includeUsage) return [DONE];
-      const source = { promptTokens: prompt.ids.length, generation, settings };
-      return [event(lastChunk(head, serving, { ...source, ...reasoningOf(answer) })), DONE];
+      if (!chunks.options.includeUsage) return [DONE];
+      const source = { promptTokens: prompt.ids.length, generation, settings: serving.settings };
+      return [event(lastChunk(chunks.head, serving, { ...source, ...reasoningOf(answer) })), DONE];
     },
     failed,
   };
+}
+
+class ChunkWriter {
+  readonly head: Parameters<typeof lastChunk>[0];
+  readonly options: ReturnType<typeof streamOptions>;
+  readonly #answer: Answer;
+  readonly #names: TokenNames;
+  readonly #withIds: boolean;
+  readonly #parsed: boolean;
+  readonly #hermes: boolean;
+
+  constructor(answer: Answer) {
+    const { serving, exchange, body, model } = answer;
+    this.#answer = answer;
+    this.head = {
+      id: exchange.id,
+      object: "chat.completion.chunk",
+      created: exchange.created,
+      model,
+    };
+    this.options = streamOptions(body, serving);
+    this.#names = namesOf(answer);
+    this.#withIds = Boolean(body.return_token_ids) && !hidesTokens(answer);
+    this.#parsed = parsesAll(answer);
+    this.#hermes = serving.settings["tool-call-parser"] === "hermes";
+  }
+
+  /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
+  start(): readonly SseEvent[] {
+    const { body, chat, serving } = this.#answer;
+    const each = (delta: object, further: object = {}): readonly SseEvent[] =>
+      chat.generation.choices.map((_, index) => {
+        const choice = { index, delta, logprobs: null, finish_reason: null };
+        return this.#chunk(choice, this.#soFar(0, -1), further);
+      });
+    const events = each(
+      { role: roleOf(body, serving), content: "" },
+      {
+        prompt_token_ids: body.return_token_ids ? [...chat.prompt.ids] : null,
+        prompt_text: body.return_prompt_text ? (chat.prompt.text ?? null) : null,
+      },
+    );
+    const echo = echoed(this.#answer);
+    return echo === "" ? events : [...events, ...each({ content: echo })];
+  }
+
+  write(delta: OutputDelta): readonly SseEvent[] {
+    const { serving, body, chat } = this.#answer;
+    const { index, parts } = delta;
+    const finish = finishOf(parts);
+    const message = deltaMessage(parts, body.include_reasoning !== false, this.#hermes);
+    // A parser that holds everything back says nothing; plain text is always a chunk.
+    const silent = Object.keys(message).length === 0;
+    if (silent && this.#parsed && finish === undefined && !body.logprobs && !this.#withIds) {
+      return [];
+    }
+    const base = {
+      index,
+      delta: silent && !this.#parsed ? { content: "" } : message,
+      logprobs: logprobsOf(this.#answer, this.#names, delta),
+      finish_reason: finish === undefined ? null : wireReason(this.#answer, finish),
+    };
+    const soFar = this.#soFar(chat.generation.choices[index]?.tokens ?? 0, index);
+    const tokenIds = this.#withIds ? delta.ids : null;
+    if (finish === undefined) return [this.#chunk({ ...base, token_ids: tokenIds }, soFar)];
+    const last = { ...base, stop_reason: finish.stopReason, token_ids: tokenIds };
+    return [this.#chunk(last, soFar, this.options.includeUsage ? {} : fingerprintOf(serving))];
+  }
+
+  #chunk(choice: object, usage: object, further: object = {}): SseEvent {
+    const told = this.options.continuousUsage && { usage };
+    return event({ ...this.head, choices: [choice], ...told, ...further });
+  }
+
+  #soFar(tokens: number, index: number): object {
+    const { prompt } = this.#answer.chat;
+    return usageSoFar(prompt.ids.length, tokens, reasoningOf(this.#answer, index));
+  }
 }
 
 /** `hermes`: as its parser in vLLM writes calls, the name apart from what follows. */
