@@ -154,6 +154,12 @@ export class Engine {
     this.#wake();
   }
 
+  /** Frees the blocks that an ended sequence kept (`GenerationRequest.keepsBlocks`): they have been read. */
+  letGo(id: SequenceId): void {
+    this.#roster.letGo(id);
+    this.#wake();
+  }
+
   /**
    * Returns the way out. Events come synchronously and in order; a listener may
    * call the engine, and what follows from that is told after the event at hand.
@@ -220,6 +226,7 @@ export class Engine {
   async close(): Promise<void> {
     this.#closed = true;
     for (const id of [...this.#roster.sequences.keys()]) this.finish(id, "abort");
+    for (const id of this.#roster.keeping) this.#roster.letGo(id);
     await this.idle();
     await this.#speculator?.close();
     await this.#device.close();

@@ -46,6 +46,7 @@ export class LiveSequence implements Sequence, Holder {
   readonly deadline?: Nanos;
   readonly group: readonly SequenceId[];
   readonly constraint?: Constraint;
+  readonly keepsBlocks: boolean;
   /** Position at which it ends whatever is sampled: the prompt and maxTokens, or the model's limit. */
   readonly limit: number;
 
@@ -53,6 +54,7 @@ export class LiveSequence implements Sequence, Holder {
   tokens: Int32Array;
   length: number;
   computed = 0;
+  received: number;
   draft: readonly TokenId[] = NO_DRAFT;
   blocks: BlockId[] = [];
 
@@ -120,6 +122,9 @@ export class LiveSequence implements Sequence, Holder {
     const { prompt } = request;
     this.tokens = prompt instanceof Int32Array ? prompt : Int32Array.from(prompt);
     this.length = this.promptLength;
+    this.keepsBlocks = request.keepsBlocks === true;
+    // Its last token is what the first id is sampled from.
+    this.received = Math.min(request.received ?? 0, this.promptLength - 1);
     if (params.promptLogprobs !== undefined && place.index === 0) this.promptLogprobs = [];
   }
 
@@ -171,6 +176,7 @@ export class LiveSequence implements Sequence, Holder {
   /** Its K and V are given up: all is to compute again. */
   rewind(): void {
     this.computed = 0;
+    this.received = 0;
     this.draft = NO_DRAFT;
     this.published = 0;
     this.match = undefined;

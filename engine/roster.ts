@@ -43,6 +43,8 @@ export class Roster {
   steps = 0;
   #events: EngineEvent[] = [];
   #over: LiveSequence[] = [];
+  /** Ended, and still read by another engine. */
+  readonly #kept = new Map<SequenceId, LiveSequence>();
   #waiting = 0;
   #waitingTokens = 0;
   #following = 0;
@@ -133,6 +135,19 @@ export class Roster {
     else this.end(sequence, { reason });
   }
 
+  /** The blocks of one that ended and kept them are free; of an unknown id: nothing. */
+  letGo(id: SequenceId): void {
+    const sequence = this.#kept.get(id);
+    if (sequence === undefined) return;
+    this.#kept.delete(id);
+    this.#dropBlocks(sequence);
+  }
+
+  /** Ended ones that keep their blocks. */
+  get keeping(): readonly SequenceId[] {
+    return [...this.#kept.keys()];
+  }
+
   /** A waiting sequence that was given its blocks runs. */
   run(sequence: LiveSequence, cached: number): void {
     this.#leaveQueue(sequence);
@@ -188,7 +203,9 @@ export class Roster {
     if (sequence.following) this.#unfollow(sequence);
     sequence.status = "ended";
     this.sequences.delete(sequence.id);
-    this.#dropBlocks(sequence);
+    const whole = facts.reason === "length" || facts.reason === "stop";
+    if (sequence.keepsBlocks && whole) this.#kept.set(sequence.id, sequence);
+    else this.#dropBlocks(sequence);
     if (sequence.inFlight === 0) this.#over.push(sequence);
     this.#promoteFollower(sequence);
     this.recovery.review();
@@ -235,7 +252,8 @@ export class Roster {
     if (live.length - waiting.length !== this.running.length)
       throw new Error("The running are miscounted.");
     const held = this.kv.total - this.kv.free;
-    if (live.length === 0 && held > this.kv.comingFree) throw new Error(`${held} blocks leaked.`);
+    if (live.length + this.#kept.size === 0 && held > this.kv.comingFree)
+      throw new Error(`${held} blocks leaked.`);
   }
 
   /** A leader that ends before its prompt is computed leaves the lead to its first follower. */

@@ -234,7 +234,7 @@ export class Scheduler {
     const { kv, running } = this.#roster;
     if (plan.full) return "no-turn";
     if (sequence.pending > 0) return "id-comes";
-    const cached = kv.match(sequence) * kv.blockSize;
+    const cached = Math.max(kv.match(sequence) * kv.blockSize, sequence.received);
     const known = sequence.length - cached;
     const long = known > 1;
     if (!plan.takes(long)) return "no-turn";

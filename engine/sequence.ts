@@ -90,6 +90,10 @@ export interface GenerationRequest {
   readonly deadline?: Nanos;
   /** One constraint for each of the n completions. */
   readonly constraints?: readonly Constraint[];
+  /** Prompt tokens whose K and V another engine computed and has sent; absent: none. The last token is computed here. */
+  readonly received?: number;
+  /** Its blocks outlast it, until `Engine.letGo`: another engine reads them. */
+  readonly keepsBlocks?: boolean;
 }
 
 export type FinishReason = "stop" | "length" | "abort" | "error";

@@ -19,6 +19,8 @@ export interface Holder extends HashKeys {
   readonly length: number;
   /** Every position has to be computed, whoever else computed it before. */
   readonly computesAll: boolean;
+  /** Tokens whose K and V came with it, and are written once it has blocks. */
+  readonly received: number;
   /** Tokens whose K and V are in the cache, or will be when the steps in flight end. */
   computed: number;
   /** Only appended to, or replaced: a batch may hold it. */

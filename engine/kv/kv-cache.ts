@@ -80,7 +80,7 @@ export class KVCache {
     pool.take(fresh, blocks);
     holder.blocks = blocks;
     holder.published = found.length;
-    holder.computed = found.length * this.blockSize;
+    holder.computed = Math.max(found.length * this.blockSize, holder.received);
     holder.match = undefined;
     return true;
   }

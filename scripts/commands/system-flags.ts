@@ -1,7 +1,9 @@
 /** Rows that name simulated systems, shared by the commands that build them. */
+import { KV_LINKS } from "../../device/trainium/price/transfer.ts";
 import { fileText } from "../../server/settings/file-text.ts";
 import { rowsOf } from "../../server/settings/row.ts";
-import type { SystemSpec } from "../virtual/system.ts";
+import { UsageError } from "../usage.ts";
+import type { PrefillSpec, SystemSpec } from "../virtual/system.ts";
 import type { FlagValues } from "./flags.ts";
 import { count } from "./kinds.ts";
 
@@ -46,6 +48,51 @@ export const REPLICA_FLAGS = {
   "block-size": count(system, undefined, "tokens in a KV block"),
   "num-gpu-blocks-override": count(system, undefined, "KV blocks of a replica"),
 } as const;
+
+const apart = rowsOf("Prompts apart");
+
+/** Engines for prompts alone, named as InferenceX names them; the replicas' own flags are then of those that decode. */
+export const PREFILL_FLAGS = {
+  "prefill-num-workers": count(
+    apart,
+    undefined,
+    "engines that compute prompts alone; absent: each engine does both",
+  ),
+  "prefill-instance": apart.text(undefined, "default: as those that decode", { value: "NAME" }),
+  "prefill-tp": count(apart, undefined, "ranks of each; default: as those that decode"),
+  "prefill-neuron-kernels": apart.text(undefined, "kernels, by comma; default: the same", {
+    value: "NAMES",
+  }),
+  "prefill-logical-nc-config": count(apart, undefined, "physical cores in a logical one"),
+  "prefill-max-num-seqs": count(apart, 1, "rows of each"),
+  "kv-transfer-link": apart.choice(KV_LINKS, "efa", "what carries K and V to those that decode"),
+} as const;
+
+/** Throws UsageError where engines for prompts are described and none is asked for. */
+export function prefillFrom(
+  values: FlagValues<typeof PREFILL_FLAGS>,
+  given: ReadonlySet<string>,
+  decode: Pick<SystemSpec, "instance" | "tensorParallel" | "kernels">,
+): { readonly prefill?: PrefillSpec } {
+  const workers = values["prefill-num-workers"];
+  if (workers === undefined) {
+    const lone = Object.keys(PREFILL_FLAGS).find((flag) => given.has(flag));
+    if (lone !== undefined) throw new UsageError(`--${lone} needs --prefill-num-workers.`);
+    return {};
+  }
+  const logicalCore = values["prefill-logical-nc-config"];
+  return {
+    prefill: {
+      workers,
+      instance: values["prefill-instance"] ?? decode.instance,
+      tensorParallel: values["prefill-tp"] ?? decode.tensorParallel,
+      kernels: values["prefill-neuron-kernels"] ?? decode.kernels,
+      own: logicalCore === undefined ? {} : { "logical-nc-config": logicalCore },
+      maxNumSeqs: values["prefill-max-num-seqs"],
+      link: values["kv-transfer-link"],
+    },
+  };
+}
 
 /** One system. */
 export const SYSTEM_FLAGS = {

@@ -27,7 +27,8 @@ export function inferenceXRow(point: Point): Readonly<Record<string, unknown>> {
     const tpot = point.latency.tpot[quantile];
     seconds[`${quantile}_intvty`] = tpot > 0 ? 1000 / tpot : 0;
   }
-  const perChip = (rate: number): number | null => (chips === undefined ? null : rate / chips);
+  const perChip = (rate: number, own = chips): number | null =>
+    own === undefined ? null : rate / own;
   return {
     hw: point.instance === "" ? "unknown" : point.instance,
     conc: point.concurrency,
@@ -37,7 +38,7 @@ export function inferenceXRow(point: Point): Readonly<Record<string, unknown>> {
     framework: point.framework,
     precision: point.precision === "" ? "unknown" : point.precision,
     spec_decoding: point.speculation === "" ? "unknown" : point.speculation,
-    disagg: false,
+    disagg: point.prefill !== undefined,
     isl: point.inputLen,
     osl: point.outputLen,
     tp: tensorParallel ?? null,
@@ -45,11 +46,33 @@ export function inferenceXRow(point: Point): Readonly<Record<string, unknown>> {
     ep: expertRanks(point),
     dp_attention: point.dataParallel === undefined ? null : point.dataParallel > 1,
     num_gpus: chips ?? null,
+    ...apartFields(point),
     tput_per_gpu: perChip(point.totalThroughput),
-    output_tput_per_gpu: perChip(point.outputThroughput),
-    input_tput_per_gpu: perChip(point.inputThroughput),
+    output_tput_per_gpu: perChip(point.outputThroughput, decodeChips(point)),
+    input_tput_per_gpu: perChip(point.inputThroughput, point.prefill?.chips),
     ...seconds,
     is_simulation: point.simulated,
+  };
+}
+
+function decodeChips({ chips, prefill }: Point): number | undefined {
+  return chips === undefined ? undefined : chips - (prefill?.chips ?? 0);
+}
+
+/** What its rows of prompts and decodes apart have beside the others; rates are then per chip of their kind. */
+function apartFields(point: Point): Readonly<Record<string, unknown>> {
+  const { prefill, instance, tensorParallel, dataParallel } = point;
+  if (prefill === undefined) return {};
+  const different = prefill.instance !== "" && prefill.instance !== instance;
+  return {
+    prefill_num_workers: prefill.workers,
+    prefill_tp: prefill.tensorParallel,
+    num_prefill_gpu: prefill.chips,
+    decode_num_workers: dataParallel ?? null,
+    decode_tp: tensorParallel ?? null,
+    decode_ep: expertRanks(point),
+    num_decode_gpu: decodeChips(point) ?? null,
+    ...(different && { prefill_hw: prefill.instance, decode_hw: instance }),
   };
 }
 

@@ -58,6 +58,13 @@ export interface Point {
   readonly speculation: string;
   /** Accelerator chips that the system occupies; undefined when not known. */
   readonly chips: number | undefined;
+  /** Engines that compute prompts alone, and their chips of those; absent: every engine does both. */
+  readonly prefill?: {
+    readonly workers: number;
+    readonly tensorParallel: number;
+    readonly instance: string;
+    readonly chips: number;
+  };
   readonly inputLen: number;
   readonly outputLen: number;
   readonly concurrency: number;

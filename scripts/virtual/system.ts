@@ -5,10 +5,13 @@
  *     clock → model → sampler → device → engine    × replicas
  */
 
+import type { Nanos } from "../../device/clock.ts";
 import { VirtualClock } from "../../device/clocks/virtual.ts";
 import type { Device } from "../../device/device.ts";
 import { simulateHeads } from "../../device/heads.ts";
 import { createDevice } from "../../device/registry.ts";
+import { TrainiumDevice } from "../../device/trainium/device.ts";
+import { type KvLink, transferNanos } from "../../device/trainium/price/transfer.ts";
 import { Engine } from "../../engine/engine.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import {
@@ -20,6 +23,7 @@ import type { Speculation } from "../../engine/speculate/speculation.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { sha256 } from "../../server/sha256.ts";
+import { Disaggregated, type Served } from "./disaggregated.ts";
 import { withBlocks } from "./endless-cache.ts";
 
 /** All that tells one simulated system from another. Plain data: it keys saved results. */
@@ -48,13 +52,33 @@ export interface SystemSpec {
   readonly speculative?: string;
   readonly prefixCaching: boolean;
   readonly seed: number;
+  /** Engines for prompts alone: the spec's own then only decode. Absent: the same do both. */
+  readonly prefill?: PrefillSpec;
 }
 
-/** One engine with its device; engines of a system may be unlike. */
+/** Where engines that compute prompts differ from those that decode. */
+export interface PrefillSpec {
+  readonly workers: number;
+  readonly instance: string;
+  readonly tensorParallel: number;
+  readonly kernels: string;
+  readonly own: SystemSpec["own"];
+  /** Rows of each. */
+  readonly maxNumSeqs: number;
+  /** What carries K and V to the engines that decode. */
+  readonly link: KvLink;
+}
+
+/** One engine with its device, or several that look like one; engines of a system may be unlike. */
 export interface VirtualEngine {
   readonly spec: SystemSpec;
-  readonly engine: Engine;
+  readonly engine: Served;
+  /** Of one that decodes. */
   readonly device: Device;
+}
+
+interface BuiltEngine extends VirtualEngine {
+  readonly engine: Engine;
 }
 
 /** A list of engines on one clock: replicas of one spec, or of several. */
@@ -78,8 +102,52 @@ export interface BuildOptions {
 }
 
 /** Replicas of one spec. Throws what the device refuses (does not fit, TP does not divide) with its own words. */
-export function buildSystem(spec: SystemSpec, build: BuildOptions = {}): Promise<VirtualSystem> {
-  return buildEngines(spec, new Array<SystemSpec>(spec.dataParallel).fill(spec), build);
+export async function buildSystem(
+  spec: SystemSpec,
+  build: BuildOptions = {},
+): Promise<VirtualSystem> {
+  const list = new Array<SystemSpec>(spec.dataParallel).fill(spec);
+  if (spec.prefill === undefined) return buildEngines(spec, list, build);
+  const model = build.model ?? (await loadModel(spec.model));
+  const clock = new VirtualClock();
+  const apart = await buildApart({ spec, prefill: spec.prefill, list }, model, clock, build);
+  return systemOf({ spec, clock, model, engines: [apart] });
+}
+
+/** Prefillers and decoders, joined. */
+async function buildApart(
+  { spec, prefill, list }: ApartSpecs,
+  model: Model,
+  clock: VirtualClock,
+  build: BuildOptions,
+): Promise<VirtualEngine> {
+  const decoders: BuiltEngine[] = [];
+  for (const each of list) decoders.push(await buildEngine(each, model, clock, build));
+  const prefillers: BuiltEngine[] = [];
+  for (let worker = 0; worker < prefill.workers; worker++)
+    prefillers.push(await buildEngine(prefillSpec(spec, prefill), model, clock, build));
+  const from = prefillers[0]?.device;
+  const to = decoders[0]?.device;
+  if (!(from instanceof TrainiumDevice && to instanceof TrainiumDevice))
+    throw new Error("Only --device trainium has engines for prompts alone.");
+  const transfer = (tokens: number): Nanos =>
+    transferNanos(from.plan, to.plan, tokens, prefill.link);
+  const engine = new Disaggregated({ clock, prefillers, decoders, transfer });
+  return { spec, engine, device: to };
+}
+
+interface ApartSpecs {
+  readonly spec: SystemSpec;
+  readonly prefill: PrefillSpec;
+  readonly list: readonly SystemSpec[];
+}
+
+/** One of its engines for prompts, as a spec of its own. */
+export function prefillSpec(spec: SystemSpec, prefill: PrefillSpec): SystemSpec {
+  const { prefill: _prefill, speculative: _speculative, ...rest } = spec;
+  const { instance, tensorParallel, kernels, maxNumSeqs } = prefill;
+  const own = { ...spec.own, ...prefill.own };
+  return { ...rest, instance, tensorParallel, kernels, maxNumSeqs, own, dataParallel: 1 };
 }
 
 /** An engine for each entry of the list, all of one model and on one clock. */
@@ -92,11 +160,13 @@ export async function buildEngines(
   const clock = new VirtualClock();
   const engines: VirtualEngine[] = [];
   for (const each of list) engines.push(await buildEngine(each, model, clock, build));
+  return systemOf({ spec, clock, model, engines });
+}
+
+function systemOf(parts: Omit<VirtualSystem, "close">): VirtualSystem {
+  const { clock, engines } = parts;
   return {
-    spec,
-    clock,
-    model,
-    engines,
+    ...parts,
     close: async () => {
       // Engines close their devices; what is still in the heap runs out first.
       const closing = engines.map(({ engine }) => engine.close());
@@ -111,7 +181,7 @@ async function buildEngine(
   model: Model,
   clock: VirtualClock,
   build: BuildOptions,
-): Promise<VirtualEngine> {
+): Promise<BuiltEngine> {
   const speculative = speculativeOf(spec);
   const sampler = new TokenSampler({ seed: spec.seed });
   const device = await createDevice(spec.device, {
@@ -194,7 +264,20 @@ export function systemParts(spec: SystemSpec): Readonly<Record<string, string>> 
       .map(([flag, value]) => `${flag}=${String(value)}`)
       .join(" "),
     caching: spec.prefixCaching ? "prefix caching" : "",
+    prefill: spec.prefill === undefined ? "" : prefillLabel(spec.prefill),
   };
+}
+
+/** `prompts on 2 × trn2.3xlarge TP 4 over efa` */
+function prefillLabel(prefill: PrefillSpec): string {
+  const { workers, instance, tensorParallel, kernels, own, link } = prefill;
+  const words = [
+    `TP ${tensorParallel}`,
+    kernels,
+    ...Object.entries(own).map((its) => its.join("=")),
+  ];
+  const where = instance === "" ? "" : `${instance} `;
+  return `prompts on ${workers} × ${where}${words.filter((word) => word !== "").join(" ")} over ${link}`;
 }
 
 /** All parts but the model's, in a line. */

@@ -24,6 +24,8 @@ export class PagedDevice implements Device {
   /** Every batch, as given. */
   readonly batches: Batch[] = [];
   readonly released: SequenceId[] = [];
+  /** Whose K and V another engine sends: how many tokens; taken as written with its first row. */
+  readonly arriving = new Map<SequenceId, number>();
   readonly #inner: Device;
   readonly #trouble: Trouble;
   readonly #slots: Int32Array;
@@ -106,6 +108,11 @@ export class PagedDevice implements Device {
     const size = this.limits.blockSize;
     for (const { from, to } of batch.copies) {
       this.#slots.copyWithin(to * size, from * size, (from + 1) * size);
+    }
+    for (const row of batch.rows) {
+      const arrived = this.arriving.get(row.id) ?? 0;
+      this.arriving.delete(row.id);
+      for (let at = 0; at < arrived; at++) this.#slots[this.#slot(row, at)] = this.#id(row, at);
     }
     const written = new Set<number>();
     for (const row of batch.rows) {

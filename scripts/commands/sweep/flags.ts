@@ -4,7 +4,15 @@ import { UsageError } from "../../usage.ts";
 import type { SystemSpec } from "../../virtual/system.ts";
 import { type CommandLine, type FlagValues, parseFlags } from "../flags.ts";
 import { count, counts, list, names } from "../kinds.ts";
-import { DEFAULT_MODEL, OWN_FLAGS, ownFrom, REPLICA_FLAGS, replicaFrom } from "../system-flags.ts";
+import {
+  DEFAULT_MODEL,
+  OWN_FLAGS,
+  ownFrom,
+  PREFILL_FLAGS,
+  prefillFrom,
+  REPLICA_FLAGS,
+  replicaFrom,
+} from "../system-flags.ts";
 import { INFERENCEX, parseConcurrency, parseShape, powerAbove, type Workload } from "./protocol.ts";
 
 const live = rowsOf("Live server");
@@ -42,6 +50,7 @@ export const SWEEP_FLAGS = {
     undefined,
     "context of a replica; default: prompt + output, to 128",
   ),
+  ...PREFILL_FLAGS,
   "enable-prefix-caching": system.toggle(
     false,
     "off by default: the protocol's prompts are distinct",
@@ -146,6 +155,7 @@ export function systemsOf(options: SweepOptions, concurrency: number): SystemSpe
               maxModelLen:
                 flags["max-model-len"] ??
                 Math.ceil((workload.inputLen + workload.outputLen) / 128) * 128,
+              ...prefillFrom(flags, options.given, { instance, tensorParallel, kernels }),
               prefixCaching: flags["enable-prefix-caching"],
               seed: workload.seed,
             });

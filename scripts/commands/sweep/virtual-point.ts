@@ -5,7 +5,7 @@ import type { Notice } from "../../../server/metrics/hygiene.ts";
 import { hygiene } from "../../load/hygiene.ts";
 import { vllmResult } from "../../load/result.ts";
 import type { Point } from "../../report/point.ts";
-import { factsOf } from "../../virtual/facts.ts";
+import { factsOf, type SystemFacts } from "../../virtual/facts.ts";
 import { buildSystem, type SystemSpec, systemParts } from "../../virtual/system.ts";
 import { runVirtual } from "../../virtual/virtual.ts";
 import { idRange } from "../../workload/request.ts";
@@ -72,6 +72,7 @@ export async function virtualPoint(
         precision: facts.precision,
         speculation: spec.speculative ?? "none",
         chips: facts.chips,
+        ...prefillOf(spec, facts),
         inputLen: workload.inputLen,
         outputLen: workload.outputLen,
         concurrency,
@@ -87,6 +88,12 @@ export async function virtualPoint(
   } finally {
     await system.close();
   }
+}
+
+function prefillOf({ prefill }: SystemSpec, { prefillChips }: SystemFacts): Pick<Point, "prefill"> {
+  if (prefill === undefined) return {};
+  const { workers, tensorParallel, instance } = prefill;
+  return { prefill: { workers, tensorParallel, instance, chips: prefillChips ?? 0 } };
 }
 
 function resultOf(

@@ -176,6 +176,7 @@ describe("prefix cache", () => {
       promptLength: tokens.length,
       known: tokens.length,
       length: tokens.length,
+      received: 0,
       computesAll: false,
       computed: 0,
       blocks: [],

@@ -338,3 +338,36 @@ describe("the engine's surface", () => {
     expect(() => engine.submit(request([1]))).toThrow(EngineClosedError);
   });
 });
+describe("prompts computed elsewhere", () => {
+  it("one that comes with K and V computes its last token alone, and all after a preemption", () => {
+    const { clock, engine, device } = engineWorld({
+      limits: { blocks: 8 },
+      options: { enablePrefixCaching: false },
+      values: "ids",
+    });
+    const [id = 0] = engine.submit(request(range(13), { maxTokens: 8 }, { received: 99 }));
+    device.arriving.set(id, 12);
+    clock.runReady(1);
+    expect(device.batches[0]?.rows.map(({ start, count }) => [start, count])).toEqual([[12, 1]]);
+    engine.resetPrefixCache({ preempt: true });
+    clock.runReady();
+    expect(device.batches[1]?.rows[0]).toMatchObject({ start: 0 });
+    engine.check();
+  });
+
+  it("one that keeps its blocks holds them until it is let go; aborted ones hold none", () => {
+    const { clock, engine } = engineWorld({ options: { enablePrefixCaching: false } });
+    const keep = { keepsBlocks: true };
+    const [kept = 0] = engine.submit(request(range(12), { maxTokens: 1 }, keep));
+    const [gone = 0] = engine.submit(request(range(12, 50), { maxTokens: 9 }, keep));
+    clock.runReady(1200);
+    engine.finish(gone, "abort");
+    clock.runReady();
+    expect(engine.kvUsage).toBeGreaterThan(0);
+    engine.check();
+    engine.letGo(kept);
+    engine.letGo(kept);
+    expect(engine.kvUsage).toBe(0);
+    engine.check();
+  });
+});
