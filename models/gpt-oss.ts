@@ -43,6 +43,7 @@ export const gptOss: Family = {
         router: "mlp.router",
         routerBias: true,
         names: "fused",
+        transposed: !packed,
         expertBias: true,
         ...(packed && { format: "mxfp4" as const }),
       }),

@@ -29,6 +29,8 @@ export interface MoeChoices {
   readonly module?: string;
   /** Names of an expert's three matrices; absent: gate_proj, up_proj, down_proj. `fused`: one stack of both. */
   readonly names?: readonly [string, string, string] | "fused";
+  /** Fused stacks are stored as `[experts, in, out]`. */
+  readonly transposed?: boolean;
   readonly expertBias?: boolean;
   /** Format of the experts' storage when it is not the model's. */
   readonly format?: WeightFormat;
@@ -87,12 +89,17 @@ function experts(hidden: number, choices: MoeChoices, at: Place): ExpertsOp {
     shard: "expert",
     ...(format !== undefined && { format }),
   });
+  const fused = (name: string, shape: readonly number[]): Weight => {
+    const weight = stack(name, shape);
+    const within = { name: weight.name, shape: weight.shape, row: 0, transposed: true as const };
+    return choices.transposed ? { ...weight, within } : weight;
+  };
   const names = choices.names ?? (["gate_proj", "up_proj", "down_proj"] as const);
   const matrices =
     names === "fused"
       ? {
-          gateUp: [stack("gate_up_proj", [2 * intermediate, hidden])],
-          down: stack("down_proj", [hidden, intermediate]),
+          gateUp: [fused("gate_up_proj", [2 * intermediate, hidden])],
+          down: fused("down_proj", [hidden, intermediate]),
         }
       : {
           gateUp: [names[0], names[1]].map((name) =>

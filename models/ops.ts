@@ -37,6 +37,23 @@ export interface Weight {
   readonly units?: number;
   /** Format in the checkpoint when it differs from the model's (MXFP4 experts). */
   readonly format?: WeightFormat;
+  /** Where the checkpoint keeps it when not under its own name; absent: there, as it is. */
+  readonly within?: Within;
+}
+
+/**
+ * Rows of another tensor, all but whose last axis are seen as one: row i of the
+ * weight is row `row + i · step` of it. A vector's rows are its elements.
+ */
+export interface Within {
+  readonly name: string;
+  /** Shape of that tensor, as `[…, out, in]`. */
+  readonly shape: readonly number[];
+  readonly row: number;
+  /** Absent: 1. */
+  readonly step?: number;
+  /** It is stored as `[…, in, out]` (experts of gpt-oss and Llama 4). */
+  readonly transposed?: true;
 }
 
 /** RoPE frequencies; `kind` and its numbers as in Hugging Face `rope_scaling`. */
@@ -65,6 +82,8 @@ interface OpBase {
 export interface EmbedOp extends OpBase {
   readonly op: "embed";
   readonly table: Weight;
+  /** Factor on the rows; absent: 1. */
+  readonly scale?: number;
 }
 
 /** RMS norm over the last axis of size `weight.shape[0]`; `heads` > 1 norms each head apart (QK-norm). */
@@ -72,6 +91,8 @@ export interface RmsNormOp extends OpBase {
   readonly op: "rms-norm";
   readonly in: Value;
   readonly weight: Weight;
+  /** The weight is stored less 1 (Gemma). */
+  readonly lessOne?: true;
   readonly eps: number;
   /** Heads in the input, each of `weight.shape[0]` elements; absent: 1. */
   readonly heads?: number;
@@ -83,10 +104,12 @@ export interface LinearOp extends OpBase {
   readonly in: Value;
   readonly weight: Weight;
   readonly bias?: Weight;
+  /** Factor on the output; absent: 1. */
+  readonly scale?: number;
   readonly partial?: true;
 }
 
-/** Rotary position embedding of `heads` heads of `headDim`, half-split layout. */
+/** Rotary position embedding of `heads` heads of `headDim`, half-split layout unless `interleaved`. */
 export interface RopeOp extends OpBase {
   readonly op: "rope";
   readonly in: Value;
@@ -96,6 +119,8 @@ export interface RopeOp extends OpBase {
   readonly rotaryDim: number;
   readonly theta: number;
   readonly scaling?: RopeScaling;
+  /** Neighbours turn together: elements 2i and 2i + 1 (DeepSeek, Llama 4). */
+  readonly interleaved?: true;
 }
 
 /** Causal attention with grouped KV heads over the paged cache; K and V of the step are stored first. */
@@ -141,7 +166,7 @@ export interface LatentAttentionOp extends OpBase {
 
 /** `silu`: silu(gate)·up. `swiglu-oai`: (up+1)·gate·σ(alpha·gate), both clamped at `limit` (gpt-oss). */
 export interface Activation {
-  readonly kind: "silu" | "gelu" | "swiglu-oai";
+  readonly kind: "silu" | "gelu" | "gelu-tanh" | "swiglu-oai";
   readonly limit?: number;
   readonly alpha?: number;
 }
@@ -182,6 +207,8 @@ export interface ExpertsOp extends OpBase {
   readonly intermediate: number;
   /** `[experts, 2·intermediate, hidden]` as the checkpoint stores it: fused, or two stacks by name pattern `{e}`. */
   readonly gateUp: readonly Weight[];
+  /** How a fused stack holds an expert's rows: gate and up in turn, or all of gate first. Absent: in turn. */
+  readonly fused?: "interleaved" | "halves";
   readonly gateUpBias?: Weight;
   readonly down: Weight;
   readonly downBias?: Weight;
@@ -194,6 +221,8 @@ export interface AddOp extends OpBase {
   readonly op: "add";
   readonly a: Value;
   readonly b: Value;
+  /** Factor on `b`; absent: 1. */
+  readonly scale?: number;
 }
 
 /** Keeps the rows whose logits (or hidden state) the batch wants: `[wanted, width]`. */

@@ -24,7 +24,8 @@ export const qwenMoe: Family = {
       config.has("mlp_only_layers") ? denseLayers(config.raw("mlp_only_layers")) : [],
     );
     const moe = moeBlock(size.hidden, {
-      experts: config.integer("num_experts"),
+      // Newer transformers save it by the other name.
+      experts: config.integer(config.has("num_experts") ? "num_experts" : "num_local_experts"),
       topK: config.integer("num_experts_per_tok"),
       intermediate: config.integer("moe_intermediate_size"),
       activation,

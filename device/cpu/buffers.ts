@@ -4,8 +4,8 @@
  * it. Slots grow with the largest step seen; tensors over them are kept by size,
  * so a repeated step allocates nothing.
  */
-import type { Flow, Segment, Step } from "./graph/program.ts";
-import { flowsRead } from "./graph/program.ts";
+import type { Flow, Segment, Step } from "./graph/steps.ts";
+import { flowsMade, flowsRead } from "./graph/steps.ts";
 import type { Tensors } from "./session.ts";
 import { Tensor } from "./session.ts";
 
@@ -42,18 +42,6 @@ export function planSlots(steps: readonly Step[], kept: Flow): SlotPlan {
     }
   });
   return { slotOf, widths };
-}
-
-function flowsMade(step: Step): readonly Flow[] {
-  switch (step.kind) {
-    case "embed":
-    case "attend":
-      return [step.out];
-    case "run":
-      return step.segment.outputs;
-    case "sum":
-      return [];
-  }
 }
 
 export interface Binding {

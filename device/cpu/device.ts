@@ -70,6 +70,7 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
       rank: 0,
       ranks,
       threads: Math.max(1, Math.floor(cores / ranks)),
+      expertParallel: settings.own["enable-expert-parallel"] === true,
       quantization: quantizationOf(settings.quantization),
       blockSize: plan.blockSize,
       blocks: plan.blocks,

@@ -4,18 +4,21 @@
  */
 import type { Architecture } from "../../models/architecture.ts";
 import type { Checkpoint } from "../../models/model.ts";
+import type { RopeOp } from "../../models/ops.ts";
 import { argmax } from "../argmax.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
+import { Experts } from "./experts.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { lowerSegment } from "./graph/lower.ts";
-import type { Columns, Program, Segment, Step } from "./graph/program.ts";
 import { compileProgram } from "./graph/program.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
+import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
 import { IntegerSegment } from "./kernel/segment.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { RotaryTable } from "./rotary.ts";
+import { Router } from "./routing.ts";
 import { type Runner, Session, Tensor } from "./session.ts";
 import type { RankStep } from "./wire.ts";
 
@@ -26,6 +29,8 @@ export interface RankSettings {
   readonly rank: number;
   readonly ranks: number;
   readonly threads: number;
+  /** Experts are dealt out to the ranks whole. */
+  readonly expertParallel?: boolean;
   readonly quantization: Quantization;
   readonly blockSize: number;
   readonly blocks: number;
@@ -36,9 +41,15 @@ export interface RankSettings {
 
 /** A step of the program, ready to run. */
 type Ready =
-  | Exclude<Step, { kind: "run" } | { kind: "attend" }>
+  | Exclude<Step, { kind: "run" } | { kind: "attend" } | { kind: "experts" }>
   | { readonly kind: "run"; readonly segment: Segment; readonly session: Runner }
-  | (Extract<Step, { kind: "attend" }> & { readonly options: AttentionOptions });
+  | (Extract<Step, { kind: "attend" }> & { readonly options: AttentionOptions })
+  | (ExpertsStep & { readonly runner: Experts });
+
+/** A layer of more experts has a thread for each, not a team: a session's threads are its own. */
+const MOST_TEAMS = 16;
+
+type Open = (segment: Segment, threads: number) => Runner;
 
 export class Forward {
   readonly #settings: RankSettings;
@@ -50,32 +61,31 @@ export class Forward {
   readonly #head: Runner;
   readonly #pool: KvPool;
   readonly #buffers: Buffers;
-  readonly #rotary: RotaryTable | undefined;
+  /** By their descriptions: layers may turn apart. */
+  readonly #rotary = new Map<string, RotaryTable>();
   #logits = new Float32Array(0);
 
   /** `breathe` is called between native calls: where the thread may be left. */
   constructor(settings: RankSettings, allReduce: AllReduce, breathe: () => void = () => {}) {
     this.#breathe = breathe;
-    const { architecture, rank, ranks, quantization } = settings;
+    const { architecture, rank, ranks, quantization, expertParallel = false } = settings;
     this.#settings = settings;
     this.#allReduce = allReduce;
-    this.#program = compileProgram(architecture, { rank, ranks });
+    this.#program = compileProgram(architecture, { rank, ranks, expertParallel });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
-    const { rope } = this.#program;
-    this.#rotary = rope && new RotaryTable(rope, settings.maxContext);
     const { folder } = this.#weights;
-    const open = (segment: Segment): Runner => {
+    const open: Open = (segment, threads) => {
       breathe();
       const small = quantization === "w8a16";
       const format = small ? "none" : quantization;
       const session = new Session(lowerSegment(segment, this.#weights, format), {
-        threads: settings.threads,
+        threads,
         folder,
       });
       return small ? new IntegerSegment(segment, this.#weights, session) : session;
     };
     this.#steps = this.#program.body.map((step) => this.#ready(step, open));
-    this.#head = open(this.#program.head);
+    this.#head = open(this.#program.head, settings.threads);
     const { blockSize, blocks, maxContext, maxTokens, maxRows, threads } = settings;
     this.#pool = new KvPool({
       ...this.#program.cache,
@@ -155,7 +165,10 @@ export class Forward {
   }
 
   close(): void {
-    for (const step of this.#steps) if (step.kind === "run") step.session.close();
+    for (const step of this.#steps) {
+      if (step.kind === "run") step.session.close();
+      if (step.kind === "experts") step.runner.close();
+    }
     this.#head.close();
     this.#weights.close();
   }
@@ -204,6 +217,9 @@ export class Forward {
           const target = out.subarray(row * width, (row + 1) * width);
           this.#weights.readRow(each.op.table, id, target);
         });
+        const { scale } = each.op;
+        if (scale !== undefined)
+          for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) * scale;
         return;
       }
       case "run": {
@@ -222,13 +238,28 @@ export class Forward {
         this.#pool.attend(layer, columns(each.q), buffers.view(each.out, tokens), options);
         return;
       }
+      case "experts": {
+        const { runner, in: input, scores, out } = each;
+        const views = [input, scores, out].map((flow) => buffers.view(flow, tokens));
+        const [from, by, to] = views as [Float32Array, Float32Array, Float32Array]; // three flows
+        runner.run(from, by, to, this.#breathe);
+        return;
+      }
       case "sum":
         this.#allReduce.sum(buffers.view(each.value, tokens));
     }
   }
 
-  #ready(step: Step, open: (segment: Segment) => Runner): Ready {
-    if (step.kind === "run") return { ...step, session: open(step.segment) };
+  #ready(step: Step, open: Open): Ready {
+    const { threads } = this.#settings;
+    if (step.kind === "run") return { ...step, session: open(step.segment, threads) };
+    if (step.kind === "experts") {
+      const { choiceBias } = step.router;
+      const router = new Router(step.router, choiceBias && this.#weights.read(choiceBias));
+      const each = step.experts.length > MOST_TEAMS ? 1 : threads;
+      const runners = step.experts.map((segment) => open(segment, each));
+      return { ...step, runner: new Experts(step, router, runners) };
+    }
     if (step.kind !== "attend") return step;
     const { scale, window, sinks } = step.op;
     return {
@@ -236,9 +267,22 @@ export class Forward {
       options: {
         scale,
         ...(window !== undefined && { window }),
-        ...(step.rotated && this.#rotary && { rotary: this.#rotary }),
+        ...(step.rope && { rotary: this.#turning(step.rope) }),
         ...(sinks && { sinks: this.#weights.read(sinks) }),
       },
     };
+  }
+
+  #turning({ rotaryDim, theta, scaling, interleaved }: RopeOp): RotaryTable {
+    const rope = {
+      rotaryDim,
+      theta,
+      ...(scaling && { scaling }),
+      ...(interleaved && { interleaved }),
+    };
+    const key = JSON.stringify(rope);
+    const table = this.#rotary.get(key) ?? new RotaryTable(rope, this.#settings.maxContext);
+    this.#rotary.set(key, table);
+    return table;
   }
 }

@@ -5,7 +5,7 @@
  *
  *     [ control | tables | queries | outputs | scores ][ layer 0: keys, values ][ layer 1 … ]
  */
-import type { CacheShape } from "./graph/program.ts";
+import type { CacheShape } from "./graph/steps.ts";
 import type { KernelLayout } from "./kernel/attention.ts";
 import { attentionModule, kernelLayout } from "./kernel/attention.ts";
 import { AttentionTeam, CONTROL_BYTES } from "./kernel/team.ts";

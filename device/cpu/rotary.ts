@@ -12,17 +12,25 @@ export interface HeadCopy {
   to: number;
 }
 
+/** What a table is made of. */
+export type Turning = Pick<RopeOp, "rotaryDim" | "theta" | "scaling" | "interleaved">;
+
 /** Cosines and sines of all positions. */
 export class RotaryTable {
   readonly #half: number;
+  /** Distance of the elements that turn together, and of a pair from the next. */
+  readonly #apart: number;
+  readonly #next: number;
   /** [positions, rotaryDim / 2] */
   readonly #cos: Float32Array;
   readonly #sin: Float32Array;
 
-  constructor(rope: RopeOp, positions: number) {
+  constructor(rope: Turning, positions: number) {
     const { frequencies, amplitude } = rotaryTable(rope);
     const half = rope.rotaryDim / 2;
     this.#half = half;
+    this.#apart = rope.interleaved ? 1 : half;
+    this.#next = rope.interleaved ? 2 : 1;
     this.#cos = new Float32Array(positions * half);
     this.#sin = new Float32Array(positions * half);
     for (let position = 0; position < positions; position++) {
@@ -35,19 +43,25 @@ export class RotaryTable {
     }
   }
 
-  /** Element i turns with element i + rotaryDim / 2; those from rotaryDim on stay. */
+  /**
+   * Element i turns with element i + rotaryDim / 2, interleaved 2i with 2i + 1; those from
+   * rotaryDim on stay.
+   */
   copy({ source, target, headDim, stride, from, to }: HeadCopy, position: number): void {
     const half = this.#half;
+    const apart = this.#apart;
+    const next = this.#next;
     const cos = this.#cos;
     const sin = this.#sin;
     const angles = position * half;
     for (let i = 0; i < half; i++) {
       const c = cos[angles + i] as number;
       const s = sin[angles + i] as number;
-      const x = source[from + i] as number;
-      const y = source[from + half + i] as number;
-      target[to + i * stride] = x * c - y * s;
-      target[to + (half + i) * stride] = y * c + x * s;
+      const first = i * next;
+      const x = source[from + first] as number;
+      const y = source[from + first + apart] as number;
+      target[to + first * stride] = x * c - y * s;
+      target[to + (first + apart) * stride] = y * c + x * s;
     }
     for (let i = 2 * half; i < headDim; i++) {
       target[to + i * stride] = source[from + i] as number;

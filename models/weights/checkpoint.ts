@@ -176,19 +176,28 @@ function parseJson(path: string, text: string): Record<string, unknown> {
   throw new CheckpointError(`${path}: corrupt: expected a JSON object`);
 }
 
-/** The names a weight stands for: itself, or with `{e}` in it one per expert. */
-function storedNames(weight: Weight): readonly string[] {
-  if (!weight.name.includes("{e}")) return [weight.name];
-  return Array.from({ length: weight.shape[0] ?? 0 }, (_, expert) =>
+/** The tensors a weight stands for, and their shape: itself, or with `{e}` in it one per expert. */
+function storedAs(weight: Weight): {
+  readonly names: readonly string[];
+  readonly shape: readonly number[];
+} {
+  const { within } = weight;
+  if (within !== undefined) {
+    const { name, shape, transposed } = within;
+    const turned = [...shape.slice(0, -2), ...shape.slice(-2).reverse()];
+    return { names: [name], shape: transposed ? turned : shape };
+  }
+  if (!weight.name.includes("{e}")) return { names: [weight.name], shape: weight.shape };
+  const names = Array.from({ length: weight.shape[0] ?? 0 }, (_, expert) =>
     weight.name.replace("{e}", String(expert)),
   );
+  return { names, shape: weight.shape.slice(1) };
 }
 
 /** Throws CheckpointError unless every weight of the architecture is there, in shape and in a readable dtype. */
 export function checkWeights(checkpoint: Checkpoint, architecture: Architecture): void {
   for (const weight of architectureWeights(architecture)) {
-    const names = storedNames(weight);
-    const shape = weight.name.includes("{e}") ? weight.shape.slice(1) : weight.shape;
+    const { names, shape } = storedAs(weight);
     for (const name of names) {
       const stored = findTensor(checkpoint, name);
       const where = `${join(checkpoint.folder, stored.file)}: tensor "${name}"`;

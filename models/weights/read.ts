@@ -7,13 +7,14 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { Checkpoint, StoredTensor } from "../model.ts";
+import type { Weight, Within } from "../ops.ts";
 import { CheckpointError, findTensor } from "./checkpoint.ts";
 import type { Range } from "./shard.ts";
 
 /** Bytes read at once when elements are converted or columns picked; at least one row is. */
 const SCRATCH_BYTES = 1 << 20;
 
-/** Elements `[begin, end)` of a tensor seen as `[rows, width]`, of which columns `[left, right)` are wanted. */
+/** A weight's rows in their tensor, of which rows `[top, bottom)` and columns `[left, right)` are wanted. */
 interface Window {
   readonly width: number;
   readonly top: number;
@@ -22,11 +23,16 @@ interface Window {
   readonly right: number;
 }
 
+/** What can be read: a tensor by its name, or a weight, which may lie within another tensor. */
+export type Readable = string | Pick<Weight, "name" | "shape" | "within">;
+
 /** Opens files when first needed; `close` them when done. Not shared between threads. */
 export class WeightReader {
   readonly #checkpoint: Checkpoint;
   readonly #open = new Map<string, number>();
   #scratch = new Uint8Array(0);
+  /** The matrix turned last, for the weights that share it. */
+  #turned: { readonly key: string; readonly rows: Float32Array } | undefined;
 
   constructor(checkpoint: Checkpoint) {
     this.#checkpoint = checkpoint;
@@ -37,46 +43,91 @@ export class WeightReader {
    * Throws CheckpointError for a dtype other than F32, F16 and BF16, a range
    * outside the tensor, a target of another size, or a file cut short.
    */
-  read(name: string, range?: Range, target?: Float32Array): Float32Array {
-    const stored = this.#find(name);
-    const window = windowOf(stored, range);
+  read(what: Readable, range?: Range, target?: Float32Array): Float32Array {
+    const within = typeof what === "string" ? undefined : what.within;
+    const name = typeof what === "string" ? what : what.name;
+    const stored = findTensor(this.#checkpoint, within?.name ?? name);
+    const shape = typeof what === "string" || within === undefined ? stored.shape : what.shape;
+    const window = windowOf(stored, shape, range);
     const columns = window.right - window.left;
     const count = (window.bottom - window.top) * columns;
     const out = target ?? new Float32Array(count);
     if (out.length !== count)
       throw this.#error(stored, `expected a target of ${count} elements, found ${out.length}`);
-    const convert = CONVERSIONS[stored.dtype];
-    if (!convert)
-      throw this.#error(stored, `expected dtype F32, F16 or BF16, found ${stored.dtype}`);
-    const whole = columns === window.width;
-    if (stored.dtype === "F32" && whole) {
-      this.#fill(stored, bytesOf(out), window.top * window.width * 4);
-      return out;
+    if (within?.transposed) this.#readTurned(stored, within, window, out);
+    else this.#readRows(stored, within ?? { row: 0 }, window, out);
+    return out;
+  }
+
+  /** Rows that follow each other are read many at a time. */
+  #readRows(
+    stored: StoredTensor,
+    { row: first, step = 1 }: Pick<Within, "row" | "step">,
+    { width, top, bottom, left, right }: Window,
+    out: Float32Array,
+  ): void {
+    const columns = right - left;
+    const whole = columns === width;
+    if (stored.dtype === "F32" && whole && step === 1) {
+      this.#fill(stored, bytesOf(out), (first + top) * width * 4);
+      return;
     }
-    const size = stored.dtype === "F32" ? 4 : 2;
-    const rowBytes = window.width * size;
-    const rowsAtOnce = Math.max(1, Math.floor(SCRATCH_BYTES / Math.max(rowBytes, 1)));
-    for (let row = window.top; row < window.bottom; row += rowsAtOnce) {
-      const rows = Math.min(rowsAtOnce, window.bottom - row);
+    const convert = this.#conversion(stored);
+    const rowBytes = width * (stored.dtype === "F32" ? 4 : 2);
+    const most = Math.max(1, Math.floor(SCRATCH_BYTES / Math.max(rowBytes, 1)));
+    const rowsAtOnce = step === 1 ? most : 1;
+    for (let row = top; row < bottom; row += rowsAtOnce) {
+      const rows = Math.min(rowsAtOnce, bottom - row);
       const bytes = this.#room(rows * rowBytes);
-      this.#fill(stored, bytes, row * rowBytes);
-      const done = (row - window.top) * columns;
+      this.#fill(stored, bytes, (first + row * step) * rowBytes);
+      const done = (row - top) * columns;
       if (whole) convert(bytes, 0, rows * columns, out, done);
       else
         for (let r = 0; r < rows; r++)
-          convert(bytes, r * window.width + window.left, columns, out, done + r * columns);
+          convert(bytes, r * width + left, columns, out, done + r * columns);
     }
-    return out;
+  }
+
+  /** From `[…, in, out]`: one matrix of the stack is turned and kept. */
+  #readTurned(stored: StoredTensor, within: Within, window: Window, out: Float32Array): void {
+    const { width, top, bottom, left, right } = window;
+    const [matrixRows = 1] = within.shape.slice(-2);
+    const columns = right - left;
+    for (let row = top; row < bottom; row++) {
+      const from = within.row + row * (within.step ?? 1);
+      const matrix = Math.floor(from / matrixRows);
+      const rows = this.#turn(stored, matrix, matrixRows, width);
+      const begin = (from % matrixRows) * width;
+      out.set(rows.subarray(begin + left, begin + right), (row - top) * columns);
+    }
+  }
+
+  #turn(stored: StoredTensor, matrix: number, rows: number, width: number): Float32Array {
+    const key = `${stored.name} ${matrix}`;
+    if (this.#turned?.key === key) return this.#turned.rows;
+    const lying = new Float32Array(rows * width);
+    const window = { width: rows, top: 0, bottom: width, left: 0, right: rows };
+    this.#readRows(stored, { row: matrix * width }, window, lying);
+    const turned = new Float32Array(rows * width);
+    for (let column = 0; column < width; column++)
+      for (let row = 0; row < rows; row++)
+        turned[row * width + column] = lying[column * rows + row] as number;
+    this.#turned = { key, rows: turned };
+    return turned;
+  }
+
+  #conversion(stored: StoredTensor): Convert {
+    const convert = CONVERSIONS[stored.dtype];
+    if (!convert)
+      throw this.#error(stored, `expected dtype F32, F16 or BF16, found ${stored.dtype}`);
+    return convert;
   }
 
   close(): void {
     for (const descriptor of this.#open.values()) closeSync(descriptor);
     this.#open.clear();
     this.#scratch = new Uint8Array(0);
-  }
-
-  #find(name: string): StoredTensor {
-    return findTensor(this.#checkpoint, name);
+    this.#turned = undefined;
   }
 
   /** Reads `bytes.length` bytes from `offset` of the tensor's data. */
@@ -110,8 +161,7 @@ export class WeightReader {
 }
 
 /** A range along the first axis picks rows; along the last, columns. */
-function windowOf(stored: StoredTensor, range?: Range): Window {
-  const { shape } = stored;
+function windowOf(stored: StoredTensor, shape: readonly number[], range?: Range): Window {
   const last = shape.length - 1;
   const size = shape.reduce((product, each) => product * each, 1);
   const columns = range !== undefined && range.axis === last && last > 0;

@@ -8,82 +8,11 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../../models/load.ts";
-import { type GoldenCase, goldens, logitsError, sharedData } from "../support/golden.ts";
-import { GreedyEngine, type GreedyRun, type GreedySetup } from "../support/greedy.ts";
-
-const LOGITS_TOLERANCE = 1e-3;
-
-async function withEngine(
-  folder: string,
-  setup: GreedySetup,
-  use: (greedy: GreedyEngine) => Promise<void>,
-): Promise<void> {
-  const greedy = await GreedyEngine.start(folder, setup);
-  try {
-    await use(greedy);
-  } finally {
-    await greedy.close();
-  }
-}
-
-function compare(runs: readonly GreedyRun[], cases: readonly GoldenCase[]): void {
-  for (const [i, golden] of cases.entries()) {
-    const run = runs[i];
-    if (!run) throw new Error(`no run ${i}`);
-    expect(run.outputs, `ids of "${golden.prompt}"`).toEqual(golden.output_ids);
-    const { first_logits: first, last_logits: last } = golden;
-    if (first) expect(logitsError(run.firstLogits, first)).toBeLessThan(LOGITS_TOLERANCE);
-    if (last) expect(logitsError(run.lastLogits, last)).toBeLessThan(LOGITS_TOLERANCE);
-  }
-}
-
-const promptsOf = (cases: readonly GoldenCase[]) => cases.map(({ prompt_ids }) => prompt_ids);
+import { goldens, logitsError, sharedData } from "../support/golden.ts";
+import { holdsToGolden, LOGITS_TOLERANCE, withEngine } from "../support/golden-suite.ts";
 
 describe.each(goldens().map((golden) => [golden.name, golden] as const))("%s", (_, golden) => {
-  const { folder, cases } = golden;
-  const few = cases.slice(0, 4);
-  const steps = few[0]?.output_ids.length ?? 0;
-
-  it("one rank: each prompt alone, then all 16 together", () =>
-    withEngine(folder, {}, async (greedy) => {
-      for (const each of few) compare(await greedy.run([each.prompt_ids], steps), [each]);
-      expect(cases.length).toBe(16);
-      expect(steps).toBe(64);
-      compare(await greedy.run(promptsOf(cases), steps), cases);
-    }));
-
-  it("two ranks", () =>
-    withEngine(folder, { ranks: 2 }, async (greedy) => {
-      compare(await greedy.run(promptsOf(few), steps), few);
-    }));
-
-  it("chunks of 7", () =>
-    withEngine(folder, { maxTokens: 7 }, async (greedy) => {
-      compare(await greedy.run(promptsOf(few), steps), few);
-      const widest = greedy.events.flatMap((event) =>
-        event.type === "step-finished" ? [event.tokens] : [],
-      );
-      expect(Math.max(...widest)).toBe(7);
-    }));
-
-  it("prefix-cache hits, in blocks of 4", () =>
-    withEngine(folder, { blockSize: 4 }, async (greedy) => {
-      const cold = await greedy.run(promptsOf(few), steps);
-      expect(cold.map(({ cachedTokens }) => cachedTokens)).toEqual([0, 0, 0, 0]);
-      const warm = await greedy.run(promptsOf(few), steps);
-      compare(warm, few);
-      for (const [i, { cachedTokens }] of warm.entries()) {
-        const length = few[i]?.prompt_ids.length ?? 0;
-        expect(cachedTokens).toBe(Math.floor((length - 1) / 4) * 4);
-      }
-    }));
-
-  it("preemption, in a pool too small for all", () =>
-    withEngine(folder, { blocks: 14 }, async (greedy) => {
-      compare(await greedy.run(promptsOf(few), steps), few);
-      expect(greedy.count("request-preempted")).toBeGreaterThan(0);
-      expect(greedy.engine.kvUsage).toBe(0);
-    }));
+  holdsToGolden(golden);
 });
 
 const stories = sharedData("model-stories260k");

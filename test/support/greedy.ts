@@ -16,6 +16,9 @@ export interface GreedySetup {
   readonly blocks?: number;
   /** Tokens in a step. */
   readonly maxTokens?: number;
+  readonly quantization?: string;
+  /** Flags of the device's own. */
+  readonly own?: Readonly<Record<string, unknown>>;
 }
 
 /** What one prompt gave. */
@@ -72,9 +75,9 @@ export class GreedyEngine {
       maxRows: 16,
       maxContext: 256,
       maxTokens: 512,
-      ...limits,
       seed: 0,
       own: {},
+      ...limits,
     });
     const options = { maxNumSeqs: 16, maxNumBatchedTokens: device.limits.maxTokens };
     return new GreedyEngine(new Engine({ device, clock, sampler, sha256 }, options), watch);

@@ -10,13 +10,12 @@ import type {
   GatedActivationOp,
   RmsNormOp,
   Value,
-  Weight,
 } from "../../../models/ops.ts";
 import type { BuiltGraph } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
-import type { Products, Segment, SegmentOp } from "./program.ts";
 import { blockOf, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
 import type { ShardReader } from "./shard-reader.ts";
+import type { Products, Segment, SegmentOp } from "./steps.ts";
 
 /** Format of the products' weights. int8 has a scale for each output and computes in integers, invariant of the batch. */
 export type Format = "none" | "int4" | "int8";
@@ -95,15 +94,17 @@ class Lowering {
 
   /** With the norm that reads the sum, where there is one: one pass over memory. */
   #add(op: AddOp): void {
+    const graph = this.#graph;
     const norm = this.#segment.ops.find((each) => each.op === "rms-norm" && each.in === op.out);
+    const b = op.scale === undefined ? op.b : graph.node("Mul", [op.b, graph.scalar(op.scale)]);
     if (norm?.op !== "rms-norm" || norm.heads !== undefined) {
-      this.#graph.node("Add", [op.a, op.b], {}, op.out);
+      graph.node("Add", [op.a, b], {}, op.out);
       return;
     }
-    const weight = this.#vector(norm.weight);
-    this.#graph.nodes(
+    const weight = this.#normWeight(norm);
+    graph.nodes(
       "ms.SkipSimplifiedLayerNormalization",
-      [op.a, op.b, weight],
+      [op.a, b, weight],
       [norm.out, "", "", op.out],
       { epsilon: { float: norm.eps } },
     );
@@ -113,7 +114,7 @@ class Lowering {
   #norm(op: RmsNormOp): void {
     const graph = this.#graph;
     const size = op.weight.shape[0] ?? 1;
-    const weight = this.#vector(op.weight);
+    const weight = this.#normWeight(op);
     const attributes = { axis: -1, epsilon: { float: op.eps } };
     if (op.heads === undefined) {
       graph.node("SimplifiedLayerNormalization", [op.in, weight], attributes, op.out);
@@ -127,28 +128,49 @@ class Lowering {
 
   #activation(op: GatedActivationOp): void {
     const graph = this.#graph;
-    const gate = this.#activate(op.activation, op.gate);
-    graph.node("Mul", [gate, op.up], {}, op.out);
+    const { kind, limit, alpha = 1.702 } = op.activation;
+    if (kind !== "swiglu-oai") {
+      graph.node("Mul", [this.#activate(kind, op.gate), op.up], {}, op.out);
+      return;
+    }
+    const most = limit === undefined ? undefined : graph.scalar(limit);
+    const gate = most === undefined ? op.gate : graph.node("Min", [op.gate, most]);
+    const up =
+      most === undefined ? op.up : graph.node("Clip", [op.up, graph.scalar(-(limit ?? 0)), most]);
+    const glu = graph.node("ms.QuickGelu", [gate], { alpha: { float: alpha } });
+    graph.node("Mul", [glu, graph.node("Add", [up, graph.scalar(1)])], {}, op.out);
   }
 
-  #activate(activation: Activation, value: Value): string {
-    switch (activation.kind) {
+  #activate(kind: Exclude<Activation["kind"], "swiglu-oai">, value: Value): string {
+    switch (kind) {
       case "silu":
         return this.#graph.node("ms.QuickGelu", [value], { alpha: { float: 1 } });
       case "gelu":
         return this.#graph.node("ms.Gelu", [value]);
-      case "swiglu-oai":
-        throw new Error('cpu: the activation "swiglu-oai" is not computed by this device.');
+      case "gelu-tanh":
+        return this.#graph.node("Gelu", [value], { approximate: "tanh" });
     }
   }
 
   #products(op: Products): void {
+    if (op.scale === undefined) {
+      this.#product(op);
+      return;
+    }
+    const graph = this.#graph;
+    const { scale, ...plain } = op;
+    const out = graph.fresh(op.out);
+    this.#product({ ...plain, out });
+    graph.node("Mul", [out, graph.scalar(scale)], {}, op.out);
+  }
+
+  #product(op: Products): void {
     const graph = this.#graph;
     const sizes = op.parts.map(({ weight }) => this.#weights.size(weight));
     const width = sizes[0]?.width ?? 0;
     const rows = sizes.reduce((sum, size) => sum + size.rows, 0);
     const block = blockOf(width);
-    const format = this.#quantization;
+    const format = op.exact ? "none" : this.#quantization;
     if (this.#mapped && op.parts.length > 1) {
       const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
       graph.node("Concat", parts, { axis: 1 }, op.out);
@@ -231,8 +253,9 @@ class Lowering {
     return values && this.#graph.weight(`${nameOf(op)}.bias`, "float", [values.length], values);
   }
 
-  #vector(weight: Weight): string {
-    const data = this.#weights.read(weight);
+  #normWeight({ weight, lessOne }: RmsNormOp): string {
+    const stored = this.#weights.read(weight);
+    const data = lessOne ? stored.map((value) => value + 1) : stored;
     return this.#graph.weight(weight.name, "float", [data.length], data);
   }
 }

@@ -13,93 +13,23 @@ import type { Architecture } from "../../../models/architecture.ts";
 import type {
   AddOp,
   AttentionOp,
-  EmbedOp,
-  GatedActivationOp,
+  ExpertsOp,
   LinearOp,
   Op,
-  RmsNormOp,
   RopeOp,
+  RouterOp,
   Value,
   Weight,
 } from "../../../models/ops.ts";
 import { kvHeadsPerRank, shardShape } from "../../../models/weights/shard.ts";
-
-/** A value between steps: unique over the whole program, `[tokens, width]` on each rank. */
-export interface Flow {
-  readonly name: Value;
-  readonly width: number;
-}
-
-/** Columns of a value from `at` on. */
-export interface Columns {
-  readonly flow: Flow;
-  readonly at: number;
-}
-
-/** Products of one input, their outputs side by side; mostly a single one. */
-export interface Products {
-  readonly op: "products";
-  readonly in: Value;
-  readonly out: Value;
-  readonly parts: readonly Pick<LinearOp, "path" | "weight" | "bias" | "partial">[];
-}
-
-export type SegmentOp = RmsNormOp | Products | GatedActivationOp | AddOp;
-
-/** Ops that one ONNX session computes; value names are unique over the program. */
-export interface Segment {
-  readonly name: string;
-  readonly ops: readonly SegmentOp[];
-  readonly inputs: readonly Flow[];
-  readonly outputs: readonly Flow[];
-}
-
-export type Step =
-  | { readonly kind: "embed"; readonly op: EmbedOp; readonly out: Flow }
-  | { readonly kind: "run"; readonly segment: Segment }
-  | {
-      readonly kind: "attend";
-      readonly op: AttentionOp;
-      /** Counts the attention ops of the program: the pool's layer. */
-      readonly layer: number;
-      readonly q: Columns;
-      readonly k: Columns;
-      readonly v: Columns;
-      /** Queries and keys are to be rotated first. */
-      readonly rotated: boolean;
-      readonly out: Flow;
-    }
-  | { readonly kind: "sum"; readonly value: Flow };
-
-export interface Program {
-  /** From token ids to the last hidden state. */
-  readonly body: readonly Step[];
-  readonly hidden: Flow;
-  /** From wanted rows of the hidden state to their logits (the rank's share of the vocabulary). */
-  readonly head: Segment;
-  /** Input of the head's product: the normed hidden state. */
-  readonly final: Flow;
-  readonly logits: Flow;
-  /** Shape of the KV cache on a rank. */
-  readonly cache: CacheShape;
-  /** The rotary embedding's ops differ by at most this one description. */
-  readonly rope?: RopeOp;
-}
-
-export interface CacheShape {
-  readonly layers: number;
-  /** On this rank. */
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-}
+import { expertsOfRank } from "./experts.ts";
+import type { CacheShape, Columns, Flow, Program, SegmentOp, Share, Step } from "./steps.ts";
+import { readsOf, withLiveOutputs } from "./steps.ts";
 
 /** Throws for ops that this device does not compute, naming them. */
-export function compileProgram(
-  architecture: Architecture,
-  { rank, ranks }: { readonly rank: number; readonly ranks: number },
-): Program {
-  const body = new Cutter(rank, ranks);
+export function compileProgram(architecture: Architecture, share: Share): Program {
+  const { ranks } = share;
+  const body = new Cutter(share);
   body.take("", architecture.prologue);
   for (const layer of architecture.layers) body.take(`layer${layer.index}.`, layer.ops);
   const [take, ...rest] = architecture.epilogue;
@@ -107,7 +37,7 @@ export function compileProgram(
   const hidden = body.flow(take.in);
   const steps = body.finish([hidden]);
 
-  const end = new Cutter(rank, ranks);
+  const end = new Cutter(share);
   end.define(take.out, hidden.width);
   end.take("head.", rest);
   const logits = end.flow("logits");
@@ -125,7 +55,6 @@ export function compileProgram(
     final,
     logits,
     cache: cacheShape(steps, ranks),
-    ...ropeOf(architecture),
   };
 }
 
@@ -145,16 +74,13 @@ function cacheShape(steps: readonly Step[], ranks: number): CacheShape {
   };
 }
 
-function ropeOf(architecture: Architecture): { readonly rope?: RopeOp } {
-  const ropes = architecture.layers.flatMap((layer) => layer.ops.filter((op) => op.op === "rope"));
-  const first = ropes[0];
-  if (first === undefined) return {};
-  const key = ({ rotaryDim, theta, scaling }: RopeOp): string =>
-    JSON.stringify([rotaryDim, theta, scaling]);
-  if (ropes.some((rope) => key(rope) !== key(first))) {
-    throw new Error("cpu: layers with different rotary embeddings are not supported.");
-  }
-  return { rope: first };
+/** Do two ops turn alike, whatever they turn? */
+function turnsAlike(a: RopeOp | undefined, b: RopeOp | undefined): boolean {
+  const key = (rope: RopeOp | undefined): string =>
+    rope === undefined
+      ? ""
+      : JSON.stringify([rope.rotaryDim, rope.theta, rope.scaling, rope.interleaved]);
+  return key(a) === key(b);
 }
 
 interface Known {
@@ -162,26 +88,26 @@ interface Known {
   /** A term of a sum over ranks that was not made yet. */
   readonly partial: boolean;
   /** To be rotated by the attention that reads it. */
-  readonly rotated?: true;
+  readonly rope?: RopeOp;
 }
 
 /** Walks ops in order; keeps the open segment and who is in scope. */
 class Cutter {
-  readonly #rank: number;
-  readonly #ranks: number;
+  readonly #share: Share;
   readonly #steps: Step[] = [];
   /** Values in scope by their name in the op list. */
   readonly #scope = new Map<Value, Known>();
   /** Every value made so far by its unique name. */
   readonly #flows = new Map<Value, Flow>();
+  /** Routers by the name of their choice. */
+  readonly #routers = new Map<Value, RouterOp>();
   /** Ops since the last cut, renamed. */
   #open: SegmentOp[] = [];
   #attentions = 0;
   #prefix = "";
 
-  constructor(rank: number, ranks: number) {
-    this.#rank = rank;
-    this.#ranks = ranks;
+  constructor(share: Share) {
+    this.#share = share;
   }
 
   /** Brings a value into scope that something else provides. */
@@ -220,15 +146,11 @@ class Cutter {
         return;
       }
       case "rope":
-        this.#scope.set(op.out, { flow: this.#use(op.in), partial: false, rotated: true });
+        this.#scope.set(op.out, { flow: this.#use(op.in), partial: false, rope: op });
         return;
-      case "linear": {
-        const { name } = this.#use(op.in);
-        const [width = 0] = this.#local(op.weight);
-        const out = this.#add(op.out, width, op.partial === true && this.#ranks > 1);
-        this.#open.push({ op: "products", in: name, out: out.name, parts: [op] });
+      case "linear":
+        this.#linear(op);
         return;
-      }
       case "gated-activation": {
         const gate = this.#use(op.gate);
         const up = this.#use(op.up);
@@ -236,35 +158,76 @@ class Cutter {
         this.#open.push({ ...op, gate: gate.name, up: up.name, out: out.name });
         return;
       }
-      case "add": {
-        const a = this.#use(op.a);
-        const b = this.#use(op.b);
-        const out = this.#add(op.out, a.width);
-        this.#open.push({ ...op, a: a.name, b: b.name, out: out.name });
+      case "add":
+        this.#sum(op);
+        return;
+      case "attention":
+        this.#attend(op);
+        return;
+      case "router": {
+        const { name } = this.#use(op.in);
+        const out = this.#add(op.out, op.experts);
+        this.#open.push({ op: "products", in: name, out: out.name, parts: [op], exact: true });
+        this.#routers.set(op.out, op);
         return;
       }
-      case "attention": {
-        const rotated = this.#known(op.q).rotated === true;
-        if (rotated !== (this.#known(op.k).rotated === true) || this.#known(op.v).rotated) {
-          throw new Error(`cpu: ${op.path} must rotate queries and keys alike, and no values.`);
-        }
-        const flows = [op.q, op.k, op.v].map((name) => this.#known(name).flow);
-        const [q, k, v] = this.#sideBySide(flows);
-        if (q === undefined || k === undefined || v === undefined) return;
-        this.#cut();
-        const out = this.#add(op.out, this.#known(op.q).flow.width);
-        const layer = this.#attentions++;
-        this.#steps.push({ kind: "attend", op, layer, q, k, v, rotated, out });
-        return;
-      }
-      case "latent-attention":
-      case "router":
       case "experts":
+        this.#choose(op);
+        return;
+      case "latent-attention":
       case "take-wanted":
         throw new Error(
           `cpu: ${op.path} needs the op "${op.op}", which this device does not compute.`,
         );
     }
+  }
+
+  #linear(op: LinearOp): void {
+    const { name } = this.#use(op.in);
+    const [width = 0] = this.#local(op.weight);
+    const { scale } = op;
+    const out = this.#add(op.out, width, op.partial === true && this.#share.ranks > 1);
+    this.#open.push({
+      op: "products",
+      in: name,
+      out: out.name,
+      parts: [op],
+      ...(scale !== undefined && { scale }),
+    });
+  }
+
+  /** Two terms of sums over ranks are a term of one sum. */
+  #sum(op: AddOp): void {
+    const partial = this.#known(op.a).partial && this.#known(op.b).partial;
+    const [a, b] = [op.a, op.b].map((name) => (partial ? this.#known(name).flow : this.#use(name)));
+    if (a === undefined || b === undefined) return;
+    const out = this.#add(op.out, a.width, partial);
+    this.#open.push({ ...op, a: a.name, b: b.name, out: out.name });
+  }
+
+  #attend(op: AttentionOp): void {
+    const { rope } = this.#known(op.q);
+    if (!turnsAlike(rope, this.#known(op.k).rope) || this.#known(op.v).rope) {
+      throw new Error(`cpu: ${op.path} must rotate queries and keys alike, and no values.`);
+    }
+    const flows = [op.q, op.k, op.v].map((name) => this.#known(name).flow);
+    const [q, k, v] = this.#sideBySide(flows);
+    if (q === undefined || k === undefined || v === undefined) return;
+    this.#cut();
+    const out = this.#add(op.out, this.#known(op.q).flow.width);
+    const layer = this.#attentions++;
+    this.#steps.push({ kind: "attend", op, layer, q, k, v, ...(rope && { rope }), out });
+  }
+
+  #choose(op: ExpertsOp): void {
+    const router = this.#routers.get(op.routing);
+    if (router === undefined) throw new Error(`cpu: ${op.path} has no router.`);
+    const input = this.#use(op.in);
+    const scores = this.#use(op.routing);
+    this.#cut();
+    const out = this.#add(op.out, op.hidden, this.#share.ranks > 1);
+    const { first, experts } = expertsOfRank(op, this.#share);
+    this.#steps.push({ kind: "experts", op, router, scores, in: input, out, first, experts });
   }
 
   /** Makes one product of those that make `flows`, when they read the same value. */
@@ -290,13 +253,13 @@ class Cutter {
   }
 
   #local(weight: Weight): readonly number[] {
-    return shardShape(weight, this.#rank, this.#ranks);
+    return shardShape(weight, this.#share.rank, this.#share.ranks);
   }
 
   /** Reads a value; a partial sum is summed over the ranks first. */
   #use(name: Value): Flow {
     const known = this.#known(name);
-    if (known.rotated) throw new Error(`cpu: only attention can read "${name}", which is rotated.`);
+    if (known.rope) throw new Error(`cpu: only attention can read "${name}", which is rotated.`);
     if (known.partial) {
       this.#cut();
       this.#steps.push({ kind: "sum", value: known.flow });
@@ -337,47 +300,5 @@ class Cutter {
       },
     });
     this.#open = [];
-  }
-}
-
-/** Drops from every segment the outputs that nothing later reads. */
-function withLiveOutputs(steps: readonly Step[], wanted: ReadonlySet<Value>): readonly Step[] {
-  const live = new Set(wanted);
-  const result: Step[] = [];
-  for (const step of [...steps].reverse()) {
-    if (step.kind === "run") {
-      const outputs = step.segment.outputs.filter((flow) => live.has(flow.name));
-      result.push({ kind: "run", segment: { ...step.segment, outputs } });
-    } else {
-      result.push(step);
-    }
-    for (const flow of flowsRead(step)) live.add(flow.name);
-  }
-  return result.reverse();
-}
-
-/** Values a step takes from before it. */
-export function flowsRead(step: Step): readonly Flow[] {
-  switch (step.kind) {
-    case "embed":
-      return [];
-    case "run":
-      return step.segment.inputs;
-    case "attend":
-      return [step.q.flow, step.k.flow, step.v.flow];
-    case "sum":
-      return [step.value];
-  }
-}
-
-function readsOf(op: SegmentOp): readonly Value[] {
-  switch (op.op) {
-    case "rms-norm":
-    case "products":
-      return [op.in];
-    case "gated-activation":
-      return [op.gate, op.up];
-    case "add":
-      return [op.a, op.b];
   }
 }

@@ -47,7 +47,7 @@ export class ShardReader {
   read(weight: Weight): Float32Array<ArrayBuffer> {
     const [rows = 0, width = 1] = shardShape(weight, this.rank, this.#ranks);
     const target = new Float32Array(rows * width);
-    this.#reader.read(weight.name, shardWeight(weight, this.rank, this.#ranks), target);
+    this.#reader.read(weight, shardWeight(weight, this.rank, this.#ranks), target);
     return target;
   }
 
@@ -73,7 +73,7 @@ export class ShardReader {
 
   /** Row `index` of a table into `target`, as F32. */
   readRow(weight: Weight, index: number, target: Float32Array): void {
-    this.#reader.read(weight.name, { axis: 0, begin: index, end: index + 1 }, target);
+    this.#reader.read(weight, { axis: 0, begin: index, end: index + 1 }, target);
   }
 
   /**
@@ -81,20 +81,23 @@ export class ShardReader {
    * undefined when it must be read.
    */
   range(weight: Weight): FileRange | undefined {
-    const stored = findTensor(this.#checkpoint, weight.name);
+    const { within } = weight;
+    if (within?.transposed || (within?.step ?? 1) !== 1) return undefined;
+    const stored = findTensor(this.#checkpoint, within?.name ?? weight.name);
     const shard = shardWeight(weight, this.rank, this.#ranks);
     const path = realpathSync(join(this.#checkpoint.folder, stored.file));
     if (stored.dtype !== "F32" || stored.begin % 4 !== 0 || dirname(path) !== this.folder) {
       return undefined;
     }
+    if (shard !== undefined && shard.axis !== 0) return undefined;
     const file = path.slice(this.folder.length + 1);
-    if (shard === undefined) return { file, begin: stored.begin, end: stored.end };
-    if (shard.axis !== 0) return undefined;
-    const rowBytes = (stored.end - stored.begin) / (stored.shape[0] ?? 1);
+    const [rows = 1, width = 1] = weight.shape;
+    const first = (within?.row ?? 0) + (shard?.begin ?? 0);
+    const begin = stored.begin + first * width * 4;
     return {
       file,
-      begin: stored.begin + shard.begin * rowBytes,
-      end: stored.begin + shard.end * rowBytes,
+      begin,
+      end: begin + (shard === undefined ? rows : shard.end - shard.begin) * width * 4,
     };
   }
 

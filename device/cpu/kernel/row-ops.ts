@@ -190,7 +190,8 @@ export class RowOps {
     switch (kind) {
       case "silu":
         return x;
-      case "gelu": {
+      case "gelu":
+      case "gelu-tanh": {
         const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.mul(x, f32x4.const(0.044715)));
         return f32x4.mul(f32x4.add(x, cubic), f32x4.const(2 * Math.sqrt(2 / Math.PI)));
       }

@@ -4,9 +4,10 @@
  * of a step of one row (a draft model). Steps of more rows go to the runtime, whose
  * products read the weights once for all of them.
  */
-import type { Products, Segment, SegmentOp } from "../graph/program.ts";
+
 import { quantisePairs } from "../graph/quantise.ts";
 import type { ShardReader } from "../graph/shard-reader.ts";
+import type { Products, Segment, SegmentOp } from "../graph/steps.ts";
 import type { Runner, Tensors } from "../session.ts";
 import { type Area, type Integers, OUTPUTS_TOGETHER, RowOps } from "./row-ops.ts";
 import { type Code, createMemory, FunctionBuilder, link, sequence } from "./wasm.ts";
@@ -116,7 +117,8 @@ export class IntegerSegment implements Runner {
     switch (op.op) {
       case "rms-norm": {
         const input = this.#value(op.in);
-        const weight = this.#weights.read(op.weight);
+        const stored = this.#weights.read(op.weight);
+        const weight = op.lessOne ? stored.map((value) => value + 1) : stored;
         this.#inFours(op.path, weight.length);
         const area = { at: this.#constant(weight), width: weight.length };
         return ops.norm(input, area, op.eps, this.#place(op.out, input.width));
@@ -126,6 +128,8 @@ export class IntegerSegment implements Runner {
         return ops.gate(op.activation, gate, up, this.#place(op.out, gate.width));
       }
       case "add": {
+        if (op.scale !== undefined)
+          throw new Error(`cpu: w8a16 has no factors; ${op.path} has one.`);
         const [a, b] = [this.#value(op.a), this.#value(op.b)];
         return ops.add(a, b, this.#place(op.out, a.width));
       }
@@ -139,10 +143,11 @@ export class IntegerSegment implements Runner {
     throw new Error(`cpu: w8a16 needs widths in fours; ${name} has ${width}.`);
   }
 
-  #product({ in: from, out: to, parts }: Products, ops: RowOps, integers: Integers): Code {
+  #product({ in: from, out: to, parts, scale }: Products, ops: RowOps, integers: Integers): Code {
     const weights = this.#weights;
     const input = this.#value(from);
     const { width } = input;
+    if (scale !== undefined) throw new Error(`cpu: w8a16 has no factors; ${from} has one.`);
     this.#inFours(parts[0]?.path ?? from, width);
     const rows = parts.reduce((sum, { weight }) => sum + weights.size(weight).rows, 0);
     const bias = weights.bias(parts);

@@ -23,7 +23,7 @@ from tiny_tokenizers import PROSE
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-OUT = Path(__file__).resolve().parents[2] / "models" / "tiny"
+OUT = Path(__file__).resolve().parents[3] / "models" / "tiny"
 STEPS = 64
 CASES = 16
 MARGIN = 2e-3

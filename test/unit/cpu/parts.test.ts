@@ -1,8 +1,9 @@
 /** Parts of the cpu device that need no thread: program, quantisation, wire, windows, plan. */
 import { describe, expect, it } from "vitest";
 import { planSlots } from "../../../device/cpu/buffers.ts";
-import { compileProgram, flowsRead } from "../../../device/cpu/graph/program.ts";
+import { compileProgram } from "../../../device/cpu/graph/program.ts";
 import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
+import { flowsRead } from "../../../device/cpu/graph/steps.ts";
 import { planMemory, planTable } from "../../../device/cpu/plan.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";

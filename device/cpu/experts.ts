@@ -1,0 +1,82 @@
+/**
+ * The experts of a layer: each is run once a step, with the rows of all tokens that chose
+ * it. So a step of one token reads the weights of its own few experts, and one of many
+ * reads each expert's once. A token's results are added in the order of the experts,
+ * whoever its neighbours are.
+ */
+import { EXPERT_INPUT, EXPERT_OUTPUT } from "./graph/experts.ts";
+import type { ExpertsStep } from "./graph/steps.ts";
+import type { Router } from "./routing.ts";
+import { type Runner, Tensor } from "./session.ts";
+
+export class Experts {
+  readonly #step: ExpertsStep;
+  readonly #router: Router;
+  readonly #runners: readonly Runner[];
+  /** Tokens of each expert and their weights, refilled every step. */
+  readonly #tokens: number[][];
+  readonly #weights: number[][];
+  #rows = new Float32Array(0);
+  #results = new Float32Array(0);
+
+  constructor(step: ExpertsStep, router: Router, runners: readonly Runner[]) {
+    this.#step = step;
+    this.#router = router;
+    this.#runners = runners;
+    this.#tokens = runners.map(() => []);
+    this.#weights = runners.map(() => []);
+  }
+
+  /** `input` and `out` are [tokens, hidden], `scores` [tokens, experts]; `breathe` as Forward's. */
+  run(input: Float32Array, scores: Float32Array, out: Float32Array, breathe: () => void): void {
+    const { hidden } = this.#step.op;
+    this.#assign(scores);
+    out.fill(0);
+    this.#runners.forEach((runner, index) => {
+      const tokens = this.#tokens[index] ?? [];
+      if (tokens.length === 0) return;
+      breathe();
+      const size = tokens.length * hidden;
+      if (this.#rows.length < size) {
+        this.#rows = new Float32Array(size);
+        this.#results = new Float32Array(size);
+      }
+      tokens.forEach((token, row) => {
+        this.#rows.set(input.subarray(token * hidden, (token + 1) * hidden), row * hidden);
+      });
+      const tensor = (data: Float32Array): Tensor =>
+        new Tensor("float32", data.subarray(0, size), [tokens.length, hidden]);
+      runner.run(
+        { [EXPERT_INPUT]: tensor(this.#rows) },
+        { [EXPERT_OUTPUT]: tensor(this.#results) },
+      );
+      tokens.forEach((token, row) => {
+        this.#add(row * hidden, this.#weights[index]?.[row] ?? 0, out, token * hidden);
+      });
+    });
+  }
+
+  close(): void {
+    for (const runner of this.#runners) runner.close();
+  }
+
+  #assign(scores: Float32Array): void {
+    const { op, first } = this.#step;
+    for (const list of [...this.#tokens, ...this.#weights]) list.length = 0;
+    for (let token = 0; token * op.experts < scores.length; token++) {
+      const begin = token * op.experts;
+      const { experts, weights } = this.#router.choose(scores.subarray(begin, begin + op.experts));
+      experts.forEach((expert, place) => {
+        this.#tokens[expert - first]?.push(token);
+        this.#weights[expert - first]?.push(weights[place] as number);
+      });
+    }
+  }
+
+  #add(from: number, weight: number, out: Float32Array, at: number): void {
+    const results = this.#results;
+    const factor = Math.fround(weight);
+    for (let i = 0; i < this.#step.op.hidden; i++)
+      out[at + i] = (out[at + i] as number) + (results[from + i] as number) * factor;
+  }
+}
