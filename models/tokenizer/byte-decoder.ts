@@ -131,6 +131,7 @@ export class StreamDecoder implements Decoder {
     let at = 0;
     while (at < ids.length && (this.#first || this.#strips > 0)) this.push(ids[at++] ?? -1);
     for (at = Math.max(at, ids.length - REACH); at < ids.length; at++) this.push(ids[at] ?? -1);
+    this.#utf8.passOver();
   }
 }
 

@@ -1,8 +1,9 @@
 /**
  * Bytes to text, piece by piece: a character whose bytes are not all there yet
- * is held back. Bytes that are no UTF-8 become U+FFFD, by one of two rules of
- * the tokenizers library: one for each maximal bad part (byte-level
- * vocabularies, as the WHATWG decoder) or one for each bad byte (byte fallback).
+ * is held back, and so is what ends in U+FFFD, as the tokenizers library's
+ * `DecodeStream` does. Bytes that are no UTF-8 become U+FFFD, by one of two rules
+ * of that library: one for each maximal bad part (byte-level vocabularies, as the
+ * WHATWG decoder) or one for each bad byte (byte fallback).
  */
 export type Replacement = "part" | "byte";
 
@@ -13,6 +14,8 @@ export class Utf8Stream {
   readonly #replacement: Replacement;
   /** The beginning of a character, at most 3 bytes. */
   #held: Uint8Array = NOTHING;
+  /** Text before it that was not given yet. */
+  #text = "";
 
   constructor(replacement: Replacement) {
     this.#replacement = replacement;
@@ -20,21 +23,34 @@ export class Utf8Stream {
 
   /** Is a half-finished character held back? */
   get holding(): boolean {
-    return this.#held.length > 0;
+    return this.#held.length > 0 || this.#text !== "";
   }
 
   push(bytes: Uint8Array): string {
     const all = this.#held.length === 0 ? bytes : concat(this.#held, bytes);
     const whole = all.length - unfinished(all);
     this.#held = whole === all.length ? NOTHING : all.slice(whole);
-    return whole === 0 ? "" : toText(all.subarray(0, whole), this.#replacement);
+    if (whole > 0) this.#text += toText(all.subarray(0, whole), this.#replacement);
+    const halved = this.#held.length > 0 || this.#text.endsWith(REPLACEMENT);
+    return halved ? "" : this.#give();
+  }
+
+  /** What is held back is left out, but for the beginning of a character. */
+  passOver(): void {
+    this.#text = "";
   }
 
   /** What is held back will not be finished. */
   end(): string {
     const rest = this.#held;
     this.#held = NOTHING;
-    return rest.length === 0 ? "" : toText(rest, this.#replacement);
+    return this.#give() + (rest.length === 0 ? "" : toText(rest, this.#replacement));
+  }
+
+  #give(): string {
+    const text = this.#text;
+    this.#text = "";
+    return text;
   }
 }
 

@@ -1,12 +1,10 @@
 /** Answers of /v1/messages, to the byte as vLLM's: blocks, and the events that tell of them. */
 import { randomUUID } from "node:crypto";
 import {
-  callsOf,
   finishOf,
   type OutputDelta,
   type OutputFinish,
   type OutputPart,
-  textOf,
 } from "../generation/parts.ts";
 import type { ChatAnswer, ChatFormat } from "../http/chat-format.ts";
 import type { ApiError } from "../http/errors.ts";
@@ -35,10 +33,9 @@ export function errorBody(error: ApiError): object {
 type Answer = ChatAnswer<MessagesRequest>;
 
 function message(answer: Answer, deltas: readonly OutputDelta[]): object {
-  const parts = deltas[0]?.parts ?? [];
-  const thinking = textOf(parts, "reasoning-delta");
-  const text = textOf(parts, "text-delta");
-  const calls = callsOf(parts);
+  const [delta] = deltas;
+  const read = delta && answer.chat.whole(delta);
+  const { reasoning: thinking, text, calls = [] } = read ?? {};
   const content = [
     ...(thinking ? [{ type: "thinking", thinking, signature: signature() }] : []),
     ...(text ? [{ type: "text", text }] : []),
@@ -49,7 +46,10 @@ function message(answer: Answer, deltas: readonly OutputDelta[]): object {
       input: parsedInput(args) ?? {},
     })),
   ];
-  const [reason, sequence] = stopReason(finishOf(parts), calls.length > 0);
+  const [reason, sequence] = stopReason(
+    delta && wholeFinish(delta, calls.length),
+    calls.length > 0,
+  );
   return {
     id: answer.exchange.id,
     type: "message",
@@ -61,6 +61,12 @@ function message(answer: Answer, deltas: readonly OutputDelta[]): object {
     ...(sequence !== null && { stop_sequence: sequence }),
     usage: usage(answer, answer.chat.generation.outputTokens),
   };
+}
+
+/** With the calls that are given. */
+function wholeFinish({ parts }: OutputDelta, calls: number): OutputFinish | undefined {
+  const finish = finishOf(parts);
+  return finish && { ...finish, calls };
 }
 
 /** `complete`: the calls can be run; a stop string that cut one short comes before them. */
@@ -104,7 +110,7 @@ function messageStream(answer: Answer): StreamResponder {
     deltas: (deltas) => {
       const first = started ? [] : [start()];
       started = true;
-      const parts = chat.read(deltas).flatMap((delta) => delta.parts);
+      const parts = chat.readStream(deltas).flatMap((delta) => delta.parts);
       return [...first, ...parts.flatMap((part) => blocks.write(part))];
     },
     end: () => {

@@ -35,9 +35,14 @@ export async function chatPrompt(
     );
   }
   const given = body.chat_template ?? body.chat_template_kwargs?.["chat_template"];
-  if (given && !serving.settings["trust-request-chat-template"]) {
+  if (given !== undefined && given !== null && !serving.settings["trust-request-chat-template"]) {
     throw badRequest(
       "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.",
+    );
+  }
+  if (body.chat_template_kwargs && Object.hasOwn(body.chat_template_kwargs, "messages")) {
+    throw badRequest(
+      "jinja2.environment.Template.render() got multiple values for keyword argument 'messages'",
     );
   }
   const { chatTemplate } = serving;
@@ -158,7 +163,7 @@ function textPart(
 const PART_TYPES =
   "audio_embeds, audio_url, image_embeds, image_pil, image_url, input_audio, input_image, input_text, output_text, prompt_embeds, refusal, text, thinking, tool_reference, video_embeds, video_url";
 
-const MEDIA = /image|audio|video|embeds|file/;
+const MEDIA = /image|audio|video|embeds/;
 
 /** The text of a message's content. */
 export function contentText(content: ChatMessage["content"]): string {
@@ -182,11 +187,16 @@ function templateCall(call: Readonly<Record<string, unknown>> | null): Record<st
   return { ...call, function: { ...rest, arguments: parsedArguments(given) } };
 }
 
-function parsedArguments(given: unknown): unknown {
-  if (typeof given !== "string") return given ?? {};
+/** As vLLM: what is no object is an empty one, so that a conversation with a bad call can go on. */
+function parsedArguments(given: unknown): object {
+  const value = typeof given === "string" ? parsedText(given) : given;
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+}
+
+function parsedText(text: string): unknown {
   try {
-    return given === "" ? {} : (JSON.parse(given) ?? {});
+    return JSON.parse(text);
   } catch {
-    throw badRequest("Arguments of a tool call in messages must be JSON text.", "tool_calls");
+    return undefined;
   }
 }

@@ -10,7 +10,7 @@ import type { ChoiceDelta } from "./choice.ts";
 import type { GenerationTask, Running } from "./generate.ts";
 import type { CheckedSampling } from "./params.ts";
 import { ChoiceReader, PLAIN } from "./parser.ts";
-import type { OutputDelta } from "./parts.ts";
+import { type OutputDelta, withClosedCalls } from "./parts.ts";
 import type { OutputFields, OutputPlan } from "./planner.ts";
 import {
   checkedSampling,
@@ -20,6 +20,7 @@ import {
   tokenizeOptions,
 } from "./prepare.ts";
 import type { Prompt } from "./prompt.ts";
+import { type WholeOutput, wholeOutput } from "./whole.ts";
 
 /** What a chat asks for, whatever its wire format: shapes are checked, meanings not yet. */
 export type ChatFields = ChatPromptFields &
@@ -95,15 +96,20 @@ export class ChatGeneration {
   /** By choice, made when first asked for. */
   readonly #readers: (ChoiceReader | undefined)[] = [];
   readonly #reasons: boolean;
+  readonly #hermes: boolean;
 
   constructor(
     prepared: PreparedChat,
     generation: Running,
-    settings: { readonly "reasoning-parser"?: string | undefined },
+    settings: {
+      readonly "reasoning-parser"?: string | undefined;
+      readonly "tool-call-parser"?: string | undefined;
+    },
   ) {
     this.prepared = prepared;
     this.generation = generation;
     this.#reasons = settings["reasoning-parser"] !== undefined;
+    this.#hermes = settings["tool-call-parser"] === "hermes";
   }
 
   reader(index: number): ChoiceReader {
@@ -122,6 +128,20 @@ export class ChatGeneration {
   /** Deltas of the generation, each once and in order, as parts. */
   read(deltas: readonly ChoiceDelta[]): readonly OutputDelta[] {
     return deltas.map((delta) => this.reader(delta.index).read(delta));
+  }
+
+  /** The same for a stream: what is begun there is also ended. */
+  readStream(deltas: readonly ChoiceDelta[]): readonly OutputDelta[] {
+    const read = this.read(deltas);
+    return this.#hermes ? read.map(withClosedCalls) : read;
+  }
+
+  /** A delta that is a whole output. */
+  whole({ index, text, parts }: OutputDelta): WholeOutput {
+    const { tool_choice: choice } = this.prepared.fields;
+    const asked = choice === "required" || (typeof choice === "object" && choice !== null);
+    const raw = this.reader(index).parser.content ?? text;
+    return wholeOutput(parts, { raw, rewritten: this.#hermes && !asked });
   }
 
   /** Of one choice, or of all; undefined: the server parses no reasoning. */

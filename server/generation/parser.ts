@@ -14,6 +14,8 @@ export interface OutputParser {
   end(): readonly ParsedPart[];
   /** Output tokens that were reasoning so far; absent: not counted. */
   readonly reasoningTokens?: number;
+  /** All text so far that is no reasoning, before calls were taken out of it; absent: not kept. */
+  readonly content?: string;
 }
 
 /** The parser of a request without tools and without reasoning: all is content. */

@@ -101,3 +101,14 @@ export function finishOf(parts: readonly OutputPart[]): OutputFinish | undefined
   const last = parts.at(-1);
   return last?.type === "finish" ? last : undefined;
 }
+
+/** A call that is cut off in the piece that named it is closed: `{}`, as vLLM streams hermes. */
+export function withClosedCalls(delta: OutputDelta): OutputDelta {
+  const { parts } = delta;
+  const named = parts.findLastIndex(({ type }) => type === "call-start");
+  const bare = named >= 0 && parts[named + 1]?.type === "call-end";
+  const start = parts[named];
+  if (!bare || finishOf(parts) === undefined || start?.type !== "call-start") return delta;
+  const closed = { type: "call-delta" as const, call: start.call, text: "{}" };
+  return { ...delta, parts: parts.toSpliced(named + 1, 0, closed) };
+}

@@ -54,7 +54,7 @@ export interface PlannerOptions {
   readonly reasoningParser?: string;
   /** `--default-chat-template-kwargs`. */
   readonly templateDefaults: Readonly<Record<string, unknown>>;
-  /** A named call is made in the model's own format, as if it were required, not as bare arguments. */
+  /** A named call is made as a required one, not as bare arguments; hermes does so anyway, as in vLLM. */
   readonly callsByName?: boolean;
   /** Output ids after which a grammar takes the shortest way out; absent: never. */
   readonly closeAfter?: number;
@@ -105,7 +105,8 @@ class Planner implements OutputPlanner {
       );
     }
     this.#checkToolSettings(wish);
-    const held = this.#options.callsByName ? byName(wish) : wish;
+    const { callsByName, toolParser } = this.#options;
+    const held = callsByName || toolParser === "hermes" ? byName(wish) : wish;
     // Calls that must be made, or be right, come before any other constraint, as in vLLM.
     const tools = toolsSpec(held, this.#options.toolParser);
     const wanted = tools === undefined ? structured : { spec: tools, field: "tools" };

@@ -222,7 +222,7 @@ function requestIdOf(
   }: { readonly prefix: string; readonly requestId?: string | null | undefined },
 ): string {
   const given = request.headers["x-request-id"];
-  return `${prefix}-${(typeof given === "string" && given) || requestId || hexId()}`;
+  return `${prefix}-${(typeof given === "string" && given) || (requestId ?? hexId())}`;
 }
 
 /** W3C's headers as they came: the propagator judges them. */

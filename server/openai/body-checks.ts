@@ -35,6 +35,13 @@ export function structuredCount(given: unknown, param?: string): number {
   if (!isObject(given)) {
     throw badRequest("`structured_outputs` must be an object.", "structured_outputs");
   }
+  const tag = given["structural_tag"] ?? null;
+  if (tag !== null && typeof tag !== "string") {
+    throw badRequest(
+      "Invalid structured_outputs structural_tag specification.",
+      "structured_outputs",
+    );
+  }
   const count = ["json", "regex", "choice"].filter((kind) => (given[kind] ?? null) !== null).length;
   if (count > 1) {
     throw badRequest(

@@ -25,6 +25,7 @@ class ThinkOutput implements OutputParser {
   readonly #parts: ParserParts;
   readonly #splitter: ReasoningSplitter | undefined;
   #reasoningTokens = 0;
+  content = "";
 
   constructor(parts: ParserParts) {
     this.#parts = parts;
@@ -61,6 +62,7 @@ class ThinkOutput implements OutputParser {
   #content(text: string): readonly ParsedPart[] {
     const { tools, maxCalls } = this.#parts;
     if (tools === undefined) return text === "" ? [] : [{ type: "text-delta", text }];
+    this.content += text;
     for (const char of text) tools.parser.char(char);
     return tools.output.take(maxCalls);
   }

@@ -5,9 +5,7 @@
 import { contentText } from "../../generation/chat-prompt.ts";
 import { PLAIN } from "../../generation/parser.ts";
 import {
-  callsOf,
   finishOf,
-  type OutputCall,
   type OutputDelta,
   type OutputFinish,
   type OutputPart,
@@ -16,8 +14,6 @@ import {
 import { streamOptions } from "../../generation/prepare.ts";
 import type { ChatAnswer, ChatFormat } from "../../http/chat-format.ts";
 import type { StreamResponder } from "../../http/exchange.ts";
-import { readJson } from "../../http/shape/json.ts";
-import { pyJson } from "../../http/shape/python.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { DONE, event, failed } from "../events.ts";
@@ -60,7 +56,11 @@ function logprobsOf(answer: Answer, names: TokenNames, delta: OutputDelta) {
   if (!body.logprobs || hidesTokens(answer)) return null;
   const named = Boolean(body.logprob_token_ids?.length);
   const top = named ? -1 : (body.top_logprobs ?? 0);
-  return chatLogprobs(delta.ids, delta.logprobs, { names, top, named });
+  const { content } = chatLogprobs(delta.ids, delta.logprobs, { names, top, named });
+  // Of beams vLLM does not tell the bytes of the tokens themselves.
+  return {
+    content: body.use_beam_search ? content.map((one) => ({ ...one, bytes: null })) : content,
+  };
 }
 
 /** The last message's content, which `echo` repeats when its role is the answer's. */
@@ -110,14 +110,10 @@ function chatResponse(answer: Answer, deltas: readonly OutputDelta[]) {
 }
 
 function wholeChoice(answer: Answer, names: TokenNames, delta: OutputDelta) {
-  const { body, serving } = answer;
-  const { parts } = delta;
-  const calls = wholeCalls(answer, parts);
-  const finish = finishOf(parts);
-  const content =
-    calls === undefined
-      ? delta.text
-      : (textOf(parts, "text-delta") ?? emptyContent(answer, delta, calls.length));
+  const { body, serving, chat } = answer;
+  const { calls, text, reasoning } = chat.whole(delta);
+  const finish = finishOf(delta.parts);
+  const content = text ?? emptyContent(answer, delta, calls.length);
   return {
     index: delta.index,
     message: {
@@ -127,42 +123,22 @@ function wholeChoice(answer: Answer, names: TokenNames, delta: OutputDelta) {
       annotations: null,
       audio: null,
       function_call: null,
-      ...(calls?.length && {
-        tool_calls: calls.map(({ id, name, arguments: text }) => ({
+      ...(calls.length > 0 && {
+        tool_calls: calls.map(({ id, name, arguments: args }) => ({
           id,
           type: "function",
-          function: { name, arguments: text },
+          function: { name, arguments: args },
         })),
       }),
-      reasoning:
-        body.include_reasoning === false ? null : (textOf(parts, "reasoning-delta") ?? null),
+      reasoning: body.include_reasoning === false ? null : (reasoning ?? null),
     },
     logprobs: logprobsOf(answer, names, delta),
     finish_reason:
-      finish === undefined ? "stop" : wireReason(answer, { ...finish, calls: calls?.length ?? 0 }),
+      finish === undefined ? "stop" : wireReason(answer, { ...finish, calls: calls.length }),
     stop_reason: finish?.stopReason ?? null,
     token_ids: body.return_token_ids && !hidesTokens(answer) ? delta.ids : null,
     routed_experts: null,
   };
-}
-
-/**
- * The calls of a whole output. As vLLM reads hermes: one that is cut off makes all
- * of the output text again (undefined), and arguments are written anew.
- */
-function wholeCalls(
-  { serving, body }: Answer,
-  parts: readonly OutputPart[],
-): readonly OutputCall[] | undefined {
-  const calls = callsOf(parts);
-  const chosen = body.tool_choice === "required" || typeof body.tool_choice === "object";
-  const asked = chosen && body.tool_choice !== null;
-  if (serving.settings["tool-call-parser"] !== "hermes" || asked) return calls;
-  try {
-    return calls.map((call) => ({ ...call, arguments: pyJson(readJson(call.arguments, true)) }));
-  } catch {
-    return undefined;
-  }
 }
 
 /**
@@ -192,7 +168,7 @@ function chatStream(answer: Answer): StreamResponder {
     deltas: (deltas) => {
       const first = started ? [] : chunks.start();
       started = true;
-      return [...first, ...chat.read(deltas).flatMap((delta) => chunks.write(delta))];
+      return [...first, ...chat.readStream(deltas).flatMap((delta) => chunks.write(delta))];
     },
     end: () => {
       if (!chunks.options.includeUsage) return [DONE];
@@ -320,7 +296,7 @@ export function callDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
   return calls;
 }
 
-/** A call that is cut off in the piece that named it is closed: `{}`. */
+/** The name apart from what follows. */
 function hermesDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
   const calls: WireCall[] = [];
   for (const part of parts) {
@@ -332,8 +308,6 @@ function hermesDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
       const grows = last?.index === part.call && last.function.name === undefined;
       if (grows) last.function.arguments += part.text;
       else calls.push({ index: part.call, function: { arguments: part.text } });
-    } else if (part.type === "finish" && last !== undefined) {
-      last.function.arguments ??= "{}";
     }
   }
   return calls;

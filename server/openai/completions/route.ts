@@ -73,11 +73,10 @@ export async function answerCompletion(
 export async function prepareCompletion(serving: Serving, body: CompletionRequest) {
   checkBody(body, COMPLETION_UNBUILT);
   if (typeof body.suffix === "string") {
-    throw new ApiError(
-      "bad-request",
-      "suffix is only supported for models with FIM completion rendering",
-      { param: "suffix", bare: true },
-    );
+    const message = body.echo
+      ? "Echo is unsupported with suffix."
+      : "suffix is only supported for models with FIM completion rendering";
+    throw new ApiError("bad-request", message, { param: "suffix", bare: true });
   }
   if (body.stream && body.use_beam_search) {
     throw badRequest("Streaming is not currently supported with beam search");

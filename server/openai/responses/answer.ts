@@ -1,7 +1,8 @@
 /** One response under way: its items, its events, its end. */
 import type { ChatGeneration } from "../../generation/chat.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
-import { callsOf, type OutputDelta, textOf } from "../../generation/parts.ts";
+import type { OutputDelta } from "../../generation/parts.ts";
+import type { WholeOutput } from "../../generation/whole.ts";
 import type { ApiError } from "../../http/errors.ts";
 import type { StreamResponder } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
@@ -33,7 +34,7 @@ export function wholeResponse(
   const writer = itemWriter(answer);
   const read = chat.read(deltas);
   // Reasoning, then the text as one, then the calls: the order of vLLM where nothing streams.
-  for (const delta of read) writer.write({ ...delta, parts: inOrder(delta) });
+  for (const delta of read) writer.write({ ...delta, parts: inOrder(chat.whole(delta)) });
   const items = writer.items.map(settled);
   const output = items.length > 0 || parses(serving) ? items : [emptyMessage()];
   const [first] = deltas;
@@ -71,7 +72,7 @@ export function responseStream(answer: ResponseAnswer): StreamResponder {
         text += delta.text;
         ids.push(...delta.ids);
       }
-      return chat.read(deltas).flatMap((delta) => writer.write(delta).map(event));
+      return chat.readStream(deltas).flatMap((delta) => writer.write(delta).map(event));
     },
     end: () => {
       const outcome = outcomeOf(head, chat, { serving, output: writer.items, text, ids });
@@ -117,9 +118,7 @@ function emptyMessage(): object {
   };
 }
 
-function inOrder({ parts }: OutputDelta): OutputDelta["parts"] {
-  const reasoning = textOf(parts, "reasoning-delta");
-  const text = textOf(parts, "text-delta");
+function inOrder({ reasoning, text, calls }: WholeOutput): OutputDelta["parts"] {
   return [
     ...(reasoning === undefined
       ? []
@@ -135,7 +134,7 @@ function inOrder({ parts }: OutputDelta): OutputDelta["parts"] {
           { type: "text-delta" as const, text },
           { type: "text-end" as const },
         ]),
-    ...callsOf(parts).flatMap(({ id, name, arguments: args }, call) => [
+    ...calls.flatMap(({ id, name, arguments: args }, call) => [
       { type: "call-start" as const, call, id, name },
       { type: "call-delta" as const, call, text: args },
       { type: "call-end" as const, call },
