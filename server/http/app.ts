@@ -106,7 +106,7 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
     rewriteUrl: ({ url = "/" }) => withoutRoot(url, settings["root-path"]),
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       const known = errorOf(error);
-      void reply.code(known.status).send(known.body);
+      void reply.code(known.status).send(known.answer());
     },
   }) as unknown as FastifyInstance;
 }
@@ -193,9 +193,7 @@ function answerErrors(app: FastifyInstance): void {
     if (known.retryAfterSeconds !== undefined) {
       reply.header("retry-after", Math.max(1, Math.ceil(known.retryAfterSeconds)));
     }
-    if (known.code === "unparsed") return reply.code(known.status).send({ detail: known.message });
-    const { errorBody } = request.routeOptions.config;
-    return reply.code(known.status).send(errorBody?.(known) ?? known.body);
+    return reply.code(known.status).send(known.answer(request.routeOptions.config.errorBody));
   });
   const patterns: { readonly method: string; readonly matches: RegExp }[] = [];
   app.addHook("onRoute", ({ method, url }) => {
@@ -214,13 +212,13 @@ function answerErrors(app: FastifyInstance): void {
     if (allowed.length === 0) {
       const bare = withoutSlashes(url);
       if (bare === url || methodsOf(bare).length === 0) {
-        return reply.code(404).send({ detail: "Not Found" });
+        throw new ApiError("no-route", "Not Found");
       }
       const target = `${request.protocol}://${request.host}${bare}`;
       return reply.redirect(query === undefined ? target : `${target}?${query}`, 307);
     }
     reply.header("allow", allowed.join(", "));
-    return reply.code(405).send({ detail: "Method Not Allowed" });
+    throw new ApiError("no-method", "Method Not Allowed");
   });
 }
 

@@ -4,13 +4,14 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { ApiError } from "./errors.ts";
 
 const GUARDED = ["/v1", "/v2", "/inference", "/cohere"];
 
 export function requireKeys(app: FastifyInstance, keys: readonly string[]): void {
   if (keys.length === 0) return;
   const digests = keys.map(digest);
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", async (request) => {
     if (request.method === "OPTIONS") return;
     // The route that was found, not the path as written: `/%761/models` is /v1/models too.
     const path = request.routeOptions.url ?? request.url;
@@ -22,7 +23,7 @@ export function requireKeys(app: FastifyInstance, keys: readonly string[]): void
       const given = digest(token);
       if (digests.some((known) => timingSafeEqual(known, given))) return;
     }
-    await reply.code(401).send({ error: "Unauthorized" });
+    throw new ApiError("unauthorized", "Unauthorized");
   });
 }
 

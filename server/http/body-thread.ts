@@ -1,6 +1,7 @@
 /** Thread entry: parses large bodies, so that the event loop does not. */
 import { parentPort } from "node:worker_threads";
-import { type ErrorCode, toApiError } from "./errors.ts";
+import type { ErrorCode } from "./error-table.ts";
+import { toApiError } from "./errors.ts";
 import { parseBytes } from "./validation.ts";
 
 export type ParseAnswer =

@@ -1,36 +1,8 @@
-/**
- * The table of errors: code → status and `type`, as vLLM answers them. The body
- * is `{"error":{"message","type","param","code"}}` with the status as `code`.
- */
+/** An error that a client is told of: a row of the table (error-table.ts), a message, the field at fault. */
 
 import { EncoderBusyError } from "../../models/tokenizer/encoder-process.ts";
 import { TextRefusedError } from "../../models/tokenizer/text-limits.ts";
-
-interface ErrorRow {
-  readonly status: number;
-  readonly type: string;
-}
-
-const ERRORS = {
-  /** Not JSON, a missing field or a wrong type: found before the meaning is looked at. */
-  invalid: { status: 400, type: "Bad Request" },
-  /** No text, or nested deeper than Python reads: vLLM's framework answers `{"detail"}` alone. */
-  unparsed: { status: 400, type: "Bad Request" },
-  /** The shape is right, the meaning is not. */
-  "bad-request": { status: 400, type: "BadRequestError" },
-  /** As vLLM's /v1/responses says it. */
-  "invalid-request": { status: 400, type: "invalid_request_error" },
-  "response-not-found": { status: 404, type: "invalid_request_error" },
-  timeout: { status: 408, type: "RequestTimeoutError" },
-  "not-found": { status: 404, type: "NotFoundError" },
-  "too-large": { status: 413, type: "RequestEntityTooLargeError" },
-  unprocessable: { status: 422, type: "UnprocessableEntityError" },
-  internal: { status: 500, type: "InternalServerError" },
-  /** Exists in vLLM, not built here. */
-  overloaded: { status: 503, type: "ServiceUnavailableError" },
-} as const satisfies Record<string, ErrorRow>;
-
-export type ErrorCode = keyof typeof ERRORS;
+import { ERRORS, type ErrorCode } from "./error-table.ts";
 
 export interface ErrorBody {
   readonly error: {
@@ -78,6 +50,20 @@ export class ApiError extends Error {
     return {
       error: { message: withoutPaths(this.message), type, param: this.param, code: status },
     };
+  }
+
+  /** What is sent; a route may have a form of its own for `body`. */
+  answer(form?: (error: ApiError) => object): object | undefined {
+    switch (ERRORS[this.code].body) {
+      case "detail":
+        return { detail: this.message };
+      case "text":
+        return { error: this.message };
+      case "none":
+        return undefined;
+      case "error":
+        return form?.(this) ?? this.body;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Probes and small facts: /health, /ping, /version, /load. */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { SECOND } from "../../device/clock.ts";
+import { ERRORS } from "../http/error-table.ts";
 import type { Serving } from "../serving.ts";
 import { VLLM_VERSION } from "../version.ts";
 
@@ -12,7 +13,7 @@ const DEAD_AFTER = 10;
 
 export function healthRoutes(app: FastifyInstance, serving: Serving, load: () => number): void {
   const probe = async (_request: unknown, reply: FastifyReply) =>
-    reply.code(healthy(serving) ? 200 : 503).send();
+    reply.code(healthy(serving) ? 200 : ERRORS.unhealthy.status).send();
   app.get("/health", probe);
   app.get("/ping", probe);
   app.post("/ping", probe);

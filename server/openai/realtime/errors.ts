@@ -1,10 +1,12 @@
+import type { RealtimeCode } from "../../http/error-table.ts";
+
 /** A client's event that cannot be; `code` and `param` as OpenAI names them. */
 export class RealtimeError extends Error {
   override readonly name = "RealtimeError";
-  readonly code: string;
+  readonly code: RealtimeCode;
   readonly param: string | null;
 
-  constructor(code: string, message: string, param: string | null = null) {
+  constructor(code: RealtimeCode, message: string, param: string | null = null) {
     super(message);
     this.code = code;
     this.param = param;

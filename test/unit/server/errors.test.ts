@@ -1,0 +1,75 @@
+/** One table of errors: it is what is printed, what is raised, and all that is raised. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { BECOME, ERRORS, errorsTable, REALTIME_ERRORS } from "../../../server/http/error-table.ts";
+import { ApiError } from "../../../server/http/errors.ts";
+
+const TABLE = "server/http/error-table.ts";
+
+function sources(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name))
+    .filter((path) => !path.startsWith("server/web/") && path !== TABLE);
+}
+
+const server = sources("server").map((path) => ({ path, text: readFileSync(path, "utf8") }));
+
+/** Statuses of failures that are written where they are sent, beside the table. */
+function loose(text: string): readonly string[] {
+  const statuses =
+    /\b(?:code|status|writeHead)\(\s*[45]\d\d\b|\bstatus(?:Code)?\s*[:=]\s*[45]\d\d\b|[?:]\s*[45]\d\d\)/g;
+  return text.match(statuses) ?? [];
+}
+
+describe("the table of errors", () => {
+  it("is printed in ERRORS.md as it is", () => {
+    expect(readFileSync("server/ERRORS.md", "utf8")).toBe(errorsTable());
+  });
+
+  it("is where every failing status comes from", () => {
+    expect(server.flatMap(({ path, text }) => loose(text).map((it) => `${path}: ${it}`))).toEqual(
+      [],
+    );
+    expect(loose('reply.code(404).send({ detail: "x" })')).toHaveLength(1);
+    expect(loose("reply.code(ok ? 200 : 503)")).toHaveLength(1);
+    expect(loose("raw.statusCode = 500")).toHaveLength(1);
+    expect(loose("reply.code(200)")).toEqual([]);
+  });
+
+  it("has no row that nothing raises", () => {
+    const all = server.map(({ text }) => text).join("\n");
+    const unused = Object.keys({ ...ERRORS, ...REALTIME_ERRORS }).filter(
+      (code) => !all.includes(`"${code}"`) && !all.includes(`ERRORS.${code}`),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  it("says of every class of errors what becomes of it", () => {
+    const declared = [...server, ...["engine", "device", "models"].flatMap(read)].flatMap(
+      ({ text }) => [...text.matchAll(/\bclass (\w+) extends \w*Error\b/g)].map(([, name]) => name),
+    );
+    expect(Object.keys(BECOME).sort()).toEqual(declared.sort());
+  });
+
+  it("gives an error its status and body", () => {
+    const sent = (code: keyof typeof ERRORS) => {
+      const error = new ApiError(code, "Why.", { param: "n" });
+      return { status: error.status, body: error.answer() };
+    };
+    expect(sent("not-found")).toEqual({
+      status: 404,
+      body: { error: { message: "Why.", type: "NotFoundError", param: "n", code: 404 } },
+    });
+    expect(sent("unparsed")).toEqual({ status: 400, body: { detail: "Why." } });
+    expect(sent("unauthorized")).toEqual({ status: 401, body: { error: "Why." } });
+    expect(sent("unhealthy")).toEqual({ status: 503, body: undefined });
+    const own = new ApiError("timeout", "Why.").answer(({ message }) => ({ message }));
+    expect(own).toEqual({ message: "Why." });
+  });
+});
+
+function read(folder: string) {
+  return sources(folder).map((path) => ({ path, text: readFileSync(path, "utf8") }));
+}
