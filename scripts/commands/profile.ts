@@ -111,11 +111,8 @@ function bytes(count: number): string {
 
 function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string[] {
   const { nanos } = totals;
-  const fields = totals.fields("");
-  const field = (name: string): number => Number(fields[name]);
   const parts = Object.entries(totals.parts).sort(([, a], [, b]) => b - a);
   const lanes = ["tensor", "vector", "scalar", "gpsimd", "dma", "cc", "host"];
-  const seconds = field("total_time");
   const collectives = [...totals.collectives.values()].sort((a, b) => b.nanos - a.nanos);
   const ops = [...totals.ops.values()].sort((a, b) => b.nanos - a.nanos);
   return [
@@ -128,25 +125,7 @@ function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string
       ["engine", "active ms", "utilisation"],
       ...lanes.map((lane) => [lane, ms(totals.active(lane)), percent(totals.active(lane) / nanos)]),
     ]),
-    table([
-      ["memory and compute", "", "of peak"],
-      ["HBM read", bytes(field("hbm_read_bytes")), ""],
-      [
-        "HBM bandwidth",
-        `${bytes(field("hbm_read_bytes") / seconds)}/s`,
-        percent(field("mbu_estimated_percent")),
-      ],
-      [
-        "model FLOPS",
-        `${(field("model_flops") / seconds / 1e12).toFixed(2)} T/s`,
-        percent(field("mfu_estimated_percent")),
-      ],
-      [
-        "FLOP a byte",
-        field("mm_arithmetic_intensity").toFixed(1),
-        `ridge at ${field("peak_flops_bandwidth_ratio").toFixed(0)}`,
-      ],
-    ]),
+    memoryAndCompute(totals),
     ...(collectives.length === 0
       ? []
       : [
@@ -183,6 +162,31 @@ function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string
         ]),
     ]),
   ];
+}
+
+function memoryAndCompute(totals: ProfileTotals): string {
+  const fields = totals.fields("");
+  const field = (name: string): number => Number(fields[name]);
+  const seconds = field("total_time");
+  return table([
+    ["memory and compute", "", "of peak"],
+    ["HBM read", bytes(field("hbm_read_bytes")), ""],
+    [
+      "HBM bandwidth",
+      `${bytes(field("hbm_read_bytes") / seconds)}/s`,
+      percent(field("mbu_estimated_percent")),
+    ],
+    [
+      "model FLOPS",
+      `${(field("model_flops") / seconds / 1e12).toFixed(2)} T/s`,
+      percent(field("mfu_estimated_percent")),
+    ],
+    [
+      "FLOP a byte",
+      field("mm_arithmetic_intensity").toFixed(1),
+      `ridge at ${field("peak_flops_bandwidth_ratio").toFixed(0)}`,
+    ],
+  ]);
 }
 
 /** What the figures rest on, where that is not the chip's own published ones. */

@@ -3,7 +3,7 @@
  * measures how late it was itself: a load generator that cannot keep up must
  * say so, or its figures are read as the server's.
  */
-import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
 import type { WorkRequest } from "../workload/request.ts";
 import type { RequestRecord } from "./record.ts";
 import { ascending, percentileOf } from "./statistics.ts";
@@ -67,10 +67,7 @@ export async function runLoad(
   const now = (): number => (performance.now() - origin) / 1000;
   const { signal } = options;
   const stopped = (): boolean => signal?.aborted === true;
-  const stop = new Promise<void>((resolve) => {
-    if (stopped()) resolve();
-    else signal?.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const stop = aborted(signal);
   let end = 0;
   const pending: Promise<void>[] = [];
   for (const [index, request] of requests.entries()) {
@@ -107,22 +104,33 @@ export async function runLoad(
   const interrupted = stopped();
   const duration = interrupted ? end : now();
   delay.disable();
-  const sorted = ascending(late);
   const ended = requests.filter((_, index) => records[index] !== undefined);
   return {
     requests: interrupted ? ended : requests,
     records: interrupted ? records.filter((record) => record !== undefined) : records,
     interrupted,
     duration,
-    lateness: {
-      meanDispatch: late.reduce((sum, value) => sum + value, 0) / Math.max(1, late.length),
-      p99Dispatch: percentileOf(sorted, 99),
-      maxDispatch: sorted[sorted.length - 1] ?? 0,
-      // The histogram holds turn lengths; the sampling step of 5 ms is not lateness.
-      p99EventLoop: Math.max(0, delay.percentile(99) / 1e9 - 0.005),
-      maxEventLoop: Math.max(0, delay.max / 1e9 - 0.005),
-      held,
-    },
+    lateness: { ...latenessOf(late, delay), held },
+  };
+}
+
+/** Resolves when the run is to stop; never without a signal. */
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) resolve();
+    else signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function latenessOf(late: readonly number[], delay: IntervalHistogram): Omit<Lateness, "held"> {
+  const sorted = ascending(late);
+  return {
+    meanDispatch: late.reduce((sum, value) => sum + value, 0) / Math.max(1, late.length),
+    p99Dispatch: percentileOf(sorted, 99),
+    maxDispatch: sorted[sorted.length - 1] ?? 0,
+    // The histogram holds turn lengths; the sampling step of 5 ms is not lateness.
+    p99EventLoop: Math.max(0, delay.percentile(99) / 1e9 - 0.005),
+    maxEventLoop: Math.max(0, delay.max / 1e9 - 0.005),
   };
 }
 

@@ -167,8 +167,6 @@ export const headlineStudy: Study = async (print, { out } = {}) => {
   const next = findInstance("trn3-gen2-ultraserver");
   const two = points(old, "bf16");
   const three = points(next, "mxfp4");
-  const ratio = (a: number, b: number): string =>
-    b === 0 ? (a === 0 ? "–" : "∞") : `${(a / b).toFixed(2)}×`;
   print(
     `gpt-oss-120b, ${INPUT} in / ${OUTPUT} out: ${old.name} (64 chips) and ${next.name} (144), best configuration of each.`,
   );
@@ -176,38 +174,9 @@ export const headlineStudy: Study = async (print, { out } = {}) => {
     "Trainium3 is extrapolated; the band moves its step time by the 80 % bands of both machines.\n",
   );
   print("Users at an interactivity (read vertically):");
-  print(
-    table([
-      ["tokens/s/user", "Trn2 users", "Trn3 users", "ratio", "band", "ratio a chip"],
-      ...[10, 15, 20, 30, ...READ_USERS, 75, 125, 150, 200, 250]
-        .sort((a, b) => a - b)
-        .map((rate) => {
-          const [a, b] = [usersAt(two, rate), usersAt(three, rate)];
-          const low = ratio(usersAt(three, rate, BAND), a);
-          const high = ratio(usersAt(three, rate, 1 / BAND), a);
-          return [
-            `${rate}`,
-            `${a}`,
-            `${b}`,
-            ratio(b, a),
-            `${low} to ${high}`,
-            ratio(b / 144, a / 64),
-          ];
-        }),
-    ]),
-  );
+  print(readVertically(two, three));
   print("\nTokens/s at a number of users (read horizontally):");
-  print(
-    table([
-      ["users", "Trn2 a user", "Trn3 a user", "ratio a user, system", "ratio a chip"],
-      ...[16, 64, 128, ...READ_RATE, 512, 2048]
-        .sort((a, b) => a - b)
-        .map((users) => {
-          const [a, b] = [rateAt(two, users), rateAt(three, users)];
-          return [`${users}`, a.toFixed(1), b.toFixed(1), ratio(b, a), ratio(b / 144, a / 64)];
-        }),
-    ]),
-  );
+  print(readHorizontally(two, three));
   print("\nFrom one to the other, one difference at a time (users at the interactivity):");
   print(decomposition(old, next));
   print("\nWhat both machines have, taken from both (ratio of users, and the factor that it is):");
@@ -239,6 +208,42 @@ export const headlineStudy: Study = async (print, { out } = {}) => {
   print(`\nChart: ${chart}`);
   return 0;
 };
+
+const ratio = (a: number, b: number): string =>
+  b === 0 ? (a === 0 ? "–" : "∞") : `${(a / b).toFixed(2)}×`;
+
+function readVertically(two: readonly Point[], three: readonly Point[]): string {
+  return table([
+    ["tokens/s/user", "Trn2 users", "Trn3 users", "ratio", "band", "ratio a chip"],
+    ...[10, 15, 20, 30, ...READ_USERS, 75, 125, 150, 200, 250]
+      .sort((a, b) => a - b)
+      .map((rate) => {
+        const [a, b] = [usersAt(two, rate), usersAt(three, rate)];
+        const low = ratio(usersAt(three, rate, BAND), a);
+        const high = ratio(usersAt(three, rate, 1 / BAND), a);
+        return [
+          `${rate}`,
+          `${a}`,
+          `${b}`,
+          ratio(b, a),
+          `${low} to ${high}`,
+          ratio(b / 144, a / 64),
+        ];
+      }),
+  ]);
+}
+
+function readHorizontally(two: readonly Point[], three: readonly Point[]): string {
+  return table([
+    ["users", "Trn2 a user", "Trn3 a user", "ratio a user, system", "ratio a chip"],
+    ...[16, 64, 128, ...READ_RATE, 512, 2048]
+      .sort((a, b) => a - b)
+      .map((users) => {
+        const [a, b] = [rateAt(two, users), rateAt(three, users)];
+        return [`${users}`, a.toFixed(1), b.toFixed(1), ratio(b, a), ratio(b / 144, a / 64)];
+      }),
+  ]);
+}
 
 /** Ratio with everything ÷ ratio without kernels, and without speculation: both machines have both. */
 function shared(

@@ -52,34 +52,7 @@ export const switchStudy: Study = async (print) => {
           instance,
           expertParallel: chips * RANKS_PER_CHIP,
         };
-        const graph = new CostModel(plan).graph({
-          phase: "decode",
-          rows,
-          queries: 1,
-          context: 4096,
-        });
-        const exchange = graph.layers.reduce(
-          (sum, { group, calls }) =>
-            sum +
-            group.indices.length *
-              calls.reduce(
-                (all, its) => all + (its.call.collective?.kind === "all-to-all" ? its.nanos : 0),
-                0,
-              ),
-          0,
-        );
-        const collectives = graph.parts.collectives ?? 0;
-        lines.push([
-          `${chips}`,
-          `${chips * RANKS_PER_CHIP}`,
-          Math.max(1, (chips * RANKS_PER_CHIP) / EXPERTS).toFixed(2),
-          `${rows}`,
-          fabric,
-          (graph.nanos / 1e6).toFixed(2),
-          (collectives / 1e6).toFixed(2),
-          `${((100 * collectives) / graph.nanos).toFixed(0)}%`,
-          (exchange / 1e6).toFixed(2),
-        ]);
+        lines.push(lineOf(plan, { chips, rows, fabric }));
       }
     }
   }
@@ -93,6 +66,36 @@ export const switchStudy: Study = async (print) => {
   print(table(lines));
   return 0;
 };
+
+function lineOf(
+  plan: Plan,
+  its: { readonly chips: number; readonly rows: number; readonly fabric: string },
+): string[] {
+  const { chips, rows, fabric } = its;
+  const graph = new CostModel(plan).graph({ phase: "decode", rows, queries: 1, context: 4096 });
+  const exchange = graph.layers.reduce(
+    (sum, { group, calls }) =>
+      sum +
+      group.indices.length *
+        calls.reduce(
+          (all, { call, nanos }) => all + (call.collective?.kind === "all-to-all" ? nanos : 0),
+          0,
+        ),
+    0,
+  );
+  const collectives = graph.parts.collectives ?? 0;
+  return [
+    `${chips}`,
+    `${chips * RANKS_PER_CHIP}`,
+    Math.max(1, (chips * RANKS_PER_CHIP) / EXPERTS).toFixed(2),
+    `${rows}`,
+    fabric,
+    (graph.nanos / 1e6).toFixed(2),
+    (collectives / 1e6).toFixed(2),
+    `${((100 * collectives) / graph.nanos).toFixed(0)}%`,
+    (exchange / 1e6).toFixed(2),
+  ];
+}
 
 /** The same chips wired as Trainium2 UltraServers are: a 3-D torus with that generation's links. */
 function torusOf(base: InstanceSpec, chips: number): Partial<InstanceSpec> {

@@ -3,13 +3,20 @@ import { Client, type Target } from "../../load/client.ts";
 import { hygiene } from "../../load/hygiene.ts";
 import { runLoad } from "../../load/load.ts";
 import { Progress } from "../../load/progress.ts";
-import { vllmResult } from "../../load/result.ts";
 import { type ServedModel, serverWords, watchServer, withoutUser } from "../../load/server.ts";
 import { Random } from "../../workload/random.ts";
 import { idRange, type Words } from "../../workload/request.ts";
 import type { SweepOptions } from "./flags.ts";
 import { pointRequests } from "./protocol.ts";
-import { firstErrorOf, type MeasuredPoint, metricsOf, toPoint, workloadPart } from "./to-point.ts";
+import {
+  firstErrorOf,
+  type MeasuredPoint,
+  metricsOf,
+  type PointIdentity,
+  resultOf,
+  toPoint,
+  workloadPart,
+} from "./to-point.ts";
 
 /** Ids that exist in any vocabulary larger than this, when the server does not tokenise. */
 const SAFE_IDS = 1000;
@@ -32,14 +39,17 @@ function freshWords({ ids, ...rest }: Words, seed: number): Words {
   };
 }
 
+interface LiveServer {
+  readonly model: ServedModel;
+  readonly settings: unknown;
+}
+
 export async function httpPoint(
   url: string,
   options: SweepOptions,
   concurrency: number,
-  server: { readonly model: ServedModel; readonly words: Words; readonly settings: unknown },
+  server: LiveServer & { readonly words: Words },
 ): Promise<MeasuredPoint> {
-  const { workload, flags, given } = options;
-  const fingerprint = Array.isArray(server.settings) ? server.settings.at(-1) : undefined;
   const target: Target = {
     baseUrl: url,
     endpoint: "/v1/completions",
@@ -52,7 +62,7 @@ export async function httpPoint(
   const client = new Client(target);
   try {
     const words = freshWords(server.words, Date.now() + concurrency);
-    const { warmups, requests } = pointRequests(workload, concurrency, words);
+    const { warmups, requests } = pointRequests(options.workload, concurrency, words);
     const now = new Array<number>(requests.length).fill(0);
     const cap = { maxConcurrency: concurrency };
     const send = client.run.bind(client);
@@ -73,57 +83,53 @@ export async function httpPoint(
       duration: run.duration,
       lateness: run.lateness.p99EventLoop,
     });
-    const point = toPoint(
-      {
-        identity: {
-          model: server.model.id,
-          server: withoutUser(url).replace(/^https?:\/\//, ""),
-          // Of one address the settings may change between two sweeps.
-          settings: typeof fingerprint === "string" ? fingerprint : "",
-          workload: workloadPart(workload),
-        },
-        model: server.model.id,
-        simulated: server.model.simulation !== undefined,
-        framework: server.model.ownedBy ?? "unknown",
-        instance: "",
-        // As told on the command line; the server itself does not say.
-        tensorParallel: given.has("tensor-parallel-size")
-          ? flags["tensor-parallel-size"][0]
-          : undefined,
-        dataParallel: given.has("data-parallel-size") ? flags["data-parallel-size"][0] : undefined,
-        expertParallel: given.has("enable-expert-parallel")
-          ? flags["enable-expert-parallel"]
-          : undefined,
-        kernels: "",
-        precision: "",
-        speculation: "",
-        chips: flags.chips,
-        inputLen: workload.inputLen,
-        outputLen: workload.outputLen,
-        concurrency,
-        requests: requests.length,
-        warmups: warmups.length,
-        seed: workload.seed,
-      },
-      metrics,
-      notices,
-    );
-    const result = vllmResult(
-      {
-        date: new Date(),
-        backend: "openai",
-        modelId: server.model.id,
-        tokenizerId: server.model.root,
-        numPrompts: requests.length,
-        requestRate: Number.POSITIVE_INFINITY,
-        burstiness: 1,
-        maxConcurrency: concurrency,
-        latencies: ["ttft", "tpot", "itl", "e2el"],
-      },
-      metrics,
-    );
+    const known = {
+      ...identityOf(url, options, server),
+      concurrency,
+      requests: requests.length,
+      warmups: warmups.length,
+    };
+    const point = toPoint(known, metrics, notices);
+    const result = resultOf(point, metrics, {
+      backend: "openai",
+      tokenizerId: server.model.root,
+    });
     return { point, result, ...firstErrorOf(run.records) };
   } finally {
     client.close();
   }
+}
+
+/** What is known of a live server: parallelism and chips as told on the command line, it does not say. */
+function identityOf(
+  url: string,
+  { workload, flags, given }: SweepOptions,
+  { model, settings }: LiveServer,
+): Omit<PointIdentity, "concurrency" | "requests" | "warmups"> {
+  const fingerprint = Array.isArray(settings) ? settings.at(-1) : undefined;
+  const told = <F extends keyof SweepOptions["flags"], V>(flag: F, value: V): V | undefined =>
+    given.has(flag) ? value : undefined;
+  return {
+    identity: {
+      model: model.id,
+      server: withoutUser(url).replace(/^https?:\/\//, ""),
+      // Of one address the settings may change between two sweeps.
+      settings: typeof fingerprint === "string" ? fingerprint : "",
+      workload: workloadPart(workload),
+    },
+    model: model.id,
+    simulated: model.simulation !== undefined,
+    framework: model.ownedBy ?? "unknown",
+    instance: "",
+    tensorParallel: told("tensor-parallel-size", flags["tensor-parallel-size"][0]),
+    dataParallel: told("data-parallel-size", flags["data-parallel-size"][0]),
+    expertParallel: told("enable-expert-parallel", flags["enable-expert-parallel"]),
+    kernels: "",
+    precision: "",
+    speculation: "",
+    chips: flags.chips,
+    inputLen: workload.inputLen,
+    outputLen: workload.outputLen,
+    seed: workload.seed,
+  };
 }

@@ -2,7 +2,7 @@
 import type { Notice } from "../../../server/metrics/hygiene.ts";
 import { LATENCIES, type Latency, type LoadMetrics, measure } from "../../load/metrics.ts";
 import type { RequestRecord } from "../../load/record.ts";
-import type { VllmResult } from "../../load/result.ts";
+import { type VllmResult, vllmResult } from "../../load/result.ts";
 import type { LatencyQuantiles, Point } from "../../report/point.ts";
 import type { Workload } from "./protocol.ts";
 
@@ -77,4 +77,25 @@ function quantilesOf(metrics: LoadMetrics, name: Latency): LatencyQuantiles {
   const { mean, median, std, percentiles } = metrics.latency[name];
   const at = (percentile: number): number => percentiles.get(percentile) ?? 0;
   return { mean, median, std, p90: at(90), p95: at(95), p99: at(99), p999: at(99.9) };
+}
+
+/** The point as a file of `vllm bench serve`. */
+export function resultOf(
+  point: Point,
+  metrics: LoadMetrics,
+  of: { readonly backend: string; readonly tokenizerId: string },
+): VllmResult {
+  return vllmResult(
+    {
+      ...of,
+      date: new Date(),
+      modelId: point.model,
+      numPrompts: point.requests,
+      requestRate: Number.POSITIVE_INFINITY,
+      burstiness: 1,
+      maxConcurrency: point.concurrency,
+      latencies: LATENCIES,
+    },
+    metrics,
+  );
 }

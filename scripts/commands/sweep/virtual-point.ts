@@ -3,14 +3,20 @@ import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
 import type { Notice } from "../../../server/metrics/hygiene.ts";
 import { hygiene } from "../../load/hygiene.ts";
-import { vllmResult } from "../../load/result.ts";
 import type { Point } from "../../report/point.ts";
 import { factsOf, type SystemFacts } from "../../virtual/facts.ts";
 import { buildSystem, type SystemSpec, systemParts } from "../../virtual/system.ts";
 import { runVirtual } from "../../virtual/virtual.ts";
 import { idRange } from "../../workload/request.ts";
 import { pointRequests, type Workload } from "./protocol.ts";
-import { firstErrorOf, type MeasuredPoint, metricsOf, toPoint, workloadPart } from "./to-point.ts";
+import {
+  firstErrorOf,
+  type MeasuredPoint,
+  metricsOf,
+  resultOf,
+  toPoint,
+  workloadPart,
+} from "./to-point.ts";
 
 /** Models as loaded, by source: a sweep loads each once. */
 export class ModelShelf {
@@ -84,7 +90,11 @@ export async function virtualPoint(
       metrics,
       notices,
     );
-    return { point, result: resultOf(point, metrics), ...firstErrorOf(run.records) };
+    const result = resultOf(point, metrics, {
+      backend: "trainyard-virtual",
+      tokenizerId: point.model,
+    });
+    return { point, result, ...firstErrorOf(run.records) };
   } finally {
     await system.close();
   }
@@ -94,24 +104,4 @@ function prefillOf({ prefill }: SystemSpec, { prefillChips }: SystemFacts): Pick
   if (prefill === undefined) return {};
   const { workers, tensorParallel, instance } = prefill;
   return { prefill: { workers, tensorParallel, instance, chips: prefillChips ?? 0 } };
-}
-
-function resultOf(
-  point: Point,
-  metrics: Parameters<typeof vllmResult>[1],
-): MeasuredPoint["result"] {
-  return vllmResult(
-    {
-      date: new Date(),
-      backend: "trainyard-virtual",
-      modelId: point.model,
-      tokenizerId: point.model,
-      numPrompts: point.requests,
-      requestRate: Number.POSITIVE_INFINITY,
-      burstiness: 1,
-      maxConcurrency: point.concurrency,
-      latencies: ["ttft", "tpot", "itl", "e2el"],
-    },
-    metrics,
-  );
 }

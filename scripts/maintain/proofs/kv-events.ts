@@ -101,8 +101,8 @@ export interface RebuildResult {
   readonly equal: boolean;
 }
 
-/** Runs `count` random requests through an engine that publishes on free ports. */
-export async function rebuildFromEvents(count: number, seed = 1): Promise<RebuildResult> {
+/** An engine whose pool is too small for its load, so that blocks come and go. */
+function smallEngine(): { readonly engine: Engine; readonly clock: VirtualClock } {
   const clock = new VirtualClock();
   const sampler = new TokenSampler();
   const limits = {
@@ -126,6 +126,12 @@ export async function rebuildFromEvents(count: number, seed = 1): Promise<Rebuil
     { device, clock, sampler, sha256 },
     { maxNumSeqs: 32, maxNumBatchedTokens: 512, kvEvents: true },
   );
+  return { engine, clock };
+}
+
+/** Runs `count` random requests through an engine that publishes on free ports. */
+export async function rebuildFromEvents(count: number, seed = 1): Promise<RebuildResult> {
+  const { engine, clock } = smallEngine();
   const feed = await publishKvEvents([engine], {
     blockSize: BLOCK,
     intHashes: true,
