@@ -100,6 +100,32 @@ export function planMemory(plan: Plan, wish: MemoryWish = {}): MemoryPlan {
   return memory;
 }
 
+/** What grows with users: bytes of KV of so many rows at one context, as far as any fits and one step beyond. */
+export interface MemoryGrowth {
+  /** Tokens of each row. */
+  readonly context: number;
+  readonly users: readonly number[];
+  /** Bytes of one logical core, by users. */
+  readonly kv: readonly number[];
+  /** Rows of that context that the pool holds at once. */
+  readonly mostUsers: number;
+}
+
+export function growth(plan: Plan, context: number): MemoryGrowth {
+  const { blockBytes, blocks } = layMemory(plan);
+  const each = Math.ceil(context / plan.stack.blockSize);
+  const mostUsers = Math.floor(blocks / each);
+  const users: number[] = [];
+  for (
+    let count = 1;
+    users.length === 0 || (users[users.length - 1] ?? 0) <= mostUsers;
+    count *= 2
+  ) {
+    users.push(count);
+  }
+  return { context, users, kv: users.map((count) => count * each * blockBytes), mostUsers };
+}
+
 /** In GiB, or in MiB where those would print as 0.0. */
 function sizeText(bytes: number): string {
   return bytes < GIB / 10

@@ -1,18 +1,20 @@
 /**
  * `trainyard profile`: where the time of a step goes on a simulated machine. Writes
- * a trace for ui.perfetto.dev and a summary with Neuron Explorer's field names,
- * and prints both as tables.
+ * the profile by columns (for the pages' explorer and `trainyard compare`), a trace
+ * for ui.perfetto.dev and a summary with Neuron Explorer's field names, and prints
+ * them as tables.
  */
 import { writeFile } from "node:fs/promises";
+import { writeSpanFile } from "../../device/span-file.ts";
 import { ChromeTrace } from "../../device/trace.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { memoryTable } from "../../device/trainium/memory.ts";
 import type { Plan } from "../../device/trainium/plan.ts";
 import { trustOf } from "../../device/trainium/price/trust.ts";
-import { recommendations } from "../../device/trainium/profile/advice.ts";
+import { adviceText } from "../../device/trainium/profile/advice.ts";
+import { LANES, type MadeProfile, profileOf } from "../../device/trainium/profile/profile.ts";
 import { rankName } from "../../device/trainium/profile/spans.ts";
-import { profileSteps } from "../../device/trainium/profile/steps.ts";
-import type { ProfileTotals } from "../../device/trainium/profile/summary.ts";
+import { type ProfileTotals, summaryJson } from "../../device/trainium/profile/summary.ts";
 import { trustText } from "../../device/trust.ts";
 import { rowsOf } from "../../server/settings/row.ts";
 import { UsageError } from "../usage.ts";
@@ -33,7 +35,7 @@ export const PROFILE_FLAGS = {
   prompt: count(stepRows, undefined, "before them, a step with a prompt of so many tokens"),
   "kv-cache-dtype": stepRows.text(undefined, "auto or fp8", { value: "FORMAT" }),
   top: count(output, 12, "ops in the table"),
-  out: output.text("profile", "writes PREFIX.trace.json and PREFIX.summary.json", {
+  out: output.text("profile", "writes PREFIX.spans, PREFIX.trace.json and PREFIX.summary.json", {
     value: "PREFIX",
   }),
 } as const;
@@ -66,20 +68,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (!(device instanceof TrainiumDevice)) throw new UsageError("--device must be trainium.");
   const { cost, plan } = device;
   const shape = { rows, context, steps, ...(prompt !== undefined && { prompt }) };
-  const profiled = profileSteps(plan, cost, shape);
-  const { totals, duration } = profiled;
-  const trace = new ChromeTrace();
-  for (const [index, step] of profiled.steps.entries()) {
-    const { start, duration, parts, spans } = step;
-    const name = `step ${index}`;
-    trace.span("engine", { lane: "steps", name, start, duration, args: parts });
-    trace.mark("engine", "steps", { name, at: start });
-    for (const span of spans) trace.span(rankName(plan), span, start);
-  }
-  const name = `${spec.model} on ${plan.instance.name}`;
-  const fields = totals.fields(name);
-  await writeFile(`${out}.trace.json`, trace.json({ profile_name: name, is_simulation: "true" }));
-  await writeFile(`${out}.summary.json`, `${JSON.stringify(fields, null, 1)}\n`);
+  const made = profileOf(cost, shape, { model: spec.model, settings: { model: spec.model } });
+  const { totals, profile } = made;
+  const { duration, title: name } = profile;
+  await write(made, plan, out);
   print(
     `${name}: TP ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}`,
   );
@@ -89,10 +81,27 @@ export async function run(argv: readonly string[]): Promise<number> {
   );
   for (const each of tables(plan, totals, top)) print(`${each}\n`);
   print(`${memoryTable(plan, device.memory)}\n`);
-  for (const [index, text] of recommendations(plan, totals).entries())
-    print(`${index + 1}. ${text}`);
-  print(`\n${out}.trace.json (open in ui.perfetto.dev)\n${out}.summary.json`);
+  for (const [index, advice] of (profile.totals?.advice ?? []).entries())
+    print(`${index + 1}. ${adviceText(advice)}`);
+  print(
+    `\n${out}.spans (trainyard open, trainyard compare)\n${out}.trace.json (open in ui.perfetto.dev)\n${out}.summary.json`,
+  );
   return 0;
+}
+
+async function write({ profile, args, steps, totals }: MadeProfile, plan: Plan, out: string) {
+  const { spans: columns, tree: _, ...about } = profile;
+  await writeFile(`${out}.spans`, writeSpanFile({ about, columns, args }));
+  const trace = new ChromeTrace();
+  for (const [index, { start, duration, parts, spans }] of steps.entries()) {
+    const name = `step ${index}`;
+    trace.span("engine", { lane: "steps", name, start, duration, args: parts });
+    trace.mark("engine", "steps", { name, at: start });
+    for (const span of spans) trace.span(rankName(plan), span, start);
+  }
+  const of = { profile_name: profile.title, is_simulation: "true" };
+  await writeFile(`${out}.trace.json`, trace.json(of));
+  await writeFile(`${out}.summary.json`, summaryJson(totals.fields(profile.title)));
 }
 
 const ms = (nanos: number): string => (nanos / 1e6).toFixed(3);
@@ -112,7 +121,6 @@ function bytes(count: number): string {
 function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string[] {
   const { nanos } = totals;
   const parts = Object.entries(totals.parts).sort(([, a], [, b]) => b - a);
-  const lanes = ["tensor", "vector", "scalar", "gpsimd", "dma", "cc", "host"];
   const collectives = [...totals.collectives.values()].sort((a, b) => b.nanos - a.nanos);
   const ops = [...totals.ops.values()].sort((a, b) => b.nanos - a.nanos);
   return [
@@ -123,7 +131,7 @@ function tables(plan: Plan, totals: ProfileTotals, top: number): readonly string
     ]),
     table([
       ["engine", "active ms", "utilisation"],
-      ...lanes.map((lane) => [lane, ms(totals.active(lane)), percent(totals.active(lane) / nanos)]),
+      ...LANES.map((lane) => [lane, ms(totals.active(lane)), percent(totals.active(lane) / nanos)]),
     ]),
     memoryAndCompute(totals),
     ...(collectives.length === 0

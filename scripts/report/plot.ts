@@ -11,6 +11,10 @@ export interface FigurePoint {
   readonly low?: { readonly x: number; readonly y: number };
   readonly high?: { readonly x: number; readonly y: number };
   readonly label?: string;
+  /** (optional) Drawn hollow: measured, where its neighbours are simulated. */
+  readonly measured?: boolean;
+  /** (optional) A bend of a line, no value of its own: without a dot. */
+  readonly bare?: boolean;
 }
 
 export interface Figure {
@@ -19,6 +23,8 @@ export interface Figure {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
+  /** (optional) Of the dots, in pixels; absent: 3. */
+  readonly radius?: number;
 }
 
 export interface Series {
@@ -60,6 +66,8 @@ export interface Look {
   readonly ink: string;
   /** Colour of the palette's n-th place. */
   readonly colourOf: (place: number) => string;
+  /** (optional) A value of x that an upright line marks. */
+  readonly cursor?: number;
 }
 
 /** A series with its colour and without what cannot be drawn. */
@@ -86,8 +94,13 @@ export function plotFigure(figure: Figure, look: Look): ReturnType<typeof Plot.p
     style: { fontFamily: look.font, fontSize: "11px", color: look.ink, background: look.paper },
     x: axisOf(figure.x, extentOf(series, "x"), look.width < 500),
     y: axisOf(figure.y, extentOf(series, "y"), false),
-    marks: marksOf(series, look),
+    marks: [...cursorMarks(look), ...marksOf(figure, series, look)],
   });
+}
+
+function cursorMarks({ cursor, ink }: Look): Plot.Markish[] {
+  if (cursor === undefined) return [];
+  return [Plot.ruleX([cursor], { stroke: ink, strokeWidth: 1, strokeDasharray: "3 3" })];
 }
 
 /** `few`: there is no room for the ticks that Plot would choose. */
@@ -133,10 +146,11 @@ export function logTicks([low, high]: readonly [number, number], base: 2 | 10): 
   return ticks.length >= 2 ? ticks : [...new Set([low, high])];
 }
 
-function marksOf(series: readonly Line[], look: Look): Plot.Markish[] {
+function marksOf(figure: Figure, series: readonly Line[], look: Look): Plot.Markish[] {
   const marks: Plot.Markish[] = [];
   for (const { points, colour } of series) marks.push(...bandMarks(points, colour));
-  const fits = labelRoom(series, look);
+  const fits = labelRoom(figure, series, look);
+  const radius = figure.radius ?? 3;
   for (const { points, colour, dash } of series) {
     marks.push(
       Plot.line(points, {
@@ -147,7 +161,7 @@ function marksOf(series: readonly Line[], look: Look): Plot.Markish[] {
         ...(dash === undefined ? {} : { strokeDasharray: dash }),
         strokeLinejoin: "round",
       }),
-      Plot.dot(points, { x: "x", y: "y", r: 3, fill: colour, stroke: look.paper, strokeWidth: 1 }),
+      ...dotMarks(points, { colour, paper: look.paper, radius }),
       Plot.text(points.filter(fits), {
         x: "x",
         y: "y",
@@ -165,24 +179,57 @@ function marksOf(series: readonly Line[], look: Look): Plot.Markish[] {
   return marks;
 }
 
-/** Width and height of a label's place, in pixels. */
-const LABEL = { width: 22, height: 11 };
+/** Simulated points are full, measured ones hollow. */
+function dotMarks(
+  points: readonly FigurePoint[],
+  { colour, paper, radius }: { colour: string; paper: string; radius: number },
+): Plot.Markish[] {
+  const at = { x: "x", y: "y", strokeWidth: 1.25 } as const;
+  const hollow = points.filter(({ measured }) => measured === true);
+  const full = points.filter(({ measured, bare }) => measured !== true && bare !== true);
+  return [
+    ...(full.length > 0 ? [Plot.dot(full, { ...at, r: radius, fill: colour, stroke: paper })] : []),
+    ...(hollow.length > 0
+      ? [Plot.dot(hollow, { ...at, r: radius + 0.5, fill: paper, stroke: colour })]
+      : []),
+  ];
+}
 
-/** Tells which labels are drawn: those that no label drawn before covers. Of axes from zero. */
-function labelRoom(series: readonly Line[], look: Look): (point: FigurePoint) => boolean {
-  const all = series.flatMap(({ points }) => points);
-  const across = look.width / Math.max(...all.map(({ x }) => x));
-  const up = look.height / Math.max(...all.map(({ y }) => y));
-  const drawn: FigurePoint[] = [];
+/** Height of a label's place, in pixels. */
+const LABEL = { height: 11 };
+
+/** Tells which labels are drawn: those that no label drawn before covers. */
+function labelRoom(
+  figure: Figure,
+  series: readonly Line[],
+  look: Look,
+): (point: FigurePoint) => boolean {
+  const across = pixels(figure.x, extentOf(series, "x"), look.width);
+  const up = pixels(figure.y, extentOf(series, "y"), look.height);
+  const drawn: { readonly x: number; readonly y: number; readonly width: number }[] = [];
   return (point) => {
+    if (point.label === undefined) return false;
+    const at = { x: across(point.x), y: up(point.y), width: 5.5 * point.label.length + 8 };
     const covered = drawn.some(
-      ({ x, y }) =>
-        Math.abs(x - point.x) * across < LABEL.width && Math.abs(y - point.y) * up < LABEL.height,
+      (other) =>
+        at.x < other.x + other.width &&
+        other.x < at.x + at.width &&
+        Math.abs(other.y - at.y) < LABEL.height,
     );
-    if (covered || point.label === undefined) return false;
-    drawn.push(point);
-    return true;
+    if (!covered) drawn.push(at);
+    return !covered;
   };
+}
+
+/** About where a value lies along an axis; linear ones begin at zero. */
+function pixels(
+  { type }: Axis,
+  [low, high]: readonly [number, number],
+  room: number,
+): (value: number) => number {
+  if (type === undefined || type === "linear") return (value) => (value / high) * room;
+  const span = Math.log(high / low) || 1;
+  return (value) => (Math.log(value / low) / span) * room;
 }
 
 function bandMarks(points: readonly FigurePoint[], colour: string): Plot.Markish[] {

@@ -15,6 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
 };
 
 /** The one style element that Observable Plot puts into each chart, word for word. */
@@ -25,7 +26,9 @@ const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   `style-src 'self' ${PLOT_STYLE}`,
-  "img-src 'self'",
+  // What a chart or table leaves as PNG is drawn from a blob of the page's own.
+  "img-src 'self' blob:",
+  "font-src 'self'",
   "connect-src 'self'",
   "worker-src 'self'",
   "base-uri 'none'",

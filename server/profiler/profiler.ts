@@ -96,7 +96,9 @@ export class Profiler {
     );
     if (totals !== undefined) {
       files.push(`${path}.summary.json`);
-      await writeFile(`${path}.summary.json`, `${JSON.stringify(totals.fields(model), null, 1)}\n`);
+      // As Neuron Explorer writes it: the fields of a graph under its name.
+      const summary = { [model]: totals.fields(model) };
+      await writeFile(`${path}.summary.json`, `${JSON.stringify(summary, null, 1)}\n`);
     }
     return files;
   }

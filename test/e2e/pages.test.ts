@@ -1,11 +1,17 @@
 /** The pages in a browser: no error in the console, nothing axe calls serious, and they work. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readSpanFile } from "../../device/span-file.ts";
+import { CostModel } from "../../device/trainium/price/cost-model.ts";
+import type { ProfileAbout } from "../../device/trainium/profile/profile.ts";
+import { profileSteps } from "../../device/trainium/profile/steps.ts";
+import { planFor } from "../../device/trainium/settings.ts";
 import { run } from "../../scripts/commands/profile.ts";
 import { run as runSweep } from "../../scripts/commands/sweep/main.ts";
+import { catalogueModel } from "../support/catalogue.ts";
 import { axeFindings, NO_BROWSER, openBrowser } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -18,7 +24,10 @@ const LOOKS = [
 
 const DEVICES = {
   cpu: ["--device", "cpu"],
-  trainium: ["--enable-per-request-metrics"],
+  trainium: [
+    "meta-llama/Llama-3.1-8B-Instruct",
+    ...["--device", "trainium", "--tensor-parallel-size", "4", "--enable-per-request-metrics"],
+  ],
 } as const;
 
 describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
@@ -79,36 +88,167 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
     }
   }
 
-  for (const look of LOOKS) {
-    it(`explorer, ${look.join(" ")}`, async () => {
+  const OSS = "model=openai/gpt-oss-120b&instance=trn2.48xlarge&tensorParallel=16&rows=4";
+  const VIEWS = [
+    ["summary", (page: Page) => page.getByRole("heading", { name: "What would help" })],
+    ["timeline", (page: Page) => page.getByRole("img", { name: /Timeline of \d{3,} spans/ })],
+    ["hierarchy", (page: Page) => page.getByRole("button", { name: "self_attn" })],
+    ["operations", (page: Page) => page.getByRole("cell", { name: /^attention: / })],
+    ["roofline", (page: Page) => page.getByRole("img", { name: /^Roofline of one rank/ })],
+    ["memory", (page: Page) => page.getByRole("img", { name: /^Memory against users/ })],
+    ["compare", (page: Page) => page.getByRole("heading", { name: "Side by side" })],
+  ] as const;
+
+  for (const look of [LOOKS[0], LOOKS[3]]) {
+    it(`explorer, every view, ${look.join(" ")}`, async () => {
       const url = servers.get("trainium")?.url;
-      const link = "model=openai/gpt-oss-120b&instance=trn2.48xlarge&tensorParallel=16&rows=4";
-      await visit(`${url}/#/explorer?${link}`, look, async (page) => {
-        await page.getByRole("img", { name: /Timeline of \d{3,} spans/ }).waitFor();
-        await page.getByRole("tab", { name: "Operations" }).click();
-        await page
-          .getByRole("cell", { name: /^attention: / })
-          .first()
-          .waitFor();
-      });
+      for (const [view, sign] of VIEWS) {
+        await visit(`${url}/#/explorer?${OSS}&layers=each&view=${view}`, look, async (page) => {
+          if (view === "hierarchy") await page.getByRole("button", { name: "layers.0" }).click();
+          await sign(page).first().waitFor();
+        });
+      }
     });
   }
 
-  it("explorer's figures are those of the command line", async () => {
+  it("explorer's tabs are walked by keyboard", async () => {
+    const url = servers.get("trainium")?.url;
+    await visit(`${url}/#/explorer?view=summary`, LOOKS[0], async (page) => {
+      await page.getByRole("tab", { name: "Summary" }).focus();
+      await page.keyboard.press("ArrowRight");
+      const selected = page.getByRole("tab", { selected: true });
+      expect(await selected.textContent()).toBe("Timeline");
+      await page.keyboard.press("End");
+      expect(await selected.textContent()).toBe("Compare");
+      await page.keyboard.press("ArrowRight");
+      expect(await selected.textContent()).toBe("Summary");
+      expect(page.url()).toContain("view=summary");
+    });
+  });
+
+  it("explorer's figures are those of the command line, and its files open", async () => {
     const folder = mkdtempSync(join(tmpdir(), "profile-"));
     const argv = ["meta-llama/Llama-3.1-8B-Instruct", "--instance", "trn2.3xlarge", "--tp", "4"];
     await run([...argv, "--batch", "3", "--context", "777", "--out", join(folder, "p")]);
-    const summary = JSON.parse(readFileSync(join(folder, "p.summary.json"), "utf8"));
+    const file = JSON.parse(readFileSync(join(folder, "p.summary.json"), "utf8"));
+    const [summary] = Object.values(file) as Record<string, number>[];
+    const { about } = readSpanFile(readFileSync(join(folder, "p.spans")));
+    const { advice } = (about as ProfileAbout).totals ?? {};
     const url = servers.get("trainium")?.url;
-    await visit(`${url}/#/explorer?rows=3&context=777&view=summary`, LOOKS[0], async (page) => {
+    const figures = async (page: Page): Promise<void> => {
       await page.getByText("MFU", { exact: true }).waitFor();
       const facts = await page.locator(".facts").innerText();
-      expect(facts).toContain(`${(100 * summary.mbu_estimated_percent).toFixed(1)} %`);
-      expect(facts).toContain(`${(summary.total_time * 1e3).toPrecision(3)} ms`);
-      await page.locator("input[type=file]").setInputFiles(join(folder, "p.trace.json"));
+      expect(facts).toContain(`${(100 * Number(summary?.["mbu_estimated_percent"])).toFixed(1)} %`);
+      expect(facts).toContain(`${(Number(summary?.["total_time"]) * 1e3).toPrecision(3)} ms`);
+    };
+    await visit(`${url}/#/explorer?rows=3&context=777&view=summary`, LOOKS[0], async (page) => {
+      await figures(page);
+      const said = await page.locator(".advice").innerText();
+      expect(advice?.length).toBeGreaterThan(0);
+      for (const { text, gain } of advice ?? []) {
+        expect(said).toContain(text);
+        if (gain !== undefined) expect(said).toContain(`×${gain.tokens.toFixed(2)}`);
+      }
+    });
+    await visit(`${url}/#/explorer?rows=64&view=summary`, LOOKS[0], async (page) => {
+      const choose = page.getByLabel("Open a profile");
+      await choose.setInputFiles(join(folder, "p.spans"));
+      await page.getByRole("heading", { level: 1, name: /Llama-3.1-8B-Instruct on/ }).waitFor();
+      await page
+        .getByText(`${(Number(summary?.["total_time"]) * 1e3).toPrecision(3)} ms`)
+        .first()
+        .waitFor();
+      await figures(page);
+      await choose.setInputFiles(join(folder, "p.summary.json"));
+      await page.getByText(/From p\.summary\.json, a summary/).waitFor();
+      await figures(page);
+      await choose.setInputFiles(join(folder, "p.trace.json"));
       await page.getByText(/From p\.trace\.json: simulated time/).waitFor();
+      writeFileSync(
+        join(folder, "cut.spans"),
+        readFileSync(join(folder, "p.spans")).subarray(0, 900),
+      );
+      await choose.setInputFiles(join(folder, "cut.spans"));
+      await page
+        .getByRole("alert")
+        .getByText(/^cut\.spans: The profile ends within/)
+        .waitFor();
     });
     rmSync(folder, { recursive: true });
+  });
+
+  it("the talk's study is done by hand: find attention, mark its ends, switch kernels, read both", async () => {
+    const url = servers.get("trainium")?.url;
+    const ATTENTION = "flash-attention,fused-qkv,fused-attention";
+    const link = "rows=1&context=4096&stack=nxd-inference&kernels=plain";
+    const nanos = (kernels: string): number => {
+      const plan = planFor({
+        model: catalogueModel("meta-llama/Llama-3.1-8B-Instruct"),
+        tensorParallel: 4,
+        maxRows: 32,
+        maxContext: 8192,
+        own: {
+          instance: "trn2.3xlarge",
+          "serving-stack": "nxd-inference",
+          "neuron-kernels": kernels,
+        },
+      });
+      const shape = { rows: 1, context: 4096, steps: 1 };
+      const [step] = profileSteps(plan, new CostModel(plan), shape).steps;
+      return step?.spans.find(({ name }) => name === "self_attn")?.duration ?? Number.NaN;
+    };
+    const micros = (kernels: string): string =>
+      `${Number((nanos(kernels) / 1000).toPrecision(4))} µs`;
+    await visit(`${url}/#/explorer?${link}`, LOOKS[0], async (page) => {
+      await page.getByRole("img", { name: /^Timeline of/ }).waitFor();
+      await page.getByRole("searchbox", { name: "Find" }).fill("self_attn");
+      await page.getByRole("button", { name: "Fit it" }).click();
+      const between = page.locator(".measured");
+      // By the pointer at its ends: within a pixel of what the span says.
+      const canvas = page.locator(".timeline canvas");
+      const box = await canvas.boundingBox();
+      if (box === null) throw new Error("no canvas");
+      const NAMES = 104;
+      const room = box.width - NAMES;
+      for (const share of [0.1 / 1.2, 1.1 / 1.2]) {
+        await canvas.click({ position: { x: NAMES + share * room, y: 10 }, modifiers: ["Shift"] });
+      }
+      const byHand = Number.parseFloat((await between.textContent()) ?? "");
+      expect(byHand / (nanos("plain") / 1000)).toBeCloseTo(1, 1);
+      // Exactly, by its own ends.
+      await page.getByRole("button", { name: "Mark its ends" }).click();
+      expect(await between.textContent()).toBe(micros("plain"));
+      await page.getByLabel("Kernels").selectOption(ATTENTION);
+      await page
+        .getByText(/kernels flash-attention/)
+        .first()
+        .waitFor();
+      await page.getByRole("button", { name: "Mark its ends" }).click();
+      await page.locator(".kept tbody tr").nth(2).waitFor();
+      const rows = await page.locator(".kept tbody tr").allInnerTexts();
+      expect(rows.at(-2)).toContain(micros("plain"));
+      expect(rows.at(-1)).toContain(micros(ATTENTION));
+    });
+    expect(nanos("plain")).toBeGreaterThan(nanos(ATTENTION));
+  });
+
+  it("compares two profiles: the parts sum to the whole", async () => {
+    const url = servers.get("trainium")?.url;
+    const link = `explorer?${OSS}&view=compare&b.kernels=&b.set=hbm.bandwidth%3D0.95x`;
+    await visit(`${url}/#/${link}`, LOOKS[0], async (page) => {
+      await page.getByRole("heading", { name: "Side by side" }).waitFor();
+      const otherwise = page.locator("section", {
+        has: page.getByRole("heading", { name: "Set otherwise" }),
+      });
+      expect(await otherwise.last().innerText()).toContain("hbm.bandwidth=0.95x");
+      const parts = page
+        .locator("section", { has: page.getByRole("heading", { name: "Parts", exact: true }) })
+        .last();
+      const shares = await parts.locator("tbody tr td:last-child").allInnerTexts();
+      const sum = shares.reduce((total, text) => total + Number.parseFloat(text), 0);
+      expect(sum).toBeCloseTo(100, 0);
+      expect(await parts.locator("tbody tr").first().innerText()).toMatch(/^weights/);
+    });
   });
 
   it("curves read a sweep's points as its CSV has them", async () => {
@@ -124,7 +264,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
       await visit(`${url}/#/curves`, look, async (page) => {
         await page.locator("input[type=file]").setInputFiles(files);
         await page.getByRole("img", { name: /^Users per system/ }).waitFor();
-        expect(await page.locator(".chart svg").count()).toBe(10);
+        expect(await page.locator(".plot svg").count()).toBe(10);
         const table = page.locator("section", { hasText: "output tokens/s" }).last();
         const shown = await table.locator("tbody tr").allInnerTexts();
         const expected = rows.map((row) => Number(row.split(",")[at]).toFixed(0));

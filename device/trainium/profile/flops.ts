@@ -19,6 +19,25 @@ export function stepFlops(architecture: Architecture, shape: StepShape, sizes: S
   );
 }
 
+/** Of each op that has any, by its path, all ranks together; a path of layers alike names the first one's. */
+export function flopsByPath(
+  architecture: Architecture,
+  shape: StepShape,
+): ReadonlyMap<string, number> {
+  const tokens = shape.rows * shape.queries;
+  const wanted = shape.phase === "prefill" ? shape.rows : tokens;
+  const found = new Map<string, number>();
+  const take = (ops: readonly Op[], each: number): void => {
+    for (const op of ops) {
+      const flops = opFlops(op, { shape, tokens: each, sizes: "model" });
+      if (flops > 0) found.set(op.path, flops);
+    }
+  };
+  for (const layer of architecture.layers) take(layer.ops, tokens);
+  take(architecture.epilogue, wanted);
+  return found;
+}
+
 /** Of one op, all ranks together. */
 export function opFlops(
   op: Op,

@@ -21,7 +21,7 @@ import { type StepShape, siteOf, tensorRate } from "../kernels/kernel.ts";
 import type { Plan } from "../plan.ts";
 import type { GraphRun, Part, Parts, TimedCall } from "../price/receipt.ts";
 import { moduleOf } from "../roles.ts";
-import { stepFlops } from "./flops.ts";
+import { flopsByPath, stepFlops } from "./flops.ts";
 
 /** As the plug-in labels its graphs. */
 export function graphName({ phase, rows, queries, context }: StepShape): string {
@@ -60,9 +60,13 @@ function graphSpans(timeline: Timeline, plan: Plan, { graph, live }: GraphRun): 
     dense: 2 * 128 * 128 * tensorRate(site, plan.formats.dense),
     experts: 2 * 128 * 128 * tensorRate(site, plan.formats.experts),
   };
+  const wanted = flopsByPath(plan.architecture, live);
   const call = (timed: TimedCall): void => {
-    const { role } = timed.call;
-    callSpans(timeline, timed, flopsPerCycle[role === "experts" ? "experts" : "dense"]);
+    const { role, path, collective } = timed.call;
+    callSpans(timeline, timed, {
+      perCycle: flopsPerCycle[role === "experts" ? "experts" : "dense"],
+      wanted: collective === undefined ? (wanted.get(path) ?? 0) / plan.tensorParallel : 0,
+    });
   };
   const layers = new Map<number, readonly TimedCall[]>();
   for (const { group, calls } of graph.layers) {
@@ -100,7 +104,12 @@ function moduleAt(calls: readonly TimedCall[], index: number): string {
   return moduleOf(calls[index]?.call.role ?? "residual");
 }
 
-function callSpans(timeline: Timeline, timed: TimedCall, flopsPerCycle: number): void {
+/** `perCycle`: what the array can do; `wanted`: what the model asks of this rank. */
+function callSpans(
+  timeline: Timeline,
+  timed: TimedCall,
+  flops: { readonly perCycle: number; readonly wanted: number },
+): void {
   const { call, nanos, parts, busy } = timed;
   const { collective, work } = call;
   const moved: Record<string, number> = {};
@@ -115,6 +124,7 @@ function callSpans(timeline: Timeline, timed: TimedCall, flopsPerCycle: number):
   const cause = dearest(parts);
   if (cause !== undefined) args["cause"] = cause;
   if (bytes > 0) args["bytes"] = Math.round(bytes);
+  if (flops.wanted > 0) args["flops"] = Math.round(flops.wanted);
   for (const [part, its] of Object.entries(parts)) {
     if (its > 0) args[`${part}_ns`] = Math.round(its * 1000) / 1000;
   }
@@ -134,7 +144,7 @@ function callSpans(timeline: Timeline, timed: TimedCall, flopsPerCycle: number):
     const longest = Math.max(...engines.map(([, its]) => its));
     for (const [engine, its] of engines) {
       // The array's peak while it is busy: what the products need is the graph's `model_flops`.
-      const what = engine === "tensor" ? { active_flops: cycles * flopsPerCycle } : undefined;
+      const what = engine === "tensor" ? { active_flops: cycles * flops.perCycle } : undefined;
       timeline.span(engine, call.kernel, its, what, nanos - longest);
     }
     timeline.at += nanos;

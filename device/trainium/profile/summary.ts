@@ -1,8 +1,9 @@
 /**
  * Priced steps as Neuron Explorer's summary-json names them (fields of its
  * `Summary` and `Metadata` tables), for one rank, with `is_simulation` set.
- * Times in seconds, percentages as fractions, as the tool prints them. All is
- * summed from the spans of the trace: file and summary cannot disagree.
+ * Times in seconds, percentages as fractions, clocks in GHz, the first and last
+ * moment as dates (simulated time begins with 1970), as the tool prints them. All
+ * is summed from the spans of the trace: file and summary cannot disagree.
  */
 import type { StepTotals } from "../../machine.ts";
 import type { StepCost } from "../../trace.ts";
@@ -31,7 +32,27 @@ export interface OpRow {
   count: number;
   nanos: number;
   bytes: number;
+  /** Floating-point operations that the model asks of this rank. */
+  flops: number;
 }
+
+/** The file as Neuron Explorer writes it: the fields of a graph under its name. */
+export function summaryJson(fields: ProfileSummary): string {
+  return `${JSON.stringify({ [String(fields["profile_name"])]: fields }, null, 1)}\n`;
+}
+
+/** Fields of such a file, or of one that has them at the top. Throws for anything else. */
+export function readSummaryJson(body: unknown): ProfileSummary {
+  const isFields = (value: unknown): value is ProfileSummary =>
+    typeof value === "object" && value !== null && "total_time" in value;
+  const list: unknown[] =
+    typeof body === "object" && body !== null ? [body, ...Object.values(body)] : [];
+  const found = list.find(isFields);
+  if (found === undefined) throw new Error("This is no summary-json: it has no total_time.");
+  return found;
+}
+
+const GHZ = 1e9;
 
 /** Adds up steps; `fields` is the summary of those so far. */
 export class ProfileTotals implements StepTotals {
@@ -71,18 +92,27 @@ export class ProfileTotals implements StepTotals {
     return this.#active.get(lane) ?? 0;
   }
 
+  /** A second of one rank: FLOP of its arrays in the plan's dense format, bytes of its HBM. */
+  peak(): { readonly flops: number; readonly bytes: number } {
+    const { chip } = this.#plan.instance;
+    const { cores } = rankOf(this.#plan);
+    const shape = { phase: "decode", rows: 1, queries: 1, context: 1 } as const;
+    const rate = tensorRate(siteOf(this.#plan, shape), this.#plan.formats.dense);
+    return {
+      flops: 2 * 128 * 128 * rate * chip.clockHz.tensor * cores,
+      bytes: (chip.hbmBytesPerSecond / chip.cores) * cores,
+    };
+  }
+
   fields(name: string): ProfileSummary {
-    const { instance, formats } = this.#plan;
+    const { instance } = this.#plan;
     const { chip } = instance;
     const rank = rankOf(this.#plan);
     const total = this.nanos / 1e9;
     const seconds = (lane: string): number => this.active(lane) / 1e9;
     const share = (lane: string): number => (total === 0 ? 0 : seconds(lane) / total);
     const count = (key: string): number => this.#counts.get(key) ?? 0;
-    const shape = { phase: "decode", rows: 1, queries: 1, context: 1 } as const;
-    const rate = tensorRate(siteOf(this.#plan, shape), formats.dense);
-    const peak = 2 * 128 * 128 * rate * chip.clockHz.tensor * rank.cores;
-    const bandwidth = (chip.hbmBytesPerSecond / chip.cores) * rank.cores;
+    const { flops: peak, bytes: bandwidth } = this.peak();
     const bytes = count("bytes");
     const ofPeak = (flops: number): number => (total === 0 ? 0 : flops / (peak * total));
     return {
@@ -92,14 +122,16 @@ export class ProfileTotals implements StepTotals {
       num_physical_cores: rank.cores,
       tensor_engine_num_rows: 128,
       tensor_engine_num_cols: 128,
-      tensor_engine_clock_freq: chip.clockHz.tensor,
-      vector_engine_clock_freq: chip.clockHz.vector,
-      scalar_engine_clock_freq: chip.clockHz.scalar,
-      gpsimd_engine_clock_freq: chip.clockHz.gpsimd,
+      tensor_engine_clock_freq: chip.clockHz.tensor / GHZ,
+      vector_engine_clock_freq: chip.clockHz.vector / GHZ,
+      scalar_engine_clock_freq: chip.clockHz.scalar / GHZ,
+      gpsimd_engine_clock_freq: chip.clockHz.gpsimd / GHZ,
       hbm_ddr_bandwidth: bandwidth,
       num_dma_engines_per_neuroncore: chip.dmaEnginesPerCore,
-      first_ts: 0,
-      last_ts: this.nanos,
+      first_ts: dateOf(0),
+      last_ts: dateOf(this.nanos),
+      first_hw_timestamp: 0,
+      last_hw_timestamp: this.nanos,
       total_time: total,
       model_flops: count("model_flops"),
       hardware_flops: count("hardware_flops"),
@@ -148,10 +180,21 @@ export class ProfileTotals implements StepTotals {
   #op(role: string, args: Readonly<Record<string, string | number>>, nanos: number): void {
     const name = `${role}: ${args["kernel"]}`;
     const cause = String(args["cause"] ?? "");
-    const row = this.ops.get(name) ?? { name, cause, count: 0, nanos: 0, bytes: 0 };
+    const row = this.ops.get(name) ?? { name, cause, count: 0, nanos: 0, bytes: 0, flops: 0 };
     row.count++;
     row.nanos += nanos;
     row.bytes += Number(args["bytes"] ?? 0);
+    row.flops += Number(args["flops"] ?? 0);
     this.ops.set(name, row);
   }
+}
+
+/** ns of simulated time as the tool prints a moment: a date, to the nanosecond. */
+function dateOf(nanos: number): string {
+  const seconds = Math.floor(nanos / 1e9);
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
+  const fraction = String(Math.round(nanos - seconds * 1e9)).padStart(9, "0");
+  const day = two(1 + seconds / 86_400);
+  const time = [(seconds / 3600) % 24, (seconds / 60) % 60, seconds % 60].map(two).join(":");
+  return `1970-01-${day}T${time}.${fraction}Z`;
 }

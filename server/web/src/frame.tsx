@@ -2,6 +2,7 @@
 import type { FunctionComponent } from "preact";
 import { apiKey, keyAsked } from "./api.ts";
 import { Home } from "./home/home.tsx";
+import { Icon } from "./icons.tsx";
 import { lazy } from "./lazy.tsx";
 import mark from "./mark.svg";
 import { page } from "./route.ts";
@@ -45,10 +46,12 @@ export function Frame() {
             href={`#/${name}`}
             aria-current={page.value === name ? "page" : undefined}
           >
+            <Icon name={name} />
             {title}
           </a>
         ))}
         <a class="page" href="./docs">
+          <Icon name="docs" />
           API
         </a>
         <div class="foot">

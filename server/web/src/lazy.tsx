@@ -1,10 +1,12 @@
-/** A page whose script is fetched when it is first looked at. */
+/** A view whose script is fetched when it is first looked at. */
 import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-export function lazy(load: () => Promise<FunctionComponent>): FunctionComponent {
-  let loaded: FunctionComponent | undefined;
-  return function Lazy() {
+export function lazy<Props extends object>(
+  load: () => Promise<FunctionComponent<Props>>,
+): FunctionComponent<Props> {
+  let loaded: FunctionComponent<Props> | undefined;
+  return function Lazy(props: Props) {
     const [, ready] = useState(false);
     useEffect(() => {
       if (loaded !== undefined) return;
@@ -14,6 +16,6 @@ export function lazy(load: () => Promise<FunctionComponent>): FunctionComponent 
       });
     }, []);
     const View = loaded;
-    return View === undefined ? <p class="note">…</p> : <View />;
+    return View === undefined ? <p class="note">…</p> : <View {...props} />;
   };
 }

@@ -1,36 +1,44 @@
-/** A table that sorts by its heads and leaves as CSV. */
+/** A table that sorts by its heads and leaves as CSV, SVG and PNG. */
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { saveAs } from "./download.ts";
+import { saveCsv, savePng, saveSvg, tableSvg } from "./download.ts";
 
 /** A figure: how it is written, what it sorts by, and its share of a whole as a bar. */
 export interface FigureCell {
   readonly text: string;
   readonly value: number;
   readonly share?: number;
+  /** Better or worse than what it is held against. */
+  readonly mood?: "good" | "bad" | undefined;
 }
-export type Cell = string | FigureCell;
+/** A text that does something. */
+export interface ActCell {
+  readonly text: string;
+  readonly act: () => void;
+}
+export type Cell = string | FigureCell | ActCell;
+
+/** Rows on the page at first: the rest is a button away, and in every file. */
+const SHOWN = 100;
 
 export function Table(parts: {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
+  readonly note?: ComponentChildren;
 }) {
-  const { title, head, rows } = parts;
+  const { title, head, rows, note } = parts;
   const [order, setOrder] = useState<{ column: number; up: boolean }>();
+  const [all, setAll] = useState(false);
   const sorted = order === undefined ? rows : [...rows].sort(by(order));
-  const isNumber = (column: number): boolean => typeof rows[0]?.[column] === "object";
+  const shown = all ? sorted : sorted.slice(0, SHOWN);
+  const isNumber = (column: number): boolean => isFigure(rows[0]?.[column]);
   return (
     <section class="panel">
       <header>
         <h2>{title}</h2>
-        <button
-          type="button"
-          onClick={() =>
-            saveAs(`${title}.csv`, new Blob([csvOf(head, sorted)], { type: "text/csv" }))
-          }
-        >
-          CSV
-        </button>
+        {note !== undefined && <span class="note">{note}</span>}
+        <Exports title={title} head={head} rows={sorted} />
       </header>
       <div class="scroller">
         <table>
@@ -57,46 +65,93 @@ export function Table(parts: {
             </tr>
           </thead>
           <tbody>
-            {sorted.map((row, index) => (
+            {shown.map((row, index) => (
               <tr key={index}>
-                {row.map((cell, column) =>
-                  typeof cell === "string" ? (
-                    <td key={head[column]}>{cell}</td>
-                  ) : (
-                    <td key={head[column]} class="number">
-                      <span class="figure">
-                        {cell.share !== undefined && (
-                          <meter value={Math.min(1, cell.share)} aria-hidden="true" />
-                        )}
-                        {cell.text}
-                      </span>
-                    </td>
-                  ),
-                )}
+                {row.map((cell, column) => (
+                  <Shown key={head[column]} cell={cell} />
+                ))}
               </tr>
             ))}
           </tbody>
         </table>
       </div>
+      {shown.length < sorted.length && (
+        <button type="button" onClick={() => setAll(true)}>
+          All {sorted.length.toLocaleString("en-US")} rows
+        </button>
+      )}
     </section>
   );
 }
 
+const isFigure = (cell: Cell | undefined): cell is FigureCell =>
+  typeof cell === "object" && "value" in cell;
+
+function Shown({ cell }: { readonly cell: Cell }) {
+  if (typeof cell === "string") return <td>{cell}</td>;
+  if (!isFigure(cell)) {
+    return (
+      <td>
+        <button type="button" class="link" onClick={cell.act}>
+          {cell.text}
+        </button>
+      </td>
+    );
+  }
+  return (
+    <td class={`number ${cell.mood ?? ""}`}>
+      <span class="figure">
+        {cell.share !== undefined && <meter value={Math.min(1, cell.share)} aria-hidden="true" />}
+        {cell.text}
+      </span>
+    </td>
+  );
+}
+
+function Exports(parts: {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}) {
+  const { title, head, rows } = parts;
+  const drawn = () =>
+    tableSvg(
+      title,
+      head,
+      rows.map((row) => row.map((cell) => ({ text: textOf(cell), right: isFigure(cell) }))),
+    );
+  const values = () =>
+    rows.map((row) => row.map((cell) => (isFigure(cell) ? cell.value : textOf(cell))));
+  return (
+    <div class="actions">
+      <button type="button" onClick={() => saveCsv(title, head, values())}>
+        CSV
+      </button>
+      <button type="button" onClick={() => saveSvg(title, drawn().svg)}>
+        SVG
+      </button>
+      <button
+        type="button"
+        onClick={() => {
+          const { svg, size } = drawn();
+          void savePng(title, svg, size);
+        }}
+      >
+        PNG
+      </button>
+    </div>
+  );
+}
+
+const textOf = (cell: Cell): string => (typeof cell === "string" ? cell : cell.text);
+
 function by({ column, up }: { column: number; up: boolean }) {
   const value = (row: readonly Cell[]): number | string => {
     const cell = row[column] ?? "";
-    return typeof cell === "string" ? cell : cell.value;
+    return isFigure(cell) ? cell.value : textOf(cell);
   };
   return (a: readonly Cell[], b: readonly Cell[]): number => {
     const [left, right] = up ? [value(a), value(b)] : [value(b), value(a)];
     return left < right ? -1 : left > right ? 1 : 0;
   };
-}
-
-function csvOf(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const field = (cell: Cell): string => {
-    const text = typeof cell === "string" ? cell : String(cell.value);
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return `${[head, ...rows].map((row) => row.map(field).join(",")).join("\n")}\n`;
 }

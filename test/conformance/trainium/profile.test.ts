@@ -3,7 +3,7 @@ import type { Batch, BatchRow } from "../../../device/device.ts";
 import { ChromeTrace, type Span } from "../../../device/trace.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
-import { recommendations } from "../../../device/trainium/profile/advice.ts";
+import { adviceText, advise } from "../../../device/trainium/profile/advice.ts";
 import { stepFlops } from "../../../device/trainium/profile/flops.ts";
 import { ProfileTotals } from "../../../device/trainium/profile/summary.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
@@ -132,7 +132,7 @@ describe("recommendations", () => {
       const totals = new ProfileTotals(its);
       const step = batch(...Array.from({ length: rows }, (_, id) => row(id, 3000, 1)));
       totals.add(new CostModel(its).price(step, step));
-      return recommendations(its, totals);
+      return advise(its, totals, { rows, context: 3000, steps: 1 }).map(adviceText);
     };
     const plain = said(plan("Qwen/Qwen3-8B", 4, { "neuron-kernels": "plain" }), 1);
     expect(plain.join(" ")).toMatch(/Fixed costs of kernels.*--neuron-kernels nki/);
@@ -170,7 +170,8 @@ describe("the Chrome trace", () => {
 /** Fields of Neuron Explorer's Summary and Metadata tables that a simulation can fill. */
 const NAMES = `profile_name is_simulation instance_type num_physical_cores tensor_engine_num_rows
   tensor_engine_num_cols tensor_engine_clock_freq vector_engine_clock_freq scalar_engine_clock_freq
-  gpsimd_engine_clock_freq hbm_ddr_bandwidth num_dma_engines_per_neuroncore first_ts last_ts total_time
+  gpsimd_engine_clock_freq hbm_ddr_bandwidth num_dma_engines_per_neuroncore first_ts last_ts first_hw_timestamp
+  last_hw_timestamp total_time
   model_flops hardware_flops mm_arithmetic_intensity peak_flops_bandwidth_ratio mfu_estimated_percent
   hfu_estimated_percent mbu_estimated_percent hbm_read_bytes weight_queue_bytes weight_size_bytes
   dma_transfer_total_bytes dma_active_time dma_active_time_percent tensor_engine_active_time

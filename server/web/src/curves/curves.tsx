@@ -3,10 +3,10 @@
 import { COLUMNS } from "../../../../scripts/report/columns.ts";
 import { sweepFigures } from "../../../../scripts/report/figures.ts";
 import { INTERACTIVITY, type Point } from "../../../../scripts/report/point.ts";
+import { Chart } from "../charts/chart.tsx";
 import { digits } from "../figures.ts";
 import { query, remember } from "../route.ts";
 import { type Cell, Table } from "../table.tsx";
-import { Chart } from "./chart.tsx";
 import "./curves.css";
 import { failures, forget, openFiles, points, readAt } from "./points.ts";
 

@@ -2,7 +2,7 @@
  * Levels of detail: on level k one entry stands for 16^k neighbouring spans of a
  * track, so that a frame draws a few entries a pixel, however many spans there are.
  */
-import type { SpanColumns, Track } from "./profile.ts";
+import type { SpanColumns, Track } from "../../../../device/columns.ts";
 
 const FAN = 16;
 

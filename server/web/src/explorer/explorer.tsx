@@ -1,87 +1,111 @@
 /** Where a step's time goes: priced in this page by the cost model itself, or read from a file. */
+import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { card } from "../home/server-facts.ts";
+import type { TieredBand } from "../../../../device/trust.ts";
+import { saveAs } from "../download.ts";
+import { lazy } from "../lazy.tsx";
 import { query, remember } from "../route.ts";
-import { CATALOG_IDS } from "./catalog.ts";
+import { TabPanel, Tabs } from "../tabs.tsx";
 import "./explorer.css";
+import { Hierarchy } from "./hierarchy.tsx";
+import { rememberSpec, specOf } from "./link.ts";
 import { Operations } from "./operations.tsx";
-import type { ProfileSpec } from "./profile.ts";
-import { busy, failure, open, price, profile } from "./profiles.ts";
+import type { ProfileSpec, ShownProfile } from "./profile.ts";
+import { open, places, price, saved } from "./profiles.ts";
 import { SpecForm } from "./spec-form.tsx";
 import { Summary } from "./summary.tsx";
 import { Timeline } from "./timeline.tsx";
 
-const VIEWS = { timeline: Timeline, summary: Summary, operations: Operations } as const;
-type ViewName = keyof typeof VIEWS;
+type View = FunctionComponent<{ readonly profile: ShownProfile; readonly spec: ProfileSpec }>;
 
-const DEFAULTS: ProfileSpec = {
-  model: "meta-llama/Llama-3.1-8B-Instruct",
-  instance: "trn2.3xlarge",
-  tensorParallel: 4,
-  rows: 8,
-  context: 4096,
-  steps: 1,
-  prompt: 0,
-  kernels: "",
-  quantization: "",
+/** One line a view; those with charts are fetched when they are looked at. */
+const VIEWS: Readonly<Record<string, { readonly title: string; readonly view: View }>> = {
+  summary: { title: "Summary", view: Summary },
+  timeline: { title: "Timeline", view: Timeline },
+  hierarchy: { title: "Hierarchy", view: Hierarchy },
+  operations: { title: "Operations", view: Operations },
+  roofline: {
+    title: "Roofline",
+    view: lazy(async () => (await import("./roofline.tsx")).RooflineView),
+  },
+  memory: { title: "Memory", view: lazy(async () => (await import("./memory.tsx")).Memory) },
+  compare: { title: "Compare", view: lazy(async () => (await import("./compare.tsx")).Compare) },
 };
-
-/** The view's link says what is priced; what it leaves out is as by default. */
-function specOf(link: URLSearchParams): ProfileSpec {
-  const served = card.value?.root ?? "";
-  const own = CATALOG_IDS.includes(served) ? { ...DEFAULTS, model: served } : DEFAULTS;
-  return Object.fromEntries(
-    Object.entries(own).map(([name, value]) => {
-      const said = link.get(name);
-      if (said === null) return [name, value];
-      return [name, typeof value === "number" ? Number(said) : said];
-    }),
-  ) as unknown as ProfileSpec; // the same names as DEFAULTS
-}
+const TABS = Object.fromEntries(Object.entries(VIEWS).map(([key, { title }]) => [key, title]));
 
 export function Explorer() {
   const [spec, setSpec] = useState(() => specOf(query.value));
-  const view = (query.value.get("view") ?? "timeline") as ViewName;
-  const View = VIEWS[view] ?? Timeline;
+  const asked = query.value.get("view") ?? "timeline";
+  const view = Object.hasOwn(VIEWS, asked) ? asked : "timeline";
+  const { view: View = Timeline } = VIEWS[view] ?? {};
   useEffect(() => price(spec), [spec]);
   const change = (next: ProfileSpec): void => {
-    for (const [name, value] of Object.entries(next)) {
-      const plain = DEFAULTS[name as keyof ProfileSpec]; // names of a spec
-      remember(name, String(value) === String(plain) ? undefined : String(value));
-    }
+    rememberSpec(next);
     setSpec(next);
   };
-  const shown = profile.value;
+  const { profile, failure, progress } = places.value.a;
   return (
     <>
       <header>
-        <p class="eyebrow">Explorer</p>
-        <h1>{shown?.title ?? "Where a step's time goes"}</h1>
-        <p class="lead">{shown?.note}</p>
+        <div class="row">
+          <p class="eyebrow">Explorer</p>
+          {profile?.totals?.belief !== undefined && <Belief {...profile.totals.belief} />}
+        </div>
+        <h1>{profile?.title ?? "Where a step's time goes"}</h1>
+        <p class="lead">{profile?.note}</p>
       </header>
       <section class="panel" aria-label="What is priced">
-        <SpecForm spec={spec} change={change} open={open} />
-        {failure.value !== undefined && (
+        <SpecForm spec={spec} change={change} open={(file) => open(file)} />
+        {failure !== undefined && (
           <p class="error" role="alert">
-            {failure.value}
+            {failure}
           </p>
         )}
       </section>
-      <div class="tabs" role="tablist" aria-label="Views">
-        {Object.keys(VIEWS).map((name) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            aria-selected={name === view}
-            onClick={() => remember("view", name)}
-          >
-            {name[0]?.toUpperCase() + name.slice(1)}
-          </button>
-        ))}
-        {busy.value && <span class="note">pricing …</span>}
-      </div>
-      {shown !== undefined && <View key={shown.title} profile={shown} />}
+      <Tabs
+        label="Views"
+        tabs={TABS}
+        chosen={view}
+        choose={(name) => remember("view", name)}
+        beside={
+          progress === undefined ? (
+            profile !== undefined && <Save profile={profile} />
+          ) : (
+            <span class="row note" role="status">
+              working <progress value={progress > 0 ? progress : undefined} />
+            </span>
+          )
+        }
+      />
+      <TabPanel tab={view}>
+        {profile !== undefined && <View key={view} profile={profile} spec={spec} />}
+      </TabPanel>
     </>
+  );
+}
+
+/** How far the figures are to be believed. */
+function Belief({ tier, factor }: TieredBand) {
+  return (
+    <span class={`tag ${tier === "calibrated" ? "good" : "warn"}`}>
+      {tier}
+      {factor > 1 && `, 80 % band ×÷ ${factor.toFixed(2)}`}
+    </span>
+  );
+}
+
+function Save({ profile }: { readonly profile: ShownProfile }) {
+  return (
+    <div class="actions">
+      <button
+        type="button"
+        onClick={async () => {
+          const bytes = await saved(profile.key);
+          saveAs(`${profile.title}.spans`, new Blob([bytes as Uint8Array<ArrayBuffer>]));
+        }}
+      >
+        Save as a file
+      </button>
+    </div>
   );
 }

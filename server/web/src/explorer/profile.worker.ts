@@ -1,78 +1,100 @@
 /** Off the page's thread: the cost model itself prices steps here, and files are read. */
-import { layMemory } from "../../../../device/trainium/memory.ts";
+import { writeSpanFile } from "../../../../device/span-file.ts";
 import { CostModel } from "../../../../device/trainium/price/cost-model.ts";
-import { trustOf } from "../../../../device/trainium/price/trust.ts";
-import { recommendations } from "../../../../device/trainium/profile/advice.ts";
-import { rankName } from "../../../../device/trainium/profile/spans.ts";
-import { profileSteps } from "../../../../device/trainium/profile/steps.ts";
+import { profileOf } from "../../../../device/trainium/profile/profile.ts";
+import { type ReadProfile, readProfile } from "../../../../device/trainium/profile/read.ts";
 import { planFor } from "../../../../device/trainium/settings.ts";
-import { trustText } from "../../../../device/trust.ts";
 import { declaredModel } from "../../../../models/declared.ts";
 import { catalogConfig } from "./catalog.ts";
-import { readChromeTrace } from "./chrome-trace.ts";
-import { ColumnBuilder } from "./columns.ts";
-import type { Profile, ProfileSpec, WorkerAnswer, WorkerTask } from "./profile.ts";
+import type {
+  ProfileSpec,
+  ShownProfile,
+  WorkerAnswer,
+  WorkerResults,
+  WorkerTask,
+} from "./profile.ts";
 
-const LANES = ["tensor", "vector", "scalar", "gpsimd", "dma", "cc", "host"];
+/** Profiles whose arguments are kept: the two of a comparison and those just left. */
+const KEPT = 6;
+const kept = new Map<number, ReadProfile>();
+let next = 0;
 
-addEventListener("message", ({ data }: MessageEvent<WorkerTask>) => {
+addEventListener("message", ({ data }: MessageEvent<WorkerTask & { readonly id: number }>) => {
+  const { id } = data;
   const answer = (message: WorkerAnswer): void => postMessage(message);
-  work(data).then(
-    (profile) => answer({ kind: "done", id: data.id, profile }),
+  work(data, (progress) => answer({ id, progress })).then(
+    (result) => answer({ id, result }),
     (error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      answer({ kind: "failed", id: data.id, reason });
+      answer({ id, failed: error instanceof Error ? error.message : String(error) });
     },
   );
 });
 
-async function work(task: WorkerTask): Promise<Profile> {
-  if (task.kind === "profile") return price(task.spec);
-  return readChromeTrace(new TextDecoder().decode(task.text), task.name);
+async function work(
+  task: WorkerTask,
+  progress: (share: number) => void,
+): Promise<WorkerResults[keyof WorkerResults]> {
+  switch (task.kind) {
+    case "price":
+      return keep(await price(task.spec));
+    case "open":
+      return keep(readProfile(new Uint8Array(task.bytes), task.name, progress));
+    case "detail":
+      return kept.get(task.key)?.args[task.detail];
+    case "save": {
+      const its = kept.get(task.key);
+      if (its === undefined) throw new Error("That profile is no longer here.");
+      const { spans: columns, tree: _, ...about } = its.profile;
+      return writeSpanFile({ about, columns, args: its.args });
+    }
+  }
 }
 
-async function price(spec: ProfileSpec): Promise<Profile> {
+function keep(its: ReadProfile): ShownProfile {
+  const key = next++;
+  kept.set(key, its);
+  kept.delete(key - KEPT);
+  const rates = ratesOf(its);
+  return { ...its.profile, key, ...(rates !== undefined && { rates }) };
+}
+
+/** What each span of DMA moves a ns, where spans say so. */
+function ratesOf({ profile: { spans }, args }: ReadProfile): Float32Array | undefined {
+  const tracks = spans.tracks.filter(({ lane }) => lane === "dma");
+  if (tracks.length === 0) return undefined;
+  const rates = new Float32Array(spans.start.length);
+  let said = false;
+  for (const { from, to } of tracks) {
+    for (let span = from; span < to; span++) {
+      const bytes = args[spans.detail[span] ?? 0]?.["bytes"];
+      const duration = spans.duration[span] ?? 0;
+      if (typeof bytes !== "number" || duration <= 0) continue;
+      rates[span] = bytes / duration;
+      said = true;
+    }
+  }
+  return said ? rates : undefined;
+}
+
+async function price(spec: ProfileSpec): Promise<ReadProfile> {
+  const { rows, context, steps, prompt, stack, set, kernels } = spec;
   const model = declaredModel(await catalogConfig(spec.model), spec.model);
   const plan = planFor({
     model,
     tensorParallel: spec.tensorParallel,
-    maxRows: Math.max(32, spec.rows),
-    maxContext: Math.max(8192, spec.context + spec.steps, spec.prompt),
+    maxRows: Math.max(32, rows),
+    maxContext: Math.max(8192, context + steps, prompt),
     ...(spec.quantization !== "" && { quantization: spec.quantization }),
     own: {
       instance: spec.instance,
-      ...(spec.kernels !== "" && { "neuron-kernels": spec.kernels }),
+      ...(kernels !== "" && { "neuron-kernels": kernels }),
+      ...(stack !== "" && { "serving-stack": stack }),
+      ...(set !== "" && { set }),
     },
   });
-  const { rows, context, steps, prompt } = spec;
-  const { totals, duration, ...profiled } = profileSteps(plan, new CostModel(plan), {
-    rows,
-    context,
-    steps,
-    ...(prompt > 0 && { prompt }),
+  const shape = { rows, context, steps, ...(prompt > 0 && { prompt }) };
+  return profileOf(new CostModel(plan), shape, {
+    model: spec.model,
+    settings: { model: spec.model },
   });
-  const builder = new ColumnBuilder();
-  for (const [index, { start, duration, parts, spans }] of profiled.steps.entries()) {
-    builder.add("engine", "steps", { start, duration, name: `step ${index}`, args: parts });
-    for (const span of spans) {
-      builder.add(rankName(plan), span.lane, { ...span, start: start + span.start });
-    }
-  }
-  const { weights, runtime, kv, capacity } = layMemory(plan);
-  const title = `${spec.model} on ${plan.instance.name}`;
-  return {
-    title,
-    note: `Simulated: one rank of ${plan.tensorParallel}, LNC ${plan.logicalCore}, ${plan.stack.name}, kernels ${[...plan.kernels].join(", ") || "plain"}; 80 % bands: ${trustText(trustOf(plan))}.`,
-    duration,
-    spans: builder.columns(),
-    totals: {
-      parts: totals.parts,
-      engines: Object.fromEntries(LANES.map((lane) => [lane, totals.active(lane)])),
-      ops: [...totals.ops.values()].sort((a, b) => b.nanos - a.nanos),
-      collectives: [...totals.collectives.values()].sort((a, b) => b.nanos - a.nanos),
-      fields: totals.fields(title),
-      advice: recommendations(plan, totals),
-      memory: { weights, runtime, kv, free: Math.max(0, capacity - weights - runtime - kv) },
-    },
-  };
 }

@@ -1,20 +1,36 @@
 /** The timeline on a canvas: tracks below each other, panned, zoomed, selected and measured. */
-import { duration as durationText } from "../figures.ts";
+import type { SpanColumns } from "../../../../device/columns.ts";
 import { type Mark, TrackDetail } from "./detail.ts";
-import type { SpanColumns } from "./profile.ts";
+import { hueOf } from "./hues.ts";
+import { timeText } from "./time-text.ts";
 
-const ROW = 20;
-const HEAD = 22;
-const NAMES = 132;
+const ROW = 19;
+const HEAD = 24;
+const NAMES = 104;
 const LEAST_NS = 50;
 
 export interface TimelineEvents {
   /** The span under the pointer, or chosen; undefined: none. */
-  readonly hovered: (span: number | undefined) => void;
-  readonly chosen: (span: number | undefined) => void;
+  readonly hovered?: (span: number | undefined) => void;
+  readonly chosen?: (span: number | undefined) => void;
   /** What is seen, ns. */
-  readonly moved: (from: number, to: number) => void;
-  readonly measured: (markers: readonly number[]) => void;
+  readonly moved?: (from: number, to: number) => void;
+  readonly measured?: (markers: readonly number[]) => void;
+}
+
+/** A line of the picture: spans of a track, or how much of something they use. */
+interface Row {
+  readonly detail: TrackDetail;
+  readonly name: string;
+  /** Heights of the bars by span, 0 to 1; absent: all are whole. */
+  readonly heights?: Float32Array;
+}
+
+export interface TimelineSource {
+  readonly columns: SpanColumns;
+  readonly duration: number;
+  /** Bytes a ns that spans of DMA move, by span; a row of its own below theirs. */
+  readonly rates?: Float32Array | undefined;
 }
 
 export class TimelineView {
@@ -22,7 +38,7 @@ export class TimelineView {
   drawn = 0;
   readonly #canvas: HTMLCanvasElement;
   readonly #columns: SpanColumns;
-  readonly #tracks: readonly TrackDetail[];
+  readonly #rows: readonly Row[];
   readonly #events: TimelineEvents;
   readonly #length: number;
   readonly #end = new AbortController();
@@ -34,17 +50,13 @@ export class TimelineView {
   #pending = false;
   #pointer = { x: 0, y: 0 };
 
-  constructor(
-    canvas: HTMLCanvasElement,
-    source: { readonly columns: SpanColumns; readonly duration: number },
-    events: TimelineEvents,
-  ) {
+  constructor(canvas: HTMLCanvasElement, source: TimelineSource, events: TimelineEvents) {
     this.#canvas = canvas;
     this.#columns = source.columns;
     this.#events = events;
     this.#length = Math.max(1, source.duration);
     this.#to = this.#length;
-    this.#tracks = source.columns.tracks.map((track) => new TrackDetail(source.columns, track));
+    this.#rows = rowsOf(source);
     this.#listen();
     this.draw();
   }
@@ -54,14 +66,14 @@ export class TimelineView {
   }
 
   get height(): number {
-    return HEAD + this.#tracks.length * ROW + 6;
+    return HEAD + this.#rows.length * ROW + 6;
   }
 
   show(from: number, to: number): void {
     const width = Math.max(LEAST_NS, Math.min(to - from, this.#length));
     this.#from = Math.max(0, Math.min(from, this.#length - width));
     this.#to = this.#from + width;
-    this.#events.moved(this.#from, this.#to);
+    this.#events.moved?.(this.#from, this.#to);
     this.draw();
   }
 
@@ -73,15 +85,25 @@ export class TimelineView {
 
   choose(span: number | undefined): void {
     this.#chosen = span;
-    this.#events.chosen(span);
+    this.#events.chosen?.(span);
     this.draw();
   }
 
   /** Marks times; the third begins anew. */
-  mark(at: number): void {
-    this.#markers = this.#markers.length >= 2 ? [at] : [...this.#markers, at];
-    this.#events.measured(this.#markers);
+  mark(...times: readonly number[]): void {
+    for (const at of times) {
+      this.#markers = this.#markers.length >= 2 ? [at] : [...this.#markers, at];
+    }
+    this.#events.measured?.(this.#markers);
     this.draw();
+  }
+
+  /** Both ends of a span, as its times are. */
+  markEnds(span = this.#chosen): void {
+    if (span === undefined) return;
+    const start = this.#columns.start[span] ?? 0;
+    this.#markers = [];
+    this.mark(start, start + (this.#columns.duration[span] ?? 0));
   }
 
   draw(): void {
@@ -107,20 +129,25 @@ export class TimelineView {
     this.#ruler(context, width, { faint, line });
     let drawn = 0;
     const scale = (width - NAMES) / (this.#to - this.#from);
-    for (const [index, detail] of this.#tracks.entries()) {
-      const { track } = detail;
+    for (const [index, { detail, name, heights }] of this.#rows.entries()) {
       const y = HEAD + index * ROW;
-      context.fillStyle = faint;
-      if (track.depth === 0) {
-        context.fillText(clip(`${track.lane}`, 18), 4, y + ROW / 2);
+      if (detail.track.depth === 0) {
+        context.fillStyle = colour("--soft");
+        context.fillText(clip(name, 15), 8, y + ROW / 2 + 1);
         context.fillStyle = line;
         context.fillRect(0, y, width, 1);
       }
       const marks = detail.marks(this.#from, this.#to, width - NAMES);
       drawn += marks.length;
-      for (const mark of marks) this.#bar(context, mark, { y, scale, width, ink });
+      if (heights === undefined) {
+        for (const mark of marks) this.#bar(context, mark, { y, scale, width, ink });
+      } else {
+        context.fillStyle = colour("--green");
+        for (const mark of marks) this.#column(context, mark, { y, scale, width }, heights);
+      }
     }
     this.drawn = drawn;
+    canvas.dataset["drawn"] = String(drawn);
     this.#lines(context, { scale, height, accent: colour("--accent") });
   }
 
@@ -135,7 +162,7 @@ export class TimelineView {
     const name = this.#columns.name[mark.span] ?? 0;
     context.globalAlpha =
       this.#lit !== undefined && this.#lit !== name ? 0.18 : mark.count > 1 ? 0.7 : 1;
-    context.fillStyle = paletteOf(this.#columns.names[name] ?? "");
+    context.fillStyle = hueOf(this.#columns.names[name] ?? "");
     context.fillRect(left, at.y + 2, size, ROW - 4);
     if (mark.span === this.#chosen && mark.count === 1) {
       context.strokeStyle = at.ink;
@@ -148,6 +175,18 @@ export class TimelineView {
       context.fillText(clip(this.#columns.names[name] ?? "", room), left + 4, at.y + ROW / 2 + 0.5);
     }
     context.globalAlpha = 1;
+  }
+
+  #column(
+    context: CanvasRenderingContext2D,
+    mark: Mark,
+    at: { y: number; scale: number; width: number },
+    heights: Float32Array,
+  ): void {
+    const left = Math.max(NAMES, NAMES + (mark.start - this.#from) * at.scale);
+    const right = Math.min(at.width, NAMES + (mark.end - this.#from) * at.scale);
+    const height = (heights[mark.span] ?? 0) * (ROW - 3);
+    context.fillRect(left, at.y + ROW - 1 - height, Math.max(0.75, right - left), height);
   }
 
   #ruler(
@@ -203,7 +242,7 @@ export class TimelineView {
   }
 
   #spanAt(x: number, y: number): number | undefined {
-    const detail = this.#tracks[Math.floor((y - HEAD) / ROW)];
+    const { detail } = this.#rows[Math.floor((y - HEAD) / ROW)] ?? {};
     if (detail === undefined || x < NAMES) return undefined;
     const pixel = (this.#to - this.#from) / Math.max(1, this.#canvas.clientWidth - NAMES);
     const time = this.#timeAt(x);
@@ -239,7 +278,7 @@ export class TimelineView {
       (event) => {
         this.#pointer = { x: event.offsetX, y: event.offsetY };
         if (dragged === undefined) {
-          this.#events.hovered(this.#spanAt(event.offsetX, event.offsetY));
+          this.#events.hovered?.(this.#spanAt(event.offsetX, event.offsetY));
           return;
         }
         const shift = event.offsetX - dragged.x;
@@ -279,6 +318,7 @@ export class TimelineView {
       arrowright: () => this.#pan(0.2),
       m: () => this.mark(this.#timeAt(this.#pointer.x)),
       f: () => this.fit(),
+      e: () => this.markEnds(),
       "0": () => this.show(0, this.#length),
       escape: () => this.choose(undefined),
     };
@@ -308,39 +348,16 @@ export class TimelineView {
   }
 }
 
-export function timeText(ns: number): string {
-  if (ns === 0) return "0";
-  return ns < 1e6 ? `${trim(ns / 1000)} µs` : durationText(ns / 1e6);
+function rowsOf({ columns, rates }: TimelineSource): readonly Row[] {
+  const most = rates?.reduce((high, rate) => Math.max(high, rate), 0) ?? 0;
+  return columns.tracks.flatMap((track): readonly Row[] => {
+    const detail = new TrackDetail(columns, track);
+    const row: Row = { detail, name: track.lane };
+    if (rates === undefined || most === 0 || track.lane !== "dma" || track.depth > 0) return [row];
+    const heights = rates.map((rate) => rate / most);
+    return [row, { detail, name: "HBM use", heights }];
+  });
 }
-
-const trim = (value: number): string => String(Number(value.toPrecision(4)));
 
 const clip = (text: string, room: number): string =>
   text.length <= room ? text : room < 3 ? "" : `${text.slice(0, room - 1)}…`;
-
-/** Calm hues that dark letters can be read on, in the dark as in the light. */
-const HUES = [
-  "#8fb8f5",
-  "#f2c078",
-  "#8fd6b4",
-  "#c8b1f5",
-  "#f0a3a3",
-  "#9fd3e6",
-  "#d9d28a",
-  "#e5b3d6",
-  "#b3cf8d",
-  "#c9c3b8",
-] as const;
-
-const hues = new Map<string, string>();
-
-/** One hue a name; the layers share theirs. */
-export function paletteOf(name: string): string {
-  const plain = name.replace(/[.\d]+$/, "");
-  let hue = hues.get(plain);
-  if (hue === undefined) {
-    hue = HUES[hues.size % HUES.length] ?? HUES[0];
-    hues.set(plain, hue);
-  }
-  return hue;
-}

@@ -1,0 +1,169 @@
+/**
+ * One picture a page and mode, of a server under a little load:
+ * `npx tsx scripts/maintain/screenshots.ts [--only PART] [--out FOLDER]`, after `npm run build`.
+ * The pages are those of PICTURES; a new view is a line there.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { pino } from "pino";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { parseSettings } from "../../server/config.ts";
+import { type RunningServer, serve } from "../../server/main.ts";
+import { run as sweep } from "../commands/sweep/main.ts";
+
+const LOOKS = {
+  dark: { colorScheme: "dark", width: 1280, height: 800 },
+  light: { colorScheme: "light", width: 1280, height: 800 },
+  phone: { colorScheme: "dark", width: 360, height: 780 },
+} as const;
+
+const SIMULATED = [
+  "meta-llama/Llama-3.1-8B-Instruct",
+  ...["--device", "trainium", "--tensor-parallel-size", "4", "--enable-per-request-metrics"],
+];
+
+const MODEL = "model=openai/gpt-oss-120b&instance=trn2.48xlarge&tensorParallel=16";
+
+interface Picture {
+  readonly name: string;
+  readonly device: "trainium" | "cpu";
+  readonly link: string;
+  /** Until it shows what it is there to show. */
+  readonly ready: (page: Page) => Promise<void>;
+}
+
+const settled = (page: Page): Promise<void> => page.waitForTimeout(900);
+
+async function answered(page: Page): Promise<void> {
+  await page
+    .getByRole("checkbox", { name: "Log-probabilities" })
+    .check()
+    .catch(() => undefined);
+  await page.getByRole("spinbutton", { name: "Max tokens" }).fill("120");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText(/^ended: /).waitFor();
+  await settled(page);
+}
+
+async function pointsOpened(page: Page): Promise<void> {
+  await page.locator("input[type=file]").first().setInputFiles(points());
+  await page.getByRole("img", { name: /^Users per system/ }).waitFor();
+  await settled(page);
+}
+
+const timelineReady = async (page: Page): Promise<void> => {
+  await page.getByRole("img", { name: /Timeline of \d{3,} spans/ }).waitFor();
+  await settled(page);
+};
+
+const PICTURES: readonly Picture[] = [
+  { name: "home", device: "trainium", link: "home", ready: answered },
+  { name: "home-cpu", device: "cpu", link: "home", ready: answered },
+  { name: "curves", device: "trainium", link: "curves", ready: pointsOpened },
+  {
+    name: "explorer-timeline",
+    device: "trainium",
+    link: `explorer?${MODEL}`,
+    ready: timelineReady,
+  },
+  ...["summary", "hierarchy", "operations", "roofline", "memory", "compare"].map(
+    (view): Picture => ({
+      name: `explorer-${view}`,
+      device: "trainium",
+      link: `explorer?${MODEL}&view=${view}`,
+      ready: settled,
+    }),
+  ),
+];
+
+let folder: string | undefined;
+/** Files of a small sweep, made once. */
+function points(): string[] {
+  const at = join(folder ?? "", "points");
+  return readdirSync(at).map((name) => join(at, name));
+}
+
+async function start(argv: readonly string[]): Promise<RunningServer> {
+  const { settings } = parseSettings([...argv, "--port", "0"]);
+  return serve(settings, pino({ level: "silent" }));
+}
+
+/** A few requests that go on while the pictures are taken. */
+function load(url: string): () => void {
+  const end = new AbortController();
+  const body = {
+    messages: [{ role: "user", content: "Tell me a story about a fox." }],
+    max_tokens: 300,
+    temperature: 0.8,
+  };
+  const user = async (): Promise<void> => {
+    while (!end.signal.aborted) {
+      await fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+        signal: end.signal,
+      })
+        .then((response) => response.text())
+        .catch(() => undefined);
+    }
+  };
+  for (let each = 0; each < 3; each++) void user();
+  return () => end.abort();
+}
+
+async function take(browser: Browser, picture: Picture, url: string, out: string): Promise<void> {
+  for (const [look, { colorScheme, width, height }] of Object.entries(LOOKS)) {
+    const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+    page.on("pageerror", (error) => process.stderr.write(`${picture.name}: ${error.message}\n`));
+    await page.goto(`${url}/#/${picture.link}`);
+    await picture.ready(page);
+    await page.screenshot({ path: join(out, `${picture.name}-${look}.png`), fullPage: full });
+    await page.close();
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    out: { type: "string", default: join("server", "web", "screenshots") },
+    full: { type: "boolean", default: false },
+  },
+});
+const { full } = values;
+
+const wanted = PICTURES.filter(({ name }) => name.includes(values.only));
+mkdirSync(values.out, { recursive: true });
+folder = mkdtempSync(join(tmpdir(), "pictures-"));
+if (wanted.some(({ name }) => name.startsWith("curves"))) {
+  const argv = ["meta-llama/Llama-3.1-8B-Instruct", "--concurrency", "1,2,4,8,16,32"];
+  await sweep([
+    ...argv,
+    "--shape",
+    "512/128",
+    "--tp",
+    "4,2",
+    "--out",
+    folder,
+    "--no-chart",
+    "--quiet",
+  ]);
+}
+const browser = await chromium.launch({
+  executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu"],
+});
+for (const device of ["trainium", "cpu"] as const) {
+  const its = wanted.filter((picture) => picture.device === device);
+  if (its.length === 0) continue;
+  const server = await start(device === "cpu" ? ["--device", "cpu"] : SIMULATED);
+  const stop = load(server.url);
+  for (const picture of its) await take(browser, picture, server.url, values.out);
+  stop();
+  await server.stop(0);
+}
+await browser.close();
+rmSync(folder, { recursive: true });
+process.exit(0);

@@ -1,0 +1,113 @@
+/** One figure, drawn by the page, with a reading of every line at the cursor. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { type Figure, plotFigure, tickText } from "../../../../scripts/report/plot.ts";
+import { readFigure } from "../../../../scripts/report/reading.ts";
+import { saveCsv, savePng, saveSvg } from "../download.ts";
+import { theme } from "../theme.ts";
+import "./chart.css";
+import { paletteColour } from "./palette.ts";
+
+export interface ChartParts {
+  readonly figure: Figure;
+  /** A value of x that a line marks and the reading names; absent: the pointer's alone. */
+  readonly cursor?: number | undefined;
+  readonly height?: number;
+}
+
+export function Chart({ figure, cursor, height = 330 }: ChartParts) {
+  const box = useRef<HTMLDivElement>(null);
+  const [pointer, setPointer] = useState<number>();
+  const look = theme.value;
+  useEffect(() => {
+    const place = box.current;
+    if (place === null) return;
+    const draw = (): void => {
+      const style = getComputedStyle(place);
+      const plot = plotFigure(figure, {
+        document,
+        width: Math.max(280, place.clientWidth),
+        height: Math.min(height, Math.max(240, place.clientWidth * 0.62)),
+        font: style.fontFamily,
+        paper: style.getPropertyValue("--panel").trim(),
+        ink: style.getPropertyValue("--soft").trim(),
+        colourOf: paletteColour,
+        ...(cursor !== undefined && { cursor }),
+      });
+      plot.addEventListener("pointermove", (event) => {
+        const { offsetX } = event as PointerEvent;
+        setPointer(plot.scale("x")?.invert?.(offsetX) as number | undefined);
+      });
+      plot.addEventListener("pointerleave", () => setPointer(undefined));
+      plot.setAttribute("aria-hidden", "true"); // the place around it says what it shows
+      place.replaceChildren(plot);
+    };
+    draw();
+    const watch = new ResizeObserver(draw);
+    watch.observe(place);
+    return () => watch.disconnect();
+  }, [figure, look, cursor, height]);
+  const at = pointer ?? cursor;
+  return (
+    <figure class="panel chart">
+      <header>
+        <div>
+          <h2>{figure.title}</h2>
+          <p class="note">{figure.subtitle}</p>
+        </div>
+        <Exports figure={figure} box={() => box.current?.querySelector("svg") ?? null} />
+      </header>
+      {figure.series.some(({ name }) => name !== "") && (
+        <ul class="legend">
+          {figure.series.map((line, index) => (
+            <li key={line.name}>
+              <svg viewBox="0 0 18 6" aria-hidden="true">
+                <line
+                  x1="0"
+                  x2="18"
+                  y1="3"
+                  y2="3"
+                  stroke={paletteColour(line.colour ?? index)}
+                  stroke-width="2.5"
+                  stroke-dasharray={line.dash ?? "none"}
+                />
+              </svg>
+              {line.name}
+            </li>
+          ))}
+        </ul>
+      )}
+      <div ref={box} class="plot" role="img" aria-label={`${figure.title}. ${figure.subtitle}`} />
+      <p class="note number reading">{at === undefined ? "" : textOf(figure, at)}</p>
+    </figure>
+  );
+}
+
+function textOf(figure: Figure, x: number): string {
+  const found = readFigure(figure, x).map(({ name, y }) => `${name} ${tickText(y)}`);
+  return found.length === 0 ? "" : `at ${tickText(x)}: ${found.join(" · ")}`;
+}
+
+function Exports(parts: { readonly figure: Figure; readonly box: () => SVGSVGElement | null }) {
+  const { title, x, y, series } = parts.figure;
+  const drawn = (use: (svg: string, size: { width: number; height: number }) => void): void => {
+    const svg = parts.box();
+    if (svg === null) return;
+    const size = { width: svg.clientWidth, height: svg.clientHeight };
+    use(new XMLSerializer().serializeToString(svg), size);
+  };
+  const rows = () =>
+    series.flatMap((line) => line.points.map((point) => [line.name, point.x, point.y]));
+  return (
+    <div class="actions">
+      <button type="button" onClick={() => saveCsv(title, ["line", x.label, y.label], rows())}>
+        CSV
+      </button>
+      <button type="button" onClick={() => drawn((svg) => saveSvg(title, svg))}>
+        SVG
+      </button>
+      <button type="button" onClick={() => drawn((svg, size) => void savePng(title, svg, size))}>
+        PNG
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,119 @@
+/** From one whole to another, a bar a step: what each adds or takes. */
+import { useRef } from "preact/hooks";
+import { saveCsv, savePng, saveSvg } from "../download.ts";
+import "./waterfall.css";
+
+interface Named {
+  readonly name: string;
+  readonly value: number;
+}
+
+export function Waterfall(parts: {
+  readonly title: string;
+  readonly note?: string;
+  readonly from: Named;
+  readonly to?: Named;
+  /** Changes, in order. */
+  readonly steps: readonly Named[];
+  readonly text: (value: number) => string;
+}) {
+  const { title, note, from, to, steps, text } = parts;
+  const place = useRef<SVGSVGElement>(null);
+  const rows = rowsOf(from, steps, to);
+  const high = Math.max(...rows.map(({ start, end }) => Math.max(start, end)));
+  const low = Math.min(0, ...rows.map(({ start, end }) => Math.min(start, end)));
+  const x = (value: number): number => 150 + ((value - low) / (high - low || 1)) * 560;
+  const height = rows.length * 24 + 4;
+  const drawn = (): string => {
+    const svg = place.current;
+    if (svg === null) return "";
+    const copy = svg.cloneNode(true) as SVGSVGElement;
+    for (const [index, from] of [...svg.querySelectorAll("*")].entries()) {
+      const { fill, fontFamily, fontSize } = getComputedStyle(from);
+      const into = copy.querySelectorAll("*")[index];
+      into?.setAttribute("fill", fill);
+      into?.setAttribute("font-family", fontFamily);
+      into?.setAttribute("font-size", fontSize);
+    }
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    return copy.outerHTML;
+  };
+  return (
+    <section class="panel waterfall" aria-label={title}>
+      <header>
+        <h2>{title}</h2>
+        {note !== undefined && <span class="note">{note}</span>}
+        <div class="actions">
+          <button
+            type="button"
+            onClick={() =>
+              saveCsv(
+                title,
+                ["step", "value"],
+                rows.map((row) => [row.name, row.value]),
+              )
+            }
+          >
+            CSV
+          </button>
+          <button type="button" onClick={() => saveSvg(title, drawn())}>
+            SVG
+          </button>
+          <button
+            type="button"
+            onClick={() => void savePng(title, drawn(), { width: 840, height })}
+          >
+            PNG
+          </button>
+        </div>
+      </header>
+      <svg ref={place} width="840" height={height} viewBox={`0 0 840 ${height}`} role="img">
+        <title>{`${title}: ${rows.map((row) => `${row.name} ${text(row.value)}`).join(", ")}`}</title>
+        {rows.map((row, index) => {
+          const [left, right] = [x(Math.min(row.start, row.end)), x(Math.max(row.start, row.end))];
+          return (
+            <g key={row.name} transform={`translate(0 ${index * 24})`}>
+              <text x="140" y="15" text-anchor="end" class="name">
+                {row.name}
+              </text>
+              <rect
+                class={row.kind}
+                x={left}
+                y="3"
+                width={Math.max(1, right - left)}
+                height="17"
+                rx="2"
+              />
+              <text x={right + 6} y="15" class="value">
+                {row.kind === "whole" || row.value <= 0 ? text(row.value) : `+${text(row.value)}`}
+              </text>
+            </g>
+          );
+        })}
+      </svg>
+    </section>
+  );
+}
+
+interface Row extends Named {
+  readonly kind: "whole" | "more" | "less";
+  readonly start: number;
+  readonly end: number;
+}
+
+function rowsOf(from: Named, steps: readonly Named[], to: Named | undefined): readonly Row[] {
+  let at = from.value;
+  const rows: Row[] = [{ ...from, kind: "whole", start: 0, end: from.value }];
+  for (const step of steps) {
+    if (step.value === 0) continue;
+    rows.push({
+      ...step,
+      kind: step.value > 0 ? "more" : "less",
+      start: at,
+      end: at + step.value,
+    });
+    at += step.value;
+  }
+  if (to !== undefined) rows.push({ ...to, kind: "whole", start: 0, end: to.value });
+  return rows;
+}
