@@ -7,6 +7,7 @@ import type { Engines, Handle } from "./generation/engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
 import type { RequestTemplates } from "./generation/request-template.ts";
 import { ApiError } from "./http/errors.ts";
+import type { ToolParse } from "./metrics/frontend-metrics.ts";
 import type { Receipts } from "./metrics/receipts.ts";
 import type { Profiler } from "./profiler/profiler.ts";
 import type { Settings } from "./settings/table.ts";
@@ -60,6 +61,8 @@ export interface Serving {
   ) => void;
   /** Told of a request that the queue had no room for. */
   readonly refused?: (limit: "requests" | "tokens") => void;
+  /** Told of each text that a tool parser read. */
+  readonly parsedTools?: (parse: ToolParse) => void;
 }
 
 /** The name to report, the first as in vLLM; throws 404 for a model that is not served. */

@@ -3,6 +3,7 @@
  * deltas are read as parts. Wire formats stand on both sides of it and know nothing
  * of prompts, parsers or engines.
  */
+import type { ToolParse } from "../metrics/frontend-metrics.ts";
 import type { RequestFields, SamplingFields } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import { type ChatPromptFields, chatPrompt } from "./chat-prompt.ts";
@@ -42,6 +43,8 @@ export interface Asker {
   readonly rank: number | undefined;
   /** Undefined: nobody wants the answer any more. */
   start(task: GenerationTask): Running | undefined;
+  /** As metrics name it; absent: other. */
+  readonly requestType?: ToolParse["request"];
 }
 
 export interface PreparedChat {
@@ -86,7 +89,7 @@ export async function chatGeneration(
 ): Promise<ChatGeneration | undefined> {
   const prepared = await prepareChat(serving, ask, asker);
   const generation = asker.start(prepared.task);
-  return generation && new ChatGeneration(prepared, generation, serving.settings);
+  return generation && new ChatGeneration(prepared, generation, serving, asker.requestType);
 }
 
 /** A chat under way. */
@@ -97,26 +100,28 @@ export class ChatGeneration {
   readonly #readers: (ChoiceReader | undefined)[] = [];
   readonly #reasons: boolean;
   readonly #hermes: boolean;
+  readonly #parsedTools: (called: boolean) => void;
 
   constructor(
     prepared: PreparedChat,
     generation: Running,
-    settings: {
-      readonly "reasoning-parser"?: string | undefined;
-      readonly "tool-call-parser"?: string | undefined;
-    },
+    { settings, parsedTools }: Pick<Serving, "settings" | "parsedTools">,
+    request: ToolParse["request"] = "other",
   ) {
     this.prepared = prepared;
     this.generation = generation;
     this.#reasons = settings["reasoning-parser"] !== undefined;
     this.#hermes = settings["tool-call-parser"] === "hermes";
+    const streaming = prepared.fields["stream"] === true;
+    this.#parsedTools = (called) => parsedTools?.({ streaming, called, request });
   }
 
   reader(index: number): ChoiceReader {
     const known = this.#readers[index];
     if (known !== undefined) return known;
     const { plan, prompt } = this.prepared;
-    const made = new ChoiceReader(plan.parser?.(prompt.text) ?? PLAIN);
+    const parser = plan.parser?.(prompt.text) ?? PLAIN;
+    const made = new ChoiceReader(parser, this.#parsedTools);
     this.#readers[index] = made;
     return made;
   }

@@ -12,6 +12,8 @@ export interface OutputParser {
   push(text: string, ids: readonly number[]): readonly ParsedPart[];
   /** The output is over: what was held back. */
   end(): readonly ParsedPart[];
+  /** A tool parser reads the text now. */
+  readonly readsTools?: boolean;
   /** Output tokens that were reasoning so far; absent: not counted. */
   readonly reasoningTokens?: number;
   /** All text so far that is no reasoning, before calls were taken out of it; absent: not kept. */
@@ -30,9 +32,12 @@ export class ChoiceReader {
   /** Calls begun so far. */
   calls = 0;
   #open: "text" | "reasoning" | "call" | undefined;
+  readonly #parsedTools: (called: boolean) => void;
 
-  constructor(parser: OutputParser) {
+  /** `parsedTools` is told of each delta that a tool parser read, and whether it found a call. */
+  constructor(parser: OutputParser, parsedTools: (called: boolean) => void = () => {}) {
     this.parser = parser;
+    this.#parsedTools = parsedTools;
   }
 
   read(delta: ChoiceDelta): OutputDelta {
@@ -45,6 +50,8 @@ export class ChoiceReader {
       const { reason, stopReason } = finish;
       parts.push({ type: "finish", reason, stopReason, calls: this.calls });
     }
+    if (this.parser.readsTools)
+      this.#parsedTools(parts.some(({ type }) => type.startsWith("call")));
     return {
       index,
       text: delta.text,

@@ -77,6 +77,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   logRequests(app, metrics, settings);
   await app.register(cors, corsOf(settings));
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
+  app.websocketServer.on("connection", (socket) => {
+    socket.on("close", metrics.frontend.socketOpened());
+  });
   requireKeys(app, settings["api-key"]);
   reportIgnored(app, settings.strict);
   nameAnswers(app, serving);
@@ -141,7 +144,7 @@ function operatorRoutes(
   if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
   if (!settings["disable-ui"]) uiRoutes(routes);
   healthRoutes(routes, serving, load);
-  if (settings["server-dev-mode"]) devRoutes(routes, serving);
+  if (settings["server-dev-mode"]) devRoutes(routes, serving, metrics);
   liveRoute(routes, serving, metrics);
   hygieneRoute(routes, serving, metrics);
   routes.get("/metrics", async (request, reply) => {
@@ -150,7 +153,7 @@ function operatorRoutes(
       return reply.type(type).send(await metrics.openMetrics());
     }
     const text = await metrics.text();
-    return reply.type("text/plain; version=0.0.4; charset=utf-8").send(text);
+    return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
   });
 }
 

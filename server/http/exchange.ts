@@ -8,6 +8,7 @@ import type { GenerationRequest } from "../../engine/sequence.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask, type Running } from "../generation/generate.ts";
+import type { ToolParse } from "../metrics/frontend-metrics.ts";
 import type { Serving } from "../serving.ts";
 import type { TraceContext } from "../tracing/span.ts";
 import type { TraceOrigin } from "../tracing/traces.ts";
@@ -92,6 +93,12 @@ export class Exchange {
     const header = this.#request.headers["x-vllm-priority"];
     const given = typeof header === "string" ? Number(header) : Number.NaN;
     return Number.isInteger(given) ? given : (body ?? 0);
+  }
+
+  /** As metrics name it: Anthropic's messages are chats, as in vLLM. */
+  get requestType(): ToolParse["request"] {
+    if (this.id.startsWith("chatcmpl-")) return "chat_completions";
+    return this.id.startsWith("resp_") ? "responses" : "other";
   }
 
   /** Data-parallel rank that a header pins. */

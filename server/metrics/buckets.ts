@@ -13,6 +13,8 @@ export const BUCKETS = {
   preemptions: [1, 2, 3, 4, 5, 10, 20],
   completions: [1, 2, 5, 10, 20],
   stepTokens: [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384],
+  sleepSeconds: [0.01, 0.1, 1, 10, 30, 60, 120, 300, 600],
+  socketSeconds: [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800],
   /** Of prometheus-fastapi-instrumentator. */
   httpSeconds: [0.1, 0.5, 1],
   httpSecondsFine: [

@@ -10,6 +10,7 @@ import type { EngineEvent, RequestFinished, TokensEmitted } from "../../engine/e
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import { type EngineMetricsOptions, seriesOf } from "./engine-series.ts";
 import type { Families, Labels } from "./families.ts";
+import { helpOf } from "./help.ts";
 
 /** What is known of a sequence under way. */
 interface Track {
@@ -32,11 +33,16 @@ interface Group {
   longest: number;
 }
 
+/** States of a sleeping engine, by the level it was put to sleep with. */
+const SLEEP_STATES = { awake: -1, weights_offloaded: 1, discard_all: 2 } as const;
+
 export class EngineMetrics {
   /** Of requests whose completions are told in parts. */
   readonly #groups = new WeakMap<GenerationRequest, Group>();
   readonly #tracks = new Map<SequenceId, Track>();
   readonly #series: ReturnType<typeof seriesOf>;
+  /** As `/sleep` was told, 0 to 2; −1: awake. */
+  sleepLevel = -1;
   #deferred = 0;
   /** Given out in the step under way, and prompts completed in it. */
   #stepTokens = 0;
@@ -47,37 +53,35 @@ export class EngineMetrics {
   constructor(families: Families, engine: Engine, options: EngineMetricsOptions) {
     this.#series = seriesOf(families, options);
     const labels = { model_name: options.modelName, engine: String(options.index) };
-    const gauge = (name: string, help: string, read: () => number, further: Labels = {}) =>
-      families.gauge(`vllm:${name}`, help, { ...labels, ...further }, read);
-    const running = () => engine.running;
-    const waiting = () => engine.waiting;
+    const gauge = (name: string, read: () => number, further: Labels = {}) =>
+      families.gauge(`vllm:${name}`, helpOf(`vllm:${name}`), { ...labels, ...further }, read);
     const usage = () => engine.kvUsage;
-    gauge("num_requests_running", "Number of requests in the running batch.", running);
-    gauge("num_requests_waiting", "Number of requests waiting to be processed.", waiting);
+    gauge("num_requests_running", () => engine.running);
+    gauge("num_requests_waiting", () => engine.waiting);
     const deferred = () => Math.min(this.#deferred, engine.waiting);
-    const why = "Number of waiting requests by reason.";
     const byReason = "num_requests_waiting_by_reason";
-    gauge(byReason, why, () => engine.waiting - deferred(), { reason: "capacity" });
-    gauge(byReason, why, deferred, { reason: "deferred" });
-    gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", usage);
-    for (const state of ["awake", "weights_offloaded", "discard_all"]) {
-      const value = state === "awake" ? 1 : 0;
-      gauge("engine_sleep_state", "Engine sleep state.", () => value, { sleep_state: state });
+    gauge(byReason, () => engine.waiting - deferred(), { reason: "capacity" });
+    gauge(byReason, deferred, { reason: "deferred" });
+    gauge("kv_cache_usage_perc", usage);
+    for (const [state, value] of Object.entries(SLEEP_STATES)) {
+      const read = () => (value === this.sleepLevel ? 1 : 0);
+      gauge("engine_sleep_state", read, { sleep_state: state });
     }
     families
-      .gauge("vllm:cache_config_info", "Information of the LLMEngine CacheConfig", {
+      .gauge("vllm:cache_config_info", helpOf("vllm:cache_config_info"), {
         ...options.cacheConfig,
         engine: labels.engine,
       })
       .set(1);
-    if (options.hidden) {
-      gauge("gpu_cache_usage_perc", "Removed name of kv_cache_usage_perc.", usage);
-      gauge("cpu_cache_usage_perc", "Removed; there is no CPU cache.", () => 0);
-      gauge("num_requests_swapped", "Removed; requests are never swapped.", () => 0);
-      gauge("gpu_prefix_cache_hit_rate", "Removed; prefix-cache hits by queries.", () =>
-        this.#queries === 0 ? 0 : this.#hits / this.#queries,
-      );
-    }
+    if (!options.hidden) return;
+    const removed = (name: string, help: string, read: () => number) =>
+      families.gauge(`vllm:${name}`, help, labels, read);
+    removed("gpu_cache_usage_perc", "Removed name of kv_cache_usage_perc.", usage);
+    removed("cpu_cache_usage_perc", "Removed; there is no CPU cache.", () => 0);
+    removed("num_requests_swapped", "Removed; requests are never swapped.", () => 0);
+    removed("gpu_prefix_cache_hit_rate", "Removed; prefix-cache hits by queries.", () =>
+      this.#queries === 0 ? 0 : this.#hits / this.#queries,
+    );
   }
 
   /** Of the HTTP side: what events do not carry. `from`: completions of the request told before. */

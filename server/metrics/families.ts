@@ -3,7 +3,7 @@
  * dashboards expect: a counter is `<name>_total`, and counters and histograms
  * have a `<name>_created` beside them.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -23,6 +23,7 @@ export class Families {
   readonly registry = new Registry();
   readonly #counters = new Map<string, Counter>();
   readonly #histograms = new Map<string, Histogram>();
+  readonly #summaries = new Map<string, Summary>();
   readonly #gauges = new Map<string, Gauge>();
   /** What each gauge reads at a scrape. */
   readonly #reads = new Map<string, (() => void)[]>();
@@ -70,6 +71,29 @@ export class Families {
     // Zeroed once: a series asked for again keeps what it has.
     if (this.#markCreated(name, help, labels)) family.zero(labels);
     return family.labels(labels);
+  }
+
+  /** Sum and count, without quantiles. */
+  summary(name: string, help: string, labels: Labels): HistogramSeries {
+    let family = this.#summaries.get(name);
+    if (family === undefined) {
+      family = new Summary({
+        name,
+        help,
+        percentiles: [],
+        labelNames: Object.keys(labels),
+        registers: [this.registry],
+      });
+      this.#summaries.set(name, family);
+    }
+    this.#markCreated(name, help, labels);
+    return family.labels(labels);
+  }
+
+  /** Prometheus text; bounds of buckets are written as floats, as the Python client does. */
+  async text(): Promise<string> {
+    const text = await this.registry.metrics();
+    return text.replace(/(_bucket\{(?:[^\n}]*,)?le="\d+)"/g, '$1.0"');
   }
 
   /** `read` is called at each scrape; absent: the value is set. */

@@ -1,6 +1,7 @@
 /** HTTP series as prometheus-fastapi-instrumentator names them; probes and /metrics are left out. */
 import { BUCKETS } from "./buckets.ts";
 import type { CounterSeries, Families, HistogramSeries } from "./families.ts";
+import { helpOf } from "./help.ts";
 
 export const UNCOUNTED: ReadonlySet<string> = new Set([
   "/metrics",
@@ -35,7 +36,7 @@ export class HttpMetrics {
   constructor(families: Families) {
     this.#families = families;
     this.#all = families.histogram("http_request_duration_highr_seconds", {
-      help: "Latency with many buckets but no API specific labels.",
+      help: helpOf("http_request_duration_highr_seconds"),
       buckets: BUCKETS.httpSecondsFine,
     });
   }
@@ -53,18 +54,14 @@ export class HttpMetrics {
 
   #counter(handler: string, method: string, status: string): CounterSeries {
     return kept(this.#counters, `${handler} ${method} ${status}`, () =>
-      this.#families.counter(
-        "http_requests",
-        "Total number of requests by method, status and handler.",
-        { handler, method, status },
-      ),
+      this.#families.counter("http_requests", helpOf("http_requests"), { handler, method, status }),
     );
   }
 
   #duration(handler: string, method: string): HistogramSeries {
     return kept(this.#durations, `${handler} ${method}`, () =>
       this.#families.histogram("http_request_duration_seconds", {
-        help: "Latency with only few buckets by handler.",
+        help: helpOf("http_request_duration_seconds"),
         buckets: BUCKETS.httpSeconds,
         labels: { handler, method },
       }),
@@ -72,15 +69,10 @@ export class HttpMetrics {
   }
 
   #size(handler: string) {
-    // The instrumentator's summaries have no quantiles: sum and count, as a histogram has them.
-    const series = (name: string, help: string) =>
-      this.#families.histogram(name, { help, buckets: [], labels: { handler } });
+    const series = (name: string) => this.#families.summary(name, helpOf(name), { handler });
     return kept(this.#sizes, handler, () => ({
-      request: series("http_request_size_bytes", "Content length of incoming requests by handler."),
-      response: series(
-        "http_response_size_bytes",
-        "Content length of outgoing responses by handler.",
-      ),
+      request: series("http_request_size_bytes"),
+      response: series("http_response_size_bytes"),
     }));
   }
 }

@@ -7,7 +7,8 @@ import type { Handle } from "../generation/engines.ts";
 import { Curve, type CurvePoint } from "./curve.ts";
 import { EngineMetrics } from "./engine-metrics.ts";
 import type { EngineMetricsOptions } from "./engine-series.ts";
-import { type CounterSeries, Families, openMetrics } from "./families.ts";
+import { Families, openMetrics } from "./families.ts";
+import { FrontendMetrics } from "./frontend-metrics.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { CODES, type LoadReport, LoadWatch } from "./load-watch.ts";
 import { type MachineFacts, MachineMetrics } from "./machine-metrics.ts";
@@ -16,6 +17,8 @@ import { NeuronMetrics } from "./neuron-metrics.ts";
 export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
   /** False: `--disable-log-stats`, only HTTP and process series. */
   readonly engineSeries: boolean;
+  /** Is there a `--tool-call-parser`? */
+  readonly parsesTools: boolean;
   /** Of a simulated machine; absent: there is none. */
   readonly machine?: MachineFacts;
   readonly now: () => Nanos;
@@ -26,14 +29,15 @@ export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
 export class Metrics {
   readonly families = new Families();
   readonly http: HttpMetrics;
+  readonly frontend: FrontendMetrics;
   readonly load: LoadWatch;
   readonly #engines: readonly EngineMetrics[];
   readonly #curves: readonly Curve[];
-  readonly #refusals: Readonly<Record<"requests" | "tokens", CounterSeries>> | undefined;
 
   constructor(engines: readonly Engine[], options: MetricsOptions) {
     collectDefaultMetrics({ register: this.families.registry });
     this.http = new HttpMetrics(this.families);
+    this.frontend = new FrontendMetrics(this.families, options);
     this.load = new LoadWatch(engines.length, options.maxModelLen);
     engines.forEach((engine, index) => {
       engine.subscribe((event) => this.load.receive(index, event));
@@ -52,16 +56,6 @@ export class Metrics {
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
     this.#noticeSeries(options.modelName);
-    const refusals = (reason: string) =>
-      this.families.counter(
-        "vllm:admission_rejections",
-        "Number of admission attempts rejected by a queue limit, by reason.",
-        { model_name: options.modelName, reason },
-      );
-    this.#refusals = {
-      requests: refusals("max_num_queued_reqs"),
-      tokens: refusals("max_num_queued_tokens"),
-    };
     const neuron = labels.map((one) => new NeuronMetrics(this.families, one, options.timeScale));
     const { machine: facts, now, modelName, timeScale } = options;
     const machine =
@@ -88,8 +82,9 @@ export class Metrics {
     this.load.submitted(engine, request, ids, from);
   }
 
-  refused(limit: "requests" | "tokens"): void {
-    this.#refusals?.[limit].inc();
+  /** Of the last `/sleep`; −1: awake. */
+  slept(level: number): void {
+    for (const engine of this.#engines) engine.sleepLevel = level;
   }
 
   /** The curve of each engine. */
@@ -112,9 +107,9 @@ export class Metrics {
     }
   }
 
-  /** Prometheus text 0.0.4. */
-  async text(): Promise<string> {
-    return this.families.registry.metrics();
+  /** Prometheus text. */
+  text(): Promise<string> {
+    return this.families.text();
   }
 
   /** OpenMetrics 1.0: a counter's family without `_total`, no series of when one was made, an end. */

@@ -11,6 +11,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import { isObject } from "../http/shape/python.ts";
 import { jsonDetail, readQuery } from "../http/validation.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Serving } from "../serving.ts";
 
 const flag = Type.Optional(Type.Boolean());
@@ -24,9 +25,9 @@ const sleepQuery = Type.Object({
   mode,
 });
 
-export function devRoutes(app: FastifyInstance, serving: Serving): void {
+export function devRoutes(app: FastifyInstance, serving: Serving, metrics: Metrics): void {
   pauseRoutes(app, serving);
-  sleepRoutes(app, serving);
+  sleepRoutes(app, serving, metrics);
   cacheRoutes(app, serving);
   infoRoutes(app, serving);
 }
@@ -67,25 +68,34 @@ function pauseRoutes(app: FastifyInstance, { engines }: Serving): void {
 }
 
 const TAGS = ["weights", "kv_cache"] as const;
+/** No level of sleep; level 0 is one, and only pauses. */
+const AWAKE = -1;
 
-function sleepRoutes(app: FastifyInstance, { engines }: Serving): void {
+function sleepRoutes(app: FastifyInstance, { engines }: Serving, metrics: Metrics): void {
+  const { frontend } = metrics;
   /** What has not been woken again; empty: awake. */
   let asleep: ReadonlySet<string> = new Set();
   app.post("/sleep", async ({ query }) => {
     const { level = 1, mode: how = "abort" } = readQuery(sleepQuery, query);
-    await Promise.all(engines.all.map((engine) => pause(engine, how)));
-    if (level > 0) {
+    await frontend.timeSleep("sleep", async () => {
+      await Promise.all(engines.all.map((engine) => pause(engine, how)));
+      if (level === 0) return;
       for (const engine of engines.all) engine.resetPrefixCache({ preempt: true });
       asleep = new Set(TAGS);
-    }
+    });
+    metrics.slept(level);
     return { status: "sleeping", level };
   });
   app.post<{ Querystring: { readonly tags?: string | readonly string[] } }>(
     "/wake_up",
     async ({ query }) => {
       const tags = query.tags === undefined ? null : [query.tags].flat();
-      asleep = new Set(tags === null ? [] : [...asleep].filter((tag) => !tags.includes(tag)));
-      if (asleep.size === 0) for (const engine of engines.all) engine.resume();
+      await frontend.timeSleep("wake", async () => {
+        asleep = new Set(tags === null ? [] : [...asleep].filter((tag) => !tags.includes(tag)));
+        if (asleep.size > 0) return;
+        for (const engine of engines.all) engine.resume();
+        metrics.slept(AWAKE);
+      });
       return { status: asleep.size === 0 ? "awake" : "sleeping", tags };
     },
   );

@@ -44,6 +44,7 @@ export function observe(observed: Observed): Observers {
     modelName,
     maxModelLen: engine.maxContext,
     hidden: settings["show-hidden-metrics-for-version"] !== undefined,
+    parsesTools: settings["tool-call-parser"] !== undefined,
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
     ...optional("maxDrafted", observed.maxDrafted),
@@ -93,19 +94,53 @@ export async function kvEventFeed(
   }
 }
 
-/** Labels of vllm:cache_config_info, spelled as Python spells them. */
+/** Labels of vllm:cache_config_info, spelled as Python spells them; what has no meaning here is None or off. */
 function cacheConfig(settings: Settings, { limits }: Device): Record<string, string> {
   const tokens = limits.blocks * limits.blockSize;
+  const concurrency = tokens / limits.maxContext;
   return {
     block_size: String(limits.blockSize),
-    num_gpu_blocks: String(limits.blocks),
-    num_cpu_blocks: "0",
-    num_gpu_blocks_override: String(settings["num-gpu-blocks-override"] ?? "None"),
-    enable_prefix_caching: settings["enable-prefix-caching"] ? "True" : "False",
+    user_specified_block_size: python(settings["block-size"] !== undefined),
+    _block_size_resolved: "True",
+    hash_block_size: "None",
+    effective_attention_block_size: String(limits.blockSize),
+    cache_hit_alignment_tokens: "None",
+    prefix_match_unit: "None",
+    prefix_cache_retention_interval: "0",
     gpu_memory_utilization: "None",
     cache_dtype: settings["kv-cache-dtype"],
+    kv_cache_dtype_skip_layers: "[]",
+    kv_cache_layout: "None",
+    kv_cache_memory_bytes: python(settings["kv-cache-memory-bytes"]),
+    num_gpu_blocks: String(limits.blocks),
+    num_cpu_blocks: "None",
+    num_gpu_blocks_override: python(settings["num-gpu-blocks-override"]),
+    sliding_window: "None",
+    swa_bounded_replay: "False",
+    is_attention_free: "False",
+    enable_prefix_caching: python(settings["enable-prefix-caching"]),
     prefix_caching_hash_algo: "sha256_cbor",
+    kv_sharing_fast_prefill: "False",
+    kv_offloading_size: "None",
+    kv_offloading_backend: "None",
+    mamba_block_size: "None",
+    mamba_cache_dtype: "None",
+    mamba_cache_mode: "none",
+    mamba_page_size_padded: "None",
+    mamba_ssm_cache_dtype: "None",
+    enable_mamba_shared_prefix_checkpoint: "False",
+    skip_page_size_padded: "None",
+    use_replayssm: "False",
+    use_kda_recoverssm: "False",
+    replayssm_buffer_len: "None",
     kv_cache_size_tokens: String(tokens),
-    kv_cache_max_concurrency: (tokens / limits.maxContext).toFixed(2),
+    kv_cache_max_concurrency: Number.isInteger(concurrency)
+      ? concurrency.toFixed(1)
+      : String(concurrency),
   };
+}
+
+function python(value: boolean | number | undefined): string {
+  if (value === undefined) return "None";
+  return typeof value === "number" ? String(value) : value ? "True" : "False";
 }

@@ -174,7 +174,8 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
     ...optional("receipts", receipts),
     ...optional("traces", traces),
     submitted: (...told) => metrics.submitted(...told),
-    refused: (limit) => metrics.refused(limit),
+    refused: (limit) => metrics.frontend.refused(limit),
+    parsedTools: (parse) => metrics.frontend.parsedTools(parse),
   };
 }
 

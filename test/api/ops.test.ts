@@ -87,7 +87,7 @@ describe("tokenizing", () => {
 describe("metrics", () => {
   it("has every unconditional series of vLLM before the first request", async () => {
     const { text, headers } = await server.get("/metrics");
-    expect(headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(headers.get("content-type")).toBe("text/plain; version=1.0.0; charset=utf-8");
     const missing = EXPECTED.filter((name) => !text.includes(`\n${name}{`));
     expect(missing).toEqual([]);
     for (const reason of ["stop", "length", "abort", "error", "repetition"]) {
@@ -314,6 +314,6 @@ describe("OpenMetrics", () => {
     }
     expect(text).toContain("# TYPE vllm:request_num_preemptions histogram");
     const plain = await server.get("/metrics");
-    expect(plain.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(plain.headers.get("content-type")).toBe("text/plain; version=1.0.0; charset=utf-8");
   });
 });

@@ -37,6 +37,10 @@ class ThinkOutput implements OutputParser {
     return this.#reasoningTokens;
   }
 
+  get readsTools(): boolean {
+    return this.#parts.tools !== undefined && (this.#splitter?.over ?? true);
+  }
+
   push(text: string, ids: readonly number[]): readonly ParsedPart[] {
     const splitter = this.#splitter;
     if (splitter === undefined) return this.#content(text);

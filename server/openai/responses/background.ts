@@ -13,6 +13,7 @@ import type { ResponseStore, StoredResponse } from "./store.ts";
 export function backgroundAsker(serving: Serving, asker: Exchange): Asker {
   return {
     priority: (body) => asker.priority(body),
+    requestType: asker.requestType,
     get rank() {
       return asker.rank;
     },
