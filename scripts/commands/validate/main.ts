@@ -12,10 +12,12 @@ import { rowsOf } from "../../../server/settings/row.ts";
 import { Progress } from "../../load/progress.ts";
 import { type FlagValues, parseFlags } from "../flags.ts";
 import { STUDIES } from "../study/registry.ts";
+import { constantsReport } from "./constants-report.ts";
 import { fit, fittingRows } from "./fit.ts";
 import { constantsHash, report } from "./json.ts";
 import { leaveOut } from "./left-out.ts";
 import { groupErrors, type LeftOutReport, printLeftOut, saveLeftOut } from "./left-out-report.ts";
+import { tablesByConstant } from "./movers.ts";
 import { type Answer, priceRow } from "./price.ts";
 import { details, overview, pricedOf, unread } from "./print.ts";
 import { type Row, readRows } from "./rows.ts";
@@ -42,7 +44,11 @@ export const VALIDATE_FLAGS = {
     "fit again without each table, and without each release (minutes)",
   ),
   save: constants.toggle(false, "keep what --left-out prints"),
-  constants: constants.toggle(false, "print the table of constants of device/trainium/README.md"),
+  constants: constants.toggle(
+    false,
+    "every number that no source prints, with the tables that move it, its prior and range; sourced ones apart",
+  ),
+  markdown: constants.toggle(false, "with --constants: the table of device/trainium/README.md"),
   fit: constants.toggle(false, "fit the constants again and print them"),
   study: studies.choice(Object.keys(STUDIES), undefined, "run a study"),
 } as const;
@@ -63,11 +69,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   );
   const study = values.study === undefined ? undefined : STUDIES[values.study];
   if (study !== undefined) return (await study())(print);
+  const rows = readRows(values.rows ?? ROWS);
   if (values.constants) {
-    print(constantsTable());
+    print(
+      values.markdown ? constantsTable() : constantsReport(tablesByConstant(fittingRows(rows))),
+    );
     return 0;
   }
-  const rows = readRows(values.rows ?? ROWS);
   if (values.fit) fitAgain(rows, print);
   else if (values["left-out"]) leaveOutAgain(rows, values, print);
   else compare(rows, values, print);

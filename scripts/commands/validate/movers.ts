@@ -1,8 +1,8 @@
-/** Which tables move a constant: those whose set-ups ask for it. */
+/** Which tables move a constant: those of whose rows some price changes with it. */
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import { findArchitecture } from "./read/model.ts";
 import type { Row } from "./rows.ts";
-import { setUpOf } from "./setup.ts";
+import { type SetUp, setUpOf } from "./setup.ts";
 import {
   arrivalMilliseconds,
   batchesPrompts,
@@ -22,12 +22,16 @@ export class Recorder extends Map<string, number> {
   }
 }
 
+/** A constant a tenth larger moves a row when its price changes by more than this share. */
+const LARGER = 1.1;
+const MOVED = 0.001;
+
 /** Tables by constant: of prompts' and steps' prices, host times included. */
 export function tablesByConstant(rows: readonly Row[]): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>();
+  const constants = new Recorder(DEFAULT_CONSTANTS);
   for (const row of rows) {
-    const constants = new Recorder(DEFAULT_CONSTANTS);
-    for (const key of askedBy(row, constants)) {
+    for (const key of movedBy(row, constants)) {
       const tables = found.get(key) ?? new Set();
       tables.add(tableOf(row));
       found.set(key, tables);
@@ -36,20 +40,40 @@ export function tablesByConstant(rows: readonly Row[]): ReadonlyMap<string, Read
   return found;
 }
 
-function askedBy(row: Row, constants: Recorder): ReadonlySet<string> {
+/** Keys that move a row's price; none of a row that has no price. */
+function movedBy(row: Row, constants: Recorder): readonly string[] {
   const architecture = findArchitecture(row.model);
-  if (architecture === undefined) return new Set();
-  forgetCosts();
+  if (architecture === undefined) return [];
   try {
     const setUp = setUpOf(row, architecture, constants);
-    if (typeof setUp === "string") return new Set();
-    if (/TTFT|e2e|latency_per_token|throughput|rate/.test(row.metric)) {
-      promptMilliseconds(setUp, { rows: batchesPrompts(setUp) ? setUp.batch : 1 });
-      arrivalMilliseconds(setUp);
-    }
-    if (!/TTFT/.test(row.metric)) stepMilliseconds(setUp);
+    if (typeof setUp === "string") return [];
+    constants.asked = new Set();
+    const before = pricesOf(row, setUp);
+    const asked = [...constants.asked];
+    return asked.filter((key) => {
+      const value = DEFAULT_CONSTANTS.get(key) ?? 0;
+      constants.set(key, value * LARGER);
+      const after = pricesOf(row, setUp);
+      constants.set(key, value);
+      return after.some((price, at) => {
+        const old = before[at] ?? price;
+        return Math.abs(price - old) > MOVED * old;
+      });
+    });
   } catch {
-    return new Set(); // a row that has no price
+    return []; // a row that has no price
   }
-  return constants.asked;
+}
+
+/** ms of what a row's metric is made of. */
+function pricesOf(row: Row, setUp: SetUp): readonly number[] {
+  forgetCosts();
+  const prices: number[] = [];
+  if (/TTFT|e2e|latency_per_token|throughput|rate/.test(row.metric)) {
+    prices.push(promptMilliseconds(setUp, { rows: batchesPrompts(setUp) ? setUp.batch : 1 }));
+    prices.push(arrivalMilliseconds(setUp));
+  }
+  const live = Math.min(setUp.batch, setUp.live ?? 1);
+  if (!/TTFT/.test(row.metric)) prices.push(stepMilliseconds(setUp, Math.max(1, live)));
+  return prices;
 }
