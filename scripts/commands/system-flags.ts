@@ -1,7 +1,7 @@
 /** Rows that name simulated systems, shared by the commands that build them. */
 import { KV_LINKS } from "../../device/trainium/price/transfer.ts";
 import { fileText } from "../../server/settings/file-text.ts";
-import { rowsOf } from "../../server/settings/row.ts";
+import { isObjectText, rowsOf } from "../../server/settings/row.ts";
 import { UsageError } from "../usage.ts";
 import type { PrefillSpec, SystemSpec } from "../virtual/system.ts";
 import type { FlagValues } from "./flags.ts";
@@ -16,7 +16,10 @@ export const OWN_FLAGS = {
   "logical-nc-config": count(system, undefined, "physical cores in a logical one"),
   "serving-stack": system.text(undefined, "runtime whose limits and gaps apply", { value: "NAME" }),
   "neuron-stack": system.text(undefined, "the same with a release", { value: "NAME[@RELEASE]" }),
-  "additional-config": system.text(undefined, "vLLM-Neuron's additional config", { value: "JSON" }),
+  "additional-config": system.text(undefined, "vLLM-Neuron's additional config", {
+    value: "JSON",
+    check: isObjectText,
+  }),
   set: system.text(undefined, "what if: chip or link figures, e.g. hbm.bandwidth=2x,link.hop=500", {
     value: "NAME=VALUE",
   }),
@@ -42,7 +45,7 @@ export const REPLICA_FLAGS = {
   "speculative-config": system.text(
     undefined,
     'as vLLM\'s; simulated heads take acceptance_rate or acceptance_length, e.g. {"method": "eagle3", "num_speculative_tokens": 3, "acceptance_length": 2.2}',
-    { value: "JSON" },
+    { value: "JSON", check: isObjectText },
   ),
   "max-num-batched-tokens": count(system, undefined, "tokens in a step; default: the device's"),
   "block-size": count(system, undefined, "tokens in a KV block"),

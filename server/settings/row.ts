@@ -163,6 +163,16 @@ function parseBoolean(text: string): boolean {
   throw new Error("must be true or false");
 }
 
+/** A check for rows that hand JSON on as it was typed. */
+export function isObjectText(text: string): string | undefined {
+  try {
+    parseObject(text);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message; // an Error, see below
+  }
+}
+
 function parseObject(text: string): JsonObject {
   let value: unknown;
   try {

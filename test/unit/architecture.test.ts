@@ -115,6 +115,16 @@ describe("architecture", () => {
     expect(say(wrong)).toEqual([]);
   });
 
+  it("the KV cache knows holders of blocks, and no sequence, scheduler or event", () => {
+    const wrong = imports.filter(
+      ({ file, target }) =>
+        file.startsWith("engine/kv/") &&
+        layerOf(target) >= 0 &&
+        !/^(?:engine\/kv|device)\//.test(target),
+    );
+    expect(say(wrong)).toEqual([]);
+  });
+
   it("scripts stand in storeys: maintain → commands → virtual, report → load → workload", () => {
     // A storey may use those below it, and what stands beside the house's door: usage.ts.
     const BELOW: Readonly<Record<string, readonly string[]>> = {

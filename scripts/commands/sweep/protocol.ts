@@ -72,12 +72,17 @@ export function parseConcurrency(text: string): number[] {
 
 /** `1k1k`, `8k1k`, `1024/8192`: input and output length. */
 export function parseShape(text: string): readonly [number, number] {
-  const match = /^(\d+)(k?)[/x]?(\d+)(k?)$/i.exec(text);
+  const match = /^(\d+)(k?)[/x,]?(\d+)(k?)$/i.exec(text);
   const size = (digits: string | undefined, unit: string | undefined): number =>
     Number(digits) * (unit === "" ? 1 : 1024);
   const input = size(match?.[1], match?.[2]?.toLowerCase());
   const output = size(match?.[3], match?.[4]?.toLowerCase());
-  if (match === null || !(input > 0) || !(output > 0) || (match[2] === "" && !/[/x]/i.test(text))) {
+  if (
+    match === null ||
+    !(input > 0) ||
+    !(output > 0) ||
+    (match[2] === "" && !/[/x,]/i.test(text))
+  ) {
     throw new Error("takes 1k1k, 8k1k or 2000/300");
   }
   return [input, output];

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { nearest } from "../../../models/nearest.ts";
 import { catalogIds } from "../../../models/weights/folder.ts";
-import { ownWords, parseFlags } from "../../../scripts/commands/flags.ts";
+import { ownWords } from "../../../scripts/commands/flags.ts";
 import { COMMAND_TABLES, flagsDocument } from "../../../scripts/maintain/flags-document.ts";
 
 describe("flags of the commands", () => {
@@ -18,32 +18,6 @@ describe("flags of the commands", () => {
     );
     expect(open).toEqual([]);
   });
-
-  // Each row of each table: its default is taken, and a value that is none names its flag.
-  it.each(Object.entries(COMMAND_TABLES))(
-    "%s: help, defaults and errors come from the rows",
-    (name, flags) => {
-      const spec = { name, sentence: "x", flags };
-      const { values, given } = parseFlags(spec, [], () => {});
-      for (const [flag, row] of Object.entries(flags)) {
-        if (row.env === undefined) expect(values[flag], flag).toEqual(row.default);
-      }
-      expect([...given].filter((flag) => flags[flag]?.env === undefined)).toEqual([]);
-      let help = "";
-      expect(() => parseFlags(spec, ["--help"], (text) => (help += text))).toThrow();
-      for (const flag of Object.keys(flags)) expect(help).toContain(flag);
-      for (const [flag, row] of Object.entries(flags)) {
-        const wrong = row.value !== undefined && /^(N|N,N|X|X\|inf)$/.test(row.value);
-        if (!wrong) continue;
-        for (const value of ["abc", "1e999x", "NaN"]) {
-          expect(() => parseFlags(spec, [`--${flag}=${value}`], () => {}), flag).toThrow(
-            `--${flag}`,
-          );
-        }
-      }
-      expect(() => parseFlags(spec, ["--no-such-flag"], () => {})).toThrow("no-such-flag");
-    },
-  );
 });
 
 describe("flags among another table's", () => {
