@@ -13,7 +13,9 @@ export function countTokensRoute(app: FastifyInstance, serving: Serving): void {
     { schema: { body: countTokensRequest }, config: { errorBody } },
     async ({ body }) => {
       servedName(serving, body.model);
-      const { prompt } = await chatPromptOf(serving, promptFields(serving, body));
+      // A schema is no part of the prompt.
+      const { response_format: _, ...fields } = promptFields(serving, body);
+      const { prompt } = await chatPromptOf(serving, fields);
       const tokens = prompt.ids.length;
       // What could not be answered is not counted either, as in vLLM.
       if (tokens > serving.maxModelLen) outputBudget(prompt, undefined, serving);

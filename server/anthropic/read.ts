@@ -70,6 +70,11 @@ function thinkingBudget({ thinking }: CountTokensRequest): number | undefined {
   if (!thinking) return undefined;
   const { type, budget_tokens: budget } = thinking;
   if (type === "disabled" || type === "adaptive") return undefined;
+  if (type === undefined) {
+    throw invalidShape(["thinking"], "Unable to extract tag using discriminator 'type'", {
+      ...{ type: "union_tag_not_found", input: thinking, context: { discriminator: "'type'" } },
+    });
+  }
   if (type !== "enabled") {
     const tags = "'enabled', 'disabled', 'adaptive'";
     throw invalidShape(
@@ -86,9 +91,10 @@ function thinkingBudget({ thinking }: CountTokensRequest): number | undefined {
     throw invalidShape(path, "Field required", { type: "missing", input: thinking });
   }
   if (typeof budget !== "number" || !Number.isInteger(budget)) {
-    throw invalidShape(path, "Input should be a valid integer", {
-      type: "int_type",
-      input: budget,
+    const parsing = typeof budget === "string";
+    const how = parsing ? ", unable to parse string as an integer" : "";
+    throw invalidShape(path, `Input should be a valid integer${how}`, {
+      ...{ type: parsing ? "int_parsing" : "int_type", input: budget },
     });
   }
   if (budget < MIN_BUDGET) {

@@ -53,10 +53,12 @@ const promptFields = {
   output_config: nullable(
     Type.Object({
       effort: nullable(literals(["low", "medium", "high", "xhigh", "max"])),
-      format: nullable(Type.Object({ schema: nullable(object), type: Type.Optional(text) })),
+      format: nullable(
+        Type.Object({ schema: nullable(object), type: Type.Optional(Type.Literal("json_schema")) }),
+      ),
     }),
   ),
-  thinking: nullable(object),
+  thinking: nullable(Type.Unsafe<Readonly<Record<string, unknown>>>(Type.Object({}))),
   system: nullable(content),
   tool_choice: nullable(
     Type.Object({

@@ -13,6 +13,8 @@ import { checkedSampling } from "../generation/prepare.ts";
 import { idsPrompt } from "../generation/prompt.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import { Exchange, type StreamResponder } from "../http/exchange.ts";
+import { invalidShape, withBodyChecks } from "../http/validation.ts";
+import { checkCacheSalt } from "../openai/body-checks.ts";
 import { DONE, event, failed } from "../openai/events.ts";
 import { nullable, fields as shared } from "../openai/fields.ts";
 import { chatLogprobs, promptLogprobs, TokenNames } from "../openai/logprobs.ts";
@@ -21,27 +23,30 @@ import { type Serving, servedName } from "../serving.ts";
 import { type SamplingParamsBody, samplingParamsBody } from "./params.ts";
 import { TraceConstraint } from "./trace.ts";
 
-export const generateRequest = Type.Object({
-  request_id: Type.Optional(Type.String()),
-  token_ids: Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1 }),
-  sampling_params: samplingParamsBody,
-  model: nullable(Type.String()),
-  return_token_ids: nullable(Type.Boolean()),
-  output_mode: Type.Optional(Type.Enum(["tokens", "text"])),
-  stream: nullable(Type.Boolean()),
-  stream_options: shared.stream_options,
-  cache_salt: nullable(Type.String({ minLength: 1, maxLength: 1024 })),
-  priority: Type.Optional(Type.Integer()),
-  // Written by a renderer; nothing here depends on them.
-  token_offsets: Type.Optional(Type.Unknown()),
-  reasoning_ended: nullable(Type.Boolean()),
-  reasoning_parser_kwargs: Type.Optional(Type.Unknown()),
-  // Known to vLLM, not served here.
-  features: Type.Optional(Type.Unknown()),
-  content_parts: Type.Optional(Type.Unknown()),
-  kv_transfer_params: Type.Optional(Type.Unknown()),
-  ec_transfer_params: Type.Optional(Type.Unknown()),
-});
+export const generateRequest = withBodyChecks(
+  Type.Object({
+    request_id: Type.Optional(Type.String()),
+    token_ids: Type.Array(Type.Integer(), { minItems: 1 }),
+    sampling_params: samplingParamsBody,
+    model: nullable(Type.String()),
+    return_token_ids: nullable(Type.Boolean()),
+    output_mode: Type.Optional(Type.Enum(["tokens", "text"])),
+    stream: nullable(Type.Boolean()),
+    stream_options: shared.stream_options,
+    cache_salt: nullable(Type.String()),
+    priority: Type.Optional(Type.Integer()),
+    // Written by a renderer; nothing here depends on them.
+    token_offsets: Type.Optional(Type.Unknown()),
+    reasoning_ended: nullable(Type.Boolean()),
+    reasoning_parser_kwargs: Type.Optional(Type.Unknown()),
+    // Known to vLLM, not served here.
+    features: Type.Optional(Type.Unknown()),
+    content_parts: nullable(Type.Array(Type.Unknown())),
+    kv_transfer_params: nullable(Type.Record(Type.String(), Type.Unknown())),
+    ec_transfer_params: nullable(Type.Record(Type.String(), Type.Unknown())),
+  }),
+  [checkCacheSalt],
+);
 
 type GenerateRequest = Static<typeof generateRequest>;
 
@@ -79,9 +84,14 @@ async function answer(
   const { body } = request;
   for (const field of UNBUILT) {
     const value = body[field];
-    if (value !== undefined && value !== null) {
+    const empty = typeof value === "object" && Object.keys(value ?? {}).length === 0;
+    if (value !== undefined && !empty) {
       throw badRequest(`The field \`${field}\` is not supported.`, field);
     }
+  }
+  if (body.token_ids.some((id) => id < 0)) {
+    const message = "token_ids must not contain negative values";
+    throw invalidShape(["token_ids"], message, { input: body.token_ids });
   }
   const model = servedName(serving, body.model);
   if (Array.isArray(body.content_parts) && body.content_parts.length > 0) {
@@ -115,7 +125,10 @@ async function prepare(serving: Serving, body: GenerateRequest, priority: number
   const prompt = idsPrompt(body.token_ids, serving, {});
   const trace = traceOf(serving, given);
   const plan = await serving.planner.plan(
-    { structured_outputs: given.structured_outputs } as OutputFields,
+    {
+      structured_outputs: given.structured_outputs,
+      thinking_token_budget: given.thinking_token_budget,
+    } as OutputFields,
     "completion",
   );
   // What is replayed ends where the recording ends, by nothing else.
@@ -123,9 +136,17 @@ async function prepare(serving: Serving, body: GenerateRequest, priority: number
     trace === undefined
       ? given
       : { ...given, min_tokens: 0, ignore_eos: true, stop: [], stop_token_ids: [] };
-  const room = Math.max(1, serving.maxModelLen - prompt.ids.length);
-  const most = trace && Math.min(trace.length, room, given.max_tokens ?? trace.length);
-  const maxTokens = most ?? given.max_tokens;
+  const { maxModelLen } = serving;
+  if (prompt.ids.length > maxModelLen) {
+    throw badRequest(
+      `The decoder prompt (length ${prompt.ids.length}) is longer than the maximum model length of ${maxModelLen}. Make sure that \`max_model_len\` is no smaller than the number of text tokens.`,
+    );
+  }
+  const room = Math.max(1, maxModelLen - prompt.ids.length);
+  const wished = given.max_tokens ?? trace?.length;
+  // What does not fit is not asked for, as in vLLM.
+  const maxTokens =
+    typeof wished === "number" ? Math.min(wished, room, trace?.length ?? wished) : wished;
   const { logprobs, prompt_logprobs: prompted } = given;
   const sampling = await checkedSampling(serving, fields, {
     prompt,
@@ -301,7 +322,16 @@ function streamed(made: Answer): StreamResponder {
         const ids = first && body.return_token_ids ? { prompt_token_ids: body.token_ids } : {};
         first = false;
         const choices = [choiceOf(made, delta, topOf(body))];
-        return event({ request_id: id, usage: null, ...ids, output_mode: mode, choices });
+        const { include_usage: asked, continuous_usage_stats: all } = body.stream_options ?? {};
+        const usage =
+          asked && all
+            ? {
+                ...usageOf(made),
+                prompt_tokens_details: null,
+                completion_tokens_details: null,
+              }
+            : null;
+        return event({ request_id: id, usage, ...ids, output_mode: mode, choices });
       }),
     end: () => {
       if (!body.stream_options?.include_usage) return [DONE];

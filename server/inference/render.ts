@@ -35,17 +35,23 @@ export function renderRoutes(app: FastifyInstance, serving: Serving): void {
     });
   };
   const chat = async (body: Common, ask: ChatAsk, id: string, extra?: object) => {
-    const { prompt, sampling, fields } = await prepareChat(serving, ask, {
+    const { prompt, sampling, fields, plan } = await prepareChat(serving, ask, {
       priority: (given) => given ?? 0,
       rank: undefined,
     });
-    return rendered({ id, body, ids: prompt.ids, sampling, fields, extra });
+    // A tool parser wants to see the special tokens.
+    const parsed = plan.parser !== undefined;
+    return rendered({ id, body, ids: prompt.ids, sampling, fields, extra, parsed });
   };
   route<ChatRequest>("/v1/chat/completions", chatRequest, (body) =>
     chat(body, readChat(serving, withoutBeams(body)), `chatcmpl-${body.request_id || hexId()}`),
   );
   route<MessagesRequest>("/v1/messages", messagesRequest, (body) =>
-    chat(body, readMessages(serving, body), `chatcmpl-${hexId()}`),
+    chat(
+      { ...body, ...(body.stream && { stream_options: { continuous_usage_stats: true } }) },
+      readMessages(serving, body),
+      `chatcmpl-${hexId()}`,
+    ),
   );
   route<ResponsesRequest>("/v1/responses", responsesRequest, (body) => {
     checkBody(body);
@@ -94,6 +100,7 @@ function rendered({
   sampling,
   fields,
   extra,
+  parsed = false,
 }: {
   readonly id: string;
   readonly body: Common;
@@ -101,6 +108,7 @@ function rendered({
   readonly sampling: CheckedSampling | undefined;
   readonly fields: SamplingFields;
   readonly extra?: object | undefined;
+  readonly parsed?: boolean;
 }): object {
   const streams = body.stream === true;
   return {
@@ -110,7 +118,8 @@ function rendered({
     features: null,
     content_parts: null,
     sampling_params:
-      sampling && writtenParams(sampling, fields, { streamed: streams, ...(extra && { extra }) }),
+      sampling &&
+      writtenParams(sampling, fields, { streamed: streams, parsed, ...(extra && { extra }) }),
     model: body.model ?? null,
     reasoning_ended: null,
     reasoning_parser_kwargs: null,

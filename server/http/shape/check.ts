@@ -6,6 +6,7 @@
  *
  *   x-model: "typed-dict" | "dataclass"   what an object is (absent: a model)
  *   title                                 its name, which a union's paths show
+ *   x-instance: name                      an instance of Python's: nothing that JSON can say
  *   x-lazy: true                          a list whose items are checked when they are read
  *   format: "int64"                       an integer of 64 bits
  *   x-exact: true                         read as a bigint where a double would round it
@@ -14,7 +15,17 @@
  * then on the exact numbers to complain.
  */
 import { isObject, PyNumber } from "./python.ts";
-import { boolean, bounded, float, integer, literal, never, plural, text } from "./scalars.ts";
+import {
+  boolean,
+  bounded,
+  float,
+  instance,
+  integer,
+  literal,
+  never,
+  plural,
+  text,
+} from "./scalars.ts";
 import {
   AFTER,
   BEFORE,
@@ -53,6 +64,7 @@ function between(
 function kindOf(schema: ShapeSchema): Check {
   if (schema.anyOf !== undefined) return anyOf(schema.anyOf);
   if (schema.not !== undefined) return never;
+  if (schema["x-instance"] !== undefined) return instance(schema["x-instance"]);
   if (schema.const !== undefined) return literal([String(schema.const)]);
   if (schema.enum !== undefined) return literal(schema.enum);
   switch (schema.type) {

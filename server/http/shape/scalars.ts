@@ -11,6 +11,12 @@ export const never: Check = (value, state) =>
     input: value,
   });
 
+export function instance(name: string): Check {
+  const message = `Input should be an instance of ${name}`;
+  return (value, state) =>
+    state.fail({ type: "is_instance_of", message, input: value, context: { class: name } });
+}
+
 export function literal(values: readonly string[]): Check {
   const allowed: ReadonlySet<unknown> = new Set(values);
   const quoted = values.map((value) => `'${value}'`);
@@ -209,7 +215,7 @@ export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Chec
     if (rounded && state.complaints === undefined && !(value instanceof PyNumber)) return FAIL;
     if (over(read, number, state)) {
       const limit = wide ? new PyNumber(String(INT64_MAX), false) : bound(most, whole);
-      const shown = limit instanceof PyNumber ? limit.text : limit;
+      const shown = wide ? INT64_MAX : most;
       return state.fail({
         type: "less_than_equal",
         message: `Input should be less than or equal to ${shown}`,
@@ -218,8 +224,9 @@ export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Chec
       });
     }
     if (under(read, number, state)) {
-      const limit = least === -(2 ** 63) ? new PyNumber(String(INT64_MIN), false) : least;
-      const shown = limit instanceof PyNumber ? limit.text : limit;
+      const limit =
+        least === -(2 ** 63) ? new PyNumber(String(INT64_MIN), false) : bound(least, whole);
+      const shown = least === -(2 ** 63) ? INT64_MIN : least;
       return state.fail({
         type: "greater_than_equal",
         message: `Input should be greater than or equal to ${shown}`,

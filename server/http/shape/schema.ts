@@ -21,6 +21,7 @@ export interface ShapeSchema {
   readonly format?: string;
   readonly title?: string;
   readonly "x-model"?: "typed-dict" | "dataclass";
+  readonly "x-instance"?: string;
   readonly "x-lazy"?: boolean;
   readonly "x-exact"?: boolean;
   /** Sees the value before it is checked, and may replace or refuse it. */

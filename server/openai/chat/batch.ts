@@ -9,27 +9,38 @@ import { ChoiceReader, PLAIN } from "../../generation/parser.ts";
 import { textOf } from "../../generation/parts.ts";
 import { badRequest } from "../../http/errors.ts";
 import { Exchange } from "../../http/exchange.ts";
+import { pyStr, truthy } from "../../http/shape/python.ts";
+import { withBodyChecks } from "../../http/validation.ts";
 import { type Serving, servedName } from "../../serving.ts";
+import { nullable } from "../fields.ts";
 import { chatLogprobs, TokenNames } from "../logprobs.ts";
 import { tokenCounts } from "../usage.ts";
+import { CHAT_CHECKS } from "./body-checks.ts";
 import { readChat } from "./read.ts";
 import { type ChatRequest, chatRequest } from "./schema.ts";
 
 /** Of a chat's fields, those that say nothing here: they are ignored, as in vLLM. */
 const {
   messages: conversation,
-  stream: _stream,
+  stream,
   stream_options: _options,
   tools: _tools,
   tool_choice: _choice,
   parallel_tool_calls: _parallel,
+  cache_salt: _salt,
   ...shared
 } = chatRequest.properties;
 
-export const batchRequest = Type.Object({
-  ...shared,
-  messages: Type.Array(Type.Array(conversation.items, { minItems: 1 }), { minItems: 1 }),
-});
+export const batchRequest = withBodyChecks(
+  Type.Object({
+    ...shared,
+    stream,
+    cache_salt: Type.Optional(Type.Unknown()),
+    tool_choice: nullable(Type.Literal("none")),
+    messages: Type.Array(Type.Array(conversation.items, { minItems: 1 }), { minItems: 1 }),
+  }),
+  [checkOne],
+);
 
 export type BatchRequest = Static<typeof batchRequest>;
 
@@ -100,17 +111,25 @@ function known(body: BatchRequest): Omit<ChatRequest, "messages"> {
   return fields as Omit<ChatRequest, "messages">; // a chat's fields, some of them
 }
 
-function check(body: BatchRequest): void {
-  if (body.use_beam_search) {
+function checkOne({ n, use_beam_search: beams }: Readonly<Record<string, unknown>>): void {
+  if (truthy(beams)) {
     throw badRequest(
       "Batch chat completions do not support beam search. Please set `use_beam_search` to False.",
       "use_beam_search",
     );
   }
-  const { n } = body;
   if (n !== undefined && n !== null && n !== 1) {
-    throw badRequest("Batch chat completions do not support `n > 1`. Please set `n` to 1.", "n", n);
+    throw badRequest(
+      "Batch chat completions do not support `n > 1`. Please set `n` to 1.",
+      "n",
+      pyStr(n),
+    );
   }
+}
+
+function check(body: BatchRequest): void {
+  // Each conversation is a chat to vLLM once the batch has its shape.
+  for (const one of CHAT_CHECKS) one(body);
   if (body.messages.length > MAX_CONVERSATIONS) {
     throw badRequest(
       `A batch holds ${MAX_CONVERSATIONS} conversations at most.`,

@@ -1,5 +1,6 @@
 /** The text of a custom tool, read from the arguments of the function it is shown as. */
-import { CUSTOM_INPUT, isFields } from "./tools.ts";
+import { isFields } from "./fields.ts";
+import { CUSTOM_INPUT } from "./tools.ts";
 
 /**
  * `whole`: all has come; what is no object with the text is the text itself. Else the

@@ -3,8 +3,9 @@ import type { ChatGeneration, PreparedChat } from "../../generation/chat.ts";
 import type { Running } from "../../generation/generate.ts";
 import type { Serving } from "../../serving.ts";
 import { requestMetrics } from "../usage.ts";
+import { type Fields, isFields } from "./fields.ts";
 import type { ResponsesRequest } from "./schema.ts";
-import { type Fields, isFields, type ResponseTools } from "./tools.ts";
+import type { ResponseTools } from "./tools.ts";
 
 export type ResponseStatus =
   | "queued"

@@ -2,8 +2,9 @@
 import { badRequest } from "../../http/errors.ts";
 import { invalidShape } from "../../http/validation.ts";
 import type { ChatMessage } from "../chat/schema.ts";
+import { type Fields, isFields } from "./fields.ts";
 import type { ResponsesRequest } from "./schema.ts";
-import { CUSTOM_INPUT, type Fields, isFields } from "./tools.ts";
+import { CUSTOM_INPUT } from "./tools.ts";
 
 type Message = { -readonly [Field in keyof ChatMessage]: ChatMessage[Field] };
 type Content = NonNullable<ChatMessage["content"]>;
@@ -97,6 +98,9 @@ function addItem(messages: Message[], item: unknown, earlier: EarlierItems): voi
     }
     case undefined:
     case null:
+      if (item["role"] === undefined && typeof item["id"] === "string") throw unsupported("None");
+      addMessage(messages, open, item);
+      return;
     case "message":
       addMessage(messages, open, item);
       return;
@@ -133,6 +137,7 @@ const ROLES: ReadonlySet<unknown> = new Set(["user", "system", "developer", "ass
 function addMessage(messages: Message[], open: Message | undefined, item: Fields): void {
   const { role, content } = item;
   if (!ROLES.has(role) || (typeof content !== "string" && !Array.isArray(content))) throw noItem();
+  if (Array.isArray(content) && !content.every(isContentPart)) throw noItem();
   if (role !== "assistant") {
     messages.push({ role: String(role), content: content as Content });
     return;
@@ -147,6 +152,11 @@ function addMessage(messages: Message[], open: Message | undefined, item: Fields
   if (open && (open.content === undefined || open.content === null)) open.content = said;
   else messages.push({ role: "assistant", content: said });
 }
+
+const PARTS = /^(?:text|refusal|(?:input|output)_\w+)$/;
+
+const isContentPart = (part: unknown): boolean =>
+  isFields(part) && PARTS.test(String(part["type"] ?? "text"));
 
 /** Of OpenAI's items, those whose tools run nowhere here. */
 const KNOWN_ITEMS: ReadonlySet<string> = new Set([

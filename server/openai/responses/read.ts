@@ -4,9 +4,10 @@ import { ApiError, badRequest } from "../../http/errors.ts";
 import type { Serving } from "../../serving.ts";
 import type { ChatMessage } from "../chat/schema.ts";
 import { unbuiltField } from "../fields.ts";
+import { isFields } from "./fields.ts";
 import { type EarlierItems, inputMessages, isContinued } from "./input.ts";
 import { RESPONSES_UNBUILT, type ResponsesRequest } from "./schema.ts";
-import { isFields, type ResponseTools } from "./tools.ts";
+import type { ResponseTools } from "./tools.ts";
 
 /** What can be said of the body alone. */
 export function checkBody(body: ResponsesRequest): void {
@@ -17,7 +18,6 @@ export function checkBody(body: ResponsesRequest): void {
   if (body.background && body.store === false) {
     throw badRequest("background can only be used when `store` is true", "background");
   }
-  if (body.prompt) throw badRequest("prompt template is not supported", "prompt");
 }
 
 export function checkBackground(body: ResponsesRequest, stores: boolean): void {
@@ -62,6 +62,8 @@ export function readResponse(
     ...shared(body),
     messages: [...messages],
     stream: body.stream ?? false,
+    // No text ends nothing, as in vLLM.
+    ...(body.stop === "" && { stop: null }),
     ...(tools.shown.length > 0 && { tools: tools.shown, tool_choice: choice }),
     ...structuredOutput(body),
     ...(effort && { reasoning_effort: effort }),

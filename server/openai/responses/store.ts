@@ -7,8 +7,8 @@ import { ApiError } from "../../http/errors.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { ChatMessage } from "../chat/schema.ts";
 import type { ResponseObject, ResponseStatus } from "./describe.ts";
+import type { Fields } from "./fields.ts";
 import type { EarlierItems } from "./input.ts";
-import type { Fields } from "./tools.ts";
 
 export interface StoreLimits {
   readonly entries: number;

@@ -5,9 +5,8 @@
  */
 import { badRequest } from "../../http/errors.ts";
 import { invalidShape } from "../../http/validation.ts";
+import { type Fields, isFields, noSuchChoice } from "./fields.ts";
 import type { ResponsesRequest } from "./schema.ts";
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export interface ToolName {
   readonly name: string;
@@ -138,27 +137,13 @@ function readChoice(body: ResponsesRequest, names: ReadonlyMap<string, ToolName>
   const given = body.tool_choice ?? "auto";
   const any = (body.tools ?? []).length > 0;
   if (typeof given === "string") {
-    if (given !== "auto" && given !== "none" && given !== "required") {
-      throw invalidShape(["tool_choice"], "Input should be 'none', 'auto' or 'required'", {
-        ...{ type: "literal_error", input: given },
-        context: { expected: "'none', 'auto' or 'required'" },
-      });
-    }
-    if (!any && given === "required") {
-      throw badRequest(
-        "Tool choice 'required' must be specified with 'tools' parameter.",
-        "tool_choice",
-      );
-    }
     const choice = any ? given : "none";
     return { choice, echoed: choice };
   }
   const { type, name } = given;
   if (type !== "function" && type !== "custom") return { choice: given, echoed: echoChoice(given) };
   const called = typeof name === "string" ? resolveName(name, names) : undefined;
-  if (called === undefined) {
-    throw badRequest("Tool choice 'function' not found in 'tools' parameter.", "tool_choice");
-  }
+  if (called === undefined) throw noSuchChoice();
   const choice = { type, name: called };
   return { choice, echoed: echoChoice(choice) };
 }
@@ -193,28 +178,42 @@ function chatChoice(choice: unknown, shown: number): unknown {
 
 /** Fields in the order, and with the nulls, in which OpenAI's types are printed. */
 function echoTool(tool: Fields): object {
-  const fields = (...names: readonly string[]) =>
-    Object.fromEntries(names.map((name) => [name, tool[name] ?? null]));
-  switch (tool["type"]) {
-    case "function":
-      return fields(
-        ...["name", "parameters", "strict", "type", "allowed_callers", "async"],
-        ...["defer_loading", "description", "output_schema"],
-      );
-    case "custom":
-      return fields(
-        ...["name", "type", "allowed_callers", "async", "defer_loading", "description", "format"],
-      );
-    case "namespace": {
-      const { description = null, name, tools, type } = tool;
-      return { description, name, tools: asList(tools).map(echoNamespaced), type };
-    }
-    case "web_search_preview":
-      return fields("type", "search_content_types", "search_context_size", "user_location");
-    default:
-      return tool;
+  if (tool["type"] === "namespace") {
+    const { description = null, name, tools, type } = tool;
+    return { description, name, tools: asList(tools).map(echoNamespaced), type };
   }
+  const names = ECHOED[String(tool["type"])];
+  if (names === undefined) return tool;
+  const echoed = Object.fromEntries(names.map((name) => [name, tool[name] ?? null]));
+  const { container } = tool;
+  if (tool["type"] !== "code_interpreter" || !isFields(container)) return echoed;
+  return { ...echoed, container: { ...AUTO_CONTAINER, ...container } };
 }
+
+const AUTO_CONTAINER = { type: "auto", file_ids: null, memory_limit: null, network_policy: null };
+
+const ECHOED: Readonly<Record<string, readonly string[]>> = {
+  function: [
+    ...["name", "parameters", "strict", "type", "allowed_callers", "async"],
+    ...["defer_loading", "description", "output_schema"],
+  ],
+  custom: ["name", "type", "allowed_callers", "async", "defer_loading", "description", "format"],
+  web_search_preview: ["type", "search_content_types", "search_context_size", "user_location"],
+  web_search: ["type", "external_web_access", "filters", "search_context_size", "user_location"],
+  code_interpreter: ["container", "type", "allowed_callers"],
+  file_search: ["type", "vector_store_ids", "filters", "max_num_results", "ranking_options"],
+  computer_use_preview: ["display_height", "display_width", "environment", "type"],
+  mcp: [
+    ...["server_label", "type", "allowed_callers", "allowed_tools", "authorization"],
+    ...["connector_id", "defer_loading", "headers", "require_approval", "server_description"],
+    ...["server_url", "tunnel_id"],
+  ],
+  image_generation: [
+    ...["type", "action", "background", "complexity", "frame_count", "frame_duration_ms"],
+    ...["input_fidelity", "input_image_mask", "model", "moderation", "output_compression"],
+    ...["output_format", "partial_images", "quality", "size", "svg"],
+  ],
+};
 
 function echoNamespaced(tool: Fields): object {
   const names = ["name", "type", "allowed_callers", "async", "defer_loading", "description"];
@@ -225,11 +224,8 @@ function echoNamespaced(tool: Fields): object {
 function echoChoice(choice: Fields): object {
   const { type, name, mode, tools } = choice;
   if (type === "allowed_tools") return { mode, tools, type };
+  if (type === "mcp") return { server_label: choice["server_label"], type, name: name ?? null };
   return name === undefined ? choice : { name, type };
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function asList(value: unknown): readonly Fields[] {
