@@ -5,6 +5,7 @@
  * block tables are the engine's own, lent until `done`. Who keeps one copies those:
  * from such copies a device can be replayed.
  */
+import type { Nanos } from "./clock.ts";
 import type { Machine } from "./machine.ts";
 import type { StepCost, TraceSink } from "./trace.ts";
 
@@ -124,6 +125,8 @@ export type StepResult =
       readonly cost?: StepCost;
       /** Repetitions done of a batch with `repeat`; absent: 1. Then `sampled` holds that many tokens a row. */
       readonly repeated?: number;
+      /** (optional) When each repetition ended, the last one now; absent: not repeated. */
+      readonly ends?: readonly Nanos[];
     }
   | {
       readonly ok: false;

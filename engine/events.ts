@@ -38,6 +38,8 @@ export interface RequestPreempted extends OfSequence {
 export interface TokensEmitted extends OfSequence {
   readonly type: "tokens-emitted";
   readonly tokens: readonly TokenId[];
+  /** Of a repeated step: when each token came. Absent: all at once, at `at`. */
+  readonly moments?: readonly Nanos[];
   /** Guesses verified in this step, and how many of them held. */
   readonly drafted: number;
   readonly accepted: number;

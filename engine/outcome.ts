@@ -45,6 +45,7 @@ export function applySuccess(
   outcome: { readonly result: Success; readonly faults: FaultSource },
 ): void {
   const { result, faults } = outcome;
+  const { ends } = result;
   for (let index = 0; index < flight.sequences.length; index++) {
     const sequence = flight.sequences[index];
     const row = flight.batch.rows[index];
@@ -57,7 +58,7 @@ export function applySuccess(
     const sampled = result.sampled.get(sequence.id);
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
     else if (fault !== undefined) roster.end(sequence, { reason: "error", error: fault });
-    else applyRow(roster, sequence, row, { sampled, current });
+    else applyRow(roster, sequence, row, { sampled, current, ends });
   }
   roster.recovery.succeeded();
 }
@@ -70,9 +71,11 @@ function applyRow(
     readonly sampled: Sampled | undefined;
     /** The sequence still has the blocks that the row wrote to. */
     readonly current: boolean;
+    /** Of the step's repetitions. */
+    readonly ends: readonly Nanos[] | undefined;
   },
 ): void {
-  const { sampled, current } = of;
+  const { sampled, current, ends } = of;
   const position = row.start + row.count - row.drafted;
   const reached = row.start + row.count === row.context.length;
   if (current && row.want === "all" && sequence.promptLogprobs !== undefined) {
@@ -90,7 +93,7 @@ function applyRow(
   }
   const ending = append(sequence, position, sampled.tokens);
   const emitted = sequence.known - position;
-  emitTokens(roster, sequence, { row, sampled, emitted });
+  emitTokens(roster, sequence, { row, sampled, emitted, ends });
   if (current) wrote(roster, sequence, position + emitted - 1);
   if (!sequence.released) roster.releaseFollowers(sequence);
   if (ending !== undefined) roster.end(sequence, ending);
@@ -113,9 +116,14 @@ function append(sequence: LiveSequence, position: number, ids: readonly number[]
 function emitTokens(
   roster: Roster,
   sequence: LiveSequence,
-  of: { readonly row: BatchRow; readonly sampled: Sampled; readonly emitted: number },
+  of: {
+    readonly row: BatchRow;
+    readonly sampled: Sampled;
+    readonly emitted: number;
+    readonly ends: readonly Nanos[] | undefined;
+  },
 ): void {
-  const { row, sampled, emitted } = of;
+  const { row, sampled, emitted, ends } = of;
   const { logprobs } = sampled;
   const whole = emitted === sampled.tokens.length;
   const { promptLogprobs } = sequence;
@@ -128,12 +136,15 @@ function emitTokens(
     drafted: row.drafted,
     accepted: Math.min(sampled.accepted, emitted),
   } as const;
-  if (logprobs === undefined && promptLogprobs === undefined) {
+  if (logprobs === undefined && promptLogprobs === undefined && ends === undefined) {
     roster.emit(event); // the hot path: no spreads
     return;
   }
   roster.emit({
     ...event,
+    ...(ends === undefined
+      ? {}
+      : { moments: ends.length === emitted ? ends : ends.slice(0, emitted) }),
     ...(logprobs === undefined ? {} : { logprobs: whole ? logprobs : logprobs.slice(0, emitted) }),
     ...(promptLogprobs === undefined ? {} : { promptLogprobs }),
   });

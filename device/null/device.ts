@@ -91,7 +91,13 @@ export class NullDevice implements Device {
         const values = this.#sample(row, repeated);
         if (values !== undefined) sampled.set(row.id, values);
       }
-      done({ ok: true, sampled, ...(batch.repeat === undefined ? {} : { repeated }) });
+      const ends = Array.from({ length: repeated }, (_, index) => start + (index + 1) * price);
+      done({
+        ok: true,
+        sampled,
+        ...(batch.repeat === undefined ? {} : { repeated }),
+        ...(repeated === 1 ? {} : { ends }),
+      });
     };
     this.#busyUntil = start + repeated * price;
     clock.at(this.#busyUntil, finish, "step");

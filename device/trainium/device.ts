@@ -90,7 +90,7 @@ export class TrainiumDevice implements Device {
 
   execute(batch: Batch, done: (result: StepResult) => void): void {
     const began = this.#beginning(batch);
-    const { cost, repeated } = this.#price(batch, began);
+    const { cost, repeated, ends } = this.#price(batch, began);
     this.#previous = batch;
     const deadline = began + Math.round(cost.duration * this.#timeScale);
     this.#freeAt = deadline;
@@ -103,7 +103,13 @@ export class TrainiumDevice implements Device {
     };
     const inner = this.#inner;
     if (inner === undefined) {
-      finish({ ok: true, sampled: this.#draw(batch, repeated), cost, repeated });
+      finish({
+        ok: true,
+        sampled: this.#draw(batch, repeated),
+        cost,
+        repeated,
+        ...(ends === undefined ? {} : { ends }),
+      });
       return;
     }
     // Virtual time waits for a worker's values; real time goes on, and lateness is counted.
@@ -168,7 +174,10 @@ export class TrainiumDevice implements Device {
    * A step, and as many repetitions of it as begin before anything else happens:
    * each costs what it would cost alone, contexts growing.
    */
-  #price(batch: Batch, began: Nanos): { readonly cost: StepCost; readonly repeated: number } {
+  #price(
+    batch: Batch,
+    began: Nanos,
+  ): { readonly cost: StepCost; readonly repeated: number; readonly ends?: readonly Nanos[] } {
     const first = this.cost.price(batch, this.#previous);
     const most = this.#inner === undefined ? (batch.repeat ?? 1) : 1;
     if (most === 1) return { cost: first, repeated: 1 };
@@ -177,13 +186,17 @@ export class TrainiumDevice implements Device {
     let duration = first.duration;
     let repeated = 1;
     const run = this.cost.run(batch);
+    const end = (): Nanos => began + Math.round(duration * this.#timeScale);
+    const ends = [end()];
     while (repeated < most && began + duration * this.#timeScale < next) {
       const step = run(repeated);
       duration += step.duration;
       for (const part in step.parts) parts[part] = (parts[part] ?? 0) + (step.parts[part] ?? 0);
       repeated++;
+      ends.push(end());
     }
-    return { cost: { ...first, duration, parts }, repeated };
+    const cost = { ...first, duration, parts };
+    return repeated === 1 ? { cost, repeated } : { cost, repeated, ends };
   }
 
   #draw(batch: Batch, repeated: number): ReadonlyMap<SequenceId, Sampled> {

@@ -38,9 +38,8 @@ interface Progress {
   /** Its user in a closed loop, its place in an open one. */
   readonly turn: number;
   readonly submitted: number;
-  first: number;
+  first: number | undefined;
   last: number;
-  tokens: number;
   preemptions: number;
   gaps: Float64Array;
   gapCount: number;
@@ -150,9 +149,8 @@ class Run {
           index,
           turn,
           submitted: this.#system.clock.now(),
-          first: 0,
-          last: 0,
-          tokens: 0,
+          first: undefined,
+          last: this.#system.clock.now(),
           preemptions: 0,
           gaps: this.#load.gaps === false ? NO_GAPS : new Float64Array(request.outputTokens),
           gapCount: 0,
@@ -214,18 +212,14 @@ class Run {
   #tokens(replica: number, event: TokensEmitted): void {
     const progress = this.#under[replica]?.get(event.id);
     if (progress === undefined) return;
-    const count = event.tokens.length;
     // Drafts arrive together, in one chunk; a repeated step's tokens one after another.
-    const chunks = event.drafted > 0 ? 1 : count;
-    if (progress.tokens === 0) {
-      progress.first = event.at;
-    } else if (this.#load.gaps !== false) {
-      const gap = (event.at - progress.last) / SECOND / chunks;
-      progress.gaps.fill(gap, progress.gapCount, progress.gapCount + chunks);
-      progress.gapCount += chunks;
+    for (const moment of event.moments ?? [event.at]) {
+      if (progress.first === undefined) progress.first = moment;
+      else if (this.#load.gaps !== false) {
+        progress.gaps[progress.gapCount++] = (moment - progress.last) / SECOND;
+      }
+      progress.last = moment;
     }
-    progress.last = event.at;
-    progress.tokens += count;
   }
 
   #finished(replica: number, event: RequestFinished): void {
@@ -241,7 +235,7 @@ class Run {
       ok,
       ...(ok ? {} : { error: event.error?.message ?? `The request ended by ${event.reason}.` }),
       sent: (progress.submitted - this.#origin) / SECOND,
-      ttft: (progress.first - progress.submitted) / SECOND,
+      ttft: ((progress.first ?? progress.submitted) - progress.submitted) / SECOND,
       latency: (progress.last - progress.submitted) / SECOND,
       itl: progress.gaps.subarray(0, progress.gapCount),
       promptTokens: event.promptTokens,

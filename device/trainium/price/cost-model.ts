@@ -185,7 +185,10 @@ export function samplingNanos({ constants }: Plan, compiled: number, live: numbe
 /** Does a batch hold the same rows as the one before, each one step on? */
 export function continues(batch: Batch, previous: Batch | undefined): boolean {
   if (previous === undefined || previous.rows.length !== batch.rows.length) return false;
-  return batch.rows.every((row, index) => previous.rows[index]?.id === row.id);
+  if (batch.rows.every((row, index) => previous.rows[index]?.id === row.id)) return true;
+  // Rows keep their places on the device whatever order they are handed over in.
+  const before = new Set(previous.rows.map(({ id }) => id));
+  return batch.rows.every(({ id }) => before.has(id));
 }
 
 /** A step between two of one graph: what one's padding has less, its cache has more. */
