@@ -95,7 +95,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** Codes of `error` events on /v1/realtime, all of type `invalid_request_error`. */
+/** Codes on /v1/realtime: of `error` events, and of a response that failed. */
 export const REALTIME_ERRORS = {
   invalid_json: "The event is not JSON.",
   unknown_event: "There is no client event of this type.",
@@ -107,6 +107,9 @@ export const REALTIME_ERRORS = {
   conversation_too_large: "The conversation's texts are larger than one may keep.",
   conversation_already_has_active_response: "A response is under way: cancel it, or wait.",
   response_cancel_not_active: "There is no response to cancel.",
+  model_not_found: "The model that the address names is not served; the socket is closed.",
+  engine_error: "A response failed under way (type `server_error`).",
+  internal: "A bug of ours (type `server_error`).",
 } as const;
 
 export type RealtimeCode = keyof typeof REALTIME_ERRORS;
@@ -157,12 +160,11 @@ export function errorsTable(): string {
         `| ${code} | ${status} | ${type} | ${BODIES[body]} | ${when} |`,
     ),
     "",
-    "On /v1/realtime, as `error` events:",
+    "On /v1/realtime, as `error` events of type `invalid_request_error` or in `status_details` of a response; codes of the first table too:",
     "",
     "| code | when |",
     "|---|---|",
     ...Object.entries(REALTIME_ERRORS).map(([code, when]) => `| ${code} | ${when} |`),
-    "| internal | A bug of ours; the type is `server_error`. |",
     "",
     "What is thrown below the routes becomes:",
     "",

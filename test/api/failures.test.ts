@@ -1,28 +1,15 @@
 /** A device that fails: what clients see, and that the server goes on. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Batch, StepResult } from "../../device/device.ts";
+import { failing } from "../support/failing-device.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
-/** Steps from this many output tokens on fail; undefined: none does. */
-let failFrom: number | undefined;
+/** Steps from this many on fail; undefined: none does. */
+let failFrom: (steps: number | undefined) => void;
 
 beforeEach(async () => {
-  failFrom = undefined;
   server = await startServer(["models/tiny/llama", "--device", "null"]);
-  const { device } = server.world;
-  const execute = device.execute.bind(device);
-  let tokens = 0;
-  Object.assign(device, {
-    execute: (batch: Batch, done: (result: StepResult) => void) => {
-      if (failFrom !== undefined && tokens >= failFrom) {
-        setImmediate(() => done({ ok: false, error: new Error("the chip is on fire") }));
-        return;
-      }
-      tokens++;
-      execute(batch, done);
-    },
-  });
+  failFrom = failing(server);
 });
 afterEach(() => server.stop(0));
 
@@ -35,7 +22,7 @@ const BROKEN = {
 
 describe("a failing device", () => {
   it("answers 500 before the first token, streamed or not, without telling why", async () => {
-    failFrom = 0;
+    failFrom(0);
     for (const stream of [true, false]) {
       const { status, json, text } = await server.post("/v1/chat/completions", { ...ask, stream });
       expect(status).toBe(500);
@@ -45,7 +32,7 @@ describe("a failing device", () => {
   });
 
   it("ends a stream under way with an error event and [DONE]", async () => {
-    failFrom = 5;
+    failFrom(5);
     const events = await server.stream("/v1/chat/completions", ask);
     expect(events.at(-1)).toBe("[DONE]");
     expect(JSON.parse(events.at(-2) ?? "").error).toMatchObject(BROKEN);
@@ -53,11 +40,11 @@ describe("a failing device", () => {
   });
 
   it("counts the error, frees the blocks and serves again when the device does", async () => {
-    failFrom = 0;
+    failFrom(0);
     await server.post("/v1/chat/completions", ask);
     expect(await server.metric("vllm:request_success_total", 'finished_reason="error"')).toBe(1);
     expect(server.world.serving.engines.kvUsage).toBe(0);
-    failFrom = undefined;
+    failFrom(undefined);
     expect((await server.post("/v1/chat/completions", ask)).status).toBe(200);
   });
 });

@@ -269,11 +269,11 @@ export class RealtimeResponse {
         return { type: "incomplete", reason: "max_output_tokens" };
       case "failed": {
         const cause = this.#parts.chat.generation.choices[0]?.finish?.error;
-        const message = cause?.message ?? "";
+        // Why a device failed is the log's, not the client's.
         const error =
           cause instanceof ApiError
-            ? { type: "invalid_request_error", code: cause.code, message }
-            : { type: "server_error", code: "engine_error", message };
+            ? { type: "invalid_request_error", code: cause.code, message: cause.message }
+            : { type: "server_error", code: "engine_error", message: "Internal server error" };
         return { type: "failed", error };
       }
       default:

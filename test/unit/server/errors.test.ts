@@ -46,6 +46,17 @@ describe("the table of errors", () => {
     expect(unused).toEqual([]);
   });
 
+  it("has every code that realtime events carry", () => {
+    const carried = server
+      .filter(({ path }) => path.startsWith("server/openai/realtime/"))
+      .flatMap(({ text }) => [...text.matchAll(/\bcode: (?:known\?\.code \?\? )?"(\w+)"/g)])
+      .map(([, code]) => code);
+    expect(carried.length).toBeGreaterThan(0);
+    expect(carried.filter((code) => !Object.keys(REALTIME_ERRORS).includes(code ?? ""))).toEqual(
+      [],
+    );
+  });
+
   it("says of every class of errors what becomes of it", () => {
     const declared = [...server, ...["engine", "device", "models"].flatMap(read)].flatMap(
       ({ text }) => [...text.matchAll(/\bclass (\w+) extends \w*Error\b/g)].map(([, name]) => name),
