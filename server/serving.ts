@@ -21,6 +21,8 @@ export interface Serving {
   /** Unix seconds of the start. */
   readonly created: number;
   readonly maxModelLen: number;
+  /** Tokens in a KV block. */
+  readonly kvBlockSize: number;
   /** Ids that can come out, and that have a text. */
   readonly vocabSize: number;
   /** Ids that can go in: the served model's, whoever says the words. */

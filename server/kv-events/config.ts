@@ -63,6 +63,9 @@ export function kvEventSource(config: KvEventsConfig, rank: number): object {
     hwm: config.highWaterMark,
     max_queue_size: config.maxQueueSize,
     topic: config.topic,
+    // Of the wire, as vllm-router wants to know it before it subscribes; vLLM 0.32 does not tell.
+    encoding: "msgpack",
+    schema_version: 1,
   };
 }
 

@@ -19,6 +19,13 @@ export function healthRoutes(app: FastifyInstance, serving: Serving, load: () =>
   app.post("/ping", probe);
   app.get("/version", async () => ({ version: VLLM_VERSION }));
   app.get("/kv_event_sources", async () => serving.kvEventSources ?? {});
+  // What vllm-router asks of a worker before it follows its KV events; vLLM 0.32 itself has no such route.
+  app.get("/get_server_info", async () => ({
+    model_id: serving.names[0],
+    model_path: serving.root,
+    kv_block_size: serving.kvBlockSize,
+    effective_attention_block_size: serving.kvBlockSize,
+  }));
   app.get("/load", async () => ({ server_load: load() }));
 }
 

@@ -25,6 +25,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "/inference/v1/generate": "Token ids in, token ids out.",
   "/inference/v1/abort_requests": "Ends generations by their ids.",
   "/kv_event_sources": "Where each engine publishes its KV events.",
+  "/get_server_info": "The model and the size of a KV block, as routers ask for them.",
   "/v1/models": "The names the model answers to.",
   "/invocations": "A chat or a completion, by the shape of the body.",
   "/tokenize": "Token ids of a text or a chat.",

@@ -158,6 +158,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
     root,
     created: Math.floor(Date.now() / 1000),
     maxModelLen: engine.maxContext,
+    kvBlockSize: device.limits.blockSize,
     ...optional("simulation", simulationOf(device, { model, words })),
     ...optional("trust", device.machine?.trust),
     ...optional("tokenizerInfo", tokenizerInfo(settings.tokenizer ?? words?.source ?? source)),

@@ -116,8 +116,14 @@ it("is not there unless asked for, and tells where KV events are", async () => {
   const sources = (await plain.get("/kv_event_sources")).json;
   expect(Object.values(sources)).toMatchObject([
     { publisher: "zmq", endpoint: "inproc://here", replay_endpoint: null, topic: "" },
-    { endpoint: "inproc://here_dp1" },
+    { endpoint: "inproc://here_dp1", encoding: "msgpack", schema_version: 1 },
   ]);
+  // What a router asks besides.
+  const { blockSize } = plain.world.device.limits;
+  expect((await plain.get("/get_server_info")).json).toEqual({
+    ...{ model_id: "models/tiny/llama", model_path: "models/tiny/llama" },
+    ...{ kv_block_size: blockSize, effective_attention_block_size: blockSize },
+  });
   await plain.stop(0);
   expect((await server.get("/kv_event_sources")).json).toEqual({});
 });
