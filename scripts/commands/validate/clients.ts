@@ -104,14 +104,37 @@ export function guidedThroughput(
   return { counted, nanos: spanOf(counted) };
 }
 
-/** guidellm's asynchronous mode: one request every `gap`, whoever is still in flight. */
-export function guidedRate(site: Site, lengths: Lengths, gap: Nanos): Run {
+/**
+ * guidellm's asynchronous mode: one request every `gap`. It too keeps no more than `clients` open, those
+ * counted that wait for their time to be sent (scheduler/base.py, _run_async), so that a server asked for
+ * more than it answers is asked later, not without end.
+ */
+export function guidedRate(
+  site: Site,
+  lengths: Lengths,
+  its: { readonly gap: Nanos; readonly clients: number },
+): Run {
   const { clock } = site;
   const ask = asker(site, lengths);
   const counted: Answered[] = [];
-  for (let at = 0; at < GUIDED; at += gap) {
-    clock.at(Math.round(at), () => ask((answered) => counted.push(answered)));
-  }
+  let open = 0;
+  let sent = 0;
+  const look = (): void => {
+    const now = clock.now();
+    for (; open < its.clients; sent++) {
+      const due = Math.round(sent * its.gap);
+      if (now >= GUIDED || due >= GUIDED) return;
+      open++;
+      clock.at(Math.max(now, due), () =>
+        ask((answered) => {
+          counted.push(answered);
+          open--;
+        }),
+      );
+    }
+    clock.at(now + GUIDED_POLL, look);
+  };
+  clock.at(0, look);
   clock.runReady(GUIDED);
   return { counted, nanos: spanOf(counted) };
 }

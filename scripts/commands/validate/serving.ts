@@ -65,10 +65,10 @@ export function serve(setUp: SetUp): Serving | string {
     return { clock, services: Array.from({ length: setUp.replicas }, service) };
   };
   if (setUp.loop === "open")
-    return summarise(guidedRate(fresh(), lengths, 1e9 / (setUp.rate ?? 1)), {
-      prompt,
-      pooled: true,
-    });
+    return summarise(
+      guidedRate(fresh(), lengths, { gap: 1e9 / (setUp.rate ?? 1), clients: clientsOf(setUp) }),
+      { prompt, pooled: true },
+    );
   switch (client) {
     case "guidellm":
       return summarise(guided(fresh, lengths, setUp), { prompt, pooled: true });
@@ -126,14 +126,22 @@ export function onceASetUp(): typeof serve {
 }
 
 /**
- * The rows tell how many were in flight by rate × latency, less than the clients by
- * those that had ended already: of these there is a power of two, of which the tool
- * keeps one free (its scripts name 32 and 128).
+ * Requests that guidellm keeps open: one fewer than it allows (scheduler/base.py), and what its scripts
+ * allow is a power of two (128 where nothing is told, else a number given): the one above the mean in
+ * flight, which those that have ended lower, or in an open loop the one that fills the seats.
  */
+function clientsOf(setUp: SetUp): number {
+  const { live, loop, batch, replicas } = setUp;
+  if (setUp.clients && live !== undefined) return live;
+  const least = loop === "open" || live === undefined ? batch * replicas : live + 1;
+  return Math.max(1, 2 ** Math.ceil(Math.log2(least)) - 1);
+}
+
 function guided(fresh: () => Site, lengths: Lengths, setUp: SetUp): Run {
-  const { live = 1 } = setUp;
-  const clients = setUp.clients ? live : Math.max(1, 2 ** Math.ceil(Math.log2(live + 1)) - 1);
-  return guidedThroughput(fresh(), lengths, { clients, requests: sweepRequests(fresh(), lengths) });
+  return guidedThroughput(fresh(), lengths, {
+    clients: clientsOf(setUp),
+    requests: sweepRequests(fresh(), lengths),
+  });
 }
 
 interface Reading {
