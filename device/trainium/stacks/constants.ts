@@ -44,6 +44,13 @@ export const STACK_CONSTANTS: readonly Constant[] = Object.freeze([
   given("stack.row.tgi", 0, "ns a live row and step", "stack", "what it draws on the CPU"),
   fitted("stack.row.optimum", 161_000, [3e5, 0.7], "ns a live row and step", "stack", HOST),
   fitted("stack.prompt.nxd-inference", 12_700_000, [10e6, 0.5], "ns a prompt", "stack", HOST),
+  given(
+    "stack.prompt.nkipy",
+    52_000_000,
+    "ns a prompt",
+    "stack",
+    "nkipy_serving, scheduler.py, _run_overlap_step: request handling (~52ms)",
+  ),
   fitted("stack.prompt.tgi", 33_700_000, [20e6, 0.7], "ns a prompt", "stack", HOST),
   fitted(
     "stack.arrival.optimum",
@@ -90,7 +97,6 @@ export const SAME: Readonly<Record<string, string>> = Object.freeze({
   "stack.prompt.nxd-inference-segmented": "stack.prompt.nxd-inference",
   "stack.step.nkipy": "stack.step.nxd-inference",
   "stack.row.nkipy": "stack.row.nxd-inference",
-  "stack.prompt.nkipy": "stack.prompt.nxd-inference",
   "stack.step.torch-neuronx": "stack.step.nxd-inference",
   "stack.step.transformers-neuronx-2.18.1": "stack.step.nxd-inference",
   "stack.row.torch-neuronx": "stack.row.nxd-inference",

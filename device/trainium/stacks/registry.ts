@@ -55,6 +55,7 @@ export const nxdSegmented: StackSpec = {
   aliases: [],
   maxSegment: 1024,
   firstTokenBucket: 1024,
+  usualContext: 4096,
 };
 
 /** Encoders and pooled decoders, traced by torch-neuronx: one graph, no server. */
@@ -66,13 +67,17 @@ export const torchNeuronx: StackSpec = {
 
 /**
  * aws-neuron/nkipy, nkipy_serving: logits come back to the host, which samples in NumPy
- * (model_runner.py, NumpyLogitsProcessor) between synchronous steps.
+ * (model_runner.py, NumpyLogitsProcessor) between synchronous steps. Four token buckets, and graphs for
+ * contexts of 4,096 (config.py, DEFAULT_TOKEN_BUCKETS and DEFAULT_MAX_CONTEXT_LEN).
  */
 export const nkipy: StackSpec = {
   ...nxdInference,
   name: "nkipy",
   aliases: ["nkipy"],
   rowBuckets: "powers",
+  contextBuckets: "compiled",
+  usualContext: 4096,
+  named: { tokens: [32, 128, 1024, 4096] },
   asyncScheduling: false,
   onDeviceSampling: false,
 };

@@ -15,6 +15,8 @@ export interface StackSpec {
   /** Decode graphs by context (powers of two from `firstContextBucket`), or one graph for the whole context. */
   readonly contextBuckets: "powers" | "compiled";
   readonly firstContextBucket: number;
+  /** Tokens that its server compiles for when nobody says; absent: no number of its own. */
+  readonly usualContext?: number;
   /** A prompt piece may share a step with decode rows. */
   readonly mixLong: boolean;
   /** Steps are launched ahead of the host's work when the batch does not change. */

@@ -6,9 +6,10 @@
  */
 import type { Nanos } from "../../../device/clock.ts";
 import type { VirtualClock } from "../../../device/clocks/virtual.ts";
+import { samplingNanos } from "../../../device/trainium/price/cost-model.ts";
 import type { Answered, Service } from "./services.ts";
 import type { SetUp } from "./setup.ts";
-import { arrivalMilliseconds, promptMilliseconds, stepMilliseconds } from "./static.ts";
+import { arrivalMilliseconds, hostNanos, promptMilliseconds, stepMilliseconds } from "./static.ts";
 
 /** What a scheduler sees when the device is free. */
 interface View {
@@ -26,6 +27,8 @@ interface Turn {
   readonly joins: number;
   /** Do those that run already make a token in this turn? */
   readonly steps: boolean;
+  /** Prompts pass in one graph and are answered before the step; absent: one after another, told at the end. */
+  readonly together?: true;
 }
 
 export type Policy = (view: View) => Turn;
@@ -79,6 +82,16 @@ export const stepThenPrompts: Policy = ({ waiting, running }) => ({
   steps: true,
 });
 
+/**
+ * nkipy_serving: a turn is one graph of all new prompts that its chunk of 4,096 tokens takes, then a
+ * decode step of the others (scheduler.py, _get_next_batches without mixed chunks).
+ */
+export const promptsTogether: Policy = ({ waiting }) => ({
+  joins: fitting(waiting, BUDGET, false),
+  steps: true,
+  together: true,
+});
+
 interface Slot {
   readonly arrival: Nanos;
   readonly prompt: number;
@@ -87,6 +100,22 @@ interface Slot {
   left: number;
   first: Nanos;
   last: Nanos;
+}
+
+/** ns of the prompts of a turn, and of their first tokens where one graph takes them all. */
+function prefillNanos(setUp: SetUp, prompts: readonly Slot[], together: boolean): Nanos {
+  if (prompts.length === 0) return 0;
+  if (!together)
+    return prompts.reduce(
+      (sum, { prompt }) => sum + 1e6 * promptMilliseconds(setUp, { prompt }),
+      0,
+    );
+  const tokens = prompts.reduce((sum, { prompt }) => sum + prompt, 0);
+  const { plan } = setUp;
+  const sampled = plan.onDeviceSampling ? 0 : samplingNanos(plan, prompts.length, prompts.length);
+  // The graph is one, what the host does for a request is done for each.
+  const hosted = (prompts.length - 1) * hostNanos(plan, "prompt");
+  return 1e6 * promptMilliseconds(setUp, { prompt: tokens }) + hosted + sampled;
 }
 
 export function batchService(setUp: SetUp, clock: VirtualClock, policy: Policy): Service {
@@ -111,22 +140,22 @@ export function batchService(setUp: SetUp, clock: VirtualClock, policy: Policy):
     const turn = policy({ waiting: prompts, running: running.length, steps, joined });
     const joining = waiting.splice(0, turn.joins);
     const stepping = turn.steps ? running : [];
-    busy = true;
-    const prefill = joining.reduce(
-      (sum, { prompt }) => sum + promptMilliseconds(setUp, { prompt }),
-      0,
-    );
+    const prefill = prefillNanos(setUp, joining, turn.together === true);
     const decode = stepping.length > 0 ? stepMilliseconds(setUp, stepping.length) : 0;
+    const ends = clock.now() + Math.round(prefill + decode * 1e6);
+    busy = true;
     clock.at(
-      clock.now() + Math.round((prefill + decode) * 1e6),
+      ends,
       () => {
         busy = false;
-        const now = clock.now();
-        for (const slot of stepping) slot.gaps.push(now - slot.last);
-        for (const slot of joining) slot.first = now;
+        for (const slot of stepping) slot.gaps.push(ends - slot.last);
         for (const slot of [...stepping, ...joining]) {
-          slot.last = now;
+          slot.last = ends;
           slot.left--;
+        }
+        for (const slot of joining) {
+          slot.first = turn.together === true ? ends - Math.round(decode * 1e6) : ends;
+          slot.last = slot.first;
         }
         joined = joining.length > 0 && running.length > 0;
         steps = joining.length > 0 ? 1 : steps + 1;

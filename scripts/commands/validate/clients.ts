@@ -25,17 +25,18 @@ export interface Run {
 type Ask = (done: (answered: Answered) => void) => void;
 
 function asker({ services }: Site, lengths: Lengths): Ask {
-  const draw = seeded(7);
-  const around = (mean: number, width: number): number =>
-    Math.max(1, Math.round(mean + (2 * draw() - 1) * width));
+  const draw = spread();
+  const around = (mean: number, width: number, share: number): number =>
+    Math.max(1, Math.round(mean + (2 * share - 1) * width));
   const asked = lengths.output / (1 - lengths.endEarly / 2);
   let turn = 0;
   return (done) => {
-    const prompt = around(lengths.prompt, lengths.promptSpread);
+    const [first, second, third] = draw();
+    const prompt = around(lengths.prompt, lengths.promptSpread, first);
     const output =
-      draw() < lengths.endEarly
-        ? around(asked / 2, asked / 2)
-        : around(asked, lengths.outputSpread);
+      second < lengths.endEarly
+        ? around(asked / 2, asked / 2, third)
+        : around(asked, lengths.outputSpread, third);
     services[turn++ % services.length]?.(prompt, output, done);
   };
 }
@@ -175,6 +176,12 @@ export function waves(
   return { counted, nanos: ended };
 }
 
+/**
+ * From an answer's last byte to the next request in the queue, ns: a round trip over HTTP. Its length hardly
+ * matters, that it is not nought does: a server's next step has begun by then.
+ */
+const TURNAROUND: Nanos = 1e6;
+
 /** Clients that each ask again when answered, until so many requests were sent. */
 export function loops(
   site: Site,
@@ -190,7 +197,7 @@ export function loops(
     left--;
     ask((answered) => {
       counted.push(answered);
-      clock.at(clock.now(), turn);
+      clock.at(clock.now() + TURNAROUND, turn);
     });
   };
   for (let client = 0; client < its.clients; client++) clock.at(0, turn);
@@ -205,10 +212,16 @@ function spanOf(counted: readonly Answered[]): Nanos {
   );
 }
 
-function seeded(seed: number): () => number {
-  let state = seed;
+/**
+ * Three shares a call, spread evenly however few are drawn (a Kronecker sequence over the root of
+ * x⁴ = x + 1): the mean of a hundred lengths is the one told, not that of a lucky hundred.
+ */
+function spread(): () => readonly [number, number, number] {
+  const root = 1.2207440846057596;
+  let count = 0;
+  const share = (power: number): number => (0.5 + count / root ** power) % 1;
   return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
+    count++;
+    return [share(1), share(2), share(3)];
   };
 }

@@ -7,6 +7,7 @@ import {
   batchService,
   type Policy,
   promptsFirst,
+  promptsTogether,
   routerPolicy,
   stepThenPrompts,
 } from "./batch-services.ts";
@@ -107,6 +108,8 @@ function policyOf({ plan, date }: SetUp): Policy | undefined {
       return routerPolicy(0.3, Number.POSITIVE_INFINITY);
     case "optimum":
       return date < OPTIMUM_V1 ? promptsFirst : stepThenPrompts;
+    case "nkipy":
+      return promptsTogether;
     default:
       return undefined;
   }

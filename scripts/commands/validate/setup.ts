@@ -107,7 +107,7 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
     Math.ceil(seats.batch ?? notes.maxRows ?? clients ?? load.inFlight ?? load.requests ?? 1),
   );
   const lengths = lengthsOf(input, output, notes);
-  const stack = chunked(stackOf(row, architecture, batch), notes);
+  const stack = withRows(chunked(stackOf(row, architecture, batch), notes), seats.buckets);
   const compiled = compiledContext(lengths.compiled, stack);
   const moe = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const plan: Plan = {
@@ -156,6 +156,8 @@ interface Lengths {
   readonly prompt: number | undefined;
   readonly output: number | undefined;
   readonly compiled: number | undefined;
+  /** Tokens of the longest prompt and of the longest answer beyond those. */
+  readonly beyond: number;
   /** Is the prompt one that fills what is compiled, its own length untold? */
   readonly filled: boolean;
 }
@@ -175,6 +177,7 @@ function lengthsOf(input: Length, output: Length, notes: Notes): Lengths {
         ? Math.round(asked * EMULATED_SHARE)
         : asked,
     compiled,
+    beyond: (input.setSpread ?? 0) + (output.setSpread ?? 0),
     filled: filled && prompt === compiled,
   };
 }
@@ -185,15 +188,22 @@ function chunked(stack: StackSpec, { chunk }: Notes): StackSpec {
   return { ...stack, maxSegment: chunk };
 }
 
+function withRows(stack: StackSpec, rows: readonly number[] | undefined): StackSpec {
+  if (rows === undefined) return stack;
+  return { ...stack, named: { ...stack.named, rows: [...rows].sort((a, b) => a - b) } };
+}
+
 /** Context that decode graphs are compiled for when the row tells none: the servers' scripts say 4,096. */
 function compiledContext(told: number | undefined, stack: StackSpec): number | undefined {
   if (told !== undefined) return told;
-  return stack.contextBuckets === "compiled" || stack.maxSegment === 1024 ? 4096 : undefined;
+  return stack.usualContext ?? (stack.contextBuckets === "compiled" ? 4096 : undefined);
 }
 
-/** No graph is compiled for less than the prompt and its answer. */
+/** No graph is compiled for less than the longest prompt and its answer. */
 function contextOf(compiled: number | undefined, stack: StackSpec, its: Lengths): number {
-  const needed = its.filled ? (its.prompt ?? 0) : (its.prompt ?? 512) + (its.output ?? 0);
+  const needed = its.filled
+    ? (its.prompt ?? 0)
+    : (its.prompt ?? 512) + (its.output ?? 0) + its.beyond;
   if (compiled !== undefined && compiled >= (its.prompt === undefined ? 1 : needed))
     return compiled;
   return Math.max(stack.firstContextBucket, powerAbove(needed));

@@ -43,7 +43,7 @@ export function stepMilliseconds(
     queries: 1 + (setUp.draft?.tokens ?? 0),
     context,
   });
-  return (graph.nanos + hostNanos(setUp, live)) / 1e6;
+  return (graph.nanos + betweenNanos(setUp, live)) / 1e6;
 }
 
 /** An answer's mean step against its middle one: early tokens read smaller buckets. */
@@ -62,13 +62,14 @@ export function meanStepShare(setUp: SetUp): number {
   return total / output / stepMilliseconds(setUp);
 }
 
-function stackNanos(plan: Plan, what: string): number {
+/** ns of the stack's host work, by what it is done for. */
+export function hostNanos(plan: Plan, what: "step" | "row" | "prompt"): number {
   return constant(plan.constants, `stack.${what}.${plan.stack.name}`);
 }
 
-function hostNanos({ plan, batch }: SetUp, live: number): number {
+function betweenNanos({ plan, batch }: SetUp, live: number): number {
   const { constants } = plan;
-  let nanos = stackNanos(plan, "step") + stackNanos(plan, "row") * live;
+  let nanos = hostNanos(plan, "step") + hostNanos(plan, "row") * live;
   if (!plan.asyncScheduling) nanos += constant(constants, "runtime.sync-gap");
   if (!plan.onDeviceSampling) nanos += samplingNanos(plan, batch, live);
   return nanos;
@@ -85,7 +86,7 @@ export function promptMilliseconds(
   const buckets = setUp.bucket === undefined ? cost.buckets.tokens : [setUp.bucket];
   const longest = buckets[buckets.length - 1] ?? prompt;
   const chunked = plan.stack.graphs === "optimum" && longest < plan.maxContext;
-  let nanos = stackNanos(plan, "prompt");
+  let nanos = hostNanos(plan, "prompt");
   // A served prompt carries at least one token of its own (BOS), so a full bucket spills over.
   const total =
     setUp.bucket === undefined && plan.stack.maxSegment !== undefined && prompt > longest

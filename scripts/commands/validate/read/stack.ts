@@ -48,7 +48,7 @@ export function stackOf(row: Row, { family }: Architecture, batch: number): Stac
 }
 
 /** One author's ports under vLLM, whose prompts pass in segments of 1,024. */
-const SEGMENTED = /neuronx-distributed-inference PR #13[2-9]/;
+const SEGMENTED = /neuronx-distributed-inference PR #13[2-4]\b/;
 
 /** Tables with both lengths come from vLLM's benchmark; the others from the model's own scripts. */
 function served(row: Row): boolean {
