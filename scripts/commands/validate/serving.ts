@@ -22,7 +22,7 @@ import {
 } from "./clients.ts";
 import type { Metric } from "./read/metric.ts";
 import { engineService, type Site } from "./services.ts";
-import { END_EARLY, type SetUp } from "./setup.ts";
+import { endEarly, type SetUp } from "./setup.ts";
 
 export interface Serving {
   /** The metric's value in ms, tokens/s or requests/s; undefined when it is not one of serving's. */
@@ -55,7 +55,7 @@ export function serve(setUp: SetUp): Serving | string {
     output,
     promptSpread: setUp.spread.prompt / setUp.recount,
     outputSpread: setUp.spread.output,
-    endEarly: END_EARLY[client] ?? 0,
+    endEarly: endEarly(setUp),
   };
   const live = Math.max(1, Math.ceil(setUp.live ?? 1));
   const policy = policyOf(setUp);
@@ -65,11 +65,7 @@ export function serve(setUp: SetUp): Serving | string {
       policy === undefined ? engineService(setUp, clock) : batchService(setUp, clock, policy);
     return { clock, services: Array.from({ length: setUp.replicas }, service) };
   };
-  if (setUp.loop === "open")
-    return summarise(
-      guidedRate(fresh(), lengths, { gap: 1e9 / (setUp.rate ?? 1), clients: clientsOf(setUp) }),
-      { prompt, pooled: true },
-    );
+  if (setUp.loop === "open") return openLoop(fresh, lengths, setUp);
   switch (client) {
     case "guidellm":
       return summarise(guided(fresh, lengths, setUp), { prompt, pooled: true });
@@ -145,6 +141,30 @@ function guided(fresh: () => Site, lengths: Lengths, setUp: SetUp): Run {
     clients: clientsOf(setUp),
     requests: sweepRequests(fresh(), lengths),
   });
+}
+
+/**
+ * An open loop at the rate told. A guidellm sweep's is no rate of its own: the scripts ask for one run
+ * beside the synchronous and the throughput one (NUM_SWEEP_PROFILES=1), whose rate is what the latter got
+ * answered (profile_generator.py, create_sweep_profile). Its latencies are those of a server at its own
+ * limit, whatever that is; its rates those of the requests that were sent.
+ */
+function openLoop(fresh: () => Site, lengths: Lengths, setUp: SetUp): Serving {
+  const { prompt = 0, rate = 1 } = setUp;
+  const clients = clientsOf(setUp);
+  const at = (asked: number): Serving =>
+    summarise(guidedRate(fresh(), lengths, { gap: 1e9 / asked, clients }), {
+      prompt,
+      pooled: true,
+    });
+  const told = at(rate);
+  if (!setUp.sweep) return told;
+  const limit = guided(fresh, lengths, setUp);
+  const own = at((1e9 * limit.counted.length) / limit.nanos);
+  return {
+    metric: (name, share, stepAlone) =>
+      (/throughput|rate/.test(name) ? told : own).metric(name, share, stepAlone),
+  };
 }
 
 interface Reading {

@@ -32,6 +32,8 @@ export interface SetUp {
   readonly loop: "single" | "static" | "closed" | "open";
   /** Requests a second, of an open loop. */
   readonly rate: number | undefined;
+  /** Is the open loop a sweep's, at the rate that the server itself answered? */
+  readonly sweep: boolean;
   readonly replicas: number;
   readonly client: "guidellm" | "llmperf" | "burst" | "rounds";
   /** When it was measured, from the year on: servers change their schedulers. */
@@ -58,17 +60,23 @@ export interface SetUp {
   readonly moe: boolean;
 }
 
-/** Emulated data stops at EOS: tokens/s × e2e of these tables is 0.87 to 0.97 of the nominal output. */
-export const EMULATED_SHARE = 0.92;
+/**
+ * Emulated data stops at EOS: tokens/s over requests/s of these tables is 0.87 to 0.97 of the nominal
+ * output. TGI's is 0.70 of it, one stream alone too: it draws at temperature 1 where nothing is asked,
+ * vLLM as the model's generation_config.json says (0.6 for Llama).
+ */
+export function emulatedShare(stack: StackSpec): number {
+  return stack.name.startsWith("tgi") ? 0.7 : 0.92;
+}
 
 /**
  * Share of the answers that end by themselves, anywhere before: what explains guidellm's share above,
  * and what llmperf's tables lose in throughput against latency (its prompts ask not to end).
  */
-export const END_EARLY: Readonly<Partial<Record<SetUp["client"], number>>> = {
-  guidellm: 2 * (1 - EMULATED_SHARE),
-  llmperf: 0.1,
-};
+export function endEarly({ client, plan }: Pick<SetUp, "client" | "plan">): number {
+  if (client === "guidellm") return 2 * (1 - emulatedShare(plan.stack));
+  return client === "llmperf" ? 0.1 : 0;
+}
 
 /** The set-up of a row of a model with a config, or the reason there is none. */
 export function setUpOf(
@@ -106,8 +114,8 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
     1,
     Math.ceil(seats.batch ?? notes.maxRows ?? clients ?? load.inFlight ?? load.requests ?? 1),
   );
-  const lengths = lengthsOf(input, output, notes);
   const stack = withRows(chunked(stackOf(row, architecture, batch), notes), seats.buckets);
+  const lengths = ended(lengthsOf(input, output, notes), stack);
   const compiled = compiledContext(lengths.compiled, stack);
   const moe = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const plan: Plan = {
@@ -134,6 +142,7 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
     batch,
     ...loopOf(row, load, { clients, batch, client, stack, statical: notes.statical }),
     requests: load.requests ?? notes.requests,
+    sweep: client === "guidellm" && load.swept,
     replicas: seats.replicas ?? notes.replicas ?? machine.replicas ?? 1,
     client,
     date: /20\d\d(-\d\d){0,2}/.exec(row.date)?.[0] ?? "2024",
@@ -155,6 +164,8 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
 interface Lengths {
   readonly prompt: number | undefined;
   readonly output: number | undefined;
+  /** Is the answer's length that asked of emulated data, which may end before? */
+  readonly emulated: boolean;
   readonly compiled: number | undefined;
   /** Tokens of the longest prompt and of the longest answer beyond those. */
   readonly beyond: number;
@@ -172,14 +183,18 @@ function lengthsOf(input: Length, output: Length, notes: Notes): Lengths {
   const asked = output.tokens ?? (rest !== undefined && rest > 0 ? rest : undefined);
   return {
     prompt,
-    output:
-      asked !== undefined && output.spread !== undefined
-        ? Math.round(asked * EMULATED_SHARE)
-        : asked,
+    output: asked,
+    emulated: output.spread !== undefined,
     compiled,
     beyond: (input.setSpread ?? 0) + (output.setSpread ?? 0),
     filled: filled && prompt === compiled,
   };
+}
+
+/** Lengths as answers end, where they may end before. */
+function ended(its: Lengths, stack: StackSpec): Lengths {
+  if (!its.emulated || its.output === undefined) return its;
+  return { ...its, output: Math.round(its.output * emulatedShare(stack)) };
 }
 
 function chunked(stack: StackSpec, { chunk }: Notes): StackSpec {

@@ -9,6 +9,8 @@ export interface Load {
   readonly inFlight: number | undefined;
   /** Requests a second. */
   readonly rate: number | undefined;
+  /** Is it the asynchronous run of a guidellm sweep? */
+  readonly swept: boolean;
   /** Requests of the whole run, when told. */
   readonly requests: number | undefined;
 }
@@ -26,8 +28,10 @@ export function readLoad(text: string): [Load, Words] {
   words.takes(/\brate\s*[=:]?\s*(?=\d+(?:\.\d+)?\s*(?:req|rps|qps))/i);
   const burst = words.takes(UNLIMITED);
   const rate = numberIn(words, RATE);
+  const swept = words.takes(/\basynchronous\b/i);
   const open =
-    words.takes(/\bopen[\s-]loop\b|\basynchronous\b|\bpoisson\b|\bconstant\b/i) ||
+    words.takes(/\bopen[\s-]loop\b|\bpoisson\b|\bconstant\b/i) ||
+    swept ||
     (rate !== undefined && !burst);
   const closed = words.takes(/\bclosed[\s-]loop\b|\bthroughput\b/i);
   const single = words.takes(
@@ -62,6 +66,7 @@ export function readLoad(text: string): [Load, Words] {
       clients: clients ?? (single ? 1 : undefined),
       inFlight,
       rate: open ? rate : undefined,
+      swept,
       requests,
     },
     words,
