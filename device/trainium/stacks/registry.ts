@@ -94,6 +94,7 @@ export const optimum: StackSpec = {
   kernels: [...nxdInference.kernels, "fused-qkv"], // modeling_llama.py: fused_qkv=True
   contextBuckets: "compiled",
   asyncScheduling: false,
+  sequenceParallel: false, // models/inference: no layer of its own takes sequence parallelism
 };
 
 /** transformers-neuronx: HLO graphs, static batches, heads padded to the cores. */

@@ -136,11 +136,28 @@ function clientsOf(setUp: SetUp): number {
   return Math.max(1, 2 ** Math.ceil(Math.log2(least)) - 1);
 }
 
+/** How far the mean in flight that a row tells may lie from that of so many clients before they are not those. */
+const UNLIKE = 1.25;
+
+/**
+ * guidellm's throughput run. Where the power of two keeps another mean in flight than the row tells,
+ * the clients are as many as keep that (by Little's law it grows with them).
+ */
 function guided(fresh: () => Site, lengths: Lengths, setUp: SetUp): Run {
-  return guidedThroughput(fresh(), lengths, {
-    clients: clientsOf(setUp),
-    requests: sweepRequests(fresh(), lengths),
-  });
+  const requests = sweepRequests(fresh(), lengths);
+  const clients = clientsOf(setUp);
+  const run = guidedThroughput(fresh(), lengths, { clients, requests });
+  const { live } = setUp;
+  if (setUp.clients || setUp.loop === "open" || live === undefined) return run;
+  const ratio = live / inFlight(run);
+  if (Math.max(ratio, 1 / ratio) < UNLIKE) return run;
+  const fewer = Math.max(1, Math.round(clients * ratio));
+  return guidedThroughput(fresh(), lengths, { clients: fewer, requests });
+}
+
+/** Mean in flight of the answers that count, as rate × latency. */
+function inFlight({ counted, nanos }: Run): number {
+  return counted.reduce((sum, one) => sum + one.end - one.arrival, 0) / nanos;
 }
 
 /**

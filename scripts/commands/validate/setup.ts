@@ -112,7 +112,7 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
   const clients = load.clients ?? notes.concurrency;
   const batch = Math.max(
     1,
-    Math.ceil(seats.batch ?? notes.maxRows ?? clients ?? load.inFlight ?? load.requests ?? 1),
+    Math.ceil(seats.batch ?? notes.maxRows ?? clients ?? seatsFor(load) ?? load.requests ?? 1),
   );
   const stack = withRows(chunked(stackOf(row, architecture, batch), notes), seats.buckets);
   const lengths = ended(lengthsOf(input, output, notes), stack);
@@ -171,6 +171,11 @@ interface Lengths {
   readonly beyond: number;
   /** Is the prompt one that fills what is compiled, its own length untold? */
   readonly filled: boolean;
+}
+
+/** Seats are compiled in powers of two: the one that holds a mean in flight, which is less than their number. */
+function seatsFor({ inFlight }: Load): number | undefined {
+  return inFlight === undefined ? undefined : powerAbove(inFlight);
 }
 
 /** A prompt whose length is untold fills its bucket, or the compiled sequence. */
