@@ -73,6 +73,14 @@ export function servedHalf(rows: readonly Row[], constants = DEFAULT_CONSTANTS):
   return { bench, free, spreads: SERVED };
 }
 
+/** Served rows that ask for none of those constants: no fit moves on them, steps' constants price them. */
+export function otherServed(rows: readonly Row[], { bench }: Half): Bench {
+  const known = new Set(bench.samples.map((its) => its.row.id));
+  const parts = new Set(Object.keys(SERVED).filter((part) => !Object.hasOwn(STEPS, part)));
+  const left = rows.filter((row) => !known.has(row.id));
+  return new Bench(left, DEFAULT_CONSTANTS, { parts, served: true });
+}
+
 export interface Fit {
   readonly values: ReadonlyMap<string, number>;
   readonly loss: number;

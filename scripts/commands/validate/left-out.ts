@@ -5,7 +5,14 @@
  */
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import type { Bench } from "./bench.ts";
-import { type Half, servedHalf, stepsHalf, without, withoutOnSlopes } from "./fit.ts";
+import {
+  type Half,
+  otherServed,
+  servedHalf,
+  stepsHalf,
+  without,
+  withoutOnSlopes,
+} from "./fit.ts";
 import type { Priced } from "./price.ts";
 import type { Row } from "./rows.ts";
 import { FOLDS, tableOf } from "./tables.ts";
@@ -27,16 +34,17 @@ export function leaveOut(
 ): readonly LeftOut[] {
   const steps = prepared(stepsHalf(rows));
   const served = options.served ? prepared(servedHalf(rows)) : undefined;
+  const others = served === undefined ? undefined : otherServed(rows, served.half);
   const own = new Set(steps.half.bench.samples.map((its) => its.row.id));
   const priced = new Map<string, Priced>();
-  for (const { half } of [steps, ...(served === undefined ? [] : [served])]) {
-    half.bench.prices.forEach((its) => {
+  for (const bench of [steps.half.bench, served?.half.bench, others]) {
+    bench?.prices.forEach((its) => {
       if (!priced.has(its.row.id)) priced.set(its.row.id, its);
     });
   }
   const errors = {
-    table: refits(FOLDS.table, { steps, served, own }, options.tell),
-    release: refits(FOLDS.release, { steps, served, own }, options.tell),
+    table: refits(FOLDS.table, { steps, served, others, own }, options.tell),
+    release: refits(FOLDS.release, { steps, served, others, own }, options.tell),
   };
   return [...priced.values()].map((its): LeftOut => {
     const calibrated = Math.log(its.predicted / its.measured);
@@ -67,16 +75,17 @@ function refits(
   its: {
     readonly steps: Prepared;
     readonly served: Prepared | undefined;
+    /** Served rows that ask for no constant of their own: the fold's steps price them. */
+    readonly others: Bench | undefined;
     readonly own: ReadonlySet<string>;
   },
   tell: (text: string) => void = () => {},
 ): ReadonlyMap<string, number> {
-  const { steps, served, own } = its;
+  const { steps, served, others, own } = its;
   const found = new Map<string, number>();
+  const benches = [steps.half.bench, served?.half.bench, others];
   const folds = new Set(
-    [...steps.half.bench.samples, ...(served?.half.bench.samples ?? [])].map((one) =>
-      foldOf(one.row),
-    ),
+    benches.flatMap((bench) => (bench?.samples ?? []).map((one) => foldOf(one.row))),
   );
   for (const fold of folds) {
     const within = (bench: Bench) => (index: number) => {
@@ -106,9 +115,12 @@ function refits(
       }
       bench.set(DEFAULT_CONSTANTS);
     }
-    steps.half.bench.set(refitted);
-    collect(steps.half.bench, within(steps.half.bench), found);
-    steps.half.bench.set(DEFAULT_CONSTANTS);
+    for (const bench of [steps.half.bench, others]) {
+      if (bench === undefined) continue;
+      bench.set(refitted);
+      collect(bench, within(bench), found);
+      bench.set(DEFAULT_CONSTANTS);
+    }
     tell(fold);
   }
   return found;
