@@ -168,7 +168,8 @@ export function norm(
 
 /** What differs between the grouped-query attentions of the families. */
 export interface AttentionChoices {
-  readonly rotary: Rotary;
+  /** Absent: positions are learned, and added to the embeddings. */
+  readonly rotary?: Rotary;
   readonly cache: CacheLayout;
   /** Bias on q, k and v. */
   readonly qkvBias?: boolean;
@@ -197,8 +198,8 @@ export function attentionBlock(size: DecoderSize, choices: AttentionChoices): Bl
       {
         op: "attention",
         path,
-        q: "q-rotated",
-        k: "k-rotated",
+        q: ready("q", choices),
+        k: ready("k", choices),
         v: "v",
         out: "attended",
         heads,
@@ -242,6 +243,8 @@ function projected(
   if (name === "v") return [projection];
   const shape = { width: headDim, eps, heads };
   const flow = { in: name, out: `${name}-normed` };
+  const normed = qkNorm ? [norm(`${of.path}.${name}_norm`, flow, shape)] : [];
+  if (rotary === undefined) return [projection, ...normed];
   const rotation: Op = {
     op: "rope",
     path: `${of.path}.rotary_emb`,
@@ -251,7 +254,13 @@ function projected(
     headDim,
     ...rotary,
   };
-  return [projection, ...(qkNorm ? [norm(`${of.path}.${name}_norm`, flow, shape)] : []), rotation];
+  return [projection, ...normed, rotation];
+}
+
+/** What attention takes of q or k. */
+function ready(name: "q" | "k", { rotary, qkNorm = false }: AttentionChoices): Value {
+  if (rotary !== undefined) return `${name}-rotated`;
+  return qkNorm ? `${name}-normed` : name;
 }
 
 /** down(activation(gate) · up): a partial sum. `path` is the module within the layer. */

@@ -18,6 +18,15 @@ import {
 import type { Family } from "./family.ts";
 import { readRotary } from "./rope.ts";
 
+/** Classes that add positions to the embeddings and rotate nothing. */
+const LEARNED_POSITIONS = [
+  "GPT2LMHeadModel",
+  "OPTForCausalLM",
+  "GPTBigCodeForCausalLM",
+  "XGLMForCausalLM",
+  "BioGptForCausalLM",
+];
+
 /** Classes whose MLP is up and down alone. */
 const WITHOUT_GATE = [
   "GPT2LMHeadModel",
@@ -78,7 +87,9 @@ export const dense: Family = {
       family: "dense_decoder",
       cache,
       attention: attentionBlock(size, {
-        rotary: readRotary(config, size.headDim),
+        ...(!names.some((name) => LEARNED_POSITIONS.includes(name)) && {
+          rotary: readRotary(config, size.headDim),
+        }),
         cache,
         qkvBias: bias,
         outBias: bias && config.boolean("out_bias", bias),

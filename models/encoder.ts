@@ -7,7 +7,6 @@ import type { Architecture } from "./architecture.ts";
 import { attentionBlock, type DecoderSize, decoder, layoutCache, linear } from "./decoder.ts";
 import { plainMlp } from "./dense.ts";
 import type { Family } from "./family.ts";
-import { readRotary } from "./rope.ts";
 
 export const encoder: Family = {
   name: "encoder",
@@ -39,7 +38,6 @@ export const encoder: Family = {
       family: "encoder",
       cache,
       attention: attentionBlock(size, {
-        rotary: readRotary(config, size.headDim),
         cache,
         qkvBias: true,
         outBias: true,

@@ -5,14 +5,7 @@
  */
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import type { Bench } from "./bench.ts";
-import {
-  type Half,
-  otherServed,
-  servedHalf,
-  stepsHalf,
-  without,
-  withoutOnSlopes,
-} from "./fit.ts";
+import { type Half, otherServed, servedHalf, stepsHalf, without, withoutOnSlopes } from "./fit.ts";
 import type { Priced } from "./price.ts";
 import type { Row } from "./rows.ts";
 import { FOLDS, tableOf } from "./tables.ts";
