@@ -16,22 +16,22 @@ const GEMM = "0.87 to 0.99 in a NKI tutorial (kernel-optimization.rst), less in 
 
 export const CONSTANTS: readonly Constant[] = Object.freeze([
   // Memory
-  fitted("hbm.weights.v2", 0.983, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
-  fitted("hbm.weights.v3", 0.936, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
+  fitted("hbm.weights.v2", 0.98, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
+  fitted("hbm.weights.v3", 0.934, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
   fitted("hbm.kv.v2", 1.09, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
-  fitted("hbm.kv.v3", 0.97, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
+  fitted("hbm.kv.v3", 0.964, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
   given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "nki-dma-bandwidth-guide.rst"),
   given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "nki-dma-bandwidth-guide.rst"),
   given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst"),
   // Decode
-  fitted("region.v2", 2710, [5000, 0.5], "ns a kernel region", "kernel", REGION),
-  fitted("region.v3", 7260, [5000, 0.5], "ns a kernel region", "kernel", REGION),
-  fitted("softmax.passes", 6.96, [5, 0.5], "passes over the compiled context", "kernel", PASSES),
-  fitted("pair.v2", 3970, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
-  fitted("pair.v3", 1370, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
+  fitted("region.v2", 2610, [5000, 0.5], "ns a kernel region", "kernel", REGION),
+  fitted("region.v3", 7140, [5000, 0.5], "ns a kernel region", "kernel", REGION),
+  fitted("softmax.passes", 6.99, [5, 0.5], "passes over the compiled context", "kernel", PASSES),
+  fitted("pair.v2", 4580, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
+  fitted("pair.v3", 1410, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
   fitted(
     "fused-attention.regions",
-    3.52,
+    3.46,
     [2, 0.5],
     "regions of the fused decode block",
     "kernel",
@@ -39,7 +39,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "fused-attention.pair",
-    3690,
+    3630,
     [2000, 0.8],
     "ns a sequence and KV head, beside the plain cost",
     "kernel",
@@ -55,7 +55,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.gather.speed",
-    0.509,
+    0.51,
     [0.5, 0.3],
     "of streaming speed, gathered experts",
     "kernel",
@@ -63,7 +63,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.regions",
-    7.54,
+    7.55,
     [8, 0.4],
     "regions of the experts without the fused kernel",
     "kernel",
@@ -71,7 +71,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.token",
-    1.82,
+    1.83,
     [4, 0.6],
     "regions a further token that gathers its experts",
     "kernel",
@@ -79,7 +79,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.block",
-    4.68,
+    4.39,
     [6, 0.4],
     "regions a block of 512 tokens",
     "kernel",
@@ -87,7 +87,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.block.traced",
-    30.7,
+    28.7,
     [20, 0.5],
     "regions more, a block of the compiler's own graph",
     "kernel",
@@ -108,17 +108,17 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
     "absorption, rotation, scores of two kinds, softmax, values, expansion: a region or two each",
   ),
   // Prefill
-  fitted("prefill.gemm.v2", 0.81, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
-  fitted("prefill.gemm.v3", 0.76, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
+  fitted("prefill.gemm.v2", 0.844, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
+  fitted("prefill.gemm.v3", 0.753, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
   given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
   given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
-  fitted("attention.passes", 15.7, [8, 0.5], "passes over a prompt's scores", "kernel", PASSES),
+  fitted("attention.passes", 15, [8, 0.5], "passes over a prompt's scores", "kernel", PASSES),
   ...STACK_CONSTANTS,
   // Collectives
   fitted(
     "collective.phase",
-    13400,
+    13700,
     [10_000, 0.4],
     "ns a phase, beside hops",
     "collective",
@@ -126,7 +126,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.dma",
-    0.317,
+    0.315,
     [0.33, 0.3],
     "of a rank's DMA bandwidth",
     "collective",
@@ -134,7 +134,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.links",
-    0.627,
+    0.665,
     [0.75, 0.2],
     "of the links' bandwidth",
     "collective",
@@ -166,7 +166,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   given("runtime.jitter", 80_000, "ns between cores", "runtime", "async_execution.md"),
   fitted(
     "runtime.cpu-sampling-live",
-    1_470_000,
+    1180000,
     [1_000_000, 0.6],
     "ns a live row drawn from on the CPU",
     "runtime",
@@ -174,7 +174,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "runtime.cpu-sampling-row",
-    574_000,
+    537000,
     [300_000, 0.6],
     "ns a compiled row whose logits are moved",
     "runtime",

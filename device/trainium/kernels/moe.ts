@@ -142,16 +142,24 @@ export const promptExperts: Kernel<ExpertsOp> = {
   work: (op, site) => streamAll(op, site, 0),
 };
 
-/** A block's products and its expert's weights; what a narrow shard costs is in the block's own time. */
+/**
+ * A block's products, its expert's weights, and its rows: gathered from all tokens, and written into the
+ * output of all tokens, read before where a token has several experts. What a narrow shard costs beside is the block's own time.
+ */
 function blocksWork(op: ExpertsOp, site: Site): Work {
   const blocks = blocksOf(op, site);
   const peak = site.core("prefill.gemm");
+  const rows = BLOCK_TOKENS * padded(op.hidden) * 2; // BF16
+  const passes = op.topK > 1 ? 3 : 2; // blockwise.py: is_tensor_update_accumulating=multi_expert_per_token
   return {
     cycles: {
       tensor: (blocks * expertCycles(op, site, BLOCK_TOKENS)) / peak,
       vector: expertCasts(op, site, blocks),
     },
-    moves: [weightsMove(site, blocks * expertBytes(op, site))],
+    moves: [
+      weightsMove(site, blocks * expertBytes(op, site)),
+      activationsMove(site, blocks * passes * rows),
+    ],
     regions: site.constant("moe.regions") + blocks * site.constant("moe.block"),
     fixed: 0,
   };
