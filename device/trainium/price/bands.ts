@@ -14,14 +14,14 @@ import { tierOf } from "./tier.ts";
 export const HALF_WIDTHS: Readonly<
   Record<CoverageKind, Readonly<Record<Exclude<Tier, "unknown">, number>>>
 > = Object.freeze({
-  "dense decode": { calibrated: 0.09928, related: 0.3758 },
-  "MoE decode": { calibrated: 0.3758, related: 0.3758 },
-  prefill: { calibrated: 0.3896, related: 0.4518 },
-  serving: { calibrated: 0.263, related: 0.3758 },
+  "dense decode": { calibrated: 0.1211, related: 0.3883 },
+  "MoE decode": { calibrated: 0.3883, related: 0.3883 },
+  prefill: { calibrated: 0.3644, related: 0.4389 },
+  serving: { calibrated: 0.2753, related: 0.3883 },
 });
 
 /** Of every unknown plan, whatever is predicted. */
-export const UNKNOWN_HALF_WIDTH = 0.3758;
+export const UNKNOWN_HALF_WIDTH = 0.3883;
 
 /** A chip of which nothing is published has a band twice as wide. */
 const UNCALIBRATED = 2;

@@ -178,10 +178,14 @@ prefill | transformers-neuronx-2.18.1 | v2 | dense | bf16 | 32 | 4 | 4096 | aws-
 prefill | transformers-neuronx-2.18.1 | v2 | dense | int8 | 32 | 1 | 4096 | aws-neuron/aws-neuron-sdk about-neuron/benchmarks/trn1/latency_data_decoder.csv @ SDK 2.18.1
 prefill | transformers-neuronx-2.18.1 | v2 | dense | int8 | 32 | 1 | 8192 | aws-neuron/aws-neuron-sdk about-neuron/benchmarks/trn1/latency_data_decoder.csv @ SDK 2.18.1
 prefill | vllm-neuron | v3 | many experts | bf16 | 16 | 1 | 1024 | aws-neuron/aws-neuron-sdk vllm-neuron/docs/tutorials/tutorial-eagle3-speculative-decoding-gpt-oss.md @ SDK 2.31
-serving | nkipy | v3 | dense | bf16 | 8 | 16 | 512 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
-serving | nkipy | v3 | dense | bf16 | 8 | 32 | 512 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
-serving | nkipy | v3 | dense | bf16 | 8 | 64 | 512 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
-serving | nkipy | v3 | dense | bf16 | 8 | 8 | 512 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
+serving | nkipy | v3 | dense | bf16 | 8 | 16 | 4096 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
+serving | nkipy | v3 | dense | bf16 | 8 | 32 | 4096 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
+serving | nkipy | v3 | dense | bf16 | 8 | 64 | 4096 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
+serving | nkipy | v3 | dense | bf16 | 8 | 8 | 4096 | aws-neuron/nkipy (branch nkipy_serving) nkipy_serving/docs/models/qwen3_dense.md @ 2026-03
+serving | nxd-inference | v3 | dense | bf16 | 64 | 1 | 12800 | aws-neuron/aws-neuron-sdk libraries/nxd-inference/tutorials/trn2-llama3.3-70b-tutorial.rst @ SDK 2.23
+serving | nxd-inference | v3 | expert-parallel | fp8 | 64 | 32 | 1024 | aws-neuron/neuronx-distributed-inference PR #148 contrib/models/MiMo-V2.5/README.md @ SDK 2.29
+serving | nxd-inference-segmented | v3 | dense | bf16 | 4 | 4 | 4096 | aws-neuron/neuronx-distributed-inference PR #134 contrib/models/Ministral-3-14B-Instruct-2512/README.md @ SDK 2.29
+serving | nxd-inference-segmented | v3 | dense | bf16 | 4 | 8 | 4096 | aws-neuron/neuronx-distributed-inference PR #134 contrib/models/Ministral-3-14B-Instruct-2512/README.md @ SDK 2.29
 serving | optimum | v2 | dense | bf16 | 8 | 32 | 4096 | huggingface/optimum-neuron (branch data_parallel_benchmarks) benchmark/vllm/llama-3.1-8b/vllm-results-cli-dp.csv @ 2026-03
 serving | optimum | v2 | dense | bf16 | 8 | 32 | 4096 | huggingface/optimum-neuron benchmark/vllm/chunked-prefill/chunked-cpu-sampling.csv @ 2026-03
 serving | optimum | v2 | dense | bf16 | 8 | 32 | 4096 | huggingface/optimum-neuron benchmark/vllm/chunked-prefill/hybrid-ods.csv @ 2026-03
@@ -197,4 +201,5 @@ serving | tgi | v2 | dense | bf16 | 32 | 4 | 4096 | huggingface/optimum-neuron g
 serving | tgi-1.4 | v2 | dense | bf16 | 8 | 32 | 4096 | huggingface/optimum-neuron git blob 35bac0e2 benchmark/text-generation-inference/mistral-7b/tgi-results.csv @ 2024
 serving | tgi-1.4 | v2 | dense | bf16 | 8 | 32 | 4096 | huggingface/optimum-neuron git blob cc0ebc87 benchmark/text-generation-inference/llama-7b/tgi-results.csv @ 2024
 serving | tgi-nxd | v2 | dense | bf16 | 8 | 32 | 4096 | huggingface/optimum-neuron git blob 46cfd644 benchmark/text-generation-inference/performance/llama3.1-8b/tgi-results.csv @ 2025-06
+serving | vllm-neuron | v3 | dense | bf16 | 8 | 2 | 2048 | aws-neuron/aws-neuron-sdk vllm-neuron/docs/tutorials/tutorial-eagle3-speculative-decoding-llama-3-1.md @ SDK 2.31
 `);
