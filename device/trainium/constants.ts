@@ -16,22 +16,22 @@ const GEMM = "0.87 to 0.99 in a NKI tutorial (kernel-optimization.rst), less in 
 
 export const CONSTANTS: readonly Constant[] = Object.freeze([
   // Memory
-  fitted("hbm.weights.v2", 0.98, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
-  fitted("hbm.weights.v3", 0.934, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
+  fitted("hbm.weights.v2", 0.978, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
+  fitted("hbm.weights.v3", 0.944, [0.95, 0.05], CEILING, "chip", "large DMAs reach 0.97 to 0.99"),
   fitted("hbm.kv.v2", 1.09, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
-  fitted("hbm.kv.v3", 0.964, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
+  fitted("hbm.kv.v3", 0.959, [0.9, 0.2], CEILING, "kernel", "a cache's rows are shorter DMAs"),
   given("dma.chunk", 2480, "bytes at which a DMA saturates", "chip", "nki-dma-bandwidth-guide.rst"),
   given("dma.ceiling", 0.98, "efficiency of large DMAs", "chip", "nki-dma-bandwidth-guide.rst"),
   given("dma.fixed", 1300, "ns a transfer", "chip", "nki-dma-bandwidth-guide.rst"),
   // Decode
-  fitted("region.v2", 2610, [5000, 0.5], "ns a kernel region", "kernel", REGION),
-  fitted("region.v3", 7140, [5000, 0.5], "ns a kernel region", "kernel", REGION),
-  fitted("softmax.passes", 6.99, [5, 0.5], "passes over the compiled context", "kernel", PASSES),
-  fitted("pair.v2", 4580, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
-  fitted("pair.v3", 1410, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
+  fitted("region.v2", 2790, [5000, 0.5], "ns a kernel region", "kernel", REGION),
+  fitted("region.v3", 7450, [5000, 0.5], "ns a kernel region", "kernel", REGION),
+  fitted("softmax.passes", 7.02, [5, 0.5], "passes over the compiled context", "kernel", PASSES),
+  fitted("pair.v2", 4800, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
+  fitted("pair.v3", 1430, [2000, 0.8], "ns a sequence and KV head", "kernel", PAIR),
   fitted(
     "fused-attention.regions",
-    3.46,
+    3.71,
     [2, 0.5],
     "regions of the fused decode block",
     "kernel",
@@ -39,7 +39,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "fused-attention.pair",
-    3630,
+    3590,
     [2000, 0.8],
     "ns a sequence and KV head, beside the plain cost",
     "kernel",
@@ -55,7 +55,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.gather.speed",
-    0.51,
+    0.505,
     [0.5, 0.3],
     "of streaming speed, gathered experts",
     "kernel",
@@ -63,7 +63,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.regions",
-    7.55,
+    7.45,
     [8, 0.4],
     "regions of the experts without the fused kernel",
     "kernel",
@@ -71,7 +71,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.token",
-    1.83,
+    1.8,
     [4, 0.6],
     "regions a further token that gathers its experts",
     "kernel",
@@ -79,15 +79,14 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "moe.block",
-    4.39,
+    4.43,
     [6, 0.4],
     "regions a block of 512 tokens",
     "kernel",
     "rows gathered, three products, activation, rows added",
   ),
-  fitted(
+  held(
     "moe.block.traced",
-    28.7,
     [20, 0.5],
     "regions more, a block of the compiler's own graph",
     "kernel",
@@ -109,16 +108,16 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   // Prefill
   fitted("prefill.gemm.v2", 0.844, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
-  fitted("prefill.gemm.v3", 0.753, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
+  fitted("prefill.gemm.v3", 0.751, [0.8, 0.15], "of BF16 peak", "kernel", GEMM),
   given("attention.flash.fixed", 13_600, "ns a head", "kernel", "v2080–v2100"),
   given("attention.flash.v2", 21.8, "ps a score", "kernel", "v2080–v2100"),
   given("attention.flash.v3", 20, "ps a score", "kernel", "v2 scaled by vector width and clock"),
-  fitted("attention.passes", 15, [8, 0.5], "passes over a prompt's scores", "kernel", PASSES),
+  fitted("attention.passes", 15.1, [8, 0.5], "passes over a prompt's scores", "kernel", PASSES),
   ...STACK_CONSTANTS,
   // Collectives
   fitted(
     "collective.phase",
-    13700,
+    13000,
     [10_000, 0.4],
     "ns a phase, beside hops",
     "collective",
@@ -134,7 +133,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "collective.links",
-    0.665,
+    0.663,
     [0.75, 0.2],
     "of the links' bandwidth",
     "collective",
@@ -174,7 +173,7 @@ export const CONSTANTS: readonly Constant[] = Object.freeze([
   ),
   fitted(
     "runtime.cpu-sampling-row",
-    537000,
+    515000,
     [300_000, 0.6],
     "ns a compiled row whose logits are moved",
     "runtime",

@@ -14,14 +14,14 @@ import { tierOf } from "./tier.ts";
 export const HALF_WIDTHS: Readonly<
   Record<CoverageKind, Readonly<Record<Exclude<Tier, "unknown">, number>>>
 > = Object.freeze({
-  "dense decode": { calibrated: 0.1211, related: 0.3883 },
-  "MoE decode": { calibrated: 0.3883, related: 0.3883 },
-  prefill: { calibrated: 0.3644, related: 0.4389 },
-  serving: { calibrated: 0.2753, related: 0.3883 },
+  "dense decode": { calibrated: 0.1227, related: 0.395 },
+  "MoE decode": { calibrated: 0.395, related: 0.395 },
+  prefill: { calibrated: 0.3466, related: 0.4369 },
+  serving: { calibrated: 0.2732, related: 0.395 },
 });
 
 /** Of every unknown plan, whatever is predicted. */
-export const UNKNOWN_HALF_WIDTH = 0.3883;
+export const UNKNOWN_HALF_WIDTH = 0.395;
 
 /** A chip of which nothing is published has a band twice as wide. */
 const UNCALIBRATED = 2;

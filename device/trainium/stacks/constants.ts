@@ -10,14 +10,14 @@ export const STACK_CONSTANTS: readonly Constant[] = Object.freeze([
   given("stack.regions.nxd-inference", 1, "of plain regions", "stack", "by definition"),
   fitted(
     "stack.regions.transformers-neuronx",
-    0.873,
+    0.871,
     [1, 0.3],
     "of plain regions",
     "stack",
     "HLO of whole layers, scheduled by the same compiler",
   ),
   fitted("stack.width.nxd-inference", 677, [500, 0.5], WIDTH, "stack", FILLED),
-  fitted("stack.width.transformers-neuronx", 384, [500, 0.5], "local columns", "stack", FILLED),
+  fitted("stack.width.transformers-neuronx", 383, [500, 0.5], "local columns", "stack", FILLED),
   given("stack.spill.nxd-inference", 0, "passes", "stack", "keeps tokens apart over the ranks"),
   fitted(
     "stack.spill.transformers-neuronx",
@@ -30,7 +30,7 @@ export const STACK_CONSTANTS: readonly Constant[] = Object.freeze([
   given("stack.plain.nxd-inference", 1, "of plain attention's scores", "stack", "by definition"),
   fitted(
     "stack.plain.transformers-neuronx",
-    1.62,
+    1.61,
     [2, 0.5],
     "of plain attention's scores",
     "stack",
@@ -39,10 +39,10 @@ export const STACK_CONSTANTS: readonly Constant[] = Object.freeze([
   // Host work that nothing hides
   given("stack.step.nxd-inference", 0, "ns a step", "stack", "asynchronous"),
   given("stack.step.tgi", 0, "ns a step", "stack", "its logits are what it waits for"),
-  fitted("stack.step.optimum", 1850000, [3e6, 0.7], "ns a step", "stack", HOST),
+  fitted("stack.step.optimum", 1590000, [3e6, 0.7], "ns a step", "stack", HOST),
   given("stack.row.nxd-inference", 0, "ns a live row and step", "stack", "asynchronous"),
   given("stack.row.tgi", 0, "ns a live row and step", "stack", "what it draws on the CPU"),
-  fitted("stack.row.optimum", 207000, [3e5, 0.7], "ns a live row and step", "stack", HOST),
+  fitted("stack.row.optimum", 252000, [3e5, 0.7], "ns a live row and step", "stack", HOST),
   fitted("stack.prompt.nxd-inference", 12700000, [10e6, 0.5], "ns a prompt", "stack", HOST),
   given(
     "stack.prompt.nkipy",
@@ -51,10 +51,10 @@ export const STACK_CONSTANTS: readonly Constant[] = Object.freeze([
     "stack",
     "nkipy_serving, scheduler.py, _run_overlap_step: request handling (~52ms)",
   ),
-  fitted("stack.prompt.tgi", 30800000, [20e6, 0.7], "ns a prompt", "stack", HOST),
+  fitted("stack.prompt.tgi", 32500000, [20e6, 0.7], "ns a prompt", "stack", HOST),
   fitted(
     "stack.arrival.optimum",
-    34500000,
+    34200000,
     [20e6, 0.7],
     "ns from a client to the queue",
     "stack",

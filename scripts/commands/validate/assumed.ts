@@ -193,9 +193,15 @@ export const ASSUMED: readonly Assumed[] = Object.freeze([
   // What the readers of published rows take a set-up to be
   assumed(
     "answers of emulated data",
-    [`${HERE}/setup.ts`, "EMULATED_SHARE = 0.92"],
+    [`${HERE}/setup.ts`, 'stack.name.startsWith("tgi") ? 0.7 : 0.92'],
     "of the nominal",
-    "tokens/s × latency of guidellm's own tables",
+    "tokens/s over requests/s of guidellm's own tables, one stream alone too",
+  ),
+  assumed(
+    "llmperf's answers that end by themselves",
+    [`${HERE}/setup.ts`, 'client === "llmperf" ? 0.1 : 0'],
+    "of the answers",
+    "what its tables lose in throughput against latency",
   ),
   assumed(
     "Llama 3's answers counted by Llama 2's tokenizer",
@@ -238,6 +244,18 @@ export const ASSUMED: readonly Assumed[] = Object.freeze([
     [`${HERE}/clients.ts`, "BISECTION: Nanos = 47e6"],
     "ns",
     "measured with Llama 3's tokenizer",
+  ),
+  assumed(
+    "from an answer to its client's next request",
+    [`${HERE}/clients.ts`, "TURNAROUND: Nanos = 1e6"],
+    "ns",
+    "a round trip over HTTP; that it is not nought matters, not how long it is",
+  ),
+  assumed(
+    "mean in flight that is another's than so many clients'",
+    [`${HERE}/serving.ts`, "UNLIKE = 1.25"],
+    "times",
+    "wider than what a run's end takes from its mean",
   ),
   assumed(
     "waves of llmperf",
