@@ -148,6 +148,8 @@ export interface Sampler {
     logits: Float32Array,
     width: number,
   ): readonly PositionLogprobs[];
+  /** (optional) Does the id end its sequence? Absent: not known. */
+  ends?(id: SequenceId, token: TokenId): boolean;
 }
 
 /** What a device can do beside giving the next id; what it cannot is refused, or left out. */

@@ -120,8 +120,8 @@ class BorrowedWords implements Device {
     const refused = first.batch.rows.filter((row) => row.want === "hidden");
     const sampled = new Map<SequenceId, Sampled>();
     const finish = (result: StepResult): void => {
+      first.done(result); // it stands in the queue still: what is asked meanwhile waits its turn
       this.#queue.shift();
-      first.done(result);
       this.#next();
     };
     if (refused.length > 0) {

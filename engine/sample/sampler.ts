@@ -176,6 +176,11 @@ export class TokenSampler implements Sampler {
     });
   }
 
+  ends(id: SequenceId, token: TokenId): boolean {
+    const state = this.#states.get(id);
+    return state !== undefined && isStop(state, token);
+  }
+
   #choose(
     state: State,
     logits: Float32Array,

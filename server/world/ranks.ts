@@ -3,6 +3,7 @@ import type { Clock } from "../../device/clock.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
 import type { DeviceSettings } from "../../device/settings.ts";
+import { MarkedDrafts } from "../../device/words/marked-drafts.ts";
 import { Engine, type EngineParts } from "../../engine/engine.ts";
 import type { EngineOptions } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
@@ -59,7 +60,8 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
     sampler,
     ...optional("maxDrafted", drafting?.maxTokens),
   });
-  const inner = simulated && words !== undefined ? await borrow(words, base) : undefined;
+  const borrowed = simulated && words !== undefined ? await borrow(words, base) : undefined;
+  const inner = borrowed && drafting?.acceptance ? new MarkedDrafts(borrowed, base) : borrowed;
   if (inner !== undefined) opened.push(inner);
   const device = await createDevice(served.device, { ...base, ...optional("inner", inner) });
   opened.push(device);

@@ -30,6 +30,37 @@ describe("a simulated machine says what it is", () => {
     await server.stop(0);
   });
 
+  it.each([
+    ["eagle3", []],
+    ["mtp", ["--tokenizer", "models/tiny/qwen2/tokenizer.json"]],
+  ])("holds drafts of %s at the rate it is told, and says the same words", async (method, more) => {
+    const ask = { prompt: "Once upon a time", max_tokens: 50, ignore_eos: true, temperature: 0 };
+    const said = async (rate: number) => {
+      const config = { method, num_speculative_tokens: 3, acceptance_rate: rate, adaptive: false };
+      const flags = ["--values", "bundled", "--speculative-config", JSON.stringify(config)];
+      const server = await startServer([...QWEN, ...more, ...flags]);
+      const { json } = await server.post("/v1/completions", ask);
+      const { text } = await server.get("/metrics");
+      await server.stop(0);
+      const counted = (name: string): number =>
+        Number(
+          new RegExp(`^vllm:spec_decode_num_${name}_total\\{.*\\} (\\d+)`, "m").exec(text)?.[1],
+        );
+      return {
+        words: json.choices[0].text,
+        drafted: counted("draft_tokens"),
+        accepted: counted("accepted_tokens"),
+      };
+    };
+    const [all, none] = [await said(1), await said(0)];
+    // The last step may draft more than the answer has room for.
+    expect(all.accepted).toBeGreaterThanOrEqual(all.drafted - 3);
+    expect(all.accepted).toBeGreaterThan(30);
+    expect(none.accepted).toBe(0);
+    expect(none.drafted).toBeGreaterThan(100);
+    expect(all.words).toBe(none.words);
+  });
+
   it("tells its words again in the ids of a given tokenizer, be it a file", async () => {
     const file = "models/tiny/qwen2/tokenizer.json";
     const server = await startServer([...QWEN, "--tokenizer", file]);
