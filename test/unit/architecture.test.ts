@@ -1,5 +1,5 @@
 /** Who may import whom, read from the import lines: the house holds, or this fails. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -276,6 +276,28 @@ describe("architecture", () => {
   it("no file is longer than 400 lines", () => {
     const long = files.filter((file) => (text.get(file) ?? "").split("\n").length > 401);
     expect(long).toEqual([]);
+  });
+
+  it("questions in CONTRIBUTING are answered by files that are there and say what is named", () => {
+    const page = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
+    const section = page.split("\n## Questions")[1]?.split("\n## ")[0] ?? "";
+    const rows = section.split("\n").filter((line) => /^\| .*`/.test(line));
+    expect(rows.length).toBeGreaterThan(12);
+    const lost = rows.flatMap((row) => {
+      const answer = row.split("|").slice(2).join("|");
+      const named = [...answer.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
+      const paths = named.filter((name) => /^[\w-]+\/[\w./-]*$/.test(name));
+      const sources = paths.map((path) => {
+        if (!existsSync(join(root, path))) return undefined;
+        return path.endsWith("/") ? "" : readFileSync(join(root, path), "utf8");
+      });
+      const words = row.startsWith("| a") ? [] : named.filter((name) => /^[\w.]+$/.test(name));
+      return [
+        ...paths.filter((_, at) => sources[at] === undefined),
+        ...words.filter((word) => !sources.some((it) => it?.includes(word.split(".")[1] ?? word))),
+      ];
+    });
+    expect(lost).toEqual([]);
   });
 
   it("dependencies are pinned exactly", () => {
