@@ -13,7 +13,6 @@ import type { Architecture, KvGroup } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
 import { type ContextLength, readContext } from "./context.ts";
 import type { Activation, LinearOp, Op, ShardKind, Value, Weight } from "./ops.ts";
-import type { Rotary } from "./rope.ts";
 
 /** The numbers every decoder has. */
 export interface DecoderSize extends ContextLength {
@@ -74,8 +73,7 @@ export function readSize(config: ConfigReader): DecoderSize {
 /** `hidden_act` of a gated MLP. */
 export function readActivation(config: ConfigReader): Activation {
   const name = config.choice("hidden_act", ["silu", "swish", "gelu", "gelu_pytorch_tanh"], "silu");
-  if (name === "gelu_pytorch_tanh")
-    config.fail("hidden_act", "silu or gelu (the tanh form is not built)");
+  if (name === "gelu_pytorch_tanh") return { kind: "gelu-tanh" };
   return { kind: name === "gelu" ? "gelu" : "silu" };
 }
 
@@ -129,9 +127,11 @@ export function linear(
     readonly shard: ShardKind;
     readonly units?: number;
     readonly bias?: boolean;
+    /** The module that holds it below or above others, its rows there, and the first of its own. */
+    readonly within?: { readonly path: string; readonly out: number; readonly row: number };
   },
 ): LinearOp {
-  const { shard } = weight;
+  const { shard, within } = weight;
   const units = weight.units === undefined ? {} : { units: weight.units };
   // The bias of a row-sharded product is added once, after the sum, so each rank holds all of it.
   const bias: Weight =
@@ -143,7 +143,19 @@ export function linear(
     path,
     in: flow.in,
     out: flow.out,
-    weight: { name: `${path}.weight`, shape: [weight.out, weight.in], shard, ...units },
+    weight: {
+      name: `${path}.weight`,
+      shape: [weight.out, weight.in],
+      shard,
+      ...units,
+      ...(within && {
+        within: {
+          name: `${within.path}.weight`,
+          shape: [within.out, weight.in],
+          row: within.row,
+        },
+      }),
+    },
     ...(weight.bias && { bias }),
     ...(shard === "row" && { partial: true as const }),
   };
@@ -153,7 +165,12 @@ export function linear(
 export function norm(
   path: string,
   flow: { readonly in: Value; readonly out: Value },
-  shape: { readonly width: number; readonly eps: number; readonly heads?: number },
+  shape: {
+    readonly width: number;
+    readonly eps: number;
+    readonly heads?: number;
+    readonly lessOne?: boolean;
+  },
 ): Op {
   return {
     op: "rms-norm",
@@ -162,105 +179,9 @@ export function norm(
     out: flow.out,
     weight: { name: `${path}.weight`, shape: [shape.width], shard: "replicated" },
     eps: shape.eps,
+    ...(shape.lessOne && { lessOne: true as const }),
     ...(shape.heads !== undefined && { heads: shape.heads }),
   };
-}
-
-/** What differs between the grouped-query attentions of the families. */
-export interface AttentionChoices {
-  /** Absent: positions are learned, and added to the embeddings. */
-  readonly rotary?: Rotary;
-  readonly cache: CacheLayout;
-  /** Bias on q, k and v. */
-  readonly qkvBias?: boolean;
-  /** Bias on the output projection. */
-  readonly outBias?: boolean;
-  /** RMS norm of each head of Q and K before the rotation (Qwen3). */
-  readonly qkNorm?: boolean;
-  /** One learned logit per head that joins the softmax (gpt-oss). */
-  readonly sinks?: boolean;
-  /** Factor on the scores; absent: 1/√headDim. */
-  readonly scale?: number;
-}
-
-/** q, k, v → (norm) → rotation → attention → output projection, which is a partial sum. */
-export function attentionBlock(size: DecoderSize, choices: AttentionChoices): Block {
-  const { hidden, heads, kvHeads, headDim } = size;
-  const { cache, sinks, scale = 1 / Math.sqrt(headDim), outBias = false } = choices;
-  return (at) => {
-    const path = `${at.path}.self_attn`;
-    const group = cache.groupOf[at.layer] ?? 0;
-    const window = cache.groups[group]?.window;
-    return [
-      ...projected("q", heads, { size, choices, path, in: at.in }),
-      ...projected("k", kvHeads, { size, choices, path, in: at.in }),
-      ...projected("v", kvHeads, { size, choices, path, in: at.in }),
-      {
-        op: "attention",
-        path,
-        q: ready("q", choices),
-        k: ready("k", choices),
-        v: "v",
-        out: "attended",
-        heads,
-        kvHeads,
-        headDim,
-        scale,
-        kvGroup: group,
-        ...(window !== undefined && { window }),
-        ...(sinks && {
-          sinks: { name: `${path}.sinks`, shape: [heads], shard: "column", units: heads },
-        }),
-      },
-      linear(
-        `${path}.o_proj`,
-        { in: "attended", out: at.out },
-        { out: hidden, in: heads * headDim, shard: "row", units: heads, bias: outBias },
-      ),
-    ];
-  };
-}
-
-/** `in` as the heads of q, k or v; q and k are (normed and) rotated. */
-function projected(
-  name: "q" | "k" | "v",
-  heads: number,
-  of: {
-    readonly size: DecoderSize;
-    readonly choices: AttentionChoices;
-    readonly path: string;
-    readonly in: Value;
-  },
-): readonly Op[] {
-  const { hidden, headDim, eps } = of.size;
-  const { qkvBias = false, qkNorm = false, rotary } = of.choices;
-  const shard = name === "q" ? "column" : "kv-head";
-  const projection = linear(
-    `${of.path}.${name}_proj`,
-    { in: of.in, out: name },
-    { out: heads * headDim, in: hidden, shard, units: heads, bias: qkvBias },
-  );
-  if (name === "v") return [projection];
-  const shape = { width: headDim, eps, heads };
-  const flow = { in: name, out: `${name}-normed` };
-  const normed = qkNorm ? [norm(`${of.path}.${name}_norm`, flow, shape)] : [];
-  if (rotary === undefined) return [projection, ...normed];
-  const rotation: Op = {
-    op: "rope",
-    path: `${of.path}.rotary_emb`,
-    in: qkNorm ? flow.out : name,
-    out: `${name}-rotated`,
-    heads,
-    headDim,
-    ...rotary,
-  };
-  return [projection, ...normed, rotation];
-}
-
-/** What attention takes of q or k. */
-function ready(name: "q" | "k", { rotary, qkNorm = false }: AttentionChoices): Value {
-  if (rotary !== undefined) return `${name}-rotated`;
-  return qkNorm ? `${name}-normed` : name;
 }
 
 /** down(activation(gate) · up): a partial sum. `path` is the module within the layer. */
@@ -271,15 +192,24 @@ export function gatedMlp(
     readonly activation: Activation;
     readonly bias?: boolean;
     readonly path?: string;
+    /** The module that holds gate above up; absent: gate_proj and up_proj. */
+    readonly fused?: string;
+    /** Absent: down_proj. */
+    readonly down?: string;
   },
 ): Block {
+  const { intermediate } = mlp;
   return (at) => {
     const path = `${at.path}.${mlp.path ?? "mlp"}`;
     const bias = mlp.bias ?? false;
-    const wide = { out: mlp.intermediate, in: hidden, shard: "column" as const, bias };
+    const wide = { out: intermediate, in: hidden, shard: "column" as const, bias };
+    const from = (row: number) =>
+      mlp.fused === undefined
+        ? wide
+        : { ...wide, within: { path: `${path}.${mlp.fused}`, out: 2 * intermediate, row } };
     return [
-      linear(`${path}.gate_proj`, { in: at.in, out: "gate" }, wide),
-      linear(`${path}.up_proj`, { in: at.in, out: "up" }, wide),
+      linear(`${path}.gate_proj`, { in: at.in, out: "gate" }, from(0)),
+      linear(`${path}.up_proj`, { in: at.in, out: "up" }, from(intermediate)),
       {
         op: "gated-activation",
         path,
@@ -289,13 +219,26 @@ export function gatedMlp(
         activation: mlp.activation,
       },
       linear(
-        `${path}.down_proj`,
+        `${path}.${mlp.down ?? "down_proj"}`,
         { in: "activated", out: at.out },
-        { out: hidden, in: mlp.intermediate, shard: "row", bias },
+        { out: hidden, in: intermediate, shard: "row", bias },
       ),
     ];
   };
 }
+
+/** Names of a layer's norms, by where they stand; each is there or not. */
+export interface LayerNorms {
+  readonly beforeAttention?: string;
+  readonly afterAttention?: string;
+  readonly beforeMlp?: string;
+  readonly afterMlp?: string;
+}
+
+const PRE_NORMS: LayerNorms = {
+  beforeAttention: "input_layernorm",
+  beforeMlp: "post_attention_layernorm",
+};
 
 /** What a family hands over to have its program assembled. */
 export interface DecoderParts {
@@ -303,38 +246,29 @@ export interface DecoderParts {
   readonly attention: Block;
   readonly mlp: Block;
   readonly cache: CacheLayout;
+  /** Absent: one before each half. */
+  readonly norms?: LayerNorms;
+  /** Weights of the norms are stored less 1. */
+  readonly lessOne?: boolean;
+  /** Factors, 1 where absent: on the embedding, on what a half adds, on the logits. */
+  readonly factors?: {
+    readonly embedding?: number;
+    readonly residual?: number;
+    readonly logits?: number;
+  };
 }
 
 /** Assembles embedding, layers, final norm and head. */
 export function decoder(size: DecoderSize, parts: DecoderParts): Architecture {
   const { hidden, eps, vocabSize } = size;
+  const { embedding, logits } = parts.factors ?? {};
   const table: Weight = {
     name: "model.embed_tokens.weight",
     shape: [vocabSize, hidden],
     shard: "vocab",
   };
   const head: Weight = size.tiedHead ? table : { ...table, name: "lm_head.weight" };
-  const layers = Array.from({ length: size.layers }, (_, index) => {
-    const path = `model.layers.${index}`;
-    const half = { layer: index, path };
-    const ops: Op[] = [
-      norm(
-        `${path}.input_layernorm`,
-        { in: "hidden", out: "attention-in" },
-        { width: hidden, eps },
-      ),
-      ...parts.attention({ ...half, in: "attention-in", out: "attention-out" }),
-      { op: "add", path, a: "hidden", b: "attention-out", out: "middle" },
-      norm(
-        `${path}.post_attention_layernorm`,
-        { in: "middle", out: "mlp-in" },
-        { width: hidden, eps },
-      ),
-      ...parts.mlp({ ...half, in: "mlp-in", out: "mlp-out" }),
-      { op: "add", path, a: "middle", b: "mlp-out", out: "hidden" },
-    ];
-    return { index, ops };
-  });
+  const last = { width: hidden, eps, lessOne: parts.lessOne ?? false };
   return {
     family: parts.family,
     hidden,
@@ -345,13 +279,71 @@ export function decoder(size: DecoderSize, parts: DecoderParts): Architecture {
     kvHeads: size.kvHeads,
     headDim: size.headDim,
     tiedHead: size.tiedHead,
-    prologue: [{ op: "embed", path: "model.embed_tokens", table, out: "hidden" }],
-    layers,
+    prologue: [
+      {
+        op: "embed",
+        path: "model.embed_tokens",
+        table,
+        out: "hidden",
+        ...(embedding !== undefined && { scale: embedding }),
+      },
+    ],
+    layers: Array.from({ length: size.layers }, (_, index) => ({
+      index,
+      ops: layerOps(size, parts, index),
+    })),
     epilogue: [
       { op: "take-wanted", path: "model", in: "hidden", out: "wanted" },
-      norm("model.norm", { in: "wanted", out: "final" }, { width: hidden, eps }),
-      { op: "linear", path: "lm_head", in: "final", weight: head, out: "logits" },
+      norm("model.norm", { in: "wanted", out: "final" }, last),
+      {
+        op: "linear",
+        path: "lm_head",
+        in: "final",
+        weight: head,
+        out: "logits",
+        ...(logits !== undefined && { scale: logits }),
+      },
     ],
     kvGroups: parts.cache.groups,
   };
+}
+
+/** hidden → (norm) → half → (norm) → + hidden, for attention and for the MLP. */
+function layerOps(size: DecoderSize, parts: DecoderParts, layer: number): readonly Op[] {
+  const { hidden: width, eps } = size;
+  const { norms = PRE_NORMS, lessOne = false } = parts;
+  const path = `model.layers.${layer}`;
+  const scale = parts.factors?.residual;
+  const half = (
+    name: "attention" | "mlp",
+    flow: { readonly in: Value; readonly out: Value },
+    around: readonly [before: string | undefined, after: string | undefined],
+  ): readonly Op[] => {
+    const [before, after] = around;
+    const normed = (module: string, its: { readonly in: Value; readonly out: Value }): Op =>
+      norm(`${path}.${module}`, its, { width, eps, lessOne });
+    const from = before === undefined ? flow.in : `${name}-in`;
+    const to = `${name}-out`;
+    const added = after === undefined ? to : `${name}-normed`;
+    return [
+      ...(before === undefined ? [] : [normed(before, { in: flow.in, out: from })]),
+      ...parts[name]({ layer, path, in: from, out: to }),
+      ...(after === undefined ? [] : [normed(after, { in: to, out: added })]),
+      {
+        op: "add",
+        path,
+        a: flow.in,
+        b: added,
+        out: flow.out,
+        ...(scale !== undefined && { scale }),
+      },
+    ];
+  };
+  return [
+    ...half("attention", { in: "hidden", out: "middle" }, [
+      norms.beforeAttention,
+      norms.afterAttention,
+    ]),
+    ...half("mlp", { in: "middle", out: "hidden" }, [norms.beforeMlp, norms.afterMlp]),
+  ];
 }

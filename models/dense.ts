@@ -4,9 +4,11 @@
  * soft caps. Priced, not computed: shapes, biases, windows and whether the MLP
  * has a gate are all that is described.
  */
+
+import type { Architecture } from "./architecture.ts";
+import { attentionBlock } from "./attention.ts";
 import type { ConfigReader } from "./config.ts";
 import {
-  attentionBlock,
   type Block,
   type DecoderSize,
   decoder,
@@ -48,59 +50,50 @@ export const dense: Family = {
   pricedOnly: "norms, multipliers or activations of its own are not built",
   architectures: [
     ...WITHOUT_GATE,
-    "SmolLM3ForCausalLM",
-    "GraniteForCausalLM",
-    "Phi3ForCausalLM",
     "InternLM3ForCausalLM",
     "Glm4ForCausalLM",
     "GlmForCausalLM",
     "SeedOssForCausalLM",
-    "Olmo2ForCausalLM",
-    "Olmo3ForCausalLM",
     "HunYuanDenseV1ForCausalLM",
     "MiniCPMForCausalLM",
     "Ernie4_5ForCausalLM",
-    "Exaone4ForCausalLM",
     "Cohere2ForCausalLM",
     "StableLmForCausalLM",
     "OrionForCausalLM",
-    "GemmaForCausalLM",
-    "Gemma3ForCausalLM",
   ],
-  describe(config) {
-    const size = readDense(config);
-    const window = config.optionalInteger("sliding_window");
-    const every = config.integer("sliding_window_pattern", 1);
-    const cache = layoutCache(
-      size,
-      readWindows(config, size.layers, window, (layer) => every > 1 && (layer + 1) % every !== 0),
-    );
-    const bias = config.boolean("attention_bias", false);
-    const intermediate = first(
-      config,
-      ["intermediate_size", "ffn_dim", "n_inner"],
-      4 * size.hidden,
-    );
-    const names = config.strings("architectures", []);
-    const mlpBias = config.boolean("mlp_bias", false);
-    return decoder(size, {
-      family: "dense_decoder",
-      cache,
-      attention: attentionBlock(size, {
-        ...(!names.some((name) => LEARNED_POSITIONS.includes(name)) && {
-          rotary: readRotary(config, size.headDim),
-        }),
-        cache,
-        qkvBias: bias,
-        outBias: bias && config.boolean("out_bias", bias),
-        qkNorm: config.boolean("use_qk_norm", false),
-      }),
-      mlp: names.some((name) => WITHOUT_GATE.includes(name))
-        ? plainMlp(size.hidden, { intermediate, bias: mlpBias })
-        : gatedMlp(size.hidden, { intermediate, activation: { kind: "gelu" }, bias: mlpBias }),
-    });
-  },
+  describe: describeDense,
 };
+
+/** As priced; also of families that are computed by a description of their own. */
+export function describeDense(config: ConfigReader): Architecture {
+  const size = readDense(config);
+  const window = config.optionalInteger("sliding_window");
+  const every = config.integer("sliding_window_pattern", 1);
+  const cache = layoutCache(
+    size,
+    readWindows(config, size.layers, window, (layer) => every > 1 && (layer + 1) % every !== 0),
+  );
+  const bias = config.boolean("attention_bias", false);
+  const intermediate = first(config, ["intermediate_size", "ffn_dim", "n_inner"], 4 * size.hidden);
+  const names = config.strings("architectures", []);
+  const mlpBias = config.boolean("mlp_bias", false);
+  return decoder(size, {
+    family: "dense_decoder",
+    cache,
+    attention: attentionBlock(size, {
+      ...(!names.some((name) => LEARNED_POSITIONS.includes(name)) && {
+        rotary: readRotary(config, size.headDim),
+      }),
+      cache,
+      qkvBias: bias,
+      outBias: bias && config.boolean("out_bias", bias),
+      qkNorm: config.boolean("use_qk_norm", false),
+    }),
+    mlp: names.some((name) => WITHOUT_GATE.includes(name))
+      ? plainMlp(size.hidden, { intermediate, bias: mlpBias })
+      : gatedMlp(size.hidden, { intermediate, activation: { kind: "gelu" }, bias: mlpBias }),
+  });
+}
 
 /** The first of several spellings of a size. */
 function first(config: ConfigReader, keys: readonly string[], fallback?: number): number {

@@ -3,8 +3,10 @@
  * pooler over one token. Priced, not computed; attention is taken as causal,
  * which halves its scores (a hundredth of the work at 128 tokens).
  */
+
 import type { Architecture } from "./architecture.ts";
-import { attentionBlock, type DecoderSize, decoder, layoutCache, linear } from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { type DecoderSize, decoder, layoutCache, linear } from "./decoder.ts";
 import { plainMlp } from "./dense.ts";
 import type { Family } from "./family.ts";
 

@@ -11,4 +11,9 @@ export interface Family {
   readonly pricedOnly?: string;
   /** Throws ModelConfigError naming the key that is missing or wrong. */
   describe(config: ConfigReader): Architecture;
+  /**
+   * What the simulated device prices of a model without weights, where that is not what is
+   * computed: published measurements were fitted by it, and the catalogue's configs say no more.
+   */
+  priced?(config: ConfigReader): Architecture;
 }

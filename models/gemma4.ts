@@ -3,15 +3,10 @@
  * the 26B a dense MLP beside the experts. Priced, not computed: soft caps, four
  * norms a layer and keys that serve as values are left out.
  */
+
 import type { KvGroup } from "./architecture.ts";
-import {
-  attentionBlock,
-  type CacheLayout,
-  type DecoderSize,
-  decoder,
-  gatedMlp,
-  readSize,
-} from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { type CacheLayout, type DecoderSize, decoder, gatedMlp, readSize } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { moeBlock } from "./moe.ts";
 import type { Activation } from "./ops.ts";

@@ -2,7 +2,8 @@
  * gpt-oss: alternating sliding and full attention with a learned sink logit per
  * head, biases everywhere, and a clamped SwiGLU in 4-bit (MXFP4) experts.
  */
-import { attentionBlock, decoder, layoutCache, readSize, readWindows } from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { decoder, layoutCache, readSize, readWindows } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { moeBlock } from "./moe.ts";
 import { readRotary } from "./rope.ts";

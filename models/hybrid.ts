@@ -6,10 +6,11 @@
  * tokens that its BF16 keys and values are as many bytes, and its products as
  * many FLOPs. The scan over a prompt has no op of its own.
  */
+
 import type { KvGroup } from "./architecture.ts";
+import { attentionBlock } from "./attention.ts";
 import type { ConfigReader } from "./config.ts";
 import {
-  attentionBlock,
   type Block,
   type CacheLayout,
   type DecoderSize,

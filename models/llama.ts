@@ -1,12 +1,6 @@
 /** Llama 2 and 3.x: the plain decoder; optional biases; llama3 rope scaling comes with the config. */
-import {
-  attentionBlock,
-  decoder,
-  gatedMlp,
-  layoutCache,
-  readActivation,
-  readSize,
-} from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { decoder, gatedMlp, layoutCache, readActivation, readSize } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { readRotary } from "./rope.ts";
 

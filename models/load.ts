@@ -6,7 +6,7 @@
 import { ConfigReader, ModelConfigError } from "./config.ts";
 import { declaredFormat } from "./format.ts";
 import type { GenerationDefaults, Model, Tokenizer } from "./model.ts";
-import { describe, familyOf } from "./registry.ts";
+import { describe, describeComputed, familyOf } from "./registry.ts";
 import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
 import { folderOf, loadTokenizer } from "./tokenizer/tokenizer.ts";
 import {
@@ -34,7 +34,6 @@ export interface LoadOptions {
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
   const files = locateModel(source);
   const config = { ...readJson(files.config), ...options.config };
-  const architecture = describe(config, files.config);
   const reader = new ConfigReader(config, files.config);
   const { folder } = files;
   const unread =
@@ -43,6 +42,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     folder !== undefined && unread === undefined && hasCheckpoint(folder)
       ? indexCheckpoint(folder)
       : undefined;
+  const architecture = (checkpoint ? describeComputed : describe)(config, files.config);
   if (checkpoint) checkWeights(checkpoint, architecture);
   const given = options.tokenizer === undefined ? undefined : resolveFolder(options.tokenizer);
   const words = given === undefined ? files.folder : folderOf(given);

@@ -1,5 +1,6 @@
 /** MiniMax-M2: rotation of half a head, sigmoid routing with a correction, many small experts. */
-import { attentionBlock, decoder, layoutCache, readActivation, readSize } from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { decoder, layoutCache, readActivation, readSize } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { moeBlock } from "./moe.ts";
 import { readRotary } from "./rope.ts";

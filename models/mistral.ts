@@ -1,6 +1,6 @@
 /** Mistral 7B to Nemo and Small: Llama with a window on every layer (older files) and its own head size. */
+import { attentionBlock } from "./attention.ts";
 import {
-  attentionBlock,
   decoder,
   gatedMlp,
   layoutCache,

@@ -1,12 +1,6 @@
 /** Mixtral: Mistral's attention and eight large experts, two of them chosen by a softmax over all. */
-import {
-  attentionBlock,
-  decoder,
-  layoutCache,
-  readActivation,
-  readSize,
-  readWindows,
-} from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { decoder, layoutCache, readActivation, readSize, readWindows } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { moeBlock } from "./moe.ts";
 import { readRotary } from "./rope.ts";

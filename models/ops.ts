@@ -70,6 +70,9 @@ export interface RopeScaling {
   readonly mscale?: number;
   readonly mscaleAllDim?: number;
   readonly truncate?: boolean;
+  /** LongRoPE: a divisor of every pair's frequency, within the original context and beyond. */
+  readonly shortFactors?: readonly number[];
+  readonly longFactors?: readonly number[];
 }
 
 interface OpBase {

@@ -1,12 +1,6 @@
 /** Qwen3 MoE: Qwen3's normed attention, many small experts; some layers may stay dense. */
-import {
-  attentionBlock,
-  decoder,
-  gatedMlp,
-  layoutCache,
-  readActivation,
-  readSize,
-} from "./decoder.ts";
+import { attentionBlock } from "./attention.ts";
+import { decoder, gatedMlp, layoutCache, readActivation, readSize } from "./decoder.ts";
 import type { Family } from "./family.ts";
 import { moeBlock } from "./moe.ts";
 import { qwenWindows } from "./qwen.ts";

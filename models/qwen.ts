@@ -2,10 +2,9 @@
  * Dense Qwen. 2 and 2.5 have a bias on q, k and v; 3 has none, norms each head
  * of Q and K, and a head size of its own. Both can slide from a layer on.
  */
+import { type AttentionChoices, attentionBlock } from "./attention.ts";
 import type { ConfigReader } from "./config.ts";
 import {
-  type AttentionChoices,
-  attentionBlock,
   type DecoderSize,
   decoder,
   gatedMlp,

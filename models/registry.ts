@@ -4,17 +4,23 @@ import { ConfigReader, ModelConfigError } from "./config.ts";
 import { deepseek } from "./deepseek.ts";
 import { dense } from "./dense.ts";
 import { encoder } from "./encoder.ts";
+import { exaone4 } from "./exaone4.ts";
 import type { Family } from "./family.ts";
+import { gemma3 } from "./gemma3.ts";
 import { gemma4 } from "./gemma4.ts";
 import { gptOss } from "./gpt-oss.ts";
+import { granite } from "./granite.ts";
 import { hybrid } from "./hybrid.ts";
 import { llama } from "./llama.ts";
 import { minimax } from "./minimax.ts";
 import { mistral } from "./mistral.ts";
 import { mixtral } from "./mixtral.ts";
+import { olmo } from "./olmo.ts";
+import { phi3 } from "./phi3.ts";
 import { qwen2, qwen3 } from "./qwen.ts";
 import { qwenMoe } from "./qwen-moe.ts";
 import { routed } from "./routed.ts";
+import { smollm3 } from "./smollm3.ts";
 
 export const FAMILIES: readonly Family[] = Object.freeze([
   llama,
@@ -27,6 +33,12 @@ export const FAMILIES: readonly Family[] = Object.freeze([
   deepseek,
   minimax,
   routed,
+  exaone4,
+  gemma3,
+  granite,
+  olmo,
+  phi3,
+  smollm3,
   dense,
   gemma4,
   hybrid,
@@ -78,8 +90,18 @@ function refuseByKey(config: ConfigReader): void {
   if (found) throw new ModelConfigError(`${config.file}: "${found[0]}" describes ${found[1]}`);
 }
 
-/** Describes what config.json's model computes. `source` is the file, for messages. */
+/** Describes config.json's model as it is priced. `source` is the file, for messages. */
 export function describe(
+  config: Readonly<Record<string, unknown>>,
+  source = "config.json",
+): Architecture {
+  const reader = new ConfigReader(config, source);
+  const family = familyOf(reader);
+  return family.priced?.(reader) ?? family.describe(reader);
+}
+
+/** The same as it is computed, of a model with weights. */
+export function describeComputed(
   config: Readonly<Record<string, unknown>>,
   source = "config.json",
 ): Architecture {

@@ -15,9 +15,18 @@ export interface Rotary {
   readonly scaling?: RopeScaling;
 }
 
-/** Reads the rotary keys of a config; `theta` is the family's default base. */
-export function readRotary(config: ConfigReader, headDim: number, theta = 10_000): Rotary {
-  const section = ropeSection(config);
+/**
+ * Reads the rotary keys of a config; `theta` is the family's default base. Layers of a
+ * `type` may turn apart from the others; without it all must turn alike.
+ */
+export function readRotary(
+  config: ConfigReader,
+  headDim: number,
+  theta = 10_000,
+  type?: (typeof LAYER_TYPES)[number],
+): Rotary {
+  if (type === undefined) checkAlike(config);
+  const section = ropeSection(config, type);
   const base =
     section?.optionalNumber("rope_theta") ??
     config.optionalNumber("rotary_emb_base") ??
@@ -34,20 +43,28 @@ export function readRotary(config: ConfigReader, headDim: number, theta = 10_000
   return { rotaryDim, theta: base, ...(scaling && { scaling }) };
 }
 
-/** Sections by layer type must agree: all layers rotate alike here. */
-const LAYER_TYPES = ["full_attention", "sliding_attention", "chunked_attention"];
+const LAYER_TYPES = ["full_attention", "sliding_attention", "chunked_attention"] as const;
 
-/** The section that describes the rotation; undefined: none does. */
-export function ropeSection(config: ConfigReader): ConfigReader | undefined {
-  const key = config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+const sectionKey = (config: ConfigReader): string =>
+  config.has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+
+/** The section that describes the rotation, of layers of a type where there are several; undefined: none does. */
+export function ropeSection(
+  config: ConfigReader,
+  type?: (typeof LAYER_TYPES)[number],
+): ConfigReader | undefined {
+  const section = config.section(sectionKey(config));
+  const nested = LAYER_TYPES.flatMap((each) => section?.section(each) ?? []);
+  const own = type && section?.section(type);
+  return own ?? nested[0] ?? section;
+}
+
+function checkAlike(config: ConfigReader): void {
+  const key = sectionKey(config);
   const section = config.section(key);
-  const nested = LAYER_TYPES.flatMap((type) => section?.section(type) ?? []);
-  const [first, ...others] = nested;
-  if (first === undefined) return section;
   const told = LAYER_TYPES.flatMap((type) => JSON.stringify(section?.raw(type)) ?? []);
-  if (others.length > 0 && new Set(told).size > 1)
-    config.fail(key, "the same for all layer types: layers that rotate apart are not built");
-  return first;
+  if (new Set(told).size > 1)
+    config.fail(key, "the same for all layer types: layers of this family turn alike");
 }
 
 type RopeType = RopeScaling["kind"] | "default";
@@ -90,6 +107,7 @@ function readScaling(section: ConfigReader, config: ConfigReader): RopeScaling |
       lowFrequencyFactor: section.number("low_freq_factor"),
       highFrequencyFactor: section.number("high_freq_factor"),
     }),
+    ...(kind === "longrope" && longFactors(section)),
     ...some("betaFast", section.optionalNumber("beta_fast")),
     ...some("betaSlow", section.optionalNumber("beta_slow")),
     ...some("attentionFactor", section.optionalNumber("attention_factor")),
@@ -99,20 +117,32 @@ function readScaling(section: ConfigReader, config: ConfigReader): RopeScaling |
   };
 }
 
+/** A factor a pair, for texts within the original context and for longer ones; absent where a config has none. */
+function longFactors(section: ConfigReader): Pick<RopeScaling, "shortFactors" | "longFactors"> {
+  const list = (key: string): readonly number[] => {
+    const value = section.raw(key);
+    if (Array.isArray(value) && value.every((item) => typeof item === "number")) return value;
+    return section.fail(key, "a list of numbers");
+  };
+  if (!section.has("long_factor")) return {};
+  return { shortFactors: list("short_factor"), longFactors: list("long_factor") };
+}
+
 /** Frequencies of one head and the factor on its cosines and sines. */
 export interface RotaryTable {
   /** Radians a position, one per pair of elements `[rotaryDim / 2]`. */
   readonly frequencies: Float64Array;
-  /** 1 but for YaRN. */
+  /** 1 but for YaRN and LongRoPE. */
   readonly amplitude: number;
 }
 
 /**
- * The table of a rotary description. `dynamic` would rescale by the length of each
- * text once it is beyond the original context; here, as in vLLM, it never does.
- * Throws for `longrope`, whose factor lists are not read.
+ * The table of a rotary description for texts of up to `positions`. `dynamic` would rescale
+ * by the length of each text once it is beyond the original context; here, as in vLLM, it
+ * never does, and `longrope` goes by the longest text that is served. Throws for `longrope`
+ * without its lists of factors.
  */
-export function rotaryTable(rotary: Rotary): RotaryTable {
+export function rotaryTable(rotary: Rotary, positions = 0): RotaryTable {
   const half = rotary.rotaryDim / 2;
   const plain = Float64Array.from({ length: half }, (_, pair) => rotary.theta ** (-pair / half));
   const scaling = rotary.scaling;
@@ -127,7 +157,7 @@ export function rotaryTable(rotary: Rotary): RotaryTable {
     case "yarn":
       return yarn(plain, rotary, scaling);
     case "longrope":
-      throw new Error('rope_scaling "longrope" can be priced but not computed');
+      return longrope(plain, scaling, positions);
   }
 }
 
@@ -140,6 +170,21 @@ function llama3(frequency: number, scaling: RopeScaling): number {
   if (turns > high) return frequency;
   const kept = (turns - low) / (high - low);
   return (1 - kept) * (frequency / scaling.factor) + kept * frequency;
+}
+
+/** LongRoPE (Ding et al. 2024): a searched factor for every pair, and warmer attention (Phi-3's formula). */
+function longrope(plain: Float64Array, scaling: RopeScaling, positions: number): RotaryTable {
+  const { factor, originalContext, shortFactors, longFactors, attentionFactor } = scaling;
+  const factors = positions > originalContext ? longFactors : shortFactors;
+  if (factors?.length !== plain.length)
+    throw new Error(
+      `rope_scaling "longrope" needs short_factor and long_factor of ${plain.length}`,
+    );
+  const warmth = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalContext));
+  return {
+    frequencies: plain.map((frequency, pair) => frequency / (factors[pair] ?? 1)),
+    amplitude: attentionFactor ?? warmth,
+  };
 }
 
 /** YaRN (Peng et al. 2023, §3.2–3.4): a ramp over pairs, and warmer attention. */

@@ -5,9 +5,9 @@
  * softmax scores, a shared expert. Priced, not computed: output gates, extra
  * norms, chunked masks and block-sparse choices are left out, as the README says.
  */
+import { attentionBlock } from "./attention.ts";
 import type { ConfigReader } from "./config.ts";
 import {
-  attentionBlock,
   type DecoderSize,
   decoder,
   gatedMlp,

@@ -26,7 +26,7 @@ export class RotaryTable {
   readonly #sin: Float32Array;
 
   constructor(rope: Turning, positions: number) {
-    const { frequencies, amplitude } = rotaryTable(rope);
+    const { frequencies, amplitude } = rotaryTable(rope, positions);
     const half = rope.rotaryDim / 2;
     this.#half = half;
     this.#apart = rope.interleaved ? 1 : half;

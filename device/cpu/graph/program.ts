@@ -211,12 +211,22 @@ class Cutter {
       throw new Error(`cpu: ${op.path} must rotate queries and keys alike, and no values.`);
     }
     const flows = [op.q, op.k, op.v].map((name) => this.#known(name).flow);
-    const [q, k, v] = this.#sideBySide(flows);
+    const columns = this.#sideBySide(flows);
+    const [q, k, v] = columns.map((its, part) => {
+      const heads = part === 0 ? op.heads : op.kvHeads;
+      return flows[part]?.width === heads * op.headDim ? this.#ownHeads(its, heads, op) : its;
+    });
     if (q === undefined || k === undefined || v === undefined) return;
     this.#cut();
-    const out = this.#add(op.out, this.#known(op.q).flow.width);
+    const out = this.#add(op.out, (op.heads / this.#share.ranks) * op.headDim);
     const layer = this.#attentions++;
     this.#steps.push({ kind: "attend", op, layer, q, k, v, ...(rope && { rope }), out });
+  }
+
+  /** The rank's heads of a value that every rank has whole. */
+  #ownHeads({ flow, at }: Columns, heads: number, { headDim }: AttentionOp): Columns {
+    const { rank, ranks } = this.#share;
+    return { flow, at: at + Math.floor((rank * heads) / ranks) * headDim };
   }
 
   #choose(op: ExpertsOp): void {

@@ -48,6 +48,48 @@ FAMILIES = {
         "num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 64,
         "sliding_window": None,
     }),
+    # Two bases, windows on two of three layers, norms around both halves.
+    "gemma3": ("Gemma3Text", {
+        "num_hidden_layers": 3, "intermediate_size": 96, "sliding_window": 24,
+        "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+        "query_pre_attn_scalar": 24, "norms_centred_at_one": False,
+        "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "rope_theta": 1000.0, "factor": 2.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
+        },
+    }),
+    # Fused matrices, LongRoPE within its original context, a part of each head turns, a window.
+    "phi3": ("Phi3", {
+        "head_dim": 16, "intermediate_size": 96, "sliding_window": 40, "original_max_position_embeddings": 256,
+        "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 1000.0, "partial_rotary_factor": 0.75,
+            "original_max_position_embeddings": 256,
+            "short_factor": [1.0 + 0.05 * i for i in range(6)],
+            "long_factor": [1.0 + 0.5 * i for i in range(6)],
+        },
+    }),
+    # Norms after each half, all heads normed as one.
+    "olmo2": ("Olmo2", {"intermediate_size": 96, "head_dim": 16}),
+    "olmo3": ("Olmo3", {
+        "intermediate_size": 96, "head_dim": 16, "num_hidden_layers": 4, "sliding_window": 24,
+        "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0,
+            "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0,
+        },
+    }),
+    "granite": ("Granite", {
+        "intermediate_size": 96, "embedding_multiplier": 3.0, "residual_multiplier": 0.6,
+        "attention_multiplier": 0.2, "logits_scaling": 1.5,
+    }),
+    # The second layer does not rotate.
+    "smollm3": ("SmolLM3", {
+        "intermediate_size": 96, "no_rope_layers": [1, 0], "use_sliding_window": False,
+    }),
+    # Windows that rotate beside a full layer that does not, norms after each half.
+    "exaone4": ("Exaone4", {
+        "intermediate_size": 96, "num_hidden_layers": 4, "sliding_window": 24,
+        "sliding_window_pattern": 4,
+    }),
 }
 
 
@@ -92,7 +134,7 @@ def make_cases(model) -> list[dict]:
     generator, cases, tried = torch.Generator().manual_seed(7), [], 0
     while len(cases) < CASES:
         tried += 1
-        assert tried < 4000, f"only {len(cases)} prompts are clear after {tried}"
+        assert tried < 200, f"only {len(cases)} prompts are clear after {tried}"
         # The first cases carry logits: one short, then long ones (longer than any window).
         least, most = (30, 90) if 0 < len(cases) < WITH_LOGITS else (1, 60)
         length = int(torch.randint(least, most, (1,), generator=generator))
@@ -113,7 +155,7 @@ def make_family(name: str) -> None:
     more = dict(numbers)
     centred = more.pop("norms_centred_at_one", True)
     config = getattr(transformers, f"{kind}Config")(**{**BASE, **more})
-    config.architectures = [f"{kind}ForCausalLM"]
+    config.architectures = [f"{kind.removesuffix('Text')}ForCausalLM"]
     with tempfile.TemporaryDirectory() as folder:
         drawn = make_weights(config, Path(folder), centred)
         model = AutoModelForCausalLM.from_pretrained(

@@ -2,7 +2,7 @@ import { expect, describe as group, it } from "vitest";
 import { architectureWeights, parameterCount } from "../../../models/architecture.ts";
 import { ConfigReader } from "../../../models/config.ts";
 import { loadModel } from "../../../models/load.ts";
-import { describe, FAMILIES } from "../../../models/registry.ts";
+import { describe, describeComputed, FAMILIES } from "../../../models/registry.ts";
 import { readRotary, rotaryTable } from "../../../models/rope.ts";
 import { catalogIds } from "../../../models/weights/folder.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
@@ -53,6 +53,13 @@ group("the catalogue has as many parameters as transformers counts", () => {
 });
 
 group("families", () => {
+  it("are priced as they were fitted where they are computed otherwise", () => {
+    const gemma = { ...LLAMA, architectures: ["Gemma3ForCausalLM"], sliding_window: 8 };
+    const norms = (of: typeof describe) =>
+      of(gemma).layers[0]?.ops.filter((op) => op.op === "rms-norm").length;
+    expect([norms(describe), norms(describeComputed)]).toEqual([2, 6]);
+  });
+
   it("count the parameters of published models", () => {
     const llama8b = {
       ...LLAMA,
@@ -211,8 +218,21 @@ group("rotary tables equal those of transformers", () => {
     expect(readRotary(config, 64)).toEqual({ rotaryDim: 32, theta: 10_000 });
   });
 
-  it("refuses to compute longrope", () => {
+  it("divides by LongRoPE's factors for the longest text served, and refuses a config without them", () => {
+    const config = new ConfigReader(
+      {
+        max_position_embeddings: 64,
+        original_max_position_embeddings: 16,
+        rope_scaling: { type: "longrope", short_factor: [1, 2], long_factor: [4, 8] },
+      },
+      "f.json",
+    );
+    const rotary = readRotary(config, 4);
+    expect([...rotaryTable(rotary, 16).frequencies]).toEqual([1, 0.005]);
+    const { frequencies, amplitude } = rotaryTable(rotary, 17);
+    expect([...frequencies]).toEqual([0.25, 0.00125]);
+    expect(amplitude).toBeCloseTo(Math.sqrt(1 + Math.log(4) / Math.log(16)), 12);
     const scaling = { kind: "longrope", factor: 2, originalContext: 4096 } as const;
-    expect(() => rotaryTable({ rotaryDim: 8, theta: 1e4, scaling })).toThrow(/longrope/);
+    expect(() => rotaryTable({ rotaryDim: 8, theta: 1e4, scaling })).toThrow(/short_factor/);
   });
 });
