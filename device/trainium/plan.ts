@@ -108,10 +108,12 @@ export interface Buckets {
 /** Expert-parallel decode refuses batches below experts / top-k (expert_parallelism.md): such steps are padded. */
 function leastRows({ architecture, expertParallel }: Plan): number {
   if (expertParallel === 1) return 1;
-  const experts = architecture.layers.flatMap(({ ops }) =>
-    ops.map((op) => (op.op === "experts" ? Math.ceil(op.experts / op.topK) : 1)),
-  );
-  return experts.reduce((most, its) => Math.max(most, its), 1);
+  let most = 1;
+  for (const { ops } of architecture.layers) {
+    for (const op of ops)
+      if (op.op === "experts") most = Math.max(most, Math.ceil(op.experts / op.topK));
+  }
+  return most;
 }
 
 export function bucketsOf(plan: Plan): Buckets {

@@ -35,10 +35,20 @@ function cacheChunk(op: AttentionOp, site: Site): number {
 }
 
 function softmaxCycles(op: { readonly heads: number }, site: Site, context: number): number {
-  const heads = localUnits(op.heads, site.plan.tensorParallel);
+  const heads = ownHeads(op, site);
   const partitions = Math.ceil((site.shape.rows * site.shape.queries * heads) / 128);
   const { scalarWidth } = site.plan.instance.chip;
   return (site.constant("softmax.passes") * partitions * context * 128) / scalarWidth;
+}
+
+/** Tensor cycles of so many scores and their values with the array full, `width` of both a head: nothing is quicker. */
+function productCycles(scores: number, width: number): number {
+  return (scores * width) / (128 * 128);
+}
+
+/** Query heads of one rank. */
+function ownHeads(op: { readonly heads: number }, { plan }: Site): number {
+  return localUnits(op.heads, plan.tensorParallel);
 }
 
 /** The cache of all rows, read once. */
@@ -55,7 +65,10 @@ function decodeWork(op: AttentionOp, site: Site, passes: boolean, pair: number):
   const kvHeads = localKvHeads(op.kvHeads, op.heads, site.plan);
   const context = reach(op, site);
   return {
-    cycles: { scalar: passes ? softmaxCycles(op, site, context) : 0 },
+    cycles: {
+      scalar: passes ? softmaxCycles(op, site, context) : 0,
+      tensor: productCycles(site.tokens * ownHeads(op, site) * context, 2 * op.headDim),
+    },
     moves: [cacheMove(op, site)],
     regions: 4, // store K and V, scores, softmax, values
     fixed: site.shape.rows * kvHeads * pair,
@@ -65,8 +78,7 @@ function decodeWork(op: AttentionOp, site: Site, passes: boolean, pair: number):
 
 /** Scores of one rank's heads in a prompt step. */
 function scores(op: { readonly heads: number; readonly window?: number }, site: Site): number {
-  const heads = localUnits(op.heads, site.plan.tensorParallel);
-  return heads * site.tokens * site.shape.context;
+  return ownHeads(op, site) * site.tokens * site.shape.context;
 }
 
 /** ps a score on one core → vector cycles of the rank's cores together. */
@@ -87,7 +99,10 @@ export const plainAttention: Kernel<AttentionOp> = {
   work(op, site) {
     if (site.shape.phase === "decode") return decodeWork(op, site, true, site.core("pair"));
     return {
-      cycles: { scalar: plainCycles(op, site) },
+      cycles: {
+        scalar: plainCycles(op, site),
+        tensor: productCycles(scores(op, site), 2 * op.headDim),
+      },
       moves: [cacheMove(op, site)],
       regions: 4,
       fixed: 0,
@@ -112,7 +127,7 @@ export const flashAttention: Kernel<AttentionOp> = {
     const windowed = Math.min(perRow, queries * (op.window ?? Number.POSITIVE_INFINITY));
     const cycles = scoreCycles(site, heads * windowed, site.core("attention.flash"));
     return {
-      cycles: { vector: cycles },
+      cycles: { vector: cycles, tensor: productCycles(heads * windowed, 2 * op.headDim) },
       moves: [cacheMove(op, site)],
       regions: 2,
       fixed: (heads / site.rank.cores) * site.constant("attention.flash.fixed"),
@@ -158,7 +173,10 @@ export const latentAttention: Kernel<LatentAttentionOp> = {
       };
     }
     return {
-      cycles: { scalar: softmaxCycles(op, site, shape.context) },
+      cycles: {
+        scalar: softmaxCycles(op, site, shape.context),
+        tensor: productCycles(site.tokens * heads * shape.context, width + op.latentDim),
+      },
       moves: [weightsMove(site, up), latentMove],
       regions: site.constant("latent.regions"),
       fixed: shape.rows * heads * site.core("pair"),

@@ -54,18 +54,28 @@ export interface Site {
   readonly constant: (key: string) => number;
   /** A constant of the stack that compiled the graph: `stack.` + `key` + its name. */
   readonly stack: (key: string) => number;
+  /** One region in this graph, ns. */
+  readonly region: number;
+  /** Bytes at which a DMA saturates, and the efficiency of those beyond. */
+  readonly dma: { readonly saturates: number; readonly ceiling: number };
 }
 
 export function siteOf(plan: Plan, shape: StepShape): Site {
-  const core = plan.instance.chip.core;
+  const name = plan.instance.chip.core;
+  const core = (key: string): number => constant(plan.constants, `${key}.${name}`);
+  const plain = (key: string): number => constant(plan.constants, key);
+  const stack = (key: string): number =>
+    constant(plan.constants, `stack.${key}.${plan.stack.graphs}`);
   return {
     plan,
     rank: rankOf(plan),
     shape,
     tokens: shape.rows * shape.queries,
-    core: (key) => constant(plan.constants, `${key}.${core}`),
-    constant: (key) => constant(plan.constants, key),
-    stack: (key) => constant(plan.constants, `stack.${key}.${plan.stack.graphs}`),
+    core,
+    constant: plain,
+    stack,
+    region: core("region") * stack("regions"),
+    dma: { saturates: plain("dma.chunk"), ceiling: plain("dma.ceiling") },
   };
 }
 

@@ -9,6 +9,7 @@ import { localBytes } from "../memory.ts";
 import { FORMAT_BYTES, type Plan } from "../plan.ts";
 import { opFlops } from "../profile/flops.ts";
 import { linkBandwidth } from "./collectives.ts";
+import { layerGroups } from "./lower.ts";
 
 /** ns of a step on one rank. */
 export function floorNanos(plan: Plan, shape: StepShape): number {
@@ -17,7 +18,10 @@ export function floorNanos(plan: Plan, shape: StepShape): number {
   const wanted = shape.phase === "prefill" ? shape.rows : tokens;
   const sum = (ops: readonly Op[], each: number): number =>
     ops.reduce((all, op) => all + opNanos(op, { plan, shape, tokens: each }), 0);
-  const layers = architecture.layers.reduce((all, { ops }) => all + sum(ops, tokens), 0);
+  const layers = layerGroups(architecture).reduce(
+    (all, { indices, ops }) => all + indices.length * sum(ops, tokens),
+    0,
+  );
   return (
     layers +
     sum(architecture.epilogue, wanted) +

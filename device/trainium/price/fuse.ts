@@ -6,7 +6,7 @@
 import { FUSIONS, type Fusion } from "../kernels/fusions.ts";
 import type { Site } from "../kernels/kernel.ts";
 import type { KernelCall } from "./receipt.ts";
-import { timeCall } from "./time.ts";
+import { workNanos } from "./time.ts";
 
 /** The quickest of the layer's calls as they are and under each combination of the plan's fusions. */
 export function fuse(calls: readonly KernelCall[], site: Site): readonly KernelCall[] {
@@ -38,10 +38,9 @@ function combinations(named: readonly Fusion[]): readonly (readonly Fusion[])[] 
 }
 
 function timeOf(calls: readonly KernelCall[], site: Site): number {
-  return calls.reduce(
-    (sum, call) => sum + (call.work === undefined ? 0 : timeCall(call, site).nanos),
-    0,
-  );
+  let sum = 0;
+  for (const { work } of calls) if (work !== undefined) sum += workNanos(work, site);
+  return sum;
 }
 
 /** Gives fused calls their share of the fusion's regions: the first all, the others none. */

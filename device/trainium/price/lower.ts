@@ -32,7 +32,7 @@ import type { Plan } from "../plan.ts";
 import { edgeRole, layerRoles } from "../roles.ts";
 import { fuse } from "./fuse.ts";
 import type { KernelCall, LayerGroup } from "./receipt.ts";
-import { timeCall } from "./time.ts";
+import { workNanos } from "./time.ts";
 
 const grouped = new WeakMap<Architecture, readonly LayerGroup[]>();
 
@@ -125,8 +125,7 @@ function cheapest<Kind extends AttentionOp | LatentAttentionOp | ExpertsOp>(
 ): Lowered {
   const [first, ...others] = choose(kernels, op, site).map((kernel) => {
     const work = kernel.work(op, site);
-    const call = { role: "attention", kernel: kernel.name, path: op.path, work } as const;
-    return { kernel: kernel.name, work, nanos: timeCall(call, site).nanos };
+    return { kernel: kernel.name, work, nanos: workNanos(work, site) };
   });
   if (first === undefined) throw new Error(`No kernel for ${op.path}.`);
   return others.reduce((best, one) => (one.nanos < best.nanos ? one : best), first);
