@@ -92,7 +92,8 @@ export function setUpOf(
   }
 }
 
-function read(row: Row, architecture: Architecture, constants: ConstantTable): SetUp {
+/** What each column of the row says; throws Refusal where a word of them is read by no rule. */
+function readColumns(row: Row) {
   const [notes, noted] = readNotes(row.kernelNotes, row.notes);
   const [load, loadWords] = readLoad(row.concurrency);
   const [seats, seatWords] = readSeats(row.engineBatch);
@@ -105,10 +106,13 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
   refuseUnread([...noted, ...words, ...machineWords]);
   if ((notes.attentionDataParallel ?? 1) > 1)
     throw new Refusal("not modelled: attention data parallelism");
-
   if (notes.speculates && draft === undefined)
     throw new Refusal("speculation that spec_decode does not tell");
+  return { notes, load, seats, input, output, machine, formats, draft };
+}
 
+function read(row: Row, architecture: Architecture, constants: ConstantTable): SetUp {
+  const { notes, load, seats, input, output, machine, formats, draft } = readColumns(row);
   const clients = load.clients ?? notes.concurrency;
   const batch = Math.max(
     1,
