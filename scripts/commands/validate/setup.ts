@@ -134,7 +134,7 @@ function read(row: Row, architecture: Architecture, constants: ConstantTable): S
     formats: { ...formats, kv: notes.cache === "fp8" ? "fp8" : formats.kv },
     maxContext: contextOf(compiled, stack, lengths),
     maxRows: batch,
-    maxTokens: contextOf(compiled, stack, lengths),
+    maxTokens: Math.min(contextOf(compiled, stack, lengths), notes.longestPrompt ?? Infinity),
     asyncScheduling: notes.asynchronous ?? stack.asyncScheduling,
     onDeviceSampling: stack.onDeviceSampling && notes.sampling !== "cpu",
     principles: ALL_PRINCIPLES,

@@ -92,6 +92,13 @@ describe("words of made-up rows", () => {
     else expect(its).toMatchObject(expected);
   });
 
+  it("a maximum context beside a sequence length is the longest prompt's", () => {
+    const both = set({ notes: "max context 1536, seq-len 2560" });
+    expect([both.plan.maxContext, both.plan.maxTokens]).toEqual([2560, 1536]);
+    const alone = set({ notes: "max context 4096" });
+    expect([alone.plan.maxContext, alone.plan.maxTokens]).toEqual([4096, 4096]);
+  });
+
   it("a decode graph is never compiled for less than the prompt and its answer", () => {
     expect(set({ inputLength: "4096", outputLength: "4096" }).plan.maxContext).toBe(8192);
     const optimum = { kernelNotes: "optimum-neuron", inputLength: "6,000", outputLength: "500" };

@@ -27,6 +27,8 @@ export interface Notes {
   readonly maxRows: number | undefined;
   readonly cache: WeightFormat | undefined;
   readonly statical: boolean;
+  /** Tokens of the longest prompt bucket. */
+  readonly longestPrompt: number | undefined;
   /** Speculation is named. */
   readonly speculates: boolean;
   /** Tokens are counted by the model's own tokenizer. */
@@ -221,10 +223,14 @@ const SETTINGS: readonly Rule[] = [
     "compiled",
     new RegExp(String.raw`\bseq(?:uence)?[\s_-]*len(?:gth)?\s*[=:]?\s*(${COUNT})`, "i"),
   ),
-  numbered(
-    "compiled",
-    new RegExp(String.raw`\bmax(?:imum)?[\s_-]*context(?:[\s_-]*len(?:gth)?)?${number}`, "i"),
-  ),
+  (words, its) => {
+    const told = words.count(
+      new RegExp(String.raw`\bmax(?:imum)?[\s_-]*context(?:[\s_-]*len(?:gth)?)?${number}`, "i"),
+    );
+    // Beside a sequence length it is NxD's max_context_length: the longest prompt bucket.
+    if (its.compiled === undefined) its.compiled = told;
+    else its.longestPrompt ??= told;
+  },
   numbered("compiled", new RegExp(String.raw`\bcompiled (?:for|at|with)\s*(${COUNT})`, "i")),
   (words) =>
     void words.takes(
@@ -308,6 +314,7 @@ export function readNotes(kernelNotes: string, notes: string): [Notes, readonly 
     chunk: undefined,
     asynchronous: undefined,
     compiled: undefined,
+    longestPrompt: undefined,
     bucket: undefined,
     maxRows: undefined,
     cache: undefined,
