@@ -1,5 +1,5 @@
 /** Sets of characters as byte grammars: ranges of code points become UTF-8. */
-import { alt, bytes, literal, type Node, seq } from "./grammar.ts";
+import { alt, bytes, EMPTY, literal, type Node, seq } from "./grammar.ts";
 
 /** Inclusive, sorted, without overlaps and without surrogates. */
 export type CharSet = readonly (readonly [low: number, high: number])[];
@@ -44,23 +44,47 @@ export const ANY_CHAR: CharSet = charSet([[0, MAX_CODE_POINT]]);
 /** First code points of each UTF-8 length. */
 const LENGTH_STARTS = [0, 0x80, 0x800, 0x10000] as const;
 
+type Run = readonly (readonly [low: number, high: number])[];
+
 /** One character of the set, as UTF-8. */
 export function characters(set: CharSet): Node {
-  const single: [number, number][] = [];
-  const longer: Node[] = [];
+  const runs: Run[] = [];
   for (const [low, high] of charSet(set)) {
     for (let length = 1; length <= 4; length++) {
       const from = Math.max(low, LENGTH_STARTS[length - 1] ?? 0);
       const to = Math.min(high, (LENGTH_STARTS[length] ?? MAX_CODE_POINT + 1) - 1);
-      if (from > to) continue;
-      if (length === 1) single.push([from, to]);
-      else
-        longer.push(
-          ...sameLength(utf8(from), utf8(to)).map((run) => seq(...run.map((r) => bytes(r)))),
-        );
+      if (from <= to) runs.push(...sameLength(utf8(from), utf8(to)));
     }
   }
-  return single.length > 0 ? alt(bytes(...single), ...longer) : alt(...longer);
+  return branches(runs).node;
+}
+
+/**
+ * Runs of byte ranges as a tree: what begins alike is one branch, and branches that go
+ * on alike are one, so that a state never holds more leaves than there are first bytes.
+ */
+function branches(runs: readonly Run[]): { readonly key: string; readonly node: Node } {
+  const byFirst = new Map<string, { readonly first: Run[number]; readonly rests: Run[] }>();
+  for (const [first, ...rest] of runs) {
+    if (first === undefined) continue;
+    const group = byFirst.get(first.join("-")) ?? { first, rests: [] };
+    byFirst.set(first.join("-"), group);
+    group.rests.push(rest);
+  }
+  const byRest = new Map<string, { readonly node: Node; readonly firsts: Run[number][] }>();
+  for (const { first, rests } of byFirst.values()) {
+    const rest = rests.every((one) => one.length === 0)
+      ? { key: "", node: EMPTY }
+      : branches(rests);
+    const group = byRest.get(rest.key) ?? { node: rest.node, firsts: [] };
+    byRest.set(rest.key, group);
+    group.firsts.push(first);
+  }
+  const parts = [...byRest].map(([key, { node, firsts }]) => ({
+    key: `${firsts.map((first) => first.join("-")).join(",")}(${key})`,
+    node: seq(bytes(...firsts), node),
+  }));
+  return { key: parts.map((part) => part.key).join("|"), node: alt(...parts.map((p) => p.node)) };
 }
 
 function utf8(codePoint: number): readonly number[] {

@@ -1,6 +1,7 @@
 /**
  * The texts that two regular grammars share (a pattern and a length, two patterns),
- * as a grammar: the product of their automata, one rule for each pair of states.
+ * or that one has and the other has not, as a grammar: the product of their
+ * automata, one rule for each pair of states.
  */
 import { Automaton, type State } from "./automaton.ts";
 import {
@@ -20,11 +21,27 @@ import {
 const MAX_PAIRS = 8_000;
 
 export function intersect(a: Node, b: Node): Node {
+  return product(a, b, (second) => second?.ends === true, false);
+}
+
+/** The texts of `a` that are none of `b`, which must be regular too. */
+export function subtract(a: Node, b: Node): Node {
+  return product(a, b, (second) => second?.ends !== true, true);
+}
+
+/** `alone`: goes on where only `a` can, the second state then absent. */
+function product(
+  a: Node,
+  b: Node,
+  ends: (second: State | undefined) => boolean,
+  alone: boolean,
+): Node {
+  type Pair = readonly [State, State | undefined];
   const left = new Automaton(a);
   const right = new Automaton(b);
-  const rules = new Map<string, { readonly rule: Rule; readonly pair: readonly [State, State] }>();
-  const ruleOf = (pair: readonly [State, State]): Rule => {
-    const key = `${pair[0].id},${pair[1].id}`;
+  const rules = new Map<string, { readonly rule: Rule; readonly pair: Pair }>();
+  const ruleOf = (pair: Pair): Rule => {
+    const key = `${pair[0].id},${pair[1]?.id ?? ""}`;
     let entry = rules.get(key);
     if (entry === undefined) {
       if (rules.size >= MAX_PAIRS) throw new GrammarError("its conditions together are too large");
@@ -37,18 +54,19 @@ export function intersect(a: Node, b: Node): Node {
   const start = ruleOf([left.start, right.start]);
   // A Map yields what is added while it is walked.
   for (const { rule, pair } of rules.values()) {
+    const [first, second] = pair;
     const ranges = new Map<Rule, [number, number][]>();
     for (const [byte = 0, ...alike] of classes) {
-      const next = left.step(pair[0], byte);
-      const other = next === undefined ? undefined : right.step(pair[1], byte);
-      if (next === undefined || other === undefined) continue;
+      const next = left.step(first, byte);
+      const other = next && second && right.step(second, byte);
+      if (next === undefined || (other === undefined && !alone)) continue;
       const target = ruleOf([next, other]);
       const list = ranges.get(target) ?? [];
       ranges.set(target, list);
       for (const one of [byte, ...alike]) list.push([one, one]);
     }
     const steps = [...ranges].map(([target, list]) => seq(bytes(...list), ref(target)));
-    rule.body = pair[0].ends && pair[1].ends ? alt(EMPTY, ...steps) : alt(...steps);
+    rule.body = first.ends && ends(second) ? alt(EMPTY, ...steps) : alt(...steps);
   }
   return ref(start);
 }

@@ -1,7 +1,7 @@
 /**
  * Regular expressions (the ECMAScript syntax that JSON schema prescribes, and what
  * Python shares with it) to a grammar. What no automaton does is refused by name:
- * look-around, back-references, word boundaries, Unicode properties, flags.
+ * look-around, back-references, word boundaries, flags.
  */
 import {
   ANY_CHAR,
@@ -12,6 +12,7 @@ import {
   jsonCharacters,
 } from "./characters.ts";
 import { alt, EMPTY, GrammarError, many, type Node, repeat, seq } from "./grammar.ts";
+import { unicodeProperty } from "./unicode.ts";
 
 const DIGIT: CharSet = [[0x30, 0x39]];
 const WORD: CharSet = charSet([
@@ -197,8 +198,17 @@ class RegexParser {
     if (inClass && letter === "b") return [[8, 8]];
     if (/[1-9k]/.test(letter)) return this.#refuse("a back-reference, which is not supported");
     if (/[bBAzZ]/.test(letter)) return this.#refuse(`\\${letter}, which is not supported`);
-    if (/[pP]/.test(letter)) return this.#refuse("a Unicode property, which is not supported");
+    if (letter === "p" || letter === "P") return this.#property(letter);
     return [one(letter)];
+  }
+
+  #property(letter: string): CharSet {
+    const rest = this.#chars.slice(this.#at, this.#at + 64).join("");
+    const found = /^\{([^}]*)\}/.exec(rest);
+    const set = found === null ? undefined : unicodeProperty(found[1] ?? "");
+    if (found === null || set === undefined) return this.#refuse("an unknown Unicode property");
+    this.#at += found[0].length;
+    return letter === "p" ? set : complement(set);
   }
 
   #codePoint(letter: string): CharSet {

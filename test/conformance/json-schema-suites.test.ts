@@ -5,8 +5,8 @@ import { checkSchemas, type SUITES, schemaData } from "../../scripts/maintain/ch
 
 /** Of the large suite every 40th schema is looked at here; scripts/maintain/check/schemas.ts looks at all. */
 const PLAN = [
-  { suite: "draft2020-12", every: 1, enforced: 295 },
-  { suite: "draft7", every: 1, enforced: 220 },
+  { suite: "draft2020-12", every: 1, enforced: 387 },
+  { suite: "draft7", every: 1, enforced: 277 },
   { suite: "maskbench", every: 40, enforced: 110 },
 ] as const satisfies readonly {
   readonly suite: keyof typeof SUITES;

@@ -20,6 +20,7 @@ import {
   repeat,
   seq,
 } from "../grammar.ts";
+import { arrays } from "./arrays.ts";
 import { type Alternative, Expander } from "./expand.ts";
 import { type All, type Flat, type Schema, type Type, typeOf } from "./flat.ts";
 import { type Bounds, integers, multiples, numbers } from "./numbers.ts";
@@ -51,10 +52,9 @@ class SchemaCompiler implements Writer {
   readonly gap: Node;
   readonly #expander: Expander;
   readonly #rules = new Map<string, Rule>();
+  readonly #opposites = new Map<Schema, Schema>();
   readonly #ids = new Map<Schema, number>();
   #anyValue: Node | undefined;
-  /** Inside `enum`: values are compared with the rest of their schema. */
-
   constructor(root: Schema, options: SchemaOptions) {
     this.#expander = new Expander(root);
     const compact = options.compact === true;
@@ -158,7 +158,7 @@ class SchemaCompiler implements Writer {
       case "string":
         return flat.maxLength < flat.minLength ? NEVER : strings(flat);
       case "array":
-        return this.#array(flat);
+        return arrays(flat, this);
       case "object":
         return objects(flat, this);
     }
@@ -173,42 +173,13 @@ class SchemaCompiler implements Writer {
     return type === "integer" ? integers(bounds) : numbers(bounds);
   }
 
-  /**
-   * Positions [0, prefix.length) have schemas of their own, those after share one:
-   *
-   *     prefix[0] , prefix[1] , … , items , items
-   *
-   * Without `items` a list that has a prefix ends with it, unless more are required.
-   */
-  #array(flat: Flat): Node {
-    const { prefix, minItems } = flat;
-    const closed = flat.items?.includes(false) ?? (prefix.length > 0 && minItems <= prefix.length);
-    const maxItems = Math.min(flat.maxItems, closed ? prefix.length : Number.POSITIVE_INFINITY);
-    if (maxItems < minItems) return NEVER;
-    const comma = seq(literal(","), this.space);
-    const rest = closed || maxItems <= prefix.length ? NEVER : this.value(flat.items ?? []);
-    const fixed = prefix
-      .slice(0, Number.isFinite(maxItems) ? maxItems : prefix.length)
-      .map((all) => this.value(all));
-    const least = Math.max(minItems - fixed.length, 0);
-    const most = maxItems - fixed.length;
-    let node: Node;
-    if (fixed.length > 0) {
-      // From the last back: an item is there only if those before it are.
-      node = repeat(seq(comma, rest), least, most);
-      for (let i = fixed.length - 1; i >= 0; i--) {
-        const item = fixed[i] ?? NEVER;
-        const here = seq(i > 0 ? comma : EMPTY, item, node);
-        node = i < minItems ? here : here === NEVER ? EMPTY : optional(here);
-      }
-    } else {
-      const list =
-        rest === NEVER || most === 0
-          ? NEVER
-          : seq(rest, repeat(seq(comma, rest), Math.max(least - 1, 0), most - 1));
-      node = least > 0 ? list : list === NEVER ? EMPTY : optional(list);
+  opposite(schema: Schema): Schema {
+    let opposite = this.#opposites.get(schema);
+    if (opposite === undefined) {
+      opposite = { not: schema };
+      this.#opposites.set(schema, opposite);
     }
-    return seq(literal("["), this.space, node, this.space, literal("]"));
+    return this.#expander.negation(schema) === undefined ? false : opposite;
   }
 }
 

@@ -1,20 +1,28 @@
-/** When is it sure that no text written for one set of conditions satisfies another? */
-import { type All, type Flat, sameValue, type Type, typeOf } from "./flat.ts";
-import { impliedTypes } from "./types.ts";
+/**
+ * When is it sure that no text written for one set of conditions satisfies another,
+ * whatever else is asked of it beside?
+ */
+import { type All, type Flat, sameValue, TYPES, type Type, typeOf } from "./flat.ts";
 
-/** True: no value generated from `written` satisfies `other`. False: not sure. */
+type FlatsOf = (schemas: All) => readonly Flat[];
+
+/**
+ * True: no value generated from `written` satisfies `other`. False: not sure.
+ * `flatsOf` never takes more than a schema does, `widerOf` never less.
+ */
 export function excludes(
   written: Flat,
   other: Flat,
-  flatsOf: (schemas: All) => readonly Flat[],
+  flatsOf: FlatsOf,
+  widerOf: FlatsOf,
   depth = 0,
 ): boolean {
   if (depth > 6) return false;
   if (written.values !== undefined) {
-    return written.values.every((value) => refuses(other, value, flatsOf, depth));
+    return written.values.every((value) => refuses(other, value, widerOf, depth));
   }
-  const types = impliedTypes(written);
-  // A schema that only implies its type lets other types pass: compare declared ones.
+  // A schema that only implies its type lets other types pass: declared ones count.
+  const types = written.types ?? TYPES;
   const allowed =
     other.values?.map(typeOf) ?? (other.types === undefined ? undefined : [...other.types]);
   const common = [...types].filter(
@@ -22,36 +30,33 @@ export function excludes(
   );
   if (common.length === 0) return true;
   if (common.some((type) => type !== "object")) return false;
-  return excludesObjects(written, other, flatsOf, depth);
+  return excludesObjects(written, other, flatsOf, widerOf, depth);
 }
 
 function excludesObjects(
   written: Flat,
   other: Flat,
-  flatsOf: (schemas: All) => readonly Flat[],
+  flatsOf: FlatsOf,
+  widerOf: FlatsOf,
   depth: number,
 ): boolean {
-  const closed = written.patternProperties.size === 0 && !isOpen(written);
   const names = new Set([...written.properties.keys(), ...written.required]);
-  if (closed && [...other.required].some((name) => !names.has(name))) return true;
-  const otherClosed =
-    other.patternProperties.size === 0 && (other.additional?.includes(false) ?? false);
+  if (isClosed(written) && [...other.required].some((name) => !names.has(name))) return true;
   return [...written.required].some((name) => {
     const theirs = other.properties.get(name);
-    if (theirs === undefined) return otherClosed;
+    if (theirs === undefined) return isClosed(other);
     const mine = flatsOf(written.properties.get(name) ?? []);
-    const against = flatsOf(theirs);
-    return mine.every((a) => against.every((b) => excludes(a, b, flatsOf, depth + 1)));
+    const against = widerOf(theirs);
+    return mine.every((a) => against.every((b) => excludes(a, b, flatsOf, widerOf, depth + 1)));
   });
 }
 
+/** By its own word: an object that merely names its properties may be merged with one that names more. */
+const isClosed = (flat: Flat): boolean =>
+  flat.patternProperties.size === 0 && (flat.additional?.includes(false) ?? false);
+
 /** Is the value sure to be refused? Looks at values, types and required constants only. */
-function refuses(
-  flat: Flat,
-  value: unknown,
-  flatsOf: (schemas: All) => readonly Flat[],
-  depth: number,
-): boolean {
+function refuses(flat: Flat, value: unknown, widerOf: FlatsOf, depth: number): boolean {
   if (flat.values !== undefined) return !flat.values.some((other) => sameValue(other, value));
   const type = typeOf(value);
   if (flat.types !== undefined && ![...flat.types].some((one) => overlap(type, one))) return true;
@@ -61,7 +66,7 @@ function refuses(
   return [...flat.properties].some(
     ([name, schemas]) =>
       Object.hasOwn(given, name) &&
-      flatsOf(schemas).every((inner) => refuses(inner, given[name], flatsOf, depth + 1)),
+      widerOf(schemas).every((inner) => refuses(inner, given[name], widerOf, depth + 1)),
   );
 }
 

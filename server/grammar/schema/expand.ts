@@ -3,10 +3,13 @@
  * must be merged with something else: that is what lets recursive schemas end.
  */
 import { GrammarError } from "../grammar.ts";
+import { type Choice, conditionsOf, unspoken } from "./conditions.ts";
 import { excludes } from "./disjoint.ts";
 import { type All, ANYTHING, type Flat, isObject, mergeFlat, type Schema } from "./flat.ts";
 import { negate } from "./negate.ts";
 import { asSchema, readFlat, schemaList, unsupported } from "./read.ts";
+import { References } from "./references.ts";
+import { impliedTypes } from "./types.ts";
 
 export type Alternative =
   | { readonly kind: "flat"; readonly flat: Flat }
@@ -15,24 +18,29 @@ export type Alternative =
 
 const MAX_DEPTH = 64;
 const MAX_ALTERNATIVES = 512;
+/** Pairs of alternatives looked at for a whole document. */
+const MAX_MERGES = 100_000;
 
 /** Keywords with a meaning of their own beside `$ref`; others are annotations. */
 const COMBINING: readonly string[] = [
-  "$ref",
-  "allOf",
-  "anyOf",
-  "oneOf",
-  "not",
-  "unevaluatedProperties",
-  "unevaluatedItems",
+  ...["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"],
+  ...["dependentRequired", "dependentSchemas", "dependencies"],
+  ...["unevaluatedProperties", "unevaluatedItems"],
 ];
 
 export class Expander {
-  readonly #root: Schema;
+  readonly #references: References;
+  /** Takes at least what the schemas take, where this one takes at most that. */
+  readonly #wider: Expander | undefined;
   readonly #flats = new Map<Schema, Flat>();
+  /** What is written for a schema is the same object each time, so that rules can be too. */
+  readonly #negations = new Map<Schema, readonly Schema[] | undefined>();
+  readonly #conditions = new Map<Schema, readonly (readonly Choice[])[]>();
+  #merges = 0;
 
-  constructor(root: Schema) {
-    this.#root = root;
+  constructor(root: Schema, narrower?: Expander) {
+    this.#references = narrower === undefined ? new References(root) : narrower.#references;
+    this.#wider = narrower === undefined ? new Expander(root, this) : undefined;
   }
 
   /** The alternatives of schemas that must all hold. */
@@ -48,10 +56,8 @@ export class Expander {
     if (schema === true) return [{ kind: "flat", flat: ANYTHING }];
     if (schema === false) return [];
     let result: readonly Alternative[] = [{ kind: "flat", flat: this.#read(schema) }];
-    const reference = schema["$ref"];
-    if (reference !== undefined) {
-      result = this.#cross(result, [{ kind: "same", schema: this.resolve(reference) }], depth);
-    }
+    for (const target of this.#targets(schema))
+      result = this.#cross(result, [{ kind: "same", schema: target }], depth);
     if (schema["allOf"] !== undefined) {
       for (const part of schemaList(schema["allOf"], "allOf")) {
         result = this.#cross(result, this.expand(part, depth + 1), depth);
@@ -63,46 +69,65 @@ export class Expander {
       );
       result = this.#cross(result, options, depth);
     }
+    if (this.#wider === undefined) return this.#widened(schema, result, depth);
     if (schema["oneOf"] !== undefined)
-      result = this.#oneOf(result, schemaList(schema["oneOf"], "oneOf"), depth);
+      result = this.#oneOf(this.#wider, result, schemaList(schema["oneOf"], "oneOf"), depth);
     if (schema["not"] !== undefined) {
-      result = this.#cross(result, this.#opposite(schema["not"], depth), depth);
+      const opposite = this.#opposite(asSchema(schema["not"], "not"), depth);
+      if (opposite === undefined) throw unsupported("not", " around what it was given");
+      result = this.#cross(result, opposite, depth);
     }
+    for (const choices of remembered(this.#conditions, schema, () => conditionsOf(schema)))
+      result = this.#cross(result, this.#choose(choices, depth), depth);
     return this.#unevaluated(schema, result, depth);
+  }
+
+  /** Without what can only be narrowed: `oneOf` is `anyOf`, and opposites are let be. */
+  #widened(
+    schema: Exclude<Schema, boolean>,
+    result: readonly Alternative[],
+    depth: number,
+  ): readonly Alternative[] {
+    if (schema["oneOf"] === undefined) return result;
+    const options = schemaList(schema["oneOf"], "oneOf").flatMap((part) =>
+      this.expand(part, depth + 1),
+    );
+    return this.#cross(result, options, depth);
+  }
+
+  /** Schemas of which one must hold for `schema` not to; undefined: it cannot be said. */
+  negation(schema: Schema): readonly Schema[] | undefined {
+    return remembered(this.#negations, schema, () =>
+      negate(schema, { targets: (one) => this.#targets(one), depth: 0 }),
+    );
+  }
+
+  #targets(schema: Exclude<Schema, boolean>): readonly Schema[] {
+    const plain = schema["$ref"];
+    const dynamic = schema["$dynamicRef"];
+    return [
+      ...(plain === undefined ? [] : [this.#references.resolve(plain, schema)]),
+      ...(dynamic === undefined ? [] : [this.#references.resolveDynamic(dynamic, schema)]),
+    ];
+  }
+
+  /** A choice whose opposite cannot be said is not taken: fewer values, never wrong ones. */
+  #choose(choices: readonly Choice[], depth: number): readonly Alternative[] {
+    let unsaid = false;
+    const taken = choices.flatMap(({ holds, fails }) => {
+      const opposite = fails === undefined ? undefined : this.#opposite(fails, depth);
+      unsaid ||= fails !== undefined && opposite === undefined;
+      if (fails !== undefined && opposite === undefined) return [];
+      const rest = this.expandAll(holds, depth + 1);
+      return opposite === undefined ? rest : this.#cross(rest, opposite, depth);
+    });
+    if (unsaid && taken.length === 0) throw unsupported("if", " around what it was given");
+    return taken;
   }
 
   /** Flat alternatives only: references followed. */
   flats(schemas: All, depth = 0): readonly Flat[] {
-    return this.expandAll(schemas, depth).flatMap((option) =>
-      option.kind === "flat" ? [option.flat] : this.flats([option.schema], depth + 1),
-    );
-  }
-
-  resolve(reference: unknown): Schema {
-    if (typeof reference !== "string") throw new GrammarError('"$ref" must be a string');
-    if (reference !== "#" && !reference.startsWith("#/")) {
-      throw unsupported(
-        "$ref",
-        ` for ${JSON.stringify(reference)}: only pointers into the schema itself (#/…) are`,
-      );
-    }
-    let at: unknown = this.#root;
-    for (const part of reference.split("/").slice(1)) {
-      const name = decodePointer(part);
-      const inner: unknown = Array.isArray(at)
-        ? at[Number(name)]
-        : isObject(at) && Object.hasOwn(at, name)
-          ? at[name]
-          : undefined;
-      if (inner === undefined)
-        throw new GrammarError(`"$ref" ${JSON.stringify(reference)} points to nothing`);
-      if (isObject(inner) && typeof inner["$id"] === "string" && !inner["$id"].startsWith("#")) {
-        throw unsupported("$ref", " into a part with an $id of its own");
-      }
-      at = inner;
-    }
-    if (typeof at === "boolean" || isObject(at)) return at;
-    throw new GrammarError(`"$ref" ${JSON.stringify(reference)} does not point to a schema`);
+    return this.expandAll(schemas, depth).flatMap((option) => this.#flatsOf(option, depth));
   }
 
   #read(schema: Exclude<Schema, boolean>): Flat {
@@ -125,6 +150,7 @@ export class Expander {
     const result: Alternative[] = [];
     for (const a of left) {
       for (const b of right) {
+        if (++this.#merges > MAX_MERGES) throw new GrammarError("it has too many alternatives");
         result.push(...this.#merge(a, b, depth));
         if (result.length > MAX_ALTERNATIVES)
           throw new GrammarError("it has too many alternatives");
@@ -142,40 +168,63 @@ export class Expander {
     return flat === undefined ? [] : [{ kind: "flat", flat }];
   }
 
-  #opposite(value: unknown, depth: number): readonly Alternative[] {
-    const context = { resolve: (reference: unknown) => this.resolve(reference), depth: 0 };
-    const options = negate(asSchema(value, "not"), context);
-    if (options === undefined) throw unsupported("not", " around what it was given");
-    return this.flats([{ anyOf: options.length === 0 ? [false] : options }], depth + 1).map(
-      (flat) => ({
-        kind: "flat",
-        flat: { ...flat, negated: true },
-      }),
-    );
+  #opposite(schema: Schema, depth: number): readonly Alternative[] | undefined {
+    const options = this.negation(schema);
+    if (options === undefined) return undefined;
+    const broken: Schema = { anyOf: options.length === 0 ? [false] : options };
+    return this.flats([broken], depth + 1).map((flat) => ({ kind: "flat", flat: unspoken(flat) }));
   }
 
-  /** `oneOf` is `anyOf` where no value can satisfy two; where that is not sure it is refused. */
+  /**
+   * `oneOf` is `anyOf` where no value can satisfy two; a branch that another could
+   * share is written without what satisfies that one too.
+   */
   #oneOf(
+    wider: Expander,
     base: readonly Alternative[],
     parts: readonly Schema[],
     depth: number,
   ): readonly Alternative[] {
-    const options = parts.map((part) => this.#cross(base, this.expand(part, depth + 1), depth));
-    const flats = options.map((option) =>
-      option.flatMap((one) =>
-        one.kind === "flat" ? [one.flat] : this.flats([one.schema], depth + 1),
+    const options = parts.map((part) =>
+      this.#cross(base, this.expand(part, depth + 1), depth).flatMap((one) =>
+        this.#typed(one, depth),
       ),
     );
-    for (const [i, written] of flats.entries()) {
-      for (const [j, other] of flats.entries()) {
-        if (i === j) continue;
-        const apart = written.every((a) =>
-          other.every((b) => excludes(a, b, (all) => this.flats(all, depth + 1))),
-        );
-        if (!apart) throw unsupported("oneOf", " where a value could satisfy two of its schemas");
-      }
-    }
-    return options.flat();
+    const written = options.map((option) => option.flatMap((one) => this.#flatsOf(one, depth)));
+    const taken = parts.map((part) => wider.flats([part], depth + 1));
+    const apart = (mine: readonly Flat[] = [], theirs: readonly Flat[] = []) => {
+      const flatsOf = (all: All) => this.flats(all, depth + 1);
+      const widerOf = (all: All) => wider.flats(all, depth + 1);
+      return mine.every((a) => theirs.every((b) => excludes(a, b, flatsOf, widerOf)));
+    };
+    const kept = options.flatMap((option, i) => {
+      const shared = parts.filter((_, j) => i !== j && !apart(written[i], taken[j]));
+      return shared.reduce((left: readonly Alternative[], part) => {
+        const opposite = this.#opposite(part, depth);
+        if (opposite === undefined) throw twofold();
+        return this.#cross(left, opposite, depth);
+      }, option);
+    });
+    if (kept.length === 0 && options.some((option) => option.length > 0)) throw twofold();
+    return kept;
+  }
+
+  #flatsOf(option: Alternative, depth: number): readonly Flat[] {
+    return option.kind === "flat" ? [option.flat] : this.flats([option.schema], depth + 1);
+  }
+
+  /**
+   * With its types said: what is written for a schema without them depends on what it
+   * is merged with later, and two branches told apart by it could then be one.
+   */
+  #typed(option: Alternative, depth: number): readonly Alternative[] {
+    const flats = this.#flatsOf(option, depth);
+    if (flats.every((flat) => flat.types !== undefined || flat.values !== undefined))
+      return [option];
+    return flats.map((flat) => ({
+      kind: "flat",
+      flat: flat.values === undefined ? { ...flat, types: impliedTypes(flat) } : flat,
+    }));
   }
 
   /** After all that evaluates beside it: what is left over is then as with `additionalProperties`. */
@@ -190,18 +239,40 @@ export class Expander {
     const flats = options.flatMap((option) =>
       option.kind === "flat" ? [option.flat] : this.flats([option.schema], depth + 1),
     );
-    return flats.map((flat): Alternative => {
-      if (flat.negated === true)
-        throw unsupported("not", " beside unevaluatedProperties or unevaluatedItems");
-      const rest =
-        properties === undefined || flat.additional !== undefined
-          ? {}
-          : { additional: allOf(properties) };
-      const tail = items === undefined || flat.items !== undefined ? {} : { items: allOf(items) };
-      return { kind: "flat", flat: { ...flat, ...rest, ...tail } };
-    });
+    return flats.map(
+      (flat): Alternative => ({
+        kind: "flat",
+        flat: {
+          ...flat,
+          ...(properties !== undefined && leftProperties(flat, allOf(properties))),
+          ...(items !== undefined && leftItems(flat, allOf(items))),
+        },
+      }),
+    );
   }
 }
+
+/** What no schema that holds speaks of is under `rest`. */
+function leftProperties(flat: Flat, rest: All): Partial<Flat> {
+  const silent = flat.silent ?? new Set();
+  return {
+    ...(flat.additional === undefined && { additional: rest }),
+    properties: new Map(
+      [...flat.properties].map(([name, all]) => [name, silent.has(name) ? [...all, ...rest] : all]),
+    ),
+  };
+}
+
+function leftItems(flat: Flat, rest: All): Partial<Flat> {
+  if (flat.silentItems === true) throw unsupported("not", " of items beside unevaluatedItems");
+  if (flat.items !== undefined) return {};
+  // What `contains` asked for is evaluated.
+  const found = flat.contains.map((one) => one.schema);
+  return { items: found.length === 0 ? rest : [{ anyOf: [...found, { allOf: rest }] }] };
+}
+
+const twofold = (): GrammarError =>
+  unsupported("oneOf", " where a value could satisfy two of its schemas");
 
 function allOf(value: unknown): All {
   if (value === true) return [];
@@ -225,12 +296,10 @@ function isAnything(flat: Flat): boolean {
   );
 }
 
-function decodePointer(part: string): string {
-  let text = part;
-  try {
-    text = decodeURIComponent(part);
-  } catch {
-    // Not percent-encoded after all: taken as it stands.
-  }
-  return text.replaceAll("~1", "/").replaceAll("~0", "~");
+function remembered<K, V>(memo: Map<K, V>, key: K, make: () => V): V {
+  const known = memo.get(key);
+  if (known !== undefined || memo.has(key)) return known as V; // stored under this key
+  const made = make();
+  memo.set(key, made);
+  return made;
 }

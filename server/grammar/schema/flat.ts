@@ -22,8 +22,10 @@ export const TYPES: readonly Type[] = [
 export type All = readonly Schema[];
 
 export interface Flat {
-  /** Comes from under a `not`, whose properties and items count as unevaluated. */
-  readonly negated?: boolean;
+  /** Properties that only a schema that must fail speaks of: they count as unevaluated. */
+  readonly silent?: ReadonlySet<string>;
+  /** Such a schema speaks of items. */
+  readonly silentItems?: boolean;
   /** Absent: any. */
   readonly types?: ReadonlySet<Type>;
   /** The value is one of these (enum, const). */
@@ -36,11 +38,14 @@ export interface Flat {
   readonly formats: readonly string[];
   /** Strings that it is not. */
   readonly without: readonly string[];
+  /** Patterns that it does not match. */
+  readonly unlike: readonly string[];
   readonly prefix: readonly All[];
   /** Items past the prefix; absent: not said. */
   readonly items?: All;
   readonly minItems: number;
   readonly maxItems: number;
+  readonly contains: readonly Contains[];
   readonly properties: ReadonlyMap<string, All>;
   readonly patternProperties: ReadonlyMap<string, All>;
   /** Properties not named; absent: not said. */
@@ -49,6 +54,13 @@ export interface Flat {
   readonly keys: All;
   readonly minProperties: number;
   readonly maxProperties: number;
+}
+
+/** So many items are of the schema. */
+export interface Contains {
+  readonly schema: Schema;
+  readonly min: number;
+  readonly max: number;
 }
 
 export interface NumericLimit {
@@ -65,9 +77,11 @@ export const ANYTHING: Flat = {
   patterns: [],
   formats: [],
   without: [],
+  unlike: [],
   prefix: [],
   minItems: 0,
   maxItems: Number.POSITIVE_INFINITY,
+  contains: [],
   properties: new Map(),
   patternProperties: new Map(),
   required: new Set(),
@@ -91,7 +105,7 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
   const items = both(a.items, b.items);
   const additional = both(a.additional, b.additional);
   return {
-    ...((a.negated || b.negated) && { negated: true }),
+    ...silence(a, b),
     ...(types !== undefined && { types }),
     ...(values !== undefined && { values }),
     numeric: [...a.numeric, ...b.numeric],
@@ -101,6 +115,7 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
     patterns: [...new Set([...a.patterns, ...b.patterns])],
     formats: [...new Set([...a.formats, ...b.formats])],
     without: [...new Set([...a.without, ...b.without])],
+    unlike: [...new Set([...a.unlike, ...b.unlike])],
     prefix: Array.from({ length: Math.max(a.prefix.length, b.prefix.length) }, (_, i) => [
       ...(a.prefix[i] ?? a.items ?? []),
       ...(b.prefix[i] ?? b.items ?? []),
@@ -108,6 +123,7 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
     ...(items !== undefined && { items }),
     minItems: Math.max(a.minItems, b.minItems),
     maxItems: Math.min(a.maxItems, b.maxItems),
+    contains: [...new Set([...a.contains, ...b.contains])],
     properties: new Map(
       [...new Set([...a.properties.keys(), ...b.properties.keys()])].map((name) => [
         name,
@@ -131,6 +147,19 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
     keys: [...a.keys, ...b.keys],
     minProperties: Math.max(a.minProperties, b.minProperties),
     maxProperties: Math.min(a.maxProperties, b.maxProperties),
+  };
+}
+
+/** A name is silent as long as no schema that holds speaks of it. */
+function silence(a: Flat, b: Flat): Pick<Flat, "silent" | "silentItems"> {
+  const left = (one: Flat, other: Flat): string[] =>
+    [...(one.silent ?? [])].filter(
+      (name) => !other.properties.has(name) || other.silent?.has(name) === true,
+    );
+  const silent = new Set([...left(a, b), ...left(b, a)]);
+  return {
+    ...(silent.size > 0 && { silent }),
+    ...((a.silentItems || b.silentItems) && { silentItems: true }),
   };
 }
 

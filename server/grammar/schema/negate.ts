@@ -8,13 +8,23 @@ import { isObject, type Schema, type Type, typeOf } from "./flat.ts";
 /** Strings that a value may not be: a keyword of our own, for the opposite of `enum`. */
 export const WITHOUT = "$without";
 
+/** Patterns that a string may not match: as well, for the opposite of `pattern`. */
+export const UNLIKE = "$unlike";
+
 /** Every value has one of these. */
 const KINDS: readonly Type[] = ["null", "boolean", "number", "string", "array", "object"];
 
-type Negation = (value: unknown, context: NegateContext) => readonly Schema[] | undefined;
+type Keywords = Exclude<Schema, boolean>;
+/** `beside`: the schema that the keyword stands in. */
+type Negation = (
+  value: unknown,
+  context: NegateContext,
+  beside: Keywords,
+) => readonly Schema[] | undefined;
 
 export interface NegateContext {
-  resolve(reference: unknown): Schema;
+  /** Schemas that the references of a schema point to. */
+  targets(schema: Keywords): readonly Schema[];
   readonly depth: number;
 }
 
@@ -25,11 +35,14 @@ export function negate(schema: Schema, context: NegateContext): readonly Schema[
   if (typeof schema === "boolean") return schema ? [] : [true];
   if (context.depth > MAX_DEPTH) return undefined;
   const deeper = { ...context, depth: context.depth + 1 };
-  const keywords = Object.keys(schema).filter((keyword) => !ANNOTATIONS.has(keyword));
+  // Before draft 2019-09 nothing beside a reference counts: then its opposite alone is sure.
+  const keywords = (schema["$ref"] === undefined ? Object.keys(schema) : ["$ref"]).filter(
+    (keyword) => !ANNOTATIONS.has(keyword),
+  );
   if (keywords.length === 0) return [];
   const parts = keywords.flatMap((keyword) => {
     const negation = Object.hasOwn(NEGATIONS, keyword) ? NEGATIONS[keyword] : undefined;
-    const part = negation?.(schema[keyword], deeper);
+    const part = negation?.(schema[keyword], deeper, schema);
     return part === undefined ? [] : [part];
   });
   return parts.length === 0 ? undefined : parts.flat();
@@ -78,6 +91,17 @@ function bound(type: Type, opposite: string, move = 0): Negation {
   };
 }
 
+/** Schemas that must not all hold; those whose opposite cannot be said are let hold. */
+function someBroken(
+  schemas: readonly (Schema | undefined)[],
+  context: NegateContext,
+): readonly Schema[] | undefined {
+  const opposites = schemas
+    .map((schema) => (schema === undefined ? undefined : negate(schema, context)))
+    .filter((one) => one !== undefined);
+  return opposites.length === 0 ? undefined : opposites.flat();
+}
+
 const NEGATIONS: Readonly<Record<string, Negation>> = {
   type: notType,
   const: (value) => notValues([value]),
@@ -100,14 +124,7 @@ const NEGATIONS: Readonly<Record<string, Negation>> = {
     const schema = asSchema(value);
     return schema === undefined ? undefined : [schema];
   },
-  allOf: (parts, context) => {
-    const opposites = list(parts).map((part) => {
-      const schema = asSchema(part);
-      return schema === undefined ? undefined : negate(schema, context);
-    });
-    const known = opposites.filter((one) => one !== undefined);
-    return known.length === 0 ? undefined : known.flat();
-  },
+  allOf: (parts, context) => someBroken(list(parts).map(asSchema), context),
   anyOf: (parts, context) => {
     const opposites = list(parts).map((part) => {
       const schema = asSchema(part);
@@ -119,7 +136,25 @@ const NEGATIONS: Readonly<Record<string, Negation>> = {
       ? []
       : [{ allOf: opposites.map((one) => ({ anyOf: one })) }];
   },
-  $ref: (reference, context) => negate(context.resolve(reference), context),
+  $ref: (_, context, beside) => someBroken(context.targets(beside), context),
+  pattern: (value) => (typeof value === "string" ? [{ type: "string", [UNLIKE]: [value] }] : []),
+  [UNLIKE]: (value) => list(value).map((pattern) => ({ type: "string", pattern })),
+  [WITHOUT]: (value) => [{ enum: list(value) }],
+  items: (value, context, { prefixItems }) => {
+    const schema = asSchema(value);
+    if (schema === undefined || prefixItems !== undefined) return undefined;
+    const opposite = negate(schema, context);
+    return opposite?.map((one) => ({ type: "array", contains: one }));
+  },
+  contains: (value, context, { minContains, maxContains }) => {
+    const schema = asSchema(value);
+    if (schema === undefined || minContains !== undefined || maxContains !== undefined)
+      return undefined;
+    const opposite = negate(schema, context);
+    return (
+      opposite && [{ type: "array", items: opposite.length === 0 ? false : { anyOf: opposite } }]
+    );
+  },
   minimum: bound("number", "exclusiveMaximum"),
   maximum: bound("number", "exclusiveMinimum"),
   exclusiveMinimum: bound("number", "maximum"),

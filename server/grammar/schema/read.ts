@@ -15,20 +15,10 @@ import {
   type Type,
 } from "./flat.ts";
 
-/** Cannot be enforced on a text that grows; refused unless it says nothing. */
-const REFUSED: readonly string[] = [
-  "if",
-  "contains",
-  "dependentRequired",
-  "dependentSchemas",
-  "dependencies",
-  "$dynamicRef",
-  "$recursiveRef",
-  "disallow",
-  "extends",
-];
+/** Keywords of drafts that nobody writes any more. */
+const REFUSED: readonly string[] = ["$recursiveRef", "disallow", "extends"];
 
-import { WITHOUT } from "./negate.ts";
+import { UNLIKE, WITHOUT } from "./negate.ts";
 
 type Keywords = Readonly<Record<string, unknown>>;
 
@@ -71,10 +61,12 @@ export function readFlat(schema: Keywords): Flat {
     maxLength: count(schema, "maxLength") ?? Number.POSITIVE_INFINITY,
     patterns: [...(pattern === undefined ? [] : [pattern]), ...readEncoding(schema)],
     formats: typeof format === "string" ? [format] : [],
-    without: readWithout(schema[WITHOUT]),
+    without: texts(schema[WITHOUT]),
+    unlike: texts(schema[UNLIKE]),
     ...items,
     minItems: count(schema, "minItems") ?? 0,
     maxItems: count(schema, "maxItems") ?? Number.POSITIVE_INFINITY,
+    contains: readContains(schema),
     properties: schemaMap(schema, "properties"),
     patternProperties: schemaMap(schema, "patternProperties"),
     ...(additional !== undefined && {
@@ -91,13 +83,7 @@ const all = (schema: Schema): All => (schema === true ? [] : [schema]);
 
 function refuse(schema: Keywords): void {
   for (const keyword of REFUSED) {
-    const value = schema[keyword];
-    if (value === undefined) continue;
-    if (isObject(value) && Object.keys(value).length === 0 && keyword.startsWith("depend"))
-      continue;
-    // A condition without consequences says nothing.
-    if (keyword === "if" && schema["then"] === undefined && schema["else"] === undefined) continue;
-    throw unsupported(keyword);
+    if (schema[keyword] !== undefined) throw unsupported(keyword);
   }
   if (schema["uniqueItems"] === true && !((count(schema, "maxItems") ?? 2) <= 1))
     throw unsupported("uniqueItems");
@@ -112,7 +98,7 @@ function readEncoding(schema: Keywords): readonly string[] {
   return schema["contentEncoding"] === "base64" ? [base64] : [];
 }
 
-function readWithout(value: unknown): readonly string[] {
+function texts(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((text) => typeof text === "string") : [];
 }
 
@@ -167,6 +153,14 @@ function readItems(schema: Keywords): Pick<Flat, "prefix" | "items"> {
       : schemaList(tuple, "prefixItems").map(all);
   if (rest === undefined) return { prefix };
   return { prefix, items: all(asSchema(rest, "items")) };
+}
+
+function readContains(schema: Keywords): Flat["contains"] {
+  if (schema["contains"] === undefined) return [];
+  const min = count(schema, "minContains") ?? 1;
+  const max = count(schema, "maxContains") ?? Number.POSITIVE_INFINITY;
+  if (min === 0 && max === Number.POSITIVE_INFINITY) return [];
+  return [{ schema: asSchema(schema["contains"], "contains"), min, max }];
 }
 
 function readRequired(value: unknown): ReadonlySet<string> {

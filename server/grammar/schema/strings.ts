@@ -1,7 +1,7 @@
 /** JSON strings under length, pattern and format. */
 import { ANY_CHAR, characters, JSON_ESCAPED, jsonCharacters, minus } from "../characters.ts";
 import { alt, bytes, GrammarError, literal, many, type Node, repeat, seq } from "../grammar.ts";
-import { intersect } from "../intersect.ts";
+import { intersect, subtract } from "../intersect.ts";
 import { parseRegex } from "../regex.ts";
 
 export const QUOTE = literal('"');
@@ -37,6 +37,7 @@ export interface StringLimits {
   readonly patterns: readonly string[];
   readonly formats: readonly string[];
   readonly without: readonly string[];
+  readonly unlike: readonly string[];
 }
 
 export function strings(limits: StringLimits): Node {
@@ -58,11 +59,14 @@ export function strings(limits: StringLimits): Node {
     if (maxLength >= shape.max) maxLength = Number.POSITIVE_INFINITY;
   }
   if (limits.without.length > 0) shapes.push(textsExcept(limits.without));
+  if (limits.unlike.length > 0 && shapes.length === 0) shapes.push(many(PLAIN_CHAR));
   const [first, ...others] = shapes;
   if (first === undefined) return seq(QUOTE, repeat(FREE_CHAR, minLength, maxLength), QUOTE);
   const limited = minLength > 0 || maxLength !== Number.POSITIVE_INFINITY;
   if (limited) others.push(repeat(PLAIN_CHAR, minLength, maxLength));
-  return seq(QUOTE, others.reduce(intersect, first), QUOTE);
+  const like = others.reduce(intersect, first);
+  const unlike = limits.unlike.map((pattern) => parseRegex(pattern, { json: true, search: true }));
+  return seq(QUOTE, unlike.reduce(subtract, like), QUOTE);
 }
 
 interface Shape {

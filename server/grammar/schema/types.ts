@@ -22,12 +22,13 @@ export function impliedTypes(flat: Flat): ReadonlySet<Type> {
   if (
     flat.prefix.length > 0 ||
     flat.items !== undefined ||
+    flat.contains.length > 0 ||
     flat.minItems > 0 ||
     Number.isFinite(flat.maxItems)
   )
     implied.add("array");
   if (
-    flat.patterns.length + flat.formats.length + flat.without.length > 0 ||
+    flat.patterns.length + flat.formats.length + flat.without.length + flat.unlike.length > 0 ||
     flat.minLength > 0 ||
     Number.isFinite(flat.maxLength)
   )

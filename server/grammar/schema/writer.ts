@@ -1,6 +1,6 @@
 /** What the parts of a schema's grammar are written with. */
 import type { Node } from "../grammar.ts";
-import type { All } from "./flat.ts";
+import type { All, Schema } from "./flat.ts";
 
 export interface Writer {
   /** Around brackets and after commas. */
@@ -9,4 +9,6 @@ export interface Writer {
   readonly gap: Node;
   readonly anyValue: Node;
   value(schemas: All): Node;
+  /** A schema that holds only where `schema` does not; false where it cannot be said. */
+  opposite(schema: Schema): Schema;
 }
