@@ -82,6 +82,18 @@ describe("what is kept of leaving out", () => {
     expect(kept?.constants).toBe(constantsHash());
   });
 
+  it.each([
+    ["dense decode", 0.08],
+    ["MoE decode", 0.33],
+    ["prefill", 0.25],
+    ["serving", 0.18],
+    ["  first tokens", 0.35],
+  ])("%s is at most so far off on tables left out: %d", (group, most) => {
+    const its = kept?.groups.find((one) => one.group === group);
+    expect(its?.withoutTable).toBeLessThanOrEqual(most);
+    expect(its?.tables).toBeGreaterThanOrEqual(9);
+  });
+
   it("is what the READMEs quote, never the calibration's errors alone", () => {
     const read = (...path: string[]): string => readFileSync(projectPath(...path), "utf8");
     if (kept === undefined) throw new Error("nothing kept");
