@@ -46,10 +46,11 @@ function message(answer: Answer, deltas: readonly OutputDelta[]): object {
       input: parsedInput(args) ?? {},
     })),
   ];
-  const [reason, sequence] = stopReason(
-    delta && wholeFinish(delta, calls.length),
-    calls.length > 0,
-  );
+  const finish = delta && wholeFinish(delta, calls.length);
+  const { finishReason } = answer.chat.prepared.plan;
+  const called = finish && finishReason?.({ ...finish, toolCalls: calls.length, streamed: false });
+  const [reason, sequence] =
+    called === "tool_calls" ? ["tool_use", null] : stopReason(finish, calls.length > 0);
   return {
     id: answer.exchange.id,
     type: "message",

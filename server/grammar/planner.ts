@@ -11,6 +11,7 @@ import type {
   OutputPlan,
   OutputPlanner,
 } from "../generation/planner.ts";
+import { ThoughtCounter } from "../generation/reasoning/count.ts";
 import {
   REASONING_PARSERS,
   type ReasoningFormat,
@@ -224,19 +225,33 @@ class Planner implements OutputPlanner {
     const none = wish === undefined || wish.choice === "none";
     if (none && format === undefined) return { tools: false, parser: undefined };
     const read = none ? undefined : toolReader(wish, toolParser);
-    const parser = (prompt: string | undefined) =>
-      createOutputParser({
-        reasoning: format && !thoughtBefore(prompt, format) ? this.#splitter(format) : undefined,
+    const parser = (prompt: string | undefined) => {
+      const thought = format && !thoughtBefore(prompt, format) ? format : undefined;
+      return createOutputParser({
+        reasoning: thought && this.#splitter(thought),
+        counter: thought && this.#counter(thought),
         tools: read?.create(),
         maxCalls: wish?.maxCalls ?? Number.POSITIVE_INFINITY,
         showReasoning: fields.include_reasoning !== false,
       });
+    };
     return { tools: read?.native ?? false, parser };
   }
 
-  #splitter({ kind, marks }: ReasoningFormat): ParserParts["reasoning"] {
-    if (kind === "harmony") return kind;
-    return new ThinkSplitter(marks, toolFormat(this.#options.toolParser ?? "")?.opens);
+  #splitter(format: ReasoningFormat): ParserParts["reasoning"] {
+    return format.kind === "harmony" ? "harmony" : this.#thinkSplitter(format);
+  }
+
+  #thinkSplitter({ marks, calls = [] }: ReasoningFormat): ThinkSplitter {
+    const { opens = [] } = toolFormat(this.#options.toolParser ?? "") ?? {};
+    return new ThinkSplitter(marks, [...new Set([...calls, ...opens])]);
+  }
+
+  #counter(format: ReasoningFormat): ThoughtCounter | undefined {
+    const { tokenizer, endIds } = this.#options;
+    const decoder = tokenizer?.decoder({ skipSpecial: false });
+    if (format.kind === "harmony" || decoder === undefined) return undefined;
+    return new ThoughtCounter(decoder, this.#thinkSplitter(format), { ...format, endIds });
   }
 
   /** A maker of constraints that hold one sequence to the grammar. */

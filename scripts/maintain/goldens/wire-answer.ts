@@ -94,7 +94,7 @@ function plainChunk(line: string): Chunk | undefined {
 }
 
 const IDS =
-  /"(id|request_id|item_id|response_id|call_id|tool_use_id)":\s*"[A-Za-z]+[-_][A-Za-z0-9-]+"/g;
+  /"(id|request_id|item_id|response_id|previous_response_id|call_id|tool_use_id)":\s*"[A-Za-z]+[-_][A-Za-z0-9-]+"/g;
 
 /** Ids, times and fingerprints aside; numbers that are not whole to two digits. */
 function alike(text: string): string {
@@ -102,6 +102,8 @@ function alike(text: string): string {
     .replace(IDS, '"$1":"ID"')
     .replace(/"(created|created_at|completed_at)":\s*[\d.]+/g, '"$1":0')
     .replace(/"system_fingerprint":\s*("[^"]*"|null)/g, '"system_fingerprint":"F"')
+    .replace(/"signature":\s*"[a-f0-9]+"/g, '"signature":"SIGNED"')
+    .replace(/Response with id '\w+'/g, "Response with id 'ID'")
     .replace(/chatcmpl-tool-[a-f0-9]+/g, "TOOL")
     .replace(/call_[A-Za-z0-9]+/g, "TOOL");
   try {

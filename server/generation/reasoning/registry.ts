@@ -17,11 +17,13 @@ export interface ReasoningFormat {
   readonly switches?: readonly string[];
   /** Without such a variable there is no thinking. */
   readonly usuallyOff?: boolean;
+  /** Marks that end a thought where a call begins inside it, whoever reads the calls. */
+  readonly calls?: readonly string[];
   /** Its marks are special tokens, which must therefore stay in the text. */
   readonly special?: boolean;
 }
 
-type Extra = Pick<ReasoningFormat, "switches" | "usuallyOff" | "special">;
+type Extra = Pick<ReasoningFormat, "switches" | "usuallyOff" | "special" | "calls">;
 
 /** A thought in a pair of tags, from the beginning on. */
 function tags(name: string, extra: Extra = {}): ReasoningFormat {
@@ -66,7 +68,7 @@ const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
     endMarker: "<|channel|>final<|message|>",
     special: true,
   },
-  qwen3: tags("think", { switches: ["enable_thinking"] }),
+  qwen3: tags("think", { switches: ["enable_thinking"], calls: ["<tool_call>"] }),
   seed_oss: tags("seed:think"),
 };
 

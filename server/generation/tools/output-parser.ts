@@ -1,6 +1,7 @@
 /** One choice's text through reasoning, then tools: what the routes call. */
 import type { OutputParser } from "../parser.ts";
 import type { ParsedPart } from "../parts.ts";
+import type { ThoughtCounter } from "../reasoning/count.ts";
 import { HarmonyParser } from "../reasoning/harmony.ts";
 import { type ReasoningSplitter, ThinkSplitter } from "../reasoning/think.ts";
 import { ToolOutput, type ToolParser } from "./output.ts";
@@ -9,6 +10,8 @@ import { newToolCallId } from "./registry.ts";
 export interface ParserParts {
   /** `think`: `<think>` tags; absent: text is content at once. */
   readonly reasoning?: "think" | "harmony" | ReasoningSplitter | undefined;
+  /** Counts the thought's tokens; absent: they count by the piece of text that they came with. */
+  readonly counter?: ThoughtCounter | undefined;
   /** Absent: what is not reasoning is content. */
   readonly tools?: { readonly parser: ToolParser; readonly output: ToolOutput } | undefined;
   /** Calls passed on at most. */
@@ -34,7 +37,7 @@ class ThinkOutput implements OutputParser {
   }
 
   get reasoningTokens(): number {
-    return this.#reasoningTokens;
+    return this.#parts.counter?.count ?? this.#reasoningTokens;
   }
 
   get readsTools(): boolean {
@@ -44,6 +47,7 @@ class ThinkOutput implements OutputParser {
   push(text: string, ids: readonly number[]): readonly ParsedPart[] {
     const splitter = this.#splitter;
     if (splitter === undefined) return this.#content(text);
+    this.#parts.counter?.push(ids);
     if (!splitter.over) this.#reasoningTokens += ids.length;
     const { reasoning, content } = splitter.push(text);
     return [...this.#reasoning(reasoning), ...this.#content(content)];
