@@ -16,6 +16,7 @@ import {
   indexCheckpoint,
 } from "./weights/checkpoint.ts";
 import { locateModel, readJson, readJsonIfThere, resolveFolder } from "./weights/folder.ts";
+import { unpackNames } from "./weights/packing.ts";
 import { unreadWeights } from "./weights/unread.ts";
 
 export interface LoadOptions {
@@ -40,7 +41,7 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     folder === undefined ? undefined : (unreadWeights(folder, reader) ?? pricedOnly(reader));
   const checkpoint =
     folder !== undefined && unread === undefined && hasCheckpoint(folder)
-      ? indexCheckpoint(folder)
+      ? unpackNames(indexCheckpoint(folder), reader)
       : undefined;
   const architecture = (checkpoint ? describeComputed : describe)(config, files.config);
   if (checkpoint) checkWeights(checkpoint, architecture);

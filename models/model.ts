@@ -12,7 +12,41 @@ export interface StoredTensor {
   /** Byte range [begin, end) in the file. */
   readonly begin: number;
   readonly end: number;
+  /** How its bytes become the numbers of `shape`; absent: by `dtype` alone. */
+  readonly packing?: Packing;
 }
+
+/**
+ * Quantised weights as they are published; `[out, in]` is the shape they stand for.
+ *
+ * | kind      | bytes                                                             | number                  |
+ * |-----------|-------------------------------------------------------------------|-------------------------|
+ * | fp8       | E4M3 `[out, in]`                                                  | value · scale           |
+ * | int8      | `[out, in]`                                                       | value · scale of its row |
+ * | mxfp4     | E2M1, two a byte, `[…, out, in / 32, 16]`                         | value · 2^(scale − 127) |
+ * | packed    | int4 from −8, 8 a word along `in`, `[out, in / 8]`                | value · scale           |
+ * | gptq      | words along `in`, `[in · bits / 32, out]`                         | (code − zero) · scale   |
+ * | awq       | words along `out` in AWQ's order, `[in, out / 8]`                 | (code − zero) · scale   |
+ */
+export type Packing =
+  /** A scale of all, of a row, or of blocks of `block` rows and columns. */
+  | {
+      readonly kind: "fp8";
+      readonly scales: StoredTensor;
+      readonly block?: readonly [number, number];
+    }
+  | { readonly kind: "int8" | "mxfp4"; readonly scales: StoredTensor }
+  | {
+      readonly kind: "packed" | "gptq" | "awq";
+      readonly bits: number;
+      readonly scales: StoredTensor;
+      /** Absent: the middle of the codes. */
+      readonly zeros?: StoredTensor;
+      /** Added to stored zeros (1 in GPTQ's first format). */
+      readonly zeroOffset: number;
+      /** Group of every input; absent: in order, as many each. */
+      readonly order?: StoredTensor;
+    };
 
 /** Index of model.safetensors or of its shards; reads nothing until asked. Plain data. */
 export interface Checkpoint {

@@ -71,7 +71,7 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
       ranks,
       threads: Math.max(1, Math.floor(cores / ranks)),
       expertParallel: settings.own["enable-expert-parallel"] === true,
-      quantization: quantizationOf(settings.quantization),
+      quantization: quantizationOf(settings.quantization, model.checkpoint),
       blockSize: plan.blockSize,
       blocks: plan.blocks,
       maxContext: plan.maxContext,

@@ -4,7 +4,7 @@
  * than every row at full context could use.
  */
 import { type Architecture, architectureWeights } from "../../models/architecture.ts";
-import type { Model } from "../../models/model.ts";
+import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../settings.ts";
@@ -78,7 +78,7 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
     maxRows,
     maxTokens: settings.maxTokens ?? DEFAULT_MAX_TOKENS,
     maxContext,
-    weightBytes: weightBytes(model, ranks, quantizationOf(settings.quantization)),
+    weightBytes: weightBytes(model, ranks, quantizationOf(settings.quantization, model.checkpoint)),
     kvBytesPerBlock,
     kvBytes: blocks * kvBytesPerBlock,
   };
@@ -113,8 +113,15 @@ export function attentionParity({ layers }: Architecture): number {
   return products / Math.max(1, attention) / PRODUCTS_OVER_ATTENTION;
 }
 
-export function quantizationOf(name: string | undefined): Quantization {
-  if (name === undefined || name === "none") return "none";
+/** Methods of published weights, as vLLM's `--quantization` names them: such are computed as stored. */
+const STORED: ReadonlySet<string> = new Set(["gptq", "awq", "compressed-tensors", "mxfp4", "fp8"]);
+
+/** Absent: as the checkpoint is. */
+export function quantizationOf(name: string | undefined, checkpoint?: Checkpoint): Quantization {
+  const packed = [...(checkpoint?.tensors.values() ?? [])].some(({ packing }) => packing);
+  if (name === undefined) return packed ? "stored" : "none";
+  if (name === "none") return "none";
+  if (packed && STORED.has(name)) return "stored";
   if (name === "int4" || name === "int8" || name === "w8a16") return name;
   throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8, w8a16.`);
 }
@@ -126,7 +133,24 @@ function weightBytes(model: Model, ranks: number, quantization: Quantization): n
   const table = architecture.prologue.find((op) => op.op === "embed")?.table.name;
   return architectureWeights(architecture)
     .filter((weight) => tied || weight.name !== table)
-    .reduce((sum, weight) => sum + bytesOf(shardShape(weight, 0, ranks), weight, quantization), 0);
+    .reduce((sum, weight) => {
+      const shape = shardShape(weight, 0, ranks);
+      const stored = model.checkpoint?.tensors.get(weight.name.replace("{e}", "0"));
+      return (
+        sum +
+        (quantization === "stored"
+          ? storedBytes(shape, stored)
+          : bytesOf(shape, weight, quantization))
+      );
+    }, 0);
+}
+
+/** Codes and a scale a group; what is not in groups is F32. */
+function storedBytes(shape: readonly number[], stored: StoredTensor | undefined): number {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  const packing = stored?.packing;
+  if (packing === undefined || packing.kind === "fp8") return 4 * elements;
+  return "bits" in packing ? (elements * packing.bits) / 8 + elements / 32 : elements * 1.125;
 }
 
 function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantization): number {

@@ -205,7 +205,7 @@ export function checkWeights(checkpoint: Checkpoint, architecture: Architecture)
         throw new CheckpointError(
           `${where}: expected shape [${shape.join(", ")}] from config.json, found [${stored.shape.join(", ")}]`,
         );
-      if (!["F32", "F16", "BF16"].includes(stored.dtype))
+      if (stored.packing === undefined && !["F32", "F16", "BF16"].includes(stored.dtype))
         throw new CheckpointError(
           `${where}: expected dtype F32, F16 or BF16, found ${stored.dtype}`,
         );

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Checkpoint, StoredTensor } from "../model.ts";
 import type { Weight, Within } from "../ops.ts";
 import { CheckpointError, findTensor } from "./checkpoint.ts";
+import { everyRow, type IntegerRows, integerRows, widen } from "./integers.ts";
 import type { Range } from "./shard.ts";
 
 /** Bytes read at once when elements are converted or columns picked; at least one row is. */
@@ -68,6 +69,10 @@ export class WeightReader {
   ): void {
     const columns = right - left;
     const whole = columns === width;
+    if (stored.packing !== undefined) {
+      this.#readPacked(stored, first, step, { width, top, bottom, left, right }, out);
+      return;
+    }
     if (stored.dtype === "F32" && whole && step === 1) {
       this.#fill(stored, bytesOf(out), (first + top) * width * 4);
       return;
@@ -85,6 +90,93 @@ export class WeightReader {
       else
         for (let r = 0; r < rows; r++)
           convert(bytes, r * width + left, columns, out, done + r * columns);
+    }
+  }
+
+  /** Whole rows through F32, of which the columns are picked. */
+  #readPacked(
+    stored: StoredTensor,
+    first: number,
+    step: number,
+    { width, top, bottom, left, right }: Window,
+    out: Float32Array,
+  ): void {
+    const together = this.#rowsTogether(stored, width * step);
+    const columns = right - left;
+    const rows = new Float32Array(Math.min(together, bottom - top) * step * width);
+    for (let row = top; row < bottom; row += together) {
+      const count = Math.min(together, bottom - row);
+      const begin = first + row * step;
+      this.#decode(stored, { begin, end: begin + (count - 1) * step + 1 }, rows);
+      for (let r = 0; r < count; r++) {
+        const from = r * step * width;
+        out.set(rows.subarray(from + left, from + right), (row - top + r) * columns);
+      }
+    }
+  }
+
+  /** Formats that keep outputs side by side are read whole for any row. */
+  #rowsTogether({ packing, shape }: StoredTensor, width: number): number {
+    if (packing?.kind === "gptq" || packing?.kind === "awq") return shape[0] ?? 1;
+    return Math.max(1, Math.floor(SCRATCH_BYTES / width));
+  }
+
+  /** The rows of a packed weight as integers; undefined: they are none. */
+  integers(
+    what: Readable,
+    rows: { readonly begin: number; readonly end: number },
+  ): IntegerRows | undefined {
+    const within = typeof what === "string" ? undefined : what.within;
+    const name = typeof what === "string" ? what : what.name;
+    const stored = findTensor(this.#checkpoint, within?.name ?? name);
+    const { packing } = stored;
+    if (packing === undefined || packing.kind === "fp8" || within?.transposed) return undefined;
+    const { row = 0, step = 1 } = within ?? {};
+    const begin = row + rows.begin * step;
+    const end = row + (rows.end - 1) * step + 1;
+    return everyRow(integerRows(stored, packing, { begin, end }, this.#from), step);
+  }
+
+  readonly #from = {
+    bytes: (tensor: StoredTensor, offset: number, length: number): Uint8Array => {
+      const bytes = this.#room(length);
+      this.#fill(tensor, bytes, offset);
+      return bytes;
+    },
+    numbers: (tensor: StoredTensor): Float32Array => this.#wholeSmall(tensor),
+  };
+
+  #wholeSmall(tensor: StoredTensor): Float32Array {
+    const width = tensor.shape.reduce((product, size) => product * size, 1);
+    const out = new Float32Array(width);
+    this.#readRows(tensor, { row: 0 }, { width, top: 0, bottom: 1, left: 0, right: width }, out);
+    return out;
+  }
+
+  #decode(
+    stored: StoredTensor,
+    rows: { readonly begin: number; readonly end: number },
+    out: Float32Array,
+  ): void {
+    const { packing } = stored;
+    if (packing === undefined) return;
+    if (packing.kind !== "fp8") {
+      widen(integerRows(stored, packing, rows, this.#from), out, 0);
+      return;
+    }
+    const { scales, block } = packing;
+    const width = stored.shape.at(-1) ?? 1;
+    const count = (rows.end - rows.begin) * width;
+    const bytes = this.#from.bytes(stored, rows.begin * width, count);
+    const table = eighthTable();
+    for (let i = 0; i < count; i++) out[i] = table[bytes[i] as number] as number;
+    const factors = this.#from.numbers(scales);
+    const [down, across] = block ?? [1, width];
+    const blocks = Math.ceil(width / across);
+    for (let i = 0; i < count; i++) {
+      const row = rows.begin + Math.floor(i / width);
+      const factor = factors[Math.floor(row / down) * blocks + Math.floor((i % width) / across)];
+      out[i] = (out[i] as number) * (factor as number);
     }
   }
 
@@ -164,10 +256,10 @@ export class WeightReader {
 function windowOf(stored: StoredTensor, shape: readonly number[], range?: Range): Window {
   const last = shape.length - 1;
   const size = shape.reduce((product, each) => product * each, 1);
-  const columns = range !== undefined && range.axis === last && last > 0;
+  const columns = last > 0 && (range === undefined || range.axis === last);
   const width = columns ? (shape[last] ?? 1) : size / Math.max(shape[0] ?? 1, 1);
   const rows = width === 0 ? 0 : size / width;
-  if (!range) return { width, top: 0, bottom: rows, left: 0, right: width };
+  if (range === undefined) return { width, top: 0, bottom: rows, left: 0, right: width };
   const limit = shape[range.axis] ?? 0;
   if (
     (range.axis !== 0 && !columns) ||
@@ -215,6 +307,20 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     for (let i = 0; i < count; i++) out[at + i] = table[halves[i] ?? 0] ?? 0;
   },
 };
+
+let eighths: Float32Array | undefined;
+
+/** F32 of every E4M3 byte (FN: no infinities, NaN where all but the sign is set), made at first use. */
+function eighthTable(): Float32Array {
+  eighths ??= Float32Array.from({ length: 256 }, (_, byte) => {
+    const exponent = (byte >> 3) & 15;
+    const fraction = byte & 7;
+    if ((byte & 127) === 127) return Number.NaN;
+    const size = exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7);
+    return byte & 128 ? -size : size;
+  });
+  return eighths;
+}
 
 let halves: Float32Array | undefined;
 

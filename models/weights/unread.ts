@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigReader } from "../config.ts";
 import { isDangling, isLfsPointer } from "./files.ts";
+import { READ_METHODS } from "./packing.ts";
 
 /** Files that hold weights, by name, and what becomes of them. */
 const KINDS: readonly (readonly [pattern: RegExp, advice: string])[] = [
@@ -57,7 +58,8 @@ function quantized(config: ConfigReader): string | undefined {
   if (config.section("quantization")?.has("group_size")) {
     return `${config.file}: "quantization" is MLX's; MLX weights are not read, use the model they were made from`;
   }
-  const method = config.section("quantization_config")?.raw("quant_method");
-  if (method === undefined) return undefined;
-  return `${config.file}: "quantization_config" says ${String(method)}; weights are read as F32, F16 or BF16, and --quantization int8 or int4 packs them when they are loaded`;
+  const section = config.section("quantization_config");
+  const method = section?.raw("quant_method");
+  if (method === undefined || READ_METHODS.some((name) => name === method)) return undefined;
+  return `${config.file}: "quantization_config.quant_method" says ${String(method)}, which is not read (${READ_METHODS.join(", ")} are); use the model it was made from, which --quantization int8 or int4 packs when it is loaded`;
 }

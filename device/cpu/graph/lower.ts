@@ -13,12 +13,13 @@ import type {
 } from "../../../models/ops.ts";
 import type { BuiltGraph } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
-import { blockOf, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
+import { blockOf, type Int8Weight, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
 import type { ShardReader } from "./shard-reader.ts";
 import type { Products, Segment, SegmentOp } from "./steps.ts";
+import type { StoredBlocks } from "./stored-blocks.ts";
 
-/** Format of the products' weights. int8 has a scale for each output and computes in integers, invariant of the batch. */
-export type Format = "none" | "int4" | "int8";
+/** Format of the products' weights. `stored`: integers in groups as they were published, else F32. int8 has a scale for each output and computes in integers, invariant of the batch. */
+export type Format = "none" | "stored" | "int4" | "int8";
 
 /** w8a16 does without the runtime: for a model so small that its nodes are most of a step (kernel/segment.ts). */
 export type Quantization = Format | "w8a16";
@@ -171,7 +172,12 @@ class Lowering {
     const rows = sizes.reduce((sum, size) => sum + size.rows, 0);
     const block = blockOf(width);
     const format = op.exact ? "none" : this.#quantization;
-    if (this.#mapped && op.parts.length > 1) {
+    const stored = format === "stored" ? this.#weights.stored(op.parts) : undefined;
+    if (stored !== undefined && "values" in stored) {
+      this.#int8(op, { rows, width }, stored);
+    } else if (stored !== undefined) {
+      this.#stored(op, stored, { rows, width });
+    } else if (this.#mapped && op.parts.length > 1) {
       const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
       graph.node("Concat", parts, { axis: 1 }, op.out);
     } else if (format === "int4" && block !== undefined) {
@@ -187,16 +193,39 @@ class Lowering {
       const attributes = { K: width, N: rows, bits: 4, block_size: block, accuracy_level: 4 };
       graph.node("ms.MatMulNBits", inputs, attributes, op.out);
     } else if (format === "int8") {
-      this.#int8(op, rows, width);
+      this.#int8(op, { rows, width }, quantiseInt8(this.#weights.stack(op.parts), width));
     } else {
       this.#gemm(op, width, op.out);
     }
   }
 
-  /** Per-row W8A8: integer sums, so a row does not depend on its neighbours. */
-  #int8(op: Products, rows: number, width: number): void {
+  #stored(
+    op: Products,
+    { bits, block, codes, scales, zeros }: StoredBlocks,
+    { rows, width }: { readonly rows: number; readonly width: number },
+  ): void {
     const graph = this.#graph;
-    const { values, scales } = quantiseInt8(this.#weights.stack(op.parts), width);
+    const name = nameOf(op);
+    const bias = this.#bias(op);
+    const inputs = [
+      op.in,
+      graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),
+      graph.weight(`${name}.scales`, "float", [scales.length], scales),
+      zeros === undefined ? "" : graph.weight(`${name}.zeros`, "uint8", [zeros.length], zeros),
+      "",
+      bias ?? "",
+    ];
+    const attributes = { K: width, N: rows, bits, block_size: block, accuracy_level: 4 };
+    graph.node("ms.MatMulNBits", inputs, attributes, op.out);
+  }
+
+  /** Per-row W8A8: integer sums, so a row does not depend on its neighbours. */
+  #int8(
+    op: Products,
+    { rows, width }: { readonly rows: number; readonly width: number },
+    { values, scales }: Int8Weight,
+  ): void {
+    const graph = this.#graph;
     const name = nameOf(op);
     const input = this.#rowBytes(op.in);
     const inputs = [

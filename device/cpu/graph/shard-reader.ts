@@ -4,8 +4,11 @@ import { dirname, join } from "node:path";
 import type { Checkpoint } from "../../../models/model.ts";
 import type { LinearOp, Weight } from "../../../models/ops.ts";
 import { findTensor } from "../../../models/weights/checkpoint.ts";
+import type { IntegerRows } from "../../../models/weights/integers.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
-import { shardShape, shardWeight } from "../../../models/weights/shard.ts";
+import { type Range, shardShape, shardWeight } from "../../../models/weights/shard.ts";
+import type { Int8Weight } from "./quantise.ts";
+import { type StoredBlocks, storedBlocks, storedInt8 } from "./stored-blocks.ts";
 
 /** Bytes `[begin, end)` of a file in `ShardReader.folder`. */
 export interface FileRange {
@@ -56,6 +59,19 @@ export class ShardReader {
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return this.read(only.weight);
     return concatenate(parts.map(({ weight }) => this.read(weight)));
+  }
+
+  /** The same as they were published, where that is integers; undefined: they are not. */
+  stored(parts: readonly Part[]): StoredBlocks | Int8Weight | undefined {
+    const pieces: { rows: IntegerRows; columns?: Range }[] = [];
+    for (const { weight } of parts) {
+      const range = shardWeight(weight, this.rank, this.#ranks);
+      const down = range?.axis === 0 ? range : { begin: 0, end: weight.shape[0] ?? 0 };
+      const rows = this.#reader.integers(weight, down);
+      if (rows === undefined) return undefined;
+      pieces.push({ rows, ...(range && range.axis > 0 && { columns: range }) });
+    }
+    return storedInt8(pieces) ?? storedBlocks(pieces);
   }
 
   /** Their biases side by side, 0 where there is none; undefined: none has one. */

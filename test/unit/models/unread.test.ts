@@ -75,8 +75,8 @@ describe("weights that are not read", () => {
     ["MLX", () => config({ quantization: { group_size: 64, bits: 4 } }), /"quantization" is MLX's/],
     [
       "a quantized checkpoint",
-      () => config({ quantization_config: { quant_method: "awq", bits: 4 } }),
-      /"quantization_config" says awq/,
+      () => config({ quantization_config: { quant_method: "quark", bits: 4 } }),
+      /"quantization_config\.quant_method" says quark, which is not read .*; use the model it was made from/,
     ],
     ["none at all", () => only(), /no weights, neither model\.safetensors nor/],
     [
@@ -138,7 +138,7 @@ describe("the format that a config declares", () => {
     [{ quant_method: "mxfp4" }, "bf16"],
   ])("%j: %s", async (quantization_config, format) => {
     config({ quantization_config });
-    expect((await loadModel(folder)).format).toBe(format);
+    expect((await loadModel(at("config.json"))).format).toBe(format);
   });
 });
 
