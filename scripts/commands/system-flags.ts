@@ -3,7 +3,7 @@ import { KV_LINKS } from "../../device/trainium/price/transfer.ts";
 import { fileText } from "../../server/settings/file-text.ts";
 import { isObjectText, rowsOf } from "../../server/settings/row.ts";
 import { UsageError } from "../usage.ts";
-import type { PrefillSpec, SystemSpec } from "../virtual/system.ts";
+import type { PrefillSpec, SystemSpec } from "../virtual/build.ts";
 import type { FlagValues } from "./flags.ts";
 import { count } from "./kinds.ts";
 

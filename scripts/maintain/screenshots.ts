@@ -3,15 +3,13 @@
  * `npx tsx scripts/maintain/screenshots.ts [--only PART] [--out FOLDER]`, after `npm run build`.
  * The pages are those of PICTURES; a new view is a line there.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { parseSettings } from "../../server/config.ts";
 import { type RunningServer, serve } from "../../server/main.ts";
-import { run as sweep } from "../commands/sweep/main.ts";
 
 const LOOKS = {
   dark: { colorScheme: "dark", width: 1280, height: 800 },
@@ -47,11 +45,16 @@ async function answered(page: Page): Promise<void> {
   await settled(page);
 }
 
-async function pointsOpened(page: Page): Promise<void> {
-  await page.locator("input[type=file]").first().setInputFiles(points());
-  await page.getByRole("img", { name: /^Users per system/ }).waitFor();
-  await settled(page);
-}
+/** Of a page that computes before it shows. */
+const computed =
+  (text: RegExp) =>
+  async (page: Page): Promise<void> => {
+    await page.getByText(text).first().waitFor({ timeout: 120_000 });
+    await settled(page);
+  };
+
+const SWEEP =
+  "models=openai/gpt-oss-120b&instances=trn2.48xlarge,trn3-gen2-ultraserver&tp=16,8&users=1..64&shape=1024/256&run=1";
 
 const timelineReady = async (page: Page): Promise<void> => {
   await page.getByRole("img", { name: /Timeline of \d{3,} spans/ }).waitFor();
@@ -61,7 +64,20 @@ const timelineReady = async (page: Page): Promise<void> => {
 const PICTURES: readonly Picture[] = [
   { name: "home", device: "trainium", link: "home", ready: answered },
   { name: "home-cpu", device: "cpu", link: "home", ready: answered },
-  { name: "curves", device: "trainium", link: "curves", ready: pointsOpened },
+  ...["overview", "pareto", "latency", "compare", "points"].map(
+    (view): Picture => ({
+      name: `curves-${view}`,
+      device: "trainium",
+      link: `curves?${SWEEP}&view=${view}`,
+      ready: computed(/^28 of 28 points/),
+    }),
+  ),
+  {
+    name: "curves-studies",
+    device: "trainium",
+    link: "curves?view=studies&pace=50",
+    ready: computed(/^At 50 tokens/),
+  },
   {
     name: "explorer-timeline",
     device: "trainium",
@@ -77,13 +93,6 @@ const PICTURES: readonly Picture[] = [
     }),
   ),
 ];
-
-let folder: string | undefined;
-/** Files of a small sweep, made once. */
-function points(): string[] {
-  const at = join(folder ?? "", "points");
-  return readdirSync(at).map((name) => join(at, name));
-}
 
 async function start(argv: readonly string[]): Promise<RunningServer> {
   const { settings } = parseSettings([...argv, "--port", "0"]);
@@ -136,21 +145,6 @@ const { full } = values;
 
 const wanted = PICTURES.filter(({ name }) => name.includes(values.only));
 mkdirSync(values.out, { recursive: true });
-folder = mkdtempSync(join(tmpdir(), "pictures-"));
-if (wanted.some(({ name }) => name.startsWith("curves"))) {
-  const argv = ["meta-llama/Llama-3.1-8B-Instruct", "--concurrency", "1,2,4,8,16,32"];
-  await sweep([
-    ...argv,
-    "--shape",
-    "512/128",
-    "--tp",
-    "4,2",
-    "--out",
-    folder,
-    "--no-chart",
-    "--quiet",
-  ]);
-}
 const browser = await chromium.launch({
   executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu"],
@@ -165,5 +159,4 @@ for (const device of ["trainium", "cpu"] as const) {
   await server.stop(0);
 }
 await browser.close();
-rmSync(folder, { recursive: true });
 process.exit(0);

@@ -3,6 +3,7 @@
  * how many users at which speed, and what the system gives at which load.
  */
 import type { Latency } from "../load/metrics.ts";
+import { frontier } from "./frontier.ts";
 import type { Figure, FigurePoint } from "./plot.ts";
 import { bandText, INTERACTIVITY, type InteractivityName, type Point, seriesOf } from "./point.ts";
 import { commonParts } from "./series.ts";
@@ -104,6 +105,36 @@ function latency(points: readonly Point[], name: Latency, title: string): Figure
   };
 }
 
+/**
+ * Throughput a chip against interactivity over all that was swept (chips, models, TP,
+ * formats), and the best of any of them.
+ */
+export function paretoFigure(points: readonly Point[]): Figure {
+  const perChip = points.every((point) => point.chips !== undefined);
+  const drawn = (point: Point): FigurePoint => ({
+    ...between(
+      point,
+      inferencex.of(point),
+      point.outputThroughput / (perChip ? (point.chips ?? 1) : 1),
+      "both",
+    ),
+    label: String(point.concurrency),
+    measured: !point.simulated,
+  });
+  const series = lines(points, (point) => {
+    const { low: _low, high: _high, ...plain } = drawn(point);
+    return plain;
+  });
+  const best = frontier(points.map(drawn)).map(({ x, y }) => ({ x, y, bare: true }));
+  return {
+    title: `Output tokens/s${perChip ? " a chip" : ""} against interactivity`,
+    subtitle: `${workload(points, false)}; labels: users; dashed: the best of all`,
+    x: { label: `tokens/s/user = ${inferencex.formula}` },
+    y: { label: `output tokens/s${perChip ? "/chip" : ""}` },
+    series: [...series, { name: "best of all", colour: 7, dash: "5 4", points: best }],
+  };
+}
+
 function lines(
   points: readonly Point[],
   draw: (point: Point) => FigurePoint,
@@ -119,7 +150,7 @@ function lines(
 
 /** Speeds are the inverse of time: a band [low, high] of times is [1/high, 1/low] of speeds. */
 function between(point: Point, x: number, y: number, along: "x" | "y" | "both"): FigurePoint {
-  if (point.band === undefined) return { x, y };
+  if (point.band === undefined) return { x, y, ...(!point.simulated && { measured: true }) };
   const slow = 1 / point.band.high;
   const fast = 1 / point.band.low;
   const scale = (factor: number): { x: number; y: number } => ({

@@ -84,6 +84,8 @@ export interface Point {
   /** Mean over requests of 1 / TPOT. */
   readonly meanUserRate: number;
   readonly preemptions: number;
+  /** Seconds of the run by what steps spent them on, and `idle`; replicas added. Absent: nothing was priced. */
+  readonly parts?: Readonly<Record<string, number>>;
   readonly band?: Band;
   readonly notices: readonly Notice[];
 }

@@ -5,9 +5,8 @@ import { findInstance } from "../../device/trainium/instances.ts";
 import type { Plan } from "../../device/trainium/plan.ts";
 import { bandOf as bandOfTime } from "../../device/trainium/price/bands.ts";
 import { trustOf } from "../../device/trainium/price/trust.ts";
-import type { Model } from "../../models/model.ts";
 import type { Band } from "../report/point.ts";
-import { buildSystem, type SystemSpec, type VirtualSystem } from "./system.ts";
+import type { SystemSpec, VirtualSystem } from "./build.ts";
 
 export interface SystemFacts {
   /** Chips billed: whole ones. */
@@ -55,12 +54,4 @@ function prefillChipsOf({ prefill }: SystemSpec, plan: Plan): number {
   const chip = prefill.instance === "" ? plan.instance.chip : findInstance(prefill.instance).chip;
   const logicalCore = Number(prefill.own["logical-nc-config"] ?? plan.logicalCore);
   return Math.ceil((prefill.workers * prefill.tensorParallel * logicalCore) / chip.cores);
-}
-
-/** The band of a system that is not running. */
-export async function bandOf(spec: SystemSpec, model: Model): Promise<Band | undefined> {
-  const system = await buildSystem(spec, { model });
-  const { band } = factsOf(system);
-  await system.close();
-  return band;
 }

@@ -6,11 +6,16 @@
  *     open loop     each request at its arrival, whatever is still under way
  */
 import { SECOND } from "../../device/clock.ts";
-import type { EngineEvent, RequestFinished, TokensEmitted } from "../../engine/events.ts";
+import type {
+  EngineEvent,
+  RequestFinished,
+  StepFinished,
+  TokensEmitted,
+} from "../../engine/events.ts";
 import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
 import type { RequestRecord } from "../load/record.ts";
 import type { WorkRequest } from "../workload/request.ts";
-import type { VirtualSystem } from "./system.ts";
+import type { VirtualSystem } from "./build.ts";
 
 export interface VirtualRun {
   /** In order of `requests`. */
@@ -25,6 +30,8 @@ export interface StepTotals {
   steps: number;
   /** Seconds in steps, replicas added. */
   busy: number;
+  /** The same by part of the steps' price; empty where steps have none. */
+  readonly parts: Record<string, number>;
   tokens: number;
   paddedTokens: number;
   mostRunning: number;
@@ -84,6 +91,7 @@ class Run {
   readonly #steps: StepTotals = {
     steps: 0,
     busy: 0,
+    parts: {},
     tokens: 0,
     paddedTokens: 0,
     mostRunning: 0,
@@ -198,6 +206,7 @@ class Run {
         const steps = this.#steps;
         steps.steps += event.repeated;
         steps.busy += event.duration / SECOND;
+        addParts(steps.parts, event);
         steps.tokens += event.tokens;
         steps.paddedTokens += (event.cost?.paddedTokens ?? 0) * event.repeated;
         steps.mostRunning = Math.max(steps.mostRunning, event.running);
@@ -262,4 +271,13 @@ function failed(request: WorkRequest, error: string): RequestRecord {
     outputTokens: 0,
     wantedTokens: request.outputTokens,
   };
+}
+
+/** A repeated step's parts are those of one, on the time of all: they add up to it. */
+function addParts(parts: Record<string, number>, { cost, duration }: StepFinished): void {
+  if (cost === undefined || cost.duration === 0) return;
+  const scale = duration / cost.duration / SECOND;
+  for (const [part, nanos] of Object.entries(cost.parts)) {
+    parts[part] = (parts[part] ?? 0) + nanos * scale;
+  }
 }

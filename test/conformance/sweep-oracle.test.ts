@@ -15,7 +15,7 @@ import { metricsOf } from "../../scripts/commands/sweep/to-point.ts";
 import { ModelShelf, virtualPoint } from "../../scripts/commands/sweep/virtual-point.ts";
 import { rowJson } from "../../scripts/load/column.ts";
 import { COLUMNS } from "../../scripts/report/columns.ts";
-import type { PrefillSpec, SystemSpec } from "../../scripts/virtual/system.ts";
+import type { PrefillSpec, SystemSpec } from "../../scripts/virtual/build.ts";
 import { runVirtual } from "../../scripts/virtual/virtual.ts";
 import { Random } from "../../scripts/workload/random.ts";
 import { idRange } from "../../scripts/workload/request.ts";

@@ -11,6 +11,8 @@ import { profileSteps } from "../../device/trainium/profile/steps.ts";
 import { planFor } from "../../device/trainium/settings.ts";
 import { run } from "../../scripts/commands/profile.ts";
 import { run as runSweep } from "../../scripts/commands/sweep/main.ts";
+import { INTERACTIVITY } from "../../scripts/report/point.ts";
+import { pointsIn } from "../../scripts/report/read-points.ts";
 import { catalogueModel } from "../support/catalogue.ts";
 import { axeFindings, NO_BROWSER, openBrowser } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -251,32 +253,114 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
     });
   });
 
-  it("curves read a sweep's points as its CSV has them", async () => {
+  /** A table of the page as its CSV has it: numbers, not what is shown of them. */
+  async function csvOf(page: Page, title: string): Promise<readonly (readonly string[])[]> {
+    const table = page.locator("section", {
+      has: page.getByRole("heading", { name: title, exact: true }),
+    });
+    const coming = page.waitForEvent("download");
+    await table.last().getByRole("button", { name: "CSV" }).click();
+    const text = readFileSync(await (await coming).path(), "utf8");
+    return text
+      .trim()
+      .split("\n")
+      .map((line) => line.split(","));
+  }
+
+  it("curves read a sweep's points as its CSV has them, at a cursor too", async () => {
     const folder = mkdtempSync(join(tmpdir(), "sweep-"));
     const out = join(folder, "out");
     const argv = ["Qwen/Qwen3-8B", "--concurrency", "1,2,4", "--shape", "64/32", "--tp", "4,2"];
     await runSweep([...argv, "--out", out, "--no-chart", "--quiet"]);
     const files = readdirSync(join(out, "points")).map((name) => join(out, "points", name));
-    const [head = "", ...rows] = readFileSync(join(out, "sweep.csv"), "utf8").trim().split("\n");
-    const at = head.split(",").indexOf("output_throughput");
+    const its = files.flatMap((file) => pointsIn(JSON.parse(readFileSync(file, "utf8"))));
+    const [read] = its.filter(({ concurrency }) => concurrency === 2);
+    if (read === undefined) throw new Error("no point of two users");
     const url = servers.get("cpu")?.url;
     for (const look of LOOKS) {
-      await visit(`${url}/#/curves`, look, async (page) => {
-        await page.locator("input[type=file]").setInputFiles(files);
-        await page.getByRole("img", { name: /^Users per system/ }).waitFor();
-        expect(await page.locator(".plot svg").count()).toBe(10);
-        const table = page.locator("section", { hasText: "output tokens/s" }).last();
-        const shown = await table.locator("tbody tr").allInnerTexts();
-        const expected = rows.map((row) => Number(row.split(",")[at]).toFixed(0));
-        for (const figure of expected) {
+      await visit(
+        `${url}/#/curves?pace=${INTERACTIVITY.inferencex.of(read)}`,
+        look,
+        async (page) => {
+          await page.getByLabel("Open files").setInputFiles(files);
+          await page.getByRole("img", { name: /^Users per system/ }).waitFor();
+          expect(await page.locator(".plot svg").count()).toBe(3);
+          const there = await csvOf(page, "Read there");
           expect(
-            shown.some((row) => row.split(/\s+/).includes(figure)),
-            figure,
+            there.some(([, users]) => Math.abs(Number(users) - 2) < 1e-9),
+            JSON.stringify(there),
           ).toBe(true);
-        }
-      });
+          const reading = await page.locator(".reading").first().textContent();
+          expect(reading).toMatch(/ 2(?: ·|$)/);
+          await page.getByRole("tab", { name: "Latency" }).click();
+          expect(await page.locator(".plot svg").count()).toBe(4);
+          await page.getByRole("tab", { name: "Pareto" }).click();
+          await page.getByRole("img", { name: /^Output tokens.s a chip/ }).waitFor();
+          await page.getByRole("tab", { name: "Points" }).click();
+          const [titles = [], ...shown] = await csvOf(page, "Points");
+          const at = titles.indexOf("output tokens/s");
+          const sorted = (list: readonly number[]) => [...list].sort((a, b) => a - b);
+          expect(sorted(shown.map((row) => Number(row[at])))).toEqual(
+            sorted(its.map((point) => point.outputThroughput)),
+          );
+        },
+      );
     }
     rmSync(folder, { recursive: true });
+  });
+
+  it("a sweep in the page's worker has the command line's points, in its order", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sweep-"));
+    const argv = ["Qwen/Qwen3-0.6B", "--instance", "trn2.3xlarge", "--tp", "4,2,1"];
+    const load = ["--concurrency", "1..8", "--shape", "128/32", "--seed", "0"];
+    await runSweep([...argv, ...load, "--out", join(folder, "out"), "--no-chart", "--quiet"]);
+    const at = join(folder, "out", "points");
+    const expected = readdirSync(at)
+      .flatMap((name) => pointsIn(JSON.parse(readFileSync(join(at, name), "utf8"))))
+      .map(({ concurrency, outputThroughput, latency: { ttft, tpot } }) => [
+        concurrency,
+        outputThroughput,
+        ttft.p99,
+        tpot.median,
+      ]);
+    const link = "models=Qwen/Qwen3-0.6B&tp=4,2,1&users=1..8&shape=128/32&run=1&view=points";
+    const url = servers.get("trainium")?.url;
+    await visit(`${url}/#/curves?${link}`, LOOKS[0], async (page) => {
+      await page.getByText(/^12 of 12 points/).waitFor();
+      const [titles = [], ...shown] = await csvOf(page, "Points");
+      const names = ["users", "output tokens/s", "TTFT p99 ms", "TPOT p50 ms"];
+      const found = shown.map((row) => names.map((name) => Number(row[titles.indexOf(name)])));
+      const sorted = (list: readonly (readonly number[])[]) =>
+        [...list].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0));
+      expect(found).toHaveLength(12);
+      for (const [index, row] of sorted(found).entries()) {
+        for (const [at, value] of row.entries()) {
+          const wanted = sorted(expected)[index]?.[at] ?? Number.NaN;
+          expect(Math.abs(value / wanted - 1), `${names[at]} ${value} ${wanted}`).toBeLessThan(
+            1e-9,
+          );
+        }
+      }
+    });
+    rmSync(folder, { recursive: true });
+  });
+
+  it("two sweeps of the page differ by what was set otherwise, and by nothing else", async () => {
+    const url = servers.get("trainium")?.url;
+    const link = "tp=4&users=4&shape=128/64&run=1&view=compare";
+    await visit(`${url}/#/curves?${link}`, LOOKS[0], async (page) => {
+      await page.getByText(/^1 of 1 points/).waitFor();
+      await page.getByLabel("What if").fill("hbm.bandwidth=0.95x");
+      await page.getByRole("button", { name: "Sweep here" }).click();
+      await page.getByRole("heading", { name: "Set otherwise" }).waitFor();
+      const [, ...settings] = await csvOf(page, "Set otherwise");
+      expect(settings).toHaveLength(1);
+      expect(settings[0]?.join(" ")).toContain("hbm.bandwidth=0.95x");
+      const bars = await page.locator(".waterfall .value").allTextContents();
+      expect(bars.length).toBeGreaterThan(2);
+      const [, first] = await page.locator(".waterfall .name").allTextContents();
+      expect(first?.trim()).toBe("weights");
+    });
   });
 
   it("shows what is hostile as text", async () => {

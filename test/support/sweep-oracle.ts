@@ -6,7 +6,8 @@
 import type { SequenceId } from "../../device/device.ts";
 import { DEFAULT_SAMPLING } from "../../engine/sequence.ts";
 import { pointRequests, type Workload } from "../../scripts/commands/sweep/protocol.ts";
-import { buildSystem, type SystemSpec, type VirtualSystem } from "../../scripts/virtual/system.ts";
+import type { SystemSpec, VirtualSystem } from "../../scripts/virtual/build.ts";
+import { buildSystem } from "../../scripts/virtual/system.ts";
 import { idRange, type WorkRequest } from "../../scripts/workload/request.ts";
 
 /** Moments of one request, in nanoseconds. */

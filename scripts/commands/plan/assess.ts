@@ -5,8 +5,9 @@ import { floorNanos } from "../../../device/trainium/price/floor.ts";
 import { expectedLength } from "../../../engine/speculate/registry.ts";
 import type { Model } from "../../../models/model.ts";
 import type { Band } from "../../report/point.ts";
+import { speculativeOf } from "../../virtual/build.ts";
 import { factsOf } from "../../virtual/facts.ts";
-import { buildSystem, speculativeOf } from "../../virtual/system.ts";
+import { buildSystem } from "../../virtual/system.ts";
 import { type PlanGoal, type ServingPlan, specFor } from "./search.ts";
 
 export interface Assessment {

@@ -13,12 +13,8 @@ import { TrainiumDevice } from "../../../device/trainium/device.ts";
 import { INSTANCES, type InstanceSpec } from "../../../device/trainium/instances.ts";
 import { expectedLength } from "../../../engine/speculate/registry.ts";
 import type { Model } from "../../../models/model.ts";
-import {
-  buildSystem,
-  type SystemSpec,
-  speculativeOf,
-  type VirtualSystem,
-} from "../../virtual/system.ts";
+import { type SystemSpec, speculativeOf, type VirtualSystem } from "../../virtual/build.ts";
+import { buildSystem } from "../../virtual/system.ts";
 import type { PlanWorkload } from "./replica.ts";
 import type { Slo } from "./slo.ts";
 

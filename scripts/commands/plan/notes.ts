@@ -1,7 +1,10 @@
 /** What a plan tells below its table: the slow end, what is next cheaper, prices not known. */
 import { INSTANCES } from "../../../device/trainium/instances.ts";
 import type { Model } from "../../../models/model.ts";
-import { bandOf } from "../../virtual/facts.ts";
+import type { Band } from "../../report/point.ts";
+import type { SystemSpec } from "../../virtual/build.ts";
+import { factsOf } from "../../virtual/facts.ts";
+import { buildSystem } from "../../virtual/system.ts";
 import type { Candidate, Space } from "./candidates.ts";
 import { compareCost, costOf, type Prices } from "./cost.ts";
 import { loadsOf } from "./loads.ts";
@@ -133,4 +136,12 @@ export function searchNotes(space: Space, found: SearchOutcome): string[] {
 
 export function systemName({ instances, candidate: { spec, format } }: ServingPlan): string {
   return `${instances} × ${spec.instance} TP ${spec.tensorParallel} ${format}`;
+}
+
+/** The band of a system that is not running. */
+async function bandOf(spec: SystemSpec, model: Model): Promise<Band | undefined> {
+  const system = await buildSystem(spec, { model });
+  const { band } = factsOf(system);
+  await system.close();
+  return band;
 }

@@ -6,7 +6,8 @@
  *     requests   [ 2u warm up )[ judged ............ )[ u run out )
  */
 import type { Model } from "../../../models/model.ts";
-import { buildSystem, type SystemSpec } from "../../virtual/system.ts";
+import type { SystemSpec } from "../../virtual/build.ts";
+import { buildSystem } from "../../virtual/system.ts";
 import { runVirtual } from "../../virtual/virtual.ts";
 import { Random } from "../../workload/random.ts";
 import { randomRequests } from "../../workload/random-dataset.ts";

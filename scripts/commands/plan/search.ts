@@ -12,7 +12,7 @@
 import { performance } from "node:perf_hooks";
 import { INSTANCES } from "../../../device/trainium/instances.ts";
 import type { Model } from "../../../models/model.ts";
-import type { SystemSpec } from "../../virtual/system.ts";
+import type { SystemSpec } from "../../virtual/build.ts";
 import type { Candidate } from "./candidates.ts";
 import { byCost, type Cost, compareCost, costOf, type Prices, rank } from "./cost.ts";
 import { type Load, loadsOf } from "./loads.ts";

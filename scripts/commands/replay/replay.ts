@@ -10,7 +10,7 @@ import { overload } from "../../load/overload.ts";
 import { Progress } from "../../load/progress.ts";
 import type { RequestRecord } from "../../load/record.ts";
 import { servedModel, serverWords } from "../../load/server.ts";
-import type { VirtualSystem } from "../../virtual/system.ts";
+import type { VirtualSystem } from "../../virtual/build.ts";
 import { runVirtual, type StepTotals } from "../../virtual/virtual.ts";
 import { idRange } from "../../workload/request.ts";
 import { type Trace, traceRequests } from "../../workload/traces/trace.ts";

@@ -17,156 +17,51 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { trainium3 } from "../../../device/trainium/chips/trainium3.ts";
-import { constant } from "../../../device/trainium/constants.ts";
 import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
-import { planMemory } from "../../../device/trainium/memory.ts";
-import type { Plan } from "../../../device/trainium/plan.ts";
-import { halfWidth } from "../../../device/trainium/price/bands.ts";
-import { CostModel } from "../../../device/trainium/price/cost-model.ts";
-import { vllmNeuron } from "../../../device/trainium/stacks/registry.ts";
 import type { WeightFormat } from "../../../models/ops.ts";
 import { Progress } from "../../load/progress.ts";
 import { table } from "../validate/report.ts";
 import { frontierChart } from "./chart.ts";
-import { studyModel, studyPlan } from "./model.ts";
+import {
+  BAND,
+  CALIBRATED,
+  CLAIMED_TOKENS,
+  CLAIMED_USERS,
+  CONFIGURATIONS,
+  decompose,
+  EXTRAPOLATED,
+  INPUT,
+  OUTPUT,
+  type Point,
+  type PointOptions,
+  points,
+  READ_RATE,
+  READ_USERS,
+  rateAt,
+  usersAt,
+} from "./headline-points.ts";
+import { studyModel } from "./model.ts";
 import type { Study } from "./study.ts";
-
-const INPUT = 10_000;
-const OUTPUT = 3_000;
-const CONTEXT = 13_056;
-const PROMPT = 10_240;
-const RANKS = [4, 8, 16, 32, 64];
-const ROWS = [
-  ...Array.from({ length: 16 }, (_, row) => row + 1),
-  20,
-  24,
-  28,
-  32,
-  40,
-  48,
-  56,
-  64,
-  80,
-  96,
-  128,
-  160,
-  192,
-  256,
-];
-const DRAFTS = 5;
-const ACCEPTANCE = 0.69;
-const READ_USERS = [50, 100];
-const READ_RATE = [256, 1024];
-const CLAIMED_USERS = [4.5, 5.4];
-const CLAIMED_TOKENS = 6;
-/** By how much both machines' 80 % bands of a step may move the ratio of their paces. */
-const CALIBRATED = halfWidth("MoE decode", "related") ?? 0;
-const EXTRAPOLATED = 2 * (halfWidth("MoE decode", "unknown") ?? 0);
-const BAND = Math.exp(Math.hypot(CALIBRATED, EXTRAPOLATED));
-
-interface Point {
-  readonly users: number;
-  /** Tokens a second and user. */
-  readonly rate: number;
-  readonly ranks: number;
-  readonly rows: number;
-  readonly drafted: number;
-}
 
 const model = studyModel("openai/gpt-oss-120b");
 
-function points(
+function pointsOf(
   instance: InstanceSpec,
   experts: WeightFormat,
-  options: { readonly prefillElsewhere?: boolean; readonly kernels?: string } = {},
+  options: PointOptions = {},
 ): readonly Point[] {
-  const found: Point[] = [];
-  const bar = new Progress(`${instance.name}, ${experts} experts`, RANKS.length * ROWS.length, {
-    unit: "systems",
-  });
-  for (const ranks of RANKS) {
-    for (const rows of ROWS) {
-      bar.step();
-      const own = { instance: instance.name, "neuron-kernels": options.kernels ?? "default" };
-      const named = studyPlan(model, ranks, own, {
-        maxRows: rows,
-        maxContext: CONTEXT,
-        maxTokens: PROMPT,
-      });
-      const plan: Plan = {
-        ...named,
-        instance,
-        formats: { dense: "bf16", experts, kv: "bf16" },
-        stack: { ...vllmNeuron, kvShare: 0.9 },
-      };
-      if (!fits(plan)) continue;
-      const replicas = Math.floor(
-        (plan.instance.chips * plan.instance.chip.cores) / plan.logicalCore / ranks,
-      );
-      const cost = new CostModel(plan);
-      for (const drafted of [0, DRAFTS]) {
-        const ms = tokenMilliseconds(cost, {
-          rows: options.prefillElsewhere ? 1 : rows,
-          batch: rows,
-          drafted,
-        });
-        found.push({ users: replicas * rows, rate: 1000 / ms, ranks, rows, drafted });
-      }
-    }
-  }
+  const title = `${instance.name}, ${experts} experts`;
+  const bar = new Progress(title, CONFIGURATIONS, { unit: "systems" });
+  const found = points(model, instance, experts, { ...options, progress: () => bar.step() });
   bar.end();
   return found;
 }
 
-/** All rows' caches must lie in HBM at once. */
-function fits(plan: Plan): boolean {
-  try {
-    return planMemory(plan).blocks >= plan.maxRows * Math.ceil(CONTEXT / plan.stack.blockSize);
-  } catch {
-    return false; // the model alone does not fit: not a configuration
-  }
-}
-
-/** ms between two tokens of a user; `rows` share the prompts' stalls, `batch` the step. */
-function tokenMilliseconds(
-  cost: CostModel,
-  its: { readonly rows: number; readonly batch: number; readonly drafted: number },
-): number {
-  const { rows, drafted } = its;
-  const shape = { phase: "decode", rows: its.batch, context: CONTEXT } as const;
-  const one = cost.graph({ ...shape, queries: 1 });
-  let step = one.nanos;
-  let tokens = 1;
-  if (drafted > 0) {
-    const edge = one.epilogue.reduce((sum, call) => sum + call.nanos, 0);
-    const head = (one.nanos - edge) / cost.plan.architecture.layers.length + edge;
-    // Speculation turns asynchronous steps off: the host's gap is paid.
-    const gap = constant(cost.plan.constants, "runtime.sync-gap");
-    step = cost.graph({ ...shape, queries: 1 + drafted }).nanos + drafted * head + gap;
-    for (let index = 1; index <= drafted; index++) tokens += ACCEPTANCE ** index;
-  }
-  const prompt = cost.graph({ phase: "prefill", rows: 1, queries: PROMPT, context: PROMPT }).nanos;
-  return (step / tokens + ((rows - 1) * prompt) / OUTPUT) / 1e6;
-}
-
-const usersAt = (all: readonly Point[], rate: number, slower = 1): number =>
-  all.reduce(
-    (most, point) => (point.rate / slower >= rate ? Math.max(most, point.users) : most),
-    0,
-  );
-
-const rateAt = (all: readonly Point[], users: number, slower = 1): number =>
-  all.reduce(
-    (most, point) => (point.users >= users ? Math.max(most, point.rate / slower) : most),
-    0,
-  );
-
 export const headlineStudy: Study = async (print, { out } = {}) => {
   const old = findInstance("trn2-ultraserver");
   const next = findInstance("trn3-gen2-ultraserver");
-  const two = points(old, "bf16");
-  const three = points(next, "mxfp4");
+  const two = pointsOf(old, "bf16");
+  const three = pointsOf(next, "mxfp4");
   print(
     `gpt-oss-120b, ${INPUT} in / ${OUTPUT} out: ${old.name} (64 chips) and ${next.name} (144), best configuration of each.`,
   );
@@ -182,7 +77,7 @@ export const headlineStudy: Study = async (print, { out } = {}) => {
   print("\nWhat both machines have, taken from both (ratio of users, and the factor that it is):");
   print(shared(two, three, old, next));
   print("\nAdded after the first run, to see what the claims assume (ratio of users):");
-  const eight = points(old, "fp8");
+  const eight = pointsOf(old, "fp8");
   print(sensitivity([two, eight], three, old, next));
   print(`\nThe claims at the registered points, as registered:\n${verdict(two, three)}`);
   print(
@@ -255,7 +150,7 @@ function shared(
   const plain = { kernels: "plain" };
   const alone = (all: readonly Point[]): readonly Point[] => all.filter((its) => its.drafted === 0);
   const cases: readonly (readonly [string, readonly Point[], readonly Point[]])[] = [
-    ["kernels", points(old, "bf16", plain), points(next, "mxfp4", plain)],
+    ["kernels", pointsOf(old, "bf16", plain), pointsOf(next, "mxfp4", plain)],
     ["speculation", alone(two), alone(three)],
   ];
   const rates = [20, 30, ...READ_USERS];
@@ -283,8 +178,8 @@ function sensitivity(
   const cases: readonly (readonly [string, readonly Point[], readonly Point[]])[] = [
     ["as registered", two, three],
     ["Trn2 with FP8 experts", eight, three],
-    ["prompts elsewhere on both", points(old, "bf16", apart), points(next, "mxfp4", apart)],
-    ["both of these", points(old, "fp8", apart), points(next, "mxfp4", apart)],
+    ["prompts elsewhere on both", pointsOf(old, "bf16", apart), pointsOf(next, "mxfp4", apart)],
+    ["both of these", pointsOf(old, "fp8", apart), pointsOf(next, "mxfp4", apart)],
   ];
   const rates = [20, 30, ...READ_USERS, 150];
   return table([
@@ -352,34 +247,9 @@ function holding(two: readonly Point[], three: readonly Point[], claim: number):
 
 /** Trainium2 → Trainium3, one difference after another. */
 function decomposition(old: InstanceSpec, next: InstanceSpec): string {
-  const steps: readonly (readonly [string, InstanceSpec, WeightFormat])[] = [
-    ["Trn2 UltraServer", old, "bf16"],
-    ["144 chips", { ...old, chips: next.chips }, "bf16"],
-    [
-      "HBM capacity",
-      { ...old, chips: 144, chip: { ...old.chip, hbmBytes: trainium3.hbmBytes } },
-      "bf16",
-    ],
-    ["HBM and DMA bandwidth", { ...old, chips: 144, chip: memoryOf(old) }, "bf16"],
-    [
-      "MXFP4 experts, MX tensor rate",
-      { ...old, chips: 144, chip: { ...memoryOf(old), tensorRate: trainium3.tensorRate } },
-      "mxfp4",
-    ],
-    [
-      "links: NeuronSwitch",
-      {
-        ...next,
-        chip: { ...memoryOf(old), tensorRate: trainium3.tensorRate, link: trainium3.link },
-      },
-      "mxfp4",
-    ],
-    ["core: clocks and widths", next, "mxfp4"],
-  ];
   const rates = [20, ...READ_USERS];
   let before: readonly number[] | undefined;
-  const lines = steps.map(([name, instance, experts]) => {
-    const all = points(instance, experts);
+  const lines = decompose(model, old, next).map(({ name, points: all }) => {
     const users = rates.map((rate) => usersAt(all, rate));
     const line = [
       name,
@@ -392,9 +262,4 @@ function decomposition(old: InstanceSpec, next: InstanceSpec): string {
     return line;
   });
   return table([["step", ...rates.flatMap((rate) => [`at ${rate}`, "×"])], ...lines]);
-}
-
-function memoryOf(old: InstanceSpec): InstanceSpec["chip"] {
-  const { hbmBytes, hbmBytesPerSecond, dmaBytesPerSecondPerCore } = trainium3;
-  return { ...old.chip, hbmBytes, hbmBytesPerSecond, dmaBytesPerSecondPerCore };
 }

@@ -1,7 +1,7 @@
 /** Flags of `trainyard sweep`, and the systems that they span. */
 import { rowsOf } from "../../../server/settings/row.ts";
 import { UsageError } from "../../usage.ts";
-import type { SystemSpec } from "../../virtual/system.ts";
+import type { SystemSpec } from "../../virtual/build.ts";
 import { type CommandLine, type FlagValues, parseFlags } from "../flags.ts";
 import { count, counts, list, names } from "../kinds.ts";
 import {
@@ -13,7 +13,14 @@ import {
   REPLICA_FLAGS,
   replicaFrom,
 } from "../system-flags.ts";
-import { INFERENCEX, parseConcurrency, parseShape, powerAbove, type Workload } from "./protocol.ts";
+import {
+  contextFor,
+  INFERENCEX,
+  parseConcurrency,
+  parseShape,
+  powerAbove,
+  type Workload,
+} from "./protocol.ts";
 
 const live = rowsOf("Live server");
 const system = rowsOf("System");
@@ -152,9 +159,7 @@ export function systemsOf(options: SweepOptions, concurrency: number): SystemSpe
               own: ownFrom(flags),
               maxNumSeqs:
                 flags["max-num-seqs"] ?? powerAbove(Math.ceil(concurrency / dataParallel)),
-              maxModelLen:
-                flags["max-model-len"] ??
-                Math.ceil((workload.inputLen + workload.outputLen) / 128) * 128,
+              maxModelLen: flags["max-model-len"] ?? contextFor(workload),
               ...prefillFrom(flags, options.given, { instance, tensorParallel, kernels }),
               prefixCaching: flags["enable-prefix-caching"],
               seed: workload.seed,

@@ -92,3 +92,11 @@ export function parseShape(text: string): readonly [number, number] {
 export function powerAbove(value: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, value)));
 }
+
+/** Context that a server is compiled for unless told: prompt and output, to whole blocks of 128 tokens. */
+export function contextFor({
+  inputLen,
+  outputLen,
+}: Pick<Workload, "inputLen" | "outputLen">): number {
+  return Math.ceil((inputLen + outputLen) / 128) * 128;
+}

@@ -6,7 +6,7 @@ import { servedModel, serverSettings, withoutUser } from "../../load/server.ts";
 import type { Point } from "../../report/point.ts";
 import { labelled } from "../../report/series.ts";
 import { reason } from "../../usage.ts";
-import { systemLabel } from "../../virtual/system.ts";
+import { systemLabel } from "../../virtual/build.ts";
 import { type SweepOptions, systemsOf } from "./flags.ts";
 import { httpPoint, liveWords } from "./http-point.ts";
 import { checkFolder, loadPoint, pointKey, savePoint } from "./store.ts";

@@ -3,6 +3,7 @@
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
   if (size >= 1000) return Math.round(value).toLocaleString("en-US");
   if (size >= 100) return value.toFixed(0);
   if (size >= 10) return value.toFixed(1);

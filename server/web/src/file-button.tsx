@@ -3,7 +3,7 @@ export function FileButton(parts: {
   readonly text: string;
   readonly accept: string;
   readonly multiple?: boolean;
-  readonly take: (files: FileList) => void;
+  readonly take: (files: readonly File[]) => void;
 }) {
   return (
     <span class="button file">
@@ -14,9 +14,10 @@ export function FileButton(parts: {
         accept={parts.accept}
         multiple={parts.multiple === true}
         onChange={(event) => {
-          const { files } = event.currentTarget;
-          if (files !== null && files.length > 0) parts.take(files);
-          event.currentTarget.value = ""; // the same file may be chosen again
+          // A copy: the list goes with the value, which goes so that the same file may be chosen again.
+          const files = [...(event.currentTarget.files ?? [])];
+          event.currentTarget.value = "";
+          if (files.length > 0) parts.take(files);
         }}
       />
     </span>
@@ -24,13 +25,13 @@ export function FileButton(parts: {
 }
 
 /** Handlers of a place that files can be dropped on. */
-export function dropped(take: (files: FileList) => void) {
+export function dropped(take: (files: readonly File[]) => void) {
   return {
     onDragOver: (event: DragEvent): void => event.preventDefault(),
     onDrop: (event: DragEvent): void => {
       event.preventDefault();
-      const files = event.dataTransfer?.files;
-      if (files !== undefined && files.length > 0) take(files);
+      const files = [...(event.dataTransfer?.files ?? [])];
+      if (files.length > 0) take(files);
     },
   };
 }

@@ -12,7 +12,8 @@ import {
   pointRequests,
 } from "../../../scripts/commands/sweep/protocol.ts";
 import { sweep } from "../../../scripts/commands/sweep/sweep.ts";
-import { buildEngines, buildSystem, type SystemSpec } from "../../../scripts/virtual/system.ts";
+import type { SystemSpec } from "../../../scripts/virtual/build.ts";
+import { buildEngines, buildSystem } from "../../../scripts/virtual/system.ts";
 import { runVirtual } from "../../../scripts/virtual/virtual.ts";
 import { Random } from "../../../scripts/workload/random.ts";
 import { randomRequests } from "../../../scripts/workload/random-dataset.ts";

@@ -1,5 +1,5 @@
 /** From one whole to another, a bar a step: what each adds or takes. */
-import { useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { saveCsv, savePng, saveSvg } from "../download.ts";
 import "./waterfall.css";
 
@@ -16,13 +16,25 @@ export function Waterfall(parts: {
   /** Changes, in order. */
   readonly steps: readonly Named[];
   readonly text: (value: number) => string;
+  /** Absent: what is added has a plus. */
+  readonly unsigned?: boolean;
 }) {
   const { title, note, from, to, steps, text } = parts;
   const place = useRef<SVGSVGElement>(null);
+  const [width, setWidth] = useState(640);
+  useEffect(() => {
+    const svg = place.current;
+    if (svg === null) return;
+    const watch = new ResizeObserver(() => setWidth(Math.max(260, svg.clientWidth)));
+    watch.observe(svg);
+    return () => watch.disconnect();
+  }, []);
   const rows = rowsOf(from, steps, to);
   const high = Math.max(...rows.map(({ start, end }) => Math.max(start, end)));
   const low = Math.min(0, ...rows.map(({ start, end }) => Math.min(start, end)));
-  const x = (value: number): number => 150 + ((value - low) / (high - low || 1)) * 560;
+  const names = Math.min(0.42 * width, 16 + 6.2 * Math.max(...rows.map(({ name }) => name.length)));
+  const room = width - names - 84;
+  const x = (value: number): number => names + ((value - low) / (high - low || 1)) * room;
   const height = rows.length * 24 + 4;
   const drawn = (): string => {
     const svg = place.current;
@@ -36,6 +48,7 @@ export function Waterfall(parts: {
       into?.setAttribute("font-size", fontSize);
     }
     copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    copy.setAttribute("width", String(width));
     return copy.outerHTML;
   };
   return (
@@ -59,21 +72,18 @@ export function Waterfall(parts: {
           <button type="button" onClick={() => saveSvg(title, drawn())}>
             SVG
           </button>
-          <button
-            type="button"
-            onClick={() => void savePng(title, drawn(), { width: 840, height })}
-          >
+          <button type="button" onClick={() => void savePng(title, drawn(), { width, height })}>
             PNG
           </button>
         </div>
       </header>
-      <svg ref={place} width="840" height={height} viewBox={`0 0 840 ${height}`} role="img">
+      <svg ref={place} height={height} role="img">
         <title>{`${title}: ${rows.map((row) => `${row.name} ${text(row.value)}`).join(", ")}`}</title>
         {rows.map((row, index) => {
           const [left, right] = [x(Math.min(row.start, row.end)), x(Math.max(row.start, row.end))];
           return (
             <g key={row.name} transform={`translate(0 ${index * 24})`}>
-              <text x="140" y="15" text-anchor="end" class="name">
+              <text x={names - 10} y="15" text-anchor="end" class="name">
                 {row.name}
               </text>
               <rect
@@ -85,7 +95,9 @@ export function Waterfall(parts: {
                 rx="2"
               />
               <text x={right + 6} y="15" class="value">
-                {row.kind === "whole" || row.value <= 0 ? text(row.value) : `+${text(row.value)}`}
+                {row.kind !== "more" || parts.unsigned === true
+                  ? text(row.value)
+                  : `+${text(row.value)}`}
               </text>
             </g>
           );

@@ -1,12 +1,19 @@
-/** The points that are looked at: from files of `trainyard sweep`, and what is asked of them. */
+/** The points that are looked at: from files, from sweeps of this page, from a saved page. */
 import { computed, signal } from "@preact/signals";
 import { INTERACTIVITY, type Point, seriesOf, usersAt } from "../../../../scripts/report/point.ts";
+import { pointsIn } from "../../../../scripts/report/read-points.ts";
 import { labelled } from "../../../../scripts/report/series.ts";
 
-const loaded = signal<readonly Point[]>([]);
+/** Points that came together: a file or folder dropped at once, a sweep of this page. */
+export interface Run {
+  readonly name: string;
+  readonly points: readonly Point[];
+}
+
+export const runs = signal<readonly Run[]>([]);
 /** Named, and in the order that tables and lines want: by line, then by users. */
 export const points = computed(() =>
-  [...labelled(loaded.value)].sort(
+  [...labelled(runs.value.flatMap((run) => run.points))].sort(
     (a, b) => a.series.localeCompare(b.series) || a.concurrency - b.concurrency,
   ),
 );
@@ -24,7 +31,9 @@ export interface Asked {
 export async function openFiles(files: Iterable<File>): Promise<void> {
   const found: Point[] = [];
   const failed: string[] = [];
+  const names: string[] = [];
   for (const file of files) {
+    names.push(file.name);
     try {
       const its = pointsIn(JSON.parse(await file.text()) as unknown);
       if (its.length === 0) failed.push(`${file.name} holds no point of a sweep.`);
@@ -33,29 +42,22 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
       failed.push(`${file.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  loaded.value = [...loaded.value, ...found];
+  const [first = "", ...others] = names;
+  if (found.length > 0) {
+    const name = others.length === 0 ? first : `${first} and ${others.length} more`;
+    addRun({ name, points: found });
+  }
   failures.value = failed;
 }
 
+/** A run of the same name is replaced. */
+export function addRun(run: Run): void {
+  runs.value = [...runs.value.filter(({ name }) => name !== run.name), run];
+}
+
 export function forget(): void {
-  loaded.value = [];
+  runs.value = [];
   failures.value = [];
-}
-
-/** A file of `points/`, a list of such, or a list of points. */
-export function pointsIn(body: unknown): readonly Point[] {
-  if (Array.isArray(body)) return body.flatMap(pointsIn);
-  if (typeof body !== "object" || body === null) return [];
-  const { trainyard } = body as { trainyard?: { point?: unknown } };
-  const point = trainyard?.point ?? body;
-  return isPoint(point) ? [point] : [];
-}
-
-function isPoint(value: unknown): value is Point {
-  const { identity, latency, concurrency } = value as Partial<Point>;
-  return (
-    typeof identity === "object" && typeof latency === "object" && typeof concurrency === "number"
-  );
 }
 
 export interface Reading {

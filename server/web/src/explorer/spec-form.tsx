@@ -16,7 +16,7 @@ interface Parts {
 
 export function SpecForm({ spec, change, open }: Parts) {
   const set = (part: Partial<ProfileSpec>): void => change({ ...spec, ...part });
-  const take = (files: FileList): void => {
+  const take = (files: readonly File[]): void => {
     const [file] = files;
     if (file !== undefined) void open(file);
   };

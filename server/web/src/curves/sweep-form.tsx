@@ -1,0 +1,133 @@
+/** A sweep of this page: lists as the command line takes them, points as they are done. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { INSTANCES } from "../../../../device/trainium/instances.ts";
+import { CATALOG_IDS } from "../explorer/catalog.ts";
+import { digits } from "../figures.ts";
+import { query, remember } from "../route.ts";
+import { FIRST, type SweepAsk, stopSweep, sweep, sweeping, tasksOf } from "./sweep.ts";
+
+const FIELDS: readonly (readonly [keyof SweepAsk, string, string])[] = [
+  ["models", "Models", "wide"],
+  ["instances", "Machines", "wide"],
+  ["tp", "TP", ""],
+  ["users", "Users", ""],
+  ["shape", "In / out", ""],
+  ["formats", "Weights", ""],
+  ["kernels", "Kernels", ""],
+  ["set", "What if", ""],
+];
+const HINTS: Partial<Record<keyof SweepAsk, string>> = {
+  formats: "as declared",
+  kernels: "nki",
+  set: "hbm.bandwidth=2x",
+};
+
+function askOf(link: URLSearchParams): SweepAsk {
+  return Object.fromEntries(
+    Object.entries(FIRST).map(([name, value]) => [name, link.get(name) ?? value]),
+  ) as unknown as SweepAsk; // the same names as FIRST
+}
+
+export function SweepForm({ children }: { readonly children: ComponentChildren }) {
+  const [ask, setAsk] = useState(() => askOf(query.value));
+  const [failure, setFailure] = useState<string>();
+  const run = (): void => {
+    setFailure(undefined);
+    try {
+      const tasks = tasksOf(ask);
+      sweep(nameOf(ask), tasks);
+      remember("run", "1");
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    }
+  };
+  // A link of a sweep that was run runs it again: in virtual time it comes out the same.
+  useEffect(() => {
+    if (query.value.get("run") === "1" && sweeping.value === undefined) run();
+  }, []);
+  const set = (name: keyof SweepAsk, value: string): void => {
+    remember(name, value === FIRST[name] ? undefined : value);
+    remember("run", undefined);
+    setAsk({ ...ask, [name]: value });
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        run();
+      }}
+    >
+      <div class="spec">
+        {FIELDS.map(([name, title, size]) => (
+          <label key={name} class={size}>
+            {title}
+            <input
+              value={ask[name]}
+              list={name === "models" || name === "instances" ? `all-${name}` : undefined}
+              placeholder={HINTS[name]}
+              onInput={(event) => set(name, event.currentTarget.value)}
+            />
+          </label>
+        ))}
+      </div>
+      <datalist id="all-models">
+        {CATALOG_IDS.map((id) => (
+          <option key={id} value={id} />
+        ))}
+      </datalist>
+      <datalist id="all-instances">
+        {INSTANCES.map(({ name }) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <div class="row under">
+        <button type="submit" class="primary">
+          Sweep here
+        </button>
+        {children}
+        <Progress />
+      </div>
+      {failure !== undefined && (
+        <p class="error" role="alert">
+          {failure}
+        </p>
+      )}
+    </form>
+  );
+}
+
+/** What tells one sweep of this page from another. */
+function nameOf(ask: SweepAsk): string {
+  return Object.values(ask)
+    .filter((value) => value !== "")
+    .join(", ");
+}
+
+function Progress() {
+  const state = sweeping.value;
+  if (state === undefined) return <span class="note">in virtual time, in this page</span>;
+  const { done, of, busyMs, failed } = state;
+  return (
+    <>
+      <span class="row note" role="status">
+        {done} of {of} points, {digits(busyMs / 1000)} s <progress value={done} max={of} />
+        {done < of && (
+          <button type="button" onClick={stopSweep}>
+            Stop
+          </button>
+        )}
+      </span>
+      {failed.length > 0 && (
+        <details class="note">
+          <summary>
+            {failed.length} {failed.length === 1 ? "system does" : "systems do"} not run: why
+          </summary>
+          {failed.map((text) => (
+            <p key={text}>{text}</p>
+          ))}
+        </details>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,151 @@
+/** What a sweep of this page is asked for, as the link says it, and its points one by one. */
+import { signal } from "@preact/signals";
+import {
+  contextFor,
+  parseConcurrency,
+  parseShape,
+  powerAbove,
+} from "../../../../scripts/commands/sweep/protocol.ts";
+import type { Point } from "../../../../scripts/report/point.ts";
+import type { SystemSpec } from "../../../../scripts/virtual/build.ts";
+import { addRun } from "./points.ts";
+
+/** Lists are joined by commas, as the command line's. */
+export interface SweepAsk {
+  readonly models: string;
+  readonly instances: string;
+  readonly tp: string;
+  readonly users: string;
+  readonly shape: string;
+  /** As --quantization; empty: as each model declares. */
+  readonly formats: string;
+  readonly kernels: string;
+  /** As --set: figures of the machine otherwise. */
+  readonly set: string;
+}
+
+export const FIRST: SweepAsk = {
+  models: "meta-llama/Llama-3.1-8B-Instruct",
+  instances: "trn2.3xlarge",
+  tp: "4,2,1",
+  users: "1..32",
+  shape: "256/128",
+  formats: "",
+  kernels: "",
+  set: "",
+};
+
+export type SweepTask = {
+  readonly spec: SystemSpec;
+  readonly shape: readonly [number, number];
+  readonly concurrency: number;
+};
+
+export type SweepAnswer =
+  | { readonly id: number; readonly point: Point; readonly busyMs: number }
+  | { readonly id: number; readonly failed: string };
+
+export interface SweepState {
+  readonly done: number;
+  readonly of: number;
+  /** ms that the worker computed. */
+  readonly busyMs: number;
+  readonly failed: readonly string[];
+}
+
+export const sweeping = signal<SweepState | undefined>(undefined);
+
+let worker: Worker | undefined;
+let turn = 0;
+
+const list = (text: string): readonly string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
+/** Every system of the lists under every number of users. Throws a sentence for what is no list. */
+export function tasksOf(ask: SweepAsk): readonly SweepTask[] {
+  const shape = parseShape(ask.shape);
+  const formats = list(ask.formats);
+  const ranks = list(ask.tp).map(Number);
+  if (ranks.some((count) => !Number.isInteger(count) || count < 1)) {
+    throw new Error("TP takes whole numbers, such as 4,8.");
+  }
+  const users = parseConcurrency(ask.users);
+  return list(ask.models).flatMap((model) =>
+    list(ask.instances).flatMap((instance) =>
+      ranks.flatMap((tensorParallel) =>
+        (formats.length === 0 ? [undefined] : formats).flatMap((quantization) =>
+          users.map((concurrency) => ({
+            shape,
+            concurrency,
+            spec: specOf(ask, { model, instance, tensorParallel, quantization, concurrency }),
+          })),
+        ),
+      ),
+    ),
+  );
+}
+
+/** A server compiled for its point: as many rows as users, to a power of two, a context of prompt and output. */
+function specOf(
+  { shape, kernels, set }: SweepAsk,
+  its: {
+    readonly model: string;
+    readonly instance: string;
+    readonly tensorParallel: number;
+    readonly quantization: string | undefined;
+    readonly concurrency: number;
+  },
+): SystemSpec {
+  const [inputLen, outputLen] = parseShape(shape);
+  const { model, instance, tensorParallel, quantization, concurrency } = its;
+  return {
+    model,
+    device: "trainium",
+    instance,
+    tensorParallel,
+    dataParallel: 1,
+    expertParallel: false,
+    kernels,
+    own: set === "" ? {} : { set },
+    maxNumSeqs: powerAbove(concurrency),
+    maxModelLen: contextFor({ inputLen, outputLen }),
+    ...(quantization !== undefined && { quantization }),
+    prefixCaching: false,
+    seed: 0,
+  };
+}
+
+/** Points come into `runs` under `name` as they are done. */
+export function sweep(name: string, tasks: readonly SweepTask[]): void {
+  stopSweep();
+  const own = ++turn;
+  const found: Point[] = [];
+  let state: SweepState = { done: 0, of: tasks.length, busyMs: 0, failed: [] };
+  sweeping.value = state;
+  const made = new Worker(new URL("./sweep.worker.ts", import.meta.url), { type: "module" });
+  worker = made;
+  made.addEventListener("message", ({ data }: MessageEvent<SweepAnswer>) => {
+    if (own !== turn) return;
+    if ("failed" in data) {
+      const failed = [...new Set([...state.failed, data.failed])];
+      state = { ...state, done: state.done + 1, failed };
+    } else {
+      found.push(data.point);
+      addRun({ name, points: [...found] });
+      state = { ...state, done: state.done + 1, busyMs: state.busyMs + data.busyMs };
+    }
+    sweeping.value = state;
+    if (state.done === state.of) made.terminate();
+  });
+  made.postMessage(tasks);
+}
+
+export function stopSweep(): void {
+  turn++;
+  worker?.terminate();
+  worker = undefined;
+  sweeping.value = undefined;
+}
