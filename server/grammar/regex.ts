@@ -185,7 +185,7 @@ class RegexParser {
 
   #escaped(inClass: boolean): CharSet {
     const letter = this.#chars[this.#at++];
-    if (letter === undefined) return this.#refuse("a backslash this.#at its end");
+    if (letter === undefined) return this.#refuse("a backslash at its end");
     const set = CLASSES[letter];
     if (set !== undefined) return set;
     const control = CONTROLS[letter];
