@@ -27,11 +27,6 @@ type Token =
 const MAX_COUNT = 100_000;
 
 export function parseEbnf(source: string, root = "root"): Node {
-  if (!source.includes("::=") && LARK.test(source)) {
-    throw new GrammarError(
-      'it looks like a Lark grammar: write it as EBNF (GBNF), rules as name ::= "text" [a-z]+ other, the first one root',
-    );
-  }
   return new EbnfParser(tokenize(source)).parse(root);
 }
 
@@ -145,8 +140,6 @@ function show(token: Token | undefined): string {
   return "value" in token ? token.value : token.kind;
 }
 
-/** `name: …`, `?name.2: …`, `NAME: /…/` or `%import …` at the begin of a line. */
-const LARK = /^[ \t]*(?:[?!]*[A-Za-z_]\w*(?:\.-?\d+)?[ \t]*:|%[a-z]+[ \t])/m;
 const SPACE = /\s/;
 const NAME = /[A-Za-z_][A-Za-z0-9_.-]*/y;
 const COUNT = /\{\s*(\d*)\s*(?:(,)\s*(\d*)\s*)?\}/y;

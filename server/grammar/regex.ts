@@ -57,6 +57,10 @@ export interface RegexOptions {
   readonly json?: boolean;
   /** The pattern may match anywhere, unless anchored; otherwise it must match the whole. */
   readonly search?: boolean;
+  /** Letters stand for both their cases. */
+  readonly caseless?: boolean;
+  /** A point takes line ends too. */
+  readonly dotAll?: boolean;
 }
 
 export function parseRegex(source: string, options: RegexOptions = {}): Node {
@@ -69,11 +73,15 @@ class RegexParser {
   readonly #search: boolean;
   readonly #encode: (set: CharSet) => Node;
   readonly #anything: Node;
+  readonly #caseless: boolean;
+  readonly #point: CharSet;
   readonly #chars: readonly string[];
   #at = 0;
 
   constructor(source: string, options: RegexOptions) {
     this.#source = source;
+    this.#caseless = options.caseless === true;
+    this.#point = options.dotAll === true ? ANY_CHAR : complement(LINE_ENDS);
     this.#search = options.search === true;
     this.#encode = options.json === true ? jsonCharacters : characters;
     this.#anything = many(this.#encode(ANY_CHAR));
@@ -84,6 +92,10 @@ class RegexParser {
     const node = this.#alternatives(0);
     if (this.#at < this.#chars.length) this.#refuse("a ) that was never opened");
     return node === EMPTY ? EMPTY : node;
+  }
+
+  #cased(set: CharSet): CharSet {
+    return this.#caseless ? caseless(set) : set;
   }
 
   #peek(): string | undefined {
@@ -164,10 +176,10 @@ class RegexParser {
     const char = this.#chars[this.#at++] ?? "";
     if (char === "(") return this.#group(depth);
     if (char === "[") return this.#encode(this.#bracket());
-    if (char === ".") return this.#encode(complement(LINE_ENDS));
+    if (char === ".") return this.#encode(this.#point);
     if (char === "\\") return this.#encode(this.#escaped(false));
     if ("*+?".includes(char)) return this.#refuse("nothing to repeat");
-    return this.#encode([one(char)]);
+    return this.#encode(this.#cased([one(char)]));
   }
 
   #group(depth: number): Node {
@@ -249,7 +261,8 @@ class RegexParser {
       else ranges.push([from, to]);
     }
     this.#at++;
-    return negated ? complement(ranges) : charSet(ranges);
+    const set = this.#cased(charSet(ranges));
+    return negated ? complement(set) : set;
   }
 
   #member(): CharSet {
@@ -268,4 +281,22 @@ function single(set: CharSet): number | undefined {
   return second === undefined && first !== undefined && first[0] === first[1]
     ? first[0]
     : undefined;
+}
+
+/** No letter with a case stands behind this. */
+const LAST_CASED = 0x1ffff;
+
+/** The set with both cases of its letters, as far as they are one character each. */
+export function caseless(set: CharSet): CharSet {
+  const others: [number, number][] = [];
+  for (const [low, high] of charSet(set)) {
+    for (let code = low; code <= Math.min(high, LAST_CASED); code++) {
+      const char = String.fromCodePoint(code);
+      for (const other of [char.toLowerCase(), char.toUpperCase()]) {
+        const [only, more] = Array.from(other, (one) => one.codePointAt(0) ?? 0);
+        if (only !== undefined && only !== code && more === undefined) others.push([only, only]);
+      }
+    }
+  }
+  return others.length === 0 ? set : charSet([...set, ...others]);
 }

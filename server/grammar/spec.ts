@@ -2,6 +2,7 @@
 import { parseEbnf } from "./ebnf.ts";
 import { freeText } from "./free-text.ts";
 import { alt, EMPTY, GrammarError, literal, literals, type Node, repeat, seq } from "./grammar.ts";
+import { isLark, parseLark } from "./lark.ts";
 import { parseRegex } from "./regex.ts";
 import { anyObject, compileSchema } from "./schema/compile.ts";
 import type { Schema } from "./schema/flat.ts";
@@ -59,7 +60,7 @@ export function buildGrammar(spec: GrammarSpec): Node {
     case "choice":
       return literals(spec.options);
     case "grammar":
-      return parseEbnf(spec.text);
+      return isLark(spec.text) ? parseLark(spec.text) : parseEbnf(spec.text);
     case "tag":
       return compileStructuralTag(spec.tag, spec);
     case "tools":
