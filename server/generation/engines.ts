@@ -50,11 +50,26 @@ export class Engines {
     });
   }
 
-  /** Engine of the next request: in turn, or the one a header names. */
+  /**
+   * Engine of the next request: the least loaded, or the one a header names. As vLLM: those
+   * that wait weigh the more, the fuller the KV cache above its half; equals take turns.
+   */
   choose(pinned?: number): number {
     if (pinned !== undefined) return pinned;
-    const chosen = this.#next;
-    this.#next = (chosen + 1) % this.all.length;
+    const count = this.all.length;
+    let chosen = this.#next;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count && count > 1; i++) {
+      const index = (this.#next + i) % count;
+      const engine = this.all[index];
+      if (engine === undefined) continue;
+      const { waiting, running, kvUsage } = engine;
+      const load = waiting + running + waiting * 6 * Math.max(0, kvUsage - 0.5);
+      if (load >= least) continue;
+      least = load;
+      chosen = index;
+    }
+    this.#next = (this.#next + 1) % count;
     return chosen;
   }
 

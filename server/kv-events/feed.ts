@@ -14,9 +14,9 @@ export interface KvEventFeedOptions extends WireOptions {
   readonly warn?: (message: string) => void;
 }
 
-/** One publisher for each engine; engines are made with `kvEvents`. Rejects as KvEventPublisher.open does. */
+/** One publisher for each data-parallel rank; engines are made with `kvEvents`. Rejects as KvEventPublisher.open does. */
 export async function publishKvEvents(
-  engines: readonly Engine[],
+  ranks: readonly { readonly rank: number; readonly engine: Engine }[],
   options: KvEventFeedOptions,
 ): Promise<KvEventFeed> {
   const publishers: KvEventPublisher[] = [];
@@ -24,15 +24,15 @@ export async function publishKvEvents(
     await Promise.all(publishers.map((publisher) => publisher.close()));
   };
   try {
-    for (let rank = 0; rank < engines.length; rank++) {
+    for (const { rank } of ranks) {
       publishers.push(await KvEventPublisher.open({ ...options, rank }));
     }
   } catch (error) {
     await close();
     throw error;
   }
-  const stops = engines.map((engine, rank) => {
-    const publisher = publishers[rank];
+  const stops = ranks.map(({ rank, engine }, index) => {
+    const publisher = publishers[index];
     const encoder = new KvEventEncoder(options);
     let waiting: KvEvent[] = [];
     const publish = (): void => {

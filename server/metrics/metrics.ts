@@ -15,6 +15,8 @@ import { type MachineFacts, MachineMetrics } from "./machine-metrics.ts";
 import { NeuronMetrics } from "./neuron-metrics.ts";
 
 export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
+  /** Of the first engine; the label `engine` counts up from it. */
+  readonly firstRank: number;
   /** False: `--disable-log-stats`, only HTTP and process series. */
   readonly engineSeries: boolean;
   /** Is there a `--tool-call-parser`? */
@@ -48,11 +50,12 @@ export class Metrics {
       return;
     }
     this.#engines = engines.map(
-      (engine, index) => new EngineMetrics(this.families, engine, { ...options, index }),
+      (engine, index) =>
+        new EngineMetrics(this.families, engine, { ...options, index: options.firstRank + index }),
     );
     const labels = engines.map((_, index) => ({
       model_name: options.modelName,
-      engine: String(index),
+      engine: String(options.firstRank + index),
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
     this.#noticeSeries(options.modelName);

@@ -129,7 +129,7 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "distributed-executor-backend": value("ranks are worker threads"),
   "distributed-timeout-seconds": value("see --step-timeout"),
   "cpu-distributed-timeout-seconds": value("see --step-timeout"),
-  "data-parallel-backend": value("engines share one process", { short: "-dpb" }),
+  "data-parallel-rpc-port": value("engines of one process need no port to meet", { short: "-dpp" }),
   "dp-sync-interval": value(PROCESS),
   "dp-supervisor-probe-interval-s": value(PROCESS),
   "dp-supervisor-probe-timeout-s": value(PROCESS),

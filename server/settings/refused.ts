@@ -2,7 +2,6 @@
 import {
   LORA,
   MEDIA,
-  PROCESS,
   PYTHON,
   toggle,
   type UnsupportedFlag,
@@ -13,7 +12,8 @@ import {
 const GENERATION = "only generation is served";
 const OFFLOADED = "the KV cache is not offloaded";
 const CONTEXTS = "contexts are not split over ranks";
-const ONE_NODE = "ranks are threads of one process; they cannot span machines";
+const ONE_NODE =
+  "the ranks of a server are of one process and one host; for several hosts put a router in front of several servers";
 
 export const REFUSED: Readonly<Record<string, UnsupportedFlag>> = {
   "enable-lora": toggle(LORA),
@@ -67,14 +67,15 @@ export const REFUSED: Readonly<Record<string, UnsupportedFlag>> = {
   nnodes: value(ONE_NODE, { short: "-n", harmless: ["1"] }),
   "node-rank": value(ONE_NODE, { short: "-r", harmless: ["0"] }),
   "device-ids": value("cores are chosen by the device"),
-  "data-parallel-rank": value(PROCESS, { short: "-dpn" }),
-  "data-parallel-start-rank": value(PROCESS, { short: "-dpr", harmless: ["0"] }),
-  "data-parallel-size-local": value(PROCESS, { short: "-dpl" }),
-  "data-parallel-address": value(PROCESS, { short: "-dpa" }),
-  "data-parallel-rpc-port": value(PROCESS, { short: "-dpp" }),
-  "data-parallel-hybrid-lb": toggle(PROCESS, { short: "-dph" }),
-  "data-parallel-external-lb": toggle(PROCESS, { short: "-dpe" }),
-  "data-parallel-multi-port-external-lb": toggle(PROCESS, { short: "-dpm" }),
+  "data-parallel-address": value(ONE_NODE, {
+    short: "-dpa",
+    harmless: ["127.0.0.1", "localhost", "::1"],
+  }),
+  "data-parallel-backend": value(ONE_NODE, { short: "-dpb", harmless: ["mp"] }),
+  "data-parallel-multi-port-external-lb": toggle(
+    "a server listens on one port; start one for each --data-parallel-rank",
+    { short: "-dpm" },
+  ),
   "decode-context-parallel-size": value(CONTEXTS, { short: "-dcp", harmless: ["1"] }),
   "prefill-context-parallel-size": value(CONTEXTS, { short: "-pcp", harmless: ["1"] }),
   "enable-dbo": toggle("steps are not split in two"),

@@ -185,9 +185,30 @@ export const TABLE = {
     short: "-tp",
     ...one,
   }),
-  "data-parallel-size": engine.integer(1, "Independent engines, served in turn.", {
-    short: "-dp",
+  "data-parallel-size": engine.integer(
+    1,
+    "Ranks, each an engine with a scheduler, KV cache and device of its own; the least loaded is served next.",
+    { short: "-dp", ...one },
+  ),
+  "data-parallel-size-local": engine.integer(undefined, "Ranks of them that this server runs.", {
+    short: "-dpl",
     ...one,
+  }),
+  "data-parallel-start-rank": engine.integer(undefined, "First rank of this server (hybrid).", {
+    short: "-dpr",
+  }),
+  "data-parallel-hybrid-lb": engine.toggle(
+    false,
+    "Other servers run the other ranks; this one balances its own.",
+    { short: "-dph" },
+  ),
+  "data-parallel-rank": engine.integer(
+    undefined,
+    "The one rank of this server (external); whoever is in front balances.",
+    { short: "-dpn" },
+  ),
+  "data-parallel-external-lb": engine.toggle(false, "As --data-parallel-rank says.", {
+    short: "-dpe",
   }),
   "pipeline-parallel-size": engine.integer(1, "Pipeline stages; only 1.", {
     short: "-pp",

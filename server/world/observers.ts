@@ -1,7 +1,6 @@
 /** Who listens to the engines beside the requests: metrics, receipts, the profiler, publishers of KV events. */
 import type { Clock } from "../../device/clock.ts";
 import type { Device } from "../../device/device.ts";
-import type { Engine } from "../../engine/engine.ts";
 import { type KvEventsConfig, readKvEventsConfig } from "../kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "../kv-events/feed.ts";
 import { Metrics } from "../metrics/metrics.ts";
@@ -42,6 +41,7 @@ export function observe(observed: Observed): Observers {
   const devices = ranks.map((rank) => rank.device);
   const metrics = new Metrics(engines, {
     modelName,
+    firstRank: ranks[0].rank,
     maxModelLen: engine.maxContext,
     hidden: settings["show-hidden-metrics-for-version"] !== undefined,
     parsesTools: settings["tool-call-parser"] !== undefined,
@@ -78,15 +78,15 @@ export function kvEventsConfig(settings: Settings): KvEventsConfig | undefined {
 
 export async function kvEventFeed(
   config: KvEventsConfig | undefined,
-  engines: readonly Engine[],
-  of: { readonly settings: Settings; readonly device: Device },
+  ranks: readonly [Rank, ...Rank[]],
+  settings: Settings,
 ): Promise<KvEventFeed | undefined> {
   if (config === undefined) return undefined;
   try {
-    return await publishKvEvents(engines, {
+    return await publishKvEvents(ranks, {
       config,
-      blockSize: of.device.limits.blockSize,
-      intHashes: of.settings["kv-events-int-hashes"],
+      blockSize: ranks[0].device.limits.blockSize,
+      intHashes: settings["kv-events-int-hashes"],
       warn: (message) => process.emitWarning(message),
     });
   } catch (error) {

@@ -11,12 +11,15 @@ import type { SpeculativeConfig } from "../../engine/speculate/registry.ts";
 import type { Settings } from "../settings/table.ts";
 import { sha256 } from "../sha256.ts";
 import { optional } from "./optional.ts";
+import { parallelRanks } from "./parallel.ts";
 import { checkScheduling } from "./scheduling.ts";
 import type { Served } from "./served.ts";
 import { speculation } from "./speculation.ts";
 import { borrow } from "./words.ts";
 
 export interface Rank {
+  /** Among all data-parallel ranks, those of other servers included. */
+  readonly rank: number;
   readonly device: Device;
   readonly engine: Engine;
 }
@@ -40,8 +43,9 @@ export async function makeRanks(
   served: Served,
   options: RankOptions,
 ): Promise<readonly [Rank, ...Rank[]]> {
-  const ranks = [await makeRank(served, options, 0)] as [Rank, ...Rank[]];
-  for (let rank = 1; rank < served.settings["data-parallel-size"]; rank++) {
+  const { first, count } = parallelRanks(served.settings, { moe: hasExperts(served.model) });
+  const ranks: [Rank, ...Rank[]] = [await makeRank(served, options, first)];
+  for (let rank = first + 1; rank < first + count; rank++) {
     ranks.push(await makeRank(served, options, rank));
   }
   return ranks;
@@ -75,7 +79,11 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
     },
   );
   opened.push(engine);
-  return { device, engine };
+  return { rank, device, engine };
+}
+
+function hasExperts({ architecture }: Served["model"]): boolean {
+  return architecture.layers.some(({ ops }) => ops.some(({ op }) => op === "experts"));
 }
 
 /** Flags that a device reads by itself. */

@@ -86,9 +86,11 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   const { device } = ranks[0];
   const text = textOf(served, device);
   const start = simulatedStart(device, { settings, folder });
-  const engines = ranks.map(({ engine }) => engine);
-  const feed = await kvEventFeed(kvEvents, engines, { settings, device });
-  const group = new Engines(engines, report);
+  const feed = await kvEventFeed(kvEvents, ranks, settings);
+  const group = new Engines(
+    ranks.map(({ engine }) => engine),
+    report,
+  );
   const names = servedNames(settings, given.model);
   const modelName = names[0] ?? served.source;
   const maxDrafted = drafting?.maxTokens;
@@ -168,7 +170,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
     clock,
     ...(kvEvents && {
       kvEventSources: Object.fromEntries(
-        ranks.map((_, rank) => [String(rank), kvEventSource(kvEvents, rank)]),
+        ranks.map(({ rank }) => [String(rank), kvEventSource(kvEvents, rank)]),
       ),
     }),
     ...optional("profiler", profiler),

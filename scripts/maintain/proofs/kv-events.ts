@@ -132,7 +132,7 @@ function smallEngine(): { readonly engine: Engine; readonly clock: VirtualClock 
 /** Runs `count` random requests through an engine that publishes on free ports. */
 export async function rebuildFromEvents(count: number, seed = 1): Promise<RebuildResult> {
   const { engine, clock } = smallEngine();
-  const feed = await publishKvEvents([engine], {
+  const feed = await publishKvEvents([{ rank: 0, engine }], {
     blockSize: BLOCK,
     intHashes: true,
     config: {
