@@ -27,7 +27,7 @@ import { realtimeRoute } from "../openai/realtime/route.ts";
 import { responsesRoutes } from "../openai/responses/route.ts";
 import { scoringRoute } from "../openai/scoring/route.ts";
 import { devRoutes } from "../ops/dev.ts";
-import { healthRoutes } from "../ops/health.ts";
+import { healthRoutes, PROBES } from "../ops/health.ts";
 import { hygieneRoute } from "../ops/hygiene.ts";
 import { liveRoute } from "../ops/live.ts";
 import { openApiRoutes } from "../ops/openapi.ts";
@@ -70,7 +70,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.decorateRequest("record");
   app.addHook("onRequest", async (request) => {
     request.record = {};
-    if (parts.draining?.()) {
+    if (parts.draining?.() && !PROBES.has(request.url)) {
       throw new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 });
     }
   });
@@ -137,13 +137,13 @@ function clientRoutes(routes: FastifyInstance, serving: Serving): void {
 /** What operators look at: documents, pages, probes, metrics. */
 function operatorRoutes(
   routes: FastifyInstance,
-  { serving, metrics }: AppParts,
+  { serving, metrics, draining }: AppParts,
   load: () => number,
 ): void {
   const { settings } = serving;
   if (!settings["disable-fastapi-docs"]) openApiRoutes(routes);
   if (!settings["disable-ui"]) uiRoutes(routes);
-  healthRoutes(routes, serving, load);
+  healthRoutes(routes, serving, { load, draining: draining ?? (() => false) });
   if (settings["server-dev-mode"]) devRoutes(routes, serving, metrics);
   liveRoute(routes, serving, metrics);
   hygieneRoute(routes, serving, metrics);

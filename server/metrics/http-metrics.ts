@@ -6,6 +6,8 @@ import { helpOf } from "./help.ts";
 export const UNCOUNTED: ReadonlySet<string> = new Set([
   "/metrics",
   "/health",
+  "/livez",
+  "/readyz",
   "/load",
   "/hygiene",
   "/ping",

@@ -1,4 +1,12 @@
-/** Probes and small facts: /health, /ping, /version, /load. */
+/**
+ * Probes and small facts. What an orchestrator has to tell apart:
+ *
+ * | | starting | serving | draining | stuck |
+ * |---|---|---|---|---|
+ * | /livez: is it to be started again? | no answer | 200 | 200 | 503 |
+ * | /readyz: does it take requests? | no answer | 200 | 503 | 503 |
+ * | /health, as vLLM's | no answer | 200 | 503 | 503 |
+ */
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { SECOND } from "../../device/clock.ts";
 import { ERRORS } from "../http/error-table.ts";
@@ -11,7 +19,19 @@ const STALL_SECONDS = 120;
 /** So many steps failed in a row that what computes is believed to be gone, work pending or not. */
 const DEAD_AFTER = 10;
 
-export function healthRoutes(app: FastifyInstance, serving: Serving, load: () => number): void {
+/** Answered while draining, too. */
+export const PROBES: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
+
+export function healthRoutes(
+  app: FastifyInstance,
+  serving: Serving,
+  { load, draining }: { readonly load: () => number; readonly draining: () => boolean },
+): void {
+  const tell = (reply: FastifyReply, state: "ok" | "draining" | "stuck", fine: boolean) =>
+    reply.code(fine ? 200 : ERRORS.unhealthy.status).send(state);
+  const state = () => (!healthy(serving) ? "stuck" : draining() ? "draining" : "ok");
+  app.get("/livez", async (_request, reply) => tell(reply, state(), state() !== "stuck"));
+  app.get("/readyz", async (_request, reply) => tell(reply, state(), state() === "ok"));
   const probe = async (_request: unknown, reply: FastifyReply) =>
     reply.code(healthy(serving) ? 200 : ERRORS.unhealthy.status).send();
   app.get("/health", probe);

@@ -33,6 +33,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "/tokenizer_info": "The tokenizer's configuration.",
   "/health": "200 while the engine makes progress.",
   "/ping": "As /health.",
+  "/livez": "503 where the engine is stuck and the server is to be started again.",
+  "/readyz": "503 where no requests are taken: draining or stuck.",
   "/version": "The server's version.",
   "/load": "Requests under way.",
   "/hygiene": "What falsifies the load under way, or the last one, as a benchmark.",

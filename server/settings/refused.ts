@@ -1,13 +1,5 @@
 /** Flags of vLLM that are refused: without them the server would do something else than asked. */
-import {
-  LORA,
-  MEDIA,
-  PYTHON,
-  toggle,
-  type UnsupportedFlag,
-  value,
-  values,
-} from "./unsupported.ts";
+import { LORA, MEDIA, PYTHON, toggle, type UnsupportedFlag, value, values } from "./unsupported.ts";
 
 const GENERATION = "only generation is served";
 const OFFLOADED = "the KV cache is not offloaded";

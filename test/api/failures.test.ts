@@ -47,4 +47,18 @@ describe("a failing device", () => {
     failFrom(undefined);
     expect((await server.post("/v1/chat/completions", ask)).status).toBe(200);
   });
+
+  it("is told by its probes until it serves again", async () => {
+    const probes = async () => {
+      const answers = [await server.get("/livez"), await server.get("/readyz")];
+      return answers.map(({ status, text }) => `${status} ${text}`);
+    };
+    expect(await probes()).toEqual(["200 ok", "200 ok"]);
+    failFrom(0);
+    for (let i = 0; i < 4; i++) await server.post("/v1/chat/completions", ask);
+    expect(await probes()).toEqual(["503 stuck", "503 stuck"]);
+    failFrom(undefined);
+    await server.post("/v1/chat/completions", ask);
+    expect(await probes()).toEqual(["200 ok", "200 ok"]);
+  });
 });

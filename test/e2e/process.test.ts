@@ -87,6 +87,10 @@ describe("trainyard serve", () => {
     child.kill("SIGHUP");
     const asked = await fetch(`${url}/health`);
     expect(asked.status).toBe(503);
+    // Not ready, but not to be started again.
+    const [live, ready] = [await fetch(`${url}/livez`), await fetch(`${url}/readyz`)];
+    expect([live.status, await live.text()]).toEqual([200, "draining"]);
+    expect([ready.status, await ready.text()]).toEqual([503, "draining"]);
     child.kill("SIGTERM");
     expect(await exit).toBe(130);
     expect(await stream.text()).toContain('"finish_reason":"abort"');
