@@ -172,8 +172,17 @@ function corsOf(settings: Settings): FastifyCorsOptions {
   };
 }
 
-/** Headers of every answer: the request's id, and what is simulated. */
+/** Headers of every answer: as vLLM's framework has them, the request's id, and what is simulated. */
 function nameAnswers(app: FastifyInstance, { settings, simulation }: Serving): void {
+  app.addHook("onRequest", async (request, reply) => {
+    // Only who says where it comes from is told who may read.
+    if (request.headers.origin === undefined) reply.removeHeader("access-control-allow-origin");
+    reply.header("vary", "Origin");
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (reply.getHeader("content-type") !== "application/json; charset=utf-8") return;
+    reply.header("content-type", "application/json"); // JSON is UTF-8 and has no such parameter
+  });
   if (settings["enable-request-id-headers"]) {
     app.addHook("onRequest", async (request, reply) => {
       const given = request.headers["x-request-id"];
