@@ -1,0 +1,99 @@
+/** `validate` and the studies, run as they are typed. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CONSTANTS, DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
+import * as study from "../../../scripts/commands/study/main.ts";
+import { fit as fitConstants } from "../../../scripts/commands/validate/fit.ts";
+import { leaveOut } from "../../../scripts/commands/validate/left-out.ts";
+import { groupErrors, printLeftOut } from "../../../scripts/commands/validate/left-out-report.ts";
+import * as validate from "../../../scripts/commands/validate/main.ts";
+import { priceRow } from "../../../scripts/commands/validate/price.ts";
+import { readRows } from "../../../scripts/commands/validate/rows.ts";
+import { coverageOf, tierBands } from "../../../scripts/commands/validate/tiers.ts";
+import { runCommand } from "../../support/command.ts";
+
+let folder: string;
+/** A few rows of two tables, so that a fit takes seconds. */
+let rows: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "trainyard-validate-"));
+  rows = join(folder, "rows.csv");
+  const text = await readFile("device/trainium/validation/neuron-calibration.csv", "utf8");
+  const [head = "", ...lines] = text.trim().split("\n");
+  const some = lines.filter((line) => line.includes("inf2/latency_data_decoder")).slice(0, 8);
+  const others = lines.filter((line) => line.includes("trn1")).slice(0, 4);
+  await writeFile(
+    rows,
+    `${[head, ...some, ...others, head.replaceAll("source", "x")].join("\n")}\n`,
+  );
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("trainyard validate", () => {
+  it("prints errors by group, rows of a group, and what is not priced and why", async () => {
+    const { code, text } = await runCommand(validate, `--rows ${rows} --group dense`);
+    expect(code).toBe(0);
+    expect(text).toMatch(/dense decode/);
+    expect(text).toMatch(/^v0051 /m);
+    expect(text).toMatch(/\d+ of \d+ rows \(\d+\.\d%\) whose model has a config are priced/);
+  });
+
+  it("gives the same errors as JSON, and the constants as a table", async () => {
+    const { text } = await runCommand(validate, `--rows ${rows} --json`);
+    const report = JSON.parse(text);
+    expect(JSON.stringify(report)).toContain("dense decode");
+    const constants = await runCommand(validate, "--constants");
+    for (const { key } of CONSTANTS.slice(0, 5)) expect(constants.text).toContain(key);
+    expect((await runCommand(validate, `--rows ${rows} --strict`)).text).toMatch(
+      /unread words|Every word of every row is read/,
+    );
+  });
+
+  it("fits few rows closer than the constants did, and leaves tables out", async () => {
+    const few = readRows(rows).filter(({ split }) => split === "calibrate");
+    const found = fitConstants(few);
+    const error = (constants: typeof DEFAULT_CONSTANTS): number =>
+      few.reduce((sum, row) => {
+        const its = priceRow(row, { constants });
+        return "predicted" in its ? sum + Math.log(its.predicted / its.measured) ** 2 : sum;
+      }, 0);
+    // Constants that these rows do not read stay where they are.
+    const fitted = new Map([...DEFAULT_CONSTANTS, ...found.values]);
+    expect(error(fitted)).toBeLessThan(error(DEFAULT_CONSTANTS));
+    const all = leaveOut(few, { served: false });
+    expect(all.length).toBeGreaterThan(0);
+    for (const its of all) expect(Number.isFinite(its.withoutTable)).toBe(true);
+    const groups = groupErrors(all);
+    expect(groups.length).toBeGreaterThan(0);
+    const bands = tierBands(all);
+    const report = { date: "2026-11-30", constants: "x", groups, bands };
+    expect(printLeftOut(report)).toContain("dense decode");
+    expect(coverageOf(all)).toBeDefined();
+  });
+});
+
+describe("trainyard study", () => {
+  it("lists what it knows, and guesses what was meant", async () => {
+    const { code, text } = await runCommand(study, "");
+    expect([code, text]).toEqual([2, expect.stringContaining("headline")]);
+    await expect(runCommand(study, "headlin")).rejects.toThrow("Did you mean headline?");
+  });
+
+  it.each(["attention", "switch", "principles"])("%s prints its tables", async (name) => {
+    const { code, text } = await runCommand(study, name);
+    expect(code).toBe(0);
+    expect(text.split("\n").length).toBeGreaterThan(5);
+    expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it("headline reads both machines at both axes, and draws them", async () => {
+    const { code, text } = await runCommand(study, `headline --out ${folder}`);
+    expect(code).toBe(0);
+    expect(text).toContain("Users at an interactivity");
+    expect(text).not.toMatch(/NaN|undefined/);
+    expect(await readFile(join(folder, "headline.svg"), "utf8")).toContain("</svg>");
+  });
+});
