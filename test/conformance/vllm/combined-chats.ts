@@ -1,0 +1,240 @@
+/** Options of chats together. */
+
+import type { VllmCase } from "./case.ts";
+import { eachWay, type Row } from "./each-way.ts";
+
+const rows: readonly Row[] = [
+  ["n 2 top_k 1", { max_tokens: 3, top_k: 1, n: 2, temperature: 1 }, "plain"],
+  [
+    "n 2 logprobs",
+    { max_tokens: 2, top_k: 1, n: 2, logprobs: true, top_logprobs: 1, temperature: 1 },
+    "usage",
+  ],
+  ["n 2 stop", { max_tokens: 40, top_k: 1, n: 2, stop: ["."], temperature: 1 }, "usage"],
+  ["logprobs stop", { max_tokens: 30, logprobs: true, stop: [" was"] }, "plain"],
+  [
+    "logprobs stop included",
+    { max_tokens: 30, logprobs: true, stop: [" was"], include_stop_str_in_output: true },
+    "plain",
+  ],
+  ["logprobs usage continuous", { max_tokens: 3, logprobs: true, top_logprobs: 2 }, "all along"],
+  [
+    "logprobs token ids",
+    { max_tokens: 3, logprobs: true, top_logprobs: 2, return_token_ids: true },
+    "all along",
+  ],
+  [
+    "logprobs as token ids, stop",
+    {
+      max_tokens: 30,
+      logprobs: true,
+      top_logprobs: 1,
+      return_tokens_as_token_ids: true,
+      stop: ["."],
+    },
+    "plain",
+  ],
+  ["token ids, stop", { max_tokens: 30, return_token_ids: true, stop: ["."] }, "plain"],
+  ["token ids, echo", { max_tokens: 3, return_token_ids: true, echo: true }, "plain"],
+  [
+    "echo continue",
+    { max_tokens: 6, echo: true, add_generation_prompt: false, continue_final_message: true },
+    "usage",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: "The rabbit" },
+    ],
+  ],
+  [
+    "echo last of assistant",
+    { echo: true },
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: "The rabbit" },
+    ],
+  ],
+  ["echo logprobs", { max_tokens: 2, echo: true, logprobs: true, top_logprobs: 1 }, "plain"],
+  [
+    "continue with parts",
+    { add_generation_prompt: false, continue_final_message: true },
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: [{ type: "text", text: "The rabbit" }] },
+    ],
+  ],
+  [
+    "continue ends in space",
+    { add_generation_prompt: false, continue_final_message: true },
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: "The rabbit " },
+    ],
+  ],
+  ["continue user", { add_generation_prompt: false, continue_final_message: true }, "plain"],
+  ["stop across tokens", { max_tokens: 50, stop: ["ttle ra"] }, "plain"],
+  ["stop first char", { max_tokens: 20, stop: ["O", "T", "A"] }, "plain"],
+  ["stop two, earlier wins", { max_tokens: 50, stop: ["rabbit", "little"] }, "plain"],
+  ["stop prefix of other", { max_tokens: 50, stop: [" a little", " a"] }, "plain"],
+  ["stop never completes at end", { max_tokens: 20, stop: ["Once upon a timez"] }, "plain"],
+  [
+    "stop with min_tokens ids",
+    { max_tokens: 40, stop_token_ids: [261, 262, 263, 270, 280, 290], min_tokens: 15 },
+    "plain",
+  ],
+  [
+    "stop ids included",
+    {
+      max_tokens: 40,
+      stop_token_ids: [261, 262, 263, 264, 265, 266, 267, 268, 269, 270],
+      include_stop_str_in_output: true,
+    },
+    "plain",
+  ],
+  [
+    "stop ids token ids",
+    {
+      max_tokens: 40,
+      stop_token_ids: [261, 262, 263, 264, 265, 266, 267, 268, 269, 270],
+      return_token_ids: true,
+    },
+    "plain",
+  ],
+  [
+    "bad_words several",
+    { max_tokens: 20, bad_words: ["Once", "upon", " little", "rabbit"] },
+    "plain",
+  ],
+  ["bad_words phrase", { max_tokens: 20, bad_words: ["Once upon", "upon a time"] }, "plain"],
+  [
+    "logit_bias forbids",
+    { max_tokens: 12, logit_bias: { "260": -100, "261": -100, "262": -100, "263": -50.5 } },
+    "plain",
+  ],
+  [
+    "logit_bias raises two",
+    { max_tokens: 3, logit_bias: { "400": 90, "401": 90.5 }, logprobs: true },
+    "plain",
+  ],
+  [
+    "allowed and bias",
+    { max_tokens: 4, allowed_token_ids: [300, 301, 302], logit_bias: { "302": 50 } },
+    "plain",
+  ],
+  [
+    "penalties all",
+    { max_tokens: 40, frequency_penalty: 0.7, presence_penalty: -0.4, repetition_penalty: 1.15 },
+    "plain",
+  ],
+  ["negative frequency", { max_tokens: 30, frequency_penalty: -2 }, "plain"],
+  ["max both", { max_tokens: 9, max_completion_tokens: 4 }, "plain"],
+  ["truncate right", { truncate_prompt_tokens: 5, truncation_side: "right" }, "usage"],
+  ["truncate 1", { truncate_prompt_tokens: 1 }, "usage"],
+  ["truncate -1", { truncate_prompt_tokens: -1 }, "usage"],
+  ["priority", { priority: -7 }, "plain"],
+  ["salt", { cache_salt: "pepper" }, "plain"],
+  ["kwargs thinking", { chat_template_kwargs: { enable_thinking: false } }, "plain"],
+  ["kwargs generation prompt", { chat_template_kwargs: { add_generation_prompt: false } }, "plain"],
+  ["kwargs null", { chat_template_kwargs: null }, "plain"],
+  ["effort none", { max_tokens: 3, reasoning_effort: "none" }, "whole"],
+  ["effort minimal", { max_tokens: 3, reasoning_effort: "minimal" }, "whole"],
+  ["effort low", { max_tokens: 3, reasoning_effort: "low" }, "whole"],
+  ["effort medium", { max_tokens: 3, reasoning_effort: "medium" }, "whole"],
+  ["effort high", { max_tokens: 3, reasoning_effort: "high" }, "plain"],
+  ["effort xhigh", { max_tokens: 3, reasoning_effort: "xhigh" }, "whole"],
+  ["effort max", { max_tokens: 3, reasoning_effort: "max" }, "whole"],
+  ["include_reasoning", { max_tokens: 3, include_reasoning: true }, "plain"],
+  ["ends itself usage", { max_tokens: 300 }, "usage", [{ role: "user", content: "Bye" }]],
+  [
+    "ends itself ids",
+    { max_tokens: 300, return_token_ids: true },
+    "plain",
+    [{ role: "user", content: "Bye" }],
+  ],
+  [
+    "ends itself include stop",
+    { max_tokens: 300, include_stop_str_in_output: true },
+    "plain",
+    [{ role: "user", content: "Bye" }],
+  ],
+  [
+    "ends itself logprobs",
+    { max_tokens: 300, logprobs: true },
+    "plain",
+    [{ role: "user", content: "Bye" }],
+  ],
+  ["no max", {}, "usage", [{ role: "user", content: "Bye" }]],
+  ["max 1", { max_tokens: 1 }, "usage"],
+  ["unicode", { max_tokens: 16 }, "plain", [{ role: "user", content: "Grüße 🐇 日本" }]],
+  [
+    "developer",
+    {},
+    "plain",
+    [
+      { role: "developer", content: "Short." },
+      { role: "user", content: "Write about a small rabbit." },
+    ],
+  ],
+  ["names", {}, "plain", [{ role: "user", name: "Ann", content: "Hi there" }]],
+  [
+    "turns",
+    {},
+    "usage",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: "Yes." },
+      { role: "user", content: "More?" },
+    ],
+  ],
+  [
+    "function role",
+    {},
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "function", name: "f", content: "3" },
+    ],
+  ],
+  ["odd role", {}, "plain", [{ role: "critic", content: "Hm" }]],
+  [
+    "assistant null",
+    {},
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: null },
+      { role: "user", content: "?" },
+    ],
+  ],
+  [
+    "assistant reasoning",
+    {},
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", reasoning: "hm", content: "Yes" },
+      { role: "user", content: "?" },
+    ],
+  ],
+  [
+    "refusal part",
+    {},
+    "plain",
+    [
+      { role: "user", content: "Write about a small rabbit." },
+      { role: "assistant", content: [{ type: "refusal", refusal: "No" }] },
+      { role: "user", content: "?" },
+    ],
+  ],
+  ["empty content", {}, "plain", [{ role: "user", content: "" }]],
+  ["no parts", {}, "plain", [{ role: "user", content: [] }]],
+  ["seed and top_p", { top_k: 1, seed: 5, top_p: 0.5, min_p: 0.1, temperature: 1 }, "plain"],
+  ["stream interval", { stream_interval: 4 }, "plain"],
+  ["prompt_logprobs 1", { max_tokens: 1, prompt_logprobs: 1 }, "whole"],
+  ["prompt_logprobs logprobs", { max_tokens: 1, prompt_logprobs: 0, logprobs: true }, "whole"],
+  ["prompt_logprobs echo", { max_tokens: 1, prompt_logprobs: 0, echo: true }, "whole"],
+];
+
+export const combinedChatCases: readonly VllmCase[] = eachWay(rows, "chat");
