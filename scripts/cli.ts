@@ -50,6 +50,14 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "where the time of a simulated step goes: a trace and a summary",
     load: () => import("./commands/profile.ts"),
   },
+  compare: {
+    sentence: "two sweeps, benches or profiles: what differs, and why",
+    load: () => import("./commands/compare/main.ts"),
+  },
+  open: {
+    sentence: "look at a profile, a sweep or a bench in the browser, without a model",
+    load: () => import("./commands/open.ts"),
+  },
   health: {
     sentence: "whether a server answers, for a container's health check",
     load: () => import("./commands/health.ts"),

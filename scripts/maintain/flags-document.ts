@@ -4,8 +4,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { BENCH_FLAGS } from "../commands/bench/rows.ts";
 import { CALIBRATE_FLAGS } from "../commands/calibrate/main.ts";
 import { CHAT_FLAGS } from "../commands/chat.ts";
+import { COMPARE_FLAGS } from "../commands/compare/main.ts";
 import { type FlagTable, shownDefault } from "../commands/flags.ts";
 import { MODELS_FLAGS } from "../commands/models.ts";
+import { OPEN_FLAGS } from "../commands/open.ts";
 import { PLAN_FLAGS } from "../commands/plan/flags.ts";
 import { PROFILE_FLAGS } from "../commands/profile.ts";
 import { REPLAY_FLAGS } from "../commands/replay/main.ts";
@@ -20,6 +22,8 @@ export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard bench serve": BENCH_FLAGS,
   "trainyard bench replay": REPLAY_FLAGS,
   "trainyard profile": PROFILE_FLAGS,
+  "trainyard compare": COMPARE_FLAGS,
+  "trainyard open": OPEN_FLAGS,
   "trainyard calibrate": CALIBRATE_FLAGS,
   "trainyard chat": CHAT_FLAGS,
   "trainyard models": MODELS_FLAGS,

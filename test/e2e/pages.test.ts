@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSpanFile } from "../../device/span-file.ts";
@@ -9,6 +10,7 @@ import { CostModel } from "../../device/trainium/price/cost-model.ts";
 import type { ProfileAbout } from "../../device/trainium/profile/profile.ts";
 import { profileSteps } from "../../device/trainium/profile/steps.ts";
 import { planFor } from "../../device/trainium/settings.ts";
+import { opened } from "../../scripts/commands/open.ts";
 import { run } from "../../scripts/commands/profile.ts";
 import { run as runSweep } from "../../scripts/commands/sweep/main.ts";
 import { INTERACTIVITY } from "../../scripts/report/point.ts";
@@ -176,6 +178,17 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
         .getByText(/^cut\.spans: The profile ends within/)
         .waitFor();
     });
+    for (const [file, page] of [
+      ["p.spans", "explorer"],
+      ["p.trace.json", "explorer"],
+    ] as const) {
+      const { url: link, close } = await opened(join(folder, file), 0);
+      expect(link).toContain(`/#/${page}?open=`);
+      await visit(link, LOOKS[0], async (its) => {
+        await its.getByRole("heading", { level: 1, name: /Llama-3.1-8B-Instruct on/ }).waitFor();
+      });
+      await close();
+    }
     rmSync(folder, { recursive: true });
   });
 
@@ -204,7 +217,11 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
     await visit(`${url}/#/explorer?${link}`, LOOKS[0], async (page) => {
       await page.getByRole("img", { name: /^Timeline of/ }).waitFor();
       await page.getByRole("searchbox", { name: "Find" }).fill("self_attn");
+      const drawn = async (): Promise<number> =>
+        Number(await page.locator(".timeline canvas").getAttribute("data-drawn"));
       await page.getByRole("button", { name: "Fit it" }).click();
+      expect(await drawn()).toBeGreaterThan(0);
+      expect(await drawn(), "marks a frame, bounded by pixels").toBeLessThan(12 * 1280);
       const between = page.locator(".measured");
       // By the pointer at its ends: within a pixel of what the span says.
       const canvas = page.locator(".timeline canvas");
@@ -422,6 +439,24 @@ describe("pages as files", () => {
     const openapi = await server.get("/openapi.json");
     expect(Object.keys(openapi.json.paths)).not.toContain("/");
     await server.stop(0);
+  });
+
+  it("weigh little: Home before the first click, the engine when it is asked for", () => {
+    const folder = join("dist", "server", "web");
+    const zipped = (name: string): number => gzipSync(readFileSync(join(folder, name))).length;
+    const index = readFileSync(join(folder, "index.html"), "utf8");
+    const first = [...index.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, a]) => `${a}`);
+    const assets = readdirSync(join(folder, "assets"));
+    const fonts = assets.filter((name) => name.endsWith(".woff2")).map((name) => `assets/${name}`);
+    const sum = [...first, ...fonts].reduce(
+      (all, name) => all + zipped(name),
+      zipped("index.html"),
+    );
+    expect(sum).toBeLessThan(200_000);
+    const engine = assets.filter((name) => name.startsWith("sweep.worker"));
+    expect(engine).toHaveLength(1);
+    expect(first.some((name) => name.includes("worker"))).toBe(false);
+    for (const name of engine) expect(zipped(`assets/${name}`)).toBeLessThan(400_000);
   });
 
   it("are gone with --disable-ui", async () => {

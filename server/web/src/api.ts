@@ -74,3 +74,12 @@ export async function* streamJson(
     }
   }
 }
+
+/** A file that this server has, by the path that a link names; another server's is refused. */
+export async function getFile(path: string): Promise<File> {
+  const url = new URL(path, base);
+  if (url.origin !== base.origin) throw new Error(`${path} is not a file of this server.`);
+  const response = await call(path);
+  const name = decodeURIComponent(url.pathname.split("/").at(-1) ?? "file");
+  return new File([await response.blob()], name);
+}

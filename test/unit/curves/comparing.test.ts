@@ -1,5 +1,10 @@
 /** Two runs held against each other, the best of several, and results of other tools. */
 import { describe, expect, it } from "vitest";
+import { CostModel } from "../../../device/trainium/price/cost-model.ts";
+import { profileOf } from "../../../device/trainium/profile/profile.ts";
+import { planFor } from "../../../device/trainium/settings.ts";
+import { comparisonHtml } from "../../../scripts/commands/compare/html.ts";
+import { profilesCompared } from "../../../scripts/commands/compare/tables.ts";
 import { runPoint } from "../../../scripts/commands/sweep/run-point.ts";
 import { comparePoints } from "../../../scripts/report/compare-points.ts";
 import { frontier } from "../../../scripts/report/frontier.ts";
@@ -7,6 +12,7 @@ import type { Point } from "../../../scripts/report/point.ts";
 import { pointsIn } from "../../../scripts/report/read-points.ts";
 import { readFigure } from "../../../scripts/report/reading.ts";
 import { buildSystem } from "../../../scripts/virtual/system.ts";
+import { catalogueModel } from "../../support/catalogue.ts";
 
 const LOAD = {
   ...{ inputLen: 128, outputLen: 32, ratio: 0.8 },
@@ -131,5 +137,39 @@ describe("a cursor", () => {
     } as const;
     expect(readFigure(log, 2)[0]?.y).toBeCloseTo(4, 12);
     expect(readFigure(linear, 5)).toEqual([]);
+  });
+});
+
+describe("profiles compared", () => {
+  const profile = (own: Readonly<Record<string, string>>) => {
+    const plan = planFor({
+      model: catalogueModel("Qwen/Qwen3-0.6B"),
+      tensorParallel: 4,
+      own: { instance: "trn2.3xlarge", ...own },
+      maxRows: 4,
+      maxContext: 1024,
+    });
+    const shape = { rows: 4, context: 1000, steps: 1 };
+    return profileOf(new CostModel(plan), shape, { model: "m", settings: { model: "m" } }).profile;
+  };
+
+  it("name what was set, and their parts sum to the whole", () => {
+    const { says, tables } = profilesCompared(profile({}), profile({ set: "hbm.bandwidth=0.95x" }));
+    expect(says.join(" ")).toContain("most of the change is weights");
+    const named = (title: RegExp) => tables.find((table) => title.test(table.title))?.rows ?? [];
+    expect(named(/^Set otherwise/)).toContainEqual(["what if", "–", "hbm.bandwidth=0.95x"]);
+    const parts = named(/^Parts/);
+    const sum = parts.slice(0, -1).reduce((total, row) => total + Number(row[3]), 0);
+    expect(sum).toBeCloseTo(Number(parts.at(-1)?.[3]), 0);
+    expect(profilesCompared(profile({}), profile({})).says[0]).toMatch(/^No difference/);
+  });
+
+  it("are a page without script, and hostile names are text", () => {
+    const page = comparisonHtml(["<img src=x onerror=alert(1)>", "b"], {
+      says: ["<b>"],
+      tables: [],
+    });
+    expect(page).not.toMatch(/<script|<img|<b>/);
+    expect(page).toContain("default-src 'none'");
   });
 });

@@ -1,4 +1,5 @@
 /** Sweeps, looked at: users against interactivity, the best of all systems, two of them compared. */
+import { useEffect } from "preact/hooks";
 import { paretoFigure, sweepFigures } from "../../../../scripts/report/figures.ts";
 import type { Figure } from "../../../../scripts/report/plot.ts";
 import { INTERACTIVITY, type Point } from "../../../../scripts/report/point.ts";
@@ -11,7 +12,7 @@ import { TabPanel, Tabs } from "../tabs.tsx";
 import { CompareRuns } from "./compare.tsx";
 import "./curves.css";
 import { PointTable } from "./point-table.tsx";
-import { failures, forget, openFiles, points, readAt, runs } from "./points.ts";
+import { failures, forget, openFiles, openLinked, points, readAt, runs } from "./points.ts";
 import { Studies } from "./studies.tsx";
 import { SweepForm } from "./sweep-form.tsx";
 
@@ -27,6 +28,10 @@ const TABS = {
 
 export function Curves() {
   const all = points.value;
+  useEffect(() => {
+    const linked = query.value.getAll("open");
+    if (linked.length > 0 && runs.value.length === 0) void openLinked(linked);
+  }, []);
   const asked = query.value.get("view") ?? "overview";
   const tab = Object.hasOwn(TABS, asked) ? asked : "overview";
   return (

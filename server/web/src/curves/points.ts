@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { INTERACTIVITY, type Point, seriesOf, usersAt } from "../../../../scripts/report/point.ts";
 import { pointsIn } from "../../../../scripts/report/read-points.ts";
 import { labelled } from "../../../../scripts/report/series.ts";
+import { getFile } from "../api.ts";
 
 /** Points that came together: a file or folder dropped at once, a sweep of this page. */
 export interface Run {
@@ -48,6 +49,15 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
     addRun({ name, points: found });
   }
   failures.value = failed;
+}
+
+/** Files of this server's, as one run. */
+export async function openLinked(paths: readonly string[]): Promise<void> {
+  try {
+    await openFiles(await Promise.all(paths.map(getFile)));
+  } catch (error) {
+    failures.value = [error instanceof Error ? error.message : String(error)];
+  }
 }
 
 /** A run of the same name is replaced. */

@@ -7,11 +7,11 @@ import {
 } from "../../../../device/trainium/profile/compare.ts";
 import { Waterfall } from "../charts/waterfall.tsx";
 import { digits } from "../figures.ts";
-import { query } from "../route.ts";
+import { query, remember } from "../route.ts";
 import { type Cell, Table } from "../table.tsx";
 import { rememberSpec, specOf } from "./link.ts";
 import type { ProfileSpec, ShownProfile } from "./profile.ts";
-import { open, places, price } from "./profiles.ts";
+import { open, openLinked, places, price } from "./profiles.ts";
 import { SideBySide } from "./side-by-side.tsx";
 import { SpecForm } from "./spec-form.tsx";
 import { timeText } from "./time-text.ts";
@@ -26,7 +26,11 @@ function otherOf(spec: ProfileSpec): ProfileSpec {
 export function Compare(parts: { readonly profile: ShownProfile; readonly spec: ProfileSpec }) {
   const { profile: a, spec } = parts;
   const [other, setOther] = useState(() => specOf(query.value, PREFIX, otherOf(spec)));
-  useEffect(() => price(other, "b"), [other]);
+  useEffect(() => {
+    const file = query.value.get(`${PREFIX}open`);
+    if (file === null) price(other, "b");
+    else void openLinked(file, "b");
+  }, [other]);
   const { profile: b, failure, progress } = places.value.b;
   return (
     <>
@@ -39,6 +43,7 @@ export function Compare(parts: { readonly profile: ShownProfile; readonly spec: 
           spec={other}
           change={(next) => {
             rememberSpec(next, PREFIX, otherOf(spec));
+            remember(`${PREFIX}open`, undefined);
             setOther(next);
           }}
           open={(file) => open(file, "b")}

@@ -11,7 +11,7 @@ import { Hierarchy } from "./hierarchy.tsx";
 import { rememberSpec, specOf } from "./link.ts";
 import { Operations } from "./operations.tsx";
 import type { ProfileSpec, ShownProfile } from "./profile.ts";
-import { open, places, price, saved } from "./profiles.ts";
+import { open, openLinked, places, price, saved } from "./profiles.ts";
 import { SpecForm } from "./spec-form.tsx";
 import { Summary } from "./summary.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -38,9 +38,14 @@ export function Explorer() {
   const asked = query.value.get("view") ?? "timeline";
   const view = Object.hasOwn(VIEWS, asked) ? asked : "timeline";
   const { view: View = Timeline } = VIEWS[view] ?? {};
-  useEffect(() => price(spec), [spec]);
+  useEffect(() => {
+    const file = query.value.get("open");
+    if (file === null) price(spec);
+    else void openLinked(file);
+  }, [spec]);
   const change = (next: ProfileSpec): void => {
     rememberSpec(next);
+    remember("open", undefined);
     setSpec(next);
   };
   const { profile, failure, progress } = places.value.a;

@@ -1,5 +1,6 @@
 /** The profile that is shown, the one it is compared with, and the worker that makes them. */
 import { signal } from "@preact/signals";
+import { getFile } from "../api.ts";
 import type {
   ProfileSpec,
   ShownProfile,
@@ -88,6 +89,15 @@ export function price(spec: ProfileSpec, slot: Slot = "a"): void {
 /** By columns, a Chrome trace of this project's or any other's, or a summary-json. */
 export function open(file: File, slot: Slot = "a"): Promise<void> {
   return into(slot, async (progress) => {
+    const bytes = await file.arrayBuffer();
+    return ask({ kind: "open", name: file.name, bytes }, progress, [bytes]);
+  });
+}
+
+/** A file of this server's: what `trainyard open` and `trainyard compare` hand over. */
+export function openLinked(path: string, slot: Slot = "a"): Promise<void> {
+  return into(slot, async (progress) => {
+    const file = await getFile(path);
     const bytes = await file.arrayBuffer();
     return ask({ kind: "open", name: file.name, bytes }, progress, [bytes]);
   });

@@ -1,5 +1,5 @@
 /** The answer as it comes; with log-probabilities, the less likely a token the stronger its ground. */
-import { digits } from "../figures.ts";
+import { digits, duration } from "../figures.ts";
 import { pieces, running, type TokenSeen } from "./conversation.ts";
 
 export function Answer() {
@@ -11,24 +11,28 @@ export function Answer() {
         <span class="empty">{running.value ? "…" : "The answer streams in here."}</span>
       )}
       {list.map((piece, index) => (
-        <span class={piece.kind} key={index}>
+        <span class={piece.kind} key={index} title={`after ${duration(piece.at)}`}>
           {piece.tokens.length === 0
             ? piece.text
-            : piece.tokens.map((token, index) => <Token key={index} token={token} />)}
+            : piece.tokens.map((token, index) => <Token key={index} token={token} at={piece.at} />)}
         </span>
       ))}
     </div>
   );
 }
 
-function Token({ token }: { readonly token: TokenSeen }) {
-  const doubt = Math.round(75 * (1 - Math.exp(token.logprob)));
+function Token({ token, at }: { readonly token: TokenSeen; readonly at: number }) {
+  const doubt = Math.round(46 * (1 - Math.exp(token.logprob)));
   const share = (logprob: number): string => `${digits(100 * Math.exp(logprob))} %`;
   const others = token.others.map(
     (other) => `${JSON.stringify(other.text)} ${share(other.logprob)}`,
   );
   return (
-    <span class="token" style={{ "--doubt": `${doubt}%` }} title={others.join("\n")}>
+    <span
+      class="token"
+      style={{ "--doubt": `${doubt}%` }}
+      title={[`after ${duration(at)}`, ...others].join("\n")}
+    >
       {token.text}
     </span>
   );

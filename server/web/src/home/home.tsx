@@ -19,6 +19,7 @@ export function Home() {
     <>
       <header class="column">
         <div class="row">
+          <p class="eyebrow">Serving</p>
           <Health />
           {model?.simulation === undefined ? (
             model !== undefined && <span class="tag good">computed on this machine</span>
@@ -27,15 +28,14 @@ export function Home() {
           )}
         </div>
         <div>
-          <p class="eyebrow">Serving</p>
           <h1>{model?.id ?? "…"}</h1>
+          {model !== undefined && (
+            <p class="lead">
+              {model.simulation ??
+                "Every token is computed here, on the CPU, from the model's own weights."}
+            </p>
+          )}
         </div>
-        {model !== undefined && (
-          <p class="lead">
-            {model.simulation ??
-              "Every token is computed here, on the CPU, from the model's own weights."}
-          </p>
-        )}
         {failed !== undefined && <p class="error">{failed}</p>}
       </header>
       <Facts />
