@@ -38,8 +38,12 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "chips, parallelism and price for a workload",
     load: () => import("./commands/plan/main.ts"),
   },
+  pull: {
+    sentence: "fetch a model of the hub into its cache",
+    load: () => import("./commands/pull.ts"),
+  },
   models: {
-    sentence: "the catalogue, with sizes",
+    sentence: "the catalogue and the hub's cache, with sizes",
     load: () => import("./commands/models.ts"),
   },
   study: {

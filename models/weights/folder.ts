@@ -43,7 +43,7 @@ export function locateModel(source: string): ModelFiles {
   if (name.revision === undefined && existsSync(config)) return { config };
   if (snapshot !== undefined) return filesOf(snapshot);
   throw new ModelConfigError(
-    `model "${source}": neither a folder, nor in the hub's cache ${hubCacheFolder()}, nor an id of the catalogue${similar(name.repo)}`,
+    `model "${source}": neither a folder, nor in the hub's cache ${hubCacheFolder()} (\`trainyard pull ${source}\` fetches it), nor an id of the catalogue${similar(name.repo)}`,
   );
 }
 

@@ -10,6 +10,7 @@ import type { Model } from "../../models/model.ts";
 import { nearest } from "../../models/nearest.ts";
 import type { WeightFormat } from "../../models/ops.ts";
 import { catalogIds } from "../../models/weights/folder.ts";
+import { type CachedModel, cachedModels, hubCacheFolder } from "../../models/weights/hub-cache.ts";
 import { rowsOf } from "../../server/settings/row.ts";
 import { UsageError } from "../usage.ts";
 import { parseFlags } from "./flags.ts";
@@ -17,7 +18,10 @@ import { aligned } from "./sweep/print.ts";
 
 const output = rowsOf("Output");
 
-export const MODELS_FLAGS = { json: output.toggle(false, "as JSON") } as const;
+export const MODELS_FLAGS = {
+  json: output.toggle(false, "as JSON"),
+  cached: output.toggle(false, "only what the hub's cache holds"),
+} as const;
 
 export interface ModelSize {
   readonly id: string;
@@ -36,17 +40,20 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values, argument } = parseFlags(
     {
       name: "trainyard models",
-      sentence: "Models of the catalogue, by id, with their sizes.",
+      sentence: "Models of the hub's cache and of the catalogue, by id, with their sizes.",
       argument: { name: "part", sentence: "of an id: those that contain it" },
       flags: MODELS_FLAGS,
     },
     argv,
     print,
   );
+  const cached = cachedModels().filter(({ id }) =>
+    id.toLowerCase().includes((argument ?? "").toLowerCase()),
+  );
   const ids = catalogIds().filter((id) =>
     id.toLowerCase().includes((argument ?? "").toLowerCase()),
   );
-  if (ids.length === 0) {
+  if (ids.length === 0 && cached.length === 0) {
     const close = nearest(argument ?? "", catalogIds());
     throw new UsageError(
       `no id contains "${argument ?? ""}"${close.length > 0 ? `; nearest: ${close.join(", ")}` : ""}.`,
@@ -54,8 +61,29 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const sizes: ModelSize[] = [];
   for (const id of ids) sizes.push(sizeOf(await loadModel(id), id));
-  print(values.json ? JSON.stringify(sizes, null, 1) : modelTable(sizes));
+  if (values.json) {
+    print(JSON.stringify(values.cached ? cached : sizes, null, 1));
+    return 0;
+  }
+  if (cached.length > 0) print(`${cachedTable(cached)}\n`);
+  if (!values.cached) print(modelTable(sizes));
+  else if (cached.length === 0) print(`The hub's cache ${hubCacheFolder()} has no model.`);
   return 0;
+}
+
+/** Models of the hub's cache: what is there, and what was cut. */
+function cachedTable(models: readonly CachedModel[]): string {
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 0)} GB`;
+  const rows = models.map(({ id, bytes, unfinishedBytes, revisions }) => [
+    gigabytes(bytes),
+    unfinishedBytes === 0 ? "" : gigabytes(unfinishedBytes),
+    `${id}  ${revisions.join(" ")}`,
+  ]);
+  const table = [["there", "cut", "of the hub's cache"], ...rows];
+  const widest = Math.max(...table.map(([, , name = ""]) => name.length));
+  return aligned(
+    table.map(([there = "", cut = "", name = ""]) => [there, cut, name.padEnd(widest)]),
+  );
 }
 
 export function sizeOf({ architecture, format }: Model, id: string): ModelSize {

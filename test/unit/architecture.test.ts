@@ -19,6 +19,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-node": ["device/cpu/"],
   protobufjs: ["device/cpu/"],
   tokenizers: ["models/tokenizer/"],
+  "@huggingface/hub": ["models/weights/"],
   "@huggingface/jinja": ["models/tokenizer/"],
 };
 
