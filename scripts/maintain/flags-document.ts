@@ -10,6 +10,7 @@ import { MODELS_FLAGS } from "../commands/models.ts";
 import { OPEN_FLAGS } from "../commands/open.ts";
 import { PLAN_FLAGS } from "../commands/plan/flags.ts";
 import { PROFILE_FLAGS } from "../commands/profile.ts";
+import { PULL_FLAGS } from "../commands/pull.ts";
 import { REPLAY_FLAGS } from "../commands/replay/main.ts";
 import { RUN_BATCH_FLAGS } from "../commands/run-batch.ts";
 import { STUDY_FLAGS } from "../commands/study/main.ts";
@@ -26,6 +27,7 @@ export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard open": OPEN_FLAGS,
   "trainyard calibrate": CALIBRATE_FLAGS,
   "trainyard chat": CHAT_FLAGS,
+  "trainyard pull": PULL_FLAGS,
   "trainyard models": MODELS_FLAGS,
   "trainyard study": STUDY_FLAGS,
   "trainyard validate": VALIDATE_FLAGS,

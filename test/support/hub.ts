@@ -104,8 +104,11 @@ export class LoopbackHub {
       this.sent += piece.length;
       if (!response.write(piece)) {
         await new Promise<void>((resolve) => {
-          response.once("drain", resolve);
-          response.once("close", resolve);
+          const go = (): void => {
+            response.off("drain", go).off("close", go);
+            resolve();
+          };
+          response.once("drain", go).once("close", go);
         });
       }
       if (large && faults.pause !== undefined)
