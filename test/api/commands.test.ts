@@ -28,7 +28,7 @@ describe("trainyard chat", () => {
     const flags = `--url ${server.url} --api-key secret --quick Hello --max-tokens 8 --stats`;
     const { code, text } = await runCommand(chat, flags);
     expect(code).toBe(0);
-    expect(text).toMatch(/\[\d+ tokens, first after \d+ ms, \d+(\.\d+)? tokens\/s\]/);
+    expect(text).toMatch(/^\[\d+ tokens, first after \d+ ms, \d+(\.\d+)? tokens\/s\]$/m);
     expect(figuresOf(text, /^.*\[/)[0]).toBeLessThanOrEqual(8);
   });
 

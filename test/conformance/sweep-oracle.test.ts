@@ -202,7 +202,14 @@ describe("points in closed form", () => {
 
   it.each([1, 2, 8, 32])("%i users on steps of a + b · rows", async (users) => {
     const step: StepTime = (rows) => 5 + 0.25 * rows;
-    const { metrics } = await measured({ users, rows: 32, step, input, output, requestsPerUser });
+    const { run, metrics } = await measured({
+      users,
+      rows: 32,
+      step,
+      input,
+      output,
+      requestsPerUser,
+    });
     const each = step(users);
     // One step for all prompts, then one a token; nobody ever waits.
     for (const name of ["ttft", "tpot", "itl"] as const) {
@@ -220,6 +227,10 @@ describe("points in closed form", () => {
       6,
     );
     expect(metrics.meanUserRate).toBeCloseTo(1000 / each, 6);
+    // The last token of an answer is never computed on; repeated steps count each time.
+    expect(run.steps.tokens).toBe(users * requestsPerUser * (input + output - 1));
+    expect(run.steps.steps).toBe(requestsPerUser * output);
+    expect(run.steps.busy).toBeCloseTo(run.duration, 9);
   });
 
   it("twice as many users as rows: half of them wait for a whole answer", async () => {

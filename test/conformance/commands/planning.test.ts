@@ -63,8 +63,13 @@ describe("trainyard profile", () => {
     const [plain, twice] = [await total(""), await total("--set hbm.bandwidth=2x")];
     expect(twice).toBeLessThan(plain);
     expect(twice).toBeGreaterThan(plain / 2);
-    const { text } = await runCommand(profile, line("--set hbm.bandwidth=2x --kv-cache-dtype fp8"));
+    const { text } = await runCommand(profile, line("--set hbm.bandwidth=2x"));
     expect(text).toContain("what if hbm.bandwidth=2x");
+    const cache = async (more: string): Promise<number> =>
+      figuresOf((await runCommand(profile, line(`--context 8192 ${more}`))).text, /^kv/)[0] ?? 0;
+    const [whole, half] = [await cache(""), await cache("--kv-cache-dtype fp8")];
+    expect(half / whole).toBeGreaterThan(0.4);
+    expect(half / whole).toBeLessThan(0.65);
     await expect(runCommand(profile, line("--device null"))).rejects.toThrow("--device");
   });
 });
@@ -93,6 +98,11 @@ describe("trainyard sweep", () => {
     const { code, text } = await runCommand(sweep, line);
     expect(code).toBe(1);
     expect(text).not.toContain("tokens/s/user");
+    for (const ratio of ["0", "1.01", "-1"]) {
+      await expect(runCommand(sweep, `${line} --random-range-ratio ${ratio}`)).rejects.toThrow(
+        "--random-range-ratio must be above 0 and at most 1",
+      );
+    }
   });
 });
 

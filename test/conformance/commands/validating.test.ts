@@ -10,6 +10,8 @@ import { leaveOut } from "../../../scripts/commands/validate/left-out.ts";
 import { groupErrors, printLeftOut } from "../../../scripts/commands/validate/left-out-report.ts";
 import * as validate from "../../../scripts/commands/validate/main.ts";
 import { priceRow } from "../../../scripts/commands/validate/price.ts";
+import { readLoad } from "../../../scripts/commands/validate/read/load.ts";
+import { refuseUnread } from "../../../scripts/commands/validate/read/words.ts";
 import { readRows } from "../../../scripts/commands/validate/rows.ts";
 import { coverageOf, tierBands } from "../../../scripts/commands/validate/tiers.ts";
 import { runCommand } from "../../support/command.ts";
@@ -31,6 +33,25 @@ beforeAll(async () => {
   );
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("measurements", () => {
+  it("are read line by line, the last one whether its line ends or not", async () => {
+    const text = await readFile(rows, "utf8");
+    const count = readRows(rows).length;
+    expect(count).toBe(text.trim().split("\n").length - 1);
+    const open = join(folder, "open.csv");
+    await writeFile(open, text.trimEnd());
+    expect(readRows(open)).toEqual(readRows(rows));
+  });
+
+  it("may tell the rate of their load with its name or without", () => {
+    for (const text of ["rate 4 req/s", "rate=4 req/s", "4 req/s"]) {
+      const [load, words] = readLoad(`${text}, open loop`);
+      expect(load.rate, text).toBe(4);
+      expect(() => refuseUnread([words]), text).not.toThrow();
+    }
+  });
+});
 
 describe("trainyard validate", () => {
   it("prints errors by group, rows of a group, and what is not priced and why", async () => {
@@ -71,7 +92,10 @@ describe("trainyard validate", () => {
     const bands = tierBands(all);
     const report = { date: "2026-11-30", constants: "x", groups, bands };
     expect(printLeftOut(report)).toContain("dense decode");
-    expect(coverageOf(all)).toBeDefined();
+    const covered = coverageOf(all);
+    expect(covered.length).toBeGreaterThan(0);
+    const tables = new Set(all.map(({ table }) => table));
+    for (const { table } of covered) expect(tables).toContain(table);
   });
 });
 
