@@ -16,6 +16,7 @@ import { completionRequest } from "../openai/completions/schema.ts";
 import { nullable } from "../openai/fields.ts";
 import { tokenCounts } from "../openai/usage.ts";
 import { type Serving, servedName } from "../serving.ts";
+import { chatLogprobsOf, idLogprobs, textLogprobsOf } from "./logprobs.ts";
 
 const ids = Type.Array(Type.Integer({ minimum: 0 }));
 const REASONS = ["stop", "length", "abort", "error"] as const;
@@ -25,6 +26,7 @@ const choice = Type.Object({
   finish_reason: nullable(Type.String()),
   stop_reason: nullable(Type.Union([Type.Integer(), Type.String()])),
   token_ids: nullable(ids),
+  logprobs: nullable(idLogprobs),
 });
 
 const generated = Type.Object({
@@ -106,6 +108,8 @@ async function derenderChat(serving: Serving, body: ChatBody, model: string): Pr
   });
   if (body.stream) return chatChunk(serving, body, { model, reader, plan });
   const response = given(body.generate_response, "generate_response");
+  const empty = response.choices.find((one) => !one.token_ids?.length);
+  if (empty) throw badRequest(`choice ${empty.index} has empty or null token_ids`);
   const choices = response.choices.map((one) => {
     const { parts } = reader([one.token_ids ?? []], one);
     const calls = callsOf(parts);
@@ -124,7 +128,7 @@ async function derenderChat(serving: Serving, body: ChatBody, model: string): Pr
         }),
         reasoning: textOf(parts, "reasoning-delta") ?? null,
       },
-      logprobs: null,
+      logprobs: chatLogprobsOf(serving, one.logprobs),
       finish_reason: reason ?? one.finish_reason ?? "stop",
       stop_reason: one.stop_reason ?? null,
       token_ids: null,
@@ -198,7 +202,9 @@ async function derenderCompletion(
 ): Promise<object> {
   const read: ReaderFor = (prompt) =>
     readerOf(serving, {}, { prompt, fields: body.completion_request as ChatFields | null });
-  return body.stream ? completionChunk(body, model, read) : wholeCompletion(body, model, read);
+  return body.stream
+    ? completionChunk(body, model, read)
+    : wholeCompletion(serving, body, { model, read });
 }
 
 /** A reader of what came after a prompt. */
@@ -226,8 +232,13 @@ function completionChunk(body: CompletionBody, model: string, read: ReaderFor): 
   };
 }
 
-function wholeCompletion(body: CompletionBody, model: string, read: ReaderFor): object {
+function wholeCompletion(
+  serving: Serving,
+  body: CompletionBody,
+  { model, read }: { readonly model: string; readonly read: ReaderFor },
+): object {
   const responses = given(body.generate_responses, "generate_responses");
+  if (responses.length === 0) throw badRequest("generate_responses must not be empty");
   const counts = Array.isArray(body.prompt_tokens) ? body.prompt_tokens : [];
   for (const field of ["prompt_tokens", "prompt_token_ids"] as const) {
     const list = body[field];
@@ -239,6 +250,12 @@ function wholeCompletion(body: CompletionBody, model: string, read: ReaderFor): 
     }
   }
   const prompts = (body.prompt_token_ids ?? []) as readonly (readonly number[] | null)[];
+  for (const { request_id: id = "", choices: given } of responses) {
+    const empty = given.find((one) => !one.token_ids?.length);
+    if (empty) {
+      throw badRequest(`choice ${empty.index} in response ${id} has empty or null token_ids`);
+    }
+  }
   const choices = responses.flatMap((response, at) =>
     response.choices.map((one) => {
       const prompt = prompts[at] ?? response.prompt_token_ids ?? [];
@@ -252,7 +269,8 @@ function wholeCompletion(body: CompletionBody, model: string, read: ReaderFor): 
   return {
     ...{ id: responses[0]?.request_id ?? "", object: "text_completion", created: now(), model },
     choices: choices.map(({ one, text }, index) => ({
-      ...{ index, text, logprobs: null, finish_reason: one.finish_reason ?? "stop" },
+      ...{ index, text, logprobs: textLogprobsOf(serving, one.logprobs) },
+      finish_reason: one.finish_reason ?? "stop",
       ...{ stop_reason: one.stop_reason ?? null, token_ids: null, prompt_logprobs: null },
       ...{ prompt_token_ids: null, routed_experts: null },
     })),
