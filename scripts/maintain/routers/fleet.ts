@@ -25,8 +25,21 @@ export type RouterCommand = (of: {
   readonly workers: readonly string[];
 }) => readonly string[];
 
+/** What the servers serve, by name. */
+export const SERVED = {
+  cpu: [FOLDER, "--device", "cpu"],
+  trainium: [
+    ...["meta-llama/Llama-3.1-8B-Instruct", "--device", "trainium"],
+    ...["--instance", "trn2.3xlarge", "--tensor-parallel-size", "4"],
+  ],
+} as const;
+
 /** Uses ports [first, first + 6). Rejects when one of them does not come up. */
-export async function startFleet(first: number, router: RouterCommand): Promise<Fleet> {
+export async function startFleet(
+  first: number,
+  served: keyof typeof SERVED,
+  router: RouterCommand,
+): Promise<Fleet> {
   const children: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
     for (const child of children) child.kill("SIGTERM");
@@ -36,7 +49,7 @@ export async function startFleet(first: number, router: RouterCommand): Promise<
     const workers = [0, 1].map((index) => {
       const events = { enable_kv_cache_events: true, endpoint: `tcp://*:${first + 4 + index}` };
       const flags = [
-        ...["serve", FOLDER, "--device", "cpu", "--served-model-name", "m"],
+        ...["serve", ...SERVED[served], "--served-model-name", "m"],
         ...["--port", String(first + 2 + index), "--kv-events-config", JSON.stringify(events)],
       ];
       const argv = ["--import", "tsx", CLI, ...flags];

@@ -1,7 +1,7 @@
 /**
  * A real vllm-router (`pip install vllm-router`) in front of two servers of ours:
  *
- *     node --import tsx scripts/maintain/routers/vllm-router.ts PATH_TO_VLLM_ROUTER [FIRST_PORT]
+ *     node --import tsx scripts/maintain/routers/vllm-router.ts PATH_TO_VLLM_ROUTER [FIRST_PORT [cpu|trainium]]
  *
  * Claims: it finds where each worker publishes its KV events by itself and credits a
  * prefix that was computed before; requests that are not supported open no circuit.
@@ -10,11 +10,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fleet, startFleet } from "./fleet.ts";
 
-const [router = "vllm-router", firstPort = "9400"] = process.argv.slice(2);
+const [router = "vllm-router", firstPort = "9400", device = "cpu"] = process.argv.slice(2);
+const served = device === "trainium" ? device : "cpu";
 /** More than opens a circuit (10 by default). */
 const EACH = 15;
 
-const fleet = await startFleet(Number(firstPort), ({ port, metricsPort, workers }) => [
+const fleet = await startFleet(Number(firstPort), served, ({ port, metricsPort, workers }) => [
   router,
   ...["--port", String(port), "--worker-urls", ...workers, "--policy", "kv_aware"],
   ...["--prometheus-port", String(metricsPort), "--prometheus-host", "127.0.0.1"],
@@ -78,7 +79,7 @@ async function opensNoCircuit({ routerMetrics }: Fleet): Promise<void> {
     ["an image", "/v1/chat/completions", { ...ask, messages: [{ role: "user", content: image }] }],
     ["a wrong temperature", "/v1/chat/completions", { ...ask, temperature: -1 }],
     ["a schema that is none", "/v1/chat/completions", { ...ask, response_format: schema }],
-    ["a prompt too long", "/v1/completions", { model: "m", prompt: Array(5000).fill(5) }],
+    ["a prompt too long", "/v1/completions", { model: "m", prompt: Array(20_000).fill(5) }],
     [
       "repetition_detection",
       "/v1/completions",
