@@ -9,6 +9,7 @@ import { namedBuckets } from "./buckets.ts";
 import { DEFAULT_CONSTANTS } from "./constants.ts";
 import { type Effects, readEffects } from "./effects.ts";
 import { DEFAULT_INSTANCE, findInstance, type InstanceSpec } from "./instances.ts";
+import { checkMegakernel } from "./kernels/megakernel.ts";
 import { chooseKernels } from "./kernels/registry.ts";
 import { checkNeuronKeys } from "./neuron-keys.ts";
 import { ALL_PRINCIPLES, type Plan } from "./plan.ts";
@@ -60,7 +61,7 @@ export function planFor(request: PlanRequest): Plan {
   };
   const experts = architecture.layers.some((layer) => layer.ops.some((op) => op.op === "experts"));
   const parallel = own["enable-expert-parallel"] === true || own["expert-parallel"] !== undefined;
-  return {
+  const plan: Plan = {
     architecture,
     instance,
     stack,
@@ -81,6 +82,8 @@ export function planFor(request: PlanRequest): Plan {
     principles: ALL_PRINCIPLES,
     ...effectsOf(own),
   };
+  checkMegakernel(plan);
+  return plan;
 }
 
 /** `--hardware`'s figures, then `--set`'s. */

@@ -33,7 +33,6 @@ export const PROFILE_FLAGS = {
   context: count(stepRows, 4096, "tokens in each row's context"),
   steps: count(stepRows, 1, "decode steps"),
   prompt: count(stepRows, undefined, "before them, a step with a prompt of so many tokens"),
-  "kv-cache-dtype": stepRows.text(undefined, "auto or fp8", { value: "FORMAT" }),
   top: count(output, 12, "ops in the table"),
   out: output.text("profile", "writes PREFIX.spans, PREFIX.trace.json and PREFIX.summary.json", {
     value: "PREFIX",
@@ -54,11 +53,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   );
   const { batch: rows, context, steps, prompt, out, top } = values;
   const base = systemFrom(values);
-  const dtype = values["kv-cache-dtype"];
   const spec = {
     ...base,
     ...(named !== undefined && { model: named }),
-    own: { ...base.own, ...(dtype !== undefined && { "kv-cache-dtype": dtype }) },
     maxNumSeqs: Math.max(rows, base.maxNumSeqs),
     maxModelLen: Math.max(base.maxModelLen, context + steps, prompt ?? 0),
   };

@@ -16,6 +16,7 @@ export const OWN_FLAGS = {
   "logical-nc-config": count(system, undefined, "physical cores in a logical one"),
   "serving-stack": system.text(undefined, "runtime whose limits and gaps apply", { value: "NAME" }),
   "neuron-stack": system.text(undefined, "the same with a release", { value: "NAME[@RELEASE]" }),
+  "kv-cache-dtype": system.text(undefined, "auto or fp8", { value: "FORMAT" }),
   "additional-config": system.text(undefined, "vLLM-Neuron's additional config", {
     value: "JSON",
     check: isObjectText,

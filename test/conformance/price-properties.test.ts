@@ -158,6 +158,15 @@ const reachesFlash = ({ plan, queries }: Point): boolean =>
   queries < plan.stack.flashFrom &&
   queries * 2 >= plan.stack.flashFrom;
 
+/** A prompt from which on experts take blocks instead of all tokens (DEFAULT_BLOCK_SIZE of model_utils.py) may be cheaper. */
+const reachesBlocks = ({ plan, rows, queries }: Point): boolean =>
+  plan.architecture.layers.some(({ ops }) =>
+    ops.some((op) => {
+      const chosen = op.op === "experts" ? rows * queries * op.topK : 0;
+      return chosen > 0 && chosen < 512 && 2 * chosen >= 512;
+    }),
+  );
+
 /** Where ranks do not divide KV heads, some stacks make them as many as query heads (get_qkv_padding). */
 const becomesMany = ({ plan }: Point, ranks: number): boolean =>
   plan.stack.kvSharding !== "replicate" &&
@@ -209,7 +218,7 @@ function faultsAt(point: Point): readonly string[] {
   if (phase === "decode") {
     const longer = price(point, {}, { context: context * 2 });
     check(longer * slack >= nanos, `twice the context (${(longer / nanos).toFixed(3)})`);
-  } else if (!reachesFlash(point)) {
+  } else if (!reachesFlash(point) && !reachesBlocks(point)) {
     const longer = price(point, {}, { queries: queries * 2, context: context * 2 });
     check(longer * slack >= nanos, `twice the prompt (${(longer / nanos).toFixed(3)})`);
   }

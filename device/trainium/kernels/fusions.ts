@@ -4,6 +4,7 @@
  */
 import type { Role } from "../roles.ts";
 import type { Site } from "./kernel.ts";
+import { hasMegakernel, MEGAKERNEL } from "./megakernel.ts";
 
 export interface Fusion {
   readonly name: string;
@@ -19,6 +20,12 @@ const decodeOnly =
   (regions: (site: Site, plain: number) => number) =>
   (site: Site, plain: number): number | undefined =>
     site.shape.phase === "decode" ? regions(site, plain) : undefined;
+
+/** One DMA and its semaphores instead of a half layer's regions, where the megakernel's layout is met. */
+const oneDma = (site: Site): number | undefined =>
+  site.shape.phase === "decode" && hasMegakernel(site.plan)
+    ? site.constant("dma.fixed") / site.region
+    : undefined;
 
 export const FUSIONS: readonly Fusion[] = Object.freeze([
   {
@@ -48,5 +55,19 @@ export const FUSIONS: readonly Fusion[] = Object.freeze([
     side: "mlp",
     covers: ["mlp-norm", "router", "experts", "shared"],
     regions: decodeOnly((site) => 1 + (site.tokens - 1) * site.constant("moe.token")),
+  },
+  {
+    name: MEGAKERNEL,
+    summary: "All layers of a decode step in one kernel; gpt-oss in one layout.",
+    side: "attention",
+    covers: ["attention-norm", "qkv", "qk-norm", "rope", "attention", "attention-out"],
+    regions: oneDma,
+  },
+  {
+    name: MEGAKERNEL,
+    summary: "The same: norm, router and experts.",
+    side: "mlp",
+    covers: ["mlp-norm", "router", "experts", "shared"],
+    regions: oneDma,
   },
 ]);

@@ -20,6 +20,7 @@ import {
   type Work,
   weightsMove,
 } from "./kernel.ts";
+import { hasMegakernel } from "./megakernel.ts";
 
 /** Elements of one expert on one rank, and its three matrices' inner width there. */
 function expertOf(
@@ -97,7 +98,7 @@ export const expertParallel: Kernel<ExpertsOp> = {
   summary: "Streams the experts of the rank's group past tiles of 128 tokens.",
   fits: (_op, { plan, shape }) => shape.phase === "decode" && plan.expertParallel > 1,
   work(op, site) {
-    const fused = site.plan.kernels.has("fused-moe");
+    const fused = site.plan.kernels.has("fused-moe") || hasMegakernel(site.plan);
     const tiles = fused ? 0 : Math.ceil(site.tokens / 128);
     return streamAll(op, site, tiles * site.constant("moe.expert-parallel"));
   },

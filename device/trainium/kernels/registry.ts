@@ -34,7 +34,7 @@ export const EXPERT_KERNELS: readonly Kernel<ExpertsOp>[] = Object.freeze([
 export const KERNEL_NAMES: readonly string[] = Object.freeze([
   "flash-attention",
   "blockwise-moe",
-  ...FUSIONS.map((fusion) => fusion.name),
+  ...new Set(FUSIONS.map((fusion) => fusion.name)),
 ]);
 
 /** Keys of vLLM-Neuron's and NxDI's neuron_config that switch a kernel. */

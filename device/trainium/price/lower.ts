@@ -27,6 +27,7 @@ import {
   type Work,
   weightsMove,
 } from "../kernels/kernel.ts";
+import { MEGAKERNEL } from "../kernels/megakernel.ts";
 import { ATTENTION_KERNELS, choose, EXPERT_KERNELS, LATENT_KERNELS } from "../kernels/registry.ts";
 import type { Plan } from "../plan.ts";
 import { edgeRole, layerRoles } from "../roles.ts";
@@ -162,8 +163,10 @@ function lowerOp(op: Op, site: Site, ops: readonly Op[]): Lowered {
     }
     case "attention": {
       const plain = cheapest(ATTENTION_KERNELS, op, site);
-      if (shape.phase !== "decode" || !plan.kernels.has("fused-attention")) return plain;
-      return { ...plain, within: { "fused-attention": fusedDecodeWork(op, site) } };
+      const fused = plan.kernels.has("fused-attention") || plan.kernels.has(MEGAKERNEL);
+      if (shape.phase !== "decode" || !fused) return plain;
+      const work = fusedDecodeWork(op, site);
+      return { ...plain, within: { "fused-attention": work, [MEGAKERNEL]: work } };
     }
     case "latent-attention":
       return cheapest(LATENT_KERNELS, op, site);
