@@ -105,13 +105,17 @@ export interface Buckets {
   readonly contexts: readonly number[];
 }
 
-/** Expert-parallel decode refuses batches below experts / top-k (expert_parallelism.md): such steps are padded. */
-function leastRows({ architecture, expertParallel }: Plan): number {
+/**
+ * Expert-parallel decode refuses batches below experts / top-k (expert_parallelism.md): such steps are
+ * padded. Data-parallel ranks that share the experts bring their rows together.
+ */
+function leastRows({ architecture, expertParallel, tensorParallel }: Plan): number {
   if (expertParallel === 1) return 1;
+  const sharing = Math.max(1, expertParallel / tensorParallel);
   let most = 1;
   for (const { ops } of architecture.layers) {
     for (const op of ops)
-      if (op.op === "experts") most = Math.max(most, Math.ceil(op.experts / op.topK));
+      if (op.op === "experts") most = Math.max(most, Math.ceil(op.experts / op.topK / sharing));
   }
   return most;
 }

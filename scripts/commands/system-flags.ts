@@ -64,6 +64,7 @@ export const PREFILL_FLAGS = {
   ),
   "prefill-instance": apart.text(undefined, "default: as those that decode", { value: "NAME" }),
   "prefill-tp": count(apart, undefined, "ranks of each; default: as those that decode"),
+  "prefill-enable-expert-parallel": apart.toggle(undefined, "default: as those that decode"),
   "prefill-neuron-kernels": apart.text(undefined, "kernels, by comma; default: the same", {
     value: "NAMES",
   }),
@@ -85,11 +86,13 @@ export function prefillFrom(
     return {};
   }
   const logicalCore = values["prefill-logical-nc-config"];
+  const experts = values["prefill-enable-expert-parallel"];
   return {
     prefill: {
       workers,
       instance: values["prefill-instance"] ?? decode.instance,
       tensorParallel: values["prefill-tp"] ?? decode.tensorParallel,
+      ...(experts !== undefined && { expertParallel: experts }),
       kernels: values["prefill-neuron-kernels"] ?? decode.kernels,
       own: logicalCore === undefined ? {} : { "logical-nc-config": logicalCore },
       maxNumSeqs: values["prefill-max-num-seqs"],

@@ -63,6 +63,8 @@ export interface PrefillSpec {
   readonly instance: string;
   readonly tensorParallel: number;
   readonly kernels: string;
+  /** Absent: as those that decode. */
+  readonly expertParallel?: boolean;
   readonly own: SystemSpec["own"];
   /** Rows of each. */
   readonly maxNumSeqs: number;
@@ -158,8 +160,10 @@ interface ApartSpecs {
 export function prefillSpec(spec: SystemSpec, prefill: PrefillSpec): SystemSpec {
   const { prefill: _prefill, speculative: _speculative, ...rest } = spec;
   const { instance, tensorParallel, kernels, maxNumSeqs } = prefill;
+  const expertParallel = prefill.expertParallel ?? spec.expertParallel;
   const own = { ...spec.own, ...prefill.own };
-  return { ...rest, instance, tensorParallel, kernels, maxNumSeqs, own, dataParallel: 1 };
+  const changed = { instance, tensorParallel, expertParallel, kernels, maxNumSeqs, own };
+  return { ...rest, ...changed, dataParallel: 1 };
 }
 
 /** An engine for each entry of the list, all of one model and on one clock. */
@@ -292,6 +296,7 @@ function prefillLabel(prefill: PrefillSpec): string {
   const { workers, instance, tensorParallel, kernels, own, link } = prefill;
   const words = [
     `TP ${tensorParallel}`,
+    prefill.expertParallel === undefined ? "" : `EP ${prefill.expertParallel ? "on" : "off"}`,
     kernels,
     ...Object.entries(own).map((its) => its.join("=")),
   ];
