@@ -17,7 +17,7 @@ import { priceRow } from "../validate/price.ts";
 import { table } from "../validate/report.ts";
 import { type Row, readRows } from "../validate/rows.ts";
 import { onceASetUp } from "../validate/serving.ts";
-import { type Measurement, meanError, type Solution, solve } from "./solve.ts";
+import { type Measurement, meanError, type Solution, solve, withinOf } from "./solve.ts";
 
 const measured = rowsOf("Measurements");
 const output = rowsOf("Output");
@@ -88,7 +88,7 @@ export function fromRows(rows: readonly Row[]): {
       const answer = price(effects);
       return "predicted" in answer ? answer.predicted : Number.NaN;
     };
-    measurements.push({ name, measured: first.measured, predicted });
+    measurements.push({ name, measured: first.measured, predicted, ...withinOf(first.part) });
   }
   return { measurements, refused };
 }

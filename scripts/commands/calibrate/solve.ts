@@ -2,12 +2,16 @@
  * The effects of a set-up from a few measurements of it: factors on the graphs of steps and of prompts
  * that bring predictions closest in logs, held near 1 by a weak prior. Gauss-Newton over two logs.
  */
+
 import { type Effects, NO_EFFECTS } from "../../../device/trainium/effects.ts";
+import { SERVED as SPREADS } from "../validate/fit.ts";
 
 /** One measurement: what the model says of it under effects, and what was measured. */
 export interface Measurement {
   readonly measured: number;
   readonly predicted: (effects: Effects) => number;
+  /** How far set-ups of one table lie apart, in logarithms; absent: as far as repeats of one set-up. */
+  readonly within?: number;
 }
 
 export interface Solution {
@@ -21,11 +25,18 @@ export interface Solution {
 
 const NAMES = ["decode", "prefill"] as const;
 
-/** Repeats of one table differ by some 3 %, tables by a factor of e^0.5 at most: their ratio squared. */
-const PRIOR = (0.03 / 0.5) ** 2;
+/** Repeats of one set-up differ by some 2 %; a table lies off by a quarter, in logarithms, as bands have it. */
+const REPEATS = 0.02;
+const BETWEEN = 0.25;
 
 /** Step of the numeric slopes, in logs. */
 const STEP = 0.02;
+
+/** Of a row of a table, as the fit takes its part: what one set-up says of the others is worth so much. */
+export function withinOf(part: string): Pick<Measurement, "within"> {
+  const spread = SPREADS[part];
+  return spread === undefined ? {} : { within: spread.within };
+}
 
 const ROUNDS = 8;
 
@@ -76,28 +87,32 @@ interface Slope {
   /** ln(measured / predicted) */
   readonly residual: number;
   readonly slopes: readonly number[];
+  /** 1 ÷ variance of its set-up around its table. */
+  readonly weight: number;
 }
 
 function slopesAt(measurements: readonly Measurement[], logs: readonly number[]): readonly Slope[] {
-  return measurements.map(({ measured, predicted }) => {
+  return measurements.map(({ measured, predicted, within = REPEATS }) => {
     const here = Math.log(predicted(effectsOf(logs)));
     const slopes = [0, 1].map((index) => {
       const there = logs.map((value, at) => (at === index ? value + STEP : value));
       return (Math.log(predicted(effectsOf(there))) - here) / STEP;
     });
-    return { residual: Math.log(measured) - here, slopes };
+    return { residual: Math.log(measured) - here, slopes, weight: 1 / within ** 2 };
   });
 }
 
-/** Solves (SᵀS + prior) Δ = Sᵀr − prior · logs, two by two. */
+/** Solves (SᵀWS + prior) Δ = SᵀWr − prior · logs, two by two. */
 function newton(system: readonly Slope[], logs: readonly number[]): readonly number[] {
-  const sum = (of: (one: Slope) => number): number => system.reduce((all, one) => all + of(one), 0);
+  const prior = 1 / BETWEEN ** 2;
+  const sum = (of: (one: Slope) => number): number =>
+    system.reduce((all, one) => all + one.weight * of(one), 0);
   const at = ({ slopes }: Slope, index: number): number => slopes[index] ?? 0;
-  const a = sum((one) => at(one, 0) ** 2) + PRIOR;
-  const d = sum((one) => at(one, 1) ** 2) + PRIOR;
+  const a = sum((one) => at(one, 0) ** 2) + prior;
+  const d = sum((one) => at(one, 1) ** 2) + prior;
   const b = sum((one) => at(one, 0) * at(one, 1));
-  const x = sum((one) => at(one, 0) * one.residual) - PRIOR * (logs[0] ?? 0);
-  const y = sum((one) => at(one, 1) * one.residual) - PRIOR * (logs[1] ?? 0);
+  const x = sum((one) => at(one, 0) * one.residual) - prior * (logs[0] ?? 0);
+  const y = sum((one) => at(one, 1) * one.residual) - prior * (logs[1] ?? 0);
   const determinant = a * d - b * b;
   return [(x * d - y * b) / determinant, (a * y - b * x) / determinant];
 }

@@ -26,7 +26,8 @@ const STEPS: Readonly<Record<string, Spread>> = {
   "MoE prefill": { within: 0.15, between: 0.3 },
 };
 
-const SERVED: Readonly<Record<string, Spread>> = {
+/** Spreads of every part that is fitted. */
+export const SERVED: Readonly<Record<string, Spread>> = {
   ...STEPS,
   "rates and paces": { within: 0.08, between: 0.12 },
   TGI: { within: 0.1, between: 0.15 },

@@ -85,20 +85,11 @@ function refits(
       const row = bench.samples[index]?.row;
       return row !== undefined && foldOf(row) === fold;
     };
-    const refitted = new Map(
-      without(steps.half, (index) => !within(steps.half.bench)(index), steps.slopes),
-    );
+    const refitted = constantsWithout(within, its);
     if (served !== undefined) {
       const bench = served.half.bench;
       const inside = within(bench);
-      const keys = served.half.free.filter(({ key }) =>
-        bench.samples.some((_, index) => inside(index) && bench.reads(index, key)),
-      );
-      if (keys.length > 0) {
-        const near = (index: number): boolean =>
-          !inside(index) && keys.some(({ key }) => bench.reads(index, key));
-        for (const [key, value] of withoutOnSlopes(served.half, near, served))
-          if (keys.some((one) => one.key === key)) refitted.set(key, value);
+      if (keysWithin(served.half, inside).length > 0) {
         bench.set(refitted);
         collect(
           bench,
@@ -117,6 +108,51 @@ function refits(
     tell(fold);
   }
   return found;
+}
+
+/** Constants fitted without a fold's rows: those of served stacks where its own rows ask for them. */
+function constantsWithout(
+  within: (bench: Bench) => (index: number) => boolean,
+  { steps, served }: { readonly steps: Prepared; readonly served: Prepared | undefined },
+): Map<string, number> {
+  const inSteps = within(steps.half.bench);
+  const refitted = new Map(without(steps.half, (index) => !inSteps(index), steps.slopes));
+  if (served === undefined) return refitted;
+  const { bench } = served.half;
+  const inside = within(bench);
+  const keys = keysWithin(served.half, inside);
+  if (keys.length === 0) return refitted;
+  const near = (index: number): boolean =>
+    !inside(index) && keys.some((key) => bench.reads(index, key));
+  for (const [key, value] of withoutOnSlopes(served.half, near, served))
+    if (keys.includes(key)) refitted.set(key, value);
+  return refitted;
+}
+
+/** Constants of a half that rows inside a fold ask for. */
+function keysWithin({ bench, free }: Half, inside: (index: number) => boolean): readonly string[] {
+  return free
+    .filter(({ key }) => bench.samples.some((_, index) => inside(index) && bench.reads(index, key)))
+    .map(({ key }) => key);
+}
+
+/** Every table with the constants that a fit without it has. */
+export function* fitsWithoutTables(
+  rows: readonly Row[],
+  { served }: { readonly served: boolean },
+): Generator<{ readonly table: string; readonly constants: ReadonlyMap<string, number> }> {
+  const halves = {
+    steps: prepared(stepsHalf(rows)),
+    served: served ? prepared(servedHalf(rows)) : undefined,
+  };
+  for (const table of new Set(rows.map(tableOf))) {
+    const within = (bench: Bench) => (index: number) => {
+      const row = bench.samples[index]?.row;
+      return row !== undefined && tableOf(row) === table;
+    };
+    const refitted = constantsWithout(within, halves);
+    yield { table, constants: new Map([...DEFAULT_CONSTANTS, ...refitted]) };
+  }
 }
 
 function collect(

@@ -12,6 +12,7 @@ import { rowsOf } from "../../../server/settings/row.ts";
 import { Progress } from "../../load/progress.ts";
 import { type FlagValues, parseFlags } from "../flags.ts";
 import { STUDIES } from "../study/registry.ts";
+import { calibrateLeftOut, printCalibrated, saveCalibrated } from "./calibrate-left-out.ts";
 import { constantsReport } from "./constants-report.ts";
 import { fit, fittingRows } from "./fit.ts";
 import { constantsHash, report } from "./json.ts";
@@ -43,7 +44,11 @@ export const VALIDATE_FLAGS = {
     false,
     "fit again without each table, and without each release (minutes)",
   ),
-  save: constants.toggle(false, "keep what --left-out prints"),
+  "calibrate-left-out": constants.toggle(
+    false,
+    "fit again without each table, then calibrate with two of its measurements (minutes)",
+  ),
+  save: constants.toggle(false, "keep what --left-out or --calibrate-left-out prints"),
   constants: constants.toggle(
     false,
     "every number that no source prints, with the tables that move it, its prior and range; sourced ones apart",
@@ -78,6 +83,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   if (values.fit) fitAgain(rows, print);
   else if (values["left-out"]) leaveOutAgain(rows, values, print);
+  else if (values["calibrate-left-out"]) calibrateAgain(rows, values, print);
   else compare(rows, values, print);
   return 0;
 }
@@ -103,6 +109,12 @@ function leaveOutAgain(rows: readonly Row[], values: ValidateValues, print: Prin
     saveCoverage(coverageOf(all));
   }
   print(printLeftOut(its));
+}
+
+function calibrateAgain(rows: readonly Row[], values: ValidateValues, print: Print): void {
+  const its = calibrateLeftOut(fittingRows(rows), { served: !values.quick });
+  if (values.save) saveCalibrated(its);
+  print(printCalibrated(its));
 }
 
 function compare(rows: readonly Row[], values: ValidateValues, print: Print): void {
