@@ -1,7 +1,14 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Effects } from "../../device/trainium/effects.ts";
+import { projectPath } from "../../models/weights/project-files.ts";
 import { fromRows, learntText } from "../../scripts/commands/calibrate/main.ts";
 import { type Measurement, solve } from "../../scripts/commands/calibrate/solve.ts";
+import {
+  calibratedMarkdown,
+  readCalibrated,
+} from "../../scripts/commands/validate/calibrate-left-out.ts";
+import { constantsHash } from "../../scripts/commands/validate/json.ts";
 import type { Row } from "../../scripts/commands/validate/rows.ts";
 
 /** ms of a step of 10 with 2 of the host's, and of a prompt of 100 with 20. */
@@ -10,6 +17,24 @@ const prompt = ({ prefill }: Effects): number => 80 * prefill + 20;
 const of = (predicted: (its: Effects) => number, truth: Effects): Measurement => ({
   predicted,
   measured: predicted(truth),
+});
+
+describe("two measurements of a table left out", () => {
+  const kept = readCalibrated();
+
+  it("were taken with these constants: run `trainyard validate --calibrate-left-out --save` after a change", () => {
+    expect(kept?.constants).toBe(constantsHash());
+  });
+
+  it("stand in the README, and are worth something in every group", () => {
+    if (kept === undefined) throw new Error("nothing kept");
+    const readme = readFileSync(
+      projectPath("scripts", "commands", "calibrate", "README.md"),
+      "utf8",
+    );
+    expect(readme).toContain(calibratedMarkdown(kept));
+    for (const { group, before, after } of kept.groups) expect(after, group).toBeLessThan(before);
+  });
 });
 
 describe("calibrate", () => {
