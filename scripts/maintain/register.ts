@@ -18,27 +18,12 @@ import { constantsHash } from "../commands/validate/json.ts";
 import { INTERACTIVITY, type Point } from "../report/point.ts";
 import { type SystemSpec, systemLabel } from "../virtual/build.ts";
 import { buildSystem } from "../virtual/system.ts";
-import { REGISTRATIONS } from "./registrations.ts";
+import { REGISTRATIONS, type Registration } from "./registrations.ts";
 
 const FOLDER = projectPath("device", "trainium", "validation", "registered");
 
 /** Name and SHA-256 of every registered file; lines are only added. */
 const SUMS = "SHA256SUMS";
-
-export interface Curve {
-  readonly name: string;
-  readonly spec: SystemSpec;
-  readonly workload: Pick<Workload, "inputLen" | "outputLen">;
-  readonly users: readonly number[];
-}
-
-export interface Registration {
-  /** What it is of, and where that is described. */
-  readonly of: string;
-  /** What the description leaves open, and how it was taken. */
-  readonly assumed: readonly string[];
-  readonly curves: readonly Curve[];
-}
 
 export async function predict(its: Registration, most: number): Promise<readonly object[]> {
   const shelf = new ModelShelf();

@@ -1,6 +1,21 @@
 /** What is registered: systems as their announcements describe them, and the curves asked of them. */
+import type { Workload } from "../commands/sweep/protocol.ts";
 import type { SystemSpec } from "../virtual/build.ts";
-import type { Curve, Registration } from "./register.ts";
+
+export interface Curve {
+  readonly name: string;
+  readonly spec: SystemSpec;
+  readonly workload: Pick<Workload, "inputLen" | "outputLen">;
+  readonly users: readonly number[];
+}
+
+export interface Registration {
+  /** What it is of, and where that is described. */
+  readonly of: string;
+  /** What the description leaves open, and how it was taken. */
+  readonly assumed: readonly string[];
+  readonly curves: readonly Curve[];
+}
 
 const GPT_OSS = "openai/gpt-oss-120b";
 
