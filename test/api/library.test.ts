@@ -17,6 +17,7 @@ describe("LLM", () => {
     }
     const [again] = await llm.generate(prompts[0] ?? "", new SamplingParams({ temperature: 0 }));
     expect(again?.outputs[0]?.tokenIds).toEqual(outputs[0]?.outputs[0]?.tokenIds);
+    expect(again?.outputs[0]).not.toHaveProperty("logprobs");
   });
 
   it("takes token ids, n, logprobs", async () => {

@@ -102,6 +102,12 @@ const CASES: readonly Case[] = [
     no: [1, 13, 105, -7],
   },
   {
+    name: "multiples of 1",
+    schema: { type: "integer", multipleOf: 1, minimum: 3, maximum: 12 },
+    yes: [3, 7, 12],
+    no: [2, 13, 3.5],
+  },
+  {
     name: "string lengths count characters",
     schema: { type: "string", minLength: 2, maxLength: 3 },
     yes: ["ab", "é🙂x", 'raw:"\\u0041b"'],
