@@ -52,9 +52,13 @@ export const TABLE = {
     undefined,
     "Tokens in a request, prompt and output; 16k and 1M are understood; -1 or auto: as the model and the memory allow.",
   ),
-  quantization: model.text(undefined, "Format of the weights: int4, int8; default: as stored.", {
-    short: "-q",
-  }),
+  quantization: model.text(
+    undefined,
+    "Format of the weights: int4, int8, none (F32); default: as stored.",
+    {
+      short: "-q",
+    },
+  ),
   seed: model.integer(0, "Seed of everything random.", {}),
   "max-logprobs": model.integer(20, "Log-probabilities a request may ask for; -1: no limit.", {
     check: atLeast(-1),
