@@ -73,6 +73,12 @@ const PICTURES: readonly Picture[] = [
     }),
   ),
   {
+    name: "live",
+    device: "trainium",
+    link: "live",
+    ready: async (page) => page.waitForTimeout(9000),
+  },
+  {
     name: "curves-studies",
     device: "trainium",
     link: "curves?view=studies&pace=50",

@@ -380,6 +380,32 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
     });
   });
 
+  for (const [device, look] of [
+    ["trainium", LOOKS[0]],
+    ["cpu", LOOKS[3]],
+  ] as const) {
+    it(`live on ${device}, ${look.join(" ")}: what the feed says, paused and scrubbed`, async () => {
+      const server = servers.get(device);
+      await visit(`${server?.url}/#/live`, look, async (page) => {
+        await page.getByText("connected", { exact: true }).waitFor();
+        const answers = Array.from({ length: 3 }, () =>
+          server?.post("/v1/completions", { prompt: "One day", max_tokens: 60 }),
+        );
+        const rows = page.locator(".facts dd").nth(3);
+        await page.waitForTimeout(300);
+        expect(Number.parseFloat((await rows.textContent()) ?? "")).toBeGreaterThanOrEqual(1);
+        await Promise.all(answers);
+        await page.getByRole("img", { name: /^Output tokens.s against concurrency/ }).waitFor();
+        await page.getByRole("button", { name: "Pause" }).click();
+        await page.getByRole("slider").focus();
+        await page.keyboard.press("Home");
+        await page.getByText(/ s ago/).waitFor();
+        await page.getByRole("button", { name: "Follow" }).click();
+        await page.getByText(/^now, /).waitFor();
+      });
+    });
+  }
+
   it("shows what is hostile as text", async () => {
     const server = await startServer([
       "models/tiny/llama",

@@ -20,6 +20,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     title: "Curves",
     view: lazy(async () => (await import("./curves/curves.tsx")).Curves),
   },
+  live: {
+    title: "Live",
+    view: lazy(async () => (await import("./live/live.tsx")).Live),
+  },
   explorer: {
     title: "Explorer",
     view: lazy(async () => (await import("./explorer/explorer.tsx")).Explorer),
