@@ -12,8 +12,8 @@ import { parseSettings } from "../../server/config.ts";
 import { type RunningServer, serve } from "../../server/main.ts";
 
 const LOOKS = {
-  dark: { colorScheme: "dark", width: 1280, height: 800 },
-  light: { colorScheme: "light", width: 1280, height: 800 },
+  dark: { colorScheme: "dark", width: 1280, height: 760 },
+  light: { colorScheme: "light", width: 1280, height: 760 },
   phone: { colorScheme: "dark", width: 360, height: 780 },
 } as const;
 
@@ -64,7 +64,7 @@ const timelineReady = async (page: Page): Promise<void> => {
 const PICTURES: readonly Picture[] = [
   { name: "home", device: "trainium", link: "home", ready: answered },
   { name: "home-cpu", device: "cpu", link: "home", ready: answered },
-  ...["overview", "pareto", "latency", "compare", "points"].map(
+  ...["overview", "pareto", "compare", "points"].map(
     (view): Picture => ({
       name: `curves-${view}`,
       device: "trainium",
