@@ -189,6 +189,19 @@ function firstCollectives({ architecture, constants, tensorParallel }: Plan): nu
   return phases * constant(constants, "collective.phase");
 }
 
+/** Ranks of one chip share its memory; twice as many that no longer fit it take its links (trn*-arch.rst): what sums take more. */
+function firstLinks(point: Point, ranks: number): number {
+  const { instance, logicalCore, tensorParallel } = point.plan;
+  const each = instance.chip.cores / logicalCore;
+  if (tensorParallel > each || ranks <= each) return 0;
+  const sums = (tp: number): number => {
+    const { phase, rows, queries, context } = point;
+    const model = new CostModel({ ...point.plan, tensorParallel: tp });
+    return model.graph({ phase, rows, queries, context }).parts.collectives ?? 0;
+  };
+  return Math.max(0, sums(ranks) - sums(tensorParallel));
+}
+
 /** What is wrong at a point, in words; a rule a line. */
 function faultsAt(point: Point): readonly string[] {
   const { plan, phase, rows, queries, context } = point;
@@ -244,7 +257,7 @@ function faultsAt(point: Point): readonly string[] {
   const excepted = becomesMany(point, ranks) || losesBlockwise(point, ranks);
   if (splits && !excepted && plan.expertParallel === 1) {
     const shared = price(point, { tensorParallel: ranks });
-    const most = nanos * 1.25 + firstCollectives(plan);
+    const most = nanos * 1.25 + firstCollectives(plan) + firstLinks(point, ranks);
     check(shared <= most, `twice the ranks (${(shared / nanos).toFixed(3)})`);
   }
   return faults;
