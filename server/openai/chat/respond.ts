@@ -168,7 +168,7 @@ function chatStream(answer: Answer): StreamResponder {
     deltas: (deltas) => {
       const first = started ? [] : chunks.start();
       started = true;
-      return [...first, ...chat.readStream(deltas).flatMap((delta) => chunks.write(delta))];
+      return [...first, ...chat.read(deltas).flatMap((delta) => chunks.write(delta))];
     },
     end: () => {
       if (!chunks.options.includeUsage) return [DONE];
@@ -296,7 +296,7 @@ export function callDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
   return calls;
 }
 
-/** The name apart from what follows. */
+/** The name apart from what follows; a call that is cut off in the piece that named it is closed: `{}`. */
 function hermesDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
   const calls: WireCall[] = [];
   for (const part of parts) {
@@ -308,6 +308,8 @@ function hermesDeltas(parts: readonly OutputPart[]): readonly WireCall[] {
       const grows = last?.index === part.call && last.function.name === undefined;
       if (grows) last.function.arguments += part.text;
       else calls.push({ index: part.call, function: { arguments: part.text } });
+    } else if (part.type === "finish" && last !== undefined) {
+      last.function.arguments ??= "{}";
     }
   }
   return calls;
