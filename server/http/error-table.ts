@@ -133,6 +133,7 @@ export const BECOME = {
   SettingsError: "no start",
   ModelConfigError: "no start",
   CheckpointError: "no start",
+  HubError: "no start",
   ShardError: "no start",
   EncoderStartError: "no start",
 } as const satisfies Record<string, ErrorCode | "itself" | "no start">;

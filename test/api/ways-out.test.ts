@@ -195,15 +195,15 @@ describe("derendering", () => {
 
   it("makes completions of ids, one for each prompt", async () => {
     const { status, json } = await answer("/v1/completions/derender", {
-      generate_responses: [generated, { choices: [{ index: 0 }] }],
+      generate_responses: [generated, { choices: [{ index: 0, token_ids: [43] }] }],
       prompt_tokens: [2, 5],
       prompt_token_ids: [[7, 8], null],
     });
     expect(status).toBe(200);
     expect(json.choices).toHaveLength(2);
     expect(json.choices[0]).toMatchObject({ index: 0, finish_reason: "length" });
-    expect(json.choices[1]).toMatchObject({ index: 1, text: "", finish_reason: "stop" });
-    expect(json.usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 3 });
+    expect(json.choices[1]).toMatchObject({ index: 1, finish_reason: "stop" });
+    expect(json.usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 4 });
   });
 
   it("makes a stream of chunks the text that the whole has", async () => {
