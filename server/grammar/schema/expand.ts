@@ -19,7 +19,7 @@ export type Alternative =
 const MAX_DEPTH = 64;
 const MAX_ALTERNATIVES = 512;
 /** Pairs of alternatives looked at for a whole document. */
-const MAX_MERGES = 100_000;
+const MAX_MERGES = 30_000;
 
 /** Keywords with a meaning of their own beside `$ref`; others are annotations. */
 const COMBINING: readonly string[] = [

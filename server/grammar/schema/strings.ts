@@ -226,9 +226,32 @@ export function keysExcept(names: Iterable<string>): Node {
   return seq(QUOTE, textsExcept(names), QUOTE);
 }
 
+/** Characters that stand unescaped in a string. */
+const RAW = minus(ANY_CHAR, JSON_ESCAPED);
+const RAW_TEXT = many(characters(RAW));
+
+/** By the characters left out: a schema with hundreds of names asks for few of them, again and again. */
+const rawExcept = new Map<string, Node>();
+const MAX_KEPT = 2_000;
+
+function rawCharacterExcept(codes: readonly number[]): Node {
+  const key = codes.join();
+  let node = rawExcept.get(key);
+  if (node === undefined) {
+    node = characters(
+      minus(
+        RAW,
+        codes.map((code) => [code, code]),
+      ),
+    );
+    if (rawExcept.size >= MAX_KEPT) rawExcept.clear();
+    rawExcept.set(key, node);
+  }
+  return node;
+}
+
 /** What stands between the quotes. */
 function textsExcept(names: Iterable<string>): Node {
-  const raw = minus(ANY_CHAR, JSON_ESCAPED);
   interface Branch {
     ends: boolean;
     readonly next: Map<number, Branch>;
@@ -244,11 +267,9 @@ function textsExcept(names: Iterable<string>): Node {
     }
     branch.ends = true;
   }
-  const rest = many(characters(raw));
   const build = (branch: Branch, depth: number): Node => {
     if (depth > 500) throw new GrammarError("a property name is too long");
-    const taken = [...branch.next.keys()].map((code): [number, number] => [code, code]);
-    const others = minus(raw, taken);
+    const others = rawCharacterExcept([...branch.next.keys()].sort((a, b) => a - b));
     const options = [...branch.next].map(([code, child]) => {
       const text = String.fromCodePoint(code);
       // Escaped characters never begin a free key: their branch is unreachable.
@@ -256,7 +277,7 @@ function textsExcept(names: Iterable<string>): Node {
       return seq(literal(text), build(child, depth + 1));
     });
     const parts = options.filter((option) => option !== undefined);
-    return alt(...(branch.ends ? [] : [literal("")]), seq(characters(others), rest), ...parts);
+    return alt(...(branch.ends ? [] : [literal("")]), seq(others, RAW_TEXT), ...parts);
   };
   return build(root, 0);
 }
