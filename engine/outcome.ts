@@ -136,15 +136,15 @@ function emitTokens(
     drafted: row.drafted,
     accepted: Math.min(sampled.accepted, emitted),
   } as const;
-  if (logprobs === undefined && promptLogprobs === undefined && ends === undefined) {
-    roster.emit(event); // the hot path: no spreads
+  const moments = ends === undefined || ends.length === emitted ? ends : ends.slice(0, emitted);
+  if (logprobs === undefined && promptLogprobs === undefined) {
+    // The hot path: no spreads.
+    roster.emit(moments === undefined ? event : Object.assign(event, { moments }));
     return;
   }
   roster.emit({
     ...event,
-    ...(ends === undefined
-      ? {}
-      : { moments: ends.length === emitted ? ends : ends.slice(0, emitted) }),
+    ...(moments === undefined ? {} : { moments }),
     ...(logprobs === undefined ? {} : { logprobs: whole ? logprobs : logprobs.slice(0, emitted) }),
     ...(promptLogprobs === undefined ? {} : { promptLogprobs }),
   });

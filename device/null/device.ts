@@ -91,13 +91,13 @@ export class NullDevice implements Device {
         const values = this.#sample(row, repeated);
         if (values !== undefined) sampled.set(row.id, values);
       }
-      const ends = Array.from({ length: repeated }, (_, index) => start + (index + 1) * price);
-      done({
-        ok: true,
-        sampled,
-        ...(batch.repeat === undefined ? {} : { repeated }),
-        ...(repeated === 1 ? {} : { ends }),
-      });
+      if (repeated === 1) {
+        done(batch.repeat === undefined ? { ok: true, sampled } : { ok: true, sampled, repeated });
+        return;
+      }
+      const ends = new Array<Nanos>(repeated);
+      for (let i = 0; i < repeated; i++) ends[i] = start + (i + 1) * price;
+      done({ ok: true, sampled, repeated, ends });
     };
     this.#busyUntil = start + repeated * price;
     clock.at(this.#busyUntil, finish, "step");
