@@ -102,6 +102,20 @@ function someBroken(
   return opposites.length === 0 ? undefined : opposites.flat();
 }
 
+/** Schemas none of which may hold; undefined where one's opposite cannot be said. */
+function allBroken(
+  schemas: readonly (Schema | undefined)[],
+  context: NegateContext,
+): readonly Schema[] | undefined {
+  const opposites = schemas.map((schema) =>
+    schema === undefined ? undefined : negate(schema, context),
+  );
+  if (opposites.some((one) => one === undefined)) return undefined;
+  return opposites.some((one) => one?.length === 0)
+    ? []
+    : [{ allOf: opposites.map((one) => ({ anyOf: one })) }];
+}
+
 const NEGATIONS: Readonly<Record<string, Negation>> = {
   type: notType,
   const: (value) => notValues([value]),
@@ -125,16 +139,15 @@ const NEGATIONS: Readonly<Record<string, Negation>> = {
     return schema === undefined ? undefined : [schema];
   },
   allOf: (parts, context) => someBroken(list(parts).map(asSchema), context),
-  anyOf: (parts, context) => {
-    const opposites = list(parts).map((part) => {
-      const schema = asSchema(part);
-      return schema === undefined ? undefined : negate(schema, context);
-    });
-    if (opposites.some((one) => one === undefined)) return undefined;
-    // Every part must be broken.
-    return opposites.some((one) => one?.length === 0)
-      ? []
-      : [{ allOf: opposites.map((one) => ({ anyOf: one })) }];
+  anyOf: (parts, context) => allBroken(list(parts).map(asSchema), context),
+  // None holds, or two do.
+  oneOf: (parts, context) => {
+    const schemas = list(parts).map(asSchema);
+    if (schemas.includes(undefined)) return undefined;
+    const pairs = schemas.flatMap((one, i) =>
+      schemas.slice(i + 1).map((other) => ({ allOf: [one, other] })),
+    );
+    return [...(allBroken(schemas, context) ?? []), ...pairs];
   },
   $ref: (_, context, beside) => someBroken(context.targets(beside), context),
   pattern: (value) => (typeof value === "string" ? [{ type: "string", [UNLIKE]: [value] }] : []),

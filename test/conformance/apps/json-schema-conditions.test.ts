@@ -102,6 +102,12 @@ const CASES: readonly Case[] = [
     no: [{}, { c: 1 }, { a: 1, b: 1 }],
   },
   {
+    name: "not oneOf",
+    schema: { type: "integer", not: { oneOf: [{ minimum: 3 }, { maximum: 5 }] } },
+    yes: [3, 4, 5],
+    no: [2, 6, -1, 100],
+  },
+  {
     name: "not a pattern",
     schema: { type: "string", pattern: "^[a-z]+$", not: { pattern: "xy" } },
     yes: ["abc", "x", "yx", "xay"],
