@@ -19,12 +19,13 @@ import type { Writer } from "./writer.ts";
 /** Pairs of counts of an array that is counted twice. */
 const MAX_COUNTS = 20_000;
 
-/** Without `items` a list that has a prefix ends with it, unless more are required. */
+/** Of an array, in items. */
 interface Lengths {
   readonly min: number;
   readonly max: number;
 }
 
+/** Without `items` a list that has a prefix ends with it, unless more are required. */
 export function arrays(flat: Flat, writer: Writer): Node {
   const { prefix, minItems } = flat;
   const closed = flat.items?.includes(false) ?? (prefix.length > 0 && minItems <= prefix.length);

@@ -51,7 +51,7 @@ function dependent(asked: unknown, keyword: string): Schema {
   throw new GrammarError('"dependentRequired" must hold lists of names');
 }
 
-/** Names that only a failed schema speaks of: they count as unevaluated. */
+/** Conditions that make a schema fail: what they speak of counts as unevaluated. */
 export function unspoken(flat: Flat): Flat {
   return {
     ...flat,
