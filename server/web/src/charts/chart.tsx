@@ -56,29 +56,35 @@ export function Chart({ figure, cursor, height = 330 }: ChartParts) {
         </div>
         <Exports figure={figure} box={() => box.current?.querySelector("svg") ?? null} />
       </header>
-      {figure.series.some(({ name }) => name !== "") && (
-        <ul class="legend">
-          {figure.series.map((line, index) => (
-            <li key={line.name}>
-              <svg viewBox="0 0 18 6" aria-hidden="true">
-                <line
-                  x1="0"
-                  x2="18"
-                  y1="3"
-                  y2="3"
-                  stroke={paletteColour(line.colour ?? index)}
-                  stroke-width="2.5"
-                  stroke-dasharray={line.dash ?? "none"}
-                />
-              </svg>
-              {line.name}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Legend series={figure.series} />
       <div ref={box} class="plot" role="img" aria-label={`${figure.title}. ${figure.subtitle}`} />
       <p class="note number reading">{at === undefined ? "" : textOf(figure, at)}</p>
     </figure>
+  );
+}
+
+/** Names beside their colours, where there are names. */
+function Legend({ series }: Pick<Figure, "series">) {
+  if (!series.some(({ name }) => name !== "")) return null;
+  return (
+    <ul class="legend">
+      {series.map((line, index) => (
+        <li key={line.name}>
+          <svg viewBox="0 0 18 6" aria-hidden="true">
+            <line
+              x1="0"
+              x2="18"
+              y1="3"
+              y2="3"
+              stroke={paletteColour(line.colour ?? index)}
+              stroke-width="2.5"
+              stroke-dasharray={line.dash ?? "none"}
+            />
+          </svg>
+          {line.name}
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,7 +1,12 @@
 /** From one whole to another, a bar a step: what each adds or takes. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useRef } from "preact/hooks";
 import { saveCsv, savePng, saveSvg } from "../download.ts";
+import { useWidth } from "../use-width.ts";
 import "./waterfall.css";
+
+/** px */
+const ROW = 24;
 
 interface Named {
   readonly name: string;
@@ -21,68 +26,25 @@ export function Waterfall(parts: {
 }) {
   const { title, note, from, to, steps, text } = parts;
   const place = useRef<SVGSVGElement>(null);
-  const [width, setWidth] = useState(640);
-  useEffect(() => {
-    const svg = place.current;
-    if (svg === null) return;
-    const watch = new ResizeObserver(() => setWidth(Math.max(260, svg.clientWidth)));
-    watch.observe(svg);
-    return () => watch.disconnect();
-  }, []);
+  const width = Math.max(260, useWidth(place, 640));
   const rows = rowsOf(from, steps, to);
-  const high = Math.max(...rows.map(({ start, end }) => Math.max(start, end)));
-  const low = Math.min(0, ...rows.map(({ start, end }) => Math.min(start, end)));
-  const names = Math.min(0.42 * width, 16 + 6.2 * Math.max(...rows.map(({ name }) => name.length)));
-  const room = width - names - 84;
-  const x = (value: number): number => names + ((value - low) / (high - low || 1)) * room;
-  const height = rows.length * 24 + 4;
-  const drawn = (): string => {
-    const svg = place.current;
-    if (svg === null) return "";
-    const copy = svg.cloneNode(true) as SVGSVGElement;
-    for (const [index, from] of [...svg.querySelectorAll("*")].entries()) {
-      const { fill, fontFamily, fontSize } = getComputedStyle(from);
-      const into = copy.querySelectorAll("*")[index];
-      into?.setAttribute("fill", fill);
-      into?.setAttribute("font-family", fontFamily);
-      into?.setAttribute("font-size", fontSize);
-    }
-    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    copy.setAttribute("width", String(width));
-    return copy.outerHTML;
-  };
+  const { names, x } = scaleOf(rows, width);
+  const height = rows.length * ROW + 4;
+  const signed = (row: Row): string =>
+    row.kind === "more" && parts.unsigned !== true ? `+${text(row.value)}` : text(row.value);
   return (
     <section class="panel waterfall" aria-label={title}>
       <header>
         <h2>{title}</h2>
         {note !== undefined && <span class="note">{note}</span>}
-        <div class="actions">
-          <button
-            type="button"
-            onClick={() =>
-              saveCsv(
-                title,
-                ["step", "value"],
-                rows.map((row) => [row.name, row.value]),
-              )
-            }
-          >
-            CSV
-          </button>
-          <button type="button" onClick={() => saveSvg(title, drawn())}>
-            SVG
-          </button>
-          <button type="button" onClick={() => void savePng(title, drawn(), { width, height })}>
-            PNG
-          </button>
-        </div>
+        <Exports title={title} rows={rows} place={place} size={{ width, height }} />
       </header>
       <svg ref={place} height={height} role="img">
         <title>{`${title}: ${rows.map((row) => `${row.name} ${text(row.value)}`).join(", ")}`}</title>
         {rows.map((row, index) => {
           const [left, right] = [x(Math.min(row.start, row.end)), x(Math.max(row.start, row.end))];
           return (
-            <g key={row.name} transform={`translate(0 ${index * 24})`}>
+            <g key={row.name} transform={`translate(0 ${index * ROW})`}>
               <text x={names - 10} y="15" text-anchor="end" class="name">
                 {row.name}
               </text>
@@ -95,9 +57,7 @@ export function Waterfall(parts: {
                 rx="2"
               />
               <text x={right + 6} y="15" class="value">
-                {row.kind !== "more" || parts.unsigned === true
-                  ? text(row.value)
-                  : `+${text(row.value)}`}
+                {signed(row)}
               </text>
             </g>
           );
@@ -105,6 +65,58 @@ export function Waterfall(parts: {
       </svg>
     </section>
   );
+}
+
+function Exports(parts: {
+  readonly title: string;
+  readonly rows: readonly Row[];
+  readonly place: RefObject<SVGSVGElement | null>;
+  readonly size: { readonly width: number; readonly height: number };
+}) {
+  const { title, rows, place, size } = parts;
+  const drawn = (): string =>
+    place.current === null ? "" : withItsStyle(place.current, size.width);
+  const values = rows.map((row) => [row.name, row.value]);
+  return (
+    <div class="actions">
+      <button type="button" onClick={() => saveCsv(title, ["step", "value"], values)}>
+        CSV
+      </button>
+      <button type="button" onClick={() => saveSvg(title, drawn())}>
+        SVG
+      </button>
+      <button type="button" onClick={() => void savePng(title, drawn(), size)}>
+        PNG
+      </button>
+    </div>
+  );
+}
+
+/** The drawing as a file of its own: what the page's style sheets say of it is written on it. */
+function withItsStyle(svg: SVGSVGElement, width: number): string {
+  const copy = svg.cloneNode(true) as SVGSVGElement;
+  for (const [index, from] of [...svg.querySelectorAll("*")].entries()) {
+    const { fill, fontFamily, fontSize } = getComputedStyle(from);
+    const into = copy.querySelectorAll("*")[index];
+    into?.setAttribute("fill", fill);
+    into?.setAttribute("font-family", fontFamily);
+    into?.setAttribute("font-size", fontSize);
+  }
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("width", String(width));
+  return copy.outerHTML;
+}
+
+/** Where names end and where a value lies, px: room for the longest name, and for a figure after the bar. */
+function scaleOf(
+  rows: readonly Row[],
+  width: number,
+): { readonly names: number; readonly x: (value: number) => number } {
+  const high = Math.max(...rows.map(({ start, end }) => Math.max(start, end)));
+  const low = Math.min(0, ...rows.map(({ start, end }) => Math.min(start, end)));
+  const names = Math.min(0.42 * width, 16 + 6.2 * Math.max(...rows.map(({ name }) => name.length)));
+  const room = width - names - 84;
+  return { names, x: (value) => names + ((value - low) / (high - low || 1)) * room };
 }
 
 interface Row extends Named {

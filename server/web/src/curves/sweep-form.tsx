@@ -58,29 +58,7 @@ export function SweepForm({ children }: { readonly children: ComponentChildren }
         run();
       }}
     >
-      <div class="spec">
-        {FIELDS.map(([name, title, size]) => (
-          <label key={name} class={size}>
-            {title}
-            <input
-              value={ask[name]}
-              list={name === "models" || name === "instances" ? `all-${name}` : undefined}
-              placeholder={HINTS[name]}
-              onInput={(event) => set(name, event.currentTarget.value)}
-            />
-          </label>
-        ))}
-      </div>
-      <datalist id="all-models">
-        {CATALOG_IDS.map((id) => (
-          <option key={id} value={id} />
-        ))}
-      </datalist>
-      <datalist id="all-instances">
-        {INSTANCES.map(({ name }) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
+      <Fields ask={ask} set={set} />
       <div class="row under">
         <button type="submit" class="primary">
           Sweep here
@@ -94,6 +72,43 @@ export function SweepForm({ children }: { readonly children: ComponentChildren }
         </p>
       )}
     </form>
+  );
+}
+
+function Fields(parts: {
+  readonly ask: SweepAsk;
+  readonly set: (name: keyof SweepAsk, value: string) => void;
+}) {
+  const { ask, set } = parts;
+  return (
+    <>
+      <div class="spec">
+        {FIELDS.map(([name, title, size]) => (
+          <label key={name} class={size}>
+            {title}
+            <input
+              value={ask[name]}
+              list={name === "models" || name === "instances" ? `all-${name}` : undefined}
+              placeholder={HINTS[name]}
+              onInput={(event) => set(name, event.currentTarget.value)}
+            />
+          </label>
+        ))}
+      </div>
+      <Known id="all-models" values={CATALOG_IDS} />
+      <Known id="all-instances" values={INSTANCES.map(({ name }) => name)} />
+    </>
+  );
+}
+
+/** What a field proposes. */
+function Known({ id, values }: { readonly id: string; readonly values: readonly string[] }) {
+  return (
+    <datalist id={id}>
+      {values.map((value) => (
+        <option key={value} value={value} />
+      ))}
+    </datalist>
   );
 }
 

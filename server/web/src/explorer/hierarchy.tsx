@@ -26,43 +26,9 @@ export function Hierarchy({ profile }: { readonly profile: ShownProfile }) {
       <section class="panel" aria-labelledby="hierarchy-title">
         <header>
           <h2 id="hierarchy-title">Hierarchy</h2>
-          <div class="row">
-            <input
-              type="search"
-              class="find"
-              aria-label="Find in the hierarchy"
-              placeholder="Find: attention"
-              value={search}
-              onInput={(event) => {
-                setSearch(event.currentTarget.value);
-                remember("find", event.currentTarget.value);
-              }}
-            />
-            <button
-              type="button"
-              aria-pressed={merged}
-              onClick={() => {
-                remember("layers", merged ? "each" : undefined);
-                remember("at", undefined);
-              }}
-            >
-              Layers as one
-            </button>
-          </div>
+          <Tools search={search} find={setSearch} merged={merged} />
         </header>
-        <nav class="crumbs" aria-label="Where in the hierarchy">
-          {[root.name === "" ? "all" : root.name, ...steps].map((name, depth) => (
-            <button
-              key={depth}
-              type="button"
-              class="link"
-              aria-current={depth === steps.length ? "location" : undefined}
-              onClick={() => go(steps.slice(0, depth))}
-            >
-              {name}
-            </button>
-          ))}
-        </nav>
+        <Crumbs names={[root.name === "" ? "all" : root.name, ...steps]} go={go} />
         <Icicle
           node={node}
           whole={profile.duration}
@@ -79,6 +45,62 @@ export function Hierarchy({ profile }: { readonly profile: ShownProfile }) {
         )}
       />
     </>
+  );
+}
+
+function Tools(parts: {
+  readonly search: string;
+  readonly find: (text: string) => void;
+  readonly merged: boolean;
+}) {
+  const { search, find, merged } = parts;
+  return (
+    <div class="row">
+      <input
+        type="search"
+        class="find"
+        aria-label="Find in the hierarchy"
+        placeholder="Find: attention"
+        value={search}
+        onInput={(event) => {
+          find(event.currentTarget.value);
+          remember("find", event.currentTarget.value);
+        }}
+      />
+      <button
+        type="button"
+        aria-pressed={merged}
+        onClick={() => {
+          remember("layers", merged ? "each" : undefined);
+          remember("at", undefined);
+        }}
+      >
+        Layers as one
+      </button>
+    </div>
+  );
+}
+
+/** The way down to what is shown; the first name is the root, whose path is empty. */
+function Crumbs(parts: {
+  readonly names: readonly string[];
+  readonly go: (to: readonly string[]) => void;
+}) {
+  const { names, go } = parts;
+  return (
+    <nav class="crumbs" aria-label="Where in the hierarchy">
+      {names.map((name, depth) => (
+        <button
+          key={depth}
+          type="button"
+          class="link"
+          aria-current={depth === names.length - 1 ? "location" : undefined}
+          onClick={() => go(names.slice(1, depth + 1))}
+        >
+          {name}
+        </button>
+      ))}
+    </nav>
   );
 }
 

@@ -1,7 +1,9 @@
 /** A tree drawn as rows of shares, the root on top. What is narrower than a pixel is not drawn. */
+import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SpanNode } from "../../../../device/span-tree.ts";
 import { digits } from "../figures.ts";
+import { useWidth } from "../use-width.ts";
 import { hueOf } from "./hues.ts";
 import { timeText } from "./time-text.ts";
 
@@ -27,16 +29,41 @@ export function Icicle(parts: {
 }) {
   const { node, whole, search, open } = parts;
   const place = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const width = useWidth(place, 0);
   const [over, setOver] = useState<SpanNode>();
-  useEffect(() => {
-    if (place.current === null) return;
-    const watch = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 0));
-    watch.observe(place.current);
-    return () => watch.disconnect();
-  }, []);
   const bars = barsOf(node, width);
-  // On the whole drawing: by keyboard the table below does the same.
+  usePointed(place, { bars, over: setOver, open }, [node, width, open]);
+  const depth = Math.max(0, ...bars.map((bar) => bar.depth));
+  return (
+    <>
+      <div ref={place} class="icicle">
+        <svg width={width} height={(depth + 1) * ROW} role="img">
+          <title>{`Shares of ${node.name === "" ? "the whole" : node.name}; the table below says the same`}</title>
+          {bars.map((bar) => (
+            <BarShape
+              key={bar.at.join("\n")}
+              bar={bar}
+              whole={whole}
+              dim={!isLit(bar.node, search)}
+            />
+          ))}
+        </svg>
+      </div>
+      <Said node={over ?? node} whole={whole} />
+    </>
+  );
+}
+
+/** Listens on the whole drawing: by keyboard the table below does the same. */
+function usePointed(
+  place: RefObject<HTMLElement | null>,
+  does: {
+    readonly bars: readonly Bar[];
+    readonly over: (node: SpanNode | undefined) => void;
+    readonly open: (at: readonly string[]) => void;
+  },
+  drawn: readonly unknown[],
+): void {
   useEffect(() => {
     const box = place.current;
     if (box === null) return;
@@ -44,58 +71,56 @@ export function Icicle(parts: {
     const barAt = (event: Event): Bar | undefined => {
       const group = event.target instanceof Element ? event.target.closest("[data-at]") : null;
       const at = group?.getAttribute("data-at");
-      return bars.find((bar) => bar.at.join("\n") === at);
+      return does.bars.find((bar) => bar.at.join("\n") === at);
     };
     const { signal } = end;
-    box.addEventListener("pointermove", (event) => setOver(barAt(event)?.node), { signal });
-    box.addEventListener("pointerleave", () => setOver(undefined), { signal });
+    box.addEventListener("pointermove", (event) => does.over(barAt(event)?.node), { signal });
+    box.addEventListener("pointerleave", () => does.over(undefined), { signal });
     box.addEventListener(
       "click",
       (event) => {
         const bar = barAt(event);
-        if (bar !== undefined && bar.node.children.length > 0) open(bar.at);
+        if (bar !== undefined && bar.node.children.length > 0) does.open(bar.at);
       },
       { signal },
     );
     return () => end.abort();
-  }, [node, width, open]);
-  const depth = Math.max(0, ...bars.map((bar) => bar.depth));
-  const said = over ?? node;
+  }, drawn);
+}
+
+function BarShape(parts: { readonly bar: Bar; readonly whole: number; readonly dim: boolean }) {
+  const { bar, whole, dim } = parts;
   return (
-    <>
-      <div ref={place} class="icicle">
-        <svg width={width} height={(depth + 1) * ROW} role="img">
-          <title>{`Shares of ${node.name === "" ? "the whole" : node.name}; the table below says the same`}</title>
-          {bars.map((bar) => (
-            <g
-              key={bar.at.join("\n")}
-              class={isLit(bar.node, search) ? "bar" : "bar dim"}
-              data-at={bar.at.join("\n")}
-              transform={`translate(${bar.left} ${bar.depth * ROW})`}
-            >
-              <rect
-                width={Math.max(0.5, bar.width - 1)}
-                height={ROW - 2}
-                rx="3"
-                fill={hueOf(bar.node.name)}
-              />
-              {bar.width > 40 && (
-                <text x="7" y={ROW / 2 + 3}>
-                  {clipped(bar, whole)}
-                </text>
-              )}
-            </g>
-          ))}
-        </svg>
-      </div>
-      <p class="note number">
-        {said.name === "" ? "all" : said.name}: {timeText(said.nanos)},{" "}
-        {digits((100 * said.nanos) / whole)} % of the whole
-        {said.count > 1 && `, ${said.count.toLocaleString("en-US")} times`}
-        {said.bytes > 0 && `, ${digits(said.bytes / 1e6)} MB read`}
-        {said.cause !== "" && `, mostly ${said.cause}`}
-      </p>
-    </>
+    <g
+      class={dim ? "bar dim" : "bar"}
+      data-at={bar.at.join("\n")}
+      transform={`translate(${bar.left} ${bar.depth * ROW})`}
+    >
+      <rect
+        width={Math.max(0.5, bar.width - 1)}
+        height={ROW - 2}
+        rx="3"
+        fill={hueOf(bar.node.name)}
+      />
+      {bar.width > 40 && (
+        <text x="7" y={ROW / 2 + 3}>
+          {clipped(bar, whole)}
+        </text>
+      )}
+    </g>
+  );
+}
+
+/** A part in words: what is under the pointer, or the whole drawing. */
+function Said({ node, whole }: { readonly node: SpanNode; readonly whole: number }) {
+  return (
+    <p class="note number">
+      {node.name === "" ? "all" : node.name}: {timeText(node.nanos)},{" "}
+      {digits((100 * node.nanos) / whole)} % of the whole
+      {node.count > 1 && `, ${node.count.toLocaleString("en-US")} times`}
+      {node.bytes > 0 && `, ${digits(node.bytes / 1e6)} MB read`}
+      {node.cause !== "" && `, mostly ${node.cause}`}
+    </p>
   );
 }
 

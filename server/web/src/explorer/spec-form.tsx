@@ -14,13 +14,66 @@ interface Parts {
   readonly open: (file: File) => Promise<void>;
 }
 
+interface FieldParts {
+  readonly name: string;
+  readonly field: keyof ProfileSpec;
+  readonly spec: ProfileSpec;
+  readonly set: (part: Partial<ProfileSpec>) => void;
+}
+
 export function SpecForm({ spec, change, open }: Parts) {
   const set = (part: Partial<ProfileSpec>): void => change({ ...spec, ...part });
+  const of = { spec, set };
   const take = (files: readonly File[]): void => {
     const [file] = files;
     if (file !== undefined) void open(file);
   };
-  const choice = (name: string, field: keyof ProfileSpec, values: readonly string[]) => (
+  const machines = INSTANCES.map(({ name }) => name);
+  const rare = [spec.stack, spec.quantization, spec.set].some((value) => value !== "");
+  return (
+    <form onSubmit={(event) => event.preventDefault()} {...dropped(take)}>
+      <div class="spec">
+        <Choice name="Model" field="model" values={CATALOG_IDS} {...of} />
+        <Choice name="Machine" field="instance" values={machines} {...of} />
+        <Whole name="Tensor parallel" field="tensorParallel" least={1} {...of} />
+        <Whole name="Rows" field="rows" least={1} {...of} />
+        <Whole name="Context" field="context" least={1} {...of} />
+        <Choice name="Kernels" field="kernels" values={KERNELS} {...of} />
+        <FileButton
+          text="Open a profile"
+          accept=".spans,.json,application/json,application/octet-stream"
+          take={take}
+        />
+      </div>
+      <details class="more" open={rare || spec.steps > 1 || spec.prompt > 0}>
+        <summary class="note">Steps, prompt, weights, stack, what if</summary>
+        <div class="spec">
+          <Whole name="Decode steps" field="steps" least={1} {...of} />
+          <Whole name="Prompt before" field="prompt" least={0} {...of} />
+          <Choice name="Weights" field="quantization" values={["", "bf16", "fp8"]} {...of} />
+          <Choice name="Serving stack" field="stack" values={["", ...stackNames()]} {...of} />
+          <label class="model">
+            What if: figures of the machine otherwise
+            <input
+              value={spec.set}
+              placeholder="hbm.bandwidth=2x"
+              onChange={(event) => set({ set: event.currentTarget.value.trim() })}
+            />
+          </label>
+        </div>
+      </details>
+    </form>
+  );
+}
+
+function Choice({
+  name,
+  field,
+  values,
+  spec,
+  set,
+}: FieldParts & { readonly values: readonly string[] }) {
+  return (
     <label class={field}>
       {name}
       <select
@@ -35,7 +88,11 @@ export function SpecForm({ spec, change, open }: Parts) {
       </select>
     </label>
   );
-  const whole = (name: string, field: keyof ProfileSpec, least: number) => (
+}
+
+/** A whole number; what is none, or too small, is not taken. */
+function Whole({ name, field, least, spec, set }: FieldParts & { readonly least: number }) {
+  return (
     <label>
       {name}
       <input
@@ -48,44 +105,5 @@ export function SpecForm({ spec, change, open }: Parts) {
         }}
       />
     </label>
-  );
-  const rare = [spec.stack, spec.quantization, spec.set].some((value) => value !== "");
-  return (
-    <form onSubmit={(event) => event.preventDefault()} {...dropped(take)}>
-      <div class="spec">
-        {choice("Model", "model", CATALOG_IDS)}
-        {choice(
-          "Machine",
-          "instance",
-          INSTANCES.map(({ name }) => name),
-        )}
-        {whole("Tensor parallel", "tensorParallel", 1)}
-        {whole("Rows", "rows", 1)}
-        {whole("Context", "context", 1)}
-        {choice("Kernels", "kernels", KERNELS)}
-        <FileButton
-          text="Open a profile"
-          accept=".spans,.json,application/json,application/octet-stream"
-          take={take}
-        />
-      </div>
-      <details class="more" open={rare || spec.steps > 1 || spec.prompt > 0}>
-        <summary class="note">Steps, prompt, weights, stack, what if</summary>
-        <div class="spec">
-          {whole("Decode steps", "steps", 1)}
-          {whole("Prompt before", "prompt", 0)}
-          {choice("Weights", "quantization", ["", "bf16", "fp8"])}
-          {choice("Serving stack", "stack", ["", ...stackNames()])}
-          <label class="model">
-            What if: figures of the machine otherwise
-            <input
-              value={spec.set}
-              placeholder="hbm.bandwidth=2x"
-              onChange={(event) => set({ set: event.currentTarget.value.trim() })}
-            />
-          </label>
-        </div>
-      </details>
-    </form>
   );
 }

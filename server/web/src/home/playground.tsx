@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { Answer } from "./answer.tsx";
 import { type Ask, failure, finish, running, send, stop } from "./conversation.ts";
+import { Options } from "./options.tsx";
 import { Pace, ReceiptOf } from "./pace.tsx";
 import { Snippets } from "./snippets.tsx";
 
@@ -13,35 +14,6 @@ const FIRST: Ask = {
   tools: "",
   schema: "",
 };
-
-const TOOLS = JSON.stringify(
-  [
-    {
-      type: "function",
-      function: {
-        name: "get_weather",
-        description: "The weather in a town.",
-        parameters: {
-          type: "object",
-          properties: { town: { type: "string" } },
-          required: ["town"],
-        },
-      },
-    },
-  ],
-  null,
-  1,
-);
-const SCHEMA = JSON.stringify(
-  {
-    type: "object",
-    properties: { name: { type: "string", maxLength: 20 }, age: { type: "integer" } },
-    required: ["name", "age"],
-    additionalProperties: false,
-  },
-  null,
-  1,
-);
 
 export function Playground({ model }: { readonly model: string }) {
   const [ask, setAsk] = useState(FIRST);
@@ -94,91 +66,5 @@ export function Playground({ model }: { readonly model: string }) {
         <Snippets model={model} ask={ask} />
       </div>
     </div>
-  );
-}
-
-function Options(parts: { readonly ask: Ask; readonly change: (part: Partial<Ask>) => void }) {
-  const { ask, change } = parts;
-  return (
-    <>
-      <div class="options">
-        <label>
-          Max tokens
-          <input
-            type="number"
-            min="1"
-            value={ask.maxTokens}
-            onInput={(event) => change({ maxTokens: event.currentTarget.valueAsNumber })}
-          />
-        </label>
-        <label>
-          Temperature
-          <input
-            type="number"
-            min="0"
-            max="2"
-            step="0.1"
-            value={ask.temperature}
-            onInput={(event) => change({ temperature: event.currentTarget.valueAsNumber })}
-          />
-        </label>
-      </div>
-      <div class="options">
-        <Toggle
-          name="Log-probabilities"
-          on={ask.logprobs}
-          turn={(on) => change({ logprobs: on })}
-        />
-        <Toggle
-          name="Tools"
-          on={ask.tools !== ""}
-          turn={(on) => change({ tools: on ? TOOLS : "" })}
-        />
-        <Toggle
-          name="JSON schema"
-          on={ask.schema !== ""}
-          turn={(on) => change({ schema: on ? SCHEMA : "" })}
-        />
-      </div>
-      {ask.tools !== "" && (
-        <label>
-          Tools, as OpenAI's API takes them
-          <textarea
-            class="code"
-            rows={6}
-            value={ask.tools}
-            onInput={(event) => change({ tools: event.currentTarget.value })}
-          />
-        </label>
-      )}
-      {ask.schema !== "" && (
-        <label>
-          JSON schema of the answer
-          <textarea
-            class="code"
-            rows={6}
-            value={ask.schema}
-            onInput={(event) => change({ schema: event.currentTarget.value })}
-          />
-        </label>
-      )}
-    </>
-  );
-}
-
-function Toggle(parts: {
-  readonly name: string;
-  readonly on: boolean;
-  readonly turn: (on: boolean) => void;
-}) {
-  return (
-    <label class="check">
-      <input
-        type="checkbox"
-        checked={parts.on}
-        onChange={(event) => parts.turn(event.currentTarget.checked)}
-      />
-      {parts.name}
-    </label>
   );
 }
