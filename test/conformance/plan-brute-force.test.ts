@@ -6,6 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../../models/load.ts";
 import { candidatesOf } from "../../scripts/commands/plan/candidates.ts";
+import { nodeWorkshop } from "../../scripts/commands/plan/node-workshop.ts";
 import { searchPlans } from "../../scripts/commands/plan/search.ts";
 import { Random } from "../../scripts/workload/random.ts";
 import { bruteForce, type SmallSpace } from "../support/plan-oracle.ts";
@@ -74,8 +75,8 @@ describe("plan against brute force", () => {
     it(`space ${index}: ${space.instances.join("+")} TP ${space.tensorParallel.join("+")}, ${goal.users} users`, async () => {
       const model = await loadModel(space.model);
       const options = { ...space, kernels: [""], own: {}, seed: goal.seed };
-      const { candidates } = await candidatesOf(options, model, goal);
-      const { plans } = await searchPlans(candidates, model, goal, {
+      const { candidates } = await candidatesOf(options, nodeWorkshop(model), goal);
+      const { plans } = await searchPlans(candidates, nodeWorkshop(model), goal, {
         prices,
         seconds: 600,
         otherSeeds,

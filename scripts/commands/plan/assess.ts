@@ -3,12 +3,11 @@ import { TrainiumDevice } from "../../../device/trainium/device.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
 import { floorNanos } from "../../../device/trainium/price/floor.ts";
 import { expectedLength } from "../../../engine/speculate/registry.ts";
-import type { Model } from "../../../models/model.ts";
 import type { Band } from "../../report/point.ts";
 import { speculativeOf } from "../../virtual/build.ts";
 import { factsOf } from "../../virtual/facts.ts";
-import { buildSystem } from "../../virtual/system.ts";
 import { type PlanGoal, type ServingPlan, specFor } from "./search.ts";
+import type { Workshop } from "./workshop.ts";
 
 export interface Assessment {
   readonly band?: Band;
@@ -18,9 +17,13 @@ export interface Assessment {
   readonly floorTokensPerUser: number;
 }
 
-export async function assess(plan: ServingPlan, model: Model, goal: PlanGoal): Promise<Assessment> {
+export async function assess(
+  plan: ServingPlan,
+  shop: Workshop,
+  goal: PlanGoal,
+): Promise<Assessment> {
   const spec = specFor(plan.candidate, plan.usersPerReplica);
-  const system = await buildSystem(spec, { model });
+  const system = await shop.build(spec);
   try {
     const { band, extrapolated } = factsOf(system);
     const device = system.engines[0]?.device;

@@ -1,22 +1,16 @@
 /**
- * Systems that could serve, with a first estimate from the priced steps alone:
- *
- *     TPOT(u) ≈ decode step of u rows / ids a step + u · prefill / output tokens
- *
- * since every user's prompt stops the others once in its output's time. A step
- * that verifies drafts has their rows' price and yields the ids that are expected
- * to hold. The estimate only orders and starts the search, it leaves out nothing;
+ * Systems that could serve, with a first estimate from the priced steps alone
+ * (steady.ts). The estimate only orders and starts the search, it leaves out nothing;
  * what is reported was simulated.
  */
-import type { Batch, BatchRow } from "../../../device/device.ts";
 import { TrainiumDevice } from "../../../device/trainium/device.ts";
 import { INSTANCES, type InstanceSpec } from "../../../device/trainium/instances.ts";
-import { expectedLength } from "../../../engine/speculate/registry.ts";
 import type { Model } from "../../../models/model.ts";
-import { type SystemSpec, speculativeOf, type VirtualSystem } from "../../virtual/build.ts";
-import { buildSystem } from "../../virtual/system.ts";
+import type { SystemSpec, VirtualSystem } from "../../virtual/build.ts";
 import type { PlanWorkload } from "./replica.ts";
 import type { Slo } from "./slo.ts";
+import { type SteadyState, steadyState } from "./steady.ts";
+import type { Workshop } from "./workshop.ts";
 
 export interface Candidate {
   readonly spec: SystemSpec;
@@ -67,17 +61,17 @@ const MOST_USERS = 512;
 /** `onBuilt` is told of every combination, refused or not. */
 export async function candidatesOf(
   options: SpaceOptions,
-  model: Model,
+  shop: Workshop,
   demand: Demand,
   onBuilt: () => void = () => {},
 ): Promise<Space> {
   const candidates: Candidate[] = [];
   const reasons = new Map<string, string>();
   let refused = 0;
-  for (const choice of choicesOf(options, model)) {
+  for (const choice of choicesOf(options, shop.model)) {
     const spec = specOf(options, demand, choice);
     try {
-      candidates.push(await candidateOf(spec, model, choice.instance, demand));
+      candidates.push(await candidateOf(spec, shop, choice.instance, demand));
     } catch (error) {
       refused++;
       const text = error instanceof Error ? error.message : String(error);
@@ -150,18 +144,16 @@ function specOf(
 
 async function candidateOf(
   spec: SystemSpec,
-  model: Model,
+  shop: Workshop,
   instance: InstanceSpec,
   demand: Demand,
 ): Promise<Candidate> {
-  const { system, rows } = await buildLargest(spec, model, Math.min(MOST_USERS, 2 * demand.users));
+  const { system, rows } = await buildLargest(spec, shop, Math.min(MOST_USERS, 2 * demand.users));
   try {
     const device = system.engines[0]?.device;
     if (!(device instanceof TrainiumDevice)) throw new Error("Only --device trainium is planned.");
-    const { inputLen, outputLen } = demand.workload;
-    const capacity = Math.floor(
-      (device.limits.blocks * device.limits.blockSize) / (inputLen + outputLen),
-    );
+    const steady = steadyState(system, demand.workload);
+    const { capacity } = steady;
     const { plan } = device;
     const { dense, experts } = plan.formats;
     return {
@@ -169,8 +161,8 @@ async function candidateOf(
       instance,
       chips: Math.ceil((spec.tensorParallel * plan.logicalCore) / instance.chip.cores),
       // A dense model has no experts, whatever their format would be.
-      format: dense === experts || !hasExperts(model) ? dense : `${dense}/${experts}`,
-      estimate: estimateUsers(device, spec, demand, Math.min(rows, capacity)),
+      format: dense === experts || !hasExperts(shop.model) ? dense : `${dense}/${experts}`,
+      estimate: estimateUsers(steady, demand.slo, Math.min(rows, capacity)),
       capacity,
     };
   } finally {
@@ -181,10 +173,10 @@ async function candidateOf(
 /** With as many rows as fit beside the weights, by halves; throws what a single row is refused for. */
 async function buildLargest(
   spec: SystemSpec,
-  model: Model,
+  shop: Workshop,
   most: number,
 ): Promise<{ readonly system: VirtualSystem; readonly rows: number }> {
-  const build = (rows: number) => buildSystem({ ...spec, maxNumSeqs: rows }, { model });
+  const build = (rows: number) => shop.build({ ...spec, maxNumSeqs: rows });
   try {
     return { system: await build(most), rows: most };
   } catch {
@@ -198,52 +190,16 @@ async function buildLargest(
 }
 
 /** Most users whose estimated TPOT and TTFT keep the promise. */
-function estimateUsers(
-  device: TrainiumDevice,
-  spec: SystemSpec,
-  demand: Demand,
-  most: number,
-): number {
-  const { inputLen, outputLen } = demand.workload;
-  const prompt = device.cost.price(batchOf(1, 0, inputLen)).duration / 1e9;
-  if (prompt > demand.slo.ttft) return 0;
-  const speculative = speculativeOf(spec);
-  const steps = [
-    { drafted: 0, ids: 1 },
-    ...(speculative === undefined
-      ? []
-      : [{ drafted: speculative.maxTokens, ids: expectedLength(speculative) }]),
-  ];
-  const tpot = (users: number): number => {
-    const each = steps.map(({ drafted, ids }) => {
-      const batch = batchOf(users, inputLen + outputLen / 2, 1 + drafted, drafted);
-      return device.cost.price(batch, batch).duration / 1e9 / ids;
-    });
-    return Math.min(...each) + (users * prompt) / outputLen;
-  };
+function estimateUsers({ prompt, tpot }: SteadyState, slo: Slo, most: number): number {
+  if (prompt > slo.ttft) return 0;
   let low = 0;
   let high = most;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (tpot(middle) <= 1 / demand.slo.tokensPerUser) low = middle;
+    if (tpot(middle) <= 1 / slo.tokensPerUser) low = middle;
     else high = middle - 1;
   }
   return low;
-}
-
-const NO_TOKENS = new Int32Array(0);
-
-function batchOf(rows: number, start: number, count: number, drafted = 0): Batch {
-  const row = (id: number): BatchRow => ({
-    id,
-    context: NO_TOKENS,
-    start: Math.round(start),
-    count,
-    drafted,
-    blocks: [],
-    want: "last",
-  });
-  return { step: 0, rows: Array.from({ length: rows }, (_, id) => row(id)), copies: [] };
 }
 
 function hasExperts(model: Model): boolean {

@@ -2,26 +2,15 @@
 import { INSTANCES } from "../../../device/trainium/instances.ts";
 import { readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { rowsOf } from "../../../server/settings/row.ts";
-import { UsageError } from "../../usage.ts";
+import { reason, UsageError } from "../../usage.ts";
 import { parseFlags } from "../flags.ts";
 import { count, counts, list, names, positive } from "../kinds.ts";
 import { DEFAULT_MODEL, OWN_FLAGS, ownFrom } from "../system-flags.ts";
-import { PLAN_TENSOR_PARALLEL } from "./candidates.ts";
 import type { Prices } from "./cost.ts";
-import type { PlanGoal } from "./search.ts";
+import { PLAN_DEFAULTS, type PlanOptions, pricesOf } from "./options.ts";
 
-export interface PlanOptions {
-  readonly model: string;
-  readonly goal: PlanGoal;
-  readonly instances: readonly string[];
-  readonly tensorParallel: readonly number[];
-  readonly formats: readonly string[];
-  readonly kernels: readonly string[];
-  readonly speculative: readonly (string | undefined)[];
-  readonly own: Readonly<Record<string, string | number>>;
-  readonly prices: Prices;
-  readonly seconds: number;
-  readonly rows: number;
+/** Files beside what is printed. */
+export interface PlanCommand extends PlanOptions {
   readonly json?: string;
   readonly csv?: string;
 }
@@ -31,28 +20,32 @@ const promise = rowsOf("Promise");
 const space = rowsOf("Systems");
 const search = rowsOf("Search");
 
+const { goal: GOAL } = PLAN_DEFAULTS;
+const { workload: WORKLOAD, slo: SLO } = GOAL;
+
 export const PLAN_FLAGS = {
-  "input-len": count(load, 2000, "prompt tokens"),
-  "output-len": count(load, 300, "output tokens"),
-  spread: load.number(0.2, "lengths in [L(1−r), L(1+r)]", {
+  "input-len": count(load, WORKLOAD.inputLen, "prompt tokens"),
+  "output-len": count(load, WORKLOAD.outputLen, "output tokens"),
+  spread: load.number(WORKLOAD.spread, "lengths in [L(1−r), L(1+r)]", {
     check: (r) => (r >= 0 && r < 1 ? undefined : "must be at least 0 and below 1"),
   }),
-  users: count(load, 100, "active at once, without pauses"),
-  ttft: positive(promise, 2, "seconds to the first token"),
-  "tokens-per-user": positive(promise, 30, "tokens a second for each user"),
-  percentile: promise.number(95, "of requests that must keep both", {
+  users: count(load, GOAL.users, "active at once, without pauses"),
+  ttft: positive(promise, SLO.ttft, "seconds to the first token"),
+  "tokens-per-user": positive(promise, SLO.tokensPerUser, "tokens a second for each user"),
+  percentile: promise.number(SLO.percentile, "of requests that must keep both", {
     check: (p) => (p > 0 && p < 100 ? undefined : "must be between 0 and 100"),
   }),
   instance: space.of<readonly string[]>("NAMES", [], "by comma; default: all", instancesOf),
-  "tensor-parallel-size": counts(space, PLAN_TENSOR_PARALLEL, "by comma; also --tp", "--tp"),
-  formats: names(
+  "tensor-parallel-size": counts(
     space,
-    ["stored", "fp8", "mxfp8", "mxfp4"],
-    "weight formats, by comma; stored: as they are",
+    PLAN_DEFAULTS.tensorParallel,
+    "by comma; also --tp",
+    "--tp",
   ),
+  formats: names(space, PLAN_DEFAULTS.formats, "weight formats, by comma; stored: as they are"),
   "neuron-kernels": space.of<readonly string[]>(
     "SETS",
-    [""],
+    PLAN_DEFAULTS.kernels,
     "kernel sets, by comma; + joins the kernels of a set",
     (text) => list(text).map((set) => set.replaceAll("+", ",")),
   ),
@@ -70,14 +63,14 @@ export const PLAN_FLAGS = {
     [],
     "of an instance, NAME=DOLLARS; or DOLLARS for the only --instance",
   ),
-  seconds: positive(search, 30, "spent searching at most"),
-  rows: count(search, 12, "of the table"),
+  seconds: positive(search, PLAN_DEFAULTS.seconds, "spent searching at most"),
+  rows: count(search, PLAN_DEFAULTS.rows, "of the table"),
   json: search.text(undefined, "write all plans found", { value: "FILE" }),
   csv: search.text(undefined, "the same as CSV", { value: "FILE" }),
-  seed: search.integer(0, "of prompts and lengths"),
+  seed: search.integer(GOAL.seed, "of prompts and lengths"),
 } as const;
 
-export function parsePlan(argv: readonly string[], print: (text: string) => void): PlanOptions {
+export function parsePlan(argv: readonly string[], print: (text: string) => void): PlanCommand {
   const { values, argument } = parseFlags(
     {
       name: "trainyard plan",
@@ -103,7 +96,7 @@ export function parsePlan(argv: readonly string[], print: (text: string) => void
     kernels: values["neuron-kernels"],
     speculative: [undefined, ...values["speculative-config"]],
     own: ownFrom(values),
-    prices: pricesOf(values["price-per-hour"], instance),
+    prices: askedPrices(values["price-per-hour"], instance),
     seconds: values.seconds,
     rows: values.rows,
     ...(json === undefined ? {} : { json }),
@@ -126,19 +119,10 @@ function speculativeOf(text: string): string[] {
   return configs;
 }
 
-/** Listed prices, and over them those given: NAME=DOLLARS, or DOLLARS for the only instance. */
-function pricesOf(given: readonly string[], instances: readonly string[]): Prices {
-  const prices = new Map<string, number>();
-  for (const { name, dollarsPerHour } of INSTANCES) {
-    if (dollarsPerHour !== undefined) prices.set(name, dollarsPerHour);
+function askedPrices(given: readonly string[], instances: readonly string[]): Prices {
+  try {
+    return pricesOf(given, instances);
+  } catch (error) {
+    throw new UsageError(`--price-per-hour ${reason(error)}.`);
   }
-  for (const entry of given) {
-    const [name, dollars] = entry.includes("=") ? entry.split("=") : [instances[0], entry];
-    const value = Number(dollars);
-    if (name === undefined || !INSTANCES.some((its) => its.name === name) || !(value > 0)) {
-      throw new UsageError(`--price-per-hour takes NAME=DOLLARS, not "${entry}".`);
-    }
-    prices.set(name, value);
-  }
-  return prices;
 }

@@ -1,25 +1,24 @@
 /** What a plan tells below its table: the slow end, what is next cheaper, prices not known. */
 import { INSTANCES } from "../../../device/trainium/instances.ts";
-import type { Model } from "../../../models/model.ts";
 import type { Band } from "../../report/point.ts";
 import type { SystemSpec } from "../../virtual/build.ts";
 import { factsOf } from "../../virtual/facts.ts";
-import { buildSystem } from "../../virtual/system.ts";
 import type { Candidate, Space } from "./candidates.ts";
 import { compareCost, costOf, type Prices } from "./cost.ts";
 import { loadsOf } from "./loads.ts";
 import { type PlanGoal, runAt, type SearchOutcome, type ServingPlan, specFor } from "./search.ts";
 import { nearness } from "./slo.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** Which row keeps the promise even where the device is as slow as its band allows. */
 export async function slowEnd(
   ranked: readonly ServingPlan[],
-  model: Model,
+  shop: Workshop,
   goal: PlanGoal,
 ): Promise<string> {
   for (const [index, its] of ranked.entries()) {
     const { ttft, tokensPerUser } = its.run.kept;
-    const high = (await bandOf(specFor(its.candidate, its.usersPerReplica), model))?.high ?? 1;
+    const high = (await bandOf(specFor(its.candidate, its.usersPerReplica), shop))?.high ?? 1;
     if (tokensPerUser / high < goal.slo.tokensPerUser || ttft * high > goal.slo.ttft) continue;
     return index === 0
       ? "It keeps it at the slow end of its 80 % band too."
@@ -74,7 +73,7 @@ export async function nextCheaper(
  */
 export async function mostUsers(
   { candidate, usersPerReplica }: ServingPlan,
-  model: Model,
+  shop: Workshop,
   goal: PlanGoal,
 ): Promise<number> {
   let low = usersPerReplica;
@@ -83,7 +82,7 @@ export async function mostUsers(
     const middle = Math.floor((low + high) / 2);
     // Headroom is seldom more than a quarter: close by first.
     const probe = Math.max(low + 1, Math.min(high - 1, middle, Math.ceil(low * 1.25)));
-    if ((await runAt(candidate, model, goal, probe)).kept.ok) low = probe;
+    if ((await runAt(candidate, shop, goal, probe)).kept.ok) low = probe;
     else high = probe;
   }
   return low;
@@ -139,8 +138,8 @@ export function systemName({ instances, candidate: { spec, format } }: ServingPl
 }
 
 /** The band of a system that is not running. */
-async function bandOf(spec: SystemSpec, model: Model): Promise<Band | undefined> {
-  const system = await buildSystem(spec, { model });
+async function bandOf(spec: SystemSpec, shop: Workshop): Promise<Band | undefined> {
+  const system = await shop.build(spec);
   const { band } = factsOf(system);
   await system.close();
   return band;

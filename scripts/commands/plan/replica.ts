@@ -5,14 +5,13 @@
  *
  *     requests   [ 2u warm up )[ judged ............ )[ u run out )
  */
-import type { Model } from "../../../models/model.ts";
 import type { SystemSpec } from "../../virtual/build.ts";
-import { buildSystem } from "../../virtual/system.ts";
 import { runVirtual } from "../../virtual/virtual.ts";
 import { Random } from "../../workload/random.ts";
 import { randomRequests } from "../../workload/random-dataset.ts";
 import { idRange } from "../../workload/request.ts";
 import { judge, type Kept, type Slo } from "./slo.ts";
+import type { Workshop } from "./workshop.ts";
 
 export interface PlanWorkload {
   readonly inputLen: number;
@@ -34,7 +33,7 @@ const JUDGED = { least: 160, perUser: 6 };
 
 export async function runReplica(
   spec: SystemSpec,
-  model: Model,
+  shop: Workshop,
   load: {
     readonly users: number;
     readonly workload: PlanWorkload;
@@ -43,7 +42,7 @@ export async function runReplica(
   },
 ): Promise<ReplicaRun> {
   const { users, workload, slo, seed } = load;
-  const system = await buildSystem({ ...spec, seed }, { model });
+  const system = await shop.build({ ...spec, seed });
   try {
     const judged = Math.max(JUDGED.least, JUDGED.perUser * users);
     const requests = randomRequests(
@@ -56,7 +55,7 @@ export async function runReplica(
         meaning: "vllm",
         prefixLen: 0,
       },
-      { ids: idRange(0, model.architecture.vocabSize) },
+      { ids: idRange(0, shop.model.architecture.vocabSize) },
       new Random(seed),
     );
     const run = await runVirtual(system, requests, { concurrency: users });

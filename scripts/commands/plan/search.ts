@@ -9,15 +9,14 @@
  * its end proves the first rank; the second finds the others' own plans, until the
  * budget of seconds is spent. What neither reached is counted.
  */
-import { performance } from "node:perf_hooks";
 import { INSTANCES } from "../../../device/trainium/instances.ts";
-import type { Model } from "../../../models/model.ts";
 import type { SystemSpec } from "../../virtual/build.ts";
 import type { Candidate } from "./candidates.ts";
 import { byCost, type Cost, compareCost, costOf, type Prices, rank } from "./cost.ts";
 import { type Load, loadsOf } from "./loads.ts";
 import { type PlanWorkload, type ReplicaRun, runReplica, unbuildable } from "./replica.ts";
 import { nearness, type Slo } from "./slo.ts";
+import type { Workshop } from "./workshop.ts";
 
 export interface PlanGoal {
   readonly users: number;
@@ -75,11 +74,11 @@ const SLACK = 0.1;
 
 export async function searchPlans(
   candidates: readonly Candidate[],
-  model: Model,
+  shop: Workshop,
   goal: PlanGoal,
   options: SearchOptions,
 ): Promise<SearchOutcome> {
-  return new Search(model, goal, options).run(candidates);
+  return new Search(shop, goal, options).run(candidates);
 }
 
 /** A candidate on its way, with the loads that it may be given. */
@@ -98,10 +97,10 @@ class Search {
   readonly #failures: Failure[] = [];
   #entries: readonly Entry[] = [];
 
-  constructor(model: Model, goal: PlanGoal, options: SearchOptions) {
+  constructor(shop: Workshop, goal: PlanGoal, options: SearchOptions) {
     this.#goal = goal;
     this.#options = options;
-    this.#runs = new Runs(model, goal);
+    this.#runs = new Runs(shop, goal);
   }
 
   async run(candidates: readonly Candidate[]): Promise<SearchOutcome> {
@@ -284,12 +283,12 @@ class Search {
 
 /** Runs of replicas, each made once. */
 class Runs {
-  readonly #model: Model;
+  readonly #shop: Workshop;
   readonly #goal: PlanGoal;
   readonly #made = new Map<Candidate, Map<string, ReplicaRun>>();
 
-  constructor(model: Model, goal: PlanGoal) {
-    this.#model = model;
+  constructor(shop: Workshop, goal: PlanGoal) {
+    this.#shop = shop;
     this.#goal = goal;
   }
 
@@ -299,7 +298,7 @@ class Runs {
     const key = `${users}/${seed}`;
     const before = own.get(key);
     if (before !== undefined) return before;
-    const run = await runAt(candidate, this.#model, this.#goal, users, seed);
+    const run = await runAt(candidate, this.#shop, this.#goal, users, seed);
     own.set(key, run);
     return run;
   }
@@ -308,14 +307,14 @@ class Runs {
 /** One replica with this many users; a system that cannot be built with as many rows keeps nothing. */
 export async function runAt(
   candidate: Candidate,
-  model: Model,
+  shop: Workshop,
   goal: PlanGoal,
   users: number,
   seed = goal.seed,
 ): Promise<ReplicaRun> {
   const { workload, slo } = goal;
   try {
-    return await runReplica(specFor(candidate, users), model, { users, workload, slo, seed });
+    return await runReplica(specFor(candidate, users), shop, { users, workload, slo, seed });
   } catch (error) {
     return unbuildable(users, error);
   }

@@ -3,51 +3,69 @@
  * which is the best it can do, and so what could be promised; or, where none can
  * be built, why, and what the model fits.
  */
-import type { Model } from "../../../models/model.ts";
 import { aligned } from "../sweep/print.ts";
 import { candidatesOf, PLAN_TENSOR_PARALLEL, type Space } from "./candidates.ts";
-import type { PlanOptions } from "./flags.ts";
+import type { PlanOptions } from "./options.ts";
 import type { ReplicaRun } from "./replica.ts";
 import type { Failure, SearchOutcome } from "./search.ts";
 import { nearness } from "./slo.ts";
+import type { Workshop } from "./workshop.ts";
 
 interface Refused {
   readonly space: Space;
   readonly found: SearchOutcome;
-  readonly model: Model;
+  readonly shop: Workshop;
   readonly options: PlanOptions;
+}
+
+export interface WhyNot {
+  readonly says: readonly string[];
+  /** Systems that come nearest, with one user a replica. */
+  readonly nearest?: {
+    readonly head: readonly string[];
+    readonly rows: readonly (readonly string[])[];
+  };
+  /** What could be promised. */
+  readonly helps: readonly string[];
 }
 
 const SHOWN = 5;
 
-export async function whyNot({ space, found, model, options }: Refused): Promise<string[]> {
+export async function whyNot({ space, found, shop, options }: Refused): Promise<WhyNot> {
+  const alone = (says: readonly string[]): WhyNot => ({ says, helps: [] });
   if (found.plans.length + found.unsteady.length > 0) {
-    return ["No system keeps this promise for every seed tried."];
+    return alone(["No system keeps this promise for every seed tried."]);
   }
-  if (space.candidates.length === 0) return unbuildable(space, model, options);
+  if (space.candidates.length === 0) return alone(await unbuildable(space, shop, options));
   const { slo } = options.goal;
   const nearest = [...found.failures].sort(
     (a, b) => nearness(b.run.kept, slo) - nearness(a.run.kept, slo),
   );
   if (nearest.length === 0) {
-    return [
+    return alone([
       found.unsearched > 0
         ? "No system was searched: give more --seconds."
         : "No instance holds a replica of any of these systems.",
-    ];
+    ]);
   }
   const p = `p${slo.percentile}`;
   const header = ["system", "format", `TTFT ${p} s`, `tok/s/user ${p}`];
-  return [
-    `No system keeps this promise, not even with one user a replica. Nearest of ${nearest.length}, with one user:`,
-    "",
-    aligned([header, ...nearest.slice(0, SHOWN).map(cells)]),
-    "",
-    ...help(
+  return {
+    says: [
+      `No system keeps this promise, not even with one user a replica. Nearest of ${nearest.length}, with one user:`,
+    ],
+    nearest: { head: header, rows: nearest.slice(0, SHOWN).map(cells) },
+    helps: help(
       nearest.map(({ run }) => run.kept),
       options,
     ),
-  ];
+  };
+}
+
+/** As a terminal shows it. */
+export function whyNotLines({ says, nearest, helps }: WhyNot): string[] {
+  const table = nearest === undefined ? [] : ["", aligned([nearest.head, ...nearest.rows]), ""];
+  return [...says, ...table, ...helps];
 }
 
 function cells({ candidate, run: { kept } }: Failure): string[] {
@@ -89,14 +107,14 @@ function help(runs: readonly ReplicaRun["kept"][], options: PlanOptions): string
 }
 
 /** Asked for a part of all systems: says which of the others would do. */
-async function unbuildable(space: Space, model: Model, options: PlanOptions): Promise<string[]> {
+async function unbuildable(space: Space, shop: Workshop, options: PlanOptions): Promise<string[]> {
   const lines = [
     "None of these systems can be built:",
     ...space.reasons.slice(0, SHOWN).map((reason) => `  ${reason}`),
   ];
   const { goal } = options;
   const all = { ...options, instances: [], tensorParallel: PLAN_TENSOR_PARALLEL, seed: goal.seed };
-  const { candidates } = await candidatesOf(all, model, goal);
+  const { candidates } = await candidatesOf(all, shop, goal);
   const fitting = new Set(candidates.map(({ instance }) => instance.name));
   return [
     ...lines,

@@ -7,6 +7,7 @@ import { candidatesOf } from "../../../scripts/commands/plan/candidates.ts";
 import { rank } from "../../../scripts/commands/plan/cost.ts";
 import { parsePlan } from "../../../scripts/commands/plan/flags.ts";
 import { loadsOf } from "../../../scripts/commands/plan/loads.ts";
+import { nodeWorkshop } from "../../../scripts/commands/plan/node-workshop.ts";
 import { priceNotes } from "../../../scripts/commands/plan/notes.ts";
 import {
   commandLine,
@@ -15,7 +16,7 @@ import {
   planTable,
 } from "../../../scripts/commands/plan/print.ts";
 import { searchPlans } from "../../../scripts/commands/plan/search.ts";
-import { whyNot } from "../../../scripts/commands/plan/why-not.ts";
+import { whyNot, whyNotLines } from "../../../scripts/commands/plan/why-not.ts";
 
 const INSTANCE = findInstance("trn1.32xlarge");
 
@@ -35,9 +36,9 @@ describe("plan", () => {
   it("ranks by cost systems that keep the promise, and fewer instances break it", async () => {
     const options = flags("--price-per-hour", "trn2.3xlarge=3");
     const { goal, prices } = options;
-    const model = await loadModel(options.model);
-    const space = await candidatesOf({ ...options, seed: 0 }, model, goal);
-    const found = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    const shop = nodeWorkshop(await loadModel(options.model));
+    const space = await candidatesOf({ ...options, seed: 0 }, shop, goal);
+    const found = await searchPlans(space.candidates, shop, goal, { prices, seconds: 60 });
     const { plans } = found;
     expect(plans.length).toBeGreaterThan(1);
     expect(plans.every((plan) => plan.run.kept.ok)).toBe(true);
@@ -62,7 +63,7 @@ describe("plan", () => {
     }
     expect(commandLine(several)).toContain(`--max-num-seqs ${several.usersPerReplica}`);
     // The data sheet alone is quicker than what was simulated, and its column stands beside it.
-    const assessed = await assess(several, model, goal);
+    const assessed = await assess(several, shop, goal);
     expect(assessed.floorTokensPerUser).toBeGreaterThan(several.run.kept.tokensPerUser);
     const row = { plan: several, place: 1, mostUsers: 7, assessed };
     const printed = planTable([row], goal);
@@ -80,8 +81,8 @@ describe("plan", () => {
 
   it("says which combinations cannot be built", async () => {
     const options = flags("--tp", "3,64");
-    const model = await loadModel(options.model);
-    const space = await candidatesOf({ ...options, seed: 0 }, model, options.goal);
+    const shop = nodeWorkshop(await loadModel(options.model));
+    const space = await candidatesOf({ ...options, seed: 0 }, shop, options.goal);
     expect(space.candidates).toEqual([]);
     expect(space.refused).toBe(4);
     expect(space.reasons.join("\n")).toContain("--tensor-parallel-size 3");
@@ -90,17 +91,17 @@ describe("plan", () => {
   it("says by how much a promise is out of reach, and what could be promised", async () => {
     const options = flags("--instance", "trn2.3xlarge", "--tp", "1", "--tokens-per-user", "5000");
     const { goal, prices } = options;
-    const model = await loadModel(options.model);
-    const space = await candidatesOf({ ...options, seed: 0 }, model, goal);
-    const found = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    const shop = nodeWorkshop(await loadModel(options.model));
+    const space = await candidatesOf({ ...options, seed: 0 }, shop, goal);
+    const found = await searchPlans(space.candidates, shop, goal, { prices, seconds: 60 });
     expect(found.plans).toEqual([]);
-    const said = (await whyNot({ space, found, model, options })).join("\n");
+    const said = whyNotLines(await whyNot({ space, found, shop, options })).join("\n");
     const most = Number(/--tokens-per-user (\d+)/.exec(said)?.[1]);
     const kept = found.failures[0]?.run.kept;
     expect(most).toBe(Math.floor(kept?.tokensPerUser ?? 0));
     expect(said).not.toContain("--ttft");
     const slower = flags("--instance", "trn2.3xlarge", "--tp", "1", "--tokens-per-user", `${most}`);
-    const again = await searchPlans(space.candidates, model, slower.goal, { prices, seconds: 60 });
+    const again = await searchPlans(space.candidates, shop, slower.goal, { prices, seconds: 60 });
     expect(again.plans.length).toBe(1);
   });
 
@@ -111,10 +112,10 @@ describe("plan", () => {
       ),
       () => {},
     );
-    const model = await loadModel(options.model);
-    const space = await candidatesOf({ ...options, seed: 0 }, model, options.goal);
-    const found = await searchPlans([], model, options.goal, { prices: new Map(), seconds: 60 });
-    const said = (await whyNot({ space, found, model, options })).join("\n");
+    const shop = nodeWorkshop(await loadModel(options.model));
+    const space = await candidatesOf({ ...options, seed: 0 }, shop, options.goal);
+    const found = await searchPlans([], shop, options.goal, { prices: new Map(), seconds: 60 });
+    const said = whyNotLines(await whyNot({ space, found, shop, options })).join("\n");
     expect(said).toContain("does not fit");
     expect(said).toContain("trn1.32xlarge");
   });
@@ -122,9 +123,9 @@ describe("plan", () => {
   it("says what an instance without a price may cost", async () => {
     const options = flags();
     const { goal, prices } = options;
-    const model = await loadModel(options.model);
-    const space = await candidatesOf({ ...options, seed: 0 }, model, goal);
-    const { plans } = await searchPlans(space.candidates, model, goal, { prices, seconds: 60 });
+    const shop = nodeWorkshop(await loadModel(options.model));
+    const space = await candidatesOf({ ...options, seed: 0 }, shop, goal);
+    const { plans } = await searchPlans(space.candidates, shop, goal, { prices, seconds: 60 });
     const priced = plans.find((plan) => plan.dollarsPerHour !== undefined);
     const unpriced = plans.find((plan) => plan.dollarsPerHour === undefined);
     const most = (priced?.dollarsPerHour ?? 0) / (unpriced?.instances ?? 1);
