@@ -13,6 +13,7 @@ import { createEncoder, type Encoder } from "./encoder.ts";
 import { addedEnds, type Ends } from "./ends.ts";
 import { distrusted } from "./published.ts";
 import { readTextRules } from "./text-rules.ts";
+import { wordPieceFile } from "./word-piece.ts";
 
 /** A folder as it is; of a tokenizer.json, whatever its name, the folder around it. */
 export function folderOf(source: string): string {
@@ -20,7 +21,7 @@ export function folderOf(source: string): string {
 }
 
 /**
- * Reads `tokenizer.json` of a folder, or such a file; undefined when there is none. `config`
+ * Reads `tokenizer.json` of a folder, or such a file, else its vocab.txt; undefined when there is none. `config`
  * is tokenizer_config.json, of which add_bos_token and add_eos_token are read. Throws
  * ModelConfigError.
  */
@@ -31,6 +32,10 @@ export function loadTokenizer(
   const folder = folderOf(source);
   const path = folder === source ? join(folder, "tokenizer.json") : source;
   if (isThere(path)) return readTokenizer(readText(path), path, { onDisk: true, config });
+  const words = join(folder, "vocab.txt");
+  if (isThere(words)) {
+    return readTokenizer(wordPieceFile(readText(words), words, config), words, { config });
+  }
   for (const other of ["tokenizer.model", "tekken.json", "vocab.json"])
     if (existsSync(join(folder, other)))
       throw new ModelConfigError(
