@@ -78,6 +78,8 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     if (simulation !== undefined) logger.info(`Simulated: ${simulation}`);
     if (trust !== undefined) logger.info(`80 % bands: ${trustText(trust)}`);
     for (const note of world.notes) logger.warn(note);
+    if (settings.inject.length > 0)
+      logger.warn(`Failures on purpose: ${settings.inject.join(" ")}`);
     for (const line of memoryLines(world.model, world.device)) logger.info(line);
     const total = Math.round(performance.now());
     logger.info(

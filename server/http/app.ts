@@ -17,6 +17,7 @@ import { messagesFormat } from "../anthropic/respond.ts";
 import { derenderRoutes } from "../inference/derender.ts";
 import { generateRoutes } from "../inference/generate.ts";
 import { renderRoutes } from "../inference/render.ts";
+import { injectFaults } from "../injection/inject.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { chatBatchRoute } from "../openai/chat/batch.ts";
 import { chatFormat } from "../openai/chat/respond.ts";
@@ -87,6 +88,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (routes) => {
     operatorRoutes(routes, parts, load);
     clientRoutes(routes, serving);
+    await routes.register(async (scope) => {
+      injectFaults(scope, serving, metrics);
+      generatingRoutes(scope, serving);
+    });
     await routes.register(async (scope) => profileRoutes(scope, serving));
   });
   return app;
@@ -114,24 +119,28 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
   }) as unknown as FastifyInstance;
 }
 
-/** What clients of the API call. */
+/** What clients of the API call, but for what generates. */
 function clientRoutes(routes: FastifyInstance, serving: Serving): void {
   modelsRoute(routes, serving);
+  countTokensRoute(routes, serving);
+  if (serving.settings["enable-scale-out"]) {
+    renderRoutes(routes, serving);
+    derenderRoutes(routes, serving);
+  }
+  realtimeRoute(routes, serving);
+  tokenizeRoutes(routes, serving);
+}
+
+/** What models answer: where a test may let something go wrong. */
+function generatingRoutes(routes: FastifyInstance, serving: Serving): void {
   chatFormatRoute(routes, serving, chatFormat);
   chatBatchRoute(routes, serving);
   completionRoute(routes, serving);
   scoringRoute(routes, serving);
   responsesRoutes(routes, serving);
   chatFormatRoute(routes, serving, messagesFormat);
-  countTokensRoute(routes, serving);
-  if (serving.settings["enable-scale-out"]) {
-    generateRoutes(routes, serving);
-    renderRoutes(routes, serving);
-    derenderRoutes(routes, serving);
-  }
+  if (serving.settings["enable-scale-out"]) generateRoutes(routes, serving);
   invocationsRoute(routes, serving);
-  realtimeRoute(routes, serving);
-  tokenizeRoutes(routes, serving);
 }
 
 /** What operators look at: documents, pages, probes, metrics. */

@@ -85,6 +85,12 @@ export const ERRORS = {
     body: "error",
     when: "The queue, a pool of threads or the memory for kept bodies is full, or the server is shutting down; `retry-after` says when to come again.",
   },
+  "asked-for": {
+    status: 500,
+    type: "",
+    body: "error",
+    when: "A test asked for it (`--inject`, `--matches`): any status, its type as vLLM names it.",
+  },
   unhealthy: {
     status: 503,
     type: "",
@@ -129,6 +135,7 @@ export const BECOME = {
   ThreadBusyError: "overloaded",
   AbortedError: "internal",
   ApiError: "itself",
+  StatusError: "itself",
   RealtimeError: "itself",
   SettingsError: "no start",
   ModelConfigError: "no start",

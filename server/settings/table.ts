@@ -5,6 +5,7 @@
  * stand in accepted.ts, those that are refused in refused.ts.
  */
 import { deviceNames } from "../../device/registry.ts";
+import { readFault } from "../injection/spec.ts";
 import { fileText } from "./file-text.ts";
 import { atLeast, rowsOf } from "./row.ts";
 
@@ -14,6 +15,7 @@ const api = rowsOf("API");
 const engine = rowsOf("Engine");
 const device = rowsOf("Device");
 const observability = rowsOf("Observability");
+const testing = rowsOf("Testing");
 
 const one = { check: atLeast(1) };
 const path = { value: "PATH" };
@@ -328,6 +330,26 @@ export const TABLE = {
     true,
     "Block hashes in KV events as their last 64 bits; else as 32 bytes.",
     { env: "VLLM_KV_EVENTS_USE_INT_BLOCK_HASHES" },
+  ),
+
+  inject: testing.list(
+    [],
+    "What goes wrong with answers, each KIND[=VALUE][@RATE]: status=CODE@10%, cut=4, malformed, slow-first-token=2s, stall=5s:8, pace=50ms.",
+    {
+      check: (specs) => {
+        try {
+          for (const spec of specs) readFault(spec);
+          return undefined;
+        } catch (error) {
+          return (error as Error).message; // the reader throws Errors
+        }
+      },
+    },
+  ),
+  "inject-seed": testing.integer(0, "Seed of which answers it befalls."),
+  "enable-inject-header": testing.toggle(
+    false,
+    "Let a request say what goes wrong with its answer, in x-trainyard-inject.",
   ),
 } as const;
 
