@@ -57,16 +57,20 @@ export function rowsJson<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
 ): Readonly<Record<string, unknown>> {
-  return {
-    columns: columns.map(({ key, title, unit, better, formula }) => ({
-      key,
-      ...(title === undefined ? {} : { title }),
-      ...(unit === undefined ? {} : { unit }),
-      ...(better === undefined ? {} : { better }),
-      ...(formula === undefined ? {} : { formula }),
-    })),
-    rows: rows.map((row) => rowJson(columns, row)),
-  };
+  return { columns: columnsJson(columns), rows: rows.map((row) => rowJson(columns, row)) };
+}
+
+/** What the columns mean, as plain data. */
+export function columnsJson<Row>(
+  columns: readonly Column<Row>[],
+): readonly Readonly<Record<string, string>>[] {
+  return columns.map(({ key, title, unit, better, formula }) => ({
+    key,
+    ...(title === undefined ? {} : { title }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(better === undefined ? {} : { better }),
+    ...(formula === undefined ? {} : { formula }),
+  }));
 }
 
 export function rowJson<Row>(

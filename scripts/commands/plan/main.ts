@@ -4,10 +4,12 @@ import { performance } from "node:perf_hooks";
 import { loadModel } from "../../../models/load.ts";
 import { Progress } from "../../load/progress.ts";
 import { assess } from "./assess.ts";
+import type { PlanRow, RankedRow } from "./columns.ts";
+import { commandLine } from "./command-line.ts";
 import { type PlanCommand, parsePlan } from "./flags.ts";
 import { nodeWorkshop } from "./node-workshop.ts";
-import { OTHER_SEEDS, type Placed, planned } from "./planned.ts";
-import { commandLine, planCsv, planJson, planTable, type RankedRow } from "./print.ts";
+import { OTHER_SEEDS, planned } from "./planned.ts";
+import { planCsv, plansJson, planTable } from "./print.ts";
 import type { ServingPlan } from "./search.ts";
 import { whyNotLines } from "./why-not.ts";
 import type { Workshop } from "./workshop.ts";
@@ -50,14 +52,13 @@ async function writeFiles(
   shop: Workshop,
 ): Promise<void> {
   if (json === undefined && csv === undefined) return;
-  const plans: (Partial<RankedRow> & Placed)[] = [];
+  const plans: PlanRow[] = [];
   for (const [index, plan] of ranked.entries()) {
     const row = rows.find((its) => its.plan === plan);
     plans.push(row ?? { plan, place: index + 1, assessed: await assess(plan, shop, goal) });
   }
   if (json !== undefined) {
-    const found = plans.map((its) => planJson(its.plan, its));
-    await writeFile(json, `${JSON.stringify({ goal, plans: found }, null, 1)}\n`);
+    await writeFile(json, `${JSON.stringify(plansJson(plans, goal), null, 1)}\n`);
   }
-  if (csv !== undefined) await writeFile(csv, planCsv(plans));
+  if (csv !== undefined) await writeFile(csv, planCsv(plans, goal));
 }

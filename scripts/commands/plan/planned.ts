@@ -1,9 +1,9 @@
 /** A plan made: systems built and searched, the ranked rows, and all that is said of them. Needs nothing of Node's. */
 import { assess } from "./assess.ts";
 import { candidatesOf, combinations, type Space } from "./candidates.ts";
+import type { PlanRow, RankedRow } from "./columns.ts";
 import { mostUsers, nextCheaper, priceNotes, searchNotes, slowEnd, systemName } from "./notes.ts";
 import type { PlanOptions } from "./options.ts";
-import type { RankedRow } from "./print.ts";
 import { type PlanGoal, type SearchOutcome, type ServingPlan, searchPlans } from "./search.ts";
 import { type WhyNot, whyNot } from "./why-not.ts";
 import type { Workshop } from "./workshop.ts";
@@ -105,7 +105,7 @@ async function searched(
 }
 
 /** The first of the ranking, and the best of those with a price and of those without. */
-function shown(ranked: readonly ServingPlan[], rows: number): Placed[] {
+function shown(ranked: readonly ServingPlan[], rows: number): PlanRow[] {
   const priced = ranked.find(({ dollarsPerHour }) => dollarsPerHour !== undefined);
   const unpriced = ranked.find(({ dollarsPerHour }) => dollarsPerHour === undefined);
   return ranked
@@ -113,10 +113,8 @@ function shown(ranked: readonly ServingPlan[], rows: number): Placed[] {
     .filter(({ plan, place }) => place <= rows || plan === priced || plan === unpriced);
 }
 
-export type Placed = Pick<RankedRow, "plan" | "place">;
-
 async function rowsOf(
-  plans: readonly Placed[],
+  plans: readonly PlanRow[],
   {
     shop,
     goal,

@@ -121,7 +121,7 @@ describe("trainyard plan", () => {
     const written = JSON.stringify(await json(file));
     expect(written).toContain("tokensPerUser");
     const [head, ...lines] = (await readFile(csv, "utf8")).trim().split("\n");
-    expect(head).toMatch(/^place,instance,tensorParallel/);
+    expect(head).toMatch(/^place,name,instance,tensorParallel/);
     expect(lines.length).toBeGreaterThan(0);
     expect(text).toMatch(/No price is listed for|\$/);
   });
@@ -136,7 +136,7 @@ describe("trainyard plan", () => {
     expect(priced.code).toBe(0);
     // Ranked by dollars an hour, which stand before those of a million tokens.
     const dollars = [1, 3, 5].map((place) =>
-      Number(/ (\d+\.\d\d) +\d+\.\d\d +\d+ %/.exec(lineOf(priced.text, place))?.[1]),
+      Number(/ (\d+\.\d\d) +\d+\.\d\d +\d+$/.exec(lineOf(priced.text, place))?.[1]),
     );
     expect(dollars).toEqual([0.76, 1.34, 9]);
     const none = await runCommand(plan, line("--ttft 0.001 --tokens-per-user 20"));

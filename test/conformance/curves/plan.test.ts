@@ -4,17 +4,14 @@ import { expectedLength, readSpeculativeConfig } from "../../../engine/speculate
 import { loadModel } from "../../../models/load.ts";
 import { assess } from "../../../scripts/commands/plan/assess.ts";
 import { candidatesOf } from "../../../scripts/commands/plan/candidates.ts";
+import { dollarsPerMillion, planColumns } from "../../../scripts/commands/plan/columns.ts";
+import { commandLine } from "../../../scripts/commands/plan/command-line.ts";
 import { rank } from "../../../scripts/commands/plan/cost.ts";
 import { parsePlan } from "../../../scripts/commands/plan/flags.ts";
 import { loadsOf } from "../../../scripts/commands/plan/loads.ts";
 import { nodeWorkshop } from "../../../scripts/commands/plan/node-workshop.ts";
 import { priceNotes } from "../../../scripts/commands/plan/notes.ts";
-import {
-  commandLine,
-  dollarsPerMillion,
-  planCsv,
-  planTable,
-} from "../../../scripts/commands/plan/print.ts";
+import { planCsv, plansJson, planTable } from "../../../scripts/commands/plan/print.ts";
 import { searchPlans } from "../../../scripts/commands/plan/search.ts";
 import { whyNot, whyNotLines } from "../../../scripts/commands/plan/why-not.ts";
 
@@ -31,6 +28,10 @@ const flags = (...more: string[]) =>
     ],
     () => {},
   );
+
+/** As CSV has a word; null is nothing. */
+const quoted = (value: unknown): string =>
+  /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? "");
 
 describe("plan", () => {
   it("ranks by cost systems that keep the promise, and fewer instances break it", async () => {
@@ -65,18 +66,48 @@ describe("plan", () => {
     // The data sheet alone is quicker than what was simulated, and its column stands beside it.
     const assessed = await assess(several, shop, goal);
     expect(assessed.floorTokensPerUser).toBeGreaterThan(several.run.kept.tokensPerUser);
-    const row = { plan: several, place: 1, mostUsers: 7, assessed };
-    const printed = planTable([row], goal);
-    for (const word of [
-      several.candidate.spec.instance,
-      "floor",
-      "tier",
-      `${assessed.band?.tier} ×÷`,
-    ])
-      expect(printed).toContain(word);
-    const [header, line] = planCsv([row]).split("\n");
-    expect(header).toMatch(/^place,instance,.*,floorTokensPerUser,tier,bandFactor,extrapolated,/);
-    expect(line).toContain(`,${assessed.floorTokensPerUser},${assessed.band?.tier},`);
+    const row = { plan: several, place: 1, mostUsers: 2 * several.usersPerReplica, assessed };
+    const kept = several.run.kept.tokensPerUser;
+    const band = assessed.band;
+    expect(band).toBeDefined();
+    if (band === undefined) return;
+    // One table of columns: what is printed, the CSV and the JSON say the same of the same plan.
+    const [titles, cells] = planTable([row], goal).split("\n");
+    expect(titles?.trim().split(/ {2,}/)).toEqual(
+      planColumns(95).flatMap(({ title }) => title ?? []),
+    );
+    const shown = new Map(
+      (titles?.trim().split(/ {2,}/) ?? []).map((title, at) => [
+        title,
+        cells?.trim().split(/ {2,}/)[at],
+      ]),
+    );
+    expect(shown.get("floor")).toBe(assessed.floorTokensPerUser.toFixed(0));
+    expect(shown.get("slow end")).toBe((kept / band.high).toFixed(0));
+    expect(shown.get("fast end")).toBe((kept / band.low).toFixed(0));
+    expect(shown.get("tier")).toBe(band.tier);
+    expect(shown.get("headroom %")).toBe("100");
+    const unpriced = planTable([{ ...row, plan: { ...several, dollarsPerHour: undefined } }], goal);
+    expect(unpriced).toMatch(/ – +– +100$/);
+    const [keys, line] = planCsv([row], goal).split("\n");
+    const written = JSON.parse(JSON.stringify(plansJson([row], goal)));
+    expect(written.plans[0].system).toEqual(several.candidate.spec);
+    for (const [at, key] of (keys ?? "").split(",").entries()) {
+      const value = written.plans[0][key];
+      const text = line?.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)[at];
+      expect(text).toBe(
+        typeof value === "number" ? String(Number(value.toPrecision(8))) : quoted(value),
+      );
+    }
+    const pace = written.columns.find(({ key }: { key: string }) => key === "tokensPerUser");
+    expect(pace).toEqual({
+      key: "tokensPerUser",
+      title: "tok/s/user p95",
+      unit: "tokens/s",
+      better: "higher",
+      formula: "1 ÷ p95 of TPOT",
+    });
+    expect(written.columns.map(({ key }: { key: string }) => key)).toEqual(keys?.split(","));
   });
 
   it("says which combinations cannot be built", async () => {
