@@ -479,7 +479,7 @@ describe("pages as files", () => {
       zipped("index.html"),
     );
     expect(sum).toBeLessThan(200_000);
-    const engine = assets.filter((name) => name.startsWith("sweep.worker"));
+    const engine = assets.filter((name) => name.startsWith("engine.worker"));
     expect(engine).toHaveLength(1);
     expect(first.some((name) => name.includes("worker"))).toBe(false);
     for (const name of engine) expect(zipped(`assets/${name}`)).toBeLessThan(400_000);

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Difference, Point } from "../../../../scripts/commands/study/headline-points.ts";
 import type { PrincipleTimes } from "../../../../scripts/commands/study/principles-times.ts";
+import { startEngine } from "../engine.ts";
 
 export interface HeadlineData {
   readonly two: readonly Point[];
@@ -27,11 +28,12 @@ let worker: Worker | undefined;
 
 export function runStudies(): void {
   if (worker !== undefined) return;
-  worker = new Worker(new URL("./studies.worker.ts", import.meta.url), { type: "module" });
+  worker = startEngine("studies");
   worker.addEventListener("message", ({ data }: MessageEvent<StudyAnswer>) => {
     if (data.kind === "progress") studied.value = { done: data.done, of: data.of };
     if (data.kind === "headline") headline.value = data.data;
     if (data.kind === "principles") principles.value = data.times;
     if (data.kind === "failed") studied.value = { done: 1, of: 1, failure: data.reason };
   });
+  worker.postMessage("run");
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
-import { CATALOG_IDS } from "../explorer/catalog.ts";
+import { CATALOG_IDS } from "../catalog.ts";
 import { digits } from "../figures.ts";
 import { query, remember } from "../route.ts";
 import { FIRST, type SweepAsk, stopSweep, sweep, sweeping, tasksOf } from "./sweep.ts";

@@ -8,6 +8,7 @@ import {
 } from "../../../../scripts/commands/sweep/protocol.ts";
 import type { Point } from "../../../../scripts/report/point.ts";
 import type { SystemSpec } from "../../../../scripts/virtual/build.ts";
+import { startEngine } from "../engine.ts";
 import { addRun } from "./points.ts";
 
 /** Lists are joined by commas, as the command line's. */
@@ -125,7 +126,7 @@ export function sweep(name: string, tasks: readonly SweepTask[]): void {
   const found: Point[] = [];
   let state: SweepState = { done: 0, of: tasks.length, busyMs: 0, failed: [] };
   sweeping.value = state;
-  const made = new Worker(new URL("./sweep.worker.ts", import.meta.url), { type: "module" });
+  const made = startEngine("sweep");
   worker = made;
   made.addEventListener("message", ({ data }: MessageEvent<SweepAnswer>) => {
     if (own !== turn) return;

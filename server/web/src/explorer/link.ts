@@ -1,7 +1,8 @@
 /** What is priced, as the view's link says it; what a link leaves out is as by default. */
+
+import { CATALOG_IDS } from "../catalog.ts";
 import { card } from "../home/server-facts.ts";
 import { remember } from "../route.ts";
-import { CATALOG_IDS } from "./catalog.ts";
 import type { ProfileSpec } from "./profile.ts";
 
 export const DEFAULTS: ProfileSpec = {

@@ -1,6 +1,7 @@
 /** The profile that is shown, the one it is compared with, and the worker that makes them. */
 import { signal } from "@preact/signals";
 import { getFile } from "../api.ts";
+import { startEngine } from "../engine.ts";
 import type {
   ProfileSpec,
   ShownProfile,
@@ -41,7 +42,7 @@ function ask<Kind extends WorkerTask["kind"]>(
   transfer: Transferable[] = [],
 ): Promise<WorkerResults[Kind]> {
   if (worker === undefined) {
-    worker = new Worker(new URL("./profile.worker.ts", import.meta.url), { type: "module" });
+    worker = startEngine("profile");
     worker.addEventListener("message", ({ data }: MessageEvent<WorkerAnswer>) => {
       const asked = waiting.get(data.id);
       if ("progress" in data) {

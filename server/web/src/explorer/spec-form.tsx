@@ -1,8 +1,8 @@
 /** What is priced, as a form; a file can be dropped on it in place. */
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
 import { stackNames } from "../../../../device/trainium/stacks/releases.ts";
+import { CATALOG_IDS } from "../catalog.ts";
 import { dropped, FileButton } from "../file-button.tsx";
-import { CATALOG_IDS } from "./catalog.ts";
 import type { ProfileSpec } from "./profile.ts";
 
 /** As --neuron-kernels: the stack's own, none, or attention's alone. */

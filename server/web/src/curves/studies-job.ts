@@ -1,4 +1,4 @@
-/** Off the page's thread: the studies of the command line, as data. */
+/** A job of the engine: the studies of the command line, as data. */
 import { findInstance } from "../../../../device/trainium/instances.ts";
 import { declaredModel } from "../../../../models/declared.ts";
 import type { Model } from "../../../../models/model.ts";
@@ -11,19 +11,19 @@ import {
   PRINCIPLES_MODEL,
   principleTimes,
 } from "../../../../scripts/commands/study/principles-times.ts";
-import { catalogConfig } from "../explorer/catalog.ts";
+import { catalogConfig } from "../catalog.ts";
 import type { StudyAnswer } from "./studied.ts";
 
 const answer = (message: StudyAnswer): void => postMessage(message);
 
 /** As studies take a model: its weights in BF16 whatever its config declares. */
-async function modelOf(id: string): Promise<Model> {
-  return { ...declaredModel(await catalogConfig(id), id), format: "bf16" };
+function modelOf(id: string): Model {
+  return { ...declaredModel(catalogConfig(id), id), format: "bf16" };
 }
 
-async function run(): Promise<void> {
-  answer({ kind: "principles", times: principleTimes(await modelOf(PRINCIPLES_MODEL)) });
-  const model = await modelOf("openai/gpt-oss-120b");
+function run(): void {
+  answer({ kind: "principles", times: principleTimes(modelOf(PRINCIPLES_MODEL)) });
+  const model = modelOf("openai/gpt-oss-120b");
   const old = findInstance("trn2-ultraserver");
   const next = findInstance("trn3-gen2-ultraserver");
   const of = CONFIGURATIONS * 9;
@@ -39,6 +39,10 @@ async function run(): Promise<void> {
   answer({ kind: "progress", done: of, of });
 }
 
-run().catch((error: unknown) => {
-  answer({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
-});
+export function studiesJob(): void {
+  try {
+    run();
+  } catch (error) {
+    answer({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  }
+}

@@ -1,11 +1,11 @@
-/** Off the page's thread: the cost model itself prices steps here, and files are read. */
+/** A job of the engine: the cost model itself prices steps here, and files are read. */
 import { writeSpanFile } from "../../../../device/span-file.ts";
 import { CostModel } from "../../../../device/trainium/price/cost-model.ts";
 import { profileOf } from "../../../../device/trainium/profile/profile.ts";
 import { type ReadProfile, readProfile } from "../../../../device/trainium/profile/read.ts";
 import { planFor } from "../../../../device/trainium/settings.ts";
 import { declaredModel } from "../../../../models/declared.ts";
-import { catalogConfig } from "./catalog.ts";
+import { catalogConfig } from "../catalog.ts";
 import type {
   ProfileSpec,
   ShownProfile,
@@ -19,16 +19,16 @@ const KEPT = 6;
 const kept = new Map<number, ReadProfile>();
 let next = 0;
 
-addEventListener("message", ({ data }: MessageEvent<WorkerTask & { readonly id: number }>) => {
-  const { id } = data;
+export function profileJob(task: WorkerTask & { readonly id: number }): void {
+  const { id } = task;
   const answer = (message: WorkerAnswer): void => postMessage(message);
-  work(data, (progress) => answer({ id, progress })).then(
+  work(task, (progress) => answer({ id, progress })).then(
     (result) => answer({ id, result }),
     (error: unknown) => {
       answer({ id, failed: error instanceof Error ? error.message : String(error) });
     },
   );
-});
+}
 
 async function work(
   task: WorkerTask,
@@ -36,7 +36,7 @@ async function work(
 ): Promise<WorkerResults[keyof WorkerResults]> {
   switch (task.kind) {
     case "price":
-      return keep(await price(task.spec));
+      return keep(price(task.spec));
     case "open":
       return keep(readProfile(new Uint8Array(task.bytes), task.name, progress));
     case "detail":
@@ -76,9 +76,9 @@ function ratesOf({ profile: { spans }, args }: ReadProfile): Float32Array | unde
   return said ? rates : undefined;
 }
 
-async function price(spec: ProfileSpec): Promise<ReadProfile> {
+function price(spec: ProfileSpec): ReadProfile {
   const { rows, context, steps, prompt, stack, set, kernels } = spec;
-  const model = declaredModel(await catalogConfig(spec.model), spec.model);
+  const model = declaredModel(catalogConfig(spec.model), spec.model);
   const plan = planFor({
     model,
     tensorParallel: spec.tensorParallel,
