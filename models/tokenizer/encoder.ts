@@ -1,10 +1,12 @@
 /**
  * Text to ids, guarded: every text is checked first (text-limits.ts). Published
- * patterns run on the native package's threads in this process, a few large texts at
- * once; the largest texts, and every text of another file, in a process of their own.
+ * patterns run in this process, short ASCII texts at once (ascii-encoder.ts), others on
+ * the native package's threads, a few large ones at once; the largest texts, and every
+ * text of another file, in a process of their own.
  */
 import { createHash } from "node:crypto";
 import { ModelConfigError } from "../config.ts";
+import { AsciiEncoder } from "./ascii-encoder.ts";
 import { EncoderProcess, EncoderStartError } from "./encoder-process.ts";
 import { nativeEncode, nativeTokenizer } from "./native.ts";
 import { PROBES } from "./probes.ts";
@@ -31,6 +33,7 @@ export interface TokenizerFile {
   /** For messages; the file's path where it lies on disk. */
   readonly name: string;
   readonly json: string;
+  readonly parsed: Readonly<Record<string, unknown>>;
   readonly onDisk: boolean;
   /** See published.ts. */
   readonly trusted: boolean;
@@ -44,6 +47,7 @@ export function createEncoder(file: TokenizerFile): Encoder {
 
 class TrustedEncoder implements Encoder {
   readonly #native: ReturnType<typeof nativeTokenizer>;
+  readonly #ascii: AsciiEncoder | undefined;
   readonly #file: TokenizerFile;
   readonly #apart: EncoderProcess;
   readonly #turns = new Turns(MAX_AT_ONCE);
@@ -56,9 +60,12 @@ class TrustedEncoder implements Encoder {
     } catch (cause) {
       throw notTokenizer(file.name, cause);
     }
+    this.#ascii = AsciiEncoder.read(file.parsed);
   }
 
   async encode(text: string, addSpecialTokens: boolean): Promise<Int32Array> {
+    const short = this.#ascii?.encode(text, addSpecialTokens);
+    if (short !== undefined) return short;
     checkText(text);
     const { length } = text;
     if (length > MAX_HERE) {

@@ -61,7 +61,7 @@ export function readTokenizer(
   const rules = readTextRules(reader);
   const vocabulary = readVocabulary(reader);
   const trusted = distrusted(parsed) === undefined;
-  const encoder = createEncoder({ name: file, json: text, onDisk, trusted });
+  const encoder = createEncoder({ name: file, json: text, parsed, onDisk, trusted });
   const added = addedEnds(config, parsed["post_processor"]);
   return new FileTokenizer(encoder, new TokenBytes(vocabulary.tokens, rules), {
     special: vocabulary.special,
