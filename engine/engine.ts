@@ -206,6 +206,11 @@ export class Engine {
     return this.#roster.kv.published();
   }
 
+  /** What each KV block is now, by BlockKind; walks all of them, so ask seldom. */
+  blockKinds(): Uint8Array {
+    return this.#roster.kv.kinds();
+  }
+
   health(now: Nanos): EngineHealth {
     const oldest = this.#flights[0];
     return {
@@ -306,7 +311,7 @@ export class Engine {
       step: batch.step,
       repeated,
       rows: batch.rows.length,
-      ids: () => batch.rows.map((row) => row.id),
+      work: () => batch.rows,
       tokens: computed + (repeated - 1) * batch.rows.length,
       duration,
       running: roster.running.length,

@@ -4,7 +4,7 @@
  * engine's time in `at`; the same virtual run yields byte-equal event logs.
  */
 import type { Nanos } from "../device/clock.ts";
-import type { PositionLogprobs, SequenceId, TokenId } from "../device/device.ts";
+import type { BatchRow, PositionLogprobs, SequenceId, TokenId } from "../device/device.ts";
 import type { StepCost } from "../device/trace.ts";
 import type { FinishReason } from "./sequence.ts";
 
@@ -60,14 +60,17 @@ export interface RequestFinished extends OfSequence {
   readonly outputTokens: number;
 }
 
+/** What a step computed of one sequence. */
+export type RowWork = Pick<BatchRow, "id" | "start" | "count" | "drafted">;
+
 export interface StepFinished extends Of {
   readonly type: "step-finished";
   readonly step: number;
   /** How often the step was repeated (see Batch.repeat); 1 as a rule. */
   readonly repeated: number;
   readonly rows: number;
-  /** Sequences of its rows; listed only when asked for. */
-  readonly ids: () => readonly SequenceId[];
+  /** Its rows, to be read at once: whoever keeps them keeps all their tokens. */
+  readonly work: () => readonly RowWork[];
   /** Tokens computed; padding not counted. */
   readonly tokens: number;
   readonly duration: Nanos;

@@ -10,6 +10,7 @@ import { ApiError } from "./http/errors.ts";
 import type { ToolParse } from "./metrics/frontend-metrics.ts";
 import type { Receipts } from "./metrics/receipts.ts";
 import type { Profiler } from "./profiler/profiler.ts";
+import type { RequestHistory } from "./requests/history.ts";
 import type { Settings } from "./settings/table.ts";
 import type { Traces } from "./tracing/traces.ts";
 
@@ -48,6 +49,8 @@ export interface Serving {
   readonly templates: RequestTemplates;
   /** With `--enable-per-request-metrics`. */
   readonly receipts?: Receipts;
+  /** The last requests; absent with `--request-history-entries 0`. */
+  readonly history?: RequestHistory;
   /** With `--otlp-traces-endpoint`. */
   readonly traces?: Traces;
   /** `--kv-events-config` of each data-parallel rank, as vLLM tells it; absent: nothing is published. */

@@ -16,6 +16,9 @@ import type { BlockHash } from "./block-hash.ts";
 /** Lost names that are remembered by block; who looks more rarely walks the whole prefix again. */
 const REMEMBERED = 1024;
 
+/** Held by several is shared; `cached` and `blank` are free. */
+export const BlockKind = { blank: 0, cached: 1, held: 2, shared: 3 } as const;
+
 export class BlockPool {
   readonly total: number;
   readonly #references: Int32Array;
@@ -109,6 +112,17 @@ export class BlockPool {
     const references = this.#references[block];
     if (references === undefined) throw new Error(`No block ${block} in a pool of ${this.total}.`);
     return references;
+  }
+
+  /** What each block is now, in the order of the pool; walks all of them. */
+  kinds(): Uint8Array {
+    const kinds = new Uint8Array(this.total);
+    for (let block = 0; block < this.total; block++) {
+      const references = this.#references[block] ?? 0;
+      if (references > 0) kinds[block] = references > 1 ? BlockKind.shared : BlockKind.held;
+      else if (this.#hashes[block] !== undefined) kinds[block] = BlockKind.cached;
+    }
+    return kinds;
   }
 
   find(hash: BlockHash): BlockId | undefined {

@@ -160,6 +160,11 @@ export class KVCache {
     return [...this.#prefixes.pool.published()].map(hashBytes);
   }
 
+  /** By BlockKind, for whoever draws them. */
+  kinds(): Uint8Array {
+    return this.#prefixes.pool.kinds();
+  }
+
   check(): void {
     this.#prefixes.pool.check();
   }

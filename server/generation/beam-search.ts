@@ -36,6 +36,7 @@ interface BeamChoice {
 export class BeamSearch implements Running {
   readonly choices: readonly BeamChoice[];
   readonly receipts = [];
+  readonly lives = [];
   onChange: () => void = () => {};
   onFail: (error: Error) => void = () => {};
   readonly #parts: GenerationParts;

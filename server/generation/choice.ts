@@ -7,6 +7,7 @@ import type { Nanos } from "../../device/clock.ts";
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { FinishReason } from "../../engine/sequence.ts";
 import type { Decoder } from "../../models/model.ts";
+import type { Life } from "../requests/life.ts";
 import type { Receiver, SequenceEvent } from "./engines.ts";
 import { StopStrings } from "./stop-strings.ts";
 
@@ -55,6 +56,8 @@ export class Choice implements Receiver {
   /** Prompt tokens that were found in the prefix cache. */
   cached = 0;
   finish: ChoiceFinish | undefined;
+  /** Told of all events, where lives are followed. */
+  life: Life | undefined;
   readonly times: ChoiceTimes = {};
   readonly #options: TextOptions;
   /** Made at the first token, as is the decoder: of thousands of completions, most wait. */
@@ -83,6 +86,7 @@ export class Choice implements Receiver {
   }
 
   receive(event: SequenceEvent): void {
+    this.life?.receive(event);
     this.#events.push(event);
   }
 

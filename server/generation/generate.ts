@@ -11,6 +11,7 @@ import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
+import type { Life } from "../requests/life.ts";
 import type { TraceOrigin, Traces } from "../tracing/traces.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "./choice.ts";
 import type { Engines, Handle } from "./engines.ts";
@@ -19,6 +20,8 @@ import type { Engines, Handle } from "./engines.ts";
 const GOES_ON_FROM = 8;
 /** Completions that wait and are ended before the event loop turns. */
 const ABORTED_AT_ONCE = 128;
+/** Completions of a request whose lives are followed. */
+const MOST_LIVES = 8;
 /** Completions that join the engine's queue before the event loop turns. */
 const JOINED_AT_ONCE = 64;
 
@@ -29,6 +32,8 @@ export interface GenerationParts {
   readonly tokenizer?: Tokenizer;
   /** Absent: nobody asks where time went. */
   readonly receipts?: Receipts;
+  /** Absent: lives are not followed. */
+  readonly history?: { follow(handle: Handle, submitted: Nanos): Life };
   /** Absent: nobody is told of a completion's end. */
   readonly traces?: Traces;
   /** Told of completions as they join the queue, the first of them `from`: what events do not carry. */
@@ -102,6 +107,8 @@ export class Generation {
   #groups: Group[] = [];
   /** By choice, where they are kept. */
   readonly receipts: Receipt[] = [];
+  /** Of the first MOST_LIVES choices, where they are followed. */
+  readonly lives: Life[] = [];
   readonly #untaken = new Set<Choice>();
   readonly #submitted: Nanos;
   #finished: Nanos | undefined;
@@ -155,7 +162,7 @@ export class Generation {
 
   /** The next completions wait in the engine; others have a turn between the parts of many. */
   #join(): void {
-    const { engines, submitted, receipts } = this.#parts;
+    const { engines, submitted, receipts, history } = this.#parts;
     let room = JOINED_AT_ONCE;
     for (let group = this.#groups.at(-1); group && room > 0; group = this.#groups.at(-1)) {
       const { engine, request, joining } = group;
@@ -169,7 +176,12 @@ export class Generation {
         this.#handles.push(handle);
         const receipt = receipts?.open(handle, this.#submitted);
         if (receipt !== undefined) this.receipts.push(receipt);
-        if (choice !== undefined) engines.listen(handle, choice);
+        if (choice === undefined) continue;
+        if (history !== undefined && this.lives.length < MOST_LIVES) {
+          choice.life = history.follow(handle, this.#submitted);
+          this.lives.push(choice.life);
+        }
+        engines.listen(handle, choice);
       }
     }
     if (this.#groups.length > 0) setImmediate(() => this.#joinLater());

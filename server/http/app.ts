@@ -35,6 +35,7 @@ import { openApiRoutes } from "../ops/openapi.ts";
 import { profileRoutes } from "../ops/profile.ts";
 import { tokenizeRoutes } from "../ops/tokenize.ts";
 import { uiRoutes } from "../ops/ui.ts";
+import { requestsRoutes } from "../requests/route.ts";
 import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
 import { requireKeys } from "./auth.ts";
@@ -75,7 +76,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       throw new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 });
     }
   });
-  logRequests(app, metrics, settings);
+  logRequests(app, serving, metrics);
   await app.register(cors, corsOf(settings));
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   app.websocketServer.on("connection", (socket) => {
@@ -156,6 +157,7 @@ function operatorRoutes(
   if (settings["server-dev-mode"]) devRoutes(routes, serving, metrics);
   liveRoute(routes, serving, metrics);
   hygieneRoute(routes, serving, metrics);
+  requestsRoutes(routes, serving);
   routes.get("/metrics", async (request, reply) => {
     if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
       const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -211,6 +213,7 @@ function answerErrors(app: FastifyInstance): void {
     if (known.status >= 500 && known.code === "internal") {
       request.log.error({ err: known.cause ?? known }, "request failed");
     }
+    request.record.error = known.message;
     if (known.retryAfterSeconds !== undefined) {
       reply.header("retry-after", Math.max(1, Math.ceil(known.retryAfterSeconds)));
     }

@@ -1,12 +1,12 @@
 /**
- * API keys: `Authorization: Bearer <key>` for the model's paths; probes and metrics stay
+ * API keys: `Authorization: Bearer <key>` for the model's paths and the list of requests; probes and metrics stay
  * open, as in vLLM. Anthropic's clients send `x-api-key` to their own paths.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { ApiError } from "./errors.ts";
 
-const GUARDED = ["/v1", "/v2", "/inference", "/cohere"];
+const GUARDED = ["/v1", "/v2", "/inference", "/cohere", "/requests"];
 
 export function requireKeys(app: FastifyInstance, keys: readonly string[]): void {
   if (keys.length === 0) return;

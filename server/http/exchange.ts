@@ -23,6 +23,10 @@ export interface RequestRecord {
   ignored?: readonly string[];
   /** Bytes of a stream so far. */
   streamedBytes?: number;
+  /** Told of each write of a stream, where that is kept. */
+  wrote?: () => void;
+  /** What was answered instead of what was asked for. */
+  error?: string;
 }
 
 declare module "fastify" {
@@ -72,6 +76,7 @@ export class Exchange {
     this.id = "id" in named ? named.id : requestIdOf(request, named);
     this.created = Math.floor(Date.now() / 1000);
     request.record.id = this.id;
+    serving.history?.begin(request);
     if (serving.traces !== undefined) {
       this.origin = {
         arrived: serving.clock.now(),

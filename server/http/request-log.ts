@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { UNCOUNTED } from "../metrics/http-metrics.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Settings } from "../settings/table.ts";
+import type { Serving } from "../serving.ts";
 
 /** nginx's status for a client that left before there was an answer. */
 const CLIENT_LEFT = 499;
@@ -22,11 +22,16 @@ export function whenOver(
   });
 }
 
-export function logRequests(app: FastifyInstance, metrics: Metrics, settings: Settings): void {
+export function logRequests(
+  app: FastifyInstance,
+  { settings, history }: Serving,
+  metrics: Metrics,
+): void {
   whenOver(app, (request, reply, seconds) => {
     const handler = request.routeOptions.url ?? "none";
     const { raw } = reply;
     const status = raw.headersSent ? raw.statusCode : CLIENT_LEFT;
+    history?.end(request, { status, gone: !raw.writableFinished });
     metrics.http.observe({
       handler,
       method: request.method,

@@ -40,6 +40,7 @@ export class EventStream {
     }
     if (this.#reply.raw.destroyed || text === "") return;
     const { record } = this.#reply.request;
+    record.wrote?.();
     record.streamedBytes = (record.streamedBytes ?? 0) + Buffer.byteLength(text);
     if (!this.#reply.raw.write(text)) this.#blocked = true;
   }

@@ -18,7 +18,7 @@
 import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { EngineEvent, StepFinished } from "../../engine/events.ts";
+import type { EngineEvent } from "../../engine/events.ts";
 import type { Handle } from "../generation/engines.ts";
 
 /** ns by cause; they add up to the time they are a receipt of. */
@@ -59,7 +59,11 @@ export class Receipt {
   }
 
   /** A step ended; `causes` when it computed this request. `emitted`: it gave tokens. */
-  stepped(step: StepFinished, causes: Causes | undefined, emitted: boolean): void {
+  stepped(
+    step: { readonly at: Nanos; readonly duration: Nanos },
+    causes: Causes | undefined,
+    emitted: boolean,
+  ): void {
     const until = step.at;
     if (this.#preempted) {
       this.#add({ until, waiting: "preemption", waited: until - this.#since });
@@ -119,8 +123,8 @@ export class Receipts {
     else if (event.type === "request-preempted") open.get(event.id)?.preempted();
     else if (event.type === "request-finished") seen.ended.add(event.id);
     else if (event.type === "step-finished") {
-      const causes = this.#causes(event);
-      const computed = new Set(event.ids());
+      const causes = causesOf(event, this.#timeScale);
+      const computed = new Set(event.work().map((row) => row.id));
       for (const [id, receipt] of open) {
         receipt.stepped(event, computed.has(id) ? causes : undefined, seen.emitted.has(id));
       }
@@ -129,18 +133,24 @@ export class Receipts {
       seen.ended.clear();
     }
   }
+}
 
-  /** A device without prices says how long it took, not why. */
-  #causes({ cost, duration }: StepFinished): Causes {
-    if (cost === undefined) return { compute: duration };
-    const causes: Record<string, Nanos> = {};
-    let priced = 0;
-    for (const part in cost.parts) {
-      const nanos = Math.round((cost.parts[part] ?? 0) * this.#timeScale);
-      causes[part] = nanos;
-      priced += nanos;
-    }
-    causes["lateness"] = duration - priced;
-    return causes;
+/** A device without prices says how long it took, not why. `timeScale`: wall seconds of a simulated one. */
+export function causesOf(
+  {
+    cost,
+    duration,
+  }: { readonly duration: Nanos; readonly cost?: { readonly parts: Causes } | undefined },
+  timeScale: number,
+): Causes {
+  if (cost === undefined) return { compute: duration };
+  const causes: Record<string, Nanos> = {};
+  let priced = 0;
+  for (const part in cost.parts) {
+    const nanos = Math.round((cost.parts[part] ?? 0) * timeScale);
+    causes[part] = nanos;
+    priced += nanos;
   }
+  causes["lateness"] = duration - priced;
+  return causes;
 }

@@ -38,6 +38,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "/version": "The server's version.",
   "/load": "Requests under way.",
   "/hygiene": "What falsifies the load under way, or the last one, as a benchmark.",
+  "/requests": "The last requests and when things happened to them.",
+  "/requests/:number": "One request's life: its steps, tokens and writes, and where its time went.",
   "/metrics": "Prometheus series.",
   "/live": "WebSocket: steps and the curve as they happen.",
   "/v1/realtime": "WebSocket: sessions in OpenAI's realtime text mode.",

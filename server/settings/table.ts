@@ -166,6 +166,10 @@ export const TABLE = {
   ),
   "responses-store-entries": api.integer(1024, "Responses kept at most.", one),
   "responses-store-bytes": api.humanInteger(64 * 2 ** 20, "Bytes of kept responses at most.", one),
+  "request-history-entries": api.integer(
+    4096,
+    "Requests that /requests tells of; 0: none are kept.",
+  ),
   "fingerprint-value": api.text(undefined, "system_fingerprint where its mode is custom."),
   "stream-interval": api.integer(1, "Tokens in a chunk of a stream.", one),
   strict: api.toggle(false, "Refuse requests with fields that would be ignored."),

@@ -7,6 +7,7 @@ import { Metrics } from "../metrics/metrics.ts";
 import { Receipts } from "../metrics/receipts.ts";
 import type { ProfilerConfig } from "../profiler/config.ts";
 import { Profiler } from "../profiler/profiler.ts";
+import { RequestHistory } from "../requests/history.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { machineFacts } from "./machine.ts";
@@ -31,12 +32,14 @@ export interface Observers {
   readonly metrics: Metrics;
   readonly receipts?: Receipts;
   readonly profiler?: Profiler;
+  readonly history?: RequestHistory;
 }
 
 export function observe(observed: Observed): Observers {
   const { settings, ranks, modelName, profiling } = observed;
   const { device, engine } = ranks[0];
   const engines = ranks.map((rank) => rank.engine);
+  const entries = settings["request-history-entries"];
   const timeScale = settings["time-scale"] ?? 1;
   const devices = ranks.map((rank) => rank.device);
   const metrics = new Metrics(engines, {
@@ -55,6 +58,9 @@ export function observe(observed: Observed): Observers {
   return {
     metrics,
     ...(settings["enable-per-request-metrics"] && { receipts: new Receipts(engines, timeScale) }),
+    ...(entries > 0 && {
+      history: new RequestHistory(engines, { entries, timeScale, clock: observed.clock }),
+    }),
     ...(profiling && {
       profiler: new Profiler({
         engines,

@@ -153,7 +153,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
   const { names, root, clock, group, ranks, observers, traces, kvEvents } = running;
   const { device, engine } = ranks[0];
   const { notes: _notes, ...spoken } = text;
-  const { metrics, receipts, profiler } = observers;
+  const { metrics, receipts, profiler, history } = observers;
   return {
     ...spoken,
     names,
@@ -175,6 +175,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
     }),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
+    ...optional("history", history),
     ...optional("traces", traces),
     submitted: (...told) => metrics.submitted(...told),
     refused: (limit) => metrics.frontend.refused(limit),

@@ -149,7 +149,7 @@ describe("the live feed", () => {
       socket.on("message", (data) => {
         const message = JSON.parse(String(data)) as Record<string, unknown>;
         seen.set(String(message["type"]), message);
-        if (seen.has("step") && seen.has("curve")) resolve();
+        if (["steps", "curve", "kv"].every((type) => seen.has(type))) resolve();
       });
     });
     await new Promise((resolve) => socket.once("open", resolve));
@@ -157,7 +157,9 @@ describe("the live feed", () => {
     await both;
     socket.close();
     expect(seen.get("hello")).toMatchObject({ model: "tiny", device: "null", engines: 1 });
-    expect(seen.get("step")).toMatchObject({ engine: 0, running: 1 });
+    expect(seen.get("steps")?.["steps"]).toMatchObject([{ engine: 0, running: 1 }]);
+    const kv = seen.get("kv") as { blocks: number; cells: string; blank: number };
+    expect(kv.cells).toHaveLength(Math.ceil(kv.blocks / Math.ceil(kv.blocks / 4096)));
     expect(seen.get("curve")?.["engines"]).toHaveLength(1);
   });
 });

@@ -14,7 +14,7 @@ const step = (at: number, rows: number, running: number): StepFinished => ({
   step: 0,
   repeated: 1,
   rows,
-  ids: () => [],
+  work: () => [],
   tokens: rows,
   duration: 10 * MILLISECOND,
   running,

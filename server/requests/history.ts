@@ -1,0 +1,195 @@
+/**
+ * The last requests and what happened to each: bounded in requests
+ * (`--request-history-entries`), in marks (MOST_MARKS; the oldest lose theirs first)
+ * and in steps of an engine (LOGGED_STEPS). No prompt and no text is kept.
+ */
+import type { FastifyRequest } from "fastify";
+import type { Clock, Nanos } from "../../device/clock.ts";
+import type { SequenceId } from "../../device/device.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { EngineEvent } from "../../engine/events.ts";
+import type { Handle } from "../generation/engines.ts";
+import type { GenerationTimings } from "../generation/generate.ts";
+import { Life } from "./life.ts";
+import { StepLog } from "./step-log.ts";
+
+/** Steps of an engine that are remembered: four minutes of 8 ms each. */
+const LOGGED_STEPS = 32_768;
+/** Times kept of all requests together, 8 bytes each. */
+const MOST_MARKS = 1 << 21;
+
+export interface KeptRequest {
+  /** Counts this server's requests up from 1: ids may be a client's own. */
+  readonly number: number;
+  readonly id: string;
+  readonly route: string;
+  /** Unix ms. */
+  readonly arrived: number;
+  /** Absent while it is under way. */
+  readonly status?: number;
+  /** Its client left before the end. */
+  readonly gone: boolean;
+  readonly streamed: boolean;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  /** Completions. */
+  readonly choices: number;
+  /** Reasons of their ends, each once. */
+  readonly finish: readonly string[];
+  /** What was answered instead, where it was refused or failed. */
+  readonly error?: string;
+  /** Absent: the engine never had it. */
+  readonly timings?: GenerationTimings;
+  /** Of its first completions. */
+  readonly lives: readonly Life[];
+  /** Engine's time of each write of its stream. */
+  readonly writes: Nanos[];
+}
+
+interface Open {
+  readonly number: number;
+  readonly arrived: number;
+  readonly writes: Nanos[];
+}
+
+export class RequestHistory {
+  /** Of each engine. */
+  readonly logs: readonly StepLog[];
+  readonly #most: number;
+  readonly #mostMarks: number;
+  readonly #clock: Clock;
+  /** By engine: those that live, and of them those whose prompt is being computed. */
+  readonly #lives: readonly Map<SequenceId, Life>[];
+  readonly #computing: readonly Map<SequenceId, Life>[];
+  readonly #open = new Map<FastifyRequest, Open>();
+  /** By number, in the order of their ends; `#marked`: those that have their marks still. */
+  readonly #over = new Map<number, KeptRequest>();
+  readonly #marked = new Map<number, KeptRequest>();
+  #marks = 0;
+  #last = 0;
+
+  constructor(
+    engines: readonly Engine[],
+    of: {
+      readonly entries: number;
+      readonly timeScale: number;
+      readonly clock: Clock;
+      /** Absent: MOST_MARKS. */
+      readonly marks?: number;
+    },
+  ) {
+    this.#mostMarks = of.marks ?? MOST_MARKS;
+    this.#most = of.entries;
+    this.#clock = of.clock;
+    this.logs = engines.map(() => new StepLog(LOGGED_STEPS, of.timeScale));
+    this.#lives = engines.map(() => new Map());
+    this.#computing = engines.map(() => new Map());
+    engines.forEach((engine, index) => {
+      engine.subscribe((event) => this.#receive(index, event));
+    });
+  }
+
+  /** A completion's life: its events are to be given to it. Call before the event loop turns. */
+  follow({ engine, id }: Handle, submitted: Nanos): Life {
+    const life = new Life(engine, submitted);
+    this.#lives[engine]?.set(id, life);
+    return life;
+  }
+
+  /** A request for tokens has come. */
+  begin(request: FastifyRequest): void {
+    const writes: Nanos[] = [];
+    this.#open.set(request, { number: ++this.#last, arrived: Date.now(), writes });
+    request.record.wrote = () => writes.push(this.#clock.now());
+  }
+
+  /** Its answer is written whole, or its client left. Of other requests: nothing. */
+  end(request: FastifyRequest, how: { readonly status: number; readonly gone: boolean }): void {
+    const open = this.#open.get(request);
+    if (open === undefined) return;
+    this.#open.delete(request);
+    const kept = { ...keptOf(request, open), ...how };
+    const { finished } = kept.timings ?? {};
+    if (finished !== undefined) for (const life of kept.lives) life.endAt(finished);
+    this.#over.set(kept.number, kept);
+    this.#marked.set(kept.number, kept);
+    this.#marks += marksOf(kept);
+    this.#bound();
+  }
+
+  /** In the order of their ends. */
+  get over(): Iterable<KeptRequest> {
+    return this.#over.values();
+  }
+
+  /** In the order of their arrival. */
+  get underWay(): readonly KeptRequest[] {
+    return [...this.#open].map(([request, open]) => keptOf(request, open));
+  }
+
+  find(number: number): KeptRequest | undefined {
+    return this.#over.get(number) ?? this.underWay.find((kept) => kept.number === number);
+  }
+
+  #receive(engine: number, event: EngineEvent): void {
+    const lives = this.#lives[engine];
+    const computing = this.#computing[engine];
+    switch (event.type) {
+      case "request-scheduled": {
+        const life = lives?.get(event.id);
+        if (life !== undefined) computing?.set(event.id, life);
+        return;
+      }
+      case "request-finished":
+        lives?.get(event.id)?.ended();
+        lives?.delete(event.id);
+        return;
+      case "step-finished":
+        this.logs[engine]?.add(event);
+        if (computing === undefined || computing.size === 0) return;
+        for (const { id, count } of event.work()) computing.get(id)?.piece(event, count);
+        for (const [id, life] of computing) if (!life.computing) computing.delete(id);
+    }
+  }
+
+  #bound(): void {
+    for (const [number, kept] of this.#over) {
+      if (this.#over.size <= this.#most) break;
+      this.#over.delete(number);
+      if (this.#marked.delete(number)) this.#marks -= marksOf(kept);
+    }
+    for (const [number, kept] of this.#marked) {
+      if (this.#marks <= this.#mostMarks) break;
+      this.#marked.delete(number);
+      this.#marks -= marksOf(kept);
+      for (const life of kept.lives) life.forget();
+      kept.writes.length = 0;
+    }
+  }
+}
+
+const marksOf = ({ lives, writes }: KeptRequest): number =>
+  lives.reduce((sum, life) => sum + life.size, writes.length);
+
+/** What is kept of it; the generation itself holds the prompt. */
+function keptOf({ record, routeOptions }: FastifyRequest, open: Open): KeptRequest {
+  const { generation } = record;
+  const choices = generation?.choices ?? [];
+  const ends = choices.flatMap((choice) => choice.finish?.reason ?? []);
+  return {
+    ...open,
+    id: record.id ?? "",
+    route: routeOptions.url ?? "",
+    gone: false,
+    streamed: record.streamedBytes !== undefined,
+    promptTokens: record.promptTokens ?? 0,
+    cachedTokens: generation?.cachedTokens ?? 0,
+    outputTokens: generation?.outputTokens ?? 0,
+    choices: choices.length,
+    finish: [...new Set(ends)],
+    ...(record.error !== undefined && { error: record.error }),
+    ...(generation !== undefined && { timings: generation.timings }),
+    lives: generation?.lives ?? [],
+  };
+}

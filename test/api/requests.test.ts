@@ -1,0 +1,138 @@
+/** GET /requests: what happened to the last requests, and where the time of each went. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServer, type TestServer } from "../support/server.ts";
+
+const request = (prompt: number, tokens: number, more: object = {}) => ({
+  prompt: Array.from({ length: prompt }, (_, index) => 10 + ((index * 7 + prompt) % 400)),
+  max_tokens: tokens,
+  ignore_eos: true,
+  temperature: 0,
+  ...more,
+});
+
+describe("requests on the simulated device", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer([
+      ...["Qwen/Qwen3-0.6B", "--device", "trainium", "--values", "synthetic"],
+      ...["--time-scale", "0.3", "--enable-per-request-metrics"],
+      ...["--request-history-entries", "6", "--long-prefill-token-threshold", "128"],
+    ]);
+  });
+  afterAll(() => server.stop(0));
+
+  it("have the receipts of their answers, to the nanosecond, with others under way", async () => {
+    const answers = await Promise.all(
+      [200, 300, 500].map((prompt) => server.post("/v1/completions", request(prompt, 20))),
+    );
+    const { json } = await server.get("/requests");
+    expect(json.requests).toHaveLength(3);
+    for (const { json: answer } of answers) {
+      const told = json.requests.find((one: { id: string }) => one.id === answer.id);
+      expect(told).toMatchObject({
+        route: "/v1/completions",
+        status: 200,
+        output_tokens: 20,
+        prompt_tokens: answer.usage.prompt_tokens,
+        finish: ["length"],
+        gone: false,
+        stream: false,
+        error: null,
+      });
+      expect(told.queue_ms).toBe(answer.metrics.queue_time_ms);
+      expect(told.ttft_ms).toBeCloseTo(told.queue_ms + answer.metrics.time_to_first_token_ms, 6);
+      expect(told.itl_ms).toBeCloseTo(answer.metrics.mean_itl_ms, 6);
+      const { json: life } = await server.get(`/requests/${told.number}`);
+      const [completion] = life.completions;
+      expect(completion.receipt_ns).toEqual(answer.metrics.receipt_ns);
+      const pieces: { tokens: number }[] = completion.pieces;
+      expect(pieces.length).toBeGreaterThan(1);
+      expect(pieces.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(told.prompt_tokens);
+      expect(completion.emitted_ms).toHaveLength(20);
+      expect(completion.emitted_ms[0]).toBe(told.ttft_ms);
+      const gaps = completion.emitted_ms.map((end: number, at: number, all: number[]) =>
+        at === 0 ? 0 : end - (all[at - 1] ?? 0),
+      );
+      expect(told.stall_ms).toBeCloseTo(Math.max(...gaps), 6);
+      const own = life.steps.own.filter(Boolean).length;
+      expect(own).toBe(pieces.length + 19);
+    }
+  });
+
+  it("tell each write of a stream", async () => {
+    await server.stream("/v1/completions", request(40, 12));
+    const { json } = await server.get("/requests?limit=1");
+    const [{ number, stream }] = json.requests;
+    expect(stream).toBe(true);
+    const { json: life } = await server.get(`/requests/${number}`);
+    expect(life.writes_ms.length).toBeGreaterThanOrEqual(12);
+    const ends: number[] = life.completions[0].emitted_ms;
+    expect(life.writes_ms.at(-1)).toBeGreaterThanOrEqual(ends.at(-1) ?? Number.NaN);
+  });
+
+  it("are those after one that was seen, the last few, and what is under way", async () => {
+    const { json: before } = await server.get("/requests?limit=1");
+    const { number } = before.requests[0];
+    const coming = server.post("/v1/completions", request(20, 200));
+    await expect
+      .poll(async () => (await server.get("/requests?limit=0")).json.under_way[0]?.output_tokens)
+      .toBeGreaterThan(0);
+    const { json: now } = await server.get("/requests?limit=0");
+    expect(now.under_way[0]).toMatchObject({ status: null, finish: [] });
+    const { json: early } = await server.get(`/requests/${now.under_way[0].number}`);
+    expect(early.completions[0].receipt_ns.time_to_first_token.total).toBeGreaterThan(0);
+    await coming;
+    const { json: after } = await server.get(`/requests?after=${number}`);
+    expect(after.requests.map((one: { number: number }) => one.number)).toEqual([number + 1]);
+    for (let more = 0; more < 6; more++) await server.post("/v1/completions", request(9, 1));
+    expect((await server.get("/requests")).json).toMatchObject({ kept: 6, most: 6 });
+    expect((await server.get(`/requests/${number}`)).status).toBe(404);
+  });
+
+  it("name what is wrong with a question", async () => {
+    for (const [path, param] of [
+      ["/requests?limit=-1", "limit"],
+      ["/requests?after=x", "after"],
+      ["/requests/1e3", "number"],
+    ] as const) {
+      const { status, json } = await server.get(path);
+      expect(status).toBe(400);
+      expect(json.error).toMatchObject({ param });
+    }
+  });
+});
+
+describe("requests that fail", () => {
+  it("say how, and what a client that left had", async () => {
+    const server = await startServer(["models/tiny/llama", "--device", "cpu"]);
+    const end = new AbortController();
+    const leaving = fetch(`${server.url}/v1/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-request-id": "<script>alert(1)</script>" },
+      body: JSON.stringify({ prompt: "hello", max_tokens: 240, stream: true, ignore_eos: true }),
+      signal: end.signal,
+    });
+    await (await leaving).body?.getReader().read();
+    end.abort();
+    await server.post("/v1/completions", { prompt: "hello", max_tokens: 4, model: "another" });
+    const told = async () => (await server.get("/requests")).json.requests;
+    await expect.poll(async () => (await told()).length).toBeGreaterThan(0);
+    const left = (await told()).find((one: { gone: boolean }) => one.gone);
+    expect(left.id).toContain("<script>");
+    expect(left.output_tokens).toBeGreaterThan(0);
+    await server.stop(0);
+  });
+
+  it("are behind the key, and gone with --request-history-entries 0", async () => {
+    const tiny = ["models/tiny/llama", "--device", "null"];
+    const guarded = await startServer([...tiny, "--api-key", "secret"]);
+    for (const path of ["/requests", "/requests/1"]) {
+      expect((await guarded.get(path)).status).toBe(401);
+    }
+    await guarded.stop(0);
+    const without = await startServer([...tiny, "--request-history-entries", "0"]);
+    expect((await without.get("/requests")).status).toBe(404);
+    expect((await without.post("/v1/completions", request(4, 2))).status).toBe(200);
+    await without.stop(0);
+  });
+});
