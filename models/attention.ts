@@ -1,6 +1,6 @@
 /** Grouped-query attention, from the normed hidden state to its output projection, as the families differ in it. */
 import { type Block, type CacheLayout, type DecoderSize, linear, norm } from "./decoder.ts";
-import type { Op, Value } from "./ops.ts";
+import type { AttentionOp, Op, Value } from "./ops.ts";
 import type { Rotary } from "./rope.ts";
 
 /** What differs between the grouped-query attentions of the families. */
@@ -12,8 +12,11 @@ export interface AttentionChoices {
   readonly qkvBias?: boolean;
   /** Bias on the output projection. */
   readonly outBias?: boolean;
-  /** RMS norm of Q and K before the rotation: of each head (Qwen3), or of all heads as one (OLMo 2). */
-  readonly qkNorm?: boolean | "whole";
+  /**
+   * RMS norm of Q and K before the rotation: of each head (Qwen3), of all heads as one (OLMo 2),
+   * or of each head of a layer that rotates, without weights (Llama 4).
+   */
+  readonly qkNorm?: boolean | "whole" | "unit";
   /** Weights of those norms are stored less 1. */
   readonly lessOne?: boolean;
   /** The module that holds q above k above v; absent: one each. */
@@ -22,6 +25,10 @@ export interface AttentionChoices {
   readonly sinks?: boolean;
   /** Factor on the scores; absent: 1/√headDim. */
   readonly scale?: number;
+  /** Windows lie end to end. */
+  readonly chunked?: boolean;
+  /** Of the queries of a layer; absent: they are not scaled by position. */
+  readonly temperature?: (layer: number) => AttentionOp["temperature"];
 }
 
 /** q, k, v → (norm) → rotation → attention → output projection, which is a partial sum. */
@@ -32,6 +39,7 @@ export function attentionBlock(size: DecoderSize, choices: AttentionChoices): Bl
     const path = `${at.path}.self_attn`;
     const group = cache.groupOf[at.layer] ?? 0;
     const window = cache.groups[group]?.window;
+    const temperature = choices.temperature?.(at.layer);
     const of = { size, choices, path, layer: at.layer, in: at.in };
     const [q, k, v] = [
       projected("q", heads, of),
@@ -55,6 +63,8 @@ export function attentionBlock(size: DecoderSize, choices: AttentionChoices): Bl
         scale,
         kvGroup: group,
         ...(window !== undefined && { window }),
+        ...(window !== undefined && choices.chunked && { chunked: true as const }),
+        ...(temperature && { temperature }),
         ...(sinks && {
           sinks: { name: `${path}.sinks`, shape: [heads], shard: "column", units: heads },
         }),
@@ -89,13 +99,15 @@ function projected(name: "q" | "k" | "v", heads: number, of: Projecting): readon
     ...(whole ? { width: heads * headDim } : { width: headDim, heads }),
   };
   const flow = { in: name, out: `${name}-normed` };
-  const normed = qkNorm ? [norm(`${of.path}.${name}_norm`, flow, shape)] : [];
   const turning = typeof rotary === "function" ? rotary(of.layer) : rotary;
+  const unit = qkNorm === "unit";
+  const isNormed = unit ? turning !== undefined : qkNorm !== false;
+  const normed = isNormed ? [norm(`${of.path}.${name}_norm`, flow, { ...shape, unit })] : [];
   if (turning === undefined) return [projection, ...normed];
   const rotation: Op = {
     op: "rope",
     path: `${of.path}.rotary_emb`,
-    in: qkNorm ? flow.out : name,
+    in: isNormed ? flow.out : name,
     out: `${name}-rotated`,
     heads,
     headDim,

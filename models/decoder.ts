@@ -170,6 +170,8 @@ export function norm(
     readonly eps: number;
     readonly heads?: number;
     readonly lessOne?: boolean;
+    /** Without weights. */
+    readonly unit?: boolean;
   },
 ): Op {
   return {
@@ -177,7 +179,10 @@ export function norm(
     path,
     in: flow.in,
     out: flow.out,
-    weight: { name: `${path}.weight`, shape: [shape.width], shard: "replicated" },
+    width: shape.width,
+    ...(!shape.unit && {
+      weight: { name: `${path}.weight`, shape: [shape.width], shard: "replicated" as const },
+    }),
     eps: shape.eps,
     ...(shape.lessOne && { lessOne: true as const }),
     ...(shape.heads !== undefined && { heads: shape.heads }),
@@ -196,6 +201,8 @@ export function gatedMlp(
     readonly fused?: string;
     /** Absent: down_proj. */
     readonly down?: string;
+    /** Module within the layer of one output, which through a sigmoid scales the result. */
+    readonly outerGate?: string;
   },
 ): Block {
   const { intermediate } = mlp;
@@ -218,13 +225,29 @@ export function gatedMlp(
         out: "activated",
         activation: mlp.activation,
       },
+      ...(mlp.outerGate === undefined ? [] : gatedOnce(hidden, `${at.path}.${mlp.outerGate}`, at)),
       linear(
         `${path}.${mlp.down ?? "down_proj"}`,
-        { in: "activated", out: at.out },
+        { in: mlp.outerGate === undefined ? "activated" : "scaled", out: at.out },
         { out: hidden, in: intermediate, shard: "row", bias },
       ),
     ];
   };
+}
+
+/** `activated` times the sigmoid of the module's one output: before the last product it is the same as after. */
+function gatedOnce(hidden: number, path: string, at: Place): readonly Op[] {
+  return [
+    linear(path, { in: at.in, out: "visit" }, { out: 1, in: hidden, shard: "replicated" }),
+    {
+      op: "gated-activation",
+      path,
+      gate: "visit",
+      up: "activated",
+      out: "scaled",
+      activation: { kind: "sigmoid" },
+    },
+  ];
 }
 
 /** Names of a layer's norms, by where they stand; each is there or not. */

@@ -7,8 +7,8 @@ export interface Family {
   readonly name: string;
   /** Names in config.json's `architectures`, e.g. `LlamaForCausalLM`. */
   readonly architectures: readonly string[];
-  /** Described as far as costs go; a checkpoint of it is refused, for this reason. */
-  readonly pricedOnly?: string;
+  /** Described as far as costs go; a checkpoint of it is refused, for this reason. Of a config: those it is true of. */
+  readonly pricedOnly?: string | ((config: ConfigReader) => string | undefined);
   /** Throws ModelConfigError naming the key that is missing or wrong. */
   describe(config: ConfigReader): Architecture;
   /**

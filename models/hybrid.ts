@@ -37,12 +37,7 @@ interface Mixer {
 export const hybrid: Family = {
   name: "hybrid_decoder",
   pricedOnly: "its recurrent layers are not built",
-  architectures: [
-    "Qwen3NextForCausalLM",
-    "Qwen3_5ForCausalLM",
-    "Qwen3_5MoeForCausalLM",
-    "GraniteMoeHybridForCausalLM",
-  ],
+  architectures: ["Qwen3NextForCausalLM", "Qwen3_5ForCausalLM", "Qwen3_5MoeForCausalLM"],
   describe(config) {
     const size = readSize(config);
     const full = fullLayers(config, size.layers);

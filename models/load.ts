@@ -84,7 +84,8 @@ function readTokenizerConfig(folder: string): Record<string, unknown> {
 
 /** Why the CPU does not compute the family, naming the key. */
 function pricedOnly(config: ConfigReader): string | undefined {
-  const why = familyOf(config).pricedOnly;
+  const { pricedOnly: reason } = familyOf(config);
+  const why = typeof reason === "function" ? reason(config) : reason;
   if (why === undefined) return undefined;
   const key = config.has("architectures") ? "architectures" : "model_type";
   const said = config.has("architectures")

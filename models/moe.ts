@@ -31,11 +31,20 @@ export interface MoeChoices {
   readonly names?: readonly [string, string, string] | "fused";
   /** Fused stacks are stored as `[experts, in, out]`. */
   readonly transposed?: boolean;
+  /** A fused stack has all of an expert's gate above its up; absent: row by row in turn. */
+  readonly halves?: boolean;
+  /** As ExpertsOp says. */
+  readonly scalesInput?: boolean;
   readonly expertBias?: boolean;
   /** Format of the experts' storage when it is not the model's. */
   readonly format?: WeightFormat;
   /** Width of the shared expert, and its module; absent: none. */
-  readonly shared?: { readonly intermediate: number; readonly module: string };
+  readonly shared?: {
+    readonly intermediate: number;
+    readonly module: string;
+    /** Module within the layer whose one output, through a sigmoid, scales it (Qwen2-MoE). */
+    readonly gate?: string;
+  };
 }
 
 /** router → experts (+ shared expert), from `at.in` to `at.out`. */
@@ -43,8 +52,13 @@ export function moeBlock(hidden: number, choices: MoeChoices): Block {
   const { shared, activation } = choices;
   return (at) => {
     if (shared === undefined) return [router(hidden, choices, at), experts(hidden, choices, at)];
-    const { intermediate, module } = shared;
-    const own = gatedMlp(hidden, { intermediate, activation, path: module });
+    const { intermediate, module, gate } = shared;
+    const own = gatedMlp(hidden, {
+      intermediate,
+      activation,
+      path: module,
+      ...(gate !== undefined && { outerGate: gate }),
+    });
     return [
       router(hidden, choices, at),
       experts(hidden, choices, { ...at, out: "routed" }),
@@ -123,6 +137,8 @@ function experts(hidden: number, choices: MoeChoices, at: Place): ExpertsOp {
       downBias: stack("down_proj_bias", [hidden]),
     }),
     activation,
+    ...(choices.halves && { fused: "halves" as const }),
+    ...(choices.scalesInput && { scalesInput: true as const }),
     partial: true,
   };
 }

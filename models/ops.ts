@@ -89,15 +89,18 @@ export interface EmbedOp extends OpBase {
   readonly scale?: number;
 }
 
-/** RMS norm over the last axis of size `weight.shape[0]`; `heads` > 1 norms each head apart (QK-norm). */
+/** RMS norm over the last axis of size `width`; `heads` > 1 norms each head apart (QK-norm). */
 export interface RmsNormOp extends OpBase {
   readonly op: "rms-norm";
   readonly in: Value;
-  readonly weight: Weight;
+  /** Elements normed as one. */
+  readonly width: number;
+  /** `[width]`; absent: 1 throughout (Llama 4). */
+  readonly weight?: Weight;
   /** The weight is stored less 1 (Gemma). */
   readonly lessOne?: true;
   readonly eps: number;
-  /** Heads in the input, each of `weight.shape[0]` elements; absent: 1. */
+  /** Heads in the input, each of `width` elements; absent: 1. */
   readonly heads?: number;
 }
 
@@ -138,6 +141,10 @@ export interface AttentionOp extends OpBase {
   readonly scale: number;
   /** A query at position p sees keys in `(p − window, p]`; absent: all. */
   readonly window?: number;
+  /** Windows lie end to end: it sees keys in `[⌊p / window⌋ · window, p]` (Llama 4). */
+  readonly chunked?: true;
+  /** A query at position p is scaled by 1 + scale · ln(1 + ⌊(p + 1) / floor⌋) (Llama 4). */
+  readonly temperature?: { readonly floor: number; readonly scale: number };
   /** One learned logit per head that joins the softmax and is dropped (gpt-oss). */
   readonly sinks?: Weight;
   /** Index into `Architecture.kvGroups`. */
@@ -150,7 +157,7 @@ export interface AttentionOp extends OpBase {
  */
 export interface LatentAttentionOp extends OpBase {
   readonly op: "latent-attention";
-  /** Queries `[tokens, heads · (nopeDim + ropeDim)]`. */
+  /** Queries `[tokens, heads · (nopeDim + ropeDim)]`; the end of each turns as `ropeKey` did. */
   readonly q: Value;
   /** Normed latent `[tokens, latentDim]`. */
   readonly latent: Value;
@@ -167,9 +174,9 @@ export interface LatentAttentionOp extends OpBase {
   readonly kvGroup: number;
 }
 
-/** `silu`: silu(gate)·up. `swiglu-oai`: (up+1)·gate·σ(alpha·gate), both clamped at `limit` (gpt-oss). */
+/** `silu`: silu(gate)·up. `sigmoid`: σ(gate)·up, of a gate that is as wide or of one column. `swiglu-oai`: (up+1)·gate·σ(alpha·gate), both clamped at `limit` (gpt-oss). */
 export interface Activation {
-  readonly kind: "silu" | "gelu" | "gelu-tanh" | "swiglu-oai";
+  readonly kind: "silu" | "sigmoid" | "gelu" | "gelu-tanh" | "swiglu-oai";
   readonly limit?: number;
   readonly alpha?: number;
 }
@@ -216,6 +223,8 @@ export interface ExpertsOp extends OpBase {
   readonly down: Weight;
   readonly downBias?: Weight;
   readonly activation: Activation;
+  /** An expert's weight scales what it reads, not what it gives (Llama 4). */
+  readonly scalesInput?: true;
   readonly partial: true;
 }
 
@@ -255,7 +264,7 @@ export function weightsOf(op: Op): readonly Weight[] {
     case "embed":
       return [op.table];
     case "rms-norm":
-      return [op.weight];
+      return some(op.weight);
     case "linear":
       return some(op.weight, op.bias);
     case "attention":

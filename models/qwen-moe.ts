@@ -1,4 +1,7 @@
-/** Qwen3 MoE: Qwen3's normed attention, many small experts; some layers may stay dense. */
+/**
+ * Qwen2 and Qwen3 MoE: many small experts; some layers may stay dense. Qwen3 norms its heads;
+ * Qwen2 has biases, and an expert that every token visits as far as a gate lets it.
+ */
 import { attentionBlock } from "./attention.ts";
 import { decoder, gatedMlp, layoutCache, readActivation, readSize } from "./decoder.ts";
 import type { Family } from "./family.ts";
@@ -8,9 +11,10 @@ import { readRotary } from "./rope.ts";
 
 export const qwenMoe: Family = {
   name: "qwen3_moe",
-  architectures: ["Qwen3MoeForCausalLM"],
+  architectures: ["Qwen2MoeForCausalLM", "Qwen3MoeForCausalLM"],
   describe(config) {
     const size = readSize(config);
+    const second = config.strings("architectures", []).includes("Qwen2MoeForCausalLM");
     const cache = layoutCache(size, qwenWindows(config, size));
     const activation = readActivation(config);
     const every = config.integer("decoder_sparse_step", 1);
@@ -25,6 +29,13 @@ export const qwenMoe: Family = {
       activation,
       scoring: "softmax",
       normalise: config.boolean("norm_topk_prob", false),
+      ...(second && {
+        shared: {
+          intermediate: config.integer("shared_expert_intermediate_size"),
+          module: "mlp.shared_expert",
+          gate: "mlp.shared_expert_gate",
+        },
+      }),
     });
     const mlp = gatedMlp(size.hidden, {
       intermediate: config.integer("intermediate_size"),
@@ -37,8 +48,8 @@ export const qwenMoe: Family = {
       attention: attentionBlock(size, {
         rotary: readRotary(config, size.headDim, 1e6),
         cache,
-        qkNorm: true,
-        qkvBias: bias,
+        qkNorm: !second,
+        qkvBias: second ? config.boolean("qkv_bias", true) : bias,
         outBias: bias,
       }),
       mlp: (at) => (dense.has(at.layer) || (at.layer + 1) % every !== 0 ? mlp(at) : moe(at)),

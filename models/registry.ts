@@ -4,14 +4,17 @@ import { ConfigReader, ModelConfigError } from "./config.ts";
 import { deepseek } from "./deepseek.ts";
 import { dense } from "./dense.ts";
 import { encoder } from "./encoder.ts";
+import { exaone } from "./exaone.ts";
 import { exaone4 } from "./exaone4.ts";
 import type { Family } from "./family.ts";
 import { gemma3 } from "./gemma3.ts";
 import { gemma4 } from "./gemma4.ts";
 import { gptOss } from "./gpt-oss.ts";
 import { granite } from "./granite.ts";
+import { granite4 } from "./granite4.ts";
 import { hybrid } from "./hybrid.ts";
 import { llama } from "./llama.ts";
+import { llama4 } from "./llama4.ts";
 import { minimax } from "./minimax.ts";
 import { mistral } from "./mistral.ts";
 import { mixtral } from "./mixtral.ts";
@@ -31,11 +34,14 @@ export const FAMILIES: readonly Family[] = Object.freeze([
   mixtral,
   qwenMoe,
   deepseek,
+  llama4,
   minimax,
   routed,
+  exaone,
   exaone4,
   gemma3,
   granite,
+  granite4,
   olmo,
   phi3,
   smollm3,

@@ -13,6 +13,8 @@ export interface Rotary {
   readonly rotaryDim: number;
   readonly theta: number;
   readonly scaling?: RopeScaling;
+  /** Neighbours turn together; absent: halves do. */
+  readonly interleaved?: true;
 }
 
 /**
@@ -205,6 +207,12 @@ function yarn(plain: Float64Array, rotary: Rotary, scaling: RopeScaling): Rotary
     return stretched * (frequency / factor) + (1 - stretched) * frequency;
   });
   return { frequencies, amplitude: yarnAmplitude(scaling) };
+}
+
+/** What YaRN warms attention by where the keys `mscale` say it apart from the rotation (DeepSeek); else 1. */
+export function yarnWarmth({ scaling }: Rotary): number {
+  if (scaling?.kind !== "yarn" || !scaling.mscaleAllDim || scaling.factor <= 1) return 1;
+  return 0.1 * scaling.mscaleAllDim * Math.log(scaling.factor) + 1;
 }
 
 function yarnAmplitude({ factor, attentionFactor, mscale, mscaleAllDim }: RopeScaling): number {

@@ -1,6 +1,6 @@
 /**
  * Grouped-query attention with routed experts as several makers publish it:
- * Solar-Open, Sarvam, MiMo-V2, Trinity (AFMoE), Llama 4, MiniMax-M3. They differ
+ * Solar-Open, Sarvam, MiMo-V2, Trinity (AFMoE), MiniMax-M3; Llama 4 without weights. They differ
  * in numbers: dense first layers, dense layers between, windows, sigmoid or
  * softmax scores, a shared expert. Priced, not computed: output gates, extra
  * norms, chunked masks and block-sparse choices are left out, as the README says.
@@ -28,7 +28,6 @@ export const routed: Family = {
     "SarvamMoEForCausalLM",
     "MiMoV2FlashForCausalLM",
     "AfmoeForCausalLM",
-    "Llama4ForCausalLM",
     "MiniMaxM3ForCausalLM",
     "PhiMoEForCausalLM",
     "DbrxForCausalLM",

@@ -29,7 +29,7 @@ export class Experts {
 
   /** `input` and `out` are [tokens, hidden], `scores` [tokens, experts]; `breathe` as Forward's. */
   run(input: Float32Array, scores: Float32Array, out: Float32Array, breathe: () => void): void {
-    const { hidden } = this.#step.op;
+    const { hidden, scalesInput = false } = this.#step.op;
     this.#assign(scores);
     out.fill(0);
     this.#runners.forEach((runner, index) => {
@@ -43,6 +43,7 @@ export class Experts {
       }
       tokens.forEach((token, row) => {
         this.#rows.set(input.subarray(token * hidden, (token + 1) * hidden), row * hidden);
+        if (scalesInput) this.#scale(row * hidden, this.#weights[index]?.[row] ?? 0);
       });
       const tensor = (data: Float32Array): Tensor =>
         new Tensor("float32", data.subarray(0, size), [tokens.length, hidden]);
@@ -51,7 +52,8 @@ export class Experts {
         { [EXPERT_OUTPUT]: tensor(this.#results) },
       );
       tokens.forEach((token, row) => {
-        this.#add(row * hidden, this.#weights[index]?.[row] ?? 0, out, token * hidden);
+        const weight = scalesInput ? 1 : (this.#weights[index]?.[row] ?? 0);
+        this.#add(row * hidden, weight, out, token * hidden);
       });
     });
   }
@@ -71,6 +73,12 @@ export class Experts {
         this.#weights[expert - first]?.push(weights[place] as number);
       });
     }
+  }
+
+  #scale(at: number, weight: number): void {
+    const factor = Math.fround(weight);
+    for (let i = at; i < at + this.#step.op.hidden; i++)
+      this.#rows[i] = (this.#rows[i] as number) * factor;
   }
 
   #add(from: number, weight: number, out: Float32Array, at: number): void {

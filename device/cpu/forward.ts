@@ -261,12 +261,14 @@ export class Forward {
       return { ...step, runner: new Experts(step, router, runners) };
     }
     if (step.kind !== "attend") return step;
-    const { scale, window, sinks } = step.op;
+    const { scale, window, chunked, temperature, sinks } = step.op;
     return {
       ...step,
       options: {
         scale,
         ...(window !== undefined && { window }),
+        ...(chunked && { chunked }),
+        ...(temperature && { temperature }),
         ...(step.rope && { rotary: this.#turning(step.rope) }),
         ...(sinks && { sinks: this.#weights.read(sinks) }),
       },

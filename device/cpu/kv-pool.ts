@@ -30,6 +30,10 @@ export interface AttentionOptions {
   readonly scale: number;
   /** A query at position p sees (p − window, p]; absent: all before it. */
   readonly window?: number;
+  /** Windows lie end to end: it sees [⌊p / window⌋ · window, p]. */
+  readonly chunked?: boolean;
+  /** Of queries, by position: as AttentionOp says. */
+  readonly temperature?: { readonly floor: number; readonly scale: number };
   /** One logit per head that joins the softmax and is dropped. */
   readonly sinks?: Float32Array;
   /** Rotates queries. */
@@ -166,15 +170,15 @@ export class KvPool {
     }
   }
 
-  /** `k` and `v` are [tokens, kvHeads · headDim]; `rotary` rotates the keys. */
+  /** `k` is [tokens, kvHeads · headDim], `v` [tokens, kvHeads · valueDim]; `rotary` rotates the keys. */
   write(layer: number, k: Columns, v: Columns, rotary?: RotaryTable): void {
-    const { blockSize, kvHeads, headDim } = this.#shape;
+    const { blockSize, kvHeads, headDim, valueDim } = this.#shape;
     const { lanes, paddedDim, keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } =
       this.#layout;
     const keys = this.#keysOf(layer) / 4;
     const values = this.#valuesOf(layer) / 4;
     const key: HeadCopy = { ...this.#into(k.data), stride: lanes };
-    const value: HeadCopy = this.#into(v.data);
+    const value: HeadCopy = { ...this.#into(v.data), headDim: valueDim };
     for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
         const token = row.offset + i;
@@ -188,7 +192,7 @@ export class KvPool {
           key.to = keyHead + (within - lane) * headDim + lane;
           if (rotary) rotary.copy(key, position);
           else copyHead(key);
-          value.from = v.at + token * v.stride + head * headDim;
+          value.from = v.at + token * v.stride + head * valueDim;
           value.to =
             values + (block * valueBlockBytes + head * valueHeadBytes) / 4 + within * paddedDim;
           copyHead(value);
@@ -197,10 +201,10 @@ export class KvPool {
     }
   }
 
-  /** `q` and `out` are [tokens, heads · headDim]. */
+  /** `q` is [tokens, heads · headDim], `out` [tokens, heads · valueDim]. */
   attend(layer: number, q: Columns, out: Float32Array, options: AttentionOptions): void {
     const { heads, headDim } = this.#shape;
-    const { window, scale } = options;
+    const { window, scale, chunked = false } = options;
     const sinks = this.#areas.sinks / 4;
     if (options.sinks) this.#floats.set(options.sinks, sinks);
     else this.#floats.fill(Number.NEGATIVE_INFINITY, sinks, sinks + heads);
@@ -210,12 +214,13 @@ export class KvPool {
         pairs += window === undefined ? end : Math.min(end, window);
       }
     }
-    this.#readQueries(q, options.rotary);
+    this.#readQueries(q, options);
     this.#team.run({
       tokens: this.#tokens,
       keys: this.#keysOf(layer),
       values: this.#valuesOf(layer),
       window: window ?? 0,
+      chunked,
       scale,
       work: 2 * pairs * heads * headDim,
     });
@@ -236,34 +241,40 @@ export class KvPool {
     return { source, target: this.#floats, headDim, stride: 1, from: 0, to: 0 };
   }
 
-  #readQueries(q: Columns, rotary: RotaryTable | undefined): void {
+  #readQueries(q: Columns, { rotary, temperature }: AttentionOptions): void {
     const { heads, headDim } = this.#shape;
     const query = this.#into(q.data);
     query.to = this.#areas.queries / 4;
     for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
         query.from = q.at + (row.offset + i) * q.stride;
+        const first = query.to;
         for (let head = 0; head < heads; head++) {
           if (rotary) rotary.copy(query, row.start + i);
           else copyHead(query);
           query.from += headDim;
           query.to += headDim;
         }
+        if (temperature === undefined) continue;
+        const { floor, scale } = temperature;
+        const factor = Math.fround(1 + scale * Math.log1p(Math.floor((row.start + i + 1) / floor)));
+        for (let at = first; at < query.to; at++)
+          this.#floats[at] = (this.#floats[at] as number) * factor;
       }
     }
   }
 
   #readOutputs(out: Float32Array): void {
-    const { headDim } = this.#shape;
+    const { valueDim } = this.#shape;
     const { paddedDim } = this.#layout;
     const begin = this.#areas.outputs / 4;
-    if (paddedDim === headDim) {
+    if (paddedDim === valueDim) {
       out.set(this.#floats.subarray(begin, begin + out.length));
       return;
     }
-    for (let head = 0; head < out.length / headDim; head++) {
+    for (let head = 0; head < out.length / valueDim; head++) {
       const from = begin + head * paddedDim;
-      out.set(this.#floats.subarray(from, from + headDim), head * headDim);
+      out.set(this.#floats.subarray(from, from + valueDim), head * valueDim);
     }
   }
 

@@ -8,7 +8,13 @@ import { createCpuDevice } from "../../device/cpu/device.ts";
 import type { BatchRow, Device } from "../../device/device.ts";
 import { blockRange, execute, RecordingSampler, row } from "../support/device-driver.ts";
 import type { RandomModel } from "../support/random-model.ts";
-import { MISTRAL_LIKE, QWEN_LIKE, randomModel, seeded } from "../support/random-model.ts";
+import {
+  DEEPSEEK_LIKE,
+  MISTRAL_LIKE,
+  QWEN_LIKE,
+  randomModel,
+  seeded,
+} from "../support/random-model.ts";
 
 const BLOCK = 16;
 const DECODED = 3;
@@ -141,6 +147,7 @@ describe.each([
   { name: "F32, full attention", config: QWEN_LIKE, quantization: "none", ranks: 1, count: 200 },
   { name: "F32, sliding window", config: MISTRAL_LIKE, quantization: "none", ranks: 1, count: 200 },
   { name: "int8, full attention", config: QWEN_LIKE, quantization: "int8", ranks: 1, count: 200 },
+  { name: "F32, latents", config: DEEPSEEK_LIKE, quantization: "none", ranks: 1, count: 50 },
   { name: "F32, two ranks", config: QWEN_LIKE, quantization: "none", ranks: 2, count: 50 },
 ])("$name", ({ config, quantization, ranks, count }) => {
   it(`gives ${count} requests the same bits alone and in random mixes`, async () => {

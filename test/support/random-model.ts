@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { architectureWeights } from "../../models/architecture.ts";
 import type { Model, StoredTensor } from "../../models/model.ts";
-import { describe } from "../../models/registry.ts";
+import { describeComputed } from "../../models/registry.ts";
 
 export const QWEN_LIKE = {
   architectures: ["Qwen2ForCausalLM"],
@@ -30,6 +30,23 @@ export const MISTRAL_LIKE = {
   tie_word_embeddings: false,
 } as const;
 
+/** Latent attention in dense layers. */
+export const DEEPSEEK_LIKE = {
+  ...QWEN_LIKE,
+  architectures: ["DeepseekV3ForCausalLM"],
+  model_type: "deepseek_v3",
+  q_lora_rank: 40,
+  kv_lora_rank: 48,
+  qk_nope_head_dim: 20,
+  qk_rope_head_dim: 12,
+  v_head_dim: 16,
+  first_k_dense_replace: 2,
+  moe_intermediate_size: 32,
+  n_routed_experts: 4,
+  num_experts_per_tok: 2,
+  tie_word_embeddings: false,
+} as const;
+
 /** Numbers in [0, 1) that repeat with the seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed;
@@ -50,11 +67,13 @@ export interface RandomModel {
 export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1): RandomModel {
   const random = seeded(seed);
   const folder = mkdtempSync(join(tmpdir(), "trainyard-test-"));
-  const architecture = describe(config);
+  const architecture = describeComputed(config);
   const tensors = new Map<string, StoredTensor>();
   const parts: Uint8Array[] = [];
   let end = 0;
-  for (const { name, shape } of architectureWeights(architecture)) {
+  for (const weight of architectureWeights(architecture)) {
+    const { name, shape } = weight.within ?? weight;
+    if (tensors.has(name)) continue;
     const count = shape.reduce((product, size) => product * size, 1);
     const scale = shape.length === 1 ? 0.2 : 2 / Math.sqrt(shape[1] ?? 1);
     const middle = name.endsWith("norm.weight") ? 1 : 0;

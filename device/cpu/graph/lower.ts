@@ -10,12 +10,13 @@ import type {
   GatedActivationOp,
   RmsNormOp,
   Value,
+  Weight,
 } from "../../../models/ops.ts";
 import type { BuiltGraph } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
 import { blockOf, type Int8Weight, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
 import type { ShardReader } from "./shard-reader.ts";
-import type { Products, Segment, SegmentOp } from "./steps.ts";
+import type { PerHead, Products, Segment, SegmentOp } from "./steps.ts";
 import type { StoredBlocks } from "./stored-blocks.ts";
 
 /** Format of the products' weights. `stored`: integers in groups as they were published, else F32. int8 has a scale for each output and computes in integers, invariant of the batch. */
@@ -57,11 +58,7 @@ class Lowering {
     this.#graph = new GraphBuilder(segment.name);
     this.#mapped =
       quantization === "none" &&
-      segment.ops.every(
-        (op) =>
-          op.op !== "products" ||
-          op.parts.every(({ weight }) => weights.range(weight) !== undefined),
-      );
+      segment.ops.flatMap(matricesOf).every((weight) => weights.range(weight) !== undefined);
   }
 
   build(): BuiltGraph {
@@ -90,6 +87,12 @@ class Lowering {
         return;
       case "add":
         this.#add(op);
+        return;
+      case "per-head":
+        this.#perHead(op);
+        return;
+      case "join":
+        this.#graph.node("Concat", op.in, { axis: 1 }, op.out);
     }
   }
 
@@ -114,7 +117,7 @@ class Lowering {
 
   #norm(op: RmsNormOp): void {
     const graph = this.#graph;
-    const size = op.weight.shape[0] ?? 1;
+    const size = op.width;
     const weight = this.#normWeight(op);
     const attributes = { axis: -1, epsilon: { float: op.eps } };
     if (op.heads === undefined) {
@@ -146,6 +149,8 @@ class Lowering {
     switch (kind) {
       case "silu":
         return this.#graph.node("ms.QuickGelu", [value], { alpha: { float: 1 } });
+      case "sigmoid":
+        return this.#graph.node("Sigmoid", [value]);
       case "gelu":
         return this.#graph.node("ms.Gelu", [value]);
       case "gelu-tanh":
@@ -282,11 +287,43 @@ class Lowering {
     return values && this.#graph.weight(`${nameOf(op)}.bias`, "float", [values.length], values);
   }
 
-  #normWeight({ weight, lessOne }: RmsNormOp): string {
+  /** A product a head: one of all would sum differently for one row than for several. */
+  #perHead({ in: input, out, weights, turned, parts, multiplied }: PerHead): void {
+    const graph = this.#graph;
+    const sizes = weights.flatMap(() => parts);
+    const pieces = sizes.map(() => graph.fresh("part"));
+    graph.nodes("Split", [input, graph.ints(...sizes)], pieces, { axis: 1 });
+    const joined = weights.flatMap((weight, head) => {
+      const own = pieces.slice(head * parts.length, (head + 1) * parts.length);
+      const [factor = input] = own.splice(multiplied, 1);
+      const inputs = [factor, this.#matrix(weight)];
+      return [...own, graph.node("Gemm", inputs, turned ? {} : { transB: 1 })];
+    });
+    graph.node("Concat", joined, { axis: 1 }, out);
+  }
+
+  /** One of the segment's matrices in F32, as it lies in its file where that can be. */
+  #matrix(weight: Weight): string {
+    const range = this.#mapped ? this.#weights.range(weight) : undefined;
+    const graph = this.#graph;
+    return range
+      ? graph.mapped(weight.name, "float", weight.shape, range)
+      : graph.weight(weight.name, "float", weight.shape, this.#weights.read(weight));
+  }
+
+  #normWeight({ path, width, weight, lessOne }: RmsNormOp): string {
+    if (weight === undefined)
+      return this.#graph.weight(`${path}.ones`, "float", [width], new Float32Array(width).fill(1));
     const stored = this.#weights.read(weight);
     const data = lessOne ? stored.map((value) => value + 1) : stored;
     return this.#graph.weight(weight.name, "float", [data.length], data);
   }
+}
+
+/** What of an op's weights may be mapped from the file. */
+function matricesOf(op: SegmentOp): readonly Weight[] {
+  if (op.op === "products") return op.parts.map(({ weight }) => weight);
+  return op.op === "per-head" ? op.weights : [];
 }
 
 const nameOf = ({ parts }: Products): string => parts.map(({ weight }) => weight.name).join("+");

@@ -14,6 +14,7 @@ import type {
   AddOp,
   AttentionOp,
   ExpertsOp,
+  LatentAttentionOp,
   LinearOp,
   Op,
   RopeOp,
@@ -23,6 +24,7 @@ import type {
 } from "../../../models/ops.ts";
 import { kvHeadsPerRank, shardShape } from "../../../models/weights/shard.ts";
 import { expertsOfRank } from "./experts.ts";
+import { attendingLatents, queriesOfLatents, valuesOfLatents } from "./latent.ts";
 import type { CacheShape, Columns, Flow, Program, SegmentOp, Share, Step } from "./steps.ts";
 import { readsOf, withLiveOutputs } from "./steps.ts";
 
@@ -62,7 +64,7 @@ function cacheShape(steps: readonly Step[], ranks: number): CacheShape {
   const ops = steps.flatMap((step) => (step.kind === "attend" ? [step.op] : []));
   const first = ops[0];
   if (first === undefined) throw new Error("cpu: the model has no attention.");
-  const { heads, kvHeads, headDim } = first;
+  const { heads, kvHeads, headDim, valueDim = headDim } = first;
   if (ops.some((op) => op.heads !== heads || op.kvHeads !== kvHeads || op.headDim !== headDim)) {
     throw new Error("cpu: layers with different attention shapes are not supported.");
   }
@@ -71,6 +73,7 @@ function cacheShape(steps: readonly Step[], ranks: number): CacheShape {
     heads: heads / ranks,
     kvHeads: kvHeadsPerRank(kvHeads, ranks),
     headDim,
+    valueDim,
   };
 }
 
@@ -154,7 +157,7 @@ class Cutter {
       case "gated-activation": {
         const gate = this.#use(op.gate);
         const up = this.#use(op.up);
-        const out = this.#add(op.out, gate.width);
+        const out = this.#add(op.out, up.width);
         this.#open.push({ ...op, gate: gate.name, up: up.name, out: out.name });
         return;
       }
@@ -175,6 +178,8 @@ class Cutter {
         this.#choose(op);
         return;
       case "latent-attention":
+        this.#attendLatents(op);
+        return;
       case "take-wanted":
         throw new Error(
           `cpu: ${op.path} needs the op "${op.op}", which this device does not compute.`,
@@ -221,6 +226,38 @@ class Cutter {
     const out = this.#add(op.out, (op.heads / this.#share.ranks) * op.headDim);
     const layer = this.#attentions++;
     this.#steps.push({ kind: "attend", op, layer, q, k, v, ...(rope && { rope }), out });
+  }
+
+  #attendLatents(op: LatentAttentionOp): void {
+    const { path, latentDim, ropeDim, valueDim } = op;
+    const heads = op.heads / this.#share.ranks;
+    const attending = attendingLatents(op);
+    const rope = this.#known(op.ropeKey).rope;
+    if (rope === undefined) throw new Error(`cpu: ${path} needs a rotated "${op.ropeKey}".`);
+    const turning = this.#known(op.ropeKey).flow;
+    const [from, latent] = [this.#use(op.q), this.#use(op.latent)];
+    const q = this.#add(`${op.out}-queries`, heads * attending.headDim);
+    const key = this.#add(`${op.out}-key`, attending.headDim);
+    this.#open.push(queriesOfLatents(op, this.#share, { in: from.name, out: q.name }), {
+      op: "join",
+      path,
+      in: [turning.name, latent.name],
+      out: key.name,
+    });
+    this.#cut();
+    const seen = this.#add(`${op.out}-latents`, heads * latentDim);
+    this.#steps.push({
+      kind: "attend",
+      op: attending,
+      layer: this.#attentions++,
+      q: { flow: q, at: 0 },
+      k: { flow: key, at: 0 },
+      v: { flow: key, at: ropeDim },
+      rope,
+      out: seen,
+    });
+    const out = this.#add(op.out, heads * valueDim);
+    this.#open.push(valuesOfLatents(op, this.#share, { in: seen.name, out: out.name }));
   }
 
   /** The rank's heads of a value that every rank has whole. */

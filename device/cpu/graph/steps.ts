@@ -13,6 +13,7 @@ import type {
   RopeOp,
   RouterOp,
   Value,
+  Weight,
 } from "../../../models/ops.ts";
 
 /** Which share of the model is compiled. */
@@ -47,7 +48,47 @@ export interface Products {
   readonly exact?: true;
 }
 
-export type SegmentOp = RmsNormOp | Products | GatedActivationOp | AddOp;
+/** Of each head the part `multiplied` times the head's own matrix; the other parts come before it. */
+export interface PerHead {
+  readonly op: "per-head";
+  readonly path: string;
+  readonly in: Value;
+  readonly out: Value;
+  /** One for each head: `[out, in]`, or `[in, out]` where they are `turned`. Never quantised. */
+  readonly weights: readonly Weight[];
+  readonly turned?: true;
+  /** Widths of a head's parts. */
+  readonly parts: readonly number[];
+  readonly multiplied: number;
+}
+
+/** Columns of several values, side by side. */
+export interface Join {
+  readonly op: "join";
+  readonly path: string;
+  readonly in: readonly Value[];
+  readonly out: Value;
+}
+
+export type SegmentOp = RmsNormOp | Products | GatedActivationOp | AddOp | PerHead | Join;
+
+/** What the pool is to attend: numbers of all ranks together. */
+export interface Attending
+  extends Pick<
+    AttentionOp,
+    | "path"
+    | "heads"
+    | "kvHeads"
+    | "headDim"
+    | "scale"
+    | "window"
+    | "chunked"
+    | "temperature"
+    | "sinks"
+  > {
+  /** Elements of a value; absent: `headDim`. */
+  readonly valueDim?: number;
+}
 
 /** Ops that one ONNX session computes; value names are unique over the program. */
 export interface Segment {
@@ -62,7 +103,7 @@ export type Step =
   | { readonly kind: "run"; readonly segment: Segment }
   | {
       readonly kind: "attend";
-      readonly op: AttentionOp;
+      readonly op: Attending;
       /** Counts the attention ops of the program: the pool's layer. */
       readonly layer: number;
       readonly q: Columns;
@@ -109,6 +150,8 @@ export interface CacheShape {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** Elements of a value. */
+  readonly valueDim: number;
 }
 
 /** Drops from every segment the outputs that nothing later reads. */
@@ -164,7 +207,10 @@ export function readsOf(op: SegmentOp): readonly Value[] {
   switch (op.op) {
     case "rms-norm":
     case "products":
+    case "per-head":
       return [op.in];
+    case "join":
+      return op.in;
     case "gated-activation":
       return [op.gate, op.up];
     case "add":

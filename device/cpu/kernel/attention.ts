@@ -37,7 +37,10 @@ import {
 export interface KernelShape {
   /** Query heads that share the KV head. */
   readonly group: number;
+  /** Elements of a query and of a key. */
   readonly headDim: number;
+  /** Elements of a value. */
+  readonly valueDim: number;
   /** A multiple of 4. */
   readonly blockSize: number;
   /** On the rank. */
@@ -66,9 +69,9 @@ export interface KernelLayout {
 const WIDE = 16;
 
 export function kernelLayout(shape: KernelShape): KernelLayout {
-  const { blockSize, headDim, kvHeads } = shape;
+  const { blockSize, headDim, valueDim, kvHeads } = shape;
   const lanes = blockSize % 16 === 0 ? 16 : blockSize % 8 === 0 ? 8 : 4;
-  const paddedDim = Math.ceil(headDim / WIDE) * WIDE;
+  const paddedDim = Math.ceil(valueDim / WIDE) * WIDE;
   const keyHeadBytes = blockSize * headDim * 4;
   const valueHeadBytes = blockSize * paddedDim * 4;
   const scoreBytes = Math.ceil(shape.maxContext / WIDE) * WIDE * 4;

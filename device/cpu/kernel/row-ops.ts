@@ -195,8 +195,9 @@ export class RowOps {
         const cubic = f32x4.mul(f32x4.mul(x, x), f32x4.mul(x, f32x4.const(0.044715)));
         return f32x4.mul(f32x4.add(x, cubic), f32x4.const(2 * Math.sqrt(2 / Math.PI)));
       }
+      case "sigmoid":
       case "swiglu-oai":
-        throw new Error('cpu: the activation "swiglu-oai" is not computed by this device.');
+        throw new Error(`cpu: w8a16 has no activation "${kind}".`);
     }
   }
 

@@ -117,7 +117,9 @@ export class IntegerSegment implements Runner {
     switch (op.op) {
       case "rms-norm": {
         const input = this.#value(op.in);
-        const stored = this.#weights.read(op.weight);
+        const stored = op.weight
+          ? this.#weights.read(op.weight)
+          : new Float32Array(op.width).fill(1);
         const weight = op.lessOne ? stored.map((value) => value + 1) : stored;
         this.#inFours(op.path, weight.length);
         const area = { at: this.#constant(weight), width: weight.length };
@@ -135,6 +137,9 @@ export class IntegerSegment implements Runner {
       }
       case "products":
         return this.#product(op, ops, integers);
+      case "per-head":
+      case "join":
+        throw new Error(`cpu: w8a16 has no latent attention; ${op.path} has it.`);
     }
   }
 

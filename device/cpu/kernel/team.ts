@@ -29,6 +29,8 @@ const WINDOW = 5;
 const SCALE = 6;
 /** Jobs of which a helper had a share. */
 const HELPED = 7;
+/** 1: windows lie end to end. */
+const CHUNKED = 8;
 export const CONTROL_BYTES = 64;
 
 /** What every thread of a team knows; plain data, it crosses to helpers. */
@@ -62,6 +64,8 @@ export interface AttentionJob {
   readonly values: number;
   /** 0: none. */
   readonly window: number;
+  /** Windows lie end to end. */
+  readonly chunked: boolean;
   readonly scale: number;
   /** Multiply-adds of all units, to see whether help is worth it. */
   readonly work: number;
@@ -115,13 +119,12 @@ export class Member {
     const token = Math.floor(unit / kvHeads);
     const kvHead = unit - token * kvHeads;
     const end = (this.#positions[token] as number) + 1;
-    const window = this.#control[WINDOW] as number;
     const head = unit * group;
     this.#attend(
       at.queries + head * headDim * 4,
       at.outputs + head * paddedDim * 4,
       this.#tables[token] as number,
-      window === 0 ? 0 : Math.max(0, end - window),
+      this.#first(end),
       end,
       (this.#control[KEYS] as number) + kvHead * keyHeadBytes,
       (this.#control[VALUES] as number) + kvHead * valueHeadBytes,
@@ -129,6 +132,14 @@ export class Member {
       at.sinks + kvHead * group * 4,
       this.#scale[SCALE] as number,
     );
+  }
+
+  /** The first position that a query at `end` − 1 sees. */
+  #first(end: number): number {
+    const window = this.#control[WINDOW] as number;
+    if (window === 0) return 0;
+    if (this.#control[CHUNKED] === 1) return end - 1 - ((end - 1) % window);
+    return Math.max(0, end - window);
   }
 }
 
@@ -152,6 +163,7 @@ export class AttentionTeam {
     control[KEYS] = job.keys;
     control[VALUES] = job.values;
     control[WINDOW] = job.window;
+    control[CHUNKED] = job.chunked ? 1 : 0;
     this.#scale[SCALE] = job.scale;
     Atomics.store(control, LEFT, job.tokens * this.#settings.kvHeads);
     if (job.work >= WORTH_WAKING) this.#wake();

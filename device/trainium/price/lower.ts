@@ -152,7 +152,7 @@ function lowerOp(op: Op, site: Site, ops: readonly Op[]): Lowered {
     }
     case "rms-norm": {
       const whole = op.heads === undefined;
-      const width = (op.weight.shape[0] ?? 1) * localUnits(op.heads ?? 1, plan.tensorParallel);
+      const width = op.width * localUnits(op.heads ?? 1, plan.tensorParallel);
       return { kernel: "norm", work: vectorWork(site, width, 3, whole) };
     }
     case "linear":

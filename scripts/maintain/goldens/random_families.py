@@ -29,6 +29,28 @@ BASE = {
     "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "tie_word_embeddings": False,
     "bos_token_id": None, "eos_token_id": 255, "pad_token_id": None,
 }
+LATENT = {
+    "num_hidden_layers": 3, "num_key_value_heads": 4, "head_dim": 16, "kv_lora_rank": 32,
+    "qk_nope_head_dim": 24, "qk_rope_head_dim": 16, "v_head_dim": 20, "first_k_dense_replace": 1,
+    "intermediate_size": 96, "moe_intermediate_size": 32, "n_shared_experts": 2,
+}
+# Families that transformers has under another name: keys of config.json and of tensors, and what they become.
+STORED_AS = {
+    "exaone": (
+        {
+            "architectures": ["ExaoneForCausalLM"], "model_type": "exaone",
+            "num_layers": "num_hidden_layers", "layer_norm_epsilon": "rms_norm_eps",
+            "activation_function": "hidden_act",
+        },
+        [
+            ("model.embed_tokens.", "transformer.wte."), ("model.norm.", "transformer.ln_f."),
+            ("model.layers.", "transformer.h."), ("self_attn.o_proj", "attn.attention.out_proj"),
+            ("self_attn.", "attn.attention."), ("input_layernorm", "ln_1"),
+            ("post_attention_layernorm", "ln_2"), ("gate_proj", "c_fc_0"), ("up_proj", "c_fc_1"),
+            ("down_proj", "c_proj"),
+        ],
+    ),
+}
 FAMILIES = {
     # Alternating windows, sinks, YaRN within the tested positions, experts chosen by raw scores.
     "gpt-oss": ("GptOss", {
@@ -43,6 +65,37 @@ FAMILIES = {
         "num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 32,
         "intermediate_size": 96, "mlp_only_layers": [1], "decoder_sparse_step": 1,
         "norm_topk_prob": True, "num_hidden_layers": 3,
+    }),
+    # An expert that every token visits behind a gate, biases on q, k and v.
+    "qwen2-moe": ("Qwen2Moe", {
+        "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+        "shared_expert_intermediate_size": 64, "intermediate_size": 96, "mlp_only_layers": [0],
+        "num_hidden_layers": 3,
+    }),
+    # Latents with queries of a low rank, groups of experts chosen by their best two, YaRN with both warmths.
+    "deepseek-v3": ("DeepseekV3", {
+        **LATENT, "q_lora_rank": 48, "n_group": 4, "topk_group": 2, "n_routed_experts": 8,
+        "num_experts_per_tok": 3, "routed_scaling_factor": 1.5, "norm_topk_prob": True,
+        "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "mscale": 0.9, "mscale_all_dim": 0.7,
+            "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0,
+        },
+    }),
+    # Queries at once, experts by softmax, groups by their best one, weights unscaled.
+    "deepseek-v2": ("DeepseekV2", {
+        **LATENT, "q_lora_rank": None, "n_group": 3, "topk_group": 2, "n_routed_experts": 6,
+        "num_experts_per_tok": 2, "routed_scaling_factor": 1.0, "norm_topk_prob": False,
+        "topk_method": "group_limited_greedy",
+    }),
+    # Chunks, a layer that sees all, turns nothing and scales its queries; dense beside routed layers.
+    "llama4": ("Llama4Text", {
+        "num_hidden_layers": 4, "num_local_experts": 4, "num_experts_per_tok": 2,
+        "intermediate_size": 32, "intermediate_size_mlp": 96, "interleave_moe_layer_step": 2,
+        "attention_chunk_size": 24, "floor_scale": 16, "attn_scale": 0.3,
+        "rope_parameters": {
+            "rope_type": "llama3", "rope_theta": 1000.0, "factor": 4.0, "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+        },
     }),
     "mixtral": ("Mixtral", {
         "num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 64,
@@ -81,6 +134,18 @@ FAMILIES = {
         "intermediate_size": 96, "embedding_multiplier": 3.0, "residual_multiplier": 0.6,
         "attention_multiplier": 0.2, "logits_scaling": 1.5,
     }),
+    # All layers are attention, gate above up in one matrix.
+    "granite4": ("GraniteMoeHybrid", {
+        "shared_intermediate_size": 96, "intermediate_size": 96, "num_local_experts": 0,
+        "num_experts_per_tok": 0, "layer_types": ["full_attention", "full_attention"],
+        "position_embedding_type": "rope", "embedding_multiplier": 3.0, "residual_multiplier": 0.6,
+        "attention_multiplier": 0.2, "logits_scaling": 1.5, "hidden_size": 128,
+    }),
+    # Computed as Llama, stored by its own names.
+    "exaone": ("Llama", {"intermediate_size": 96, "head_dim": 32, "hidden_size": 128, "rope_parameters": {
+        "rope_type": "llama3", "rope_theta": 1000.0, "factor": 4.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+    }}),
     # The second layer does not rotate.
     "smollm3": ("SmolLM3", {
         "intermediate_size": 96, "no_rope_layers": [1, 0], "use_sliding_window": False,
@@ -149,6 +214,16 @@ def make_cases(model) -> list[dict]:
     return cases
 
 
+def store_as(name: str, config: dict, drawn: list) -> None:
+    """Renames keys of the config and the tensors that were drawn, in place."""
+    keys, parts = STORED_AS.get(name, ({}, []))
+    for key, value in keys.items():
+        config[key] = config.pop(value) if isinstance(value, str) and value in config else value
+    for entry in drawn:
+        for ours, theirs in parts:
+            entry[0] = entry[0].replace(ours, theirs)
+
+
 def make_family(name: str) -> None:
     print(name)
     kind, numbers = FAMILIES[name]
@@ -168,6 +243,7 @@ def make_family(name: str) -> None:
         target = OUT / "drawn" / name
         target.mkdir(parents=True, exist_ok=True)
         saved = json.loads((Path(folder) / "config.json").read_text())
+        store_as(name, saved, drawn)
         (target / "config.json").write_text(json.dumps(saved, indent=1) + "\n")
         lines = json.dumps(golden, separators=(",", ":")).replace('},{"prompt_ids"', '},\n{"prompt_ids"')
         (target / "golden.json").write_text(lines + "\n")

@@ -78,6 +78,7 @@ function pool(shape: Case): KvPool {
     heads,
     kvHeads,
     headDim,
+    valueDim: headDim,
     blockSize,
     blocks: 64,
     maxContext: 100,
@@ -159,8 +160,8 @@ describe.each(CASES)("$heads heads over $kvHeads of $headDim, blocks of $blockSi
 });
 
 it("gives the same bits with a helper's help", async () => {
-  const shape = { layers: 1, heads: 14, kvHeads: 2, headDim: 64, blockSize: 16, blocks: 32 };
-  const limits = { maxContext: 512, maxTokens: 512, maxRows: 4 };
+  const shape = { layers: 1, heads: 14, kvHeads: 2, headDim: 64, valueDim: 64 };
+  const limits = { blockSize: 16, blocks: 32, maxContext: 512, maxTokens: 512, maxRows: 4 };
   const random = seeded(9);
   const numbers = (width: number): Float32Array =>
     Float32Array.from({ length: 512 * width * 64 }, () => random() - 0.5);

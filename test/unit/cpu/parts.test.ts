@@ -38,7 +38,7 @@ describe("program", () => {
     const { body, cache } = compileProgram(architecture, { rank: 0, ranks: 2 });
     const layer = ["attend", "run", "sum", "run", "sum", "run"];
     expect(body.map(({ kind }) => kind)).toEqual(["embed", "run", ...layer, ...layer]);
-    expect(cache).toEqual({ layers: 2, heads: 3, kvHeads: 1, headDim: 16 });
+    expect(cache).toEqual({ layers: 2, heads: 3, kvHeads: 1, headDim: 16, valueDim: 16 });
   });
 
   it("gives the last rank the rest of the vocabulary", () => {

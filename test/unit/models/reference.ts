@@ -4,7 +4,7 @@
  * sequence goes through at once and the last position's logits come out.
  */
 import type { Architecture } from "../../../models/architecture.ts";
-import type { AttentionOp, LinearOp, Op, RopeOp, Weight } from "../../../models/ops.ts";
+import type { AttentionOp, LinearOp, Op, RmsNormOp, RopeOp, Weight } from "../../../models/ops.ts";
 import { rotaryTable } from "../../../models/rope.ts";
 import type { WeightReader } from "../../../models/weights/read.ts";
 import { shardShape, shardWeight } from "../../../models/weights/shard.ts";
@@ -58,7 +58,7 @@ class Machine {
         return this.#perRank((rank) => this.#embed(op.table, rank), this.#ranks > 1);
       case "rms-norm":
         return this.#perRank((rank) =>
-          rmsNorm(this.#whole(op.in, rank), this.#weight(op.weight, rank), op.eps),
+          rmsNorm(this.#whole(op.in, rank), this.#normWeight(op, rank), op.eps),
         );
       case "linear":
         return this.#perRank((rank) => this.#linear(op, rank), op.partial === true);
@@ -105,6 +105,10 @@ class Machine {
     const { ranks, partial } = this.#held(name);
     const own = ranks[rank] ?? new Float32Array(0);
     return partial ? own.map((_, i) => ranks.reduce((sum, part) => sum + (part[i] ?? 0), 0)) : own;
+  }
+
+  #normWeight({ weight, width }: RmsNormOp, rank: number): Float32Array {
+    return weight ? this.#weight(weight, rank) : new Float32Array(width).fill(1);
   }
 
   #weight(weight: Weight, rank: number): Float32Array {
