@@ -60,6 +60,15 @@ describe("faults to plant", () => {
     expect(choose(all, 4, 1)).not.toEqual(choose(all, 4, 2));
     expect(new Set(choose(all, 99, 3)).size).toBe(all.length);
   });
+
+  it("stay chosen when something else changes, and lines that are alike are told apart", () => {
+    const more = mutantsOf("other.ts", SOURCE);
+    const kept = choose([...all, ...more], 8, 1).filter(({ file }) => file === "count.ts");
+    expect(choose(all, all.length, 1).slice(0, kept.length)).toEqual(kept);
+    const twice = [...all, ...all];
+    expect(choose(twice, 99, 1)).toHaveLength(twice.length);
+    expect(choose(twice, all.length, 1)).not.toEqual(choose(all, all.length, 1));
+  });
 });
 
 describe("tests that a fault is put to", () => {

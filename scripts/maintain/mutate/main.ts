@@ -5,11 +5,12 @@
  *
  *     npx tsx scripts/maintain/mutate/main.ts [--folders engine,server,scripts/commands] [--count 100]
  *         [--seed 1] [--from 0] [--to 100] [--tests test/unit,test/api,test/conformance]
- *         [--most 10] [--timeout SECONDS]
+ *         [--most 10] [--timeout SECONDS] [--after LOG]
  *
  * `--from` and `--to` take a part of the faults of a seed, so that a long run can be
  * cut. `--most`: test files a fault is put to at most; one that they miss is counted as
- * missed, though a test further away may catch it. Exit code 1 when fewer than four
+ * missed, though a test further away may catch it. `--after`: what an earlier run printed;
+ * the test that caught a fault then is asked first. Exit code 1 when fewer than four
  * of five are caught.
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -37,6 +38,7 @@ const { values: flags } = parseArgs({
     tests: { type: "string", default: "test/unit,test/api,test/conformance" },
     most: { type: "string", default: "10" },
     timeout: { type: "string", default: "300" },
+    after: { type: "string" },
   },
 });
 
@@ -122,6 +124,24 @@ function reachable(): (file: string) => readonly string[] {
   return (file) => (reach.get(file) ?? []).slice(0, Number(flags.most));
 }
 
+/** The test file that caught a fault in an earlier run, by what was printed of the fault. */
+function caughtBefore(): ReadonlyMap<string, string> {
+  const lines = flags.after === undefined ? [] : readFileSync(flags.after, "utf8").split("\n");
+  return new Map(
+    lines.flatMap((line, at) => {
+      const test = /^ {10}(test\/\S+)/.exec(lines[at + 1] ?? "")?.[1];
+      return test === undefined ? [] : [[unnumbered(line.slice("caught    ".length)), test]];
+    }),
+  );
+}
+
+/** Lines move. */
+const unnumbered = (said: string): string => said.replace(/:\d+ {2}/, "  ");
+
+function said({ file, line, kind, was, becomes }: Mutant): string {
+  return `${kind.padEnd(10)}  ${file}:${line}  ${was.trim()}  →  ${becomes.trim() || "(dropped)"}`;
+}
+
 /** Does the test file pass without a fault? What fails anyway has caught nothing. */
 class Soundness {
   readonly #runner: Runner;
@@ -178,19 +198,21 @@ async function main(): Promise<number> {
     `${all.length} places in ${files.length} files; ${chosen.length} by seed ${flags.seed}`,
   );
   const nearest = reachable();
+  const before = caughtBefore();
   const runner = new Runner();
   const soundness = new Soundness(runner);
   const tally = new Tally();
   try {
     for (const mutant of chosen) {
-      const tests = nearest(mutant.file);
+      const known = before.get(unnumbered(said(mutant)));
+      const tests = [
+        ...new Set([...(known === undefined ? [] : [known]), ...nearest(mutant.file)]),
+      ];
       const { outcome, by } = await outcomeOf(runner, mutant, tests);
       const test = tests.find((its) => by?.startsWith(its));
       if (test !== undefined) await soundness.check(test);
       tally.add(mutant, outcome);
-      const { file, line, kind, was, becomes } = mutant;
-      const what = `${was.trim()}  →  ${becomes.trim() || "(dropped)"}`;
-      console.log(`${outcome.padEnd(8)}  ${kind.padEnd(10)}  ${file}:${line}  ${what}`);
+      console.log(`${outcome.padEnd(8)}  ${said(mutant)}`);
       if (by !== undefined) console.log(`          ${by}`);
     }
   } finally {

@@ -4,6 +4,8 @@
  * types and strings are passed over.
  */
 
+import { createHash } from "node:crypto";
+
 export type Kind = "comparison" | "statement" | "off-by-one" | "condition";
 
 export interface Mutant {
@@ -73,20 +75,23 @@ function blanked(line: string): string {
     .replace(/\/\*.*?\*\//g, blank);
 }
 
-/** `count` of them, spread over the kinds as they come, the same for a seed everywhere. */
+/**
+ * `count` of them by seed. Each has its own lot, drawn from its file, its line and what it
+ * becomes: a change elsewhere leaves the others chosen as they were.
+ */
 export function choose(all: readonly Mutant[], count: number, seed: number): readonly Mutant[] {
-  let state = seed >>> 0;
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-  const left = [...all];
-  const chosen: Mutant[] = [];
-  while (chosen.length < count && left.length > 0) {
-    const [one] = left.splice(random(left.length), 1);
-    if (one !== undefined) chosen.push(one);
-  }
-  return chosen;
+  const seen = new Map<string, number>();
+  const lots = all.map((mutant) => {
+    const { file, was, becomes } = mutant;
+    const name = JSON.stringify([seed, file, was, becomes]);
+    const nth = seen.get(name) ?? 0; // lines that are alike
+    seen.set(name, nth + 1);
+    return { mutant, lot: createHash("sha256").update(`${name}${nth}`).digest("hex") };
+  });
+  return lots
+    .sort((a, b) => (a.lot < b.lot ? -1 : 1))
+    .slice(0, count)
+    .map(({ mutant }) => mutant);
 }
 
 /** The whole source with the fault in it. */
