@@ -17,6 +17,7 @@ import type { Settings } from "./settings/table.ts";
 import { logStats } from "./stats-log.ts";
 import { withDefaultModel } from "./world/default-model.ts";
 import { memoryLines } from "./world/machine.ts";
+import { optional } from "./world/optional.ts";
 import { startUpFields } from "./world/start-up.ts";
 import { buildWorld, type World } from "./world/world.ts";
 
@@ -65,6 +66,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     const app = await buildApp({
       serving: world.serving,
       metrics: world.metrics,
+      ...optional("fixed", world.fixed),
       logger,
       draining: () => draining,
       ...httpsOf(settings),

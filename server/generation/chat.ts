@@ -45,6 +45,13 @@ export interface Asker {
   start(task: GenerationTask): Running | undefined;
   /** As metrics name it; absent: other. */
   readonly requestType?: ToolParse["request"];
+  /** What is answered whatever the model would say; absent: the model answers. */
+  readonly fixed?: FixedChat | undefined;
+}
+
+/** Puts a fixed answer in the place of what would be drawn. */
+export interface FixedChat {
+  chat(prepared: PreparedChat): PreparedChat;
 }
 
 export interface PreparedChat {
@@ -87,9 +94,10 @@ export async function chatGeneration(
   ask: ChatAsk,
   asker: Asker,
 ): Promise<ChatGeneration | undefined> {
-  const prepared = await prepareChat(serving, ask, asker);
+  const asked = await prepareChat(serving, ask, asker);
+  const prepared = asker.fixed?.chat(asked) ?? asked;
   const generation = asker.start(prepared.task);
-  return generation && new ChatGeneration(prepared, generation, serving, asker.requestType);
+  return generation && new ChatGeneration(prepared, generation, serving, asker);
 }
 
 /** A chat under way. */
@@ -106,12 +114,12 @@ export class ChatGeneration {
     prepared: PreparedChat,
     generation: Running,
     { settings, parsedTools }: Pick<Serving, "settings" | "parsedTools">,
-    request: ToolParse["request"] = "other",
+    { requestType: request = "other", fixed }: Pick<Asker, "requestType" | "fixed"> = {},
   ) {
     this.prepared = prepared;
     this.generation = generation;
     this.#reasons = settings["reasoning-parser"] !== undefined;
-    this.#hermes = settings["tool-call-parser"] === "hermes";
+    this.#hermes = settings["tool-call-parser"] === "hermes" && fixed === undefined;
     const streaming = prepared.fields["stream"] === true;
     this.#parsedTools = (called) => parsedTools?.({ streaming, called, request });
   }

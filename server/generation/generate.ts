@@ -8,7 +8,7 @@ import type { Clock, Nanos } from "../../device/clock.ts";
 import type { Joining } from "../../engine/joining.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import type { Tokenizer } from "../../models/model.ts";
+import type { Decoder, Tokenizer } from "../../models/model.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
 import type { Life } from "../requests/life.ts";
@@ -61,6 +61,8 @@ export interface GenerationTask {
   readonly origin?: TraceOrigin;
   /** Absent: ids are drawn. */
   readonly beams?: BeamOptions;
+  /** Of fixed answers, whose text is known; absent: the tokenizer's. */
+  readonly decoder?: () => Decoder;
 }
 
 /** Of a request that searches instead of drawing. */
@@ -149,14 +151,14 @@ export class Generation {
   /** One for all completions of a prompt: thousands are made in one go. */
   #textOptions(request: GenerationRequest, task: GenerationTask): TextOptions {
     const { tokenizer } = this.#parts;
-    const { skipSpecialTokens: skipSpecial } = task;
+    const { skipSpecialTokens: skipSpecial, decoder } = task;
     const after = request.prompt.slice(-GOES_ON_FROM);
     return {
       stop: task.stop,
       includeStop: task.includeStop,
       minTokens: request.params.minTokens,
       ...(task.interval !== undefined && { interval: task.interval }),
-      ...(tokenizer && { decoder: () => tokenizer.decoder({ skipSpecial, after }) }),
+      ...(tokenizer && { decoder: decoder ?? (() => tokenizer.decoder({ skipSpecial, after })) }),
     };
   }
 

@@ -14,6 +14,8 @@ import fastify, {
 } from "fastify";
 import { countTokensRoute } from "../anthropic/count.ts";
 import { messagesFormat } from "../anthropic/respond.ts";
+import type { FixedAnswers } from "../fixed/answers.ts";
+import { answerFixed } from "../fixed/hook.ts";
 import { derenderRoutes } from "../inference/derender.ts";
 import { generateRoutes } from "../inference/generate.ts";
 import { renderRoutes } from "../inference/render.ts";
@@ -54,6 +56,8 @@ const REQUEST_MS = 300_000;
 export interface AppParts {
   readonly serving: Serving;
   readonly metrics: Metrics;
+  /** Absent: models answer all requests. */
+  readonly fixed?: FixedAnswers;
   /** Absent: nothing is logged. */
   readonly logger?: FastifyBaseLogger;
   /** True from the first signal on: requests that still come in are turned away. */
@@ -91,6 +95,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     clientRoutes(routes, serving);
     await routes.register(async (scope) => {
       injectFaults(scope, serving, metrics);
+      if (parts.fixed !== undefined) answerFixed(scope, settings, parts.fixed);
       generatingRoutes(scope, serving);
     });
     await routes.register(async (scope) => profileRoutes(scope, serving));

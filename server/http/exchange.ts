@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../engine/sequence.ts";
+import type { FixedReply } from "../fixed/answers.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { Generation, type GenerationTask, type Running } from "../generation/generate.ts";
@@ -27,6 +28,8 @@ export interface RequestRecord {
   wrote?: () => void;
   /** What was answered instead of what was asked for. */
   error?: string;
+  /** What the file of matches says; absent: the model answers. */
+  fixed?: FixedReply;
 }
 
 declare module "fastify" {
@@ -91,6 +94,10 @@ export class Exchange {
       this.#gone = true;
       this.#generation?.abort();
     });
+  }
+
+  get fixed(): FixedReply | undefined {
+    return this.#request.record.fixed;
   }
 
   /** Lower is earlier; the header wins over the body. */

@@ -7,6 +7,7 @@ import { type Static, Type } from "typebox";
 import type { PositionLogprobs } from "../../device/device.ts";
 import type { Constraint, GenerationRequest } from "../../engine/sequence.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
+import { ForcedIds } from "../generation/forced-ids.ts";
 import type { Running } from "../generation/generate.ts";
 import type { OutputFields } from "../generation/planner.ts";
 import { checkedSampling } from "../generation/prepare.ts";
@@ -21,7 +22,6 @@ import { chatLogprobs, promptLogprobs, TokenNames } from "../openai/logprobs.ts"
 import { requestMetrics, tokenCounts } from "../openai/usage.ts";
 import { type Serving, servedName } from "../serving.ts";
 import { type SamplingParamsBody, samplingParamsBody } from "./params.ts";
-import { TraceConstraint } from "./trace.ts";
 
 export const generateRequest = withBodyChecks(
   Type.Object({
@@ -159,7 +159,7 @@ async function prepare(serving: Serving, body: GenerateRequest, priority: number
   const constraints: readonly Constraint[] | undefined =
     trace === undefined
       ? await plan.constraints?.(sampling.n, prompt.text)
-      : [new TraceConstraint(trace)];
+      : [new ForcedIds(trace)];
   const requests: readonly GenerationRequest[] = [
     {
       ...{ prompt: prompt.ids, params: sampling.params, n: sampling.n, priority },

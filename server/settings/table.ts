@@ -5,6 +5,7 @@
  * stand in accepted.ts, those that are refused in refused.ts.
  */
 import { deviceNames } from "../../device/registry.ts";
+import { type CheckedLine, readLines } from "../fixed/line.ts";
 import { readFault } from "../injection/spec.ts";
 import { fileText } from "./file-text.ts";
 import { atLeast, rowsOf } from "./row.ts";
@@ -336,6 +337,13 @@ export const TABLE = {
     { env: "VLLM_KV_EVENTS_USE_INT_BLOCK_HASHES" },
   ),
 
+  matches: testing.of<readonly CheckedLine[] | undefined>(
+    "FILE",
+    undefined,
+    'Fixed answers, a line each: {"match": {"user": "hello"}, "answer": "Hello."}; what matches none the model answers.',
+    (path) => readLines(fileText(path)),
+  ),
+  "matches-only": testing.toggle(false, "Answer 404 to what matches none."),
   inject: testing.list(
     [],
     "What goes wrong with answers, each KIND[=VALUE][@RATE]: status=CODE@10%, cut=4, malformed, slow-first-token=2s, stall=5s:8, pace=50ms.",

@@ -9,6 +9,7 @@ import type { Clock } from "../../device/clock.ts";
 import { RealClock } from "../../device/clocks/real.ts";
 import type { Device } from "../../device/device.ts";
 import type { Model } from "../../models/model.ts";
+import type { FixedAnswers } from "../fixed/answers.ts";
 import { Engines } from "../generation/engines.ts";
 import { type KvEventsConfig, kvEventSource } from "../kv-events/config.ts";
 import type { KvEventFeed } from "../kv-events/feed.ts";
@@ -19,6 +20,7 @@ import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { openTraces, type Traces } from "../tracing/traces.ts";
 import { VERSION } from "../version.ts";
+import { fixedAnswers } from "./fixed.ts";
 import { simulationOf } from "./machine.ts";
 import { kvEventFeed, kvEventsConfig, type Observers, observe } from "./observers.ts";
 import { optional } from "./optional.ts";
@@ -38,6 +40,8 @@ export interface World {
   readonly metrics: Metrics;
   /** Present with `--kv-events-config`. */
   readonly kvEvents?: KvEventFeed;
+  /** Present with `--matches`. */
+  readonly fixed?: FixedAnswers;
   /** Milliseconds of each part of the start. */
   readonly startup: Readonly<Record<string, number>>;
   /** What was asked for and is not done, in a line each. */
@@ -85,6 +89,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   await timed("tokenizer", () => served.probed);
   const { device } = ranks[0];
   const text = textOf(served, device);
+  const fixed = await fixedAnswers(settings, text);
   const start = simulatedStart(device, { settings, folder });
   const feed = await kvEventFeed(kvEvents, ranks, settings);
   const group = new Engines(
@@ -113,6 +118,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     startup,
     notes: [...served.notes, ...text.notes],
     ...optional("kvEvents", feed),
+    ...optional("fixed", fixed),
     ...optional("simulatedStart", start),
     close: async () => {
       await group.close();

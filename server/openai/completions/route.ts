@@ -55,9 +55,8 @@ export async function answerCompletion(
   }
   const sampling = checked.at(-1);
   if (sampling === undefined) throw noPrompt();
-  const generation = exchange.start(
-    generationTask(serving, body, { requests, sampling, plan, rank: exchange.rank }),
-  );
+  const task = generationTask(serving, body, { requests, sampling, plan, rank: exchange.rank });
+  const generation = exchange.start(exchange.fixed?.force(task) ?? task);
   if (generation === undefined) return reply.hijack();
   const { n } = sampling;
   const answer = { serving, exchange, model, body, prompts, n, promptOnly, generation };

@@ -14,6 +14,7 @@ export function backgroundAsker(serving: Serving, asker: Exchange): Asker {
   return {
     priority: (body) => asker.priority(body),
     requestType: asker.requestType,
+    fixed: asker.fixed,
     get rank() {
       return asker.rank;
     },

@@ -1,8 +1,8 @@
-/** Forces the ids of a recorded output, one after the other (`--enable-trace-replay`). */
+/** Forces the ids of an output, one after the other: of a recorded one (`--enable-trace-replay`), of a fixed answer. */
 import type { TokenId } from "../../device/device.ts";
 import type { Constraint } from "../../engine/sequence.ts";
 
-export class TraceConstraint implements Constraint {
+export class ForcedIds implements Constraint {
   readonly #ids: readonly TokenId[];
   #at = 0;
 

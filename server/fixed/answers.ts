@@ -1,0 +1,80 @@
+/** All fixed answers of a server, and whose turn it is. */
+import type { TokenId } from "../../device/device.ts";
+import type { Tokenizer } from "../../models/model.ts";
+import type { FixedChat, PreparedChat } from "../generation/chat.ts";
+import type { GenerationTask } from "../generation/generate.ts";
+import type { FaultSpec } from "../injection/spec.ts";
+import { FixedAnswer } from "./answer.ts";
+import { type Asked, holds } from "./asked.ts";
+import type { AnswerError, CheckedLine, Match } from "./line.ts";
+
+/** An answer that was chosen for a request. */
+export interface FixedReply extends FixedChat {
+  force(task: GenerationTask): GenerationTask;
+}
+
+export interface Chosen {
+  /** Of the file, from 1. */
+  readonly line: number;
+  readonly faults: readonly FaultSpec[];
+  readonly reply: FixedReply | AnswerError;
+}
+
+/** Lines with the same match, in their order. */
+interface Group {
+  readonly match: Match;
+  readonly answers: Chosen[];
+  taken: number;
+}
+
+export class FixedAnswers {
+  readonly #tokenizer: Tokenizer;
+  /** Ends an output; undefined: the model has no such id, and answers end by their length. */
+  readonly #end: TokenId | undefined;
+  readonly #groups = new Map<string, Group>();
+  #lines = 0;
+
+  constructor(tokenizer: Tokenizer, end: TokenId | undefined) {
+    this.#tokenizer = tokenizer;
+    this.#end = end;
+  }
+
+  /** Rejects with an Error that names the line. */
+  async add(lines: readonly CheckedLine[]): Promise<void> {
+    for (const { match, answer, faults } of lines) {
+      const line = ++this.#lines;
+      const key = JSON.stringify(match);
+      const group = this.#groups.get(key) ?? { match, answers: [], taken: 0 };
+      this.#groups.set(key, group);
+      const { error } = answer;
+      try {
+        const reply = error ?? this.#reply(await FixedAnswer.of(answer, this.#tokenizer));
+        group.answers.push({ line, faults, reply });
+      } catch (thrown) {
+        throw new Error(`line ${line}: ${(thrown as Error).message}`); // tokenizers throw Errors
+      }
+    }
+  }
+
+  clear(): void {
+    this.#groups.clear();
+    this.#lines = 0;
+  }
+
+  /** The first that holds takes its turn; undefined: none does. */
+  choose(asked: Asked): Chosen | undefined {
+    for (const group of this.#groups.values()) {
+      if (!holds(group.match, asked)) continue;
+      const last = group.answers.length - 1;
+      return group.answers[Math.min(group.taken++, last)];
+    }
+    return undefined;
+  }
+
+  #reply(answer: FixedAnswer): FixedReply {
+    return {
+      chat: (prepared: PreparedChat) => answer.chat(prepared, this.#end),
+      force: (task) => answer.force(task, this.#end),
+    };
+  }
+}
