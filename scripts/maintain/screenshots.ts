@@ -56,6 +56,9 @@ const computed =
 const SWEEP =
   "models=openai/gpt-oss-120b&instances=trn2.48xlarge,trn3-gen2-ultraserver&tp=16,8&users=1..64&shape=1024/256&run=1";
 
+const PLAN =
+  "model=openai/gpt-oss-120b&people=200&pace=50&instances=trn2.3xlarge,trn2.48xlarge,trn3-gen2-ultraserver&tp=4,8,16&prices=trn3-gen2-ultraserver=300,trn2.48xlarge=35";
+
 const timelineReady = async (page: Page): Promise<void> => {
   await page.getByRole("img", { name: /Timeline of \d{3,} spans/ }).waitFor();
   await settled(page);
@@ -72,6 +75,24 @@ const PICTURES: readonly Picture[] = [
       ready: computed(/^28 of 28 points/),
     }),
   ),
+  {
+    name: "plan",
+    device: "trainium",
+    link: `plan?${PLAN}&run=1`,
+    ready: computed(/^What was looked at/),
+  },
+  {
+    name: "plan-why-not",
+    device: "trainium",
+    link: `plan?pace=900&${PLAN}&run=1`,
+    ready: computed(/^Why not/),
+  },
+  {
+    name: "plan-what-if",
+    device: "trainium",
+    link: "plan?view=whatif&model=openai/gpt-oss-120b&machine=trn2.48xlarge&ranks=16&shape=1024/256&users=1..64&hbm=1.5&drafts=3&accept=2.4",
+    ready: computed(/^64 users, /),
+  },
   {
     name: "live",
     device: "trainium",

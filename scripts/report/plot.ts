@@ -34,6 +34,8 @@ export interface Series {
   readonly colour?: number;
   /** (optional) SVG dash pattern; absent: solid. */
   readonly dash?: string;
+  /** (optional) Dots without a line between them. */
+  readonly loose?: boolean;
 }
 
 export interface Axis {
@@ -148,19 +150,14 @@ export function logTicks([low, high]: readonly [number, number], base: 2 | 10): 
 
 function marksOf(figure: Figure, series: readonly Line[], look: Look): Plot.Markish[] {
   const marks: Plot.Markish[] = [];
-  for (const { points, colour } of series) marks.push(...bandMarks(points, colour));
+  for (const { points, colour, loose } of series) {
+    marks.push(...bandMarks(points, colour, loose === true));
+  }
   const fits = labelRoom(figure, series, look);
   const radius = figure.radius ?? 3;
-  for (const { points, colour, dash } of series) {
+  for (const { points, colour, dash, loose } of series) {
     marks.push(
-      Plot.line(points, {
-        x: "x",
-        y: "y",
-        stroke: colour,
-        strokeWidth: 2,
-        ...(dash === undefined ? {} : { strokeDasharray: dash }),
-        strokeLinejoin: "round",
-      }),
+      ...(loose === true ? [] : [lineMark(points, colour, dash)]),
       ...dotMarks(points, { colour, paper: look.paper, radius }),
       Plot.text(points.filter(fits), {
         x: "x",
@@ -177,6 +174,21 @@ function marksOf(figure: Figure, series: readonly Line[], look: Look): Plot.Mark
     );
   }
   return marks;
+}
+
+function lineMark(
+  points: readonly FigurePoint[],
+  colour: string,
+  dash: string | undefined,
+): Plot.Markish {
+  return Plot.line(points, {
+    x: "x",
+    y: "y",
+    stroke: colour,
+    strokeWidth: 2,
+    ...(dash === undefined ? {} : { strokeDasharray: dash }),
+    strokeLinejoin: "round",
+  });
 }
 
 /** Simulated points are full, measured ones hollow. */
@@ -232,7 +244,7 @@ function pixels(
   return (value) => (Math.log(value / low) / span) * room;
 }
 
-function bandMarks(points: readonly FigurePoint[], colour: string): Plot.Markish[] {
+function bandMarks(points: readonly FigurePoint[], colour: string, loose: boolean): Plot.Markish[] {
   const banded = points.flatMap(({ low, high }) =>
     low === undefined || high === undefined
       ? []
@@ -241,10 +253,10 @@ function bandMarks(points: readonly FigurePoint[], colour: string): Plot.Markish
   const sides = [...banded].sort((a, b) => a.y1 - b.y1 || a.x1 - b.x1);
   const fill = { fill: colour, fillOpacity: 0.13 };
   if (banded.length === 0) return [];
-  if (banded.every((row) => row.y1 === row.y2)) {
+  if (!loose && banded.every((row) => row.y1 === row.y2)) {
     return [Plot.areaX(sides, { x1: "x1", x2: "x2", y: "y1", ...fill })];
   }
-  if (banded.every((row) => row.x1 === row.x2)) {
+  if (!loose && banded.every((row) => row.x1 === row.x2)) {
     return [Plot.areaY(banded, { x: "x1", y1: "y1", y2: "y2", ...fill })];
   }
   return [

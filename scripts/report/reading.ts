@@ -14,11 +14,12 @@ function scaleOf({ type }: Axis): readonly [Map, Map] {
   return type === undefined || type === "linear" ? [same, same] : [Math.log, Math.exp];
 }
 
-/** Lines that do not reach `x` are left out. */
+/** Lines that do not reach `x` are left out, and dots without a line. */
 export function readFigure({ x: across, y: up, series }: Figure, x: number): readonly Reading[] {
   const [flat] = scaleOf(across);
   const [rise, back] = scaleOf(up);
-  return series.flatMap(({ name, points }) => {
+  return series.flatMap(({ name, points, loose }) => {
+    if (loose === true) return [];
     const sorted = [...points].sort((a, b) => a.x - b.x);
     const exact = sorted.find((point) => point.x === x);
     if (exact !== undefined) return [{ name, y: exact.y }];

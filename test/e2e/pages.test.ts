@@ -16,15 +16,8 @@ import { run as runSweep } from "../../scripts/commands/sweep/main.ts";
 import { INTERACTIVITY } from "../../scripts/report/point.ts";
 import { pointsIn } from "../../scripts/report/read-points.ts";
 import { catalogueModel } from "../support/catalogue.ts";
-import { axeFindings, NO_BROWSER, openBrowser } from "../support/pages.ts";
+import { LOOKS, type Look, NO_BROWSER, openBrowser, visitPage } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-
-const LOOKS = [
-  ["dark", 1280, 800],
-  ["light", 1280, 800],
-  ["dark", 360, 780],
-  ["light", 360, 780],
-] as const;
 
 const DEVICES = {
   cpu: ["--device", "cpu"],
@@ -49,28 +42,8 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
     for (const server of servers.values()) await server.stop(0);
   });
 
-  async function visit(
-    path: string,
-    look: (typeof LOOKS)[number],
-    inside: (page: Page) => Promise<void>,
-  ): Promise<void> {
-    const [colorScheme, width, height] = look;
-    const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-    const said: string[] = [];
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") said.push(message.text());
-    });
-    page.on("pageerror", (error) => said.push(error.message));
-    await page.goto(path);
-    await inside(page);
-    expect(await axeFindings(page)).toEqual([]);
-    expect(
-      await page.evaluate("document.documentElement.scrollWidth <= innerWidth"),
-      "nothing is cut off at the right",
-    ).toBe(true);
-    expect(said).toEqual([]);
-    await page.close();
-  }
+  const visit = (path: string, look: Look, inside: (page: Page) => Promise<void>): Promise<void> =>
+    visitPage(browser, path, look, inside);
 
   for (const device of Object.keys(DEVICES)) {
     for (const look of LOOKS) {

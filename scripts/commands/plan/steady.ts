@@ -1,9 +1,9 @@
 /**
  * A system in its steady state by the price of its steps alone, without a run:
  *
- *     TPOT(u) ≈ decode step of u rows / ids a step + u · prefill / output tokens
+ *     TPOT(u) ≈ decode step of u rows / ids a step + (u − 1) · prefill / output tokens
  *
- * since every user's prompt stops the others once in its output's time. A step
+ * since every other user's prompt stops a user once in its output's time. A step
  * that verifies drafts has their rows' price and yields the ids that are expected
  * to hold. It orders a search and answers a slider at once; what is promised was simulated.
  */
@@ -52,7 +52,7 @@ export function steadyState(
         const batch = batchOf(users, inputLen + outputLen / 2, 1 + drafted, drafted);
         return seconds(batch, batch) / ids;
       });
-      return Math.min(...each) + (users * prompt) / outputLen;
+      return Math.min(...each) + ((users - 1) * prompt) / outputLen;
     },
   };
 }

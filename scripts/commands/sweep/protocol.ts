@@ -19,6 +19,19 @@ export interface Workload {
 
 export const INFERENCEX = { ratio: 0.8, requestsPerUser: 10, warmupsPerUser: 2 };
 
+/** Tokens of the prompts and outputs that are drawn, on average. */
+export function meanLengths({
+  inputLen,
+  outputLen,
+  ratio,
+}: Pick<Workload, "inputLen" | "outputLen" | "ratio">): {
+  readonly inputLen: number;
+  readonly outputLen: number;
+} {
+  const mean = (1 + ratio) / 2;
+  return { inputLen: mean * inputLen, outputLen: mean * outputLen };
+}
+
 export interface PointRequests {
   readonly warmups: readonly WorkRequest[];
   readonly requests: readonly WorkRequest[];

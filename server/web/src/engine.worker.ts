@@ -6,10 +6,14 @@ import { studiesJob } from "./curves/studies-job.ts";
 import { sweepJob } from "./curves/sweep-job.ts";
 import type { Job } from "./engine.ts";
 import { profileJob } from "./explorer/profile-job.ts";
+import { planJob } from "./plan/plan-job.ts";
+import { steadyJob } from "./plan/steady-job.ts";
 
 /** Each takes what the page posts: their own files say of what type. */
 const JOBS: Readonly<Record<Job, (message: never) => unknown>> = {
+  plan: planJob,
   profile: profileJob,
+  steady: steadyJob,
   studies: studiesJob,
   sweep: sweepJob,
 };

@@ -20,6 +20,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     title: "Curves",
     view: lazy(async () => (await import("./curves/curves.tsx")).Curves),
   },
+  plan: {
+    title: "Plan",
+    view: lazy(async () => (await import("./plan/plan.tsx")).Plan),
+  },
   live: {
     title: "Live",
     view: lazy(async () => (await import("./live/live.tsx")).Live),

@@ -101,29 +101,38 @@ function Measures({ pairs }: { readonly pairs: readonly PointPair[] }) {
 
 const signed = (share: number): string => `${share > 0 ? "+" : ""}${(100 * share).toFixed(2)} %`;
 
-function Parts(parts: { readonly pairs: readonly PointPair[]; readonly pair: PointPair }) {
-  const { pairs, pair } = parts;
+/** What the engines' time was spent on, from one run to the other, at the load that is chosen. */
+export function Parts(parts: {
+  readonly pairs: readonly PointPair[];
+  readonly pair: PointPair;
+  readonly names?: readonly [string, string];
+}) {
+  const { pairs, pair, names: [from, to] = ["this", "against"] } = parts;
   const sum = (side: "a" | "b"): number =>
     pair.parts.reduce((total, part) => total + part[side], 0);
+  const shape = ({ a }: PointPair): string => `${a.inputLen}/${a.outputLen}`;
+  const oneShape = new Set(pairs.map(shape)).size === 1;
   return (
     <>
       <div class="row">
-        {pairs.map(({ name }) => (
+        {oneShape && <span class="note">Users</span>}
+        {pairs.map((its) => (
           <button
-            key={name}
+            key={its.name}
             type="button"
-            aria-pressed={name === pair.name}
-            onClick={() => remember("pair", name)}
+            aria-label={its.name}
+            aria-pressed={its.name === pair.name}
+            onClick={() => remember("pair", its.name)}
           >
-            {name}
+            {oneShape ? its.a.concurrency : its.name}
           </button>
         ))}
       </div>
       <Waterfall
-        title="The engines' time, from this to that"
+        title={`The engines' time, from ${from} to ${to}`}
         note={pair.name}
-        from={{ name: "this", value: sum("a") }}
-        to={{ name: "against", value: sum("b") }}
+        from={{ name: from, value: sum("a") }}
+        to={{ name: to, value: sum("b") }}
         steps={pair.parts.map(({ name, a, b }) => ({ name, value: b - a }))}
         text={(seconds) => `${digits(seconds)} s`}
       />

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
 import { CATALOG_IDS } from "../catalog.ts";
 import { digits } from "../figures.ts";
+import { Known } from "../known.tsx";
 import { query, remember } from "../route.ts";
 import { FIRST, type SweepAsk, stopSweep, sweep, sweeping, tasksOf } from "./sweep.ts";
 
@@ -98,17 +99,6 @@ function Fields(parts: {
       <Known id="all-models" values={CATALOG_IDS} />
       <Known id="all-instances" values={INSTANCES.map(({ name }) => name)} />
     </>
-  );
-}
-
-/** What a field proposes. */
-function Known({ id, values }: { readonly id: string; readonly values: readonly string[] }) {
-  return (
-    <datalist id={id}>
-      {values.map((value) => (
-        <option key={value} value={value} />
-      ))}
-    </datalist>
   );
 }
 

@@ -56,9 +56,6 @@ export interface SweepState {
 
 export const sweeping = signal<SweepState | undefined>(undefined);
 
-let worker: Worker | undefined;
-let turn = 0;
-
 const list = (text: string): readonly string[] =>
   text
     .split(",")
@@ -74,6 +71,7 @@ export function tasksOf(ask: SweepAsk): readonly SweepTask[] {
     throw new Error("TP takes whole numbers, such as 4,8.");
   }
   const users = parseConcurrency(ask.users);
+  const { kernels, set } = ask;
   return list(ask.models).flatMap((model) =>
     list(ask.instances).flatMap((instance) =>
       ranks.flatMap((tensorParallel) =>
@@ -81,7 +79,10 @@ export function tasksOf(ask: SweepAsk): readonly SweepTask[] {
           users.map((concurrency) => ({
             shape,
             concurrency,
-            spec: specOf(ask, { model, instance, tensorParallel, quantization, concurrency }),
+            spec: specFor(
+              { model, instance, tensorParallel, quantization, kernels, set, shape },
+              concurrency,
+            ),
           })),
         ),
       ),
@@ -89,19 +90,26 @@ export function tasksOf(ask: SweepAsk): readonly SweepTask[] {
   );
 }
 
+/** A system under any number of users. */
+export interface System {
+  readonly model: string;
+  readonly instance: string;
+  readonly tensorParallel: number;
+  /** As --quantization; absent: as the model declares. */
+  readonly quantization?: string | undefined;
+  readonly kernels: string;
+  /** As --set; empty: the machine as it is. */
+  readonly set: string;
+  /** As --speculative-config; absent: none. */
+  readonly speculative?: string | undefined;
+  /** Tokens in and out. */
+  readonly shape: readonly [number, number];
+}
+
 /** A server compiled for its point: as many rows as users, to a power of two, a context of prompt and output. */
-function specOf(
-  { shape, kernels, set }: SweepAsk,
-  its: {
-    readonly model: string;
-    readonly instance: string;
-    readonly tensorParallel: number;
-    readonly quantization: string | undefined;
-    readonly concurrency: number;
-  },
-): SystemSpec {
-  const [inputLen, outputLen] = parseShape(shape);
-  const { model, instance, tensorParallel, quantization, concurrency } = its;
+export function specFor(system: System, concurrency: number): SystemSpec {
+  const { model, instance, tensorParallel, quantization, kernels, set, speculative } = system;
+  const [inputLen, outputLen] = system.shape;
   return {
     model,
     device: "trainium",
@@ -114,39 +122,56 @@ function specOf(
     maxNumSeqs: powerAbove(concurrency),
     maxModelLen: contextFor({ inputLen, outputLen }),
     ...(quantization !== undefined && { quantization }),
+    ...(speculative !== undefined && { speculative }),
     prefixCaching: false,
     seed: 0,
   };
 }
 
+/** Points one by one in a worker; what is given ends it. */
+export function simulate(
+  tasks: readonly SweepTask[],
+  take: (answer: SweepAnswer) => void,
+): () => void {
+  const worker = startEngine("sweep");
+  let left = tasks.length;
+  const end = (): void => {
+    left = 0; // an answer may be under way already
+    worker.terminate();
+  };
+  worker.addEventListener("message", ({ data }: MessageEvent<SweepAnswer>) => {
+    if (left === 0) return;
+    left--;
+    if (left === 0) worker.terminate();
+    take(data);
+  });
+  worker.postMessage(tasks);
+  return end;
+}
+
+let stop: (() => void) | undefined;
+
 /** Points come into `runs` under `name` as they are done. */
 export function sweep(name: string, tasks: readonly SweepTask[]): void {
   stopSweep();
-  const own = ++turn;
   const found: Point[] = [];
   let state: SweepState = { done: 0, of: tasks.length, busyMs: 0, failed: [] };
   sweeping.value = state;
-  const made = startEngine("sweep");
-  worker = made;
-  made.addEventListener("message", ({ data }: MessageEvent<SweepAnswer>) => {
-    if (own !== turn) return;
-    if ("failed" in data) {
-      const failed = [...new Set([...state.failed, data.failed])];
+  stop = simulate(tasks, (answer) => {
+    if ("failed" in answer) {
+      const failed = [...new Set([...state.failed, answer.failed])];
       state = { ...state, done: state.done + 1, failed };
     } else {
-      found.push(data.point);
+      found.push(answer.point);
       addRun({ name, points: [...found] });
-      state = { ...state, done: state.done + 1, busyMs: state.busyMs + data.busyMs };
+      state = { ...state, done: state.done + 1, busyMs: state.busyMs + answer.busyMs };
     }
     sweeping.value = state;
-    if (state.done === state.of) made.terminate();
   });
-  made.postMessage(tasks);
 }
 
 export function stopSweep(): void {
-  turn++;
-  worker?.terminate();
-  worker = undefined;
+  stop?.();
+  stop = undefined;
   sweeping.value = undefined;
 }
