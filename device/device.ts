@@ -52,6 +52,8 @@ export interface DeviceLimits {
    * that steps cost alike; absent: pieces are cut by tokens alone.
    */
   readonly attentionParity?: number;
+  /** (optional) Different adapters in a step; absent: rows name none. */
+  readonly maxAdapters?: number;
 }
 
 /**
@@ -83,8 +85,8 @@ export interface BatchRow {
    * context is sampled too when the chunk reaches it. `hidden`: the last hidden state.
    */
   readonly want: "none" | "last" | "all" | "hidden";
-  /** (optional) LoRA adapter. */
-  readonly adapter?: string;
+  /** (optional) What is added to the model's products for this row; loaded before. */
+  readonly adapter?: Adapter;
 }
 
 /** Lent until the step's `done` is called; afterwards what its rows point to goes on changing. */
@@ -152,6 +154,32 @@ export interface Sampler {
   ends?(id: SequenceId, token: TokenId): boolean;
 }
 
+/** A LoRA adapter as requests name it. The same folder loaded again is another adapter. */
+export interface Adapter {
+  /** Unique for the lifetime of whoever gives it. */
+  readonly id: number;
+  readonly name: string;
+  /** The folder as it was given: with the name it keys what is cached of it. */
+  readonly path: string;
+}
+
+/** What a loaded adapter is. */
+export interface AdapterFacts {
+  readonly rank: number;
+  /** Products that it adds to. */
+  readonly modules: number;
+  /** On each rank. */
+  readonly bytes: number;
+}
+
+/** The adapters of a device, where `can.adapters`. */
+export interface AdapterShelf {
+  /** Reads one into memory, or rejects naming what is wrong; a row may name it from then on. */
+  load(adapter: Adapter): Promise<AdapterFacts>;
+  /** No row will name it again. */
+  drop(adapter: Adapter): void;
+}
+
 /** What a device can do beside giving the next id; what it cannot is refused, or left out. */
 export interface DeviceAbilities {
   /** `draft` may be asked. */
@@ -174,6 +202,8 @@ export interface Device {
   readonly vocabSize: number;
   /** (optional) The machine it stands for; absent: it computes on the one it runs on. */
   readonly machine?: Machine;
+  /** Where `can.adapters`. */
+  readonly adapters?: AdapterShelf;
   /** Starts a step; `done` is called once, later, in order, on the same thread. */
   execute(batch: Batch, done: (result: StepResult) => void): void;
   /** These sequences are over: whatever the device keeps of them may go. */

@@ -4,6 +4,15 @@ import type { Clock } from "./clock.ts";
 import type { Device, Sampler } from "./device.ts";
 import type { TraceSink } from "./trace.ts";
 
+/** Adapters that a device keeps. */
+export interface AdapterSettings {
+  /** Adapters in one step. */
+  readonly inStep: number;
+  /** Adapters in memory; the one used longest ago makes room. */
+  readonly inMemory: number;
+  readonly maxRank: number;
+}
+
 /** What every device is built from; what it does not know it takes from its own settings. */
 export interface DeviceSettings {
   readonly model: Model;
@@ -25,6 +34,8 @@ export interface DeviceSettings {
   readonly quantization?: string;
   /** 1 or 2 steps under way; absent: the device's own. */
   readonly inFlight?: 1 | 2;
+  /** Absent: no adapters. */
+  readonly adapters?: AdapterSettings;
   readonly seed: number;
   /** Gives values when this device only gives time; absent: synthetic ids. */
   readonly inner?: Device;

@@ -6,20 +6,17 @@
  * The engine never awaits and reads no clock of its own: the clock and the
  * device call it back, so that real and virtual time run the same lines.
  */
+
 import type { Clock, Nanos } from "../device/clock.ts";
-import type { Device, SequenceId, StepResult } from "../device/device.ts";
+import type { Adapter, Device, SequenceId, StepResult } from "../device/device.ts";
+import type { AdaptersInUse } from "./adapters.ts";
+import { checkAdmission } from "./admission.ts";
 import { Audience, type OnListenerError } from "./audience.ts";
 import type { EngineListener } from "./events.ts";
 import { Joining } from "./joining.ts";
 import type { Sha256 } from "./kv/block-hash.ts";
 import type { LiveSequence } from "./live-sequence.ts";
-import {
-  EngineClosedError,
-  type EngineHealth,
-  type EngineOptions,
-  PromptTooLongError,
-  QueueFullError,
-} from "./options.ts";
+import { EngineClosedError, type EngineHealth, type EngineOptions } from "./options.ts";
 import { applyFailure, applySuccess, applyVoid, type Flight, trimRepeats } from "./outcome.ts";
 import { Roster } from "./roster.ts";
 import type { TokenSampler } from "./sample/sampler.ts";
@@ -144,6 +141,17 @@ export class Engine {
     this.#coming -= count;
     this.#comingTokens -= count * length;
     this.#tellIdle();
+  }
+
+  /** What adapters are named now. */
+  get adapters(): AdaptersInUse {
+    return this.#roster.adapters.inUse;
+  }
+
+  /** Nobody new names the adapter: the device lets it go once nobody does. */
+  dropAdapter(adapter: Adapter): void {
+    const free = this.#roster.adapters.leave(adapter);
+    if (free !== undefined) this.#device.adapters?.drop(free);
   }
 
   /** Ends a sequence now, or when the step that holds it ends. Unknown ids are ignored. */
@@ -360,6 +368,8 @@ export class Engine {
     const now = this.#clock.now();
     for (const sequence of over) {
       this.#sampler.remove(sequence.id);
+      const unnamed = this.#roster.adapters.over(sequence);
+      if (unnamed !== undefined) this.#device.adapters?.drop(unnamed);
       this.#speculator?.release(sequence);
       this.#deadlines.get(sequence.id)?.();
       this.#deadlines.delete(sequence.id);
@@ -377,24 +387,9 @@ export class Engine {
 
   #admissible(promptLength: number, n: number): void {
     if (this.#closed) throw new EngineClosedError("The engine is closed.");
-    if (promptLength < 1) throw new RangeError("A prompt has at least one token.");
-    if (promptLength >= this.maxContext) {
-      throw new PromptTooLongError(
-        `The prompt has ${promptLength} tokens and leaves no room for output in ${this.maxContext}.`,
-      );
-    }
-    const { maxNumQueuedReqs, maxNumQueuedTokens } = this.options;
-    const { waiting } = this;
+    const { waiting, maxContext } = this;
     const waitingTokens = this.#roster.waitingTokens + this.#comingTokens;
-    if (waiting === 0) return;
-    const tooMany = maxNumQueuedReqs !== undefined && waiting + n > maxNumQueuedReqs;
-    const tooLong =
-      maxNumQueuedTokens !== undefined && waitingTokens + n * promptLength > maxNumQueuedTokens;
-    if (!tooMany && !tooLong) return;
-    const seconds = Math.min(60, Math.max(1, Math.ceil((n * this.#meanInterval) / 1e9)));
-    throw new QueueFullError(
-      `${waiting} requests (${waitingTokens} tokens) wait already; try again in ${seconds} s.`,
-      { retryAfterSeconds: seconds, limit: tooMany ? "requests" : "tokens" },
-    );
+    const now = { waiting, waitingTokens, meanInterval: this.#meanInterval };
+    checkAdmission({ n, promptLength, maxContext }, now, this.options);
   }
 }

@@ -3,8 +3,9 @@
  * benchmarks subscribe; the scheduler holds no metric. Events are data, with the
  * engine's time in `at`; the same virtual run yields byte-equal event logs.
  */
+
 import type { Nanos } from "../device/clock.ts";
-import type { BatchRow, PositionLogprobs, SequenceId, TokenId } from "../device/device.ts";
+import type { Adapter, BatchRow, PositionLogprobs, SequenceId, TokenId } from "../device/device.ts";
 import type { StepCost } from "../device/trace.ts";
 import type { FinishReason } from "./sequence.ts";
 
@@ -101,7 +102,7 @@ export interface BlocksStored extends Of {
   readonly parent?: Uint8Array;
   readonly tokens: readonly TokenId[];
   readonly salt?: string;
-  readonly adapter?: string;
+  readonly adapter?: Adapter;
 }
 
 export interface BlocksRemoved extends Of {

@@ -11,7 +11,9 @@
  * There is no prefill and no decode: a step computes from `computed` towards the
  * end, and whoever reaches it samples.
  */
+
 import type { Nanos } from "../device/clock.ts";
+import type { Adapter } from "../device/device.ts";
 import {
   type BlockId,
   PENDING_TOKEN,
@@ -41,7 +43,7 @@ export class LiveSequence implements Sequence, Holder {
   readonly params: SamplingParams;
   readonly promptLength: number;
   readonly salt?: string;
-  readonly adapter?: string;
+  readonly adapter?: Adapter;
   readonly tenant?: string;
   readonly deadline?: Nanos;
   readonly group: readonly SequenceId[];

@@ -27,6 +27,9 @@ export function chooseVictim(
 /** Past a head that does not fit, how many may still be admitted before it becomes a barrier. */
 export const MOST_OVERTAKEN = 64;
 
+/** How many that wait for an adapter's turn are looked at in a step. */
+export const MOST_LACKING = 1024;
+
 /**
  * Where long and short rows do not mix, long ones go first (a running prompt
  * hides decoding) unless short ones have a share: each long step that they

@@ -7,6 +7,7 @@
  */
 import type { Nanos } from "../device/clock.ts";
 import type { BlockId, DeviceLimits, SequenceId } from "../device/device.ts";
+import { Adapters } from "./adapters.ts";
 import type { EngineEvent } from "./events.ts";
 import type { Sha256 } from "./kv/block-hash.ts";
 import { KVCache } from "./kv/kv-cache.ts";
@@ -32,6 +33,7 @@ const NO_COPIES: Copies = { copies: [], forked: [] };
 export class Roster {
   readonly kv: KVCache;
   readonly recovery = new Recovery();
+  readonly adapters: Adapters;
   readonly queue = new WaitingQueue();
   readonly sequences = new Map<SequenceId, LiveSequence>();
   /** In order of admission. */
@@ -41,6 +43,8 @@ export class Roster {
   now: Nanos = 0;
   /** The next step's number. */
   steps = 0;
+  /** At the last look, those for whose adapter there was no turn. */
+  waitingForAdapters = 0;
   #events: EngineEvent[] = [];
   #over: LiveSequence[] = [];
   /** Ended, and still read by another engine. */
@@ -54,6 +58,7 @@ export class Roster {
 
   constructor(limits: DeviceLimits, options: EngineOptions, sha256: Sha256) {
     this.maxRunning = Math.min(options.maxNumSeqs, limits.maxRows);
+    this.adapters = new Adapters(limits.maxAdapters ?? 0);
     this.kv = new KVCache({
       blocks: limits.blocks,
       blockSize: limits.blockSize,
@@ -71,9 +76,9 @@ export class Roster {
     return this.#waitingTokens;
   }
 
-  /** Of those waiting, on their leader. */
+  /** Of those waiting, on their leader or for an adapter's turn. */
   get waitingDeferred(): number {
-    return this.#following;
+    return this.#following + this.waitingForAdapters;
   }
 
   /** Preemptions since the last call. */
@@ -108,6 +113,7 @@ export class Roster {
   add(part: readonly LiveSequence[], before?: LiveSequence): LiveSequence | undefined {
     for (const sequence of part) {
       this.sequences.set(sequence.id, sequence);
+      this.adapters.born(sequence);
       this.#wait(sequence);
       const { id, promptLength: promptTokens } = sequence;
       this.emit({ type: "request-queued", at: this.now, id, promptTokens });
@@ -153,6 +159,7 @@ export class Roster {
     this.#leaveQueue(sequence);
     sequence.status = "running";
     this.running.push(sequence);
+    this.adapters.runs(sequence);
     const resumed = sequence.scheduledOnce;
     if (!resumed) sequence.cachedTokens = cached;
     sequence.scheduledOnce = true;
@@ -277,16 +284,19 @@ export class Roster {
 
   #wait(sequence: LiveSequence): void {
     this.#waiting++;
+    this.adapters.waits(sequence);
     this.#waitingTokens += sequence.promptLength;
   }
 
   #leaveQueue(sequence: LiveSequence): void {
     this.#waiting--;
+    this.adapters.waitsNoMore(sequence);
     this.#waitingTokens -= sequence.promptLength;
   }
 
   #stopRunning(sequence: LiveSequence): void {
     this.running.splice(this.running.lastIndexOf(sequence), 1);
+    this.adapters.runsNoMore(sequence);
   }
 
   #dropBlocks(sequence: LiveSequence): void {

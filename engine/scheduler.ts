@@ -18,6 +18,7 @@ import {
   chunkOf,
   earnedByLongStep,
   evenPiece,
+  MOST_LACKING,
   MOST_OVERTAKEN,
   roomOf,
 } from "./policy.ts";
@@ -33,6 +34,8 @@ type Turn =
   | "no-turn"
   /** The pool has not the blocks it needs: others may be asked, up to `skipAhead`. */
   | "no-blocks"
+  /** As many adapters run as a step can have, and its own is none of them: all others may be asked. */
+  | "no-adapter"
   /** Its last id is still being sampled by a step from before its preemption. */
   | "id-comes"
   /** The pool is empty, but a step in flight brings blocks back when it ends: nobody is preempted. */
@@ -198,19 +201,25 @@ export class Scheduler {
     }
     const passed: LiveSequence[] = [];
     const skipAhead = this.#options.skipAhead ?? 8;
+    let lacking = 0;
     while (running.length < maxRunning && !plan.full) {
       const sequence = queue.peek();
       if (sequence === undefined) break;
       const admitted = this.#admitOne(plan, sequence);
       if (admitted === "no-turn") break;
       if (admitted !== "planned") {
-        if (passed.length >= skipAhead || sequence.overtaken >= MOST_OVERTAKEN) break;
+        // Those without an adapter's turn are passed without number, as in vLLM.
+        const lacks = admitted === "no-adapter";
+        const most = lacks ? lacking >= MOST_LACKING : passed.length - lacking >= skipAhead;
+        if (most || sequence.overtaken >= MOST_OVERTAKEN) break;
+        if (lacks) lacking++;
         passed.push(sequence);
       } else {
         for (const each of passed) each.overtaken++;
       }
       queue.pop();
     }
+    this.#roster.waitingForAdapters = lacking;
     for (const sequence of passed) queue.push(sequence);
   }
 
@@ -234,6 +243,7 @@ export class Scheduler {
     const { kv, running } = this.#roster;
     if (plan.full) return "no-turn";
     if (sequence.pending > 0) return "id-comes";
+    if (!this.#roster.adapters.admits(sequence)) return "no-adapter";
     const cached = Math.max(kv.match(sequence) * kv.blockSize, sequence.received);
     const known = sequence.length - cached;
     const long = known > 1;

@@ -2,8 +2,9 @@
  * A request as the engine sees it: ids, numbers, no text. `SamplingParams` is
  * complete (the server fills in defaults) and plain data.
  */
+
 import type { Nanos } from "../device/clock.ts";
-import type { BlockId, SequenceId, TokenId } from "../device/device.ts";
+import type { Adapter, BlockId, SequenceId, TokenId } from "../device/device.ts";
 
 /** Names and meanings as in vLLM's SamplingParams. */
 export interface SamplingParams {
@@ -84,7 +85,7 @@ export interface GenerationRequest {
   readonly priority?: number;
   /** Isolates the prefix cache. */
   readonly salt?: string;
-  readonly adapter?: string;
+  readonly adapter?: Adapter;
   readonly tenant?: string;
   /** Past this time the request ends with reason `abort`. */
   readonly deadline?: Nanos;
@@ -106,7 +107,7 @@ export interface Sequence {
   readonly params: SamplingParams;
   readonly promptLength: number;
   readonly salt?: string;
-  readonly adapter?: string;
+  readonly adapter?: Adapter;
   readonly tenant?: string;
   readonly deadline?: Nanos;
   /** Ids of the sequences of one request, the leader first. */

@@ -7,9 +7,13 @@
 import { availableParallelism } from "node:os";
 import type { Clock } from "../clock.ts";
 import type {
+  Adapter,
+  AdapterFacts,
+  AdapterShelf,
   Batch,
   BatchRow,
   Device,
+  DeviceAbilities,
   DeviceLimits,
   Sampled,
   Sampler,
@@ -26,6 +30,7 @@ import { attentionParity, planMemory, quantizationOf } from "./plan.ts";
 import type { RankRequest } from "./rank.ts";
 import type { RankFailure } from "./ranks.ts";
 import { RankGroup } from "./ranks.ts";
+import { Shelf } from "./shelf.ts";
 import type { Take } from "./windows.ts";
 import { planWindows, WINDOW_ROWS } from "./windows.ts";
 import { encodeStep } from "./wire.ts";
@@ -71,6 +76,7 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
       ranks,
       threads: Math.max(1, Math.floor(cores / ranks)),
       expertParallel: settings.own["enable-expert-parallel"] === true,
+      ...(settings.adapters && { maxAdapterRank: settings.adapters.maxRank }),
       quantization: quantizationOf(settings.quantization, model.checkpoint),
       blockSize: plan.blockSize,
       blocks: plan.blocks,
@@ -90,13 +96,8 @@ export class CpuDevice implements Device {
   readonly name = "cpu";
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
-  readonly can = {
-    draft: true,
-    promptLogprobs: true,
-    grammar: true,
-    hidden: true,
-    adapters: false,
-  } as const;
+  readonly can: DeviceAbilities;
+  readonly adapters?: AdapterShelf;
   readonly plan: MemoryPlan;
   /** For tests that end a rank. */
   readonly ranks: RankGroup;
@@ -104,6 +105,7 @@ export class CpuDevice implements Device {
   readonly #sampler: Sampler;
   readonly #clock: Clock;
   readonly #trace: TraceSink | undefined;
+  readonly #shelf: Shelf | undefined;
   /** Steps not yet given to the ranks. */
   readonly #queue: Job[] = [];
   /** The id each sequence sampled last. */
@@ -120,6 +122,22 @@ export class CpuDevice implements Device {
     this.#sampler = settings.sampler;
     this.#clock = settings.clock;
     this.#trace = settings.trace;
+    const { adapters } = settings;
+    this.can = {
+      draft: true,
+      promptLogprobs: true,
+      grammar: true,
+      hidden: true,
+      adapters: adapters !== undefined,
+    };
+    if (adapters !== undefined) {
+      const shelf = new Shelf(settings.model, adapters, plan.ranks);
+      this.#shelf = shelf;
+      this.adapters = {
+        load: (adapter) => this.#load(adapter, shelf),
+        drop: (adapter) => shelf.forget(adapter),
+      };
+    }
     this.limits = {
       blockSize: plan.blockSize,
       blocks: plan.blocks,
@@ -129,6 +147,7 @@ export class CpuDevice implements Device {
       maxDrafted: Math.min(settings.maxDrafted ?? WINDOW_ROWS - 1, WINDOW_ROWS - 1),
       inFlight: settings.inFlight ?? 2,
       attentionParity: attentionParity(architecture),
+      ...(adapters && { maxAdapters: adapters.inStep }),
     };
   }
 
@@ -151,6 +170,24 @@ export class CpuDevice implements Device {
       run: (end) => this.#draft(rows, count, { end, done }),
       fail: () => done(new Map()),
     });
+  }
+
+  async #load(adapter: Adapter, shelf: Shelf): Promise<AdapterFacts> {
+    const facts = shelf.open(adapter);
+    await new Promise<void>((resolve, reject) => {
+      const fail = ({ error }: RankFailure): void => {
+        shelf.forget(adapter);
+        reject(error);
+      };
+      const run = (end: () => void): void =>
+        shelf.prepare([adapter], this.ranks, (failure) => {
+          end();
+          if (failure) fail(failure);
+          else resolve();
+        });
+      this.#add({ run, fail });
+    });
+    return facts;
   }
 
   /** Takes its turn: a queued step may still wait for the last id of one of them. */
@@ -260,14 +297,37 @@ export class CpuDevice implements Device {
   /** The step as ranks take it; an error when the batch itself is wrong: no rank sees it. */
   #encode(batch: Pick<Batch, "rows" | "copies">, ahead = 0): Int32Array | Error {
     try {
-      return encodeStep(batch, this.limits, (row, index) => this.#resolve(row, index), ahead);
+      return encodeStep(batch, this.limits, {
+        resolve: (row, index) => this.#resolve(row, index),
+        place: (row) => this.#shelf?.placeOf(row),
+        ahead,
+      });
     } catch (error) {
       return error as Error;
     }
   }
 
-  /** One step on the ranks: `take` is called for each result in turn, then `then`. */
+  /** The same once the adapters that its rows name are in memory. */
   #step(
+    batch: Pick<Batch, "rows" | "copies">,
+    take: (take: Take) => void,
+    then: (failure?: RankFailure) => void,
+  ): void {
+    const adapters = batch.rows.flatMap(({ adapter }) => adapter ?? []);
+    const compute = (): void => this.#compute(batch, take, then);
+    if (adapters.length === 0 || this.#shelf === undefined) {
+      compute();
+      return;
+    }
+    this.#shelf.prepare(adapters, this.ranks, (failure) => {
+      if (this.#closed) return;
+      if (failure) then(failure);
+      else compute();
+    });
+  }
+
+  /** One step on the ranks: `take` is called for each result in turn, then `then`. */
+  #compute(
     batch: Pick<Batch, "rows" | "copies">,
     take: (take: Take) => void,
     then: (failure?: RankFailure) => void,

@@ -41,7 +41,7 @@ export function draftTokens(
       out[index * count + drafted] = id;
       const start = row.start + row.count;
       if (start >= Math.min(row.blocks.length * steps.blockSize, steps.maxContext)) return;
-      rows.push({ start, count: 1, offset: rows.length, blocks: row.blocks });
+      rows.push({ ...row, start, count: 1, offset: rows.length });
       tokens.push(id);
       kept.push(index);
     });

@@ -2,10 +2,12 @@
  * One rank's share of the model: its sessions, its KV pool, and a step through
  * them. Synchronous; runs on the rank's own thread.
  */
+import type { AdapterWeights } from "../../models/adapters.ts";
 import type { Architecture } from "../../models/architecture.ts";
 import type { Checkpoint } from "../../models/model.ts";
 import type { RopeOp } from "../../models/ops.ts";
 import { argmax } from "../argmax.ts";
+import { RankAdapters } from "./adapters.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
 import { Experts } from "./experts.ts";
@@ -31,6 +33,8 @@ export interface RankSettings {
   readonly threads: number;
   /** Experts are dealt out to the ranks whole. */
   readonly expertParallel?: boolean;
+  /** Absent: rows name no adapters. */
+  readonly maxAdapterRank?: number;
   readonly quantization: Quantization;
   readonly blockSize: number;
   readonly blocks: number;
@@ -61,6 +65,7 @@ export class Forward {
   readonly #head: Runner;
   readonly #pool: KvPool;
   readonly #buffers: Buffers;
+  readonly #adapters: RankAdapters | undefined;
   /** By their descriptions: layers may turn apart. */
   readonly #rotary = new Map<string, RotaryTable>();
   #logits = new Float32Array(0);
@@ -69,9 +74,12 @@ export class Forward {
   constructor(settings: RankSettings, allReduce: AllReduce, breathe: () => void = () => {}) {
     this.#breathe = breathe;
     const { architecture, rank, ranks, quantization, expertParallel = false } = settings;
+    const { maxAdapterRank } = settings;
     this.#settings = settings;
     this.#allReduce = allReduce;
-    this.#program = compileProgram(architecture, { rank, ranks, expertParallel });
+    const adapters = maxAdapterRank !== undefined;
+    this.#program = compileProgram(architecture, { rank, ranks, expertParallel, adapters });
+    if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
     const { folder } = this.#weights;
     const open: Open = (segment, threads) => {
@@ -102,6 +110,12 @@ export class Forward {
   /** At the start of every request to the ranks. */
   begin(): void {
     this.#allReduce.begin();
+  }
+
+  /** Reads the rank's parts of an adapter into a place of its shelf. */
+  adapt(place: number, weights: AdapterWeights): void {
+    if (this.#adapters === undefined) throw new Error("cpu: adapters are not enabled.");
+    this.#adapters.load(place, weights);
   }
 
   /** Computes the hidden states of the step's tokens; they stay until the next step. */
@@ -243,6 +257,11 @@ export class Forward {
         const views = [input, scores, out].map((flow) => buffers.view(flow, tokens));
         const [from, by, to] = views as [Float32Array, Float32Array, Float32Array]; // three flows
         runner.run(from, by, to, this.#breathe);
+        return;
+      }
+      case "adapt": {
+        const [from, to] = [each.in, each.out].map((flow) => buffers.view(flow, tokens));
+        if (from && to) this.#adapters?.apply(each, from, to, step.rows);
         return;
       }
       case "sum":

@@ -1,5 +1,6 @@
 /** Entry of a rank's thread: loads its share of the model, then answers one message after the other. */
 import { parentPort, workerData } from "node:worker_threads";
+import type { AdapterWeights } from "../../models/adapters.ts";
 import { AbortedError, AllReduce } from "./all-reduce.ts";
 import { draftTokens } from "./draft.ts";
 import type { RankSettings } from "./forward.ts";
@@ -13,6 +14,8 @@ export interface RankData {
   readonly allReduce: SharedArrayBuffer;
   /** F32 rows of logits, or of hidden states, for the tokens asked for. */
   readonly results: SharedArrayBuffer;
+  /** Adapters to begin with, by their place. */
+  readonly adapters: ReadonlyMap<number, AdapterWeights>;
   /** See rank-thread.ts. */
   readonly leave: SharedArrayBuffer;
 }
@@ -26,6 +29,8 @@ export interface Wanted {
 /** Steps are packed as wire.ts says. */
 export type RankRequest =
   | { readonly type: "step"; readonly packed: Int32Array; readonly wanted: Wanted }
+  /** Puts an adapter into a place of the shelf. */
+  | { readonly type: "adapter"; readonly place: number; readonly weights: AdapterWeights }
   /** More results of the step before. */
   | { readonly type: "more"; readonly wanted: Wanted }
   /** Drafts `count` ids a row; the results are I32 `[rows, count]` (see draft.ts). */
@@ -50,7 +55,7 @@ export type RankReply =
 function main(): void {
   const port = parentPort;
   if (port === null) throw new Error("rank.ts is the entry of a worker thread.");
-  const { settings, allReduce, results, leave } = workerData as RankData;
+  const { settings, allReduce, results, adapters, leave } = workerData as RankData;
   const exit = new Exit(leave);
   const reply = (message: RankReply): void => port.postMessage(message);
   const attempt = (work: () => void, type: "ready" | "done"): void => {
@@ -87,6 +92,7 @@ function main(): void {
   attempt(() => {
     const sums = new AllReduce(allReduce, settings.rank, settings.ranks);
     loaded = new Forward(settings, sums, () => exit.check());
+    for (const [place, weights] of adapters) loaded.adapt(place, weights);
   }, "ready");
 }
 
@@ -102,6 +108,10 @@ function answer(
 ): void {
   const { settings, results, target } = out;
   forward.begin();
+  if (request.type === "adapter") {
+    forward.adapt(request.place, request.weights);
+    return;
+  }
   if (request.type === "draft") {
     const ids = new Int32Array(results);
     const step = decodeStep(request.packed);

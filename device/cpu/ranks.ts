@@ -5,6 +5,7 @@
  * of the KV cache is lost with it.
  */
 import type { Worker } from "node:worker_threads";
+import type { AdapterWeights } from "../../models/adapters.ts";
 import { AllReduceControl, allReduceMemory } from "./all-reduce.ts";
 import type { RankSettings } from "./forward.ts";
 import type { RankData, RankFault, RankReply, RankRequest } from "./rank.ts";
@@ -37,6 +38,8 @@ interface Pending {
 export class RankGroup {
   /** Written by the ranks, read after a request is done. */
   readonly results: Float32Array;
+  /** What stands in each place of the shelf: a rank that is started anew begins with it. */
+  readonly adapters = new Map<number, AdapterWeights>();
   readonly #settings: RankSettings;
   readonly #options: RankGroupOptions;
   readonly #allReduce: SharedArrayBuffer;
@@ -118,6 +121,7 @@ export class RankGroup {
         settings: { ...this.#settings, rank },
         allReduce: this.#allReduce,
         results: this.#shared,
+        adapters: this.adapters,
         leave,
       }),
     );

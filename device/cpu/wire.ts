@@ -1,16 +1,20 @@
 /**
  * A step as its ranks receive it: one Int32Array, cheap to copy to a thread.
  *
- *     rows, copies, then per row: start, count, blocks, count ids, the block table;
+ *     rows, copies, then per row: start, count, blocks, adapter, count ids, the block table;
  *     then per copy: from, to
  */
 import type { Batch, BatchRow, DeviceLimits, TokenId } from "../device.ts";
+
+const NO_ADAPTER = -1;
 
 export interface StepRow {
   readonly start: number;
   readonly count: number;
   /** First token of the row among the step's tokens. */
   readonly offset: number;
+  /** Shelf place of its adapter; absent: it has none. */
+  readonly adapter?: number;
   /** Block of positions [i·blockSize, (i+1)·blockSize), as far as the step reaches. */
   readonly blocks: Int32Array;
 }
@@ -23,16 +27,22 @@ export interface RankStep {
   readonly copies: Int32Array;
 }
 
+export interface Encoding {
+  /** The id at an index of a row's context. */
+  readonly resolve: (row: BatchRow, index: number) => TokenId;
+  /** Shelf place of a row's adapter; absent: none is named. */
+  readonly place?: (row: BatchRow) => number | undefined;
+  /** Blocks for so many more tokens are sent along where the row has them; absent: 0. */
+  readonly ahead?: number;
+}
+
 /**
- * `resolve` gives the id at an index of a row's context. Blocks for `ahead` more
- * tokens are sent along where the row has them. Throws for a row that
- * lacks blocks and for a block outside the pool.
+ * Throws for a row that lacks blocks and for a block outside the pool.
  */
 export function encodeStep(
   batch: Pick<Batch, "rows" | "copies">,
   { blockSize, blocks: poolBlocks }: Pick<DeviceLimits, "blockSize" | "blocks">,
-  resolve: (row: BatchRow, index: number) => TokenId,
-  ahead = 0,
+  { resolve, place, ahead = 0 }: Encoding,
 ): Int32Array {
   const needed = (row: BatchRow): number => Math.ceil((row.start + row.count) / blockSize);
   const blocksOf = (row: BatchRow): number =>
@@ -40,7 +50,7 @@ export function encodeStep(
       needed(row),
       Math.min(Math.ceil((row.start + row.count + ahead) / blockSize), row.blocks.length),
     );
-  const size = batch.rows.reduce((sum, row) => sum + 3 + row.count + blocksOf(row), 2);
+  const size = batch.rows.reduce((sum, row) => sum + 4 + row.count + blocksOf(row), 2);
   const out = new Int32Array(size + 2 * batch.copies.length);
   out[0] = batch.rows.length;
   out[1] = batch.copies.length;
@@ -53,6 +63,7 @@ export function encodeStep(
     out[at++] = row.start;
     out[at++] = row.count;
     out[at++] = blocks;
+    out[at++] = place?.(row) ?? NO_ADAPTER;
     for (let i = 0; i < row.count; i++) out[at++] = resolve(row, row.start + i);
     for (let i = 0; i < blocks; i++) {
       const block = row.blocks[i] ?? -1;
@@ -79,9 +90,11 @@ export function decodeStep(packed: Int32Array): RankStep {
     const start = packed[at++] ?? 0;
     const count = packed[at++] ?? 0;
     const blocks = packed[at++] ?? 0;
+    const adapter = packed[at++] ?? NO_ADAPTER;
     ids.push(packed.subarray(at, at + count));
     at += count;
-    rows.push({ start, count, offset, blocks: packed.subarray(at, at + blocks) });
+    const row = { start, count, offset, blocks: packed.subarray(at, at + blocks) };
+    rows.push(adapter === NO_ADAPTER ? row : { ...row, adapter });
     at += blocks;
     offset += count;
   }

@@ -5,9 +5,10 @@
  *     hash(block) = sha256(cbor([hash(parent), [token, …], extra keys | null]))
  *     hash(root)  = sha256(cbor("0"))        as vLLM with PYTHONHASHSEED=0
  *
- * Extra keys: the adapter's name in every block, the salt in the first only.
- * Source: vLLM v1/core/kv_cache_utils.py (hash_block_tokens), utils/hashing.py.
+ * Extra keys: ["lora", name, path] in every block, ["cache_salt", salt] in the first only.
+ * Source: vLLM 0.32 v1/core/kv_cache_utils.py (hash_block_tokens), utils/hashing.py.
  */
+import type { Adapter } from "../../device/device.ts";
 
 /** 32 bytes as a latin-1 string: compact, and a key of a Map. */
 export type BlockHash = string;
@@ -17,7 +18,7 @@ export type Sha256 = (bytes: Uint8Array) => BlockHash;
 
 export interface HashKeys {
   readonly salt?: string;
-  readonly adapter?: string;
+  readonly adapter?: Adapter;
 }
 
 const TEXT = new TextEncoder();
@@ -53,15 +54,19 @@ export class BlockHasher {
     for (let i = 0; i < parent.length; i++) this.#bytes[this.#used++] = parent.charCodeAt(i);
     this.#head(ARRAY, end - begin);
     for (let i = begin; i < end; i++) this.#head(UNSIGNED, tokens[i] ?? 0);
-    const extra: string[] = [];
-    if (keys.adapter !== undefined) extra.push(keys.adapter);
-    if (keys.salt !== undefined && begin === 0) extra.push(keys.salt);
+    const { adapter, salt } = keys;
+    const extra: (readonly string[])[] = [];
+    if (adapter !== undefined) extra.push(["lora", adapter.name, adapter.path]);
+    if (salt !== undefined && begin === 0) extra.push(["cache_salt", salt]);
     if (extra.length === 0) {
       this.#reserve(1);
       this.#bytes[this.#used++] = NULL;
     } else {
       this.#head(ARRAY, extra.length);
-      for (const key of extra) this.#text(key);
+      for (const key of extra) {
+        this.#head(ARRAY, key.length);
+        for (const part of key) this.#text(part);
+      }
     }
     return this.#digest();
   }

@@ -4,7 +4,7 @@
  * the block has ended (a hit in the same step would read what is not yet there).
  * At least one token is always left to compute: sampling needs its logits.
  */
-import type { TokenId } from "../../device/device.ts";
+import type { Adapter, TokenId } from "../../device/device.ts";
 import { type BlockHash, BlockHasher, hashBytes, type Sha256 } from "./block-hash.ts";
 import { BlockPool } from "./block-pool.ts";
 import type { Holder } from "./holder.ts";
@@ -18,7 +18,7 @@ export type KvChange =
       readonly parent?: Uint8Array;
       readonly tokens: readonly TokenId[];
       readonly salt?: string;
-      readonly adapter?: string;
+      readonly adapter?: Adapter;
     }
   | { readonly type: "blocks-removed"; readonly hashes: readonly Uint8Array[] }
   | { readonly type: "blocks-cleared" };

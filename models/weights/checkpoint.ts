@@ -58,7 +58,18 @@ export function hasCheckpoint(folder: string): boolean {
 
 /** Reads the headers. Throws CheckpointError that names the file and what is wrong with it. */
 export function indexCheckpoint(folder: string): Checkpoint {
-  const tensors = existsSync(join(folder, INDEX)) ? readShards(folder) : readHeader(folder, SINGLE);
+  return checkpointOf(
+    folder,
+    existsSync(join(folder, INDEX)) ? readShards(folder) : readHeader(folder, SINGLE),
+  );
+}
+
+/** The same of one safetensors file of any name. */
+export function indexFile(folder: string, file: string): Checkpoint {
+  return checkpointOf(folder, readHeader(folder, file));
+}
+
+function checkpointOf(folder: string, tensors: Map<string, StoredTensor>): Checkpoint {
   let bytes = 0;
   for (const tensor of tensors.values()) bytes += tensor.end - tensor.begin;
   return { folder, tensors, bytes };

@@ -44,9 +44,9 @@ export class KvEventEncoder {
           parent_block_hash: event.parent === undefined ? null : this.#hash(event.parent),
           token_ids: event.tokens,
           block_size: this.#options.blockSize,
-          lora_id: null,
+          lora_id: event.adapter?.id ?? null,
           medium: MEDIUM,
-          lora_name: event.adapter ?? null,
+          lora_name: event.adapter?.name ?? null,
           extra_keys: event.hashes.map((_, index) => extraKeys(event, index)),
           group_idx: 0,
           kv_cache_spec_kind: "full_attention",
@@ -74,7 +74,7 @@ export class KvEventEncoder {
 /** What beside its tokens went into a block's hash: adapter in each, salt in a sequence's first. */
 function extraKeys({ adapter, salt, parent }: BlocksStored, index: number): string[] | null {
   const keys = [
-    ...(adapter === undefined ? [] : [adapter]),
+    ...(adapter === undefined ? [] : [adapter.name]),
     ...(salt === undefined || parent !== undefined || index > 0 ? [] : [salt]),
   ];
   return keys.length === 0 ? null : keys;

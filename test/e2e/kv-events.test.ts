@@ -19,7 +19,7 @@ interface Vectors {
     readonly name: string;
     readonly blockSize: number;
     readonly tokens: readonly number[];
-    readonly adapter?: string;
+    readonly adapter?: { readonly name: string; readonly path: string };
     readonly salt?: string;
     readonly hashes: readonly string[];
     readonly ints: readonly string[];
@@ -40,7 +40,7 @@ describe("block hashes", () => {
   it.each(vectors.cases)("are vLLM's sha256_cbor: $name", (of) => {
     const { blockSize, hashes, ints, adapter, salt } = of;
     const tokens = Int32Array.from(of.tokens);
-    const keys = { ...(adapter && { adapter }), ...(salt && { salt }) };
+    const keys = { ...(adapter && { adapter: { id: 4, ...adapter } }), ...(salt && { salt }) };
     let parent = HASHER.root;
     const found = hashes.map((_, index) => {
       parent = HASHER.hash(parent, tokens, [index * blockSize, (index + 1) * blockSize], keys);
@@ -65,11 +65,11 @@ describe("block hashes", () => {
       parent_block_hash: null,
       token_ids: of.tokens,
       block_size: blockSize,
-      lora_id: null,
+      lora_id: adapter ? 4 : null,
       medium: "GPU",
-      lora_name: adapter ?? null,
+      lora_name: adapter?.name ?? null,
       extra_keys: hashes.map((_, index) => {
-        const extra = [...(adapter ? [adapter] : []), ...(salt && index === 0 ? [salt] : [])];
+        const extra = [...(adapter ? [adapter.name] : []), ...(salt && index === 0 ? [salt] : [])];
         return extra.length > 0 ? extra : null;
       }),
       group_idx: 0,

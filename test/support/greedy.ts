@@ -1,8 +1,16 @@
 /** Greedy runs through the real engine on the cpu device, with the logits it saw. */
 
 import { RealClock } from "../../device/clocks/real.ts";
-import type { BatchRow, PositionLogprobs, Sampled, Sampler } from "../../device/device.ts";
+import type {
+  Adapter,
+  BatchRow,
+  Device,
+  PositionLogprobs,
+  Sampled,
+  Sampler,
+} from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
+import type { AdapterSettings } from "../../device/settings.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
@@ -17,6 +25,7 @@ export interface GreedySetup {
   /** Tokens in a step. */
   readonly maxTokens?: number;
   readonly quantization?: string;
+  readonly adapters?: AdapterSettings;
   /** Flags of the device's own. */
   readonly own?: Readonly<Record<string, unknown>>;
 }
@@ -53,11 +62,13 @@ class WatchingSampler implements Sampler {
 
 export class GreedyEngine {
   readonly engine: Engine;
+  readonly device: Device;
   readonly events: EngineEvent[] = [];
   readonly #watch: WatchingSampler;
 
-  constructor(engine: Engine, watch: WatchingSampler) {
+  constructor(engine: Engine, device: Device, watch: WatchingSampler) {
     this.engine = engine;
+    this.device = device;
     this.#watch = watch;
     engine.subscribe((event) => this.events.push(event));
   }
@@ -80,19 +91,33 @@ export class GreedyEngine {
       ...limits,
     });
     const options = { maxNumSeqs: 16, maxNumBatchedTokens: device.limits.maxTokens };
-    return new GreedyEngine(new Engine({ device, clock, sampler, sha256 }, options), watch);
+    const engine = new Engine({ device, clock, sampler, sha256 }, options);
+    return new GreedyEngine(engine, device, watch);
   }
 
   /** All prompts at once; `length` ids each, whatever they are. */
-  async run(
+  run(
     prompts: readonly (readonly number[])[],
     length: number,
     params: Partial<SamplingParams> = {},
   ): Promise<readonly GreedyRun[]> {
+    return this.adapted(
+      prompts.map((prompt) => ({ prompt })),
+      length,
+      params,
+    );
+  }
+
+  /** The same of prompts that may name an adapter. */
+  async adapted(
+    prompts: readonly { readonly prompt: readonly number[]; readonly adapter?: Adapter }[],
+    length: number,
+    params: Partial<SamplingParams> = {},
+  ): Promise<readonly GreedyRun[]> {
     const begin = this.events.length;
-    const ids = prompts.flatMap((prompt) =>
+    const ids = prompts.flatMap((asked) =>
       this.engine.submit({
-        prompt,
+        ...asked,
         params: {
           ...DEFAULT_SAMPLING,
           temperature: 0,

@@ -8,6 +8,7 @@
  *
  * With one rank nothing is summed and a segment reaches from attention to attention.
  * Products that only attention reads become one, with their outputs side by side.
+ * Where adapters may add to products, segments end before whoever reads those too.
  */
 import type { Architecture } from "../../../models/architecture.ts";
 import type {
@@ -23,6 +24,7 @@ import type {
   Weight,
 } from "../../../models/ops.ts";
 import { kvHeadsPerRank, shardShape } from "../../../models/weights/shard.ts";
+import { Adapts, productsTogether } from "./adapts.ts";
 import { expertsOfRank } from "./experts.ts";
 import { attendingLatents, queriesOfLatents, valuesOfLatents } from "./latent.ts";
 import type { CacheShape, Columns, Flow, Program, SegmentOp, Share, Step } from "./steps.ts";
@@ -106,6 +108,7 @@ class Cutter {
   readonly #routers = new Map<Value, RouterOp>();
   /** Ops since the last cut, renamed. */
   #open: SegmentOp[] = [];
+  readonly #adapts = new Adapts();
   #attentions = 0;
   #prefix = "";
 
@@ -122,7 +125,7 @@ class Cutter {
 
   take(prefix: string, ops: readonly Op[]): void {
     this.#prefix = prefix;
-    for (const op of ops) this.#take(op);
+    for (const op of this.#share.adapters ? productsTogether(ops) : ops) this.#take(op);
   }
 
   flow(name: Value): Flow {
@@ -188,10 +191,12 @@ class Cutter {
   }
 
   #linear(op: LinearOp): void {
-    const { name } = this.#use(op.in);
+    const input = this.#use(op.in);
+    const { name } = input;
     const [width = 0] = this.#local(op.weight);
     const { scale } = op;
     const out = this.#add(op.out, width, op.partial === true && this.#share.ranks > 1);
+    if (this.#share.adapters) this.#adapts.add(op.path, input, out);
     this.#open.push({
       op: "products",
       in: name,
@@ -204,7 +209,7 @@ class Cutter {
   /** Two terms of sums over ranks are a term of one sum. */
   #sum(op: AddOp): void {
     const partial = this.#known(op.a).partial && this.#known(op.b).partial;
-    const [a, b] = [op.a, op.b].map((name) => (partial ? this.#known(name).flow : this.#use(name)));
+    const [a, b] = [op.a, op.b].map((name) => (partial ? this.#whole(name) : this.#use(name)));
     if (a === undefined || b === undefined) return;
     const out = this.#add(op.out, a.width, partial);
     this.#open.push({ ...op, a: a.name, b: b.name, out: out.name });
@@ -293,10 +298,12 @@ class Cutter {
     this.#open = this.#open.filter((op) => op.op !== "products" || !products.includes(op));
     this.#open.push({ ...first, out: name, parts });
     let end = 0;
-    return flows.map(({ width }) => {
+    const columns = flows.map(({ width }) => {
       end += width;
       return { flow, at: end - width };
     });
+    this.#adapts.together(flows, columns);
+    return columns;
   }
 
   #local(weight: Weight): readonly number[] {
@@ -307,12 +314,20 @@ class Cutter {
   #use(name: Value): Flow {
     const known = this.#known(name);
     if (known.rope) throw new Error(`cpu: only attention can read "${name}", which is rotated.`);
+    this.#whole(name);
     if (known.partial) {
       this.#cut();
       this.#steps.push({ kind: "sum", value: known.flow });
       this.#scope.set(name, { ...known, partial: false });
     }
     return known.flow;
+  }
+
+  /** Reads a value, or a term of it, with what adapters add. */
+  #whole(name: Value): Flow {
+    const { flow } = this.#known(name);
+    if (this.#adapts.has(flow.name)) this.#cut();
+    return flow;
   }
 
   #known(name: Value): Known {
@@ -347,5 +362,6 @@ class Cutter {
       },
     });
     this.#open = [];
+    this.#steps.push(...this.#adapts.take());
   }
 }

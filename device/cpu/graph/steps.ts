@@ -22,6 +22,8 @@ export interface Share {
   readonly ranks: number;
   /** Experts are dealt out whole; absent: each is divided. */
   readonly expertParallel?: boolean;
+  /** Adapters may add to products; absent: none does. */
+  readonly adapters?: boolean;
 }
 
 /** A value between steps: unique over the whole program, `[tokens, width]` on each rank. */
@@ -114,7 +116,18 @@ export type Step =
       readonly out: Flow;
     }
   | ExpertsStep
+  | AdaptStep
   | { readonly kind: "sum"; readonly value: Flow };
+
+/** Adapters of rows add to products, before anything reads their outputs. */
+export interface AdaptStep {
+  readonly kind: "adapt";
+  readonly in: Flow;
+  /** Added to in place. */
+  readonly out: Flow;
+  /** Products side by side in `out`, by module path. */
+  readonly parts: readonly { readonly path: string; readonly at: number }[];
+}
 
 /** The chosen experts of each token: every expert is a segment of its own, run with the rows that chose it. */
 export interface ExpertsStep {
@@ -184,6 +197,8 @@ export function flowsRead(step: Step): readonly Flow[] {
       return [step.q.flow, step.k.flow, step.v.flow];
     case "experts":
       return [step.in, step.scores];
+    case "adapt":
+      return [step.in, step.out];
     case "sum":
       return [step.value];
   }
@@ -198,6 +213,7 @@ export function flowsMade(step: Step): readonly Flow[] {
       return [step.out];
     case "run":
       return step.segment.outputs;
+    case "adapt":
     case "sum":
       return [];
   }

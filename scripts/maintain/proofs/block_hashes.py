@@ -4,7 +4,7 @@ Definition (vLLM vllm/utils/hashing.py, vllm/v1/core/kv_cache_utils.py):
     hash(x)   = sha256(cbor2.dumps(x, canonical=True))
     root      = hash(PYTHONHASHSEED as text)
     block     = hash((parent, token ids as a tuple, extra keys as a tuple or None))
-    extra     = LoRA name in every block, then cache_salt in the first block only
+    extra     = ("lora", name, path) in every block, then ("cache_salt", salt) in the first only (0.32)
     int hash  = the last 64 bits, big endian
 
     pip install cbor2 && python scripts/maintain/proofs/block_hashes.py > scripts/maintain/proofs/block-hashes.json
@@ -26,7 +26,8 @@ def digest(value):
 def chain(tokens, block_size, adapter=None, salt=None):
     parent = digest(SEED)
     for begin in range(0, len(tokens) - block_size + 1, block_size):
-        extra = ([adapter] if adapter else []) + ([salt] if salt and begin == 0 else [])
+        extra = [("lora", adapter["name"], adapter["path"])] if adapter else []
+        extra += [("cache_salt", salt)] if salt and begin == 0 else []
         parent = digest((parent, tuple(tokens[begin : begin + block_size]), tuple(extra) or None))
         yield parent
 
@@ -56,8 +57,8 @@ def main():
         case("blocks of 128, more ids than CBOR counts in a byte", (ids * 4)[:256], 128),
         case("ids at the edges of CBOR's widths", edges, 4),
         case("a salt, in the first block only", ids[:48], 16, salt="tenant-a"),
-        case("an adapter, in each block", ids[:48], 16, adapter="sql-lora"),
-        case("adapter and salt, of more than ASCII", ids[:32], 16, adapter="módulo", salt="säl†"),
+        case("an adapter, in each block", ids[:48], 16, adapter={"name": "sql-lora", "path": "/adapters/sql"}),
+        case("adapter and salt, of more than ASCII", ids[:32], 16, adapter={"name": "módulo", "path": "a/módulo"}, salt="säl†"),
         case("a salt longer than CBOR's short texts", ids[:16], 16, salt="s" * 300),
     ]
     print(json.dumps({"root": digest(SEED).hex(), "cases": cases}, indent=1, ensure_ascii=False))

@@ -119,11 +119,9 @@ describe("a step on the wire", () => {
   const limits = { blockSize: 4, blocks: 10 };
 
   it("arrives as it was sent", () => {
-    const packed = encodeStep(
-      { rows, copies: [{ from: 1, to: 2 }] },
-      limits,
-      (each, index) => each.context[index] ?? -1,
-    );
+    const packed = encodeStep({ rows, copies: [{ from: 1, to: 2 }] }, limits, {
+      resolve: (each, index) => each.context[index] ?? -1,
+    });
     const step = decodeStep(packed);
     expect([...step.tokens]).toEqual([3, 4, 5, 6]);
     expect(step.rows.map(({ blocks, ...rest }) => ({ ...rest, blocks: [...blocks] }))).toEqual([
@@ -135,7 +133,9 @@ describe("a step on the wire", () => {
 
   it("refuses rows without blocks and blocks outside the pool", () => {
     const send = (blocks: readonly number[]) => () =>
-      encodeStep({ rows: [row(4, [1, 2, 3, 4, 5], { blocks })], copies: [] }, limits, () => 0);
+      encodeStep({ rows: [row(4, [1, 2, 3, 4, 5], { blocks })], copies: [] }, limits, {
+        resolve: () => 0,
+      });
     expect(send([1])).toThrow("Row 4 has 1 blocks and needs 2.");
     expect(send([1, 10])).toThrow("Row 4 has block 10, and the pool has 10.");
   });
