@@ -89,6 +89,17 @@ function checkTogether(settings: Settings): void {
   if (settings["collect-detailed-traces"].length > 0 && !settings["otlp-traces-endpoint"]) {
     throw new SettingsError("--collect-detailed-traces requires --otlp-traces-endpoint to be set.");
   }
+  for (const [flag, other] of [
+    ["record-from", "record"],
+    ["record", "record-from"],
+  ] as const) {
+    if (settings[flag] !== undefined && settings[other] === undefined) {
+      throw new SettingsError(`--${flag} is given without --${other}.`);
+    }
+  }
+  if (settings["record-from"] !== undefined && settings.matches !== undefined) {
+    throw new SettingsError("--record-from and --matches: record first, then answer; give one.");
+  }
   if (settings["fingerprint-mode"] === "custom" && settings["fingerprint-value"] === undefined) {
     throw new SettingsError("--fingerprint-mode custom needs --fingerprint-value.");
   }

@@ -16,6 +16,7 @@ import { countTokensRoute } from "../anthropic/count.ts";
 import { messagesFormat } from "../anthropic/respond.ts";
 import type { FixedAnswers } from "../fixed/answers.ts";
 import { answerFixed } from "../fixed/hook.ts";
+import { recordAnswers } from "../fixed/record.ts";
 import { derenderRoutes } from "../inference/derender.ts";
 import { generateRoutes } from "../inference/generate.ts";
 import { renderRoutes } from "../inference/render.ts";
@@ -95,6 +96,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     clientRoutes(routes, serving);
     await routes.register(async (scope) => {
       injectFaults(scope, serving, metrics);
+      recordWhereAsked(scope, settings);
       if (parts.fixed !== undefined) answerFixed(scope, settings, parts.fixed);
       generatingRoutes(scope, serving);
     });
@@ -147,6 +149,12 @@ function generatingRoutes(routes: FastifyInstance, serving: Serving): void {
   chatFormatRoute(routes, serving, messagesFormat);
   if (serving.settings["enable-scale-out"]) generateRoutes(routes, serving);
   invocationsRoute(routes, serving);
+}
+
+/** `--record-from`: requests are another server's to answer. */
+function recordWhereAsked(routes: FastifyInstance, settings: Settings): void {
+  const { "record-from": from, record: file } = settings;
+  if (from !== undefined && file !== undefined) recordAnswers(routes, { from, file });
 }
 
 /** What operators look at: documents, pages, probes, metrics. */

@@ -102,9 +102,14 @@ export function fits(schema: object): (value: unknown) => boolean {
 
 const texts = new WeakMap<object, string>();
 
+/** A body as it was written, before its check; undefined: it was large, and parsed in a thread. */
+export function bodyText(body: unknown): string | undefined {
+  return typeof body === "object" && body !== null ? texts.get(body) : undefined;
+}
+
 /** The body's text is kept until its check has ended, to quote numbers as they were written. */
 function explained(check: Check, body: unknown): Checked {
-  const text = typeof body === "object" && body !== null ? texts.get(body) : undefined;
+  const text = bodyText(body);
   const exact = text === undefined ? body : readJson(text, true);
   const state = new CheckState(new Complaints());
   const value = check(exact, state);

@@ -5,10 +5,9 @@
  * stand in accepted.ts, those that are refused in refused.ts.
  */
 import { deviceNames } from "../../device/registry.ts";
-import { type CheckedLine, readLines } from "../fixed/line.ts";
-import { readFault } from "../injection/spec.ts";
 import { fileText } from "./file-text.ts";
 import { atLeast, rowsOf } from "./row.ts";
+import { TESTING } from "./testing.ts";
 
 const model = rowsOf("Model");
 const http = rowsOf("HTTP");
@@ -16,7 +15,6 @@ const api = rowsOf("API");
 const engine = rowsOf("Engine");
 const device = rowsOf("Device");
 const observability = rowsOf("Observability");
-const testing = rowsOf("Testing");
 
 const one = { check: atLeast(1) };
 const path = { value: "PATH" };
@@ -337,32 +335,7 @@ export const TABLE = {
     { env: "VLLM_KV_EVENTS_USE_INT_BLOCK_HASHES" },
   ),
 
-  matches: testing.of<readonly CheckedLine[] | undefined>(
-    "FILE",
-    undefined,
-    'Fixed answers, a line each: {"match": {"user": "hello"}, "answer": "Hello."}; what matches none the model answers.',
-    (path) => readLines(fileText(path)),
-  ),
-  "matches-only": testing.toggle(false, "Answer 404 to what matches none."),
-  inject: testing.list(
-    [],
-    "What goes wrong with answers, each KIND[=VALUE][@RATE]: status=CODE@10%, cut=4, malformed, slow-first-token=2s, stall=5s:8, pace=50ms.",
-    {
-      check: (specs) => {
-        try {
-          for (const spec of specs) readFault(spec);
-          return undefined;
-        } catch (error) {
-          return (error as Error).message; // the reader throws Errors
-        }
-      },
-    },
-  ),
-  "inject-seed": testing.integer(0, "Seed of which answers it befalls."),
-  "enable-inject-header": testing.toggle(
-    false,
-    "Let a request say what goes wrong with its answer, in x-trainyard-inject.",
-  ),
+  ...TESTING,
 } as const;
 
 type ValueOf<R> = R extends { readonly parse: (text: string) => infer T }
