@@ -20,8 +20,15 @@ export interface Comparison {
   readonly tables: readonly ComparisonTable[];
 }
 
-const micros = (nanos: number): string => (nanos / 1000).toFixed(1);
-const percent = (share: number): string => `${share > 0 ? "+" : ""}${(100 * share).toFixed(2)} %`;
+/** Without a sign where nothing is left of it. */
+const rounded = (value: number, digits: number): string =>
+  value.toFixed(digits).replace(/^-(?=[0.]*$)/, "");
+const micros = (nanos: number): string => rounded(nanos / 1000, 1);
+
+function percent(share: number): string {
+  const text = rounded(100 * share, 2);
+  return `${Number(text) > 0 ? "+" : ""}${text} %`;
+}
 
 export function profilesCompared(a: Profile, b: Profile): Comparison {
   const { settings, whole, parts, engines, ops } = compareProfiles(a, b);
@@ -79,7 +86,7 @@ export function pointsCompared(a: readonly Point[], b: readonly Point[]): Compar
       name,
       from.toFixed(4),
       to.toFixed(4),
-      (to - from).toFixed(4),
+      rounded(to - from, 4),
       percent((to - from) / all),
     ];
     return [
