@@ -5,6 +5,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONSTANTS, DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import * as study from "../../../scripts/commands/study/main.ts";
+import {
+  calibratedMarkdown,
+  calibrateLeftOut,
+  printCalibrated,
+} from "../../../scripts/commands/validate/calibrate-left-out.ts";
 import { fit as fitConstants } from "../../../scripts/commands/validate/fit.ts";
 import { leaveOut } from "../../../scripts/commands/validate/left-out.ts";
 import { groupErrors, printLeftOut } from "../../../scripts/commands/validate/left-out-report.ts";
@@ -96,6 +101,74 @@ describe("trainyard validate", () => {
     expect(covered.length).toBeGreaterThan(0);
     const tables = new Set(all.map(({ table }) => table));
     for (const { table } of covered) expect(tables).toContain(table);
+  });
+});
+
+describe("constants, and rows left out, as they are typed", () => {
+  /** Two served tables beside two of steps: a few rows of each. */
+  let served: string;
+  beforeAll(async () => {
+    const text = await readFile("device/trainium/validation/neuron-calibration.csv", "utf8");
+    const [head = "", ...lines] = text.trim().split("\n");
+    const pick = (word: RegExp, count: number) =>
+      lines.filter((line) => word.test(line) && /,calibrate,/.test(line)).slice(0, count);
+    served = join(folder, "served.csv");
+    const some = [
+      ...pick(/inf2\/latency_data_decoder/, 4),
+      ...pick(/single-instance\/llama-3\.1-8b-trn2/, 15),
+      ...pick(/chunked-prefill\/std-ods.*closed loop/, 3),
+    ];
+    await writeFile(served, `${[head, ...some].join("\n")}\n`);
+  });
+
+  it("the constants stand as a table for the README, each with its value", async () => {
+    const { text } = await runCommand(validate, "--constants --markdown");
+    const readme = await readFile("device/trainium/README.md", "utf8");
+    for (const line of text.trim().split("\n")) expect(readme).toContain(line);
+  });
+
+  it("--fit moves every fitted constant to a figure, and says how far rows lie apart", async () => {
+    const { code, text } = await runCommand(validate, `--rows ${rows} --fit`);
+    expect(code).toBe(0);
+    const fitted = CONSTANTS.filter((its) => its.fitted);
+    for (const { key } of fitted) {
+      const line = text.split("\n").find((its) => its.startsWith(`${key} `));
+      expect(Number(line?.slice(key.length)), key).toBeGreaterThan(0);
+    }
+    expect(text.trim().split("\n")).toHaveLength(fitted.length + 1);
+    expect(Number(/^loss (\S+)$/m.exec(text)?.[1])).toBeGreaterThan(0);
+  });
+
+  it("--left-out and --calibrate-left-out tell a group's errors in their order", async () => {
+    const left = await runCommand(validate, `--rows ${rows} --left-out --quick`);
+    expect(left.text).toMatch(/^dense decode +\d+ +\d+ +\d+ +\d+\.\d%/m);
+    const calibrated = await runCommand(validate, `--rows ${rows} --calibrate-left-out --quick`);
+    expect(calibrated.text).toContain("tables have no third set-up.");
+    await expect(runCommand(validate, "--study nothing")).rejects.toThrow("--study");
+    expect((await runCommand(validate, "--study principles")).text).toContain("principle");
+  });
+
+  it("served rows are left out with the host's times that only they tell", () => {
+    const few = readRows(served);
+    const all = leaveOut(few, { served: true });
+    const parts = new Set(all.map(({ priced }) => priced.part));
+    expect([...parts].some((part) => /rates|TGI|first/.test(part))).toBe(true);
+    const told: string[] = [];
+    const its = calibrateLeftOut(few, { served: true, tell: (table) => told.push(table) });
+    expect(new Set(told).size).toBe(told.length);
+    const judged = new Set(all.map(({ table }) => table));
+    for (const table of judged) expect(told).toContain(table);
+    expect(its.groups.length).toBeGreaterThan(0);
+    for (const { group, before, after, setUps, tables } of its.groups) {
+      expect(setUps).toBeGreaterThanOrEqual(tables);
+      // Two measurements of a table do not carry its other set-ups away.
+      expect(after, group).toBeLessThan(before * 1.25);
+      const line = printCalibrated(its)
+        .split("\n")
+        .find((one) => one.startsWith(group));
+      expect(line).toContain(`${(100 * before).toFixed(1)}%`);
+      expect(calibratedMarkdown(its)).toContain(`| ${group} | ${tables} | ${setUps} |`);
+    }
   });
 });
 
