@@ -13,7 +13,7 @@ import type { AdaptersInUse } from "./adapters.ts";
 import { checkAdmission } from "./admission.ts";
 import { Audience, type OnListenerError } from "./audience.ts";
 import type { EngineListener } from "./events.ts";
-import { Joining } from "./joining.ts";
+import { type Host, Joining } from "./joining.ts";
 import type { Sha256 } from "./kv/block-hash.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import { EngineClosedError, type EngineHealth, type EngineOptions } from "./options.ts";
@@ -60,6 +60,10 @@ export class Engine {
   #endedAt: Nanos = 0;
   #meanInterval: Nanos = 0;
   #idlers: (() => void)[] = [];
+  readonly #host: Host = {
+    join: (part, lead) => this.#join(part, lead),
+    forgo: (count, promptLength) => this.#forgo(count, promptLength),
+  };
 
   constructor(parts: EngineParts, options: EngineOptions) {
     const { device, clock, sampler, sha256 } = parts;
@@ -114,10 +118,7 @@ export class Engine {
     this.#coming += n;
     this.#comingTokens += n * length;
     const place = { ids, arrival, maxContext: this.maxContext };
-    return new Joining(request, place, {
-      join: (part, lead) => this.#join(part, lead),
-      forgo: (count) => this.#forgo(count, length),
-    });
+    return new Joining(request, place, this.#host);
   }
 
   #join(part: readonly LiveSequence[], lead: LiveSequence | undefined): LiveSequence | undefined {

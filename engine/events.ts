@@ -40,7 +40,7 @@ export interface TokensEmitted extends OfSequence {
   readonly type: "tokens-emitted";
   readonly tokens: readonly TokenId[];
   /** Of a repeated step: when each token came. Absent: all at once, at `at`. */
-  readonly moments?: readonly Nanos[];
+  readonly moments?: readonly Nanos[] | undefined;
   /** Guesses verified in this step, and how many of them held. */
   readonly drafted: number;
   readonly accepted: number;

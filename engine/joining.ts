@@ -14,11 +14,11 @@ interface Place {
 }
 
 /** What an engine does for it. */
-interface Host {
+export interface Host {
   /** The next ones wait; `lead`: who led those before. Returns who leads now. */
   join(part: readonly LiveSequence[], lead: LiveSequence | undefined): LiveSequence | undefined;
-  /** So many will not come. */
-  forgo(count: number): void;
+  /** So many, of a prompt of so many tokens, will not come. */
+  forgo(count: number, promptLength: number): void;
 }
 
 export class Joining {
@@ -33,8 +33,10 @@ export class Joining {
   constructor(request: GenerationRequest, place: Place, host: Host) {
     this.ids = place.ids;
     this.promptLength = request.prompt.length;
-    // One copy for all, until each has an output.
-    this.#request = { ...request, prompt: Int32Array.from(request.prompt) };
+    const { prompt } = request;
+    // One array for all, until each has an output.
+    const shared = prompt instanceof Int32Array;
+    this.#request = shared ? request : { ...request, prompt: Int32Array.from(prompt) };
     this.#place = place;
     this.#host = host;
   }
@@ -63,6 +65,6 @@ export class Joining {
     const { left } = this;
     if (left === 0) return;
     this.#joined = this.ids.length;
-    this.#host.forgo(left);
+    this.#host.forgo(left, this.promptLength);
   }
 }

@@ -135,16 +135,14 @@ function emitTokens(
     tokens: whole ? sampled.tokens : sampled.tokens.slice(0, emitted),
     drafted: row.drafted,
     accepted: Math.min(sampled.accepted, emitted),
+    moments: ends === undefined || ends.length === emitted ? ends : ends.slice(0, emitted),
   } as const;
-  const moments = ends === undefined || ends.length === emitted ? ends : ends.slice(0, emitted);
   if (logprobs === undefined && promptLogprobs === undefined) {
-    // The hot path: no spreads.
-    roster.emit(moments === undefined ? event : Object.assign(event, { moments }));
+    roster.emit(event); // the hot path: no spreads
     return;
   }
   roster.emit({
     ...event,
-    ...(moments === undefined ? {} : { moments }),
     ...(logprobs === undefined ? {} : { logprobs: whole ? logprobs : logprobs.slice(0, emitted) }),
     ...(promptLogprobs === undefined ? {} : { promptLogprobs }),
   });

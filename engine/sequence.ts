@@ -76,7 +76,7 @@ export interface Constraint {
 
 /** What the server submits. */
 export interface GenerationRequest {
-  /** At least one id. */
+  /** At least one id. An Int32Array is read where it lies, and must not change. */
   readonly prompt: readonly TokenId[] | Int32Array;
   readonly params: SamplingParams;
   /** Completions to draw from the one prompt; absent: 1. */
