@@ -5,7 +5,6 @@
  * them as tables.
  */
 import { writeFile } from "node:fs/promises";
-import { writeSpanFile } from "../../device/span-file.ts";
 import { ChromeTrace } from "../../device/trace.ts";
 import { TrainiumDevice } from "../../device/trainium/device.ts";
 import { memoryTable } from "../../device/trainium/memory.ts";
@@ -13,6 +12,7 @@ import type { Plan } from "../../device/trainium/plan.ts";
 import { trustOf } from "../../device/trainium/price/trust.ts";
 import { adviceText } from "../../device/trainium/profile/advice.ts";
 import { LANES, type MadeProfile, profileOf } from "../../device/trainium/profile/profile.ts";
+import { writeProfile } from "../../device/trainium/profile/read.ts";
 import { rankName } from "../../device/trainium/profile/spans.ts";
 import { type ProfileTotals, summaryJson } from "../../device/trainium/profile/summary.ts";
 import { trustText } from "../../device/trust.ts";
@@ -87,8 +87,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function write({ profile, args, steps, totals }: MadeProfile, plan: Plan, out: string) {
-  const { spans: columns, tree: _, ...about } = profile;
-  await writeFile(`${out}.spans`, writeSpanFile({ about, columns, args }));
+  await writeFile(`${out}.spans`, writeProfile({ profile, args }));
   const trace = new ChromeTrace();
   for (const [index, { start, duration, parts, spans }] of steps.entries()) {
     const name = `step ${index}`;

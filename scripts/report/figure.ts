@@ -1,4 +1,4 @@
-/** One chart as SVG text: a title, a legend, and the plot below, for paper or for a phone. */
+/** One chart as SVG text: a title, a legend, and the plot below, for paper. */
 import { parseHTML } from "linkedom";
 import { colourOf, type Figure, type Line, linesOf, plotFigure } from "./plot.ts";
 
@@ -10,21 +10,7 @@ export interface FigureSize {
 
 /** As files, and on a screen. */
 export const FIGURE: FigureSize = { width: 620, height: 420 };
-/** As wide as a phone: drawn for it, so that its type is not shrunk. */
-export const NARROW: FigureSize = { width: 360, height: 330 };
 const FONT = "system-ui, 'DejaVu Sans', Helvetica, Arial, sans-serif";
-
-/** What the same colours are on a dark page, by their own. */
-export const DARK: Readonly<Record<string, string>> = {
-  "#0072b2": "#4db5ee",
-  "#d55e00": "#ff9147",
-  "#008f68": "#2fc99b",
-  "#8f5bb0": "#c193e3",
-  "#b8860b": "#e5b440",
-  "#c2417c": "#f27fb1",
-  "#3b8fb8": "#79c6ea",
-  "#555": "#aaa",
-};
 
 /** Widths of letters on average, in pixels: sizes 15 (bold) and 11. */
 const LETTER = { title: 8.4, text: 6 };

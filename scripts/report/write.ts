@@ -1,4 +1,4 @@
-/** Writes a sweep's report: HTML, CSV, InferenceX rows, each figure as SVG, the opening ones as PNG. */
+/** Writes a sweep's report: the pages on it, CSV, InferenceX rows, each figure as SVG, the opening ones as PNG. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { rowsJson } from "../load/column.ts";
@@ -6,8 +6,19 @@ import { COLUMNS } from "./columns.ts";
 import { inferenceXRow, sweepCsv } from "./csv.ts";
 import { drawFigure, FIGURE } from "./figure.ts";
 import { sweepFigures } from "./figures.ts";
-import { type ReportInput, reportHtml } from "./html.ts";
 import { sideBySide, svgToPng } from "./png.ts";
+import type { Point } from "./point.ts";
+import { canSavePages, savedPage } from "./saved-page.ts";
+import type { SavedState } from "./saved-state.ts";
+
+export interface ReportInput {
+  readonly title: string;
+  /** How to make it again. */
+  readonly command: string;
+  readonly points: readonly Point[];
+  /** What the reader should know of the runs, one sentence each. */
+  readonly notes: readonly string[];
+}
 
 /** Names of the files, in the order of `sweepFigures`, cut to what is there. */
 function figureName(title: string): string {
@@ -17,7 +28,7 @@ function figureName(title: string): string {
     .replaceAll(/^-|-$/g, "");
 }
 
-/** Paths written. */
+/** Paths written; `report.html` is among them where the pages are built. */
 export async function writeReport(folder: string, input: ReportInput): Promise<string[]> {
   await mkdir(join(folder, "figures"), { recursive: true });
   const figures = sweepFigures(input.points).map((figure) => ({
@@ -26,7 +37,7 @@ export async function writeReport(folder: string, input: ReportInput): Promise<s
     svg: drawFigure(figure),
   }));
   const files: (readonly [string, string | Uint8Array])[] = [
-    ["report.html", reportHtml(input)],
+    ...(canSavePages() ? [["report.html", savedPage(stateOf(input))] as const] : []),
     ["sweep.csv", sweepCsv(input.points)],
     [
       "sweep.json",
@@ -48,4 +59,8 @@ export async function writeReport(folder: string, input: ReportInput): Promise<s
   files.push(["curve.svg", poster], ["curve.png", svgToPng(poster)]);
   for (const [name, content] of files) await writeFile(join(folder, name), content);
   return files.map(([name]) => join(folder, name)).filter((path) => !path.includes("figures/"));
+}
+
+function stateOf({ title, command, points, notes }: ReportInput): SavedState {
+  return { title, command, notes, link: "#/curves", runs: [{ name: "sweep", points }] };
 }

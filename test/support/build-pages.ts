@@ -3,4 +3,5 @@ import { build } from "vite";
 
 export async function setup(): Promise<void> {
   await build({ root: "server/web", logLevel: "error" });
+  await build({ root: "server/web", mode: "saved", logLevel: "error" });
 }

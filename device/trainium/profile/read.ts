@@ -1,7 +1,7 @@
 /** Profiles from files: this project's columns, Chrome traces, Neuron Explorer's summary-json. */
 import { readChromeTrace } from "../../chrome-trace.ts";
 import type { SpanColumns } from "../../columns.ts";
-import { isSpanFile, readSpanFile } from "../../span-file.ts";
+import { isSpanFile, readSpanFile, writeSpanFile } from "../../span-file.ts";
 import { spanTree } from "../../span-tree.ts";
 import type { SpanArgs } from "../../trace.ts";
 import type { Profile, ProfileAbout, Totals } from "./profile.ts";
@@ -10,6 +10,12 @@ import { type ProfileSummary, readSummaryJson } from "./summary.ts";
 export interface ReadProfile {
   readonly profile: Profile;
   readonly args: readonly SpanArgs[];
+}
+
+/** The file by columns, which any profile can be written as. */
+export function writeProfile({ profile, args }: ReadProfile): Uint8Array {
+  const { spans: columns, tree: _, ...about } = profile;
+  return writeSpanFile({ about, columns, args });
 }
 
 /** Throws a sentence that names the file. */

@@ -7,8 +7,8 @@ import { rowsOf } from "../../../server/settings/row.ts";
 import { UsageError } from "../../usage.ts";
 import { parseFlags } from "../flags.ts";
 import { table } from "../validate/report.ts";
-import { comparisonHtml } from "./html.ts";
-import { readSide } from "./side.ts";
+import { type Compared, comparisonState } from "./page.ts";
+import { readSide, type Side } from "./side.ts";
 import { type Comparison, pointsCompared, profilesCompared } from "./tables.ts";
 
 const output = rowsOf("Output");
@@ -35,20 +35,32 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new UsageError("takes two files or folders: trainyard compare A B");
   }
   const [a, b] = [await readSide(first), await readSide(second)];
-  let found: Comparison;
-  if (a.kind === "points" && b.kind === "points") found = pointsCompared(a.points, b.points);
-  else if (a.kind === "profile" && b.kind === "profile") {
-    found = profilesCompared(a.profile, b.profile);
-  } else {
-    throw new UsageError(`${first} and ${second} are not of one kind: one is a profile.`);
-  }
+  const { found, compared } = answerOf(a, b, [first, second]);
   print(`A: ${first}\nB: ${second}\n\n${found.says.join("\n")}`);
   for (const { title, head, rows } of found.tables) print(`\n${title}\n${table([head, ...rows])}`);
   if (values.html !== undefined) {
-    await writeFile(values.html, comparisonHtml([first, second], found));
+    const { savedPage } = await import("../../report/saved-page.ts");
+    const state = comparisonState([first, second], compared, found.says);
+    await writeFile(values.html, savedPage(state));
     print(`\n${values.html}`);
   }
   return 0;
+}
+
+function answerOf(
+  a: Side,
+  b: Side,
+  names: readonly [string, string],
+): { readonly found: Comparison; readonly compared: Compared } {
+  if (a.kind === "points" && b.kind === "points") {
+    const sides = [a.points, b.points] as const;
+    return { found: pointsCompared(...sides), compared: { kind: "points", sides } };
+  }
+  if (a.kind === "profile" && b.kind === "profile") {
+    const found = profilesCompared(a.read.profile, b.read.profile);
+    return { found, compared: { kind: "profile", sides: [a.read, b.read] } };
+  }
+  throw new UsageError(`${names.join(" and ")} are not of one kind: one is a profile.`);
 }
 
 /** Words that are no flag and no flag's value. */

@@ -1,15 +1,14 @@
 /** What may be compared and opened: a sweep's folder, points, results of a bench, or a profile. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Profile } from "../../../device/trainium/profile/profile.ts";
-import { readProfile } from "../../../device/trainium/profile/read.ts";
+import { type ReadProfile, readProfile } from "../../../device/trainium/profile/read.ts";
 import type { Point } from "../../report/point.ts";
 import { pointsIn } from "../../report/read-points.ts";
 import { reason, UsageError } from "../../usage.ts";
 
 export type Side =
   | { readonly kind: "points"; readonly points: readonly Point[] }
-  | { readonly kind: "profile"; readonly profile: Profile };
+  | { readonly kind: "profile"; readonly read: ReadProfile };
 
 /** Throws UsageError naming the path. */
 export async function readSide(path: string): Promise<Side> {
@@ -21,7 +20,7 @@ export async function readSide(path: string): Promise<Side> {
   const points = jsonPoints(bytes);
   if (points.length > 0) return { kind: "points", points };
   try {
-    return { kind: "profile", profile: readProfile(bytes, basename(path)).profile };
+    return { kind: "profile", read: readProfile(bytes, basename(path)) };
   } catch (error) {
     throw new UsageError(`${reason(error)} ${path} is no sweep, bench or profile.`);
   }

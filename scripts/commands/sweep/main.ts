@@ -42,6 +42,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   print(
     `\n${outcome.points.length} points in ${seconds.toFixed(1)} s (${clock}${outcome.resumed > 0 ? `, ${outcome.resumed} read back` : ""}).\n`,
   );
+  if (files.length > 0 && !files.some((path) => path.endsWith(".html"))) {
+    process.stderr.write("No report.html: the pages are not built (npm run build).\n");
+  }
   print(
     files.length > 0
       ? `${files.join("\n")}\n`

@@ -1,8 +1,10 @@
 /** The server's public routes, as the pages call them. */
 import { signal } from "@preact/signals";
+import { keep, kept } from "./kept.ts";
+import { savedFile } from "./saved.ts";
 
-export const apiKey = signal(sessionStorage.getItem("key") ?? "");
-apiKey.subscribe((key) => sessionStorage.setItem("key", key));
+export const apiKey = signal(kept("sessionStorage", "key") ?? "");
+apiKey.subscribe((key) => keep("sessionStorage", "key", key));
 
 /** True after a 401, until a key is given. */
 export const keyAsked = signal(false);
@@ -75,8 +77,10 @@ export async function* streamJson(
   }
 }
 
-/** A file that this server has, by the path that a link names; another server's is refused. */
+/** A file that this server or this saved page has, by the path that a link names; another server's is refused. */
 export async function getFile(path: string): Promise<File> {
+  const own = savedFile(path);
+  if (own !== undefined) return own;
   const url = new URL(path, base);
   if (url.origin !== base.origin) throw new Error(`${path} is not a file of this server.`);
   const response = await call(path);

@@ -1,4 +1,6 @@
 /** The catalogue's configs: five kilobytes zipped, so that they come at once. */
+import { idOfFile } from "./catalog-ids.ts";
+
 const FILES = import.meta.glob<Readonly<Record<string, unknown>>>(
   "../../../models/catalog/*.json",
   {
@@ -7,12 +9,9 @@ const FILES = import.meta.glob<Readonly<Record<string, unknown>>>(
   },
 );
 
-const idOf = (path: string): string =>
-  (path.split("/").at(-1) ?? "").replace(/\.json$/, "").replace("--", "/");
-
-const CONFIGS = new Map(Object.entries(FILES).map(([path, config]) => [idOf(path), config]));
-
-export const CATALOG_IDS: readonly string[] = [...CONFIGS.keys()].sort();
+const CONFIGS = new Map(
+  Object.entries(FILES).map(([path, config]) => [idOfFile(path.split("/").at(-1) ?? ""), config]),
+);
 
 /** Throws for an id that is not of the catalogue. */
 export function catalogConfig(id: string): Readonly<Record<string, unknown>> {

@@ -6,16 +6,20 @@ import { Icon } from "./icons.tsx";
 import { lazy } from "./lazy.tsx";
 import mark from "./mark.svg";
 import { page } from "./route.ts";
+import { saved } from "./saved.ts";
+import { SavedNote } from "./saved-note.tsx";
 import { theme, turnTheme } from "./theme.ts";
 
 interface Page {
   readonly title: string;
   readonly view: FunctionComponent;
+  /** Shows a server: not there in a saved page. */
+  readonly served?: true;
 }
 
 /** One line a page. */
 const PAGES: Readonly<Record<string, Page>> = {
-  home: { title: "Home", view: Home },
+  home: { title: "Home", view: Home, served: true },
   curves: {
     title: "Curves",
     view: lazy(async () => (await import("./curves/curves.tsx")).Curves),
@@ -26,6 +30,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
   live: {
     title: "Live",
+    served: true,
     view: lazy(async () => (await import("./live/live.tsx")).Live),
   },
   explorer: {
@@ -33,6 +38,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     view: lazy(async () => (await import("./explorer/explorer.tsx")).Explorer),
   },
 };
+
+const SHOWN = Object.entries(PAGES).filter(
+  ([, { served }]) => saved === undefined || served !== true,
+);
 
 export function Frame() {
   const { view: View, title } = PAGES[page.value] ?? { view: Missing, title: "Not found" };
@@ -43,11 +52,11 @@ export function Frame() {
         Skip to the page
       </a>
       <nav class="rail" aria-label="Pages">
-        <a class="brand" href="#/home" aria-label="Trainyard, home">
+        <a class="brand" href={saved?.link ?? "#/home"} aria-label="Trainyard, home">
           <img src={mark} alt="" />
           <span>Trainyard</span>
         </a>
-        {Object.entries(PAGES).map(([name, { title }]) => (
+        {SHOWN.map(([name, { title }]) => (
           <a
             key={name}
             class="page"
@@ -58,10 +67,12 @@ export function Frame() {
             {title}
           </a>
         ))}
-        <a class="page" href="./docs">
-          <Icon name="docs" />
-          API
-        </a>
+        {saved === undefined && (
+          <a class="page" href="./docs">
+            <Icon name="docs" />
+            API
+          </a>
+        )}
         <div class="foot">
           <button type="button" onClick={turnTheme}>
             {theme.value === "dark" ? "Light" : "Dark"}
@@ -72,6 +83,7 @@ export function Frame() {
         <div class="inner">
           {keyAsked.value && <KeyForm />}
           <View />
+          {saved !== undefined && <SavedNote {...saved} />}
         </div>
       </main>
     </div>

@@ -3,8 +3,10 @@
  * from the server and from a saved file.
  */
 import { computed, signal } from "@preact/signals";
+import { saved } from "./saved.ts";
 
-const hash = signal(location.hash);
+/** A saved page opens with what it was saved for. */
+const hash = signal(location.hash === "" ? (saved?.link ?? "") : location.hash);
 addEventListener("hashchange", () => {
   hash.value = location.hash;
 });

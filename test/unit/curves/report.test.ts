@@ -2,9 +2,8 @@ import { describe, expect, it } from "vitest";
 import { hygiene } from "../../../scripts/load/hygiene.ts";
 import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { inferenceXRow, sweepCsv } from "../../../scripts/report/csv.ts";
-import { drawFigure, FIGURE, NARROW } from "../../../scripts/report/figure.ts";
+import { drawFigure, FIGURE } from "../../../scripts/report/figure.ts";
 import { sweepFigures } from "../../../scripts/report/figures.ts";
-import { reportHtml } from "../../../scripts/report/html.ts";
 import { logTicks, tickText } from "../../../scripts/report/plot.ts";
 import { svgToPng } from "../../../scripts/report/png.ts";
 import { INTERACTIVITY, type Point, usersAt } from "../../../scripts/report/point.ts";
@@ -117,7 +116,7 @@ describe("figures", () => {
 
   it("clip no word: what is too long goes on in the next line, at any width", () => {
     const long = sweepFigures([point(8, { model: `${"very-long-publisher/".repeat(2)}m` })])[0];
-    for (const size of [FIGURE, NARROW]) {
+    for (const size of [FIGURE, { width: 360, height: 330 }]) {
       const svg = long === undefined ? "" : drawFigure(long, size);
       const texts = [...svg.matchAll(/font-size="(11|15)"[^>]*>([^<]+)</g)];
       expect(texts.length).toBeGreaterThan(2);
@@ -163,20 +162,6 @@ describe("rows", () => {
 });
 
 describe("report", () => {
-  it("opens with the figures, says what is simulated and what was noticed", () => {
-    const html = reportHtml({
-      title: "A sweep",
-      command: "trainyard sweep <x>",
-      points: [...points, point(4, { notices: [{ code: "few-requests", text: "Too few." }] })],
-      notes: [],
-    });
-    expect(html.indexOf("Users per system")).toBeLessThan(html.indexOf("three definitions"));
-    expect(html).toContain("simulated, not measured");
-    expect(html).toContain("<b>few-requests</b>");
-    expect(html).toContain('<th scope="col">100</th>');
-    expect(html).not.toMatch(/(src|href)="http/);
-  });
-
   it("draws in the terminal", () => {
     const chart = terminalChart(
       [{ name: "one", points: points.map((p) => ({ x: p.concurrency, y: p.outputThroughput })) }],

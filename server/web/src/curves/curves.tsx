@@ -1,4 +1,5 @@
 /** Sweeps, looked at: users against interactivity, the best of all systems, two of them compared. */
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { paretoFigure, sweepFigures } from "../../../../scripts/report/figures.ts";
 import type { Figure } from "../../../../scripts/report/plot.ts";
@@ -111,16 +112,19 @@ function View({ tab, all }: { readonly tab: string; readonly all: readonly Point
       return <PointTable all={all} />;
     default:
       return (
-        <>
-          <Charts figures={those(/^(Users|Output)/)} cursor={pace} />
+        <Charts figures={those(/^(Users|Output)/)} cursor={pace}>
           <Answer all={all} />
-        </>
+        </Charts>
       );
   }
 }
 
 /** `cursor` is a pace: only figures with it along x have the line. */
-function Charts(parts: { readonly figures: readonly Figure[]; readonly cursor?: number }) {
+function Charts(parts: {
+  readonly figures: readonly Figure[];
+  readonly cursor?: number;
+  readonly children?: ComponentChildren;
+}) {
   return (
     <div class="charts">
       {parts.figures.map((figure) => (
@@ -130,6 +134,7 @@ function Charts(parts: { readonly figures: readonly Figure[]; readonly cursor?: 
           cursor={figure.x.label.startsWith("tokens/s/user") ? parts.cursor : undefined}
         />
       ))}
+      {parts.children}
     </div>
   );
 }
@@ -149,7 +154,7 @@ function Answer({ all }: { readonly all: readonly Point[] }) {
   const pace = paceOf(all);
   const ttft = Number(query.value.get("ttft") ?? Math.ceil(slowest));
   return (
-    <section class="panel" aria-labelledby="answer-title">
+    <section class="panel at-pace" aria-labelledby="answer-title">
       <header>
         <h2 id="answer-title">At a pace</h2>
         <span class="note">tokens/s/user = {INTERACTIVITY.inferencex.formula}</span>

@@ -4,6 +4,7 @@ import { INTERACTIVITY, type Point, seriesOf, usersAt } from "../../../../script
 import { pointsIn } from "../../../../scripts/report/read-points.ts";
 import { labelled } from "../../../../scripts/report/series.ts";
 import { getFile } from "../api.ts";
+import { saved } from "../saved.ts";
 
 /** Points that came together: a file or folder dropped at once, a sweep of this page. */
 export interface Run {
@@ -11,7 +12,7 @@ export interface Run {
   readonly points: readonly Point[];
 }
 
-export const runs = signal<readonly Run[]>([]);
+export const runs = signal<readonly Run[]>(saved?.runs ?? []);
 /** Named, and in the order that tables and lines want: by line, then by users. */
 export const points = computed(() =>
   [...labelled(runs.value.flatMap((run) => run.points))].sort(

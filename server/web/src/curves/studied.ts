@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Difference, Point } from "../../../../scripts/commands/study/headline-points.ts";
 import type { PrincipleTimes } from "../../../../scripts/commands/study/principles-times.ts";
-import { startEngine } from "../engine.ts";
+import { startEngine } from "../start-engine.ts";
 
 export interface HeadlineData {
   readonly two: readonly Point[];

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
-import { CATALOG_IDS } from "../catalog.ts";
+import { CATALOG_IDS } from "../catalog-ids.ts";
 import { digits } from "../figures.ts";
 import { Known } from "../known.tsx";
 import { query, remember } from "../route.ts";

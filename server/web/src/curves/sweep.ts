@@ -8,7 +8,7 @@ import {
 } from "../../../../scripts/commands/sweep/protocol.ts";
 import type { Point } from "../../../../scripts/report/point.ts";
 import type { SystemSpec } from "../../../../scripts/virtual/build.ts";
-import { startEngine } from "../engine.ts";
+import { startEngine } from "../start-engine.ts";
 import { addRun } from "./points.ts";
 
 /** Lists are joined by commas, as the command line's. */

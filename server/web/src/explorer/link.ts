@@ -1,6 +1,6 @@
 /** What is priced, as the view's link says it; what a link leaves out is as by default. */
 
-import { CATALOG_IDS } from "../catalog.ts";
+import { CATALOG_IDS } from "../catalog-ids.ts";
 import { card } from "../home/server-facts.ts";
 import { remember } from "../route.ts";
 import type { ProfileSpec } from "./profile.ts";

@@ -1,8 +1,11 @@
 /** A job of the engine: the cost model itself prices steps here, and files are read. */
-import { writeSpanFile } from "../../../../device/span-file.ts";
 import { CostModel } from "../../../../device/trainium/price/cost-model.ts";
 import { profileOf } from "../../../../device/trainium/profile/profile.ts";
-import { type ReadProfile, readProfile } from "../../../../device/trainium/profile/read.ts";
+import {
+  type ReadProfile,
+  readProfile,
+  writeProfile,
+} from "../../../../device/trainium/profile/read.ts";
 import { planFor } from "../../../../device/trainium/settings.ts";
 import { declaredModel } from "../../../../models/declared.ts";
 import { catalogConfig } from "../catalog.ts";
@@ -44,8 +47,7 @@ async function work(
     case "save": {
       const its = kept.get(task.key);
       if (its === undefined) throw new Error("That profile is no longer here.");
-      const { spans: columns, tree: _, ...about } = its.profile;
-      return writeSpanFile({ about, columns, args: its.args });
+      return writeProfile(its);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The profile that is shown, the one it is compared with, and the worker that makes them. */
 import { signal } from "@preact/signals";
 import { getFile } from "../api.ts";
-import { startEngine } from "../engine.ts";
+import { startEngine } from "../start-engine.ts";
 import type {
   ProfileSpec,
   ShownProfile,

@@ -1,7 +1,7 @@
 /** What is priced, as a form; a file can be dropped on it in place. */
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
 import { stackNames } from "../../../../device/trainium/stacks/releases.ts";
-import { CATALOG_IDS } from "../catalog.ts";
+import { CATALOG_IDS } from "../catalog-ids.ts";
 import { dropped, FileButton } from "../file-button.tsx";
 import type { ProfileSpec } from "./profile.ts";
 

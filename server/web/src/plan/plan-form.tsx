@@ -1,7 +1,7 @@
 /** Load, promise and systems as a form over `trainyard plan`; the link holds what is asked. */
 import { useEffect, useState } from "preact/hooks";
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
-import { CATALOG_IDS } from "../catalog.ts";
+import { CATALOG_IDS } from "../catalog-ids.ts";
 import { Known } from "../known.tsx";
 import { query, remember } from "../route.ts";
 import { askOf, FIRST, type PlanAsk, planOptions } from "./ask.ts";

@@ -13,10 +13,10 @@ import { type Column, cellText } from "../../../../scripts/load/column.ts";
 import type { Figure } from "../../../../scripts/report/plot.ts";
 import { bandText } from "../../../../scripts/report/point.ts";
 import { Chart } from "../charts/chart.tsx";
+import { Command } from "../command.tsx";
 import { digits } from "../figures.ts";
 import { remember } from "../route.ts";
 import { type Cell, Table } from "../table.tsx";
-import { Command } from "./command.tsx";
 import { planning } from "./planning.ts";
 
 export function PlanResult() {

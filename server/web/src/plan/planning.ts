@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { PlanOptions } from "../../../../scripts/commands/plan/options.ts";
 import type { Planned } from "../../../../scripts/commands/plan/planned.ts";
-import { startEngine } from "../engine.ts";
+import { startEngine } from "../start-engine.ts";
 import type { PlanAnswer } from "./plan-job.ts";
 
 export type PlanState =

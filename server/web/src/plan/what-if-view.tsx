@@ -4,7 +4,7 @@ import { INSTANCES } from "../../../../device/trainium/instances.ts";
 import { comparePoints } from "../../../../scripts/report/compare-points.ts";
 import type { Figure } from "../../../../scripts/report/plot.ts";
 import { bandText, INTERACTIVITY, type Point } from "../../../../scripts/report/point.ts";
-import { CATALOG_IDS } from "../catalog.ts";
+import { CATALOG_IDS } from "../catalog-ids.ts";
 import { Chart } from "../charts/chart.tsx";
 import { Parts } from "../curves/compare.tsx";
 import { digits } from "../figures.ts";

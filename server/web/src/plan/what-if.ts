@@ -6,7 +6,7 @@ import { signal } from "@preact/signals";
 import { parseConcurrency, parseShape } from "../../../../scripts/commands/sweep/protocol.ts";
 import type { Point } from "../../../../scripts/report/point.ts";
 import { type SweepTask, type System, simulate, specFor } from "../curves/sweep.ts";
-import { startEngine } from "../engine.ts";
+import { startEngine } from "../start-engine.ts";
 import type { Steady, SteadyAnswer, SteadyAsk } from "./steady-job.ts";
 
 /** As the link says it. */

@@ -1,5 +1,6 @@
 /** A command line, ready to be taken along. */
 import { useState } from "preact/hooks";
+import "./style/command.css";
 
 export function Command({ title, text }: { readonly title: string; readonly text: string }) {
   const [copied, setCopied] = useState(false);
