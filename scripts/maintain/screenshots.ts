@@ -20,6 +20,8 @@ const LOOKS = {
 const SIMULATED = [
   "meta-llama/Llama-3.1-8B-Instruct",
   ...["--device", "trainium", "--tensor-parallel-size", "4", "--enable-per-request-metrics"],
+  // A pool that a dozen users fill visibly.
+  ...["--num-gpu-blocks-override", "480", "--max-model-len", "8192"],
 ];
 
 const MODEL = "model=openai/gpt-oss-120b&instance=trn2.48xlarge&tensorParallel=16";
@@ -97,7 +99,18 @@ const PICTURES: readonly Picture[] = [
     name: "live",
     device: "trainium",
     link: "live",
-    ready: async (page) => page.waitForTimeout(9000),
+    ready: async (page) => page.waitForTimeout(25_000),
+  },
+  {
+    name: "requests",
+    device: "trainium",
+    link: "requests",
+    ready: async (page) => {
+      await page.waitForTimeout(20_000);
+      await page.locator("tbody button.link").nth(4).click();
+      await page.getByRole("heading", { name: "To the last token" }).waitFor();
+      await settled(page);
+    },
   },
   {
     name: "curves-studies",
@@ -126,16 +139,22 @@ async function start(argv: readonly string[]): Promise<RunningServer> {
   return serve(settings, pino({ level: "silent" }));
 }
 
-/** A few requests that go on while the pictures are taken. */
-function load(url: string): () => void {
+/** Users who ask and read while the pictures are taken: some begin alike, some ask at length. */
+function load(url: string, users: number): () => void {
   const end = new AbortController();
-  const body = {
-    messages: [{ role: "user", content: "Tell me a story about a fox." }],
-    max_tokens: 300,
-    temperature: 0.8,
-  };
-  const user = async (): Promise<void> => {
-    while (!end.signal.aborted) {
+  const system = "You are a patient storyteller. ".repeat(30);
+  const user = async (seat: number): Promise<void> => {
+    for (let turn = 0; !end.signal.aborted; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, (seat * 370 + turn * 530) % 2900));
+      const long = (seat + turn) % 5 === 0 ? "It was a dark and stormy night. ".repeat(120) : "";
+      const content = `${long}Tell me story ${seat}.${turn} about a fox.`;
+      const body = {
+        messages: [
+          ...(seat % 2 === 0 ? [{ role: "system", content: system }] : []),
+          { role: "user", content },
+        ],
+        ...{ max_tokens: 60 + ((seat * 97 + turn * 61) % 260), temperature: 0.8, stream: true },
+      };
       await fetch(`${url}/v1/chat/completions`, {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -146,7 +165,7 @@ function load(url: string): () => void {
         .catch(() => undefined);
     }
   };
-  for (let each = 0; each < 3; each++) void user();
+  for (let seat = 0; seat < users; seat++) void user(seat);
   return () => end.abort();
 }
 
@@ -180,7 +199,7 @@ for (const device of ["trainium", "cpu"] as const) {
   const its = wanted.filter((picture) => picture.device === device);
   if (its.length === 0) continue;
   const server = await start(device === "cpu" ? ["--device", "cpu"] : SIMULATED);
-  const stop = load(server.url);
+  const stop = load(server.url, device === "cpu" ? 3 : 12);
   for (const picture of its) await take(browser, picture, server.url, values.out);
   stop();
   await server.stop(0);

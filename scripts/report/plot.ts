@@ -94,9 +94,9 @@ export function plotFigure(figure: Figure, look: Look): ReturnType<typeof Plot.p
     marginRight: 28,
     marginTop: 12,
     style: { fontFamily: look.font, fontSize: "11px", color: look.ink, background: look.paper },
-    x: axisOf(figure.x, extentOf(series, "x"), look.width < 500),
-    y: axisOf(figure.y, extentOf(series, "y"), false),
-    marks: [...cursorMarks(look), ...marksOf(figure, series, look)],
+    x: scaleOf(figure.x, look.width < 500),
+    y: scaleOf(figure.y, false),
+    marks: [...logAxes(figure, series), ...cursorMarks(look), ...marksOf(figure, series, look)],
   });
 }
 
@@ -105,17 +105,39 @@ function cursorMarks({ cursor, ink }: Look): Plot.Markish[] {
   return [Plot.ruleX([cursor], { stroke: ink, strokeWidth: 1, strokeDasharray: "3 3" })];
 }
 
+const isLog = ({ type }: Axis): boolean => type === "log2" || type === "log10";
+const baseOf = ({ type }: Axis): 2 | 10 => (type === "log2" ? 2 : 10);
+
 /** `few`: there is no room for the ticks that Plot would choose. */
-function axisOf(axis: Axis, extent: readonly [number, number], few: boolean): Plot.ScaleOptions {
-  const base = axis.type === "log2" ? 2 : 10;
+function scaleOf(axis: Axis, few: boolean): Plot.ScaleOptions {
   return {
     label: axis.label,
-    grid: true,
     labelAnchor: "center",
-    ...(axis.type === "log2" || axis.type === "log10"
-      ? { type: "log", base, ticks: logTicks(extent, base), tickFormat: tickText }
-      : { zero: true, nice: true, tickFormat: tickText, ...(few ? { ticks: 5 } : {}) }),
+    ...(isLog(axis)
+      ? { type: "log", base: baseOf(axis), axis: null }
+      : { grid: true, zero: true, nice: true, tickFormat: tickText, ...(few ? { ticks: 5 } : {}) }),
   };
+}
+
+/** Logarithmic axes with a figure at every tick: Plot leaves out those that are not powers. */
+function logAxes(figure: Figure, series: readonly Line[]): Plot.Markish[] {
+  const text = (tick: number): string => tickText(tick);
+  const marks: Plot.Markish[] = [];
+  if (isLog(figure.x)) {
+    const ticks = logTicks(extentOf(series, "x"), baseOf(figure.x));
+    marks.push(
+      Plot.gridX(ticks),
+      Plot.axisX(ticks, { text, label: figure.x.label, labelAnchor: "center" }),
+    );
+  }
+  if (isLog(figure.y)) {
+    const ticks = logTicks(extentOf(series, "y"), baseOf(figure.y));
+    marks.push(
+      Plot.gridY(ticks),
+      Plot.axisY(ticks, { text, label: figure.y.label, labelAnchor: "center" }),
+    );
+  }
+  return marks;
 }
 
 /** Least and most that is drawn along an axis, ends of bands included. */

@@ -1,5 +1,5 @@
 /** A browser to look at the pages with. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { expect } from "vitest";
@@ -44,7 +44,10 @@ export const LOOKS = [
 
 export type Look = (typeof LOOKS)[number];
 
-/** Looks at a page and lets nothing pass: no word in the console, nothing serious of axe, nothing cut off. */
+/**
+ * Looks at a page and lets nothing pass: no word in the console, nothing serious of axe, nothing
+ * cut off, no request to anybody but its server.
+ */
 export async function visitPage(
   browser: Browser,
   path: string,
@@ -57,13 +60,59 @@ export async function visitPage(
     if (message.type() === "error" || message.type() === "warning") said.push(message.text());
   });
   page.on("pageerror", (error) => said.push(error.message));
+  const { origin, host } = new URL(path);
+  page.on("request", (request) => {
+    const to = new URL(request.url());
+    if (to.origin !== origin && to.host !== host && to.protocol !== "blob:") said.push(to.href);
+  });
   await page.goto(path);
   await inside(page);
-  expect(await axeFindings(page)).toEqual([]);
-  expect(
-    await page.evaluate("document.documentElement.scrollWidth <= innerWidth"),
-    "nothing is cut off at the right",
-  ).toBe(true);
+  await soundLook(page);
   expect(said).toEqual([]);
   await page.close();
+}
+
+/** Nothing serious for axe, nothing cut off at the right. */
+export async function soundLook(page: Page): Promise<void> {
+  expect(await axeFindings(page), page.url()).toEqual([]);
+  const fits = await page.evaluate("document.documentElement.scrollWidth <= innerWidth");
+  expect(fits, `${page.url()}: nothing is cut off at the right`).toBe(true);
+}
+
+/** What a panel of that title leaves as CSV: numbers, not what is shown of them. */
+export async function csvOf(
+  page: Page,
+  title: string | RegExp,
+): Promise<readonly (readonly string[])[]> {
+  const panel = page.locator(".panel", {
+    has: page.getByRole("heading", { name: title, exact: true }),
+  });
+  const coming = page.waitForEvent("download");
+  await panel.last().getByRole("button", { name: "CSV" }).click();
+  const text = readFileSync(await (await coming).path(), "utf8");
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => line.split(","));
+}
+
+/** Users who ask, read a stream and think a little, until the end; returns what ends them. */
+export function keepAsking(url: string, users: number): () => void {
+  let over = false;
+  const ask = async (seat: number): Promise<void> => {
+    for (let turn = 0; !over; turn++) {
+      const prompt = `${"One day ".repeat(1 + ((seat + turn) % 3) * 9)} ${seat} ${turn}`;
+      const response = await fetch(`${url}/v1/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ prompt, max_tokens: 48, stream: true, ignore_eos: true }),
+      }).catch(() => undefined); // the server has ended
+      await response?.text().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+  };
+  for (let seat = 0; seat < users; seat++) void ask(seat);
+  return () => {
+    over = true;
+  };
 }

@@ -33,6 +33,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     served: true,
     view: lazy(async () => (await import("./live/live.tsx")).Live),
   },
+  requests: {
+    title: "Requests",
+    view: lazy(async () => (await import("./requests/requests.tsx")).Requests),
+  },
   explorer: {
     title: "Explorer",
     view: lazy(async () => (await import("./explorer/explorer.tsx")).Explorer),

@@ -1,7 +1,8 @@
 /** A table that sorts by its heads and leaves as CSV, SVG and PNG. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { saveCsv, savePng, saveSvg, tableSvg } from "./download.ts";
+import { tableSvg } from "./download.ts";
+import { Exports } from "./exports.tsx";
 
 /** A figure: how it is written, what it sorts by, and its share of a whole as a bar. */
 export interface FigureCell {
@@ -28,41 +29,37 @@ export function Table(parts: {
   readonly note?: ComponentChildren;
 }) {
   const { title, head, rows, note } = parts;
-  const [order, setOrder] = useState<{ column: number; up: boolean }>();
+  const [order, setOrder] = useState<Order>();
   const [all, setAll] = useState(false);
   const sorted = order === undefined ? rows : [...rows].sort(by(order));
   const shown = all ? sorted : sorted.slice(0, SHOWN);
-  const isNumber = (column: number): boolean => isFigure(rows[0]?.[column]);
   return (
     <section class="panel">
       <header>
         <h2>{title}</h2>
         {note !== undefined && <span class="note">{note}</span>}
-        <Exports title={title} head={head} rows={sorted} />
+        <Exports
+          title={title}
+          head={head}
+          rows={() => sorted.map((row) => row.map(fieldOf))}
+          drawing={() =>
+            tableSvg(
+              title,
+              head,
+              sorted.map((row) => row.map(drawnOf)),
+            )
+          }
+        />
       </header>
       <div class="scroller">
         <table>
           <thead>
-            <tr>
-              {head.map((name, column) => (
-                <th
-                  key={name}
-                  class={isNumber(column) ? "number" : ""}
-                  aria-sort={
-                    order?.column === column ? (order.up ? "ascending" : "descending") : "none"
-                  }
-                >
-                  <button
-                    type="button"
-                    onClick={() =>
-                      setOrder({ column, up: order?.column === column ? !order.up : false })
-                    }
-                  >
-                    {name}
-                  </button>
-                </th>
-              ))}
-            </tr>
+            <Heads
+              head={head}
+              order={order}
+              choose={setOrder}
+              isNumber={(column) => isFigure(rows[0]?.[column])}
+            />
           </thead>
           <tbody>
             {shown.map((row, index) => (
@@ -81,6 +78,36 @@ export function Table(parts: {
         </button>
       )}
     </section>
+  );
+}
+
+interface Order {
+  readonly column: number;
+  readonly up: boolean;
+}
+
+function Heads(parts: {
+  readonly head: readonly string[];
+  readonly order: Order | undefined;
+  readonly choose: (order: Order) => void;
+  readonly isNumber: (column: number) => boolean;
+}) {
+  const { head, order, choose, isNumber } = parts;
+  const sorted = (column: number) =>
+    order?.column !== column ? "none" : order.up ? "ascending" : "descending";
+  return (
+    <tr>
+      {head.map((name, column) => (
+        <th key={name} class={isNumber(column) ? "number" : ""} aria-sort={sorted(column)}>
+          <button
+            type="button"
+            onClick={() => choose({ column, up: order?.column === column && !order.up })}
+          >
+            {name}
+          </button>
+        </th>
+      ))}
+    </tr>
   );
 }
 
@@ -108,47 +135,15 @@ function Shown({ cell }: { readonly cell: Cell }) {
   );
 }
 
-function Exports(parts: {
-  readonly title: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly Cell[])[];
-}) {
-  const { title, head, rows } = parts;
-  const drawn = () =>
-    tableSvg(
-      title,
-      head,
-      rows.map((row) => row.map((cell) => ({ text: textOf(cell), right: isFigure(cell) }))),
-    );
-  const values = () =>
-    rows.map((row) => row.map((cell) => (isFigure(cell) ? cell.value : textOf(cell))));
-  return (
-    <div class="actions">
-      <button type="button" onClick={() => saveCsv(title, head, values())}>
-        CSV
-      </button>
-      <button type="button" onClick={() => saveSvg(title, drawn().svg)}>
-        SVG
-      </button>
-      <button
-        type="button"
-        onClick={() => {
-          const { svg, size } = drawn();
-          void savePng(title, svg, size);
-        }}
-      >
-        PNG
-      </button>
-    </div>
-  );
-}
-
+const fieldOf = (cell: Cell): string | number => (isFigure(cell) ? cell.value : textOf(cell));
+const drawnOf = (cell: Cell) => ({ text: textOf(cell), right: isFigure(cell) });
 const textOf = (cell: Cell): string => (typeof cell === "string" ? cell : cell.text);
 
-function by({ column, up }: { column: number; up: boolean }) {
+function by({ column, up }: Order) {
   const value = (row: readonly Cell[]): number | string => {
     const cell = row[column] ?? "";
-    return isFigure(cell) ? cell.value : textOf(cell);
+    if (!isFigure(cell)) return textOf(cell);
+    return Number.isNaN(cell.value) ? Number.NEGATIVE_INFINITY : cell.value;
   };
   return (a: readonly Cell[], b: readonly Cell[]): number => {
     const [left, right] = up ? [value(a), value(b)] : [value(b), value(a)];

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Figure, plotFigure, tickText } from "../../../../scripts/report/plot.ts";
 import { readFigure } from "../../../../scripts/report/reading.ts";
-import { saveCsv, savePng, saveSvg } from "../download.ts";
+import { Exports, standalone } from "../exports.tsx";
 import { theme } from "../theme.ts";
 import "./chart.css";
 import { paletteColour } from "./palette.ts";
@@ -54,7 +54,14 @@ export function Chart({ figure, cursor, height = 330 }: ChartParts) {
           <h2>{figure.title}</h2>
           <p class="note">{figure.subtitle}</p>
         </div>
-        <Exports figure={figure} box={() => box.current?.querySelector("svg") ?? null} />
+        <Exports
+          title={figure.title}
+          head={["line", figure.x.label, figure.y.label]}
+          rows={() =>
+            figure.series.flatMap((line) => line.points.map(({ x, y }) => [line.name, x, y]))
+          }
+          drawing={() => standalone(box.current?.querySelector("svg") ?? null)}
+        />
       </header>
       <Legend series={figure.series} />
       <div ref={box} class="plot" role="img" aria-label={`${figure.title}. ${figure.subtitle}`} />
@@ -91,29 +98,4 @@ function Legend({ series }: Pick<Figure, "series">) {
 function textOf(figure: Figure, x: number): string {
   const found = readFigure(figure, x).map(({ name, y }) => `${name} ${tickText(y)}`);
   return found.length === 0 ? "" : `at ${tickText(x)}: ${found.join(" · ")}`;
-}
-
-function Exports(parts: { readonly figure: Figure; readonly box: () => SVGSVGElement | null }) {
-  const { title, x, y, series } = parts.figure;
-  const drawn = (use: (svg: string, size: { width: number; height: number }) => void): void => {
-    const svg = parts.box();
-    if (svg === null) return;
-    const size = { width: svg.clientWidth, height: svg.clientHeight };
-    use(new XMLSerializer().serializeToString(svg), size);
-  };
-  const rows = () =>
-    series.flatMap((line) => line.points.map((point) => [line.name, point.x, point.y]));
-  return (
-    <div class="actions">
-      <button type="button" onClick={() => saveCsv(title, ["line", x.label, y.label], rows())}>
-        CSV
-      </button>
-      <button type="button" onClick={() => drawn((svg) => saveSvg(title, svg))}>
-        SVG
-      </button>
-      <button type="button" onClick={() => drawn((svg, size) => void savePng(title, svg, size))}>
-        PNG
-      </button>
-    </div>
-  );
 }

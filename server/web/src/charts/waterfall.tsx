@@ -1,7 +1,6 @@
 /** From one whole to another, a bar a step: what each adds or takes. */
-import type { RefObject } from "preact";
 import { useRef } from "preact/hooks";
-import { saveCsv, savePng, saveSvg } from "../download.ts";
+import { Exports, standalone } from "../exports.tsx";
 import { useWidth } from "../use-width.ts";
 import "./waterfall.css";
 
@@ -37,7 +36,12 @@ export function Waterfall(parts: {
       <header>
         <h2>{title}</h2>
         {note !== undefined && <span class="note">{note}</span>}
-        <Exports title={title} rows={rows} place={place} size={{ width, height }} />
+        <Exports
+          title={title}
+          head={["step", "value"]}
+          rows={() => rows.map((row) => [row.name, row.value])}
+          drawing={() => standalone(place.current)}
+        />
       </header>
       <svg ref={place} height={height} role="img">
         <title>{`${title}: ${rows.map((row) => `${row.name} ${text(row.value)}`).join(", ")}`}</title>
@@ -65,46 +69,6 @@ export function Waterfall(parts: {
       </svg>
     </section>
   );
-}
-
-function Exports(parts: {
-  readonly title: string;
-  readonly rows: readonly Row[];
-  readonly place: RefObject<SVGSVGElement | null>;
-  readonly size: { readonly width: number; readonly height: number };
-}) {
-  const { title, rows, place, size } = parts;
-  const drawn = (): string =>
-    place.current === null ? "" : withItsStyle(place.current, size.width);
-  const values = rows.map((row) => [row.name, row.value]);
-  return (
-    <div class="actions">
-      <button type="button" onClick={() => saveCsv(title, ["step", "value"], values)}>
-        CSV
-      </button>
-      <button type="button" onClick={() => saveSvg(title, drawn())}>
-        SVG
-      </button>
-      <button type="button" onClick={() => void savePng(title, drawn(), size)}>
-        PNG
-      </button>
-    </div>
-  );
-}
-
-/** The drawing as a file of its own: what the page's style sheets say of it is written on it. */
-function withItsStyle(svg: SVGSVGElement, width: number): string {
-  const copy = svg.cloneNode(true) as SVGSVGElement;
-  for (const [index, from] of [...svg.querySelectorAll("*")].entries()) {
-    const { fill, fontFamily, fontSize } = getComputedStyle(from);
-    const into = copy.querySelectorAll("*")[index];
-    into?.setAttribute("fill", fill);
-    into?.setAttribute("font-family", fontFamily);
-    into?.setAttribute("font-size", fontSize);
-  }
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  copy.setAttribute("width", String(width));
-  return copy.outerHTML;
 }
 
 /** Where names end and where a value lies, px: room for the longest name, and for a figure after the bar. */

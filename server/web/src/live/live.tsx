@@ -1,102 +1,132 @@
 /** What the engines do as it happens: batch, queue, KV, tokens/s; paused and scrubbed over ten minutes. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Figure } from "../../../../scripts/report/plot.ts";
-import { Chart } from "../charts/chart.tsx";
 import { digits, duration } from "../figures.ts";
-import { Table } from "../table.tsx";
-import { beat, curve, hello, type Step, state, steps, watchLive } from "./feed.ts";
+import { query, remember } from "../route.ts";
+import { Batch, Parts } from "./batch.tsx";
+import {
+  BIN_SECONDS,
+  type Bin,
+  beat,
+  before,
+  curve,
+  EngineTrack,
+  hello,
+  KEPT_SECONDS,
+  now,
+  type Step,
+  state,
+  tracks,
+  watchLive,
+} from "./feed.ts";
+import { KvBlocks } from "./kv-map.tsx";
 import "./live.css";
-import { Strip } from "./strip.tsx";
+import { Scrub } from "./scrub.tsx";
+import { Strip, type StripLine } from "./strip.tsx";
+import { Throughput, throughputFigure } from "./throughput.tsx";
 
-/** Seconds that are seen at once. */
+/** Seconds that are seen at once, and at least. */
 const WINDOW = 60;
+const LEAST_WINDOW = 10;
 /** Frames a second that the page draws, whatever comes. */
 const FRAMES = 10;
 
 export function Live() {
   useEffect(watchLive, []);
-  const [, draw] = useState(0);
+  useFrames();
   const [paused, setPaused] = useState<number>();
-  useEffect(() => {
-    let last = -1;
-    const timer = setInterval(() => {
-      if (beat.peek() === last || document.hidden) return;
-      last = beat.peek();
-      draw(last);
-    }, 1000 / FRAMES);
-    return () => clearInterval(timer);
-  }, []);
-  const newest = steps.at(-1)?.at_seconds ?? 0;
-  const oldest = steps[0]?.at_seconds ?? 0;
+  const engine = Number(query.value.get("engine") ?? 0);
+  const track = tracks[engine] ?? new EngineTrack();
+  const newest = now();
+  const oldest = Math.max(newest - KEPT_SECONDS, track.maps[0]?.at_seconds ?? newest);
   const to = paused ?? newest;
-  const shown = steps.slice(0, last(to));
+  const from = to - Math.min(WINDOW, Math.max(LEAST_WINDOW, to - oldest));
+  const steps = track.steps.slice(before(track.steps, from), before(track.steps, to));
+  const bins = track.bins.slice(before(track.bins, from), before(track.bins, to));
+  const map = track.maps[Math.max(0, before(track.maps, to) - 1)];
+  const last = track.steps[before(track.steps, to) - 1];
   return (
     <>
-      <header>
-        <div class="row">
-          <p class="eyebrow">Live</p>
-          <span class={`tag ${state.value === "open" ? "good" : "warn"}`}>
-            {state.value === "open"
-              ? "connected"
-              : state.value === "opening"
-                ? "connecting"
-                : "the feed is closed; trying again"}
-          </span>
-        </div>
-        <h1>{hello.value?.model ?? "…"}</h1>
-      </header>
-      <section class="panel scrub" aria-label="Time">
-        <button type="button" onClick={() => setPaused(paused === undefined ? newest : undefined)}>
-          {paused === undefined ? "Pause" : "Follow"}
-        </button>
-        <label>
-          <span>
-            {steps.length === 0
-              ? "Nothing has happened yet: send a request."
-              : `${paused === undefined ? "now" : `${digits(newest - to)} s ago`}, of the last ${duration((newest - oldest) * 1000)}`}
-          </span>
-          <input
-            type="range"
-            min={oldest}
-            max={newest}
-            step="0.1"
-            value={to}
-            onInput={(event) => setPaused(event.currentTarget.valueAsNumber)}
-          />
-        </label>
-      </section>
-      <Now step={shown.at(-1)} />
-      <Strips shown={shown} to={to} />
+      <Head engine={engine} />
+      <Scrub
+        bins={track.bins}
+        {...{ oldest, newest, paused, setPaused }}
+        empty={track.steps.length === 0}
+      />
+      <Now step={last} bins={bins} idle={last === undefined || to - last.at_seconds > 2} />
+      <Strips {...{ steps, bins, from, to }} />
+      {map !== undefined && <KvBlocks map={map} blockSize={hello.value?.kv_block_size ?? 0} />}
       <div class="panels">
-        <Curve />
-        <Parts step={shown.at(-1)} />
+        <Measured engine={engine} bins={bins} />
+        {last !== undefined && (
+          <div class="column">
+            <Batch step={last} />
+            <Parts step={last} />
+          </div>
+        )}
       </div>
     </>
   );
 }
 
-/** How many of the steps came until then. */
-function last(to: number): number {
-  let low = 0;
-  let high = steps.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((steps[middle]?.at_seconds ?? 0) <= to) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** Draws again when something came, or time went on, at most so often. */
+function useFrames(): void {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    let frame = 0;
+    const timer = setInterval(() => {
+      if (!document.hidden && beat.peek() > 0) draw(++frame);
+    }, 1000 / FRAMES);
+    return () => clearInterval(timer);
+  }, []);
 }
 
-function Now({ step }: { readonly step: Step | undefined }) {
-  const facts = [
-    ["Running", step?.running, "requests"],
-    ["Waiting", step?.waiting, "requests"],
-    ["KV pool", step && step.kv_usage * 100, "% in use"],
-    ["Rows a step", step?.rows, ""],
-    ["Tokens a step", step?.tokens, ""],
+function Head({ engine }: { readonly engine: number }) {
+  const engines = hello.value?.engines ?? 1;
+  const words = { open: "connected", opening: "connecting", closed: "closed; trying again" };
+  return (
+    <header>
+      <div class="row">
+        <p class="eyebrow">Live</p>
+        <span class={`tag ${state.value === "open" ? "good" : "warn"}`}>{words[state.value]}</span>
+        {engines > 1 && (
+          <label class="engine">
+            Engine
+            <select
+              value={engine}
+              onChange={(event) => remember("engine", event.currentTarget.value)}
+            >
+              {Array.from({ length: engines }, (_, index) => (
+                <option key={index}>{index}</option>
+              ))}
+            </select>
+          </label>
+        )}
+      </div>
+      <h1>{hello.value?.model ?? "…"}</h1>
+    </header>
+  );
+}
+
+function Now(parts: {
+  readonly step: Step | undefined;
+  readonly bins: readonly Bin[];
+  /** No step for a while: its rates are over. */
+  readonly idle: boolean;
+}) {
+  const { step, bins, idle } = parts;
+  // The half second under way is not whole.
+  const recent = idle ? [] : bins.slice(-5, -1);
+  const rate = recent.reduce((sum, { tokens }) => sum + tokens, 0) / (4 * BIN_SECONDS);
+  const [drafted, accepted] = [total(bins, "drafted"), total(bins, "accepted")];
+  const facts: readonly (readonly [string, number | undefined, string])[] = [
+    ["Running", idle ? 0 : step?.running, "requests"],
+    ["Waiting", idle ? 0 : step?.waiting, "requests"],
+    ["Output", idle ? 0 : rate, "tokens/s"],
     ["Step", step?.duration_ms, "ms"],
-    ["Preempted", step?.preemptions, "in the step"],
-  ] as const;
+    ...(step?.lateness_ms === undefined ? [] : [["Late", step.lateness_ms, "ms"] as const]),
+    ["KV pool", step && step.kv_usage * 100, "% in use"],
+    ...(drafted > 0 ? [["Guesses held", (100 * accepted) / drafted, "%"] as const] : []),
+  ];
   return (
     <dl class="facts">
       {facts.map(([name, value, unit]) => (
@@ -111,88 +141,87 @@ function Now({ step }: { readonly step: Step | undefined }) {
   );
 }
 
-function Strips({ shown, to }: { readonly shown: readonly Step[]; readonly to: number }) {
-  const from = to - WINDOW;
-  const times = (index: number): number => shown[index]?.at_seconds ?? 0;
-  const same = { times, count: shown.length, from, to };
-  const of = (key: "running" | "waiting" | "kv_usage" | "duration_ms") => (index: number) =>
-    shown[index]?.[key] ?? 0;
-  const rate = (index: number): number => {
-    const [now, before] = [shown[index], shown[index - 1]];
-    if (now === undefined || before === undefined) return 0;
-    const seconds = now.at_seconds - before.at_seconds;
-    return seconds > 0 ? now.output_tokens / seconds : 0;
+const total = (bins: readonly Bin[], key: "drafted" | "accepted"): number =>
+  bins.reduce((sum, bin) => sum + bin[key], 0);
+
+function Strips(parts: {
+  readonly steps: readonly Step[];
+  readonly bins: readonly Bin[];
+  readonly from: number;
+  readonly to: number;
+}) {
+  const { steps, bins, from, to } = parts;
+  const ofSteps = { from, to, count: steps.length, times: valuesOf(steps, TIME) };
+  const ofBins = {
+    ...{ from, to, count: bins.length },
+    times: valuesOf(bins, ({ at_seconds }) => at_seconds + BIN_SECONDS),
   };
+  const late = steps.at(-1)?.lateness_ms !== undefined;
+  const speculates = total(bins, "drafted") > 0;
   return (
-    <div class="panels">
-      <Strip
-        {...same}
-        title="Batch and queue"
-        lines={[
-          { name: "running", colour: "--blue", of: of("running") },
-          { name: "waiting", colour: "--accent", of: of("waiting") },
-        ]}
-        text={digits}
-      />
-      <Strip
-        {...same}
-        title="Output tokens/s"
-        lines={[{ name: "tokens/s", colour: "--green", of: rate }]}
-        text={digits}
-      />
-      <Strip
-        {...same}
-        title="KV pool in use"
-        lines={[{ name: "share", colour: "--violet", of: of("kv_usage") }]}
-        text={(share) => `${digits(100 * share)} %`}
-      />
-      <Strip
-        {...same}
-        title="Duration of a step"
-        lines={[{ name: "step", colour: "--blue", of: of("duration_ms") }]}
-        text={duration}
-      />
+    <div class="panels strips">
+      <Strip {...STRIPS.batch} {...ofSteps} lines={linesOf(steps, BATCH)} />
+      <Strip {...STRIPS.output} {...ofBins} lines={linesOf(bins, OUTPUT)} />
+      <Strip {...STRIPS.step} {...ofSteps} lines={linesOf(steps, late ? LATE : DURATION)} />
+      <Strip {...STRIPS.pool} {...ofSteps} lines={linesOf(steps, POOL)} />
+      {speculates && <Strip {...STRIPS.guesses} {...ofBins} lines={linesOf(bins, GUESSES)} />}
     </div>
   );
 }
 
-function Curve() {
-  const engines = curve.value;
-  const figure = useMemo(
-    (): Figure => ({
-      title: "Output tokens/s against concurrency",
-      subtitle: "as it has been served since the start",
-      x: { label: "requests running" },
-      y: { label: "output tokens/s" },
-      series: engines.map((points, engine) => ({
-        name: engines.length > 1 ? `engine ${engine}` : "",
-        points: points.map((point) => ({
-          x: point.concurrency,
-          y: point.output_tokens_per_second,
-          measured: true,
-        })),
-      })),
-    }),
-    [engines],
-  );
-  if (engines.every((points) => points.length === 0)) return null;
-  return <Chart figure={figure} />;
+const percent = (share: number): string => `${digits(share)} %`;
+
+const STRIPS = {
+  batch: { title: "Batch and queue", unit: "requests", text: digits },
+  output: { title: "Output tokens/s", unit: "tokens/s", text: digits },
+  step: { title: "Duration of a step", unit: "ms", text: duration },
+  pool: { title: "KV pool in use", unit: "%", text: percent },
+  guesses: { title: "Guesses that held", unit: "%", text: percent, atLeast: 100 },
+} as const;
+
+interface LineOf<T> extends Pick<StripLine, "name" | "colour"> {
+  readonly value: (its: T) => number;
 }
 
-function Parts({ step }: { readonly step: Step | undefined }) {
-  if (step?.parts_ms === undefined) return null;
-  const whole = step.duration_ms;
-  return (
-    <Table
-      title="Where the last step's time went"
-      head={["part", "time", "share"]}
-      rows={Object.entries(step.parts_ms)
-        .sort(([, a], [, b]) => b - a)
-        .map(([part, ms]) => [
-          part,
-          { text: duration(ms), value: ms },
-          { text: `${digits((100 * ms) / whole)} %`, value: ms / whole, share: ms / whole },
-        ])}
-    />
+const TIME = (its: Step): number => its.at_seconds;
+const BATCH: readonly LineOf<Step>[] = [
+  { name: "answers", colour: "--blue", value: (its) => its.rows - its.prompt_rows },
+  { name: "prompts", colour: "--accent", value: (its) => its.prompt_rows },
+  { name: "waiting", colour: "--red", value: (its) => its.waiting },
+];
+const DURATION: readonly LineOf<Step>[] = [
+  { name: "step", colour: "--blue", value: (its) => its.duration_ms },
+];
+const LATE: readonly LineOf<Step>[] = [
+  ...DURATION,
+  { name: "late", colour: "--accent", value: (its) => Math.max(0, its.lateness_ms ?? 0) },
+];
+const POOL: readonly LineOf<Step>[] = [
+  { name: "held", colour: "--violet", value: (its) => 100 * its.kv_usage },
+];
+const OUTPUT: readonly LineOf<Bin>[] = [
+  { name: "each half second", colour: "--green", value: (bin) => bin.tokens / BIN_SECONDS },
+];
+const GUESSES: readonly LineOf<Bin>[] = [
+  { name: "held", colour: "--green", value: (bin) => (100 * bin.accepted) / bin.drafted },
+];
+
+function valuesOf<T>(list: readonly T[], value: (its: T) => number): (index: number) => number {
+  return (index) => {
+    const its = list[index];
+    return its === undefined ? Number.NaN : value(its);
+  };
+}
+
+const linesOf = <T,>(list: readonly T[], lines: readonly LineOf<T>[]): readonly StripLine[] =>
+  lines.map(({ name, colour, value }) => ({ name, colour, of: valuesOf(list, value) }));
+
+/** Drawn anew each half second, not each frame. */
+function Measured({ engine, bins }: { readonly engine: number; readonly bins: readonly Bin[] }) {
+  const points = curve.value[engine] ?? [];
+  const figure = useMemo(
+    () => throughputFigure(points, bins.slice(0, -1)),
+    [points, bins.length, bins.at(-1)?.at_seconds],
   );
+  return <Throughput figure={figure} />;
 }
