@@ -35,6 +35,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
   requests: {
     title: "Requests",
+    served: true,
     view: lazy(async () => (await import("./requests/requests.tsx")).Requests),
   },
   explorer: {
@@ -48,7 +49,8 @@ const SHOWN = Object.entries(PAGES).filter(
 );
 
 export function Frame() {
-  const { view: View, title } = PAGES[page.value] ?? { view: Missing, title: "Not found" };
+  const its = Object.hasOwn(PAGES, page.value) ? PAGES[page.value] : undefined;
+  const { view: View, title } = its ?? { view: Missing, title: "Not found" };
   document.title = `${title} · Trainyard`;
   return (
     <div class="frame">
