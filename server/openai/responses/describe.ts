@@ -101,19 +101,13 @@ function echoFormat(format: Fields): object {
   return { name, schema, type, description, strict };
 }
 
-/**
- * Cached tokens are told in OpenAI's steps of 128, which is also the size of a block
- * of vLLM on a CPU; /v1/chat/completions tells them to the block.
- */
-const CACHED_STEP = 128;
-
 export function responseUsage(promptTokens: number, chat: ChatGeneration): object {
   const { generation } = chat;
   const output = generation.outputTokens;
   return {
     input_tokens: promptTokens,
     input_tokens_details: {
-      cached_tokens: generation.cachedTokens - (generation.cachedTokens % CACHED_STEP),
+      cached_tokens: generation.cachedTokens,
       cache_write_tokens: 0,
       input_tokens_per_turn: [],
       cached_tokens_per_turn: [],
