@@ -1,7 +1,7 @@
 /** Faults to plant: where one small change makes another program, and nowhere else. */
 import { describe, expect, it } from "vitest";
 import { choose, mutantsOf, planted } from "../../scripts/maintain/mutate/mutants.ts";
-import { importsOf, testsByModule } from "../../scripts/maintain/mutate/reach.ts";
+import { importsOf, testsByModule, testsFor } from "../../scripts/maintain/mutate/reach.ts";
 
 const SOURCE = `/** a < b */
 import { thing } from "x - 1";
@@ -98,5 +98,29 @@ describe("tests that a fault is put to", () => {
     expect(reach.get("x.ts")).toEqual(["near.test.ts", "wide.test.ts", "far.test.ts"]);
     expect(reach.get("over.ts")).toEqual(["far.test.ts"]);
     expect(reach.get("nowhere.ts")).toBeUndefined();
+  });
+
+  it("are in turns the nearest and those that speak of the module", () => {
+    const through = `import "../server.ts";\n`;
+    const tests = testsFor(
+      new Map([
+        ["server/beam-search.ts", ""],
+        ["server.ts", `import "./server/beam-search.ts";\n`],
+        ["test/near.test.ts", `import "../server/beam-search.ts";\n`],
+        ["test/one.test.ts", through],
+        ["test/two.test.ts", through],
+        ["test/three.test.ts", through],
+        ["test/search.test.ts", `${through}// what a beam is\n`],
+        ["test/strange.test.ts", "// beam search"],
+      ]),
+    );
+    expect(tests("server/beam-search.ts")).toEqual([
+      "test/near.test.ts",
+      "test/one.test.ts",
+      "test/search.test.ts",
+      "test/two.test.ts",
+      "test/three.test.ts",
+    ]);
+    expect(tests("unknown.ts")).toEqual([]);
   });
 });

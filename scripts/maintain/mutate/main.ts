@@ -1,7 +1,8 @@
 /**
  * Plants faults one by one and says which the tests miss. A fault lives in memory,
- * in what the test runner loads; no file is written. Each is put to the nearest test
- * files that import its module, straight or through others, until one fails.
+ * in what the test runner loads; no file is written. Each is put to test files that
+ * import its module, straight or through others, until one fails: the nearest, and
+ * in turns with them those that speak of it.
  *
  *     npx tsx scripts/maintain/mutate/main.ts [--folders engine,server,scripts/commands] [--count 100]
  *         [--seed 1] [--from 0] [--to 100] [--tests test/unit,test/api,test/conformance]
@@ -18,7 +19,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { choose, type Mutant, mutantsOf, planted } from "./mutants.ts";
-import { testsByModule } from "./reach.ts";
+import { testsFor } from "./reach.ts";
 import type { Answer, Order } from "./run-tests.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -118,10 +119,10 @@ function reachable(): (file: string) => readonly string[] {
   const files = [...folders, ...flags.tests.split(",")]
     .flatMap(sources)
     .filter((file) => !NOT_OF_BEHAVIOUR.includes(file));
-  const reach = testsByModule(
+  const reach = testsFor(
     new Map(files.map((file) => [file, readFileSync(`${ROOT}${file}`, "utf8")])),
   );
-  return (file) => (reach.get(file) ?? []).slice(0, Number(flags.most));
+  return (file) => reach(file).slice(0, Number(flags.most));
 }
 
 /** The test file that caught a fault in an earlier run, by what was printed of the fault. */

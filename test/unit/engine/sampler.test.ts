@@ -278,6 +278,12 @@ describe("logprobs", () => {
     expect(found).toHaveLength(2);
     expect(found.map(({ rank }) => rank)).toEqual([2, 1]);
     expect(found[0]?.chosen).toBeCloseTo(2 - total, 6);
+    // Nobody asked for those of another sequence.
+    sampler.add(
+      new LiveSequence({ prompt: [0, 2, 3], params: DEFAULT_SAMPLING }, { ...place, id: 1 }),
+    );
+    expect(sampler.prompt({ ...row, id: 1 }, 0, logits, 4)).toEqual([]);
+    expect(sampler.prompt({ ...row, id: 2 }, 0, logits, 4)).toEqual([]);
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { BECOME, ERRORS, errorsTable, REALTIME_ERRORS } from "../../../server/http/error-table.ts";
 import { ApiError } from "../../../server/http/errors.ts";
+import { StatusError } from "../../../server/http/status-error.ts";
 
 const TABLE = "server/http/error-table.ts";
 
@@ -84,3 +85,14 @@ describe("the table of errors", () => {
 function read(folder: string) {
   return sources(folder).map((path) => ({ path, text: readFileSync(path, "utf8") }));
 }
+
+describe("an error of any status", () => {
+  it("has vLLM's name for it or the status' own, and tells two of them when to come again", () => {
+    const wait = (status: number): number | undefined =>
+      new StatusError(status, "x").retryAfterSeconds;
+    expect([400, 404, 429, 500, 503].map(wait)).toEqual([undefined, undefined, 1, undefined, 1]);
+    expect(new StatusError(503, "x", { retryAfterSeconds: 9 }).retryAfterSeconds).toBe(9);
+    const type = (status: number): string => new StatusError(status, "x").body.error.type;
+    expect([type(404), type(418), type(599)]).toEqual(["NotFoundError", "I'm a Teapot", "Error"]);
+  });
+});
