@@ -161,6 +161,8 @@ export interface Adapter {
   readonly name: string;
   /** The folder as it was given: with the name it keys what is cached of it. */
   readonly path: string;
+  /** The folder that is read. */
+  readonly folder: string;
 }
 
 /** What a loaded adapter is. */

@@ -82,7 +82,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     for (const note of world.notes) logger.warn(note);
     if (settings.inject.length > 0)
       logger.warn(`Failures on purpose: ${settings.inject.join(" ")}`);
-    for (const line of memoryLines(world.model, world.device)) logger.info(line);
+    for (const line of memoryLines(world, settings)) logger.info(line);
     const total = Math.round(performance.now());
     logger.info(
       { start: { ...world.startup, total } },

@@ -1,8 +1,10 @@
 /** What the routes share: the model as it is served, the engines, the settings. */
 import type { Clock } from "../device/clock.ts";
+import type { Adapter } from "../device/device.ts";
 import type { Trust } from "../device/trust.ts";
 import type { GenerationRequest } from "../engine/sequence.ts";
 import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/model.ts";
+import type { AdapterRegistry } from "./adapters/registry.ts";
 import type { Engines, Handle } from "./generation/engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
 import type { RequestTemplates } from "./generation/request-template.ts";
@@ -42,6 +44,8 @@ export interface Serving {
   readonly fingerprint: string | null;
   readonly settings: Settings;
   readonly engines: Engines;
+  /** With `--enable-lora`. */
+  readonly adapters?: AdapterRegistry;
   /** False: ids are synthetic or told again, not drawn from logits: no log-probabilities, no structured output. */
   readonly samples: boolean;
   readonly clock: Clock;
@@ -70,10 +74,19 @@ export interface Serving {
   readonly parsedTools?: (parse: ToolParse) => void;
 }
 
-/** The name to report, the first as in vLLM; throws 404 for a model that is not served. */
+/** The adapter that a request names as its model; absent: it asks the base model. */
+export function adapterNamed(
+  { adapters }: Serving,
+  model: string | null | undefined,
+): Adapter | undefined {
+  return model ? adapters?.find(model) : undefined;
+}
+
+/** The name to report, the first of the base model's as in vLLM, or the adapter's; throws 404 for a model that is not served. */
 export function servedName(serving: Serving, model: string | null | undefined): string {
   const first = serving.names[0] ?? "";
   if (model === undefined || model === null || model === "") return first;
+  if (adapterNamed(serving, model) !== undefined) return model;
   if (!serving.names.includes(model)) {
     throw new ApiError(
       "not-found",

@@ -35,11 +35,16 @@ export class Shelf {
   }
 
   /** Throws AdapterError. */
-  open({ id, path }: Adapter): AdapterFacts {
-    const weights = readAdapter(path, this.#model.architecture, this.#settings.maxRank);
-    this.#known.set(id, weights);
+  open(adapter: Adapter): AdapterFacts {
+    const weights = this.#read(adapter);
     const bytes = adapterBytes(weights.modules, { rank: 0, ranks: this.#ranks });
     return { rank: weights.rank, modules: weights.modules.length, bytes };
+  }
+
+  #read({ id, folder }: Adapter): AdapterWeights {
+    const weights = readAdapter(folder, this.#model.architecture, this.#settings.maxRank);
+    this.#known.set(id, weights);
+    return weights;
   }
 
   /** It can be named no more; its place is the first to be taken. */
@@ -97,7 +102,7 @@ export class Shelf {
     return place;
   }
 
-  /** What has to be read before rows of these adapters are computed. Throws for more than fit, and for unknown ones. */
+  /** What has to be read before rows of these adapters are computed. Throws for more than fit, and AdapterError. */
   #missing(adapters: Iterable<Adapter>): readonly Reading[] {
     const wanted = new Map([...adapters].map((adapter) => [adapter.id, adapter]));
     if (wanted.size > this.#settings.inMemory) {
@@ -107,8 +112,8 @@ export class Shelf {
     return [...wanted.values()]
       .filter(({ id }) => !this.#places.has(id))
       .map((adapter) => {
-        const weights = this.#known.get(adapter.id);
-        if (weights === undefined) throw new Error(`The adapter "${adapter.name}" was not loaded.`);
+        // Let go, it may still be named by who came before.
+        const weights = this.#known.get(adapter.id) ?? this.#read(adapter);
         const place = this.#takePlace();
         this.#places.set(adapter.id, place);
         return { adapter, place, weights };

@@ -8,6 +8,7 @@
  */
 import type { Clock, Nanos } from "../clock.ts";
 import {
+  type AdapterShelf,
   type Batch,
   type BatchRow,
   type Device,
@@ -20,6 +21,7 @@ import {
   type StepResult,
   type TokenId,
 } from "../device.ts";
+import { NamedShelf } from "../named-shelf.ts";
 import type { DeviceSettings } from "../settings.ts";
 
 export interface NullDeviceOptions {
@@ -46,6 +48,7 @@ export class NullDevice implements Device {
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
   readonly can: DeviceAbilities;
+  readonly adapters?: AdapterShelf;
   readonly #options: NullDeviceOptions;
   readonly #seed: number;
   /** Two turns of the fixed row, so that any turn is one copy. */
@@ -68,8 +71,9 @@ export class NullDevice implements Device {
       promptLogprobs: logits,
       grammar: logits,
       hidden: false,
-      adapters: false,
+      adapters: options.limits.maxAdapters !== undefined,
     };
+    if (this.can.adapters) this.adapters = new NamedShelf({ rank: 0, modules: 0, bytes: 0 });
     this.#seed = options.seed ?? 0;
     const once = Float32Array.from({ length: options.vocabSize }, (_, id) =>
       gaussian(this.#seed, id),
@@ -239,6 +243,7 @@ export function createNullDevice(settings: DeviceSettings): Promise<Device> {
       maxContext,
       maxDrafted: settings.maxDrafted ?? 16,
       inFlight: settings.inFlight ?? 1,
+      ...(settings.adapters && { maxAdapters: settings.adapters.inStep }),
     },
     ...(stepNanos > 0 ? { price: () => stepNanos } : {}),
   });

@@ -5,6 +5,7 @@
  * and never made to wait.
  */
 import type { Clock, Nanos } from "../../device/clock.ts";
+import type { Adapter } from "../../device/device.ts";
 import type { Joining } from "../../engine/joining.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
@@ -63,6 +64,12 @@ export interface GenerationTask {
   readonly beams?: BeamOptions;
   /** Of fixed answers, whose text is known; absent: the tokenizer's. */
   readonly decoder?: () => Decoder;
+}
+
+/** The same, computed with an adapter. */
+export function withAdapter(task: GenerationTask, adapter: Adapter | undefined): GenerationTask {
+  if (adapter === undefined) return task;
+  return { ...task, requests: task.requests.map((request) => ({ ...request, adapter })) };
 }
 
 /** Of a request that searches instead of drawing. */

@@ -12,6 +12,7 @@ import fastify, {
   type FastifyReply,
   LogController,
 } from "fastify";
+import { adapterRoutes } from "../adapters/route.ts";
 import { countTokensRoute } from "../anthropic/count.ts";
 import { messagesFormat } from "../anthropic/respond.ts";
 import type { FixedAnswers } from "../fixed/answers.ts";
@@ -130,6 +131,7 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
 /** What clients of the API call, but for what generates. */
 function clientRoutes(routes: FastifyInstance, serving: Serving): void {
   modelsRoute(routes, serving);
+  if (serving.settings["allow-runtime-lora-updating"]) adapterRoutes(routes, serving);
   countTokensRoute(routes, serving);
   if (serving.settings["enable-scale-out"]) {
     renderRoutes(routes, serving);

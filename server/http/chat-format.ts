@@ -74,7 +74,7 @@ export async function answerChat<Body extends ChatBody>(
   const exchange = new Exchange(
     serving,
     { request, reply },
-    { prefix: format.prefix, requestId: body.request_id },
+    { prefix: format.prefix, requestId: body.request_id, model: body.model },
   );
   const chat = await chatGeneration(serving, format.read(serving, body), exchange);
   if (chat === undefined) return reply.hijack();

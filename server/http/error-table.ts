@@ -30,6 +30,12 @@ export const ERRORS = {
     body: "error",
     when: "The shape is right, the meaning is not: a value out of range, a prompt that does not fit, a grammar that does not compile, a field that is not supported.",
   },
+  "invalid-input": {
+    status: 400,
+    type: "InvalidUserInput",
+    body: "error",
+    when: "An adapter to load or unload lacks a name or a path, or its name is taken.",
+  },
   "invalid-request": {
     status: 400,
     type: "invalid_request_error",
@@ -133,6 +139,8 @@ export const BECOME = {
   EngineClosedError: "overloaded",
   EncoderBusyError: "overloaded",
   ThreadBusyError: "overloaded",
+  AdapterError: "bad-request",
+  AdapterMissingError: "not-found",
   AbortedError: "internal",
   ApiError: "itself",
   StatusError: "itself",

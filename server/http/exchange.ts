@@ -4,13 +4,19 @@
  */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Adapter } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { FixedReply } from "../fixed/answers.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
-import { Generation, type GenerationTask, type Running } from "../generation/generate.ts";
+import {
+  Generation,
+  type GenerationTask,
+  type Running,
+  withAdapter,
+} from "../generation/generate.ts";
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
-import type { Serving } from "../serving.ts";
+import { adapterNamed, type Serving } from "../serving.ts";
 import type { TraceContext } from "../tracing/span.ts";
 import type { TraceOrigin } from "../tracing/traces.ts";
 import { ApiError, toApiError } from "./errors.ts";
@@ -56,6 +62,8 @@ export class Exchange {
   readonly created: number;
   /** Where traces are kept. */
   readonly origin: TraceOrigin | undefined;
+  /** What the request names as its model, if that is an adapter. */
+  readonly adapter: Adapter | undefined;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
   readonly #serving: Serving;
@@ -66,10 +74,11 @@ export class Exchange {
   constructor(
     serving: Serving,
     { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
-    named:
+    named: { readonly model?: string | null | undefined } & (
       | { readonly prefix: string; readonly requestId?: string | null | undefined }
       /** As it is. */
-      | { readonly id: string },
+      | { readonly id: string }
+    ),
     /** Between the id and the number of a prompt, where traces name each. */
     numbered?: string,
   ) {
@@ -79,6 +88,7 @@ export class Exchange {
     this.id = "id" in named ? named.id : requestIdOf(request, named);
     this.created = Math.floor(Date.now() / 1000);
     request.record.id = this.id;
+    this.adapter = adapterNamed(serving, named.model);
     serving.history?.begin(request);
     if (serving.traces !== undefined) {
       this.origin = {
@@ -134,7 +144,10 @@ export class Exchange {
   /** Submits; undefined when the client left before. */
   start(given: GenerationTask): Running | undefined {
     if (this.#gone) return undefined;
-    const task = this.origin === undefined ? given : { ...given, origin: this.origin };
+    const task = withAdapter(
+      this.origin === undefined ? given : { ...given, origin: this.origin },
+      this.adapter,
+    );
     const generation =
       task.beams === undefined
         ? new Generation(this.#serving, task)

@@ -100,7 +100,7 @@ async function answer(
   const exchange = new Exchange(
     serving,
     { request, reply },
-    { prefix: "generate-tokens", requestId: body.request_id },
+    { prefix: "generate-tokens", requestId: body.request_id, model: body.model },
   );
   const { id } = exchange;
   const { requests, task } = await prepare(serving, body, exchange.priority(body.priority));

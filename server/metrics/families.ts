@@ -119,6 +119,21 @@ export class Families {
     return child;
   }
 
+  /** A gauge of one series, whose labels too are read at each scrape. */
+  labelled(name: string, help: string, read: () => { labels: Labels; value: number }): void {
+    const family = new Gauge({
+      name,
+      help,
+      labelNames: Object.keys(read().labels),
+      registers: [this.registry],
+      collect: () => {
+        const { labels, value } = read();
+        family.reset();
+        family.set(labels, value);
+      },
+    });
+  }
+
   /** True when the series is new. */
   #markCreated(name: string, help: string, labels: Labels): boolean {
     const key = `${name} ${JSON.stringify(labels)}`;

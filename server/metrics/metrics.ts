@@ -4,6 +4,7 @@ import type { Nanos } from "../../device/clock.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Handle } from "../generation/engines.ts";
+import { type AdapterUse, adapterSeries } from "./adapter-metrics.ts";
 import { Curve, type CurvePoint } from "./curve.ts";
 import { EngineMetrics } from "./engine-metrics.ts";
 import type { EngineMetricsOptions } from "./engine-series.ts";
@@ -21,6 +22,8 @@ export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
   readonly engineSeries: boolean;
   /** Is there a `--tool-call-parser`? */
   readonly parsesTools: boolean;
+  /** Absent: adapters are not served. */
+  readonly adapters?: AdapterUse;
   /** Of a simulated machine; absent: there is none. */
   readonly machine?: MachineFacts;
   readonly now: () => Nanos;
@@ -59,6 +62,7 @@ export class Metrics {
     }));
     this.#curves = labels.map((one) => new Curve(this.families, one));
     this.#noticeSeries(options.modelName);
+    if (options.adapters !== undefined) adapterSeries(this.families, options.adapters);
     const neuron = labels.map((one) => new NeuronMetrics(this.families, one, options.timeScale));
     const { machine: facts, now, modelName, timeScale } = options;
     const machine =

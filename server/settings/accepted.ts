@@ -17,7 +17,7 @@ const LOADING = "weights are read by the ranks, each its own part";
 const MAMBA = "there are no state-space models to serve";
 const HASHES = "blocks are hashed with sha256_cbor";
 const ADMISSION = "admission is the scheduler's own";
-const ADAPTERS = "LoRA adapters are not served";
+const ADAPTERS = "adapters are computed in F32, for the rows that name them";
 const OFFLOADING = "weights stay where they are";
 const ALL_TO_ALL = "collectives are the device's own";
 const GRAMMAR = "there is one grammar engine, the server's own";
@@ -202,7 +202,7 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "aggregate-engine-logging": toggle("averages are of all engines always"),
   "per-request-spec-decode-metrics": value("see /metrics", { harmless: ["none"] }),
 
-  // Media and adapters: what is not served needs no tuning.
+  // Media: what is not served needs no tuning.
   "limit-mm-per-prompt": value(MEDIA),
   "mm-processor-kwargs": value(MEDIA),
   "media-io-kwargs": value(MEDIA),
@@ -229,8 +229,8 @@ export const ACCEPTED: Readonly<Record<string, UnsupportedFlag>> = {
   "language-model-only": toggle(MEDIA),
   "disable-chunked-mm-input": toggle(MEDIA),
   "trust-request-mm-kwargs": toggle(MEDIA),
-  "lora-dtype": value(ADAPTERS),
-  "lora-target-modules": values(ADAPTERS),
+  "lora-dtype": value(ADAPTERS, { harmless: ["auto"] }),
   "specialize-active-lora": toggle(ADAPTERS),
-  "max-lora-cls-labels": value(ADAPTERS),
+  "fully-sharded-loras": toggle("ranks divide adapters as they divide the weights"),
+  "max-lora-cls-labels": value("adapters have no classification heads"),
 };

@@ -1,23 +1,19 @@
 /** Flags of vLLM that are refused: without them the server would do something else than asked. */
-import { LORA, MEDIA, PYTHON, toggle, type UnsupportedFlag, value, values } from "./unsupported.ts";
+import { MEDIA, PYTHON, toggle, type UnsupportedFlag, value, values } from "./unsupported.ts";
 
 const GENERATION = "only generation is served";
+const EXPERTS = "adapters of experts are not served";
 const OFFLOADED = "the KV cache is not offloaded";
 const CONTEXTS = "contexts are not split over ranks";
 const ONE_NODE =
   "the ranks of a server are of one process and one host; for several hosts put a router in front of several servers";
 
 export const REFUSED: Readonly<Record<string, UnsupportedFlag>> = {
-  "enable-lora": toggle(LORA),
-  "lora-modules": values(LORA),
-  "max-loras": value(LORA),
-  "max-lora-rank": value(LORA),
-  "max-cpu-loras": value(LORA),
-  "fully-sharded-loras": toggle(LORA),
-  "default-mm-loras": value(LORA),
-  "enable-tower-connector-lora": toggle(LORA),
-  "enable-mixed-moe-lora-format": toggle(LORA),
-  "enable-moe-shared-loras": toggle(LORA),
+  "lora-target-modules": values("adapters apply to all of their modules"),
+  "default-mm-loras": value(MEDIA),
+  "enable-tower-connector-lora": toggle(MEDIA),
+  "enable-mixed-moe-lora-format": toggle(EXPERTS),
+  "enable-moe-shared-loras": toggle(EXPERTS),
   "skip-tokenizer-init": toggle("a model without tokenizer files serves token ids by itself"),
   headless: toggle("one process serves HTTP and runs the engines"),
   grpc: toggle("only HTTP is served"),

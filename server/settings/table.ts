@@ -5,6 +5,7 @@
  * stand in accepted.ts, those that are refused in refused.ts.
  */
 import { deviceNames } from "../../device/registry.ts";
+import { ADAPTER_ROWS } from "./adapter-rows.ts";
 import { fileText } from "./file-text.ts";
 import { atLeast, rowsOf } from "./row.ts";
 import { TESTING } from "./testing.ts";
@@ -61,6 +62,7 @@ export const TABLE = {
     },
   ),
   seed: model.integer(0, "Seed of everything random.", {}),
+  ...ADAPTER_ROWS,
   "max-logprobs": model.integer(20, "Log-probabilities a request may ask for; -1: no limit.", {
     check: atLeast(-1),
   }),

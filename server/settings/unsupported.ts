@@ -43,7 +43,6 @@ export function isHarmless({ harmless }: UnsupportedFlag, text: string): boolean
 /** Reasons that several flags share. */
 export const PYTHON = "there is no Python process to configure";
 export const GPU = "it configures a GPU";
-export const LORA = "LoRA adapters are not served";
 export const MEDIA = "only text is served";
 export const PROCESS = "all engines run in this process";
 export const COMPILER = "there is no compiler to configure";

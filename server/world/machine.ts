@@ -3,7 +3,9 @@ import { basename } from "node:path";
 import type { Device } from "../../device/device.ts";
 import type { Model } from "../../models/model.ts";
 import type { MachineFacts } from "../metrics/machine-metrics.ts";
+import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
+import { adapterLines } from "./adapters.ts";
 import type { StartUp } from "./start-up.ts";
 
 /** Undefined: the device is no simulated machine. */
@@ -53,7 +55,18 @@ export function simulationOf(
 const MEBIBYTE = 2 ** 20;
 
 /** What memory goes to. */
-export function memoryLines(model: Model, { machine, limits }: Device): readonly string[] {
+export function memoryLines(
+  of: {
+    readonly model: Model;
+    readonly device: Device;
+    readonly serving: Pick<Serving, "adapters">;
+  },
+  settings: Settings,
+): readonly string[] {
+  return [...deviceLines(of.model, of.device), ...adapterLines(settings, of.serving.adapters)];
+}
+
+function deviceLines(model: Model, { machine, limits }: Device): readonly string[] {
   if (machine !== undefined) return machine.memoryLines;
   const { blocks, blockSize, maxContext, maxRows, maxTokens } = limits;
   // A pool on this machine holds F32.

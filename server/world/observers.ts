@@ -1,8 +1,11 @@
 /** Who listens to the engines beside the requests: metrics, receipts, the profiler, publishers of KV events. */
+
 import type { Clock } from "../../device/clock.ts";
 import type { Device } from "../../device/device.ts";
+import type { AdapterRegistry } from "../adapters/registry.ts";
 import { type KvEventsConfig, readKvEventsConfig } from "../kv-events/config.ts";
 import { type KvEventFeed, publishKvEvents } from "../kv-events/feed.ts";
+import type { AdapterUse } from "../metrics/adapter-metrics.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Receipts } from "../metrics/receipts.ts";
 import type { ProfilerConfig } from "../profiler/config.ts";
@@ -26,6 +29,7 @@ export interface Observed {
   /** Drafted tokens a step may carry; absent: nothing is drafted. */
   readonly maxDrafted: number | undefined;
   readonly profiling: ProfilerConfig | undefined;
+  readonly adapters: AdapterRegistry | undefined;
 }
 
 export interface Observers {
@@ -51,6 +55,7 @@ export function observe(observed: Observed): Observers {
     engineSeries: !settings["disable-log-stats"],
     cacheConfig: cacheConfig(settings, device),
     ...optional("maxDrafted", observed.maxDrafted),
+    ...optional("adapters", observed.adapters && adapterUse(observed.adapters, settings)),
     ...optional("machine", machineFacts(devices, settings, observed.start)),
     now: () => observed.clock.now(),
     timeScale,
@@ -71,6 +76,10 @@ export function observe(observed: Observed): Observers {
       }),
     }),
   };
+}
+
+function adapterUse(registry: AdapterRegistry, settings: Settings): AdapterUse {
+  return { most: settings["max-loras"], now: () => registry.inUse };
 }
 
 /** Throws SettingsError naming the key that is wrong. */

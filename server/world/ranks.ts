@@ -2,12 +2,13 @@
 import type { Clock } from "../../device/clock.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
-import type { DeviceSettings } from "../../device/settings.ts";
+import type { AdapterSettings, DeviceSettings } from "../../device/settings.ts";
 import { MarkedDrafts } from "../../device/words/marked-drafts.ts";
 import { Engine, type EngineParts } from "../../engine/engine.ts";
 import type { EngineOptions } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import type { SpeculativeConfig } from "../../engine/speculate/registry.ts";
+import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { sha256 } from "../sha256.ts";
 import { optional } from "./optional.ts";
@@ -64,12 +65,14 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
     sampler,
     ...optional("maxDrafted", drafting?.maxTokens),
   });
-  const borrowed = simulated && words !== undefined ? await borrow(words, base) : undefined;
-  const inner = borrowed && drafting?.acceptance ? new MarkedDrafts(borrowed, base) : borrowed;
+  // Words are borrowed, and drafts made, without adapters.
+  const { adapters: _adapters, ...plain } = base;
+  const borrowed = simulated && words !== undefined ? await borrow(words, plain) : undefined;
+  const inner = borrowed && drafting?.acceptance ? new MarkedDrafts(borrowed, plain) : borrowed;
   if (inner !== undefined) opened.push(inner);
   const device = await createDevice(served.device, { ...base, ...optional("inner", inner) });
   opened.push(device);
-  const speculative = drafting && (await speculation(drafting, device, base));
+  const speculative = drafting && (await speculation(drafting, device, plain));
   const engine = new Engine(
     { device, clock, sampler, sha256, onListenerError },
     {
@@ -126,8 +129,19 @@ function deviceSettings(
     ...optional("maxTokens", settings["max-num-batched-tokens"]),
     ...optional("maxContext", context === -1 ? undefined : context),
     ...optional("quantization", settings.quantization),
+    ...optional("adapters", adapterSettings(settings)),
     ...optional("inFlight", settings["async-scheduling"] ? undefined : (1 as const)),
   };
+}
+
+function adapterSettings(settings: Settings): AdapterSettings | undefined {
+  if (!settings["enable-lora"]) return undefined;
+  const inStep = settings["max-loras"];
+  const inMemory = settings["max-cpu-loras"] ?? inStep;
+  if (inMemory < inStep) {
+    throw new SettingsError(`max_cpu_loras (${inMemory}) must be >= max_loras (${inStep}).`);
+  }
+  return { inStep, inMemory, maxRank: settings["max-lora-rank"] };
 }
 
 function engineOptions(settings: Settings, { limits }: Device): EngineOptions {

@@ -9,6 +9,7 @@ import type { Clock } from "../../device/clock.ts";
 import { RealClock } from "../../device/clocks/real.ts";
 import type { Device } from "../../device/device.ts";
 import type { Model } from "../../models/model.ts";
+import type { AdapterRegistry } from "../adapters/registry.ts";
 import type { FixedAnswers } from "../fixed/answers.ts";
 import { Engines } from "../generation/engines.ts";
 import { type KvEventsConfig, kvEventSource } from "../kv-events/config.ts";
@@ -20,6 +21,7 @@ import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { openTraces, type Traces } from "../tracing/traces.ts";
 import { VERSION } from "../version.ts";
+import { adapterRegistry } from "./adapters.ts";
 import { fixedAnswers } from "./fixed.ts";
 import { simulationOf } from "./machine.ts";
 import { kvEventFeed, kvEventsConfig, type Observers, observe } from "./observers.ts";
@@ -89,6 +91,8 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
   await timed("tokenizer", () => served.probed);
   const { device } = ranks[0];
   const text = textOf(served, device);
+  const names = servedNames(settings, given.model);
+  const adapters = await adapterRegistry(settings, ranks, names);
   const fixed = await fixedAnswers(settings, text);
   const start = simulatedStart(device, { settings, folder });
   const feed = await kvEventFeed(kvEvents, ranks, settings);
@@ -96,23 +100,18 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
     ranks.map(({ engine }) => engine),
     report,
   );
-  const names = servedNames(settings, given.model);
   const modelName = names[0] ?? served.source;
   const maxDrafted = drafting?.maxTokens;
   const traces = await openTraces(settings, clock);
-  const observers = observe({ settings, ranks, clock, modelName, start, maxDrafted, profiling });
+  const observers = observe({
+    ...{ settings, ranks, clock, modelName, start, maxDrafted, profiling, adapters },
+  });
   return {
     model,
     device,
     serving: servingOf(served, text, {
-      names,
-      root: given.model ?? modelName,
-      clock,
-      group,
-      ranks,
-      observers,
-      traces,
-      kvEvents,
+      ...{ names, root: given.model ?? modelName, clock, group },
+      ...{ ranks, observers, traces, kvEvents, adapters },
     }),
     metrics: observers.metrics,
     startup,
@@ -151,6 +150,7 @@ interface Running {
   readonly observers: Observers;
   readonly traces: Traces | undefined;
   readonly kvEvents: KvEventsConfig | undefined;
+  readonly adapters: AdapterRegistry | undefined;
 }
 
 /** All that routes read. */
@@ -179,6 +179,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
         ranks.map(({ rank }) => [String(rank), kvEventSource(kvEvents, rank)]),
       ),
     }),
+    ...optional("adapters", running.adapters),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
     ...optional("history", history),

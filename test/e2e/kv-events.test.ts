@@ -40,7 +40,10 @@ describe("block hashes", () => {
   it.each(vectors.cases)("are vLLM's sha256_cbor: $name", (of) => {
     const { blockSize, hashes, ints, adapter, salt } = of;
     const tokens = Int32Array.from(of.tokens);
-    const keys = { ...(adapter && { adapter: { id: 4, ...adapter } }), ...(salt && { salt }) };
+    const keys = {
+      ...(adapter && { adapter: { id: 4, folder: "", ...adapter } }),
+      ...(salt && { salt }),
+    };
     let parent = HASHER.root;
     const found = hashes.map((_, index) => {
       parent = HASHER.hash(parent, tokens, [index * blockSize, (index + 1) * blockSize], keys);

@@ -66,7 +66,7 @@ async function answer(
   const exchange = new Exchange(
     serving,
     { request, reply },
-    { prefix: "chatcmpl", requestId: body.request_id },
+    { prefix: "chatcmpl", requestId: body.request_id, model: body.model },
     "_",
   );
   const prepared: PreparedChat[] = [];

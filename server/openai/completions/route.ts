@@ -41,7 +41,7 @@ export async function answerCompletion(
   const exchange = new Exchange(
     serving,
     { request, reply },
-    { prefix: "cmpl", requestId: body.request_id },
+    { prefix: "cmpl", requestId: body.request_id, model: body.model },
     "-",
   );
   const { plan, prompts, sampling: checked, promptOnly } = await prepareCompletion(serving, body);

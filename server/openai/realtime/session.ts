@@ -1,9 +1,9 @@
 /** One realtime session: a client's events in, the server's events out. Text only. */
 
 import { type ChatFields, chatGeneration } from "../../generation/chat.ts";
-import { Generation } from "../../generation/generate.ts";
+import { Generation, withAdapter } from "../../generation/generate.ts";
 import { type ApiError, toApiError } from "../../http/errors.ts";
-import { type Serving, servedName } from "../../serving.ts";
+import { adapterNamed, type Serving, servedName } from "../../serving.ts";
 import type { SocketBytes } from "./bytes.ts";
 import { Conversation, fields, newId, notText, readItem, text } from "./conversation.ts";
 import { RealtimeError } from "./errors.ts";
@@ -177,6 +177,7 @@ export class RealtimeSession {
       ...(config.temperature !== undefined && { temperature: config.temperature }),
     };
     const most = config.max_output_tokens;
+    const adapter = adapterNamed(this.#serving, this.#model);
     const chat = await chatGeneration(
       this.#serving,
       // Tools are checked by the planner.
@@ -184,7 +185,8 @@ export class RealtimeSession {
       {
         priority: () => 0,
         rank: undefined,
-        start: (task) => (this.#closed ? undefined : new Generation(this.#serving, task)),
+        start: (task) =>
+          this.#closed ? undefined : new Generation(this.#serving, withAdapter(task, adapter)),
       },
     );
     if (chat === undefined) return undefined;

@@ -1,6 +1,6 @@
 /** Responses that run without a client: started, watched and cancelled through the store. */
 import type { Asker } from "../../generation/chat.ts";
-import { Generation } from "../../generation/generate.ts";
+import { Generation, withAdapter } from "../../generation/generate.ts";
 import { ApiError, toApiError } from "../../http/errors.ts";
 import { type Exchange, generationError } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
@@ -21,7 +21,10 @@ export function backgroundAsker(serving: Serving, asker: Exchange): Asker {
     start: (task) =>
       new Generation(
         serving,
-        asker.origin === undefined ? task : { ...task, origin: asker.origin },
+        withAdapter(
+          asker.origin === undefined ? task : { ...task, origin: asker.origin },
+          asker.adapter,
+        ),
       ),
   };
 }

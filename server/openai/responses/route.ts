@@ -61,7 +61,7 @@ async function create(
   const model = servedName(serving, body.model);
   checkBackground(body, stores);
   const id = body.request_id ?? newItemId("resp");
-  const exchange = new Exchange(serving, { request, reply }, { id }, "_");
+  const exchange = new Exchange(serving, { request, reply }, { id, model: body.model }, "_");
   const previous = body.previous_response_id ? found(store, body.previous_response_id) : undefined;
   const before = previous
     ? [...previous.messages, ...outputMessages(previous.response.output)]

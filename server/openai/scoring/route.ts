@@ -57,7 +57,7 @@ async function score(
   const exchange = new Exchange(
     serving,
     { request, reply },
-    { prefix: "generative-scoring", requestId: body.request_id },
+    { prefix: "generative-scoring", requestId: body.request_id, model: body.model },
   );
   const labels = [...new Set(body.label_token_ids)];
   const { params } = await samplingParams(

@@ -22,7 +22,10 @@ const goldens = JSON.parse(
 const ADAPTERS = { inStep: 2, inMemory: 2, maxRank: 64 };
 
 let folder = "";
-const adapter = (name: string, id: number): Adapter => ({ id, name, path: join(folder, name) });
+const adapter = (name: string, id: number): Adapter => {
+  const path = join(folder, name);
+  return { id, name, path, folder: path };
+};
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "adapters-"));

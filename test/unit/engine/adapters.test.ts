@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { Adapter } from "../../../device/device.ts";
 import { engineWorld, finishes, outputs, request } from "../../support/engine-world.ts";
 
-const adapter = (id: number): Adapter => ({ id, name: `a${id}`, path: `/a/${id}` });
+const adapter = (id: number): Adapter => ({ id, name: `a${id}`, path: `/a/${id}`, folder: "" });
 const PROMPT = Array.from({ length: 10 }, (_, index) => index);
 const LONG = { maxTokens: 20, ignoreEos: true } as const;
 

@@ -120,7 +120,8 @@ describe("settings", () => {
     [["--ssl-cert-reqs", "3"], "must be 0, 1 or 2"],
     [["--fingerprint-mode", "custom"], "needs --fingerprint-value"],
     [["--enable-prefix-caching.x", "1"], "--enable-prefix-caching has no parts"],
-    [["--enable-lora"], "--enable-lora is not supported: LoRA adapters are not served."],
+    [["--enable-sleep-mode"], "--enable-sleep-mode is not supported: weights stay where they are."],
+    [["--max-lora-rank", "9"], "--max-lora-rank must be one of 1, 8, 16, 32"],
     [["--pipeline-parallel-size", "2"], "pipeline parallelism is not supported"],
     [["--speculative-config", "ngram"], "must be a JSON object"],
     [
@@ -198,7 +199,7 @@ describe("settings", () => {
   });
 
   it("takes a refused flag in silence where it asks for what happens anyway", () => {
-    const argv = ["--runner", "generate", "--no-enable-lora", "-dcp", "1", "--nnodes=1"];
+    const argv = ["--runner", "generate", "--no-enable-sleep-mode", "-dcp", "1", "--nnodes=1"];
     expect(parseSettings(argv).warnings).toEqual([]);
     expect(refusal("--runner", "pooling")).toContain("only generation is served");
     expect(refusal("-dcp", "2")).toContain("--decode-context-parallel-size is not supported");
@@ -230,7 +231,7 @@ describe("settings", () => {
 
   it.each([
     ["max_num_seqs", "--max-num-seqs N\n    Requests in a step at most. (default: none)\n"],
-    ["enable-lora", "--enable-lora\n    Not supported: LoRA adapters are not served.\n"],
+    ["enable-sleep-mode", "--enable-sleep-mode\n    Not supported: weights stay where they are.\n"],
     ["dtype", "--dtype\n    Without effect:"],
     ["Observability", "--log-level "],
     ["all", "Usage: trainyard serve"],
