@@ -59,7 +59,7 @@ const SWEEP =
   "models=openai/gpt-oss-120b&instances=trn2.48xlarge,trn3-gen2-ultraserver&tp=16,8&users=1..64&shape=1024/256&run=1";
 
 const PLAN =
-  "model=openai/gpt-oss-120b&people=200&pace=50&instances=trn2.3xlarge,trn2.48xlarge,trn3-gen2-ultraserver&tp=4,8,16&prices=trn3-gen2-ultraserver=300,trn2.48xlarge=35";
+  "model=openai/gpt-oss-120b&people=200&pace=50&instances=trn2.3xlarge,trn2.48xlarge,trn3-gen2-ultraserver&tp=4,8,16";
 
 const timelineReady = async (page: Page): Promise<void> => {
   await page.getByRole("img", { name: /Timeline of \d{3,} spans/ }).waitFor();

@@ -22,6 +22,7 @@ export interface WhyNot {
   readonly says: readonly string[];
   /** Systems that come nearest, with one user a replica. */
   readonly nearest?: {
+    readonly title: string;
     readonly head: readonly string[];
     readonly rows: readonly (readonly string[])[];
   };
@@ -51,10 +52,12 @@ export async function whyNot({ space, found, shop, options }: Refused): Promise<
   const p = `p${slo.percentile}`;
   const header = ["system", "format", `TTFT ${p} s`, `tok/s/user ${p}`];
   return {
-    says: [
-      `No system keeps this promise, not even with one user a replica. Nearest of ${nearest.length}, with one user:`,
-    ],
-    nearest: { head: header, rows: nearest.slice(0, SHOWN).map(cells) },
+    says: ["No system keeps this promise, not even with one user a replica."],
+    nearest: {
+      title: `Nearest of ${nearest.length}, with one user`,
+      head: header,
+      rows: nearest.slice(0, SHOWN).map(cells),
+    },
     helps: help(
       nearest.map(({ run }) => run.kept),
       options,
@@ -64,8 +67,9 @@ export async function whyNot({ space, found, shop, options }: Refused): Promise<
 
 /** As a terminal shows it. */
 export function whyNotLines({ says, nearest, helps }: WhyNot): string[] {
-  const table = nearest === undefined ? [] : ["", aligned([nearest.head, ...nearest.rows]), ""];
-  return [...says, ...table, ...helps];
+  if (nearest === undefined) return [...says, ...helps];
+  const { title, head, rows } = nearest;
+  return [...says, `${title}:`, "", aligned([head, ...rows]), "", ...helps];
 }
 
 function cells({ candidate, run: { kept } }: Failure): string[] {

@@ -193,7 +193,7 @@ function Why({ why }: { readonly why: WhyNot }) {
     <>
       <Sentences title="Why not" lines={[...says, ...helps]} />
       {nearest !== undefined && (
-        <Table title="Nearest, with one user" head={nearest.head} rows={nearest.rows} />
+        <Table title={nearest.title} head={nearest.head} rows={nearest.rows} />
       )}
     </>
   );
