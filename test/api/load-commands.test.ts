@@ -36,6 +36,7 @@ describe("trainyard bench replay --url", () => {
     expect(text).toContain("timed_trace: 3 requests over 0 s");
     // Two of three prompts could find both of their blocks.
     expect(text).toContain("would hit 4 of 6 (66.67 %)");
+    expect(text).not.toContain("undefined");
     const { rows, columns } = await json(out);
     expect(rows[0]).toMatchObject({ completed: 3, failed: 0, total_output_tokens: 9 });
     expect(rows[0].name).toMatch(/^over HTTP \(late p99 \d/);

@@ -40,6 +40,13 @@ describe("a chat in three pieces", () => {
     expect(one).toBe(all);
   });
 
+  it("tells how many answers are asked for where it is more than one", async () => {
+    const params = async (more: object) =>
+      (await server.post("/v1/chat/completions/render", { ...chat, ...more })).json.sampling_params;
+    expect((await params({ n: 2, temperature: 1 })).n).toBe(2);
+    expect(await params({})).not.toHaveProperty("n");
+  });
+
   it("streams through a state that the client carries", async () => {
     const rendered = (await server.post("/v1/chat/completions/render", { ...chat, stream: true }))
       .json;

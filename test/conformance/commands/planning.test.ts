@@ -92,6 +92,20 @@ describe("trainyard sweep", () => {
     expect(figuresOf(again.text, /^ +2 /)).toEqual(figuresOf(text, /^ +2 /));
   });
 
+  it("reads weights in the format that is asked for, which takes less time", async () => {
+    const pace = async (name: string, more: string): Promise<readonly [number, string]> => {
+      const out = join(folder, name);
+      const line = `meta-llama/Llama-3.1-8B-Instruct --instance trn2.3xlarge --tp 4 --concurrency 1 --shape 64/8 --requests-per-user 2 --quiet --no-chart --out ${out} ${more}`;
+      expect((await runCommand(sweep, line)).code).toBe(0);
+      const [row] = (await json(join(out, "sweep.json"))).rows;
+      return [row.tokens_per_s_per_user_inferencex, row.precision];
+    };
+    const [plain, format] = await pace("plain", "");
+    const [fp8, asked] = await pace("fp8", "--quantization fp8");
+    expect([format, asked]).toEqual(["bf16", "fp8"]);
+    expect(fp8).toBeGreaterThan(1.2 * plain);
+  });
+
   it("ends with 1 where no point could be had", async () => {
     const line =
       "Qwen/Qwen3-0.6B --instance trn2.3xlarge --tp 3 --concurrency 1 --quiet --no-chart";

@@ -1,7 +1,13 @@
 /** Whatever a parser finds and however its text is cut: parts open, grow and end in order. */
 import { describe, expect, it } from "vitest";
 import { ChoiceReader, PLAIN } from "../../../server/generation/parser.ts";
-import { callsOf, finishOf, type OutputPart, textOf } from "../../../server/generation/parts.ts";
+import {
+  callsOf,
+  finishOf,
+  type OutputPart,
+  textOf,
+  withClosedCalls,
+} from "../../../server/generation/parts.ts";
 import { createOutputParser } from "../../../server/generation/tools/output-parser.ts";
 import { createToolParser, toolFormat } from "../../../server/generation/tools/registry.ts";
 
@@ -89,4 +95,24 @@ it("says nothing of a held-back character, and ends what it began", () => {
     "text-end",
     "finish",
   ]);
+});
+
+describe("a call that is cut off in the piece that named it", () => {
+  const start = { type: "call-start", call: 0, id: "c", name: "f" } as const;
+  const end = { type: "call-end", call: 0 } as const;
+  const words = { type: "call-delta", call: 0, text: '{"a":' } as const;
+  const finish = { type: "finish", reason: "length", stopReason: null, calls: 1 } as const;
+  const closed = (parts: readonly object[]) =>
+    withClosedCalls({ index: 0, parts } as Parameters<typeof withClosedCalls>[0]).parts;
+
+  it("is closed as one without arguments, and no other is", () => {
+    expect(closed([start, end, finish])).toEqual([
+      start,
+      { type: "call-delta", call: 0, text: "{}" },
+      end,
+      finish,
+    ]);
+    for (const parts of [[start, words, end, finish], [start, end], [end, finish], [finish], []])
+      expect(closed(parts)).toEqual(parts);
+  });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { FinishReason } from "../../../engine/sequence.ts";
 import type { Decoder } from "../../../models/model.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "../../../server/generation/choice.ts";
+import { toolWish } from "../../../server/generation/tools/choice.ts";
 
 /** Ids are characters; id 0 says nothing until the next one comes. */
 function decoder(): Decoder {
@@ -172,5 +173,26 @@ describe("Choice", () => {
     made.receive({ type: "tokens-emitted", id: 1, at: 0, tokens: [5, 6], drafted: 0, accepted: 0 });
     made.flush();
     expect(made.take()).toMatchObject({ text: "", ids: [5, 6] });
+  });
+});
+
+describe("the tools of a request", () => {
+  const parametersOf = (parameters: object | undefined) =>
+    toolWish({
+      tools: [{ type: "function", function: { name: "f", ...(parameters && { parameters }) } }],
+    } as Parameters<typeof toolWish>[0])?.schemas[0]?.parameters;
+
+  it("take nothing where they name no properties, and what they say where they say it", () => {
+    const none = { type: "object", additionalProperties: false };
+    expect(parametersOf(undefined)).toEqual(none);
+    expect(parametersOf({})).toEqual(none);
+    expect(parametersOf({ type: "object" })).toEqual(none);
+    expect(parametersOf({ type: "object", title: "T" })).toEqual({ ...none, title: "T" });
+    const asTheyAre = [
+      { type: "object", properties: { a: { type: "string" } } },
+      { type: "object", additionalProperties: true },
+      { anyOf: [{ type: "object" }] },
+    ];
+    for (const parameters of asTheyAre) expect(parametersOf(parameters)).toEqual(parameters);
   });
 });
