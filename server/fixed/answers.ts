@@ -31,21 +31,26 @@ export class FixedAnswers {
   readonly #tokenizer: Tokenizer;
   /** Ends an output; undefined: the model has no such id, and answers end by their length. */
   readonly #end: TokenId | undefined;
-  readonly #groups = new Map<string, Group>();
+  #groups: Group[] = [];
   #lines = 0;
+  /** Told of each request that looks for its answer. */
+  onAsked: (asked: Asked) => void = () => {};
 
   constructor(tokenizer: Tokenizer, end: TokenId | undefined) {
     this.#tokenizer = tokenizer;
     this.#end = end;
   }
 
-  /** Rejects with an Error that names the line. */
-  async add(lines: readonly CheckedLine[]): Promise<void> {
+  /** Behind those that are there, or in front of them. Rejects with an Error that names the line. */
+  async add(lines: readonly CheckedLine[], where: "front" | "back" = "back"): Promise<void> {
+    const added = new Map<string, Group>();
+    const there = where === "back" ? this.#groups : [];
     for (const { match, answer, faults } of lines) {
       const line = ++this.#lines;
       const key = JSON.stringify(match);
-      const group = this.#groups.get(key) ?? { match, answers: [], taken: 0 };
-      this.#groups.set(key, group);
+      const known = there.find((group) => JSON.stringify(group.match) === key) ?? added.get(key);
+      const group: Group = known ?? { match, answers: [], taken: 0 };
+      if (known === undefined) added.set(key, group);
       const { error } = answer;
       try {
         const reply = error ?? this.#reply(await FixedAnswer.of(answer, this.#tokenizer));
@@ -54,16 +59,19 @@ export class FixedAnswers {
         throw new Error(`line ${line}: ${(thrown as Error).message}`); // tokenizers throw Errors
       }
     }
+    const fresh = [...added.values()];
+    this.#groups = where === "front" ? [...fresh, ...this.#groups] : [...this.#groups, ...fresh];
   }
 
   clear(): void {
-    this.#groups.clear();
+    this.#groups = [];
     this.#lines = 0;
   }
 
   /** The first that holds takes its turn; undefined: none does. */
   choose(asked: Asked): Chosen | undefined {
-    for (const group of this.#groups.values()) {
+    this.onAsked(asked);
+    for (const group of this.#groups) {
       if (!holds(group.match, asked)) continue;
       const last = group.answers.length - 1;
       return group.answers[Math.min(group.taken++, last)];

@@ -15,6 +15,8 @@ export interface Asked {
   readonly headers: Readonly<Record<string, unknown>>;
   /** SHA-256 of the body's canonical JSON, without `stream` and `stream_options`. */
   readonly request: string;
+  /** As it was parsed. */
+  readonly body: unknown;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -50,6 +52,7 @@ export function askedOf(
     stream: fields["stream"] === true,
     headers,
     request: digestOf(fields),
+    body,
   };
 }
 
