@@ -39,7 +39,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   print(`A: ${first}\nB: ${second}\n\n${found.says.join("\n")}`);
   for (const { title, head, rows } of found.tables) print(`\n${title}\n${table([head, ...rows])}`);
   if (values.html !== undefined) {
-    const { savedPage } = await import("../../report/saved-page.ts");
+    const { canSavePages, savedPage } = await import("../../report/saved-page.ts");
+    if (!canSavePages()) throw new UsageError("--html: the pages are not built: npm run build");
     const state = comparisonState([first, second], compared, found.says);
     await writeFile(values.html, savedPage(state));
     print(`\n${values.html}`);
