@@ -59,9 +59,14 @@ describe.skipIf(NO_BROWSER !== undefined)(`plan ${NO_BROWSER ?? ""}`, () => {
       for (const line of lines.slice(lines.findIndex((its) => its.includes(command)) + 1)) {
         if (!/^[\d.]+ s\.$/.test(line)) expect(shown).toContain(line);
       }
-      // Another row's command is a click away.
-      await page.getByRole("button", { name: "trn1.2xlarge TP 2" }).first().click();
-      expect(await page.locator(".command pre").textContent()).toContain("trn1.2xlarge");
+      expect(shown).toContain("Keeps its promise for 5 other seeds.");
+      // Another row's command is a click away, and in the link.
+      const [place = "", system = ""] = printed.at(-1) ?? [];
+      await page.getByRole("button", { name: system, exact: true }).last().click();
+      await page.locator(".chosen .place", { hasText: place }).waitFor();
+      const [instance = ""] = system.split(" ");
+      expect(await page.locator(".command pre").textContent()).toContain(`--instance ${instance}`);
+      expect(page.url()).toContain(`&place=${place}`);
     });
   });
 

@@ -3,7 +3,7 @@ import { assess } from "./assess.ts";
 import { candidatesOf, combinations, type Space } from "./candidates.ts";
 import type { PlanRow, RankedRow } from "./columns.ts";
 import { mostUsers, nextCheaper, priceNotes, searchNotes, slowEnd, systemName } from "./notes.ts";
-import type { PlanOptions } from "./options.ts";
+import { OTHER_SEEDS, type PlanOptions } from "./options.ts";
 import { type PlanGoal, type SearchOutcome, type ServingPlan, searchPlans } from "./search.ts";
 import { type WhyNot, whyNot } from "./why-not.ts";
 import type { Workshop } from "./workshop.ts";
@@ -32,9 +32,6 @@ export interface Planned {
   /** Absent: a system keeps the promise. */
   readonly why?: WhyNot;
 }
-
-/** Added to the seed: the first of the ranking must keep its promise for these too. */
-export const OTHER_SEEDS = [1000, 2000, 3000, 4000, 5000];
 
 export async function planned(
   options: PlanOptions,

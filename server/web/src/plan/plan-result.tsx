@@ -1,12 +1,11 @@
 /** What a plan found: the first of the ranking, all of it, and why not where nothing keeps the promise. */
-import { useState } from "preact/hooks";
 import {
   type PlanRow,
   planColumns,
   type RankedRow,
 } from "../../../../scripts/commands/plan/columns.ts";
 import { commandLine, systemText } from "../../../../scripts/commands/plan/command-line.ts";
-import type { PlanOptions } from "../../../../scripts/commands/plan/options.ts";
+import { OTHER_SEEDS, type PlanOptions } from "../../../../scripts/commands/plan/options.ts";
 import type { Planned } from "../../../../scripts/commands/plan/planned.ts";
 import type { WhyNot } from "../../../../scripts/commands/plan/why-not.ts";
 import { type Column, cellText } from "../../../../scripts/load/column.ts";
@@ -15,7 +14,7 @@ import { bandText } from "../../../../scripts/report/point.ts";
 import { Chart } from "../charts/chart.tsx";
 import { Command } from "../command.tsx";
 import { digits } from "../figures.ts";
-import { remember } from "../route.ts";
+import { query, remember } from "../route.ts";
 import { type Cell, Table } from "../table.tsx";
 import { planning } from "./planning.ts";
 
@@ -56,7 +55,7 @@ function Ranking({
   readonly planned: Planned;
   readonly options: PlanOptions;
 }) {
-  const [place, setPlace] = useState(1);
+  const place = Number(query.value.get("place") ?? 1);
   const { rows, remarks } = planned;
   const chosen = rows.find((row) => row.place === place) ?? rows[0];
   if (chosen === undefined) return null;
@@ -76,7 +75,11 @@ function Ranking({
         note={planned.goal}
         head={columns.map(({ title }) => title ?? "")}
         rows={rows.map((row) =>
-          columns.map((column) => cellOf(column, row, () => setPlace(row.place))),
+          columns.map((column) =>
+            cellOf(column, row, () =>
+              remember("place", row.place === 1 ? undefined : String(row.place)),
+            ),
+          ),
         )}
       />
     </>
@@ -126,7 +129,14 @@ function Chosen(parts: {
           </div>
         ))}
       </dl>
-      <Command title="To serve it" text={commandLine(plan)} />
+      <Command
+        title={
+          row.place === 1
+            ? `Keeps its promise for ${OTHER_SEEDS.length} other seeds. To serve it:`
+            : "To serve it:"
+        }
+        text={commandLine(plan)}
+      />
       {remarks.map((line) => (
         <p class="note" key={line}>
           {line}

@@ -62,8 +62,7 @@ export interface Pair {
 
 /** Throws a sentence for what is no system. */
 export function pairOf(ask: WhatIfAsk): Pair {
-  const ranks = Number(ask.ranks);
-  if (!Number.isInteger(ranks) || ranks < 1) throw new Error(`TP cannot be “${ask.ranks}”.`);
+  const ranks = ranksOf(ask.ranks);
   const asIs: System = {
     model: ask.model,
     instance: ask.machine,
@@ -76,13 +75,19 @@ export function pairOf(ask: WhatIfAsk): Pair {
   const weights = ask.toWeights === "" ? asIs.quantization : ask.toWeights;
   const otherwise: System = {
     ...asIs,
-    tensorParallel: ask.toRanks === "" ? ranks : Number(ask.toRanks),
+    tensorParallel: ask.toRanks === "" ? ranks : ranksOf(ask.toRanks),
     quantization: weights,
     set: changesOf(ask),
     speculative: speculationOf(ask),
   };
   const moved = JSON.stringify(otherwise) !== JSON.stringify(asIs);
   return { asIs, otherwise: moved ? otherwise : undefined, users: parseConcurrency(ask.users) };
+}
+
+function ranksOf(text: string): number {
+  const ranks = Number(text);
+  if (!Number.isInteger(ranks) || ranks < 1) throw new Error(`TP cannot be “${text}”.`);
+  return ranks;
 }
 
 /** As --set takes them. */
