@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "fetch a model of the hub into its cache",
     load: () => import("./commands/pull.ts"),
   },
+  lora: {
+    sentence: "consolidate an adapter into its base model",
+    load: () => import("./commands/lora.ts"),
+  },
   models: {
     sentence: "the catalogue and the hub's cache, with sizes",
     load: () => import("./commands/models.ts"),

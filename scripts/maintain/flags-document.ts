@@ -6,6 +6,7 @@ import { CALIBRATE_FLAGS } from "../commands/calibrate/main.ts";
 import { CHAT_FLAGS } from "../commands/chat.ts";
 import { COMPARE_FLAGS } from "../commands/compare/main.ts";
 import { type FlagTable, shownDefault } from "../commands/flags.ts";
+import { LORA_FLAGS } from "../commands/lora.ts";
 import { MODELS_FLAGS } from "../commands/models.ts";
 import { OPEN_FLAGS } from "../commands/open.ts";
 import { PLAN_FLAGS } from "../commands/plan/flags.ts";
@@ -28,6 +29,7 @@ export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard calibrate": CALIBRATE_FLAGS,
   "trainyard chat": CHAT_FLAGS,
   "trainyard pull": PULL_FLAGS,
+  "trainyard lora": LORA_FLAGS,
   "trainyard models": MODELS_FLAGS,
   "trainyard study": STUDY_FLAGS,
   "trainyard validate": VALIDATE_FLAGS,

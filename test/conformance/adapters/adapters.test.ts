@@ -4,8 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Adapter } from "../../../device/device.ts";
+import { loadModel } from "../../../models/load.ts";
+import { readAdapter } from "../../../models/weights/adapter.ts";
+import { mergeAdapter } from "../../../models/weights/merge.ts";
 import { makeFolders } from "../../../scripts/maintain/goldens/adapter-folders.ts";
 import { GreedyEngine, type GreedySetup } from "../../support/greedy.ts";
+import { startServer } from "../../support/server.ts";
 
 interface Goldens {
   readonly models: readonly string[];
@@ -87,5 +91,70 @@ describe("adapters in one batch", () => {
       expect(again.every(({ cachedTokens }) => cachedTokens >= 32)).toBe(true);
       expect(again.map(({ outputs }) => outputs)).toEqual(prompts.map(({ golden }) => golden));
     });
+  });
+
+  it.each(["int8", "int4"])("stand beside a base quantised to %s", async (quantization) => {
+    await withAdapters({ quantization }, async (engine, named) => {
+      const prompts = asked(named).slice(0, 6);
+      const mixed = await engine.adapted(prompts, 24);
+      const texts = new Set(mixed.map(({ outputs }) => outputs.join()));
+      expect(texts.size).toBe(6);
+      for (const [index, prompt] of prompts.entries()) {
+        const [alone] = await engine.adapted([prompt], 24);
+        // Four bits are computed in blocks, where a row's neighbours count.
+        const same = quantization === "int8" ? 24 : 1;
+        expect(alone?.outputs.slice(0, same)).toEqual(mixed[index]?.outputs.slice(0, same));
+      }
+    });
+  });
+
+  it.each([
+    { method: "ngram", num_speculative_tokens: 3, prompt_lookup_max: 3 },
+    { method: "draft_model", model: "models/bundled/trainyard-draft", num_speculative_tokens: 3 },
+  ])("are what guesses of $method are verified by", async (speculative) => {
+    const server = await startServer([
+      ...[join(folder, "base"), "--device", "cpu", "--served-model-name", "m"],
+      ...["--enable-lora", "--max-loras", "2", "--max-lora-rank", "64", "--lora-modules"],
+      ...[`r8=${join(folder, "r8")}`, `r64=${join(folder, "r64")}`],
+      ...["--speculative-config", JSON.stringify(speculative)],
+    ]);
+    try {
+      const answers = await Promise.all(
+        goldens.cases.flatMap(({ prompt, outputs }) =>
+          goldens.models.map(async (model) => {
+            const { json } = await server.post("/v1/completions", {
+              ...{ model, prompt, max_tokens: goldens.length, temperature: 0 },
+              ...{ ignore_eos: true, return_token_ids: true },
+            });
+            return [json.choices[0].token_ids, outputs[model]];
+          }),
+        ),
+      );
+      for (const [ids, golden] of answers) expect(ids).toEqual(golden);
+      const drafted = await server.metric("vllm:spec_decode_num_drafts_total");
+      if (speculative.method === "draft_model") expect(drafted).toBeGreaterThan(0);
+    } finally {
+      await server.stop(0);
+    }
+  });
+});
+
+describe("an adapter merged into its base", () => {
+  it.each(["r8", "r64"])("gives the ids of the adapter beside it: %s", async (name) => {
+    const out = join(folder, `merged-${name}`);
+    const base = await loadModel(join(folder, "base"));
+    const merged = mergeAdapter(base, readAdapter(join(folder, name), base.architecture, 64), {
+      out,
+    });
+    expect(merged).toMatchObject({ adapted: 28, tensors: 39 });
+    const engine = await GreedyEngine.start(out);
+    try {
+      const prompts = goldens.cases.map(({ prompt }) => prompt);
+      const runs = await engine.run(prompts, goldens.length);
+      const wanted = goldens.cases.map(({ outputs }) => outputs[name]);
+      expect(runs.map(({ outputs }) => outputs)).toEqual(wanted);
+    } finally {
+      await engine.close();
+    }
   });
 });
