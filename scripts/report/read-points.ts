@@ -1,5 +1,6 @@
 /** Points out of files: those of `sweep`, lists of them, and results of `bench serve`, this project's or vLLM's. */
 import type { LatencyQuantiles, Point } from "./point.ts";
+import { isPoint } from "./point-shape.ts";
 
 /** All that a parsed file holds; none where it is something else. */
 export function pointsIn(body: unknown): readonly Point[] {
@@ -11,13 +12,6 @@ export function pointsIn(body: unknown): readonly Point[] {
   if (isPoint(point)) return [point];
   const measured = pointOfResult(body as Readonly<Record<string, unknown>>);
   return measured === undefined ? [] : [measured];
-}
-
-function isPoint(value: unknown): value is Point {
-  const { identity, latency, concurrency } = value as Partial<Point>;
-  return (
-    typeof identity === "object" && typeof latency === "object" && typeof concurrency === "number"
-  );
 }
 
 /** A run against a live server, as `vllm bench serve` saves it; undefined: it is none. */

@@ -286,38 +286,42 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("a sweep in the page's worker has the command line's points, in its order", async () => {
+  it("a Pareto of 27 points in the page's worker has the command line's, one for one in its order", async () => {
     const folder = mkdtempSync(join(tmpdir(), "sweep-"));
+    const out = join(folder, "out");
     const argv = ["Qwen/Qwen3-0.6B", "--instance", "trn2.3xlarge", "--tp", "4,2,1"];
-    const load = ["--concurrency", "1..8", "--shape", "128/32", "--seed", "0"];
-    await runSweep([...argv, ...load, "--out", join(folder, "out"), "--no-chart", "--quiet"]);
-    const at = join(folder, "out", "points");
-    const expected = readdirSync(at)
-      .flatMap((name) => pointsIn(JSON.parse(readFileSync(join(at, name), "utf8"))))
-      .map(({ concurrency, outputThroughput, latency: { ttft, tpot } }) => [
-        concurrency,
-        outputThroughput,
-        ttft.p99,
-        tpot.median,
-      ]);
-    const link = "models=Qwen/Qwen3-0.6B&tp=4,2,1&users=1..8&shape=128/32&run=1&view=points";
+    const load = ["--concurrency", "1..256", "--shape", "256/128", "--seed", "0"];
+    await runSweep([...argv, ...load, "--out", out, "--no-chart", "--quiet"]);
+    const rows = readFileSync(join(out, "sweep.csv"), "utf8").trim().split("\n");
+    const [head = [], ...lines] = rows.map((line) => line.split(","));
+    const of = (line: readonly string[], key: string): number => Number(line[head.indexOf(key)]);
+    const order = lines.map((line) => [of(line, "tensor_parallel"), of(line, "concurrency")]);
+    expect(order).toHaveLength(27);
+    // Exactly, as the files of its points have them: the table rounds.
+    const exact = readdirSync(join(out, "points")).flatMap((name) =>
+      pointsIn(JSON.parse(readFileSync(join(out, "points", name), "utf8"))),
+    );
+    const expected = order.map(([ranks, users]) => {
+      const point = exact.find((its) => its.tensorParallel === ranks && its.concurrency === users);
+      if (point === undefined) throw new Error(`no point of TP ${ranks}, ${users} users`);
+      const { concurrency, outputThroughput, latency } = point;
+      return [concurrency, outputThroughput, latency.ttft.p99, latency.tpot.median];
+    });
+    const link = "models=Qwen/Qwen3-0.6B&tp=4,2,1&users=1..256&shape=256/128&run=1&view=points";
     const url = servers.get("trainium")?.url;
     await visit(`${url}/#/curves?${link}`, LOOKS[0], async (page) => {
-      await page.getByText(/^12 of 12 points/).waitFor();
+      await page.getByText(/^27 of 27 points/).waitFor({ timeout: 120_000 });
       const [titles = [], ...shown] = await csvOf(page, "Points");
       const names = ["users", "output tokens/s", "TTFT p99 ms", "TPOT p50 ms"];
       const found = shown.map((row) => names.map((name) => Number(row[titles.indexOf(name)])));
-      const sorted = (list: readonly (readonly number[])[]) =>
-        [...list].sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0));
-      expect(found).toHaveLength(12);
-      for (const [index, row] of sorted(found).entries()) {
-        for (const [at, value] of row.entries()) {
-          const wanted = sorted(expected)[index]?.[at] ?? Number.NaN;
-          expect(Math.abs(value / wanted - 1), `${names[at]} ${value} ${wanted}`).toBeLessThan(
-            1e-9,
-          );
-        }
-      }
+      expect(found).toHaveLength(27);
+      found.forEach((row, index) => {
+        row.forEach((value, column) => {
+          const wanted = expected[index]?.[column] ?? Number.NaN;
+          const what = `${names[column]} of ${order[index]}: ${value}, ${wanted}`;
+          expect(Math.abs(value / wanted - 1), what).toBeLessThan(1e-9);
+        });
+      });
     });
     rmSync(folder, { recursive: true });
   });

@@ -1,6 +1,7 @@
 /** What stands around every page: the rail, the theme, the key. */
 import type { FunctionComponent } from "preact";
 import { apiKey, keyAsked } from "./api.ts";
+import { Boundary } from "./boundary.tsx";
 import { Home } from "./home/home.tsx";
 import { Icon } from "./icons.tsx";
 import { lazy } from "./lazy.tsx";
@@ -88,7 +89,9 @@ export function Frame() {
       <main id="main">
         <div class="inner">
           {keyAsked.value && <KeyForm />}
-          <View />
+          <Boundary key={page.value}>
+            <View />
+          </Boundary>
           {saved !== undefined && <SavedNote {...saved} />}
         </div>
       </main>

@@ -13,12 +13,13 @@ export interface Run {
 }
 
 export const runs = signal<readonly Run[]>(saved?.runs ?? []);
-/** Named, and in the order that tables and lines want: by line, then by users. */
-export const points = computed(() =>
-  [...labelled(runs.value.flatMap((run) => run.points))].sort(
-    (a, b) => a.series.localeCompare(b.series) || a.concurrency - b.concurrency,
-  ),
-);
+/** Named; lines in the order in which they came, as the command line has them, each by users. */
+export const points = computed(() => {
+  const all = labelled(runs.value.flatMap((run) => run.points));
+  return seriesOf(all).flatMap((series) =>
+    all.filter((point) => point.series === series).sort((a, b) => a.concurrency - b.concurrency),
+  );
+});
 export const failures = signal<readonly string[]>([]);
 
 /** What an answer promises; undefined: nothing is asked. */

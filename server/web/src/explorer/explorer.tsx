@@ -2,6 +2,7 @@
 import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { TieredBand } from "../../../../device/trust.ts";
+import { Boundary } from "../boundary.tsx";
 import { saveAs } from "../download.ts";
 import { lazy } from "../lazy.tsx";
 import { query, remember } from "../route.ts";
@@ -83,7 +84,11 @@ export function Explorer() {
         }
       />
       <TabPanel tab={view}>
-        {profile !== undefined && <View key={view} profile={profile} spec={spec} />}
+        {profile !== undefined && (
+          <Boundary key={`${view} ${profile.key}`}>
+            <View profile={profile} spec={spec} />
+          </Boundary>
+        )}
       </TabPanel>
     </>
   );

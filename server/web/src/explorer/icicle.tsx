@@ -128,7 +128,7 @@ function barsOf(root: SpanNode, width: number): readonly Bar[] {
   const bars: Bar[] = [];
   const lay = (node: SpanNode, at: readonly string[], depth: number, left: number): void => {
     const wide = (node.nanos / root.nanos) * width;
-    if (wide < LEAST_PIXELS) return;
+    if (!(wide >= LEAST_PIXELS)) return; // no number either
     bars.push({ node, at, depth, left, width: wide });
     let from = left;
     for (const child of node.children) {

@@ -15,7 +15,7 @@ export function Requests() {
   const by = choice();
   const all = [...underWay.value, ...over.value];
   const shown = chosen([...all], by);
-  const opened = Number(query.value.get("request") ?? Number.NaN);
+  const opened = /^\d{1,15}$/.exec(query.value.get("request") ?? "")?.map(Number)[0];
   const open = (number: number): void => remember("request", String(number));
   return (
     <>
@@ -43,14 +43,9 @@ export function Requests() {
         <p class="note">Nothing has come yet: send a request, on Home for instance.</p>
       )}
       {shown.length > 0 && (
-        <Cloud
-          requests={shown}
-          measure={by.measure}
-          open={open}
-          opened={Number.isNaN(opened) ? undefined : opened}
-        />
+        <Cloud requests={shown} measure={by.measure} open={open} opened={opened} />
       )}
-      {!Number.isNaN(opened) && (
+      {opened !== undefined && (
         <Life number={opened} close={() => remember("request", undefined)} />
       )}
       {all.length > 0 && (
