@@ -154,7 +154,8 @@ export class LiveSequence implements Sequence, Holder {
     const end = position + ids.length;
     if (end > this.tokens.length) {
       const first = this.promptLength + Math.min(this.params.maxTokens, 64) + 1;
-      const size = Math.max(end, first, Math.ceil(1.5 * this.tokens.length));
+      const room = Math.max(first, Math.ceil(1.5 * this.tokens.length));
+      const size = Math.max(end, Math.min(room, this.limit + 1));
       const grown = new Int32Array(size);
       grown.set(this.tokens);
       this.tokens = grown;

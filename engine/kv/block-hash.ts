@@ -22,7 +22,6 @@ export interface HashKeys {
 }
 
 const TEXT = new TextEncoder();
-const UNSIGNED = 0;
 const BYTES = 2;
 const STRING = 3;
 const ARRAY = 4;
@@ -53,7 +52,7 @@ export class BlockHasher {
     this.#head(BYTES, parent.length);
     for (let i = 0; i < parent.length; i++) this.#bytes[this.#used++] = parent.charCodeAt(i);
     this.#head(ARRAY, end - begin);
-    for (let i = begin; i < end; i++) this.#head(UNSIGNED, tokens[i] ?? 0);
+    this.#unsigned(tokens, begin, end);
     const { adapter, salt } = keys;
     const extra: (readonly string[])[] = [];
     if (adapter !== undefined) extra.push(["lora", adapter.name, adapter.path]);
@@ -98,6 +97,31 @@ export class BlockHasher {
       bytes[this.#used++] = value >> 8;
       bytes[this.#used++] = value;
     }
+  }
+
+  /** `#head` of each of tokens [begin, end): what a long prompt's names take most of their time for. */
+  #unsigned(tokens: Int32Array, begin: number, end: number): void {
+    this.#reserve(5 * (end - begin));
+    const bytes = this.#bytes;
+    let used = this.#used;
+    for (let i = begin; i < end; i++) {
+      const id = tokens[i] ?? 0;
+      if (id < 24) bytes[used++] = id;
+      else if (id < 0x100) {
+        bytes[used++] = 24;
+        bytes[used++] = id;
+      } else {
+        const wide = id >= 0x10000;
+        bytes[used++] = wide ? 26 : 25;
+        if (wide) {
+          bytes[used++] = id >> 24;
+          bytes[used++] = id >> 16;
+        }
+        bytes[used++] = id >> 8;
+        bytes[used++] = id;
+      }
+    }
+    this.#used = used;
   }
 
   #text(value: string): void {
