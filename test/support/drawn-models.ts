@@ -2,7 +2,7 @@
  * The random models of models/tiny/drawn: their weights are drawn again from a seed, as
  * scripts/maintain/goldens/random_families.py drew them.
  */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,8 @@ export interface DrawnModel {
   readonly folder: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly cases: readonly GoldenCase[];
+  /** vLLM's ids of the same prompts, for those that it was asked. */
+  readonly vllm: readonly (readonly number[])[] | undefined;
   remove(): void;
 }
 
@@ -42,5 +44,10 @@ export function drawModel(name: string): DrawnModel {
   cpSync(join(DRAWN, name, "config.json"), join(folder, "config.json"));
   writeSafetensors(join(folder, "model.safetensors"), tensors);
   const cases = golden.cases.map((each) => ({ ...each, prompt: each.prompt_ids.join(" ") }));
-  return { folder, tensors, cases, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const asked = join(DRAWN, name, "vllm.json");
+  const vllm = existsSync(asked)
+    ? (JSON.parse(readFileSync(asked, "utf8")) as { readonly output_ids: readonly number[][] })
+    : undefined;
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  return { folder, tensors, cases, vllm: vllm?.output_ids, remove };
 }

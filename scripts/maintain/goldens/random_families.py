@@ -113,18 +113,18 @@ FAMILIES = {
     }),
     # Fused matrices, LongRoPE within its original context, a part of each head turns, a window.
     "phi3": ("Phi3", {
-        "head_dim": 16, "intermediate_size": 96, "sliding_window": 40, "original_max_position_embeddings": 256,
+        "hidden_size": 128, "intermediate_size": 96, "sliding_window": 40, "original_max_position_embeddings": 256,
         "rope_parameters": {
             "rope_type": "longrope", "rope_theta": 1000.0, "partial_rotary_factor": 0.75,
             "original_max_position_embeddings": 256,
-            "short_factor": [1.0 + 0.05 * i for i in range(6)],
-            "long_factor": [1.0 + 0.5 * i for i in range(6)],
+            "short_factor": [1.0 + 0.05 * i for i in range(12)],
+            "long_factor": [1.0 + 0.25 * i for i in range(12)],
         },
     }),
     # Norms after each half, all heads normed as one.
-    "olmo2": ("Olmo2", {"intermediate_size": 96, "head_dim": 16}),
+    "olmo2": ("Olmo2", {"intermediate_size": 96, "hidden_size": 128}),
     "olmo3": ("Olmo3", {
-        "intermediate_size": 96, "head_dim": 16, "num_hidden_layers": 4, "sliding_window": 24,
+        "intermediate_size": 96, "hidden_size": 128, "num_hidden_layers": 4, "sliding_window": 24,
         "rope_parameters": {
             "rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0,
             "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0,
