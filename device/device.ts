@@ -206,6 +206,8 @@ export interface Device {
   readonly machine?: Machine;
   /** Where `can.adapters`. */
   readonly adapters?: AdapterShelf;
+  /** (optional) What its weights cost in memory and how they were loaded, a line each. */
+  readonly loadLines?: readonly string[];
   /** Starts a step; `done` is called once, later, in order, on the same thread. */
   execute(batch: Batch, done: (result: StepResult) => void): void;
   /** These sequences are over: whatever the device keeps of them may go. */

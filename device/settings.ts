@@ -37,6 +37,15 @@ export interface DeviceSettings {
   /** Absent: no adapters. */
   readonly adapters?: AdapterSettings;
   readonly seed: number;
+  /** Where weights are kept that had to be converted, and how many bytes of them; absent: nowhere. */
+  readonly convertedWeights?: {
+    readonly folder: string;
+    readonly mostBytes: number;
+    /** Smaller models are not kept. */
+    readonly leastBytes?: number;
+  };
+  /** Told while weights are loaded, of `total` parts. */
+  readonly onLoading?: (done: number, total: number) => void;
   /** Gives values when this device only gives time; absent: synthetic ids. */
   readonly inner?: Device;
   /** Flags of the device's own, as given on the command line (kebab-case keys). */

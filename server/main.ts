@@ -12,6 +12,7 @@ import { parseSettings } from "./config.ts";
 import { buildApp } from "./http/app.ts";
 import { createLogger } from "./http/log.ts";
 import { listenOptions, startError } from "./listen.ts";
+import { Progress } from "./progress.ts";
 import { SettingsError } from "./settings/error.ts";
 import type { Settings } from "./settings/table.ts";
 import { logStats } from "./stats-log.ts";
@@ -53,9 +54,7 @@ export interface RunningServer {
 
 /** Builds and listens. */
 export async function serve(settings: Settings, logger: Logger): Promise<RunningServer> {
-  const world = await buildWorld(settings, (error) =>
-    logger.error({ err: error }, "a request's answer or an engine's listener failed"),
-  );
+  const world = await openWorld(settings, logger);
   let draining = false;
   const start = world.simulatedStart;
   try {
@@ -113,6 +112,31 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
     await world.close();
     throw error;
   }
+}
+
+async function openWorld(settings: Settings, logger: Logger): Promise<World> {
+  const loading = loadingBar(logger);
+  const world = await buildWorld(
+    settings,
+    (error) => logger.error({ err: error }, "a request's answer or an engine's listener failed"),
+    (done, total) => loading.to(done, total),
+  );
+  loading.end();
+  return world;
+}
+
+/** A bar on a terminal, lines of the log elsewhere; nothing of what takes under two seconds. */
+function loadingBar(logger: Logger): Progress {
+  const { isTTY } = process.stderr;
+  const write = (text: string): void => {
+    if (isTTY) process.stderr.write(text);
+    else logger.info(text.trim());
+  };
+  return new Progress("Loading weights", 0, {
+    unit: "parts",
+    barAfter: 2000,
+    output: { isTTY, write },
+  });
 }
 
 /** Node's names of what the `--ssl-…` flags say; empty: plain HTTP. Throws SettingsError. */

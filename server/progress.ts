@@ -13,6 +13,8 @@ export interface ProgressOptions {
   readonly output?: ProgressOutput;
   /** Milliseconds, never going back. */
   readonly now?: () => number;
+  /** Milliseconds before a bar is drawn: what ends sooner shows none. */
+  readonly barAfter?: number;
 }
 
 /** Milliseconds. */
@@ -38,7 +40,7 @@ export class Progress {
     this.#output = options.output ?? process.stderr;
     this.#now = options.now ?? Date.now;
     this.#started = this.#now();
-    this.#next = this.#output.isTTY === true ? 0 : FIRST_LINE;
+    this.#next = this.#output.isTTY === true ? (options.barAfter ?? 0) : FIRST_LINE;
   }
 
   step(): void {
@@ -51,7 +53,7 @@ export class Progress {
     this.#total = total;
     const bar = this.#output.isTTY === true;
     const passed = this.#now() - this.#started;
-    if (passed < this.#next && !(bar && done >= total)) return;
+    if (passed < this.#next && !(this.#drawn && done >= total)) return;
     this.#next = passed + (bar ? REDRAW : NEXT_LINE);
     this.#output.write(bar ? `\r${this.#bar(passed / 1000)} ` : `${this.#line(passed / 1000)}\n`);
     this.#drawn = bar;

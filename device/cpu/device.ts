@@ -4,7 +4,6 @@
  * puts sampled ids where PENDING_TOKEN stands, and hands logits to the sampler
  * in windows, so that no step needs more than one window of shared memory.
  */
-import { availableParallelism } from "node:os";
 import type { Clock } from "../clock.ts";
 import type {
   Adapter,
@@ -25,18 +24,16 @@ import { PENDING_TOKEN } from "../device.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { TraceSink } from "../trace.ts";
 import { NO_DRAFT } from "./draft.ts";
+import { loadLines } from "./load-lines.ts";
 import type { MemoryPlan } from "./plan.ts";
-import { attentionParity, planMemory, quantizationOf } from "./plan.ts";
+import { attentionParity, planMemory } from "./plan.ts";
 import type { RankRequest } from "./rank.ts";
-import type { RankFailure } from "./ranks.ts";
-import { RankGroup } from "./ranks.ts";
+import type { RankFailure, RankGroup } from "./ranks.ts";
 import { Shelf } from "./shelf.ts";
+import { startRanks } from "./start-ranks.ts";
 import type { Take } from "./windows.ts";
 import { planWindows, WINDOW_ROWS } from "./windows.ts";
 import { encodeStep } from "./wire.ts";
-
-/** Longest a step may take, in seconds; own flag `--step-timeout`. */
-const DEFAULT_STEP_TIMEOUT_SECONDS = 120;
 
 /** Wanted of a step that only fills the cache. */
 const NOTHING = { tokens: new Int32Array(0), what: "logits" } as const;
@@ -59,41 +56,19 @@ interface Gathered {
  * has no weights, has ops this device lacks, or cannot be divided over the ranks.
  */
 export async function createCpuDevice(settings: DeviceSettings): Promise<Device> {
-  const { model, tensorParallelSize: ranks } = settings;
+  const { model } = settings;
   if (model.checkpoint === undefined) {
     const why = model.unread ?? `${model.source} has none`;
     throw new Error(`The cpu device needs weights. ${why}.`);
   }
   const plan = planMemory(model, settings);
-  const { architecture } = model;
-  const timeout = Number(settings.own["step-timeout"] ?? DEFAULT_STEP_TIMEOUT_SECONDS);
-  const cores = availableParallelism() - Number(settings.own["spare-cores"] ?? 0);
-  const group = await RankGroup.start(
-    {
-      architecture,
-      checkpoint: model.checkpoint,
-      rank: 0,
-      ranks,
-      threads: Math.max(1, Math.floor(cores / ranks)),
-      expertParallel: settings.own["enable-expert-parallel"] === true,
-      ...(settings.adapters && { maxAdapterRank: settings.adapters.maxRank }),
-      quantization: quantizationOf(settings.quantization, model.checkpoint),
-      blockSize: plan.blockSize,
-      blocks: plan.blocks,
-      maxContext: plan.maxContext,
-      maxTokens: plan.maxTokens,
-      maxRows: plan.maxRows,
-    },
-    {
-      stepTimeoutMs: timeout * 1000,
-      resultElements: WINDOW_ROWS * Math.max(architecture.vocabSize, architecture.hidden),
-    },
-  );
+  const group = await startRanks(settings, model.checkpoint, plan);
   return new CpuDevice(group, settings, plan);
 }
 
 export class CpuDevice implements Device {
   readonly name = "cpu";
+  readonly loadLines: readonly string[];
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
   readonly can: DeviceAbilities;
@@ -117,6 +92,7 @@ export class CpuDevice implements Device {
     const { architecture } = settings.model;
     this.ranks = ranks;
     this.plan = plan;
+    this.loadLines = loadLines(settings, plan, ranks.loaded);
     this.vocabSize = architecture.vocabSize;
     this.#hiddenSize = architecture.hidden;
     this.#sampler = settings.sampler;

@@ -10,18 +10,18 @@ import { argmax } from "../argmax.ts";
 import { RankAdapters } from "./adapters.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
+import type { StoreOptions } from "./converted/store.ts";
 import { Experts } from "./experts.ts";
 import type { Quantization } from "./graph/lower.ts";
-import { lowerSegment } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
-import { IntegerSegment } from "./kernel/segment.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
+import { type Loaded, Opener } from "./opener.ts";
 import { RotaryTable } from "./rotary.ts";
 import { Router } from "./routing.ts";
-import { type Runner, Session, Tensor } from "./session.ts";
+import { type Runner, Tensor } from "./session.ts";
 import type { RankStep } from "./wire.ts";
 
 /** What a rank is made from; plain data, it crosses to the thread. */
@@ -41,7 +41,17 @@ export interface RankSettings {
   readonly maxContext: number;
   readonly maxTokens: number;
   readonly maxRows: number;
+  /** Of the rank's weights as they are computed with, about. */
+  readonly weightBytes: number;
+  /** Where converted weights are kept; absent: nowhere. */
+  readonly store?: StoreOptions;
 }
+
+/** Called between native calls while a rank works: where its thread may be left. */
+export type Breathe = () => void;
+
+/** Told while the rank's segments are opened. */
+export type OnOpened = (done: number, total: number) => void;
 
 /** A step of the program, ready to run. */
 type Ready =
@@ -59,7 +69,7 @@ export class Forward {
   readonly #settings: RankSettings;
   readonly #program: Program;
   readonly #allReduce: AllReduce;
-  readonly #breathe: () => void;
+  readonly #breathe: Breathe;
   readonly #weights: ShardReader;
   readonly #steps: readonly Ready[];
   readonly #head: Runner;
@@ -68,10 +78,16 @@ export class Forward {
   readonly #adapters: RankAdapters | undefined;
   /** By their descriptions: layers may turn apart. */
   readonly #rotary = new Map<string, RotaryTable>();
+  /** What loading came to. */
+  readonly loaded: Loaded;
   #logits = new Float32Array(0);
 
-  /** `breathe` is called between native calls: where the thread may be left. */
-  constructor(settings: RankSettings, allReduce: AllReduce, breathe: () => void = () => {}) {
+  constructor(
+    settings: RankSettings,
+    allReduce: AllReduce,
+    breathe: Breathe = () => {},
+    onOpened: OnOpened = () => {},
+  ) {
     this.#breathe = breathe;
     const { architecture, rank, ranks, quantization, expertParallel = false } = settings;
     const { maxAdapterRank } = settings;
@@ -81,19 +97,28 @@ export class Forward {
     this.#program = compileProgram(architecture, { rank, ranks, expertParallel, adapters });
     if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
-    const { folder } = this.#weights;
+    const opener = new Opener(this.#weights, {
+      quantization,
+      store: settings.store,
+      bytes: settings.weightBytes,
+      from: { ...settings, adapters },
+    });
+    const total = countSegments(this.#program);
+    let opened = 0;
     const open: Open = (segment, threads) => {
       breathe();
-      const small = quantization === "w8a16";
-      const format = small ? "none" : quantization;
-      const session = new Session(lowerSegment(segment, this.#weights, format), {
-        threads,
-        folder,
-      });
-      return small ? new IntegerSegment(segment, this.#weights, session) : session;
+      const runner = opener.open(segment, threads);
+      onOpened(++opened, total);
+      return runner;
     };
-    this.#steps = this.#program.body.map((step) => this.#ready(step, open));
-    this.#head = open(this.#program.head, settings.threads);
+    try {
+      this.#steps = this.#program.body.map((step) => this.#ready(step, open));
+      this.#head = open(this.#program.head, settings.threads);
+    } catch (error) {
+      opener.abandon();
+      throw error;
+    }
+    this.loaded = opener.finish();
     const { blockSize, blocks, maxContext, maxTokens, maxRows, threads } = settings;
     this.#pool = new KvPool({
       ...this.#program.cache,
@@ -306,4 +331,12 @@ export class Forward {
     this.#rotary.set(key, table);
     return table;
   }
+}
+
+/** Sessions of a program: its segments, its experts and its head. */
+function countSegments({ body }: Program): number {
+  return body.reduce((sum, step) => {
+    if (step.kind === "experts") return sum + step.experts.length;
+    return step.kind === "run" ? sum + 1 : sum;
+  }, 1);
 }

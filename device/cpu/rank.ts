@@ -5,6 +5,7 @@ import { AbortedError, AllReduce } from "./all-reduce.ts";
 import { draftTokens } from "./draft.ts";
 import type { RankSettings } from "./forward.ts";
 import { Forward } from "./forward.ts";
+import type { Loaded } from "./opener.ts";
 import { Exit, type LeaveMessage } from "./rank-thread.ts";
 import type { RankStep } from "./wire.ts";
 import { decodeStep } from "./wire.ts";
@@ -43,7 +44,9 @@ export interface RankFault {
 }
 
 export type RankReply =
-  | { readonly type: "ready" }
+  /** Of `total` segments so many are open. */
+  | { readonly type: "opened"; readonly done: number; readonly total: number }
+  | { readonly type: "ready"; readonly loaded: Loaded }
   | { readonly type: "done" }
   | {
       readonly type: "failed";
@@ -58,10 +61,9 @@ function main(): void {
   const { settings, allReduce, results, adapters, leave } = workerData as RankData;
   const exit = new Exit(leave);
   const reply = (message: RankReply): void => port.postMessage(message);
-  const attempt = (work: () => void, type: "ready" | "done"): void => {
+  const attempt = (work: () => RankReply): void => {
     try {
-      work();
-      reply({ type });
+      reply(work());
     } catch (error) {
       reply({
         type: "failed",
@@ -87,13 +89,20 @@ function main(): void {
       if (now === "throw") throw new Error(`Rank ${settings.rank} was made to throw.`);
       if (now === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       answer(loaded, request, out);
-    }, "done");
+      return { type: "done" };
+    });
   });
   attempt(() => {
     const sums = new AllReduce(allReduce, settings.rank, settings.ranks);
-    loaded = new Forward(settings, sums, () => exit.check());
+    loaded = new Forward(
+      settings,
+      sums,
+      () => exit.check(),
+      (done, total) => reply({ type: "opened", done, total }),
+    );
     for (const [place, weights] of adapters) loaded.adapt(place, weights);
-  }, "ready");
+    return { type: "ready", loaded: loaded.loaded };
+  });
 }
 
 /** Runs one request; what it asks for stands in the results afterwards. */

@@ -8,6 +8,7 @@ import type { Worker } from "node:worker_threads";
 import type { AdapterWeights } from "../../models/adapters.ts";
 import { AllReduceControl, allReduceMemory } from "./all-reduce.ts";
 import type { RankSettings } from "./forward.ts";
+import type { Loaded } from "./opener.ts";
 import type { RankData, RankFault, RankReply, RankRequest } from "./rank.ts";
 import { startRankThread } from "./rank-thread.ts";
 
@@ -22,6 +23,8 @@ export interface RankGroupOptions {
   readonly stepTimeoutMs: number;
   /** F32 elements of the results that ranks write. */
   readonly resultElements: number;
+  /** Told while a rank loads: so many of its segments are open. */
+  readonly onOpened?: (rank: number, done: number, total: number) => void;
 }
 
 type Done = (failure?: RankFailure) => void;
@@ -40,6 +43,8 @@ export class RankGroup {
   readonly results: Float32Array;
   /** What stands in each place of the shelf: a rank that is started anew begins with it. */
   readonly adapters = new Map<number, AdapterWeights>();
+  /** Of the rank that was loaded last; all load alike. */
+  loaded: Loaded | undefined;
   readonly #settings: RankSettings;
   readonly #options: RankGroupOptions;
   readonly #allReduce: SharedArrayBuffer;
@@ -133,8 +138,11 @@ export class RankGroup {
         this.#ended(rank, thread, error, loaded);
       };
       thread.on("message", (reply: RankReply) => {
-        if (reply.type === "ready") {
+        if (reply.type === "opened") {
+          this.#options.onOpened?.(rank, reply.done, reply.total);
+        } else if (reply.type === "ready") {
           loaded = true;
+          this.loaded = reply.loaded;
           resolve();
         } else if (reply.type === "done") {
           this.#answered(rank);

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseHubName } from "../../models/weights/hub-cache.ts";
 import { fetchModel, hubSettings } from "../../models/weights/hub-fetch.ts";
+import { Progress } from "../../server/progress.ts";
 import { rowsOf } from "../../server/settings/row.ts";
-import { Progress } from "../load/progress.ts";
 import { UsageError } from "../usage.ts";
 import { parseFlags } from "./flags.ts";
 

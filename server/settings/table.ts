@@ -273,6 +273,10 @@ export const TABLE = {
     "trainium: folder of the graphs compiled before; default: trainyard/neff in the user's cache folder.",
     { env: "NEURON_COMPILED_ARTIFACTS", ...path },
   ),
+  cache: device.toggle(
+    true,
+    "cpu: keep converted weights in trainyard/weights of the user's cache folder, 64 GiB at most, and map them from there.",
+  ),
   "simulate-startup": device.toggle(
     false,
     "trainium: listen only after the simulated time of compiling and loading.",

@@ -66,7 +66,7 @@ export function memoryLines(
   return [...deviceLines(of.model, of.device), ...adapterLines(settings, of.serving.adapters)];
 }
 
-function deviceLines(model: Model, { machine, limits }: Device): readonly string[] {
+function deviceLines(model: Model, { machine, limits, loadLines }: Device): readonly string[] {
   if (machine !== undefined) return machine.memoryLines;
   const { blocks, blockSize, maxContext, maxRows, maxTokens } = limits;
   // A pool on this machine holds F32.
@@ -78,7 +78,7 @@ function deviceLines(model: Model, { machine, limits }: Device): readonly string
   const weights = model.checkpoint?.bytes ?? 0;
   const mebibytes = (bytes: number): string => `${(bytes / MEBIBYTE).toFixed(1)} MiB`;
   return [
-    `weights    ${mebibytes(weights)} as stored (${model.format})`,
+    ...(loadLines ?? [`weights    ${mebibytes(weights)} as stored (${model.format})`]),
     `KV cache   ${mebibytes(tokens * perToken)}: ${blocks} blocks of ${blockSize} tokens = ${tokens} tokens`,
     `step       at most ${maxRows} requests, ${maxTokens} tokens`,
     `context    ${maxContext} tokens a request; ${(tokens / maxContext).toFixed(1)} whole contexts fit`,

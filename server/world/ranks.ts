@@ -1,4 +1,6 @@
 /** What runs: a sampler, a device and an engine for each data-parallel rank. */
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { Clock } from "../../device/clock.ts";
 import type { Device } from "../../device/device.ts";
 import { createDevice } from "../../device/registry.ts";
@@ -37,6 +39,8 @@ export interface RankOptions {
   readonly onListenerError: NonNullable<EngineParts["onListenerError"]>;
   /** Gets all that was started, as it is: whoever gives up closes it. */
   readonly opened: Closable[];
+  /** Told while weights are loaded, of `total` parts. */
+  readonly onLoading?: DeviceSettings["onLoading"];
 }
 
 /** At least one. Throws the device's own errors and SettingsError. */
@@ -63,6 +67,7 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
     model,
     clock,
     sampler,
+    ...optional("convertedWeights", convertedWeights(settings)),
     ...optional("maxDrafted", drafting?.maxTokens),
   });
   // Words are borrowed, and drafts made, without adapters.
@@ -70,7 +75,11 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
   const borrowed = simulated && words !== undefined ? await borrow(words, plain) : undefined;
   const inner = borrowed && drafting?.acceptance ? new MarkedDrafts(borrowed, plain) : borrowed;
   if (inner !== undefined) opened.push(inner);
-  const device = await createDevice(served.device, { ...base, ...optional("inner", inner) });
+  const device = await createDevice(served.device, {
+    ...base,
+    ...optional("inner", inner),
+    ...optional("onLoading", options.onLoading),
+  });
   opened.push(device);
   const speculative = drafting && (await speculation(drafting, device, plain));
   const engine = new Engine(
@@ -83,6 +92,21 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
   );
   opened.push(engine);
   return { rank, device, engine };
+}
+
+/** Bytes of converted weights that are kept; those used longest ago make room. */
+const MOST_CONVERTED = 64 * 2 ** 30;
+/** Less is converted in an instant. */
+const LEAST_CONVERTED = 64 * 2 ** 20;
+
+function convertedWeights({ cache }: Settings): DeviceSettings["convertedWeights"] {
+  if (!cache) return undefined;
+  const caches = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  return {
+    folder: join(caches, "trainyard", "weights"),
+    mostBytes: MOST_CONVERTED,
+    leastBytes: LEAST_CONVERTED,
+  };
 }
 
 function hasExperts({ architecture }: Served["model"]): boolean {
@@ -111,7 +135,7 @@ const OWN = [
 
 function deviceSettings(
   settings: Settings,
-  made: Pick<DeviceSettings, "model" | "clock" | "sampler" | "maxDrafted">,
+  made: Pick<DeviceSettings, "model" | "clock" | "sampler" | "maxDrafted" | "convertedWeights">,
 ): DeviceSettings {
   const context = settings["max-model-len"];
   const own = Object.fromEntries(

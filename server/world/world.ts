@@ -60,17 +60,34 @@ export type Report = (error: Error) => void;
  * Throws SettingsError, or the model's and the device's own errors, which name
  * what is wrong; what was started until then is closed, so that the process can end.
  */
-export async function buildWorld(given: Settings, report?: Report): Promise<World> {
+export async function buildWorld(
+  given: Settings,
+  report?: Report,
+  onLoading?: OnLoading,
+): Promise<World> {
   const opened: Closable[] = [];
   try {
-    return await build(given, opened, report);
+    return await build(given, opened, { report, onLoading });
   } catch (error) {
     await Promise.allSettled(opened.map((part) => part.close()));
     throw error;
   }
 }
 
-async function build(given: Settings, opened: Closable[], report?: Report): Promise<World> {
+/** Told while weights are loaded, of `total` parts. */
+export type OnLoading = (done: number, total: number) => void;
+
+async function build(
+  given: Settings,
+  opened: Closable[],
+  {
+    report,
+    onLoading,
+  }: {
+    readonly report: Report | undefined;
+    readonly onLoading: OnLoading | undefined;
+  },
+): Promise<World> {
   const { startup, timed } = stopwatch();
   const clock = new RealClock();
   const served = await timed("model", () => whatIsServed(given));
@@ -86,6 +103,7 @@ async function build(given: Settings, opened: Closable[], report?: Report): Prom
       kvEvents: kvEvents !== undefined,
       onListenerError: reportOnce(report),
       opened,
+      ...optional("onLoading", onLoading),
     }),
   );
   await timed("tokenizer", () => served.probed);

@@ -25,6 +25,16 @@ export interface BuiltGraph {
   readonly externalData: readonly ExternalData[];
 }
 
+/** Bytes `[begin, end)` of a file in the folder that the session is given. */
+export interface FileRange {
+  readonly file: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Puts a weight into a file, to be mapped from there; undefined: it stays in memory. */
+export type Keep = (data: Uint8Array) => FileRange | undefined;
+
 interface ValueInfo {
   readonly name: string;
   readonly type: ElementType;
@@ -43,10 +53,12 @@ export class GraphBuilder {
   readonly #outputs: object[] = [];
   readonly #external: ExternalData[] = [];
   readonly #constants = new Map<string, string>();
+  readonly #keep: Keep;
   #fresh = 0;
 
-  constructor(name: string) {
+  constructor(name: string, keep: Keep = () => undefined) {
     this.#name = name;
+    this.#keep = keep;
   }
 
   input(info: ValueInfo): string {
@@ -125,6 +137,8 @@ export class GraphBuilder {
       this.#initializers.push({ name, dims: shape, dataType: TYPES[type], rawData: bytesOf(data) });
       return name;
     }
+    const kept = this.#keep(bytesOf(data));
+    if (kept !== undefined) return this.mapped(name, type, shape, kept);
     this.#external.push({ path: name, data: bytesOf(data) });
     this.#addExternal(name, type, shape, name, 0, data.byteLength);
     return name;
@@ -135,12 +149,7 @@ export class GraphBuilder {
    * The runtime takes external data from files or from memory: a graph with
    * mapped weights may have only small ones from memory.
    */
-  mapped(
-    name: string,
-    type: ElementType,
-    shape: readonly number[],
-    range: { readonly file: string; readonly begin: number; readonly end: number },
-  ): string {
+  mapped(name: string, type: ElementType, shape: readonly number[], range: FileRange): string {
     this.#addExternal(name, type, shape, range.file, range.begin, range.end - range.begin);
     return name;
   }

@@ -12,9 +12,10 @@ import type {
   Value,
   Weight,
 } from "../../../models/ops.ts";
-import type { BuiltGraph } from "./builder.ts";
+import type { BuiltGraph, Keep } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
 import { blockOf, type Int8Weight, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
+import type { Rounding } from "./rounding.ts";
 import type { ShardReader } from "./shard-reader.ts";
 import type { PerHead, Products, Segment, SegmentOp } from "./steps.ts";
 import type { StoredBlocks } from "./stored-blocks.ts";
@@ -31,12 +32,27 @@ const INT8_STEP = 1 / 127;
 /** Keeps a row of zeros from dividing by zero. */
 const INT8_SMALLEST = 1e-30;
 
+/** A matrix that is larger in F32 is converted in parts: so much is held beside what came before. */
+const PART_BYTES = 1 << 26;
+
+/** Where weights go that are converted, and what is to be known of it. */
+export interface Conversion {
+  readonly keep?: Keep;
+  readonly rounding?: Rounding;
+}
+
+export interface Lowered extends BuiltGraph {
+  /** Its weights are mapped from the checkpoint as they lie there. */
+  readonly mapped: boolean;
+}
+
 export function lowerSegment(
   segment: Segment,
   weights: ShardReader,
   quantization: Format,
-): BuiltGraph {
-  return new Lowering(segment, weights, quantization).build();
+  conversion: Conversion = {},
+): Lowered {
+  return new Lowering(segment, weights, quantization, conversion).build();
 }
 
 class Lowering {
@@ -44,6 +60,7 @@ class Lowering {
   readonly #weights: ShardReader;
   readonly #quantization: Format;
   readonly #graph: GraphBuilder;
+  readonly #rounding: Rounding | undefined;
   /** All matrices of the segment lie in their file as the graph wants them. */
   readonly #mapped: boolean;
   /** Norms that were computed with the sum they read. */
@@ -51,17 +68,24 @@ class Lowering {
   /** int8: a value's bytes and row scales, made once for all products that read it. */
   readonly #bytes = new Map<Value, { readonly bytes: string; readonly scales: string }>();
 
-  constructor(segment: Segment, weights: ShardReader, quantization: Format) {
+  constructor(
+    segment: Segment,
+    weights: ShardReader,
+    quantization: Format,
+    { keep, rounding }: Conversion,
+  ) {
     this.#segment = segment;
     this.#weights = weights;
     this.#quantization = quantization;
-    this.#graph = new GraphBuilder(segment.name);
+    this.#rounding = rounding;
     this.#mapped =
       quantization === "none" &&
       segment.ops.flatMap(matricesOf).every((weight) => weights.range(weight) !== undefined);
+    // A graph maps from one folder: its checkpoint's, or where converted weights are kept.
+    this.#graph = new GraphBuilder(segment.name, this.#mapped ? undefined : keep);
   }
 
-  build(): BuiltGraph {
+  build(): Lowered {
     const { ops, inputs, outputs } = this.#segment;
     for (const { name, width } of inputs) {
       this.#graph.input({ name, type: "float", shape: ["tokens", width] });
@@ -70,7 +94,7 @@ class Lowering {
     for (const { name, width } of outputs) {
       this.#graph.output({ name, type: "float", shape: ["tokens", width] });
     }
-    return this.#graph.build();
+    return { ...this.#graph.build(), mapped: this.#mapped };
   }
 
   #lower(op: SegmentOp): void {
@@ -171,6 +195,26 @@ class Lowering {
   }
 
   #product(op: Products): void {
+    const [part] = op.parts;
+    if (part === undefined || op.parts.length > 1 || part.weight.within?.transposed) {
+      this.#whole(op);
+      return;
+    }
+    const { rows, width } = this.#weights.size(part.weight);
+    const most = Math.floor(PART_BYTES / (4 * width));
+    if (rows <= most) {
+      this.#whole(op);
+      return;
+    }
+    const outs = this.#weights.cut(part, most).map((each) => {
+      const out = this.#graph.fresh(op.out);
+      this.#whole({ ...op, out, parts: [{ path: part.path, ...each }] });
+      return out;
+    });
+    this.#graph.node("Concat", outs, { axis: 1 }, op.out);
+  }
+
+  #whole(op: Products): void {
     const graph = this.#graph;
     const sizes = op.parts.map(({ weight }) => this.#weights.size(weight));
     const width = sizes[0]?.width ?? 0;
@@ -186,7 +230,9 @@ class Lowering {
       const parts = op.parts.map((part) => this.#gemm({ ...op, parts: [part] }, width));
       graph.node("Concat", parts, { axis: 1 }, op.out);
     } else if (format === "int4" && block !== undefined) {
-      const { codes, scales } = quantiseBlocks(this.#weights.stack(op.parts), block);
+      const exact = this.#weights.stack(op.parts);
+      const { codes, scales } = quantiseBlocks(exact, block);
+      this.#rounding?.blocks(exact, width, block, { codes, scales });
       const name = nameOf(op);
       const inputs = [
         op.in,
@@ -198,7 +244,10 @@ class Lowering {
       const attributes = { K: width, N: rows, bits: 4, block_size: block, accuracy_level: 4 };
       graph.node("ms.MatMulNBits", inputs, attributes, op.out);
     } else if (format === "int8") {
-      this.#int8(op, { rows, width }, quantiseInt8(this.#weights.stack(op.parts), width));
+      const exact = this.#weights.stack(op.parts);
+      const rounded = quantiseInt8(exact, width);
+      this.#rounding?.rows(exact, width, rounded);
+      this.#int8(op, { rows, width }, rounded);
     } else {
       this.#gemm(op, width, op.out);
     }

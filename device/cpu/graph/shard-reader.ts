@@ -7,15 +7,9 @@ import { findTensor } from "../../../models/weights/checkpoint.ts";
 import type { IntegerRows } from "../../../models/weights/integers.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
 import { type Range, shardShape, shardWeight } from "../../../models/weights/shard.ts";
+import type { FileRange } from "./builder.ts";
 import type { Int8Weight } from "./quantise.ts";
 import { type StoredBlocks, storedBlocks, storedInt8 } from "./stored-blocks.ts";
-
-/** Bytes `[begin, end)` of a file in `ShardReader.folder`. */
-export interface FileRange {
-  readonly file: string;
-  readonly begin: number;
-  readonly end: number;
-}
 
 /** A matrix and its bias. */
 export type Part = Pick<LinearOp, "weight" | "bias" | "partial">;
@@ -44,6 +38,34 @@ export class ShardReader {
   size(weight: Weight): { readonly rows: number; readonly width: number } {
     const [rows = 0, width = 1] = shardShape(weight, this.rank, this.#ranks);
     return { rows, width };
+  }
+
+  /**
+   * The rank's part of a matrix and of its bias as parts of `rows` rows at most, for matrices
+   * that are better not held whole.
+   */
+  cut({ weight, bias, partial }: Part, rows: number): readonly Part[] {
+    const range = shardWeight(weight, this.rank, this.#ranks);
+    const first = range?.axis === 0 ? range.begin : 0;
+    const count = this.size(weight).rows;
+    const piece = (whole: Weight, begin: number, end: number): Weight => {
+      const base = whole.within ?? { name: whole.name, shape: whole.shape, row: 0 };
+      return {
+        ...whole,
+        name: `${whole.name}.${begin}`,
+        shape: [end - begin, ...whole.shape.slice(1)],
+        shard: whole.shard === "row" ? "row" : "replicated",
+        within: { ...base, row: base.row + (first + begin) * (base.step ?? 1) },
+      };
+    };
+    return Array.from({ length: Math.ceil(count / rows) }, (_, index) => {
+      const [begin, end] = [index * rows, Math.min((index + 1) * rows, count)];
+      return {
+        weight: piece(weight, begin, end),
+        ...(bias && { bias: piece(bias, begin, end) }),
+        ...(partial && { partial }),
+      };
+    });
   }
 
   /** The rank's part as F32, row-major. */

@@ -2,12 +2,12 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Notice } from "../../../server/metrics/hygiene.ts";
+import { Progress } from "../../../server/progress.ts";
 import { ask, type ServerAccess } from "../../load/ask.ts";
 import { Client, type Target } from "../../load/client.ts";
 import { hygiene } from "../../load/hygiene.ts";
 import { type LoadRun, runLoad } from "../../load/load.ts";
 import { type LoadMetrics, measure } from "../../load/metrics.ts";
-import { Progress } from "../../load/progress.ts";
 import { type SpeculationCounts, stamp, type VllmResult, vllmResult } from "../../load/result.ts";
 import {
   type ServedModel,

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { loadModel } from "../../../models/load.ts";
-import { Progress } from "../../load/progress.ts";
+import { Progress } from "../../../server/progress.ts";
 import { assess } from "./assess.ts";
 import type { PlanRow, RankedRow } from "./columns.ts";
 import { commandLine } from "./command-line.ts";

@@ -3,11 +3,11 @@
  * saw: TTFT, TPOT and prefix-cache hits.
  */
 
+import { Progress } from "../../../server/progress.ts";
 import { Client } from "../../load/client.ts";
 import { runLoad } from "../../load/load.ts";
 import { type LoadMetrics, measure } from "../../load/metrics.ts";
 import { overload } from "../../load/overload.ts";
-import { Progress } from "../../load/progress.ts";
 import type { RequestRecord } from "../../load/record.ts";
 import { servedModel, serverWords } from "../../load/server.ts";
 import type { VirtualSystem } from "../../virtual/build.ts";

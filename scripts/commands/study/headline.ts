@@ -19,7 +19,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
 import type { WeightFormat } from "../../../models/ops.ts";
-import { Progress } from "../../load/progress.ts";
+import { Progress } from "../../../server/progress.ts";
 import { table } from "../validate/report.ts";
 import { frontierChart } from "./chart.ts";
 import {

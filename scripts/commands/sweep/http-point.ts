@@ -1,8 +1,9 @@
 /** One point over HTTP: the same requests against a live server, in real time. */
+
+import { Progress } from "../../../server/progress.ts";
 import { Client, type Target } from "../../load/client.ts";
 import { hygiene } from "../../load/hygiene.ts";
 import { runLoad } from "../../load/load.ts";
-import { Progress } from "../../load/progress.ts";
 import { type ServedModel, serverWords, watchServer, withoutUser } from "../../load/server.ts";
 import { Random } from "../../workload/random.ts";
 import { idRange, type Words } from "../../workload/request.ts";

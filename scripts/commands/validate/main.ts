@@ -8,8 +8,8 @@ import {
   DEFAULT_CONSTANTS,
 } from "../../../device/trainium/constants.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { Progress } from "../../../server/progress.ts";
 import { rowsOf } from "../../../server/settings/row.ts";
-import { Progress } from "../../load/progress.ts";
 import { type FlagValues, parseFlags } from "../flags.ts";
 import { STUDIES } from "../study/registry.ts";
 import { calibrateLeftOut, printCalibrated, saveCalibrated } from "./calibrate-left-out.ts";

@@ -4,13 +4,13 @@ import { run as runReplay } from "../../../scripts/commands/replay/main.ts";
 import { runLoad } from "../../../scripts/load/load.ts";
 import { isGood, measure } from "../../../scripts/load/metrics.ts";
 import { overload } from "../../../scripts/load/overload.ts";
-import { Progress } from "../../../scripts/load/progress.ts";
 import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { stamp, vllmResult } from "../../../scripts/load/result.ts";
 import { parseSpeculation, speculationBetween } from "../../../scripts/load/server.ts";
 import { SseParser } from "../../../scripts/load/sse.ts";
 import { summarise } from "../../../scripts/load/statistics.ts";
 import type { WorkRequest } from "../../../scripts/workload/request.ts";
+import { Progress } from "../../../server/progress.ts";
 
 function record(change: Partial<RequestRecord>): RequestRecord {
   return {

@@ -1,0 +1,71 @@
+/** What weights cost in memory, how they were loaded, and what rounding did to them: for the start of a server. */
+import type { Model } from "../../models/model.ts";
+import type { DeviceSettings } from "../settings.ts";
+import type { Loaded } from "./opener.ts";
+import type { MemoryPlan } from "./plan.ts";
+import { quantizationOf } from "./plan.ts";
+
+export function loadLines(
+  { model, quantization, convertedWeights }: DeviceSettings,
+  { weightBytes, ranks }: MemoryPlan,
+  loaded: Loaded | undefined,
+): readonly string[] {
+  const stored = mebibytes(model.checkpoint?.bytes ?? 0);
+  const format = quantizationOf(quantization, model.checkpoint);
+  const each = ranks === 1 ? "" : ` on each of ${ranks} ranks`;
+  const how = {
+    "as-stored": "mapped as stored",
+    "kept-before": `converted before, mapped from ${convertedWeights?.folder}`,
+    "kept-now": `converted, kept in ${convertedWeights?.folder}`,
+    "in-memory": `converted in memory (${loaded?.why})`,
+  }[loaded?.how ?? "as-stored"];
+  const computed = format === "stored" && hasFp8(model) ? NAMES.none : NAMES[format];
+  return [
+    `weights    ${stored} as stored (${model.format}); ${mebibytes(weightBytes)} in memory${each} as ${computed}, ${how}`,
+    ...roundingLines(model, format, loaded?.rounded),
+  ];
+}
+
+const NAMES = {
+  none: "F32",
+  stored: "integers as published",
+  int4: "int4",
+  int8: "int8",
+  w8a16: "w8a16",
+} as const;
+
+/** Parts of all ranks as one count. */
+export function partsOfAll(
+  ranks: number,
+  onLoading: NonNullable<DeviceSettings["onLoading"]>,
+): (rank: number, done: number, total: number) => void {
+  const opened = new Array<number>(ranks).fill(0);
+  return (rank, done, total) => {
+    opened[rank] = done;
+    onLoading(
+      opened.reduce((sum, each) => sum + each, 0),
+      total * ranks,
+    );
+  };
+}
+
+/** FP8 has no product here: it is widened, or rounded again. */
+function roundingLines(
+  model: Model,
+  format: keyof typeof NAMES,
+  rounded: number | undefined,
+): readonly string[] {
+  const fp8 = hasFp8(model);
+  if (rounded !== undefined) {
+    const percent = (100 * rounded).toPrecision(2);
+    return [
+      `rounding   ${fp8 ? "FP8 to " : ""}${NAMES[format]} moved the weights by ${percent} % (root mean square, every 16th row)`,
+    ];
+  }
+  return fp8 ? ["rounding   none: FP8 times its scales is widened to F32"] : [];
+}
+
+const hasFp8 = ({ checkpoint }: Model): boolean =>
+  [...(checkpoint?.tensors.values() ?? [])].some(({ packing }) => packing?.kind === "fp8");
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -1,0 +1,119 @@
+/**
+ * Opens a rank's segments as sessions, one after the other. Weights that lie in the checkpoint
+ * as the runtime wants them are mapped from there; the others are converted once into the
+ * store (converted/) and mapped from it, this time and at every start that follows.
+ */
+import { type Opened, openEntry, type StoreOptions } from "./converted/store.ts";
+import { type Format, lowerSegment, type Quantization } from "./graph/lower.ts";
+import { Rounding } from "./graph/rounding.ts";
+import type { ShardReader } from "./graph/shard-reader.ts";
+import type { Segment } from "./graph/steps.ts";
+import { IntegerSegment } from "./kernel/segment.ts";
+import { type Runner, Session } from "./session.ts";
+
+/** What a rank's weights cost to load; plain data. */
+export interface Loaded {
+  /** `as-stored`: nothing had to be converted. */
+  readonly how: "as-stored" | "kept-before" | "kept-now" | "in-memory";
+  /** Why they are in memory. */
+  readonly why?: string;
+  /** Share of the weights' size that rounding moved them by; absent: nothing was rounded. */
+  readonly rounded?: number;
+}
+
+export interface OpenerOptions {
+  readonly quantization: Quantization;
+  /** Absent: weights are converted in memory. */
+  readonly store?: StoreOptions | undefined;
+  /** About what all converted weights take, in bytes. */
+  readonly bytes: number;
+  /** What converted weights are known by. */
+  readonly from: Parameters<typeof openEntry>[1];
+}
+
+export class Opener {
+  readonly #weights: ShardReader;
+  readonly #format: Format;
+  readonly #small: boolean;
+  readonly #entry: Opened;
+  readonly #rounding = new Rounding();
+  #converted = false;
+  #opened = 0;
+
+  constructor(weights: ShardReader, { quantization, store, bytes, from }: OpenerOptions) {
+    this.#weights = weights;
+    this.#small = quantization === "w8a16";
+    this.#format = quantization === "w8a16" ? "none" : quantization;
+    this.#entry =
+      store === undefined || this.#small
+        ? { kind: "none", why: "--no-cache" }
+        : openEntry(store, from, bytes);
+  }
+
+  open(segment: Segment, threads: number): Runner {
+    const index = this.#opened++;
+    if (this.#small) {
+      const session = this.#inMemory(segment, threads);
+      return new IntegerSegment(segment, this.#weights, session);
+    }
+    const entry = this.#entry;
+    if (entry.kind === "kept") {
+      const model = entry.graph(index);
+      if (model === undefined) return this.#inMemory(segment, threads);
+      try {
+        return new Session({ model, externalData: [] }, { threads, folder: entry.folder });
+      } catch {
+        // Somebody has made room meanwhile: the checkpoint is there.
+        return this.#inMemory(segment, threads);
+      }
+    }
+    return entry.kind === "writing"
+      ? this.#kept(entry, segment, threads)
+      : this.#inMemory(segment, threads);
+  }
+
+  /** When all are open. */
+  finish(): Loaded {
+    const entry = this.#entry;
+    if (entry.kind === "kept") {
+      const rounded = entry.note === "" ? undefined : Number(entry.note);
+      return { how: "kept-before", ...(rounded !== undefined && { rounded }) };
+    }
+    const rounded = this.#rounding.share;
+    const told = rounded === undefined ? {} : { rounded };
+    const why = entry.kind === "writing" ? entry.finish(String(rounded ?? "")) : entry.why;
+    if (!this.#converted) return { how: "as-stored" };
+    return why === undefined ? { how: "kept-now", ...told } : { how: "in-memory", why, ...told };
+  }
+
+  /** Nothing of what was begun stays. */
+  abandon(): void {
+    if (this.#entry.kind === "writing") this.#entry.abandon();
+  }
+
+  #kept(
+    entry: Extract<Opened, { readonly kind: "writing" }>,
+    segment: Segment,
+    threads: number,
+  ): Runner {
+    const { mapped, ...graph } = lowerSegment(segment, this.#weights, this.#format, {
+      keep: (data) => entry.keep(data),
+      rounding: this.#rounding,
+    });
+    if (!mapped) this.#converted = true;
+    if (graph.externalData.length > 0) {
+      // The disk is full: what cannot lie in the file is held, and a graph has one kind.
+      entry.add(undefined);
+      return this.#inMemory(segment, threads);
+    }
+    entry.add(mapped ? undefined : graph.model);
+    const folder = mapped ? this.#weights.folder : entry.folder;
+    return new Session(graph, { threads, folder });
+  }
+
+  #inMemory(segment: Segment, threads: number): Runner {
+    const graph = lowerSegment(segment, this.#weights, this.#format, { rounding: this.#rounding });
+    if (!graph.mapped) this.#converted = true;
+    return new Session(graph, { threads, folder: this.#weights.folder });
+  }
+}
