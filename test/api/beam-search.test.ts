@@ -48,14 +48,21 @@ describe("beam search", () => {
     expect(best && sum(best)).toBeGreaterThanOrEqual((alone && sum(alone)) ?? 0);
   });
 
-  it("sets beams aside that end", async () => {
-    const body = { prompt: "The end", max_tokens: 80, ignore_eos: false, n: 4 };
-    const found = await choices(body);
-    expect(found).toHaveLength(4);
-    const included = await choices({ ...body, include_stop_str_in_output: true });
+  it("sets beams aside that end, with their end where that is asked for", async () => {
+    const body = {
+      ...{ model: "m", messages: [{ role: "user", content: "hi" }], use_beam_search: true },
+      ...{ max_tokens: 40, n: 3, return_token_ids: true },
+    };
+    const talk = async (more: object = {}): Promise<readonly Choice[]> =>
+      (await server.post("/v1/chat/completions", { ...body, ...more })).json.choices;
+    const found = await talk();
+    expect(found).toHaveLength(3);
+    expect(found.map(({ finish_reason: reason }) => reason)).toContain("stop");
+    const included = await talk({ include_stop_str_in_output: true });
     for (const [at, { finish_reason: reason, token_ids: ids }] of found.entries()) {
       const more = reason === "stop" ? 1 : 0;
       expect(included[at]?.token_ids.length).toBe(ids.length + more);
+      expect(included[at]?.token_ids.slice(0, ids.length)).toEqual(ids);
     }
   });
 

@@ -64,6 +64,8 @@ describe("/v1/responses", () => {
       "response.output_item.done",
       "response.completed",
     ]);
+    const done = events.find((event) => event.type === "response.output_item.done");
+    expect(done).toMatchObject({ item: { content: [{ type: "output_text", logprobs: null }] } });
     const last = events.at(-1)?.response;
     expect(last).toMatchObject({ status: "incomplete", output: [{ type: "message" }] });
     expect((await get(`/v1/responses/${last?.id}`)).json).toEqual(last);

@@ -196,3 +196,23 @@ function split(text: string, cuts: readonly number[]): string[] {
   );
   return at.slice(1).map((end, i) => text.slice(at[i], end));
 }
+
+describe("a call with fields of its own", () => {
+  it.each([
+    ['{"id": 7, "name": "f", "arguments": {"a": 1}}'],
+    ['{"name": "f", "id": 7, "arguments": {"a": 1}}'],
+    ['{"name": "f", "arguments": {"a": 1}, "id": 7}'],
+    ['{"name": "f", "arguments": {"a": 1}, "id": 7 , "sure": true}'],
+  ])("is read past numbers and words: %s", (text) => {
+    for (const pieces of [
+      [`<tool_call>${text}</tool_call>`],
+      Array.from(`<tool_call>${text}</tool_call>`),
+    ]) {
+      expect(parse("hermes", pieces).calls).toEqual([{ name: "f", arguments: '{"a": 1}' }]);
+    }
+  });
+
+  it("is none where a number is followed by what ends no value", () => {
+    expect(parse("hermes", ['<tool_call>{"id": 7; "name": "f"}</tool_call>']).calls).toEqual([]);
+  });
+});

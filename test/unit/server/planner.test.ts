@@ -1,0 +1,70 @@
+/** What a chat's fields come to: a parser that sees the marks it needs, the tools a template is shown. */
+import { describe, expect, it } from "vitest";
+import { createPlanner } from "../../../server/grammar/planner.ts";
+
+const TOOLS = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
+
+async function planned(
+  fields: object,
+  options: Partial<Parameters<typeof createPlanner>[0]> = {},
+  kind: "chat" | "completion" = "chat",
+) {
+  const planner = createPlanner({
+    ...{ vocabSize: 8, samples: false, endIds: [], autoTools: true, hideUnusedTools: false },
+    ...{ templateDefaults: {}, ...options },
+  });
+  try {
+    return await planner.plan(fields, kind);
+  } finally {
+    await planner.close();
+  }
+}
+
+describe("an output's plan", () => {
+  it("keeps special tokens in the text where the marks of calls or thoughts are such, and there alone", async () => {
+    const kept = async (...of: Parameters<typeof planned>) =>
+      (await planned(...of)).skipSpecialTokens;
+    const auto = { tools: TOOLS, tool_choice: "auto" };
+    expect(await kept(auto, { toolParser: "llama3_json" })).toBe(false);
+    expect(await kept({}, { toolParser: "llama3_json" })).toBeUndefined();
+    expect(
+      await kept({ ...auto, tool_choice: "none" }, { toolParser: "llama3_json" }),
+    ).toBeUndefined();
+    expect(await kept(auto, { toolParser: "hermes" })).toBeUndefined();
+    expect(await kept({}, { reasoningParser: "openai_gptoss" })).toBe(false);
+    expect(await kept({}, { reasoningParser: "openai_gptoss" }, "completion")).toBeUndefined();
+    expect(await kept({}, { reasoningParser: "qwen3" })).toBeUndefined();
+  });
+
+  it("shows a template the tools, unless unused ones are hidden", async () => {
+    const shown = async (choice: string, hideUnusedTools: boolean) =>
+      (
+        await planned(
+          { tools: TOOLS, tool_choice: choice },
+          { toolParser: "hermes", hideUnusedTools },
+        )
+      ).tools;
+    expect(await shown("auto", true)).toEqual(TOOLS);
+    expect(await shown("none", false)).toEqual(TOOLS);
+    expect(await shown("none", true)).toBeUndefined();
+  });
+
+  it("of a completion knows no tools", async () => {
+    const plan = await planned({ tools: TOOLS }, { toolParser: "hermes" }, "completion");
+    expect(plan).not.toHaveProperty("tools");
+    expect(plan).not.toHaveProperty("parser");
+  });
+
+  it("refuses unknown parsers with the known ones, and what cannot be held", async () => {
+    await expect(planned({}, { toolParser: "hermse" })).rejects.toThrow(
+      /hermse is unknown.*hermes/,
+    );
+    await expect(planned({}, { reasoningParser: "think" })).rejects.toThrow(
+      /think is unknown.*qwen3/,
+    );
+    const { status } = await planned({ structured_outputs: { choice: ["a"] } }).catch(
+      (error) => error,
+    );
+    expect(status).toBe(400);
+  });
+});
