@@ -3,7 +3,7 @@ import { INFERENCEX } from "../../../../scripts/commands/sweep/protocol.ts";
 import { runPoint } from "../../../../scripts/commands/sweep/run-point.ts";
 import { buildSystemIn } from "../../../../scripts/virtual/build.ts";
 import { WORLD } from "../world.ts";
-import type { SweepAnswer, SweepTask } from "./sweep.ts";
+import type { SweepAnswer, SweepTask } from "./system.ts";
 
 export async function sweepJob(tasks: readonly SweepTask[]): Promise<void> {
   for (const [id, task] of tasks.entries()) postMessage(await answer(id, task));

@@ -1,15 +1,10 @@
 /** What a sweep of this page is asked for, as the link says it, and its points one by one. */
 import { signal } from "@preact/signals";
-import {
-  contextFor,
-  parseConcurrency,
-  parseShape,
-  powerAbove,
-} from "../../../../scripts/commands/sweep/protocol.ts";
+import { parseConcurrency, parseShape } from "../../../../scripts/commands/sweep/protocol.ts";
 import type { Point } from "../../../../scripts/report/point.ts";
-import type { SystemSpec } from "../../../../scripts/virtual/build.ts";
 import { startEngine } from "../start-engine.ts";
 import { addRun } from "./points.ts";
+import { type SweepAnswer, type SweepTask, taskOf } from "./system.ts";
 
 /** Lists are joined by commas, as the command line's. */
 export interface SweepAsk {
@@ -35,16 +30,6 @@ export const FIRST: SweepAsk = {
   kernels: "",
   set: "",
 };
-
-export type SweepTask = {
-  readonly spec: SystemSpec;
-  readonly shape: readonly [number, number];
-  readonly concurrency: number;
-};
-
-export type SweepAnswer =
-  | { readonly id: number; readonly point: Point; readonly busyMs: number }
-  | { readonly id: number; readonly failed: string };
 
 export interface SweepState {
   readonly done: number;
@@ -76,56 +61,16 @@ export function tasksOf(ask: SweepAsk): readonly SweepTask[] {
     list(ask.instances).flatMap((instance) =>
       ranks.flatMap((tensorParallel) =>
         (formats.length === 0 ? [undefined] : formats).flatMap((quantization) =>
-          users.map((concurrency) => ({
-            shape,
-            concurrency,
-            spec: specFor(
+          users.map((concurrency) =>
+            taskOf(
               { model, instance, tensorParallel, quantization, kernels, set, shape },
               concurrency,
             ),
-          })),
+          ),
         ),
       ),
     ),
   );
-}
-
-/** A system under any number of users. */
-export interface System {
-  readonly model: string;
-  readonly instance: string;
-  readonly tensorParallel: number;
-  /** As --quantization; absent: as the model declares. */
-  readonly quantization?: string | undefined;
-  readonly kernels: string;
-  /** As --set; empty: the machine as it is. */
-  readonly set: string;
-  /** As --speculative-config; absent: none. */
-  readonly speculative?: string | undefined;
-  /** Tokens in and out. */
-  readonly shape: readonly [number, number];
-}
-
-/** A server compiled for its point: as many rows as users, to a power of two, a context of prompt and output. */
-export function specFor(system: System, concurrency: number): SystemSpec {
-  const { model, instance, tensorParallel, quantization, kernels, set, speculative } = system;
-  const [inputLen, outputLen] = system.shape;
-  return {
-    model,
-    device: "trainium",
-    instance,
-    tensorParallel,
-    dataParallel: 1,
-    expertParallel: false,
-    kernels,
-    own: set === "" ? {} : { set },
-    maxNumSeqs: powerAbove(concurrency),
-    maxModelLen: contextFor({ inputLen, outputLen }),
-    ...(quantization !== undefined && { quantization }),
-    ...(speculative !== undefined && { speculative }),
-    prefixCaching: false,
-    seed: 0,
-  };
 }
 
 /** Points one by one in a worker; what is given ends it. */

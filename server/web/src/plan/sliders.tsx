@@ -1,5 +1,5 @@
 /** What may be otherwise: a slider each, over given stops. */
-import { WHAT_IF, type WhatIfAsk } from "./what-if.ts";
+import { WHAT_IF, type WhatIfAsk } from "./what-if-ask.ts";
 
 export interface Editing {
   readonly ask: WhatIfAsk;

@@ -2,17 +2,9 @@
 import { type SteadyState, steadyState } from "../../../../scripts/commands/plan/steady.ts";
 import { INFERENCEX, meanLengths } from "../../../../scripts/commands/sweep/protocol.ts";
 import { buildSystemIn } from "../../../../scripts/virtual/build.ts";
-import type { SweepTask } from "../curves/sweep.ts";
+import type { SweepTask } from "../curves/system.ts";
 import { WORLD } from "../world.ts";
-
-/** One system's steady state under so many users. */
-export interface Steady {
-  readonly concurrency: number;
-  /** By the estimate; undefined where the KV pool does not hold as many users at once. */
-  readonly tokensPerUser: number | undefined;
-  /** Seconds of a prompt that nothing waits before. */
-  readonly prompt: number;
-}
+import type { Steady } from "./what-if-run.ts";
 
 export type SteadyAnswer =
   | { readonly turn: number; readonly steady: readonly Steady[] }

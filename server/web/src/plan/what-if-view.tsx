@@ -12,14 +12,16 @@ import { Known } from "../known.tsx";
 import { query, remember } from "../route.ts";
 import { type Cell, Table } from "../table.tsx";
 import { type Editing, Sliders } from "./sliders.tsx";
-import { type Curve, pairOf, show, WHAT_IF, type WhatIfAsk, whatIf, whatIfOf } from "./what-if.ts";
+import { sliders, whatIf } from "./what-if.ts";
+import { pairOf, WHAT_IF, type WhatIfAsk, whatIfOf } from "./what-if-ask.ts";
+import type { Curve } from "./what-if-run.ts";
 
 export function WhatIf() {
   const [ask, setAsk] = useState(() => whatIfOf(query.value));
   const [failure, setFailure] = useState<string>();
   useEffect(() => {
     try {
-      show(pairOf(ask));
+      sliders.show(pairOf(ask));
       setFailure(undefined);
     } catch (error) {
       setFailure(error instanceof Error ? error.message : String(error));
