@@ -22,7 +22,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const { values, argument } = parseFlags(
     {
       name: "trainyard open",
-      sentence: "Look at a profile, a sweep's folder or a bench's result in the browser.",
+      sentence:
+        "Look at a profile, a sweep (its folder or its page) or a bench's result in the browser.",
       argument: { name: "file", sentence: "what to open" },
       flags: OPEN_FLAGS,
     },

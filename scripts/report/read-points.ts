@@ -1,6 +1,13 @@
-/** Points out of files: those of `sweep`, lists of them, and results of `bench serve`, this project's or vLLM's. */
+/** Points out of files: those of `sweep`, lists of them, saved pages, and results of `bench serve`, this project's or vLLM's. */
 import type { LatencyQuantiles, Point } from "./point.ts";
 import { isPoint } from "./point-shape.ts";
+import { savedStateIn } from "./saved-state.ts";
+
+/** All that a file's text holds: JSON, or a saved page. Throws what is wrong with the JSON. */
+export function pointsOfText(text: string): readonly Point[] {
+  if (!text.trimStart().startsWith("<")) return pointsIn(JSON.parse(text) as unknown);
+  return (savedStateIn(text)?.runs ?? []).flatMap(({ points }) => pointsIn(points));
+}
 
 /** All that a parsed file holds; none where it is something else. */
 export function pointsIn(body: unknown): readonly Point[] {

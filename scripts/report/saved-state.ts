@@ -14,3 +14,9 @@ export interface SavedState {
   /** Files that links open by name, in base64. */
   readonly files?: Readonly<Record<string, string>>;
 }
+
+/** Of a saved page's text; undefined: it is none. */
+export function savedStateIn(text: string): SavedState | undefined {
+  const found = /<script type="application\/json" id="saved">([^<]*)<\/script>/.exec(text)?.[1];
+  return found === undefined ? undefined : (JSON.parse(found) as SavedState); // as saved-page.ts wrote it
+}

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as compare from "../../scripts/commands/compare/main.ts";
+import { opened } from "../../scripts/commands/open.ts";
 import * as profile from "../../scripts/commands/profile.ts";
 import * as sweep from "../../scripts/commands/sweep/main.ts";
 import { INTERACTIVITY } from "../../scripts/report/point.ts";
@@ -153,6 +154,21 @@ describe.skipIf(NO_BROWSER !== undefined)(`saved pages ${NO_BROWSER ?? ""}`, () 
       const pace = digits(INTERACTIVITY.inferencex.of(point));
       await page.getByRole("cell", { name: pace, exact: true }).first().waitFor();
     });
+  });
+
+  it("is opened and compared as the folder is that it came from", async () => {
+    const [page, folder] = [at("one", "report.html"), at("one")];
+    // A folder's points lie in no order.
+    const answer = async (one: string): Promise<readonly string[]> => {
+      const { text } = await runCommand(compare, `${one} ${at("two")}`);
+      return text.replaceAll(one, "ONE").split("\n").sort();
+    };
+    expect(await answer(page)).toEqual(await answer(folder));
+    const { url, close } = await opened(page, 0);
+    await visitPage(browser, url, LOOKS[0], (its) =>
+      its.getByRole("heading", { name: "Users per system against interactivity" }).waitFor(),
+    );
+    await close();
   });
 
   it("compare writes two profiles as a page", async () => {

@@ -24,7 +24,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     {
       name: "trainyard compare",
       sentence:
-        "Two sweeps (folders), results of benches, or profiles: trainyard compare A B. The difference is B's, seen from A.",
+        "Two sweeps (folders, or their pages), results of benches, or profiles: trainyard compare A B. The difference is B's, seen from A.",
       flags: COMPARE_FLAGS,
     },
     flags,

@@ -1,9 +1,9 @@
-/** What may be compared and opened: a sweep's folder, points, results of a bench, or a profile. */
+/** What may be compared and opened: a sweep's folder or its page, points, results of a bench, or a profile. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ReadProfile, readProfile } from "../../../device/trainium/profile/read.ts";
 import type { Point } from "../../report/point.ts";
-import { pointsIn } from "../../report/read-points.ts";
+import { pointsOfText } from "../../report/read-points.ts";
 import { reason, UsageError } from "../../usage.ts";
 
 export type Side =
@@ -39,7 +39,7 @@ async function pointsOf(folder: string): Promise<readonly Point[]> {
 
 function jsonPoints(bytes: Uint8Array): readonly Point[] {
   try {
-    return pointsIn(JSON.parse(new TextDecoder().decode(bytes)) as unknown);
+    return pointsOfText(new TextDecoder().decode(bytes));
   } catch {
     return []; // no JSON: perhaps a profile
   }

@@ -73,7 +73,12 @@ function Sources() {
   return (
     <section class="panel" aria-label="Where points come from" {...dropped(take)}>
       <SweepForm>
-        <FileButton text="Open files" accept=".json,application/json" multiple take={take} />
+        <FileButton
+          text="Open files"
+          accept=".json,.html,application/json,text/html"
+          multiple
+          take={take}
+        />
         {runs.value.length > 0 && (
           <button type="button" onClick={forget}>
             Begin anew

@@ -1,7 +1,7 @@
 /** The points that are looked at: from files, from sweeps of this page, from a saved page. */
 import { computed, signal } from "@preact/signals";
 import { INTERACTIVITY, type Point, seriesOf, usersAt } from "../../../../scripts/report/point.ts";
-import { pointsIn } from "../../../../scripts/report/read-points.ts";
+import { pointsOfText } from "../../../../scripts/report/read-points.ts";
 import { labelled } from "../../../../scripts/report/series.ts";
 import { getFile } from "../api.ts";
 import { saved } from "../saved.ts";
@@ -38,7 +38,7 @@ export async function openFiles(files: Iterable<File>): Promise<void> {
   for (const file of files) {
     names.push(file.name);
     try {
-      const its = pointsIn(JSON.parse(await file.text()) as unknown);
+      const its = pointsOfText(await file.text());
       if (its.length === 0) failed.push(`${file.name} holds no point of a sweep.`);
       found.push(...its);
     } catch (error) {
