@@ -1,21 +1,29 @@
 /**
- * Loads a model: a Hugging Face folder as users have it, a name in the hub's cache, or an
- * id of the catalogue, which is a config without weights. Weights are indexed and checked
+ * Loads a model: a Hugging Face folder as users have it, a GGUF file, a name in the hub's
+ * cache, or an id of the catalogue, which is a config without weights. Weights are indexed and checked
  * here; devices read them.
  */
 import { ConfigReader, ModelConfigError } from "./config.ts";
 import { declaredFormat } from "./format.ts";
-import type { GenerationDefaults, Model, Tokenizer } from "./model.ts";
+import type { Checkpoint, GenerationDefaults, Model, Tokenizer } from "./model.ts";
 import { describe, describeComputed, familyOf } from "./registry.ts";
 import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
-import { folderOf, loadTokenizer } from "./tokenizer/tokenizer.ts";
+import { ggufTokenizer } from "./tokenizer/gguf.ts";
+import { folderOf, loadTokenizer, readTokenizer } from "./tokenizer/tokenizer.ts";
 import {
   checkpointFormat,
   checkWeights,
   hasCheckpoint,
   indexCheckpoint,
 } from "./weights/checkpoint.ts";
-import { locateModel, readJson, readJsonIfThere, resolveFolder } from "./weights/folder.ts";
+import {
+  locateModel,
+  type ModelFiles,
+  readJson,
+  readJsonIfThere,
+  resolveFolder,
+} from "./weights/folder.ts";
+import { readGgufModel } from "./weights/gguf/model.ts";
 import { unpackNames } from "./weights/packing.ts";
 import { unreadWeights } from "./weights/unread.ts";
 
@@ -34,44 +42,106 @@ export interface LoadOptions {
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
   const files = locateModel(source);
-  const config = { ...readJson(files.config), ...options.config };
-  const reader = new ConfigReader(config, files.config);
-  const { folder } = files;
-  const unread =
-    folder === undefined ? undefined : (unreadWeights(folder, reader) ?? pricedOnly(reader));
-  const checkpoint =
-    folder !== undefined && unread === undefined && hasCheckpoint(folder)
-      ? unpackNames(indexCheckpoint(folder), reader)
-      : undefined;
+  const parts = files.gguf ? ggufParts(files.config, options) : folderParts(files, options);
+  const { config, checkpoint, reader } = parts;
   const architecture = (checkpoint ? describeComputed : describe)(config, files.config);
   if (checkpoint) checkWeights(checkpoint, architecture);
-  const given = options.tokenizer === undefined ? undefined : resolveFolder(options.tokenizer);
-  const words = given === undefined ? files.folder : folderOf(given);
-  const tokenizerConfig = words === undefined ? {} : readTokenizerConfig(words);
-  const tokenizer =
-    words === undefined ? undefined : loadTokenizer(given ?? words, tokenizerConfig);
-  if (given !== undefined && !tokenizer)
-    throw new ModelConfigError(`${given}: expected a folder with a tokenizer.json, or such a file`);
+  const words = wordsOf(parts, options);
+  const { tokenizer, tokenizerConfig } = words;
   const template =
-    words === undefined && options.chatTemplate === undefined
+    words.folder === undefined &&
+    tokenizerConfig === undefined &&
+    options.chatTemplate === undefined
       ? undefined
-      : findChatTemplate(words ?? "", tokenizerConfig, options.chatTemplate);
+      : findChatTemplate(words.folder, tokenizerConfig ?? {}, options.chatTemplate);
   return {
     source,
     config,
     architecture,
     format: (checkpoint && checkpointFormat(checkpoint)) ?? declaredFormat(reader),
     ...(checkpoint && { checkpoint }),
-    ...(folder !== undefined && !checkpoint && { unread: unread ?? noWeights(folder) }),
-    generation: readGeneration(reader, files.folder, {
+    ...(parts.unread !== undefined && { unread: parts.unread }),
+    generation: readGeneration(reader, parts.generation, {
       tokenizer,
-      tokenizerConfig,
-      lent: given !== undefined,
+      tokenizerConfig: tokenizerConfig ?? {},
+      lent: options.tokenizer !== undefined,
     }),
     ...(tokenizer && { tokenizer }),
     ...(template && { chatTemplate: createChatTemplate(template) }),
-    ...(tokenizer && { tokenizerConfig }),
+    ...(tokenizer && tokenizerConfig && { tokenizerConfig }),
   };
+}
+
+/** What a folder, a config or a GGUF file holds of a model. */
+interface Parts {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly reader: ConfigReader;
+  readonly checkpoint?: Checkpoint;
+  readonly unread?: string;
+  /** generation_config.json, or what stands in its place. */
+  readonly generation: ConfigReader;
+  /** Where the model's own tokenizer files are. */
+  readonly folder?: string;
+  /** The tokenizer that came with the weights. */
+  readonly words?: Words;
+}
+
+interface Words {
+  readonly tokenizer?: Tokenizer;
+  /** Absent: there is neither a folder nor a file that could say. */
+  readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
+  readonly folder?: string;
+}
+
+function folderParts(files: ModelFiles, options: LoadOptions): Parts {
+  const config = { ...readJson(files.config), ...options.config };
+  const reader = new ConfigReader(config, files.config);
+  const { folder } = files;
+  if (folder === undefined) {
+    return { config, reader, generation: new ConfigReader({}, files.config) };
+  }
+  const unread = unreadWeights(folder, reader) ?? pricedOnly(reader);
+  const checkpoint =
+    unread === undefined && hasCheckpoint(folder)
+      ? unpackNames(indexCheckpoint(folder), reader)
+      : undefined;
+  const values = readJsonIfThere(folder, "generation_config.json");
+  return {
+    config,
+    reader,
+    folder,
+    ...(checkpoint ? { checkpoint } : { unread: unread ?? noWeights(folder) }),
+    generation: new ConfigReader(values, `${folder}/generation_config.json`),
+  };
+}
+
+function ggufParts(path: string, options: LoadOptions): Parts {
+  const gguf = readGgufModel(path);
+  const config = { ...gguf.config, ...options.config };
+  const reader = new ConfigReader(config, path);
+  const unread = pricedOnly(reader);
+  const described = options.tokenizer === undefined ? ggufTokenizer(gguf.words) : undefined;
+  const tokenizer = described && readTokenizer(described.file, path, { config: described.config });
+  return {
+    config,
+    reader,
+    ...(unread === undefined ? { checkpoint: gguf.checkpoint } : { unread }),
+    generation: new ConfigReader(gguf.generation, path),
+    ...(tokenizer && { words: { tokenizer, tokenizerConfig: described.config } }),
+  };
+}
+
+/** The tokenizer that was asked for, else the model's own. */
+function wordsOf({ folder: own, words }: Parts, options: LoadOptions): Words {
+  if (options.tokenizer === undefined && words !== undefined) return words;
+  const given = options.tokenizer === undefined ? undefined : resolveFolder(options.tokenizer);
+  const folder = given === undefined ? own : folderOf(given);
+  if (folder === undefined) return {};
+  const tokenizerConfig = readTokenizerConfig(folder);
+  const tokenizer = loadTokenizer(given ?? folder, tokenizerConfig);
+  if (given !== undefined && !tokenizer)
+    throw new ModelConfigError(`${given}: expected a folder with a tokenizer.json, or such a file`);
+  return { folder, tokenizerConfig, ...(tokenizer && { tokenizer }) };
 }
 
 /** tokenizer_config.json; special_tokens_map.json fills what it leaves out. */
@@ -104,7 +174,7 @@ const USUAL_ENDS = ["<|eot_id|>", "<|im_end|>", "<|return|>", "<|endoftext|>", "
 /** `lent`: the tokenizer is another model's, so the config's ids are not its. */
 function readGeneration(
   config: ConfigReader,
-  folder: string | undefined,
+  own: ConfigReader,
   {
     tokenizer,
     tokenizerConfig,
@@ -115,8 +185,6 @@ function readGeneration(
     readonly lent: boolean;
   },
 ): GenerationDefaults {
-  const values = folder === undefined ? {} : readJsonIfThere(folder, "generation_config.json");
-  const own = new ConfigReader(values, `${folder ?? ""}/generation_config.json`);
   const ends = own.has("eos_token_id") ? own : config;
   const word = specialTokens(tokenizerConfig)["eos_token"];
   const tokenizerEnd = word === undefined ? undefined : tokenizer?.id(word);

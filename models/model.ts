@@ -14,6 +14,10 @@ export interface StoredTensor {
   readonly end: number;
   /** How its bytes become the numbers of `shape`; absent: by `dtype` alone. */
   readonly packing?: Packing;
+  /** Rows of a head, whose first half lies at its even rows and its second half at the odd ones. */
+  readonly interleaved?: number;
+  /** Added to every number. */
+  readonly plus?: number;
 }
 
 /**
@@ -27,6 +31,7 @@ export interface StoredTensor {
  * | packed    | int4 from −8, 8 a word along `in`, `[out, in / 8]`                | value · scale           |
  * | gptq      | words along `in`, `[in · bits / 32, out]`                         | (code − zero) · scale   |
  * | awq       | words along `out` in AWQ's order, `[in, out / 8]`                 | (code − zero) · scale   |
+ * | ggml      | blocks along `in`, scales among them                              | as its type says        |
  */
 export type Packing =
   /** A scale of all, of a row, or of blocks of `block` rows and columns. */
@@ -36,6 +41,7 @@ export type Packing =
       readonly block?: readonly [number, number];
     }
   | { readonly kind: "int8" | "mxfp4"; readonly scales: StoredTensor }
+  | { readonly kind: "ggml"; readonly type: "Q4_0" | "Q8_0" | "Q4_K" | "Q6_K" }
   | {
       readonly kind: "packed" | "gptq" | "awq";
       readonly bits: number;

@@ -114,7 +114,14 @@ export function attentionParity({ layers }: Architecture): number {
 }
 
 /** Methods of published weights, as vLLM's `--quantization` names them: such are computed as stored. */
-const STORED: ReadonlySet<string> = new Set(["gptq", "awq", "compressed-tensors", "mxfp4", "fp8"]);
+const STORED: ReadonlySet<string> = new Set([
+  "gptq",
+  "awq",
+  "compressed-tensors",
+  "mxfp4",
+  "fp8",
+  "gguf",
+]);
 
 /** Absent: as the checkpoint is. */
 export function quantizationOf(name: string | undefined, checkpoint?: Checkpoint): Quantization {
@@ -145,11 +152,15 @@ function weightBytes(model: Model, ranks: number, quantization: Quantization): n
     }, 0);
 }
 
+/** Bytes a number of GGUF's types: 4 or 8 bits and a scale for 32, or for 16, with a zero in Q4_K. */
+const STORED_BYTES = { Q4_0: 0.625, Q8_0: 1.125, Q4_K: 1.15625, Q6_K: 1.25 } as const;
+
 /** Codes and a scale a group; what is not in groups is F32. */
 function storedBytes(shape: readonly number[], stored: StoredTensor | undefined): number {
   const elements = shape.reduce((product, size) => product * size, 1);
   const packing = stored?.packing;
   if (packing === undefined || packing.kind === "fp8") return 4 * elements;
+  if (packing.kind === "ggml") return elements * STORED_BYTES[packing.type];
   return "bits" in packing ? (elements * packing.bits) / 8 + elements / 32 : elements * 1.125;
 }
 

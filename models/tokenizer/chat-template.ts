@@ -176,7 +176,7 @@ function attempt<T>(work: () => T, prefix: string): T {
  * list of named ones). Undefined when there is none. Throws ModelConfigError.
  */
 export function findChatTemplate(
-  folder: string,
+  folder: string | undefined,
   tokenizerConfig: Readonly<Record<string, unknown>>,
   given?: string,
 ): TemplateSource | undefined {
@@ -193,11 +193,11 @@ function readGiven(given: string): Map<string, string> {
 }
 
 function readTemplates(
-  folder: string,
+  folder: string | undefined,
   tokenizerConfig: Readonly<Record<string, unknown>>,
 ): Map<string, string> | undefined {
-  const file = join(folder, "chat_template.jinja");
-  if (isThere(file)) {
+  const file = folder === undefined ? undefined : join(folder, "chat_template.jinja");
+  if (folder !== undefined && file !== undefined && isThere(file)) {
     const named = new Map([["default", readText(file)]]);
     const more = join(folder, "additional_chat_templates");
     for (const name of existsSync(more) ? readdirSync(more) : [])
@@ -217,7 +217,7 @@ function readTemplates(
       named.set(entry["name"], entry["template"]);
   if (named.has("default")) return named;
   throw new ModelConfigError(
-    `${join(folder, "tokenizer_config.json")}: "chat_template" must be a string or a list of {name, template} with a "default"`,
+    `${join(folder ?? "", "tokenizer_config.json")}: "chat_template" must be a string or a list of {name, template} with a "default"`,
   );
 }
 

@@ -7,53 +7,7 @@
  * characters). All others run in a process of their own (encoder-process.ts).
  */
 import { isObject } from "../config.ts";
-
-const raw = String.raw;
-
-/** Words of the o200k family: capitals, then small letters; `ends` are contractions. */
-const caseAware = (ends: string): string =>
-  raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+${ends}|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*${ends}`;
-const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-const SPACES = raw`\s*[\r\n]+|\s+(?!\S)|\s+`;
-
-/** Split patterns of published tokenizers, as their files spell them. */
-const PATTERNS: ReadonlySet<string> = new Set([
-  // GPT-2, Falcon, StarCoder, GPT-NeoX
-  raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
-  raw`'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
-  // Llama 3, GLM 4, SmolLM3
-  raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`,
-  // Qwen 2 to 3, MiniMax
-  raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`,
-  raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`,
-  // Qwen 3.5
-  raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|${SPACES}`,
-  // cl100k: OLMo 2, DBRX, Phi-4
-  raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`,
-  raw`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`,
-  // o200k: gpt-oss, GPT-4o
-  raw`${caseAware(`${CONTRACTIONS}?`)}|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|${SPACES}`,
-  // Mistral's tekken
-  raw`${caseAware("")}|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|${SPACES}`,
-  // DeepSeek LLM, and V3 with the line ends as they are in its file
-  "[\r\n]",
-  raw`\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+`,
-  raw`\s?[!-/:-~！-／：-～‘-‟　-。]+`,
-  raw`\s+$`,
-  "[一-龥ࠀ-一가-퟿]+",
-  raw`\s?\p{L}+`,
-  raw`\s?\p{P}+`,
-  raw`\p{N}`,
-  raw`\p{N}{1,3}`,
-  "[一-龥぀-ゟ゠-ヿ]+",
-  ...[raw`\r\n`, "\r\n"].map(
-    (ends) =>
-      raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_${"`"}{|}~][A-Za-z]+|[^${ends}\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[${ends}]*|\s*[${ends}]+|\s+(?!\S)|\s+`,
-  ),
-  // Falcon's digits; BLOOM
-  "[0-9][0-9][0-9]",
-  raw` ?[^(\s|[.,!?…。，、।۔،])]+`,
-]);
+import { PATTERNS } from "./patterns.ts";
 
 type Part = Readonly<Record<string, unknown>>;
 

@@ -11,14 +11,15 @@ const CATALOG = projectPath("models", "catalog");
 
 /** Where a model's files are: a folder, or one config of the catalogue. */
 export interface ModelFiles {
-  /** Path of config.json. */
+  /** Path of config.json, or of a GGUF file. */
   readonly config: string;
+  readonly gguf?: true;
   /** Absent for the catalogue. */
   readonly folder?: string;
 }
 
 /**
- * Finds a folder by its path, a config (a .json file, without weights) by its own, else
+ * Finds a folder by its path, a GGUF file or a config (a .json file, without weights) by its own, else
  * `ORG/NAME[@revision]` in the hub's cache, else in the catalogue; a cached name without
  * weights gives way to the catalogue. Throws ModelConfigError: a name never becomes
  * something else.
@@ -27,7 +28,10 @@ export function locateModel(source: string): ModelFiles {
   if (existsSync(source)) {
     if (!statSync(source).isDirectory()) {
       if (source.endsWith(".json")) return { config: source };
-      throw new ModelConfigError(`${source}: expected a folder with a config.json, found a file`);
+      if (source.endsWith(".gguf")) return { config: source, gguf: true };
+      throw new ModelConfigError(
+        `${source}: expected a folder with a config.json, or a .gguf file, found another file`,
+      );
     }
     return filesOf(source);
   }

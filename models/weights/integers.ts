@@ -4,25 +4,10 @@
  * 0, 1, 2, 3, 4, 6, 8 and 12. Formats: model.ts.
  */
 import type { Packing, StoredTensor } from "../model.ts";
+import { blockRows } from "./gguf/blocks.ts";
+import type { Bytes, IntegerRows, Numbers } from "./integer-rows.ts";
 
 export type IntegerPacking = Exclude<Packing, { readonly kind: "fp8" }>;
-
-export interface IntegerRows {
-  /** [rows, in] */
-  readonly codes: Uint8Array;
-  readonly bits: number;
-  /** [rows, groups] */
-  readonly scales: Float32Array;
-  readonly zeros: Uint8Array;
-  readonly groups: number;
-  /** Group of every input; absent: in order, as many each. */
-  readonly order?: Int32Array;
-}
-
-/** Bytes `[offset, offset + length)` of a tensor, valid until the next call. */
-export type Bytes = (tensor: StoredTensor, offset: number, length: number) => Uint8Array;
-/** A whole small tensor as F32. */
-export type Numbers = (tensor: StoredTensor) => Float32Array;
 
 /** Rows `[begin, end)` of a weight, all but whose last axis are seen as one. */
 export function integerRows(
@@ -41,6 +26,8 @@ export function integerRows(
     case "gptq":
     case "awq":
       return words(stored, packing, range, from);
+    case "ggml":
+      return blockRows(stored, packing.type, range, from.bytes);
   }
 }
 
@@ -191,23 +178,24 @@ export function widen(rows: IntegerRows, out: Float32Array, at: number): void {
     }
 }
 
-/** Rows 0, step, 2 · step, … */
-export function everyRow(rows: IntegerRows, step: number): IntegerRows {
-  if (step === 1) return rows;
+/** `count` rows, of which the i-th is row `from(i)`. */
+export function pickRows(
+  rows: IntegerRows,
+  count: number,
+  from: (row: number) => number,
+): IntegerRows {
   const { scales, zeros, codes, groups } = rows;
-  const count = scales.length / groups;
-  const width = codes.length / count;
-  const kept = Math.ceil(count / step);
+  const width = (codes.length / scales.length) * groups;
   const out = {
-    codes: new Uint8Array(kept * width),
-    scales: new Float32Array(kept * groups),
-    zeros: new Uint8Array(kept * groups),
+    codes: new Uint8Array(count * width),
+    scales: new Float32Array(count * groups),
+    zeros: new Uint8Array(count * groups),
   };
-  for (let row = 0; row < kept; row++) {
-    const from = row * step;
-    out.codes.set(codes.subarray(from * width, (from + 1) * width), row * width);
-    out.scales.set(scales.subarray(from * groups, (from + 1) * groups), row * groups);
-    out.zeros.set(zeros.subarray(from * groups, (from + 1) * groups), row * groups);
+  for (let row = 0; row < count; row++) {
+    const at = from(row);
+    out.codes.set(codes.subarray(at * width, (at + 1) * width), row * width);
+    out.scales.set(scales.subarray(at * groups, (at + 1) * groups), row * groups);
+    out.zeros.set(zeros.subarray(at * groups, (at + 1) * groups), row * groups);
   }
   return { ...rows, ...out };
 }

@@ -9,8 +9,11 @@ import { join } from "node:path";
 import type { Checkpoint, StoredTensor } from "../model.ts";
 import type { Weight, Within } from "../ops.ts";
 import { CheckpointError, findTensor } from "./checkpoint.ts";
-import { everyRow, type IntegerRows, integerRows, widen } from "./integers.ts";
+import { minimumRows } from "./gguf/blocks.ts";
+import type { IntegerRows } from "./integer-rows.ts";
+import { integerRows, pickRows, widen } from "./integers.ts";
 import type { Range } from "./shard.ts";
+import { eighthTable, halfTable } from "./small-floats.ts";
 
 /** Bytes read at once when elements are converted or columns picked; at least one row is. */
 const SCRATCH_BYTES = 1 << 20;
@@ -56,8 +59,26 @@ export class WeightReader {
     if (out.length !== count)
       throw this.#error(stored, `expected a target of ${count} elements, found ${out.length}`);
     if (within?.transposed) this.#readTurned(stored, within, window, out);
+    else if (stored.interleaved !== undefined)
+      this.#readHeads(stored, stored.interleaved, window, out);
     else this.#readRows(stored, within ?? { row: 0 }, window, out);
+    if (stored.plus !== undefined)
+      for (let i = 0; i < count; i++) out[i] = (out[i] as number) + stored.plus;
     return out;
+  }
+
+  /** Heads of `rows` rows that lie interleaved, one at a time. */
+  #readHeads(stored: StoredTensor, rows: number, window: Window, out: Float32Array): void {
+    const columns = window.right - window.left;
+    const lying = new Float32Array(rows * columns);
+    const { top, bottom } = window;
+    for (let head = Math.floor(top / rows) * rows; head < bottom; head += rows) {
+      this.#readRows(stored, { row: 0 }, { ...window, top: head, bottom: head + rows }, lying);
+      for (let row = Math.max(top, head); row < Math.min(bottom, head + rows); row++) {
+        const from = lyingRow(row - head, rows) * columns;
+        out.set(lying.subarray(from, from + columns), (row - top) * columns);
+      }
+    }
   }
 
   /** Rows that follow each other are read many at a time. */
@@ -132,9 +153,17 @@ export class WeightReader {
     const { packing } = stored;
     if (packing === undefined || packing.kind === "fp8" || within?.transposed) return undefined;
     const { row = 0, step = 1 } = within ?? {};
-    const begin = row + rows.begin * step;
-    const end = row + (rows.end - 1) * step + 1;
-    return everyRow(integerRows(stored, packing, { begin, end }, this.#from), step);
+    const count = rows.end - rows.begin;
+    const heads = stored.interleaved ?? 1;
+    const begin = Math.floor((row + rows.begin * step) / heads) * heads;
+    const end = Math.ceil((row + (rows.end - 1) * step + 1) / heads) * heads;
+    const lying = integerRows(stored, packing, { begin, end }, this.#from);
+    if (heads === 1 && step === 1) return lying;
+    return pickRows(lying, count, (i) => {
+      const wanted = row + (rows.begin + i) * step;
+      const head = Math.floor(wanted / heads) * heads;
+      return head - begin + lyingRow(wanted - head, heads);
+    });
   }
 
   readonly #from = {
@@ -160,6 +189,10 @@ export class WeightReader {
   ): void {
     const { packing } = stored;
     if (packing === undefined) return;
+    if (packing.kind === "ggml" && packing.type === "Q4_K") {
+      minimumRows(stored, rows, this.#from.bytes, out);
+      return;
+    }
     if (packing.kind !== "fp8") {
       widen(integerRows(stored, packing, rows, this.#from), out, 0);
       return;
@@ -252,6 +285,12 @@ export class WeightReader {
   }
 }
 
+/** Where row `row` of a head lies that has its two halves interleaved; a head of one row is as it is. */
+function lyingRow(row: number, rows: number): number {
+  const half = rows / 2;
+  return rows === 1 ? row : row < half ? 2 * row : 2 * (row - half) + 1;
+}
+
 /** A range along the first axis picks rows; along the last, columns. */
 function windowOf(stored: StoredTensor, shape: readonly number[], range?: Range): Window {
   const last = shape.length - 1;
@@ -307,43 +346,6 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     for (let i = 0; i < count; i++) out[at + i] = table[halves[i] ?? 0] ?? 0;
   },
 };
-
-let eighths: Float32Array | undefined;
-
-/** F32 of every E4M3 byte (FN: no infinities, NaN where all but the sign is set), made at first use. */
-function eighthTable(): Float32Array {
-  eighths ??= Float32Array.from({ length: 256 }, (_, byte) => {
-    const exponent = (byte >> 3) & 15;
-    const fraction = byte & 7;
-    if ((byte & 127) === 127) return Number.NaN;
-    const size = exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7);
-    return byte & 128 ? -size : size;
-  });
-  return eighths;
-}
-
-let halves: Float32Array | undefined;
-
-/** F32 of every F16 bit pattern, 256 KiB, made at first use. */
-function halfTable(): Float32Array {
-  if (halves) return halves;
-  const table = new Float32Array(1 << 16);
-  for (let bits = 0; bits < table.length; bits++) {
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    const size =
-      exponent === 31
-        ? fraction === 0
-          ? Number.POSITIVE_INFINITY
-          : Number.NaN
-        : exponent === 0
-          ? fraction * 2 ** -24
-          : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    table[bits] = bits & 0x8000 ? -size : size;
-  }
-  halves = table;
-  return table;
-}
 
 function bytesOf(array: Float32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

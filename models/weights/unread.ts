@@ -17,7 +17,7 @@ const KINDS: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [/^consolidated.*\.safetensors$/, "Mistral's own layout; use the Hugging Face one"],
   [/^model-\d+-of-\d+\.safetensors$/, "shards without their model.safetensors.index.json"],
   [/\.safetensors$/, "of another name than model.safetensors"],
-  [/\.gguf$/, "GGUF is not read; use the model's safetensors"],
+  [/\.gguf$/, "a GGUF file is a model by itself; give its own path, not the folder's"],
   [/\.(bin|pt|pth|ckpt)$/, "PyTorch files are not read; save the model as safetensors"],
   [/\.(npz|h5|msgpack|onnx|tflite)$/, "only safetensors are read"],
 ];

@@ -23,7 +23,7 @@ const path = { value: "PATH" };
 export const TABLE = {
   model: model.text(
     undefined,
-    "Folder, ORG/NAME in the hub's cache, or catalogue id of the model; MODEL does the same. Default: the embedded one on the cpu device, else meta-llama/Llama-3.1-8B-Instruct at TP 4.",
+    "Folder, .gguf file, ORG/NAME in the hub's cache, or catalogue id of the model; MODEL does the same. Default: the embedded one on the cpu device, else meta-llama/Llama-3.1-8B-Instruct at TP 4.",
     path,
   ),
   revision: model.text(

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Checkpoint } from "../../../models/model.ts";
 import type { LinearOp, Weight } from "../../../models/ops.ts";
 import { findTensor } from "../../../models/weights/checkpoint.ts";
-import type { IntegerRows } from "../../../models/weights/integers.ts";
+import type { IntegerRows } from "../../../models/weights/integer-rows.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
 import { type Range, shardShape, shardWeight } from "../../../models/weights/shard.ts";
 import type { FileRange } from "./builder.ts";
@@ -127,6 +127,7 @@ export class ShardReader {
     if (stored.dtype !== "F32" || stored.begin % 4 !== 0 || dirname(path) !== this.folder) {
       return undefined;
     }
+    if (stored.interleaved !== undefined || stored.plus !== undefined) return undefined;
     if (shard !== undefined && shard.axis !== 0) return undefined;
     const file = path.slice(this.folder.length + 1);
     const [rows = 1, width = 1] = weight.shape;

@@ -2,7 +2,7 @@
  * Weights that were published as integers in groups, as MatMulNBits takes them: the same
  * codes, scales and zeros, so nothing is rounded again.
  */
-import type { IntegerRows } from "../../../models/weights/integers.ts";
+import type { IntegerRows } from "../../../models/weights/integer-rows.ts";
 import type { Range } from "../../../models/weights/shard.ts";
 import type { Int8Weight } from "./quantise.ts";
 

@@ -161,7 +161,7 @@ describe("loadModel", () => {
       /model "nobody\/nothing": neither a folder, nor in the hub's cache .*, nor an id of the catalogue/,
     );
     await expect(loadModel("../catalog/x")).rejects.toThrow(/no such folder, and no ORG\/NAME/);
-    await expect(loadModel("LICENSE")).rejects.toThrow(/expected a folder .* found a file/);
+    await expect(loadModel("LICENSE")).rejects.toThrow(/expected a folder .* found another file/);
     await expect(loadModel("package.json")).rejects.toThrow(/package\.json/);
     const alone = await loadModel("models/tiny/llama/config.json");
     expect([alone.architecture.family, alone.checkpoint]).toEqual(["llama", undefined]);

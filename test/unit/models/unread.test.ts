@@ -48,7 +48,11 @@ describe("weights that are not read", () => {
       () => only("consolidated.safetensors"),
       /consolidated\.safetensors: Mistral's own/,
     ],
-    ["GGUF", () => only("llama.Q4_K_M.gguf"), /llama\.Q4_K_M\.gguf: GGUF is not read/],
+    [
+      "GGUF",
+      () => only("llama.Q4_K_M.gguf"),
+      /llama\.Q4_K_M\.gguf: a GGUF file is a model by itself; give its own path/,
+    ],
     [
       "an adapter",
       () => only("adapter_config.json", "adapter_model.safetensors"),

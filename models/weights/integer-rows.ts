@@ -1,0 +1,19 @@
+/** Rows of a weight as integers, and what they are read with. */
+import type { StoredTensor } from "../model.ts";
+
+export interface IntegerRows {
+  /** [rows, in] */
+  readonly codes: Uint8Array;
+  readonly bits: number;
+  /** [rows, groups] */
+  readonly scales: Float32Array;
+  readonly zeros: Uint8Array;
+  readonly groups: number;
+  /** Group of every input; absent: in order, as many each. */
+  readonly order?: Int32Array;
+}
+
+/** Bytes `[offset, offset + length)` of a tensor, valid until the next call. */
+export type Bytes = (tensor: StoredTensor, offset: number, length: number) => Uint8Array;
+/** A whole small tensor as F32. */
+export type Numbers = (tensor: StoredTensor) => Float32Array;

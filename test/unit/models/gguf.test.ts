@@ -1,0 +1,218 @@
+/** GGUF files that are cut, lie about lengths, or hold what is not read: one sentence each, and no memory. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadModel } from "../../../models/load.ts";
+import { fitted } from "../../../models/weights/gguf/blocks.ts";
+import { readGguf } from "../../../models/weights/gguf/file.ts";
+import { entry, gguf, tensor, text, u32, u64 } from "../../support/gguf.ts";
+
+const WHOLE = "models/tiny/gguf/llama-q4_0.gguf";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "trainyard-gguf-"));
+  path = join(folder, "model.gguf");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const refused = (bytes: Buffer): string => {
+  writeFileSync(path, bytes);
+  try {
+    readGguf(path);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return "read";
+};
+
+describe("a truncated file", () => {
+  it("names the tensor that is cut and says what to do", () => {
+    const bytes = readFileSync(WHOLE);
+    expect(refused(bytes.subarray(0, bytes.length - 100))).toMatch(
+      /model\.gguf: truncated: tensor "\S+" ends at byte \d+, the file has \d+ bytes; fetch it again$/,
+    );
+  });
+
+  it("names the key that is cut", () => {
+    expect(refused(readFileSync(WHOLE).subarray(0, 3000))).toMatch(
+      /model\.gguf: truncated: key "tokenizer\.ggml\.tokens" ends at byte \d+ or later, the file has 3000 bytes; fetch it again$/,
+    );
+  });
+
+  it("is refused wherever it is cut", () => {
+    const bytes = readFileSync(WHOLE);
+    for (let length = 0; length < bytes.length; length += 2_997)
+      expect(refused(bytes.subarray(0, length)), `${length} bytes`).toMatch(/truncated|not a GGUF/);
+  });
+});
+
+const LIST = 9;
+const list = (type: number, count: number | bigint): Buffer =>
+  Buffer.concat([u32(LIST), u32(type), u64(count)]);
+
+describe("a file that lies", () => {
+  it.each([
+    ["keys without end", gguf({ keyCount: 2 ** 40 }), /metadata of 1099511627776 keys ends/],
+    [
+      "tensors without end",
+      gguf({ tensorCount: 2 ** 40 }),
+      /the list of 1099511627776 tensors ends/,
+    ],
+    [
+      "more than 2^53 of them",
+      gguf({ keyCount: 2n ** 63n }),
+      /damaged: the count of its keys says/,
+    ],
+    [
+      "a name of 2^50 bytes",
+      gguf({ keys: [u64(2 ** 50)], keyCount: 1, data: 64 }),
+      /the name of key 1 of 1 ends/,
+    ],
+    ["strings without end", gguf({ keys: [entry("a", list(8, 2 ** 33))] }), /key "a" ends/],
+    ["numbers without end", gguf({ keys: [entry("a", list(6, 2 ** 33))] }), /key "a" ends/],
+    ["lists in lists", gguf({ keys: [entry("a", list(LIST, 1))] }), /key "a" is a list of type 9/],
+    [
+      "a type that is none",
+      gguf({ keys: [entry("a", u32(77))], data: 8 }),
+      /key "a" is of type 77, which is none/,
+    ],
+    ["a key twice", gguf({ keys: [entry("a", 1), entry("a", 2)] }), /key "a" stands twice/],
+    [
+      "an alignment of 3",
+      gguf({ keys: [entry("general.alignment", 3)] }),
+      /"general.alignment" says 3/,
+    ],
+    [
+      "9 axes",
+      gguf({ tensors: [tensor("t", { shape: Array(9).fill(1) })] }),
+      /tensor "t" has 9 axes/,
+    ],
+    [
+      "axes of 2^52",
+      gguf({ tensors: [tensor("t", { shape: [2 ** 52, 2 ** 52] })] }),
+      /truncated: tensor "t" ends at byte/,
+    ],
+    [
+      "an offset beyond its end",
+      gguf({ tensors: [tensor("t", { shape: [1], offset: 2 ** 45 })] }),
+      /tensor "t" ends at byte 35184372088900, /,
+    ],
+    [
+      "an offset between",
+      gguf({ tensors: [tensor("t", { shape: [1], offset: 4 })], data: 64 }),
+      /offset 4 is not aligned/,
+    ],
+    [
+      "half a block",
+      gguf({ tensors: [tensor("t", { shape: [48], type: 2 })], data: 64 }),
+      /a row of 48 is no number of Q4_0 blocks/,
+    ],
+  ])("%s", (_, bytes, message) => {
+    const before = process.memoryUsage().rss;
+    expect(refused(bytes)).toMatch(message);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
+  });
+
+  it("is refused or read, whatever byte is another", () => {
+    const bytes = readFileSync(WHOLE);
+    for (let at = 0; at < 2000; at += 29) {
+      const changed = Buffer.from(bytes);
+      changed[at] = (changed[at] ?? 0) ^ 0xff;
+      expect(refused(changed)).toMatch(/^read$|model\.gguf: /);
+    }
+  });
+});
+
+describe("what is not read is named", () => {
+  it.each([
+    ["another file", Buffer.from("PK\u0003\u0004 and so on, and so on"), /not a GGUF file/],
+    ["version 1", gguf({ version: 1 }), /GGUF version 1 is not read, 2 and 3 are/],
+    ["a big-endian file", gguf({ version: 3 << 24 }), /a big-endian GGUF file/],
+    [
+      "one of several files",
+      gguf({ keys: [entry("split.count", 3)] }),
+      /"split.count" says it is one of 3 files; merge/,
+    ],
+    [
+      "Q5_K",
+      gguf({ tensors: [tensor("blk.0.ffn_up.weight", { shape: [256], type: 13 })] }),
+      /tensor "blk.0.ffn_up.weight": type Q5_K is not read \(F32, F16, Q4_0, Q8_0, Q4_K, Q6_K, BF16 are\); quantize/,
+    ],
+    [
+      "a type of tomorrow",
+      gguf({ tensors: [tensor("t", { shape: [1], type: 99 })] }),
+      /type of number 99 is not read/,
+    ],
+  ])("%s", (_, bytes, message) => {
+    expect(refused(bytes)).toMatch(message);
+  });
+
+  const load = async (keys: readonly Buffer[]) => {
+    writeFileSync(path, gguf({ keys }));
+    return loadModel(path);
+  };
+  const architecture = entry("general.architecture", "llama");
+
+  it("an architecture, a missing key, a pre-tokenizer", async () => {
+    await expect(load([entry("general.architecture", "mamba")])).rejects.toThrow(
+      /"general.architecture" must be one of llama, qwen2, .*, found "mamba"/,
+    );
+    await expect(load([architecture])).rejects.toThrow(
+      /model\.gguf: "llama.attention.head_count" must be an integer ≥ 1, found nothing/,
+    );
+    const bytes = readFileSync(WHOLE);
+    const at = bytes.indexOf("llama-bpe");
+    bytes.write("llama-xyz", at);
+    writeFileSync(path, bytes);
+    await expect(loadModel(path)).rejects.toThrow(
+      /model\.gguf: key "tokenizer.ggml.pre" says "llama-xyz", which is not known \(.*llama-bpe.*\); give the model's own tokenizer by --tokenizer/,
+    );
+    expect((await loadModel(path, { tokenizer: "models/tiny/llama" })).tokenizer).toBeDefined();
+  });
+
+  it("a folder that holds only such a file: its own path is to be given", async () => {
+    writeFileSync(join(folder, "config.json"), readFileSync("models/tiny/llama/config.json"));
+    writeFileSync(path, "GGUF");
+    expect((await loadModel(folder)).unread).toBe(
+      `${path}: a GGUF file is a model by itself; give its own path, not the folder's`,
+    );
+  });
+});
+
+it("strings and numbers of every kind are read", () => {
+  const bool = Buffer.concat([u32(7), Buffer.from([1])]);
+  const strings = Buffer.concat([list(8, 2), text("ä"), text("")]);
+  const int = Buffer.concat([list(5, 2), u32(1), u32(0xffffffff)]);
+  writeFileSync(
+    path,
+    gguf({ keys: [entry("s", "x"), entry("b", bool), entry("l", strings), entry("i", int)] }),
+  );
+  const { metadata } = readGguf(path);
+  expect(metadata.get("s")).toBe("x");
+  expect(metadata.get("b")).toBe(true);
+  expect(metadata.get("l")).toEqual(["ä", ""]);
+  expect(metadata.get("i")).toEqual(Int32Array.of(1, -1));
+});
+
+it("8-bit codes come close to scales with minima", () => {
+  for (const [scale, minimum] of [
+    [1, 7],
+    [0.37, 5.11],
+    [0.01, 0],
+    [0.02, 0.3],
+    [0, 2],
+    [0, 0],
+    [1e-6, 3],
+    [0.5, -4],
+  ] as const) {
+    const { scale: unit, zero, codes } = fitted(scale, minimum);
+    const most = Math.max(Math.abs(minimum), Math.abs(15 * scale - minimum));
+    for (const [nibble, code] of codes.entries())
+      expect(Math.abs((code - zero) * unit - (nibble * scale - minimum))).toBeLessThanOrEqual(
+        most / 500 + 1e-12,
+      );
+  }
+});
