@@ -5,12 +5,7 @@
 import type { Constraint } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import { ThreadBusyError } from "../generation/guarded-thread.ts";
-import type {
-  FinishedOutput,
-  OutputFields,
-  OutputPlan,
-  OutputPlanner,
-} from "../generation/planner.ts";
+import type { OutputFields, OutputPlan, OutputPlanner } from "../generation/planner.ts";
 import { ThoughtCounter } from "../generation/reasoning/count.ts";
 import {
   REASONING_PARSERS,
@@ -20,15 +15,8 @@ import {
 } from "../generation/reasoning/registry.ts";
 import { ThinkSplitter } from "../generation/reasoning/think.ts";
 import { type ToolWish, toolWish } from "../generation/tools/choice.ts";
-import { ArgumentsParser, CallListParser } from "../generation/tools/fixed.ts";
-import { ToolOutput } from "../generation/tools/output.ts";
 import { createOutputParser, type ParserParts } from "../generation/tools/output-parser.ts";
-import {
-  createToolParser,
-  newToolCallId,
-  TOOL_PARSERS,
-  toolFormat,
-} from "../generation/tools/registry.ts";
+import { TOOL_PARSERS, toolFormat } from "../generation/tools/registry.ts";
 import { ApiError, badRequest, notSampled } from "../http/errors.ts";
 import { ThreadBudget } from "./budget.ts";
 import { GrammarBuilder } from "./builder.ts";
@@ -36,8 +24,10 @@ import { ClosingConstraint, type WaysOut, waysOut } from "./closing.ts";
 import { type CompiledGrammar, GrammarConstraint } from "./constraint.ts";
 import { structuredSpec } from "./fields.ts";
 import { GrammarError } from "./grammar.ts";
-import { type GrammarSpec, specText } from "./spec.ts";
+import { callHeader, HARMONY_MARKS, HarmonyCallConstraint } from "./harmony-call.ts";
+import { type GrammarSpec, specText, type ToolSchema } from "./spec.ts";
 import { ThinkingConstraint } from "./thinking.ts";
+import { byName, finishReason, harmonyTools, toolReader, toolsSpec } from "./tool-plan.ts";
 import { type TokenTexts, textsOf } from "./vocabulary.ts";
 
 export interface PlannerOptions {
@@ -112,7 +102,10 @@ class Planner implements OutputPlanner {
     const tools = toolsSpec(held, this.#options.toolParser);
     const wanted = tools === undefined ? structured : { spec: tools, field: "tools" };
     const inner = wanted && (await this.#compile(wanted.spec, wanted.field));
-    const hold = await this.#holds(fields, thinking, inner);
+    const forced = harmonyTools(wish, toolParser);
+    const hold = forced
+      ? await this.#holdsCall(fields, forced)
+      : await this.#holds(fields, thinking, inner);
     const parsed = this.#parses(held, thinking?.format, fields);
     const variables = this.#variables(fields);
     const shown =
@@ -181,6 +174,52 @@ class Planner implements OutputPlanner {
     inner: (() => Constraint) | undefined,
   ): Promise<((prompt: string | undefined) => Constraint) | undefined> {
     const { tokenizer } = this.#options;
+    const budget = this.#budget(fields);
+    if (thinking === undefined || (inner === undefined && budget === undefined)) return inner;
+    const marker = await tokenizer?.encode(thinking.format.endMarker, { addSpecialTokens: false });
+    if (marker === undefined) return inner;
+    return (prompt) =>
+      inner !== undefined && thoughtBefore(prompt, thinking.format)
+        ? inner()
+        : new ThinkingConstraint({
+            endIds: [...marker],
+            ...(budget !== undefined && { budget }),
+            ...(inner !== undefined && { inner: inner() }),
+          });
+  }
+
+  /** Of gpt-oss, one of whose calls must be made. */
+  async #holdsCall(
+    fields: OutputFields,
+    tools: readonly ToolSchema[],
+  ): Promise<(() => Constraint) | undefined> {
+    const { tokenizer, endIds } = this.#options;
+    const budget = this.#budget(fields);
+    const ids = async (text: string): Promise<readonly number[]> => [
+      ...((await tokenizer?.encode(text, { addSpecialTokens: false })) ?? []),
+    ];
+    const calls = await Promise.all(
+      tools.map(async ({ name, parameters: schema }) => ({
+        header: await ids(callHeader(name)),
+        makeArguments: await this.#compile({ kind: "json", schema, compact: false }, "tools"),
+      })),
+    );
+    const marks = {
+      analysis: await ids(HARMONY_MARKS.analysis),
+      end: await ids(HARMONY_MARKS.end),
+      again: await ids(HARMONY_MARKS.again),
+    };
+    return () =>
+      new HarmonyCallConstraint({
+        ...marks,
+        calls,
+        endIds,
+        ...(budget !== undefined && { budget }),
+      });
+  }
+
+  /** `thinking_token_budget`; undefined: none. */
+  #budget(fields: OutputFields): number | undefined {
     const asked = fields.thinking_token_budget;
     const budget = asked === undefined || asked === null || asked === -1 ? undefined : asked;
     if (budget !== undefined && budget < 0) {
@@ -198,17 +237,7 @@ class Planner implements OutputPlanner {
         "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-parser and/or --reasoning-config to use thinking_token_budget.",
       );
     }
-    if (thinking === undefined || (inner === undefined && budget === undefined)) return inner;
-    const marker = await tokenizer?.encode(thinking.format.endMarker, { addSpecialTokens: false });
-    if (marker === undefined) return inner;
-    return (prompt) =>
-      inner !== undefined && thoughtBefore(prompt, thinking.format)
-        ? inner()
-        : new ThinkingConstraint({
-            endIds: [...marker],
-            ...(budget !== undefined && { budget }),
-            ...(inner !== undefined && { inner: inner() }),
-          });
+    return budget;
   }
 
   /** Lets a grammar go on for so long only, where whoever speaks seldom finds its end. */
@@ -296,74 +325,6 @@ class Planner implements OutputPlanner {
 /** The prompt ends the reasoning itself, as templates do where thinking is off. */
 function thoughtBefore(prompt: string | undefined, { endMarker }: ReasoningFormat): boolean {
   return prompt?.trimEnd().endsWith(endMarker) ?? false;
-}
-
-/** A named choice as one required call of the one tool. */
-function byName(wish: ToolWish | undefined): ToolWish | undefined {
-  if (wish === undefined || typeof wish.choice !== "object") return wish;
-  const { name } = wish.choice;
-  const schemas = wish.schemas.filter((tool) => tool.name === name);
-  return { ...wish, choice: "required", schemas, maxCalls: 1 };
-}
-
-function toolsSpec(
-  wish: ToolWish | undefined,
-  parser: string | undefined,
-): GrammarSpec | undefined {
-  if (wish === undefined || wish.choice === "none") return undefined;
-  const { choice, schemas: tools } = wish;
-  const calls = { ...(Number.isFinite(wish.maxCalls) && { maxCalls: wish.maxCalls }) };
-  const native = parser === "hermes";
-  if (choice === "auto") {
-    if (!wish.strict || !native) return undefined;
-    return { kind: "tools", tools, format: "hermes", ...calls, required: false };
-  }
-  if (choice === "required") {
-    return { kind: "tools", tools, format: native ? "hermes" : "list", ...calls, required: true };
-  }
-  const tool = tools.find((one) => one.name === choice.name);
-  return tool === undefined ? undefined : { kind: "json", schema: tool.parameters, compact: false };
-}
-
-/** Who reads the calls; `native`: in the model's own format. */
-function toolReader(
-  wish: ToolWish,
-  parser: string | undefined,
-): { readonly native: boolean; readonly create: () => ParserParts["tools"] } | undefined {
-  const { choice, tools } = wish;
-  const format = toolFormat(parser ?? "");
-  if (typeof choice === "object") {
-    return {
-      native: false,
-      create: () => {
-        const output = new ToolOutput(format?.newId ?? newToolCallId);
-        return { output, parser: new ArgumentsParser(output, choice.name) };
-      },
-    };
-  }
-  if (choice === "required" && parser !== "hermes") {
-    return {
-      native: false,
-      create: () => {
-        const output = new ToolOutput(format?.newId ?? newToolCallId);
-        return { output, parser: new CallListParser(output) };
-      },
-    };
-  }
-  return format === undefined
-    ? undefined
-    : { native: true, create: () => createToolParser(format, tools) };
-}
-
-/**
- * As vLLM: a named call ends with the engine's reason; `required` and streams say
- * "tool_calls" for "stop" alone, `auto` at once for whatever a call came with.
- */
-function finishReason(wish: ToolWish, { reason, toolCalls, streamed }: FinishedOutput): string {
-  if (typeof wish.choice === "object") return reason;
-  if (streamed) return toolCalls > 0 && reason === "stop" ? "tool_calls" : reason;
-  const called = wish.choice === "required" ? reason === "stop" : toolCalls > 0;
-  return called ? "tool_calls" : reason;
 }
 
 const NAMES: Readonly<Record<GrammarSpec["kind"], string>> = {

@@ -36,7 +36,7 @@ function makeFolder(): string {
     vocab_size: 201_088,
     max_position_embeddings: 4096,
     tie_word_embeddings: true,
-    eos_token_id: 200_002,
+    eos_token_id: [200_002, 200_012],
     quantization_config: { quant_method: "mxfp4" },
   };
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
@@ -112,6 +112,51 @@ describe.skipIf(tokenizer === undefined || template === undefined)(
       expect(usage.prompt_tokens).toBe(rendered.json.count);
       expect(chunks.flatMap(({ choices }) => choices).at(-1).finish_reason).toMatch(/length|stop/);
     }, 60_000);
+
+    /** A streamed answer put together: what it thought, what it called, how it ended. */
+    async function streamed(more: object) {
+      const events = await server.stream("/v1/chat/completions", {
+        model: "mini",
+        messages,
+        tools: [WEATHER],
+        temperature: 0,
+        max_tokens: 200,
+        ...more,
+      });
+      expect(events.at(-1)).toBe("[DONE]");
+      const deltas = events.slice(0, -1).flatMap((event) => JSON.parse(event).choices);
+      const calls = deltas.flatMap(({ delta }) => delta.tool_calls ?? []);
+      return {
+        reasoning: deltas.map(({ delta }) => delta.reasoning ?? "").join(""),
+        content: deltas.map(({ delta }) => delta.content ?? "").join(""),
+        name: calls[0]?.function.name,
+        text: calls.map((call) => call.function.arguments ?? "").join(""),
+        finish: deltas.at(-1).finish_reason,
+      };
+    }
+
+    it.each([
+      [{ type: "function", function: { name: "weather" } }, "stop"],
+      ["required", "tool_calls"],
+    ] as const)(
+      "makes the call that tool_choice %j asks for, after reasoning",
+      async (choice, end) => {
+        const analysis = await server.post("/tokenize", { model: "mini", prompt: "analysis" });
+        const [word] = analysis.json.tokens as number[];
+        const answer = await streamed({
+          tool_choice: choice,
+          thinking_token_budget: 8,
+          // A random model is led to reason first.
+          logit_bias: { [String(word)]: 100 },
+        });
+        expect(answer.reasoning).not.toBe("");
+        expect(answer.content).toBe("");
+        expect(answer.name).toBe("weather");
+        expect(["Bern", "Rome"]).toContain(JSON.parse(answer.text).city);
+        expect(answer.finish).toBe(end);
+      },
+      60_000,
+    );
 
     it("is told of tools in harmony's own words", async () => {
       const tokensOf = async (more: object): Promise<number> => {
