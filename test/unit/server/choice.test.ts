@@ -72,6 +72,28 @@ describe("Choice", () => {
     ]);
   });
 
+  it("knows when it was first scheduled, and when its tokens came", () => {
+    const { made } = choice();
+    const scheduled = (at: number, resumed: boolean): void =>
+      made.receive({ type: "request-scheduled", id: 1, at, cachedTokens: at, resumed });
+    const emitted = (at: number): void =>
+      made.receive({
+        type: "tokens-emitted",
+        id: 1,
+        at,
+        tokens: ids("a"),
+        drafted: 0,
+        accepted: 0,
+      });
+    scheduled(5, false);
+    emitted(7);
+    scheduled(8, true); // after a preemption
+    emitted(9);
+    made.flush();
+    expect(made.times).toEqual({ scheduled: 5, firstToken: 7, last: 9 });
+    expect(made.cached).toBe(5);
+  });
+
   it("counts the token that ends an output but does not say it", () => {
     const { made, deltas, emit, finish, text } = choice();
     emit(ids("ab"));
