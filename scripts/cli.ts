@@ -58,8 +58,12 @@ const COMMANDS: Readonly<Record<string, CommandRow>> = {
     sentence: "where the time of a simulated step goes: a trace and a summary",
     load: () => import("./commands/profile.ts"),
   },
+  eval: {
+    sentence: "how good a model's answers are, beside how fast they come",
+    load: () => import("./commands/eval/main.ts"),
+  },
   compare: {
-    sentence: "two sweeps, benches or profiles: what differs, and why",
+    sentence: "two sweeps, benches, evaluations or profiles: what differs, and why",
     load: () => import("./commands/compare/main.ts"),
   },
   open: {

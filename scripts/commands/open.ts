@@ -44,6 +44,7 @@ export async function opened(
   port: number,
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const { kind } = await readSide(path);
+  if (kind === "eval") throw new UsageError(`${path}: evaluations have no page.`);
   const files = await filesOf(path);
   const app = Fastify();
   uiRoutes(app);

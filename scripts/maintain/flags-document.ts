@@ -5,6 +5,7 @@ import { BENCH_FLAGS } from "../commands/bench/rows.ts";
 import { CALIBRATE_FLAGS } from "../commands/calibrate/main.ts";
 import { CHAT_FLAGS } from "../commands/chat.ts";
 import { COMPARE_FLAGS } from "../commands/compare/main.ts";
+import { EVAL_FLAGS } from "../commands/eval/main.ts";
 import { type FlagTable, shownDefault } from "../commands/flags.ts";
 import { LORA_FLAGS } from "../commands/lora.ts";
 import { MODELS_FLAGS } from "../commands/models.ts";
@@ -24,6 +25,7 @@ export const COMMAND_TABLES: Readonly<Record<string, FlagTable>> = {
   "trainyard bench serve": BENCH_FLAGS,
   "trainyard bench replay": REPLAY_FLAGS,
   "trainyard profile": PROFILE_FLAGS,
+  "trainyard eval": EVAL_FLAGS,
   "trainyard compare": COMPARE_FLAGS,
   "trainyard open": OPEN_FLAGS,
   "trainyard calibrate": CALIBRATE_FLAGS,

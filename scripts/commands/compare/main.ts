@@ -1,10 +1,11 @@
 /**
- * `trainyard compare A B`: two sweeps, benches or profiles; what was set otherwise,
+ * `trainyard compare A B`: two sweeps, benches, evaluations or profiles; what was set otherwise,
  * what differs beyond chance, and where the time between them went.
  */
 import { writeFile } from "node:fs/promises";
 import { rowsOf } from "../../../server/settings/row.ts";
 import { UsageError } from "../../usage.ts";
+import { evalsCompared } from "../eval/compare-tables.ts";
 import { parseFlags } from "../flags.ts";
 import { table } from "../validate/report.ts";
 import { type Compared, comparisonState } from "./page.ts";
@@ -24,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     {
       name: "trainyard compare",
       sentence:
-        "Two sweeps (folders, or their pages), results of benches, or profiles: trainyard compare A B. The difference is B's, seen from A.",
+        "Two sweeps (folders, or their pages), results of benches, evaluations, or profiles: trainyard compare A B. The difference is B's, seen from A.",
       flags: COMPARE_FLAGS,
     },
     flags,
@@ -35,10 +36,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw new UsageError("takes two files or folders: trainyard compare A B");
   }
   const [a, b] = [await readSide(first), await readSide(second)];
+  if (values.html !== undefined && a.kind === "eval") {
+    throw new UsageError("--html: evaluations have no page");
+  }
   const { found, compared } = answerOf(a, b, [first, second]);
   print(`A: ${first}\nB: ${second}\n\n${found.says.join("\n")}`);
   for (const { title, head, rows } of found.tables) print(`\n${title}\n${table([head, ...rows])}`);
-  if (values.html !== undefined) {
+  if (values.html !== undefined && compared !== undefined) {
     const { canSavePages, savedPage } = await import("../../report/saved-page.ts");
     if (!canSavePages()) throw new UsageError("--html: the pages are not built: npm run build");
     const state = comparisonState([first, second], compared, found.says);
@@ -52,7 +56,10 @@ function answerOf(
   a: Side,
   b: Side,
   names: readonly [string, string],
-): { readonly found: Comparison; readonly compared: Compared } {
+): { readonly found: Comparison; readonly compared: Compared | undefined } {
+  if (a.kind === "eval" && b.kind === "eval") {
+    return { found: evalsCompared(a.result, b.result), compared: undefined };
+  }
   if (a.kind === "points" && b.kind === "points") {
     const sides = [a.points, b.points] as const;
     return { found: pointsCompared(...sides), compared: { kind: "points", sides } };
@@ -61,7 +68,7 @@ function answerOf(
     const found = profilesCompared(a.read.profile, b.read.profile);
     return { found, compared: { kind: "profile", sides: [a.read, b.read] } };
   }
-  throw new UsageError(`${names.join(" and ")} are not of one kind: one is a profile.`);
+  throw new UsageError(`${names.join(" and ")} are not of one kind.`);
 }
 
 /** Words that are no flag and no flag's value. */

@@ -119,15 +119,15 @@ describe("trainyard compare", () => {
     const refused = (line: readonly string[]) => expect(runCommand(compare, line)).rejects;
     await refused([sweepFolder]).toThrow("takes two files or folders");
     await refused([sweepFolder, sweepFolder, sweepFolder]).toThrow("takes two files or folders");
-    await refused([sweepFolder, at("slow-step.spans")]).toThrow(
-      "not of one kind: one is a profile",
-    );
+    await refused([sweepFolder, at("slow-step.spans")]).toThrow("not of one kind");
     await refused([sweepFolder, at("missing")]).toThrow(`${at("missing")}: ENOENT`);
     await mkdir(at("empty"), { recursive: true });
     await refused([at("empty"), sweepFolder]).toThrow(`${at("empty")} holds no point of a sweep.`);
     const other = at("other.json");
     await writeFile(other, '{"some": "thing"}');
-    await refused([other, sweepFolder]).toThrow(`${other} is no sweep, bench or profile.`);
+    await refused([other, sweepFolder]).toThrow(
+      `${other} is no sweep, bench, evaluation or profile.`,
+    );
     await refused([sweepFolder, sweepFolder, "--htm", "x"]).toThrow("--htm");
   });
 });
@@ -138,6 +138,8 @@ describe("trainyard open", () => {
     await expect(runCommand(open, at("missing"))).rejects.toThrow(at("missing"));
     const other = at("none.json");
     await writeFile(other, "{}");
-    await expect(open.opened(other, 0)).rejects.toThrow("is no sweep, bench or profile");
+    await expect(open.opened(other, 0)).rejects.toThrow(
+      "is no sweep, bench, evaluation or profile",
+    );
   });
 });
