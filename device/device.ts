@@ -213,6 +213,8 @@ export interface Device {
   /** These sequences are over: whatever the device keeps of them may go. */
   release(ids: readonly SequenceId[]): void;
   close(): Promise<void>;
+  /** (optional) The pooled state of each text, where the model embeds texts and generates none. */
+  embed?(prompts: readonly Int32Array[]): Promise<readonly Float32Array[]>;
   /** (optional) Up to `count` greedy draft tokens a row in one call. Where `can.draft`. */
   draft?(
     rows: readonly BatchRow[],

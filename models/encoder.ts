@@ -6,14 +6,19 @@
 
 import type { Architecture } from "./architecture.ts";
 import { attentionBlock } from "./attention.ts";
+import { isBert } from "./bert.ts";
 import { type DecoderSize, decoder, layoutCache, linear } from "./decoder.ts";
 import { plainMlp } from "./dense.ts";
 import type { Family } from "./family.ts";
 
 export const encoder: Family = {
   name: "encoder",
-  pricedOnly: "it embeds texts and generates none",
+  pricedOnly: (config) =>
+    isBert(config) ? undefined : "only BERT's and RoBERTa's own classes are computed",
   architectures: [
+    "BertModel",
+    "RobertaModel",
+    "XLMRobertaModel",
     "BertForMaskedLM",
     "RobertaForMaskedLM",
     "XLMRobertaForMaskedLM",

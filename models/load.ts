@@ -45,7 +45,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   const parts = files.gguf ? ggufParts(files.config, options) : folderParts(files, options);
   const { config, checkpoint, reader } = parts;
   const architecture = (checkpoint ? describeComputed : describe)(config, files.config);
-  if (checkpoint) checkWeights(checkpoint, architecture);
+  // An encoder\'s description prices it; its weights are checked where they are read.
+  if (checkpoint && architecture.family !== "encoder") checkWeights(checkpoint, architecture);
   const words = wordsOf(parts, options);
   const { tokenizer, tokenizerConfig } = words;
   const template =

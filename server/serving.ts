@@ -11,6 +11,7 @@ import type { RequestTemplates } from "./generation/request-template.ts";
 import { ApiError } from "./http/errors.ts";
 import type { ToolParse } from "./metrics/frontend-metrics.ts";
 import type { Receipts } from "./metrics/receipts.ts";
+import type { Pooler } from "./pooling/pooler.ts";
 import type { Profiler } from "./profiler/profiler.ts";
 import type { RequestHistory } from "./requests/history.ts";
 import type { Settings } from "./settings/table.ts";
@@ -43,7 +44,11 @@ export interface Serving {
   /** `system_fingerprint`; null with `--fingerprint-mode none`. */
   readonly fingerprint: string | null;
   readonly settings: Settings;
+  /** config.json as read. */
+  readonly modelConfig: Readonly<Record<string, unknown>>;
   readonly engines: Engines;
+  /** Of a server that embeds texts and generates none. */
+  readonly pooling?: Pooler;
   /** With `--enable-lora`. */
   readonly adapters?: AdapterRegistry;
   /** False: ids are synthetic or told again, not drawn from logits: no log-probabilities, no structured output. */

@@ -24,6 +24,7 @@ import { PENDING_TOKEN } from "../device.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { TraceSink } from "../trace.ts";
 import { NO_DRAFT } from "./draft.ts";
+import { createEncoderDevice } from "./encoder/device.ts";
 import { loadLines } from "./load-lines.ts";
 import type { MemoryPlan } from "./plan.ts";
 import { attentionParity, planMemory } from "./plan.ts";
@@ -57,6 +58,7 @@ interface Gathered {
  */
 export async function createCpuDevice(settings: DeviceSettings): Promise<Device> {
   const { model } = settings;
+  if (model.architecture.family === "encoder") return createEncoderDevice(settings);
   if (model.checkpoint === undefined) {
     const why = model.unread ?? `${model.source} has none`;
     throw new Error(`The cpu device needs weights. ${why}.`);

@@ -39,6 +39,8 @@ import { openApiRoutes } from "../ops/openapi.ts";
 import { profileRoutes } from "../ops/profile.ts";
 import { tokenizeRoutes } from "../ops/tokenize.ts";
 import { uiRoutes } from "../ops/ui.ts";
+import { embeddingRoutes } from "../pooling/embeddings.ts";
+import { pairRoutes } from "../pooling/scoring.ts";
 import { requestsRoutes } from "../requests/route.ts";
 import type { Serving } from "../serving.ts";
 import type { Settings } from "../settings/table.ts";
@@ -132,17 +134,23 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
 function clientRoutes(routes: FastifyInstance, serving: Serving): void {
   modelsRoute(routes, serving);
   if (serving.settings["allow-runtime-lora-updating"]) adapterRoutes(routes, serving);
+  tokenizeRoutes(routes, serving);
+  if (serving.pooling !== undefined) return;
   countTokensRoute(routes, serving);
   if (serving.settings["enable-scale-out"]) {
     renderRoutes(routes, serving);
     derenderRoutes(routes, serving);
   }
   realtimeRoute(routes, serving);
-  tokenizeRoutes(routes, serving);
 }
 
 /** What models answer: where a test may let something go wrong. */
 function generatingRoutes(routes: FastifyInstance, serving: Serving): void {
+  if (serving.pooling !== undefined) {
+    embeddingRoutes(routes, serving, serving.pooling);
+    pairRoutes(routes, serving, serving.pooling);
+    return;
+  }
   chatFormatRoute(routes, serving, chatFormat);
   chatBatchRoute(routes, serving);
   completionRoute(routes, serving);

@@ -1,7 +1,7 @@
 /** Flags of vLLM that are refused: without them the server would do something else than asked. */
 import { MEDIA, PYTHON, toggle, type UnsupportedFlag, value, values } from "./unsupported.ts";
 
-const GENERATION = "only generation is served";
+const GENERATION = "only generation is served; see --runner";
 const EXPERTS = "adapters of experts are not served";
 const OFFLOADED = "the KV cache is not offloaded";
 const CONTEXTS = "contexts are not split over ranks";
@@ -18,10 +18,7 @@ export const REFUSED: Readonly<Record<string, UnsupportedFlag>> = {
   headless: toggle("one process serves HTTP and runs the engines"),
   grpc: toggle("only HTTP is served"),
   "grpc-port": value("only HTTP is served"),
-  runner: value(GENERATION, { harmless: ["auto", "generate"] }),
-  convert: value(GENERATION, { harmless: ["auto", "none"] }),
   task: value(GENERATION, { harmless: ["auto", "generate"] }),
-  "pooler-config": value(GENERATION),
   "diffusion-config": value(GENERATION, { short: "-dc" }),
   "quantization-config": value("the formats are those of --quantization"),
   "model-class-overrides": value(PYTHON),

@@ -7,6 +7,7 @@
 import { deviceNames } from "../../device/registry.ts";
 import { ADAPTER_ROWS } from "./adapter-rows.ts";
 import { fileText } from "./file-text.ts";
+import { POOLING_ROWS } from "./pooling-rows.ts";
 import { atLeast, rowsOf } from "./row.ts";
 import { TESTING } from "./testing.ts";
 
@@ -63,6 +64,7 @@ export const TABLE = {
   ),
   seed: model.integer(0, "Seed of everything random.", {}),
   ...ADAPTER_ROWS,
+  ...POOLING_ROWS,
   "max-logprobs": model.integer(20, "Log-probabilities a request may ask for; -1: no limit.", {
     check: atLeast(-1),
   }),

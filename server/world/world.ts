@@ -15,6 +15,7 @@ import { Engines } from "../generation/engines.ts";
 import { type KvEventsConfig, kvEventSource } from "../kv-events/config.ts";
 import type { KvEventFeed } from "../kv-events/feed.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { poolerOf } from "../pooling/pooler.ts";
 import { readProfilerConfig } from "../profiler/config.ts";
 import type { Serving } from "../serving.ts";
 import { shapingSettings } from "../settings/shown.ts";
@@ -189,6 +190,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
     ...optional("trust", device.machine?.trust),
     ...optional("tokenizerInfo", tokenizerInfo(settings.tokenizer ?? words?.source ?? source)),
     fingerprint: fingerprint(settings),
+    modelConfig: model.config,
     settings,
     engines: group,
     clock,
@@ -198,6 +200,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
       ),
     }),
     ...optional("adapters", running.adapters),
+    ...optional("pooling", poolerOf(settings, model, device)),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
     ...optional("history", history),

@@ -199,9 +199,9 @@ describe("settings", () => {
   });
 
   it("takes a refused flag in silence where it asks for what happens anyway", () => {
-    const argv = ["--runner", "generate", "--no-enable-sleep-mode", "-dcp", "1", "--nnodes=1"];
+    const argv = ["--task", "generate", "--no-enable-sleep-mode", "-dcp", "1", "--nnodes=1"];
     expect(parseSettings(argv).warnings).toEqual([]);
-    expect(refusal("--runner", "pooling")).toContain("only generation is served");
+    expect(refusal("--task", "embed")).toContain("only generation is served; see --runner");
     expect(refusal("-dcp", "2")).toContain("--decode-context-parallel-size is not supported");
   });
 

@@ -1,0 +1,105 @@
+/** POST /score and /rerank: how near texts are to each other, by the cosine of their vectors. */
+import type { FastifyInstance } from "fastify";
+import { type Static, Type } from "typebox";
+import { badRequest } from "../http/errors.ts";
+import type { Serving } from "../serving.ts";
+import { answering, poolingUsage, tokensOf, vectorsOf } from "./answer.ts";
+import { poolingFields, readTexts } from "./inputs.ts";
+import type { Pooler } from "./pooler.ts";
+import { cosine } from "./vectors.ts";
+
+const text = Type.Union([Type.String(), Type.Array(Type.String())]);
+
+/** Names of the two sides of a score, as they may be spelt. */
+const SIDES = [
+  ["queries", "documents"],
+  ["queries", "items"],
+  ["data_1", "data_2"],
+  ["text_1", "text_2"],
+] as const;
+
+const scoreRequest = Type.Object({
+  ...poolingFields,
+  ...{ queries: Type.Optional(text), documents: Type.Optional(text), items: Type.Optional(text) },
+  ...{ data_1: Type.Optional(text), data_2: Type.Optional(text) },
+  ...{ text_1: Type.Optional(text), text_2: Type.Optional(text) },
+});
+
+const rerankRequest = Type.Object({
+  ...poolingFields,
+  query: Type.String(),
+  documents: text,
+  top_n: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+
+type ScoreRequest = Static<typeof scoreRequest>;
+type RerankRequest = Static<typeof rerankRequest>;
+
+export function pairRoutes(app: FastifyInstance, serving: Serving, pooler: Pooler): void {
+  const drawn = pooler.synthetic ? { synthetic: true } : {};
+  for (const url of ["/score", "/v1/score"]) {
+    app.post<{ Body: ScoreRequest }>(url, { schema: { body: scoreRequest } }, async (request) => {
+      const { body } = request;
+      const { id, created, model } = answering(serving, request, { prefix: "score", body });
+      const [left, right] = sidesOf(body);
+      const { scores, tokens } = await scored(serving, pooler, { left, right, body });
+      const data = scores.map((score, index) => ({ index, object: "score", score }));
+      const usage = poolingUsage(tokens);
+      return { id, object: "list", created, model, data, usage, ...drawn };
+    });
+  }
+  for (const url of ["/rerank", "/v1/rerank", "/v2/rerank"]) {
+    app.post<{ Body: RerankRequest }>(url, { schema: { body: rerankRequest } }, async (request) => {
+      const { body } = request;
+      const { id, model } = answering(serving, request, { prefix: "score", body });
+      const documents = listOf(body.documents);
+      const asked = { left: [body.query], right: documents, body };
+      const { scores, tokens } = await scored(serving, pooler, asked);
+      const results = scores.map((relevance_score, index) => {
+        return { index, document: { text: documents[index], multi_modal: null }, relevance_score };
+      });
+      results.sort((a, b) => b.relevance_score - a.relevance_score);
+      const most = body.top_n ? Math.min(body.top_n, results.length) : results.length;
+      const usage = { prompt_tokens: tokens, total_tokens: tokens };
+      return { id, model, usage, results: results.slice(0, most), ...drawn };
+    });
+  }
+}
+
+const listOf = (given: string | readonly string[]): readonly string[] =>
+  typeof given === "string" ? [given] : given;
+
+function sidesOf(body: ScoreRequest): readonly [readonly string[], readonly string[]] {
+  for (const [first, second] of SIDES) {
+    const [a, b] = [body[first], body[second]];
+    if (a !== undefined && b !== undefined) return [listOf(a), listOf(b)];
+  }
+  const known = SIDES.map((pair) => pair.join(" and ")).join("; ");
+  throw badRequest(`Two sides are scored: ${known}.`);
+}
+
+/** Each text is embedded once, whatever it is compared with. */
+async function scored(
+  serving: Serving,
+  pooler: Pooler,
+  of: {
+    readonly left: readonly string[];
+    readonly right: readonly string[];
+    readonly body: ScoreRequest | RerankRequest;
+  },
+): Promise<{ readonly scores: readonly number[]; readonly tokens: number }> {
+  const { left, right, body } = of;
+  if (left.length === 0) throw badRequest("At least one text element must be given");
+  if (right.length === 0) throw badRequest("At least one text_pair element must be given");
+  if (left.length > 1 && left.length !== right.length) {
+    throw badRequest("Input lengths must be either 1:1, 1:N or N:N");
+  }
+  const prompts = await readTexts(serving, [...left, ...right], body);
+  const vectors = await vectorsOf(pooler, prompts, true);
+  const scores = right.map((_, index) => {
+    const a = vectors[left.length === 1 ? 0 : index];
+    const b = vectors[left.length + index];
+    return a && b ? cosine(a, b) : 0;
+  });
+  return { scores, tokens: tokensOf(prompts) };
+}
