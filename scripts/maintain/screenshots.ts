@@ -3,13 +3,16 @@
  * `npx tsx scripts/maintain/screenshots.ts [--only PART] [--out FOLDER]`, after `npm run build`.
  * The pages are those of PICTURES; a new view is a line there.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { parseSettings } from "../../server/config.ts";
 import { type RunningServer, serve } from "../../server/main.ts";
+import { run as sweep } from "../commands/sweep/main.ts";
 
 const LOOKS = {
   dark: { colorScheme: "dark", width: 1280, height: 760 },
@@ -30,6 +33,10 @@ interface Picture {
   readonly name: string;
   readonly device: "trainium" | "cpu";
   readonly link: string;
+  /** (optional) Where it stands, if not at the server. */
+  readonly address?: () => Promise<string>;
+  /** (optional) The page to its end, not the first screen alone. */
+  readonly whole?: true;
   /** Until it shows what it is there to show. */
   readonly ready: (page: Page) => Promise<void>;
 }
@@ -77,6 +84,14 @@ const PICTURES: readonly Picture[] = [
       ready: computed(/^28 of 28 points/),
     }),
   ),
+  {
+    name: "saved-page",
+    device: "trainium",
+    link: "",
+    address: savedSweep,
+    whole: true,
+    ready: settled,
+  },
   {
     name: "plan",
     device: "trainium",
@@ -169,13 +184,25 @@ function load(url: string, users: number): () => void {
   return () => end.abort();
 }
 
+/** A sweep's report, which needs no server. */
+async function savedSweep(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "sweep-"));
+  const argv = "openai/gpt-oss-120b --instance trn2.48xlarge --tp 16,32 --concurrency 1..256";
+  await sweep([...argv.split(" "), "--quiet", "--no-chart", "--out", folder]);
+  return pathToFileURL(join(folder, "report.html")).href;
+}
+
 async function take(browser: Browser, picture: Picture, url: string, out: string): Promise<void> {
+  const address = await picture.address?.();
   for (const [look, { colorScheme, width, height }] of Object.entries(LOOKS)) {
     const page = await browser.newPage({ viewport: { width, height }, colorScheme });
     page.on("pageerror", (error) => process.stderr.write(`${picture.name}: ${error.message}\n`));
-    await page.goto(`${url}/#/${picture.link}`);
+    await page.goto(address ?? `${url}/#/${picture.link}`);
     await picture.ready(page);
-    await page.screenshot({ path: join(out, `${picture.name}-${look}.png`), fullPage: full });
+    await page.screenshot({
+      path: join(out, `${picture.name}-${look}.png`),
+      fullPage: full || picture.whole === true,
+    });
     await page.close();
   }
 }

@@ -123,7 +123,8 @@ export function seriesOf(points: readonly Point[]): string[] {
 
 /**
  * Most users served at a given tokens/s/user or better, between the two points
- * around it; undefined where the points do not enclose it.
+ * around it and as the curve is drawn, users on a logarithmic axis; undefined where
+ * the points do not enclose it.
  */
 export function usersAt(points: readonly Point[], rate: number): number | undefined {
   const curve = points
@@ -134,7 +135,7 @@ export function usersAt(points: readonly Point[], rate: number): number | undefi
     if (more === undefined || fewer === undefined) continue;
     if (more.rate <= rate && rate <= fewer.rate) {
       const share = fewer.rate === more.rate ? 0 : (fewer.rate - rate) / (fewer.rate - more.rate);
-      return fewer.users + (more.users - fewer.users) * share;
+      return fewer.users * (more.users / fewer.users) ** share;
     }
   }
   return undefined;

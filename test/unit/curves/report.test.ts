@@ -7,6 +7,7 @@ import { sweepFigures } from "../../../scripts/report/figures.ts";
 import { logTicks, tickText } from "../../../scripts/report/plot.ts";
 import { svgToPng } from "../../../scripts/report/png.ts";
 import { INTERACTIVITY, type Point, usersAt } from "../../../scripts/report/point.ts";
+import { readFigure } from "../../../scripts/report/reading.ts";
 import { terminalChart } from "../../../scripts/report/terminal.ts";
 import type { WorkRequest } from "../../../scripts/workload/request.ts";
 import { peakConcurrency } from "../../../server/metrics/hygiene.ts";
@@ -135,6 +136,11 @@ describe("figures", () => {
 
   it("find users between two points", () => {
     expect(usersAt(points, 1000 / 6)).toBeCloseTo(8, 9);
+    // What a cursor on the chart reads at the same pace.
+    const pace = 1000 / 5.5;
+    const [chart] = sweepFigures(points);
+    const [read] = chart === undefined ? [] : readFigure(chart, pace);
+    expect(usersAt(points, pace)).toBeCloseTo(read?.y ?? 0, 9);
     expect(usersAt(points, 1e6)).toBeUndefined();
     expect(usersAt(points, 1)).toBeUndefined();
   });
