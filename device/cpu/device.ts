@@ -61,7 +61,9 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
   if (model.architecture.family === "encoder") return createEncoderDevice(settings);
   if (model.checkpoint === undefined) {
     const why = model.unread ?? `${model.source} has none`;
-    throw new Error(`The cpu device needs weights. ${why}.`);
+    throw new Error(
+      `The cpu device needs weights. ${why}. To simulate the model without them: --device trainium.`,
+    );
   }
   const plan = planMemory(model, settings);
   const group = await startRanks(settings, model.checkpoint, plan);

@@ -53,8 +53,23 @@ export function locateModel(source: string): ModelFiles {
 
 function filesOf(folder: string): ModelFiles {
   const config = join(folder, "config.json");
-  if (!isThere(config)) throw new ModelConfigError(`${config}: no such file`);
+  if (!isThere(config))
+    throw new ModelConfigError(withoutConfig(folder) ?? `${config}: no such file`);
   return { config, folder };
+}
+
+/** What a folder is that has no config.json, where that can be told. */
+function withoutConfig(folder: string): string | undefined {
+  const adapter = join(folder, "adapter_config.json");
+  if (isThere(adapter)) {
+    const base = readJson(adapter)["base_model_name_or_path"];
+    const said = typeof base === "string" ? base : "its base model";
+    return `${adapter}: an adapter alone, of "base_model_name_or_path" ${said}; serve that with --enable-lora --lora-modules NAME=${folder}, or merge the two`;
+  }
+  const gguf = readdirSync(folder).find((name) => name.endsWith(".gguf"));
+  return gguf === undefined
+    ? undefined
+    : `${join(folder, gguf)}: a GGUF file is a model by itself; give its own path, not the folder's`;
 }
 
 function holdsWeights(folder: string): boolean {

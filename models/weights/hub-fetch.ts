@@ -21,6 +21,7 @@ import { dirname, join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { HubApiError, type ListFileEntry, listFiles, modelInfo } from "@huggingface/hub";
 import { type HubName, hubCacheFolder, repoFolder } from "./hub-cache.ts";
+import { ownerLives, ownerText } from "./owner.ts";
 
 /** The model could not be fetched: which file or name, why, and what to do. */
 export class HubError extends Error {
@@ -79,8 +80,16 @@ export async function fetchModel(name: HubName, options: FetchOptions = {}): Pro
       options.onProgress?.({ file: file.path, have, fetched, total });
     };
     tell(0);
-    if (!existsSync(join(blobs, file.hash)))
-      await fetchFile(name, { commit, file, blobs }, options, tell);
+    // Another pull of it may be under way: one writes, and the other sees what came.
+    const others = (): void => {
+      const now = files.reduce((sum, each) => sum + partOf(each), 0);
+      if (now === have) return;
+      have = now;
+      tell(0);
+    };
+    await alone({ blob: join(blobs, file.hash), others }, () =>
+      fetchFile(name, { commit, file, blobs }, options, tell),
+    );
   }
   const snapshot = join(folder, "snapshots", commit);
   for (const { path, hash } of files) link(join(snapshot, path), join(blobs, hash));
@@ -90,6 +99,36 @@ export async function fetchModel(name: HubName, options: FetchOptions = {}): Pro
     writeFileSync(ref, commit);
   }
   return snapshot;
+}
+
+/** Milliseconds between looks at what another process fetches. */
+const LOOK_AGAIN = 200;
+
+/** Runs `fetching` unless the blob is there; waits while another process that lives fetches it. */
+async function alone(
+  { blob, others }: { readonly blob: string; readonly others: () => void },
+  fetching: () => Promise<void>,
+): Promise<void> {
+  const lock = `${blob}.lock`;
+  for (;;) {
+    if (existsSync(blob)) return others();
+    try {
+      writeFileSync(lock, ownerText(), { flag: "wx" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (ownerLives(lock)) {
+        await setTimeout(LOOK_AGAIN);
+        others();
+      } else rmSync(lock, { force: true });
+      continue;
+    }
+    try {
+      if (!existsSync(blob)) await fetching();
+      return;
+    } finally {
+      rmSync(lock, { force: true });
+    }
+  }
 }
 
 /** The commit of the name and the files of it that serving needs. */

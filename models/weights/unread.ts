@@ -12,7 +12,7 @@ import { READ_METHODS } from "./packing.ts";
 const KINDS: readonly (readonly [pattern: RegExp, advice: string])[] = [
   [
     /^adapter_(model|config)\./,
-    "an adapter without its base model; merge it into the base and save that",
+    "an adapter without its base model; serve the base with --enable-lora, or merge the two",
   ],
   [/^consolidated.*\.safetensors$/, "Mistral's own layout; use the Hugging Face one"],
   [/^model-\d+-of-\d+\.safetensors$/, "shards without their model.safetensors.index.json"],

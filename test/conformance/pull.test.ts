@@ -1,7 +1,16 @@
 /** Fetching models from a hub on loopback: whole, cut, killed, slow, lying, redirecting, refusing. */
 import { spawn } from "node:child_process";
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadModel } from "../../models/load.ts";
@@ -196,13 +205,14 @@ describe("trainyard pull", () => {
   };
 
   it("killed at 40 % goes on from there", async () => {
-    const size = 30_000_000;
+    // 300 by hand: TRAINYARD_PULL_MB=300 npx vitest run test/conformance/pull.test.ts -t killed
+    const size = 1e6 * Number(process.env["TRAINYARD_PULL_MB"] ?? 30);
     const weights = new Uint8Array(size).map((_, i) => (i * 2_654_435_761) >>> 24);
     await serve({ ...FILES, "model.safetensors": weights });
-    hub.faults.pause = 4;
+    hub.faults.pause = Math.max(1, Math.floor(120e6 / size));
     const first = pull("some/model", "--quiet");
     await vi.waitFor(() => expect(hub.sent).toBeGreaterThan(0.4 * size), {
-      timeout: 60_000,
+      timeout: 120_000,
       interval: 5,
     });
     first.kill("SIGKILL");
@@ -213,6 +223,33 @@ describe("trainyard pull", () => {
     expect(code).toBe(0);
     expect(readFileSync(join(text.trim(), "model.safetensors")).equals(weights)).toBe(true);
     expect(hub.sent).toBeLessThanOrEqual(1.05 * (size + needed));
+  }, 300_000);
+
+  it("twice at once fetches every byte once, and both end with the model", async () => {
+    const size = 3_000_000;
+    const weights = new Uint8Array(size).map((_, i) => (i * 2_654_435_761) >>> 24);
+    await serve({ ...FILES, "model.safetensors": weights });
+    hub.faults.pause = 4;
+    const both = [pull("some/model", "--quiet"), pull("some/model", "--quiet")].map(ended);
+    for (const [code, text] of await Promise.all(both)) {
+      expect(text.trim()).toBe(join(cache, "models--some--model", "snapshots", COMMIT));
+      expect(code).toBe(0);
+    }
+    const snapshot = join(cache, "models--some--model", "snapshots", COMMIT);
+    expect(readFileSync(join(snapshot, "model.safetensors")).equals(weights)).toBe(true);
+    const small = FILES["config.json"].length + FILES["tokenizer.json"].length;
+    expect(hub.sent).toBe(size + small);
+    expect(readdirSync(join(cache, "models--some--model", "blobs"))).toHaveLength(3);
+  });
+
+  it("goes on where one that was killed has left its claim", async () => {
+    await serve();
+    const blobs = join(cache, "models--some--model", "blobs");
+    mkdirSync(blobs, { recursive: true });
+    const hash = createHash("sha256").update(FILES["model.safetensors"]).digest("hex");
+    writeFileSync(join(blobs, `${hash}.lock`), `4194305 ${hostname()}`);
+    await fetchModel(NAME, { endpoint });
+    expect(hub.sent).toBe(needed);
   });
 
   it("fetches nothing offline, and knows a name when it sees one", async () => {

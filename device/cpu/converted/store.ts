@@ -20,8 +20,8 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
+import { ownerLives, ownerText } from "../../../models/weights/owner.ts";
 import type { FileRange } from "../graph/builder.ts";
 import { type ConvertedFrom, keyOf, type Sources, sourcesOf } from "./entry-key.ts";
 
@@ -32,8 +32,6 @@ const WRITER = "writer";
 const WRITING = ".writing";
 /** Where the runtime maps from. */
 const ALIGNED = 4096;
-/** A writer on another machine that has written nothing for so long has ended. */
-const FORGOTTEN_MS = 3_600_000;
 /** Of the disk's free bytes an entry may take. */
 const SHARE_OF_FREE = 0.5;
 
@@ -107,7 +105,7 @@ function claim(path: string): boolean {
   for (let tries = 0; tries < 2; tries++) {
     try {
       mkdirSync(path);
-      writeFileSync(join(path, WRITER), `${process.pid} ${hostname()}`);
+      writeFileSync(join(path, WRITER), ownerText());
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -118,19 +116,7 @@ function claim(path: string): boolean {
   return false;
 }
 
-function isAlive(path: string): boolean {
-  try {
-    const [pid = "", host] = readFileSync(join(path, WRITER), "utf8").split(" ");
-    if (host !== hostname()) return Date.now() - statSync(path).mtimeMs < FORGOTTEN_MS;
-    process.kill(Number(pid), 0);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Just made, and its writer not yet written; or a process of another user.
-    if (code === "ENOENT") return existsSync(path) && Date.now() - statSync(path).mtimeMs < 5000;
-    return code === "EPERM";
-  }
-}
+const isAlive = (path: string): boolean => ownerLives(join(path, WRITER), path);
 
 /** Writes an entry while the model is loaded from it. */
 export class Writer {

@@ -97,6 +97,16 @@ describe("loadModel", () => {
 
   const bad: readonly (readonly [string, () => void, RegExp])[] = [
     ["no config", () => put("x", ""), /config\.json: no such file/],
+    [
+      "an adapter alone",
+      () => put("adapter_config.json", JSON.stringify({ base_model_name_or_path: "org/base" })),
+      /adapter_config\.json: an adapter alone, of "base_model_name_or_path" org\/base; serve that with --enable-lora --lora-modules NAME=.*, or merge the two/,
+    ],
+    [
+      "a folder of GGUF files",
+      () => put("m.Q4_0.gguf", ""),
+      /m\.Q4_0\.gguf: a GGUF file is a model by itself; give its own path/,
+    ],
     ["a config that is no JSON", () => put("config.json", "{"), /config\.json: corrupt/],
     [
       "a tokenizer that is no JSON",
