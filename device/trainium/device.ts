@@ -3,8 +3,10 @@
  * values come from an inner device or are drawn by seed. `done` is called at the
  * priced deadline, or when the values are ready if that is later.
  */
+import { adaptedProducts } from "../../models/adapters.ts";
 import type { Clock, Nanos } from "../clock.ts";
 import type {
+  AdapterShelf,
   Batch,
   BatchRow,
   Device,
@@ -17,11 +19,13 @@ import type {
   TokenId,
 } from "../device.ts";
 import type { Machine } from "../machine.ts";
+import { NamedShelf } from "../named-shelf.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { StepCost } from "../trace.ts";
 import { machineOf } from "./machine.ts";
 import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
+import { adapterBytes } from "./price/adapters.ts";
 import { CostModel, continues } from "./price/cost-model.ts";
 import { planFor } from "./settings.ts";
 import { syntheticToken } from "./values.ts";
@@ -41,6 +45,7 @@ export class TrainiumDevice implements Device {
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
   readonly can: DeviceAbilities;
+  readonly adapters?: AdapterShelf;
   readonly plan: Plan;
   readonly memory: MemoryPlan;
   readonly cost: CostModel;
@@ -70,7 +75,14 @@ export class TrainiumDevice implements Device {
     this.#ending = new Set(settings.model.generation.eosTokenIds);
     this.#timeScale = Number(settings.own["time-scale"] ?? 1);
     const { grammar = false, promptLogprobs = false } = settings.inner?.can ?? {};
-    this.can = { draft: true, promptLogprobs, grammar, hidden: false, adapters: false };
+    const adapters = plan.adapters !== undefined;
+    this.can = { draft: true, promptLogprobs, grammar, hidden: false, adapters };
+    if (adapters) {
+      const { architecture, adapters: places } = plan;
+      const bytes = adapterBytes(plan) / (places?.inStep ?? 1);
+      const modules = adaptedProducts(architecture).size;
+      this.adapters = new NamedShelf({ rank: places?.maxRank ?? 0, modules, bytes });
+    }
     this.plan = plan;
     this.vocabSize = plan.architecture.vocabSize;
     this.memory = (options.unchecked ? layMemory : planMemory)(plan, {
@@ -272,6 +284,7 @@ function limitsOf(
     longRowsPerStep: 1,
     mixLong: stack.mixLong,
     longRunsToEnd: true,
+    ...(plan.adapters && { maxAdapters: plan.adapters.inStep }),
   };
 }
 
@@ -286,6 +299,7 @@ export async function createTrainiumDevice(settings: DeviceSettings): Promise<Tr
     ...(settings.maxContext !== undefined && { maxContext: settings.maxContext }),
     ...(settings.blockSize !== undefined && { blockSize: settings.blockSize }),
     ...(settings.quantization !== undefined && { quantization: settings.quantization }),
+    ...(settings.adapters && { adapters: settings.adapters }),
   });
   return new TrainiumDevice(settings, plan);
 }

@@ -2,12 +2,13 @@
  * What lies in the HBM of one logical core. A logical core owns its cores' share
  * of the chip's stacks, so a model can be too big with the machine half empty.
  *
- *     [ weights | runtime and scratch | KV pool ............ | free ]
+ *     [ weights, adapters | runtime and scratch | KV pool ............ | free ]
  */
 import { architectureWeights, type KvGroup } from "../../models/architecture.ts";
 import type { Weight } from "../../models/ops.ts";
 import { localKvHeads, localShape, padded } from "./kernels/kernel.ts";
 import { FORMAT_BYTES, type Plan, rankOf } from "./plan.ts";
+import { adapterBytes } from "./price/adapters.ts";
 
 export interface MemoryPlan {
   /** Bytes of HBM that one logical core owns. */
@@ -64,7 +65,7 @@ export function layMemory(plan: Plan, wish: MemoryWish = {}): MemoryPlan {
   const rank = rankOf(plan);
   const weights = architectureWeights(plan.architecture).reduce(
     (sum, weight) => sum + localBytes(weight, plan),
-    0,
+    adapterBytes(plan),
   );
   const blockBytes = plan.architecture.kvGroups.reduce((sum, group) => {
     const kept = Math.min(1, (group.window ?? plan.maxContext) / plan.maxContext);

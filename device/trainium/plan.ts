@@ -64,6 +64,8 @@ export interface Plan {
   readonly asyncScheduling: boolean;
   readonly onDeviceSampling: boolean;
   readonly principles: Principles;
+  /** Places for adapters on the device, and their rank; absent: none are served. */
+  readonly adapters?: { readonly inStep: number; readonly maxRank: number };
   /** What a user's own measurements of this set-up say; absent: nothing. */
   readonly effects?: Effects;
 }

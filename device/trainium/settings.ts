@@ -29,6 +29,7 @@ export interface PlanRequest {
   readonly maxContext?: number;
   readonly blockSize?: number;
   readonly quantization?: string;
+  readonly adapters?: Plan["adapters"];
   /** kebab-case flags of the device's own. */
   readonly own: Readonly<Record<string, unknown>>;
 }
@@ -80,6 +81,7 @@ export function planFor(request: PlanRequest): Plan {
     asyncScheduling: own["async-scheduling"] === false ? false : stack.asyncScheduling,
     onDeviceSampling: neuron["on_device_sampling_config"] === null ? false : stack.onDeviceSampling,
     principles: ALL_PRINCIPLES,
+    ...(request.adapters && { adapters: request.adapters }),
     ...effectsOf(own),
   };
   checkMegakernel(plan);

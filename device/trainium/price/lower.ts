@@ -31,6 +31,7 @@ import { MEGAKERNEL } from "../kernels/megakernel.ts";
 import { ATTENTION_KERNELS, choose, EXPERT_KERNELS, LATENT_KERNELS } from "../kernels/registry.ts";
 import type { Plan } from "../plan.ts";
 import { edgeRole, layerRoles } from "../roles.ts";
+import { adapterCalls } from "./adapters.ts";
 import { fuse } from "./fuse.ts";
 import type { KernelCall, LayerGroup } from "./receipt.ts";
 import { workNanos } from "./time.ts";
@@ -81,7 +82,7 @@ export function lowerLayer(ops: readonly Op[], site: Site): readonly KernelCall[
     calls.push({ role, kernel, path: op.path, work, ...(within !== undefined && { within }) });
     if (exchange !== undefined) calls.push(exchange);
   });
-  return fuse(calls, site);
+  return [...fuse(calls, site), ...adapterCalls(ops, roles, site)];
 }
 
 /** Embedding and its sum over ranks, or final norm, head and choice. */
