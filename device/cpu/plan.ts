@@ -13,7 +13,8 @@ import { compileProgram } from "./graph/program.ts";
 import { blockOf } from "./graph/quantise.ts";
 import { poolBytesPerBlock } from "./kv-pool.ts";
 
-export const DEFAULT_BLOCK_SIZE = 16;
+/** As vLLM's CPU build: shorter ones find shorter common beginnings, longer ones cost less to look up. */
+export const DEFAULT_BLOCK_SIZE = 128;
 const DEFAULT_KV_BYTES = 2 ** 30;
 const DEFAULT_MAX_ROWS = 256;
 const DEFAULT_MAX_TOKENS = 2048;

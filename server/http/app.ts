@@ -85,6 +85,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     }
   });
   logRequests(app, serving, metrics);
+  plainOptions(app);
   await app.register(cors, corsOf(settings));
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   app.websocketServer.on("connection", (socket) => {
@@ -188,6 +189,16 @@ function operatorRoutes(
     }
     const text = await metrics.text();
     return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
+  });
+}
+
+/** OPTIONS that no browser asks before a request are a method like others, as in vLLM's framework. */
+function plainOptions(app: FastifyInstance): void {
+  app.addHook("onRequest", async ({ method, headers }, reply) => {
+    const preflight = headers.origin && headers["access-control-request-method"];
+    if (method !== "OPTIONS" || preflight) return;
+    reply.callNotFound();
+    return reply;
   });
 }
 

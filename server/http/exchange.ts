@@ -19,7 +19,7 @@ import type { ToolParse } from "../metrics/frontend-metrics.ts";
 import { adapterNamed, type Serving } from "../serving.ts";
 import type { TraceContext } from "../tracing/span.ts";
 import type { TraceOrigin } from "../tracing/traces.ts";
-import { ApiError, toApiError } from "./errors.ts";
+import { ApiError, badRequest, toApiError } from "./errors.ts";
 import { EventStream, type SseEvent } from "./sse.ts";
 
 /** What of a generation the request's log line and its timings need. */
@@ -126,17 +126,12 @@ export class Exchange {
   /** Data-parallel rank that a header pins. */
   get rank(): number | undefined {
     const header = this.#request.headers["x-data-parallel-rank"];
-    if (typeof header !== "string") return undefined;
+    // What is no number pins nothing, as in vLLM.
+    if (typeof header !== "string" || !/^\s*[+-]?\d+\s*$/.test(header)) return undefined;
     const rank = Number(header);
     const count = this.#serving.engines.all.length;
-    if (!Number.isInteger(rank) || rank < 0 || rank >= count) {
-      throw new ApiError(
-        "bad-request",
-        `data_parallel_rank ${header} is out of range [0, ${count}).`,
-        {
-          param: "X-data-parallel-rank",
-        },
-      );
+    if (rank < 0 || rank >= count) {
+      throw badRequest(`data_parallel_rank ${rank} is out of range [0, ${count}).`);
     }
     return rank;
   }
@@ -254,7 +249,7 @@ function requestIdOf(
   }: { readonly prefix: string; readonly requestId?: string | null | undefined },
 ): string {
   const given = request.headers["x-request-id"];
-  return `${prefix}-${(typeof given === "string" && given) || (requestId ?? hexId())}`;
+  return `${prefix}-${typeof given === "string" ? given : (requestId ?? hexId())}`;
 }
 
 /** W3C's headers as they came: the propagator judges them. */

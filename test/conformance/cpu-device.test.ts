@@ -38,6 +38,7 @@ async function create(settings: Partial<DeviceSettings> = {}): Promise<CpuDevice
     clock: new RealClock(),
     sampler,
     tensorParallelSize: 1,
+    blockSize: 16,
     blocks: 64,
     seed: 0,
     own: {},

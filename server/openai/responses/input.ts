@@ -61,7 +61,7 @@ export function outputMessages(output: readonly object[]): readonly ChatMessage[
 const NOTHING_EARLIER: EarlierItems = { item: () => undefined };
 
 function addItem(messages: Message[], item: unknown, earlier: EarlierItems): void {
-  if (!isFields(item)) throw noItem();
+  if (!isFields(item)) throw noItem(item);
   const previous = messages.at(-1);
   const open = previous?.role === "assistant" ? previous : undefined;
   switch (item["type"]) {
@@ -85,7 +85,7 @@ function addItem(messages: Message[], item: unknown, earlier: EarlierItems): voi
     case "custom_tool_call_output": {
       const { call_id: id, output } = item;
       if (typeof id !== "string" || (typeof output !== "string" && !Array.isArray(output))) {
-        throw noItem();
+        throw noItem(item);
       }
       messages.push({ role: "tool", content: output as Content, tool_call_id: id });
       return;
@@ -106,7 +106,7 @@ function addItem(messages: Message[], item: unknown, earlier: EarlierItems): voi
       return;
     default:
       if (KNOWN_ITEMS.has(String(item["type"]))) throw unsupported(String(item["type"]));
-      throw noItem();
+      throw noItem(item);
   }
 }
 
@@ -117,7 +117,7 @@ function addCall(messages: Message[], open: Message | undefined, made: Fields): 
 
 function call(id: unknown, name: unknown, text: unknown): Fields {
   if (typeof id !== "string" || typeof name !== "string" || typeof text !== "string") {
-    throw noItem();
+    throw noItem({ call_id: id, name, arguments: text });
   }
   return { id, type: "function", function: { name, arguments: text } };
 }
@@ -128,7 +128,7 @@ function thoughtOf(item: Fields): string {
     const [first]: unknown[] = Array.isArray(list) ? list : [];
     if (isFields(first)) return String(first["text"] ?? "");
   }
-  if (!Array.isArray(item["summary"])) throw noItem();
+  if (!Array.isArray(item["summary"])) throw noItem(item);
   return "";
 }
 
@@ -136,8 +136,9 @@ const ROLES: ReadonlySet<unknown> = new Set(["user", "system", "developer", "ass
 
 function addMessage(messages: Message[], open: Message | undefined, item: Fields): void {
   const { role, content } = item;
-  if (!ROLES.has(role) || (typeof content !== "string" && !Array.isArray(content))) throw noItem();
-  if (Array.isArray(content) && !content.every(isContentPart)) throw noItem();
+  if (!ROLES.has(role) || (typeof content !== "string" && !Array.isArray(content)))
+    throw noItem(item);
+  if (Array.isArray(content) && !content.every(isContentPart)) throw noItem(item);
   if (role !== "assistant") {
     messages.push({ role: String(role), content: content as Content });
     return;
@@ -181,5 +182,5 @@ const KNOWN_ITEMS: ReadonlySet<string> = new Set([
 
 const unsupported = (type: string) => badRequest(`Unsupported input item type: ${type}`, "input");
 
-const noItem = () =>
-  invalidShape(["input"], "Input should be a list of items", { type: "list_type" });
+const noItem = (input: unknown) =>
+  invalidShape(["input"], "Input should be a list of items", { type: "list_type", input });

@@ -36,7 +36,6 @@ describe.each(["plain", "thinks"] as const)("conversations, %s", (world: World) 
     server = await startServer([
       ...[folder, "--device", "cpu", "--served-model-name", "m", "--max-num-seqs", "16"],
       ...["--enable-auto-tool-choice", "--tool-call-parser", "hermes"],
-      ...["--block-size", "128"], // of vLLM's CPU build: cached tokens are told in whole blocks
       ...(world === "thinks" ? ["--reasoning-parser", "qwen3"] : []),
     ]);
   });
