@@ -21,6 +21,12 @@ export interface EngineOptions {
   readonly schedulingPolicy?: SchedulingPolicy;
   /** How many waiting sequences may be looked at past a head that does not fit; absent: 8, 0: none. */
   readonly skipAhead?: number;
+  /**
+   * Absent: on. Off: as vLLM's scheduler, for proofs beside it: those who run get their turns in
+   * order of admission and the first who gets no blocks ends them, blocks are granted piece by
+   * piece and named when planned, guesses are not given up for room, nothing is kept back.
+   */
+  readonly ownPolicies?: boolean;
   /** Share of steps kept for short rows where long and short do not mix; absent: 0, prompts first. */
   readonly decodeShare?: number;
   /** More waiting requests than this, or more waiting prompt tokens, and `submit` throws QueueFullError. */

@@ -151,7 +151,7 @@ function emitTokens(
 /** K and V of [0, written) exist. Steps in flight may already be further. */
 function wrote(roster: Roster, sequence: LiveSequence, written: number): void {
   if (sequence.inFlight === 0) sequence.computed = written;
-  roster.kv.publish(sequence, written);
+  if (!roster.plain) roster.kv.publish(sequence, written); // else it was when planned
 }
 
 /** Gives back what was granted for repetitions that the device did not make. */

@@ -39,6 +39,8 @@ export class Roster {
   /** In order of admission. */
   readonly running: LiveSequence[] = [];
   readonly maxRunning: number;
+  /** `ownPolicies` is off. */
+  readonly plain: boolean;
   /** Time of the call under way. */
   now: Nanos = 0;
   /** The next step's number. */
@@ -57,6 +59,7 @@ export class Roster {
   #forked: LiveSequence[] = [];
 
   constructor(limits: DeviceLimits, options: EngineOptions, sha256: Sha256) {
+    this.plain = options.ownPolicies === false;
     this.maxRunning = Math.min(options.maxNumSeqs, limits.maxRows);
     this.adapters = new Adapters(limits.maxAdapters ?? 0);
     this.kv = new KVCache({

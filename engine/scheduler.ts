@@ -24,7 +24,7 @@ import {
 } from "./policy.ts";
 import type { Roster } from "./roster.ts";
 import type { ProposalRequest, Proposals } from "./speculate/proposer.ts";
-import { StepPlan } from "./step-plan.ts";
+import { type PlannedRow, StepPlan } from "./step-plan.ts";
 
 /** How a sequence's turn in a step ended. */
 type Turn =
@@ -106,6 +106,11 @@ export class Scheduler {
 
   #plan(plan: StepPlan): void {
     const { mixLong, longRunsToEnd } = this.#limits;
+    if (this.#roster.plain) {
+      this.#planInOrder(plan);
+      if (!plan.preempted) this.#admit(plan);
+      return;
+    }
     if (mixLong !== false && longRunsToEnd !== true) {
       this.#planRunning(plan, "short");
       this.#planRunning(plan, "long");
@@ -125,6 +130,16 @@ export class Scheduler {
     if (!(longRunsToEnd && plan.hasLong)) this.#admit(plan);
     if (plan.hasLong) this.#earn();
     else this.#planRunning(plan, "short", before);
+  }
+
+  /** Rows for those who run already, without policies of our own. */
+  #planInOrder(plan: StepPlan): void {
+    for (const sequence of [...this.#roster.running]) {
+      if (plan.room <= 0) return;
+      if (sequence.status !== "running" || !isReady(sequence)) continue;
+      const turn = this.#planRow(plan, sequence);
+      if (turn === "gave-way" || turn === "no-blocks") return;
+    }
   }
 
   /** Short rows that wait for a long step earn a part of a step of their own. */
@@ -163,15 +178,22 @@ export class Scheduler {
     }
     if (count <= 0) return "no-turn";
     if (!this.#roster.kv.grow(sequence, sequence.computed + count)) {
-      if (sequence.draft.length > 0) {
+      if (sequence.draft.length > 0 && !this.#roster.plain) {
         sequence.keepDraft(0);
         count = room = known;
       }
       const turn = this.#makeRoom(plan, sequence, sequence.computed + count);
       if (turn !== "planned") return turn;
     }
-    plan.add({ sequence, count, room, long: count > 1 && long });
+    this.#take(plan, { sequence, count, room, long: count > 1 && long });
     return "planned";
+  }
+
+  #take(plan: StepPlan, row: PlannedRow): void {
+    plan.add(row);
+    if (!this.#roster.plain) return;
+    const { sequence, count } = row;
+    this.#roster.kv.publish(sequence, Math.min(sequence.computed + count, sequence.known));
   }
 
   /**
@@ -250,9 +272,11 @@ export class Scheduler {
     if (!plan.takes(long)) return "no-turn";
     const { count, room } = this.#piece(plan, { want: known, context: cached, started: false });
     if (count === 0) return "no-turn";
-    if (!kv.admit(sequence, running.length === 0)) return "no-blocks";
+    const spare = running.length > 0 && !this.#roster.plain;
+    const tokens = this.#roster.plain ? cached + count : sequence.length;
+    if (!kv.admit(sequence, { tokens, spare })) return "no-blocks";
     this.#roster.run(sequence, cached);
-    plan.add({ sequence, count, room, long: count > 1 && long });
+    this.#take(plan, { sequence, count, room, long: count > 1 && long });
     return "planned";
   }
 

@@ -27,6 +27,8 @@ export class BlockPool {
   readonly #previous: Int32Array;
   readonly #hashes: (BlockHash | undefined)[];
   readonly #byHash = new Map<BlockHash, BlockId>();
+  /** Further blocks of the same content, in order of naming; the first is found when the one in #byHash goes. */
+  readonly #doubles = new Map<BlockHash, BlockId[]>();
   readonly #evicted: (hash: BlockHash) => void;
   #free: number;
   /** The last blocks that lost their names, a ring. */
@@ -129,19 +131,24 @@ export class BlockPool {
     return this.#byHash.get(hash);
   }
 
-  /** Names a held block. False when its content is known under another block (duplicates are not merged). */
+  /**
+   * Names a held block. False when its content is known under another block: it is found when
+   * that one goes (as vLLM: duplicates are not merged).
+   */
   publish(block: BlockId, hash: BlockHash): boolean {
-    if (this.#byHash.has(hash)) return false;
+    const known = this.#byHash.has(hash);
     this.#forget(block);
     this.#hashes[block] = hash;
-    this.#byHash.set(hash, block);
-    return true;
+    if (!known) this.#byHash.set(hash, block);
+    else this.#doubles.set(hash, [...(this.#doubles.get(hash) ?? []), block]);
+    return !known;
   }
 
   /** Forgets every name. Held blocks stay held. */
   clear(): void {
     this.#hashes.fill(undefined);
     this.#byHash.clear();
+    this.#doubles.clear();
     this.#cleared = ++this.#forgotten;
   }
 
@@ -178,9 +185,21 @@ export class BlockPool {
     const hash = this.#hashes[block];
     if (hash === undefined) return;
     this.#hashes[block] = undefined;
-    this.#byHash.delete(hash);
+    this.#unname(block, hash);
     this.#lost[this.#forgotten++ % REMEMBERED] = block;
-    this.#evicted(hash);
+    if (!this.#byHash.has(hash)) this.#evicted(hash);
+  }
+
+  /** The name is a double's from now on, if there is one. */
+  #unname(block: BlockId, hash: BlockHash): void {
+    const doubles = this.#doubles.get(hash)?.filter((each) => each !== block) ?? [];
+    if (this.#byHash.get(hash) === block) {
+      const heir = doubles.shift();
+      if (heir === undefined) this.#byHash.delete(hash);
+      else this.#byHash.set(hash, heir);
+    }
+    if (doubles.length > 0) this.#doubles.set(hash, doubles);
+    else this.#doubles.delete(hash);
   }
 
   /** Puts `block` behind `after` in the free queue. */

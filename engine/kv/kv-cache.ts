@@ -64,20 +64,23 @@ export class KVCache {
   }
 
   /**
-   * Gives one that waits all blocks of its known tokens, those in the cache first,
-   * or changes nothing and returns false when they do not fit.
-   * `alone`: nobody else runs, so nothing needs to be left over.
+   * Gives one that waits the blocks of its first `tokens` tokens, those in the cache first,
+   * or changes nothing and returns false when those of all its known tokens do not fit.
+   * `spare`: a part of the pool is to be left over, as where somebody else runs.
    */
-  admit(holder: Holder, alone: boolean): boolean {
+  admit(
+    holder: Holder,
+    { tokens, spare }: { readonly tokens: number; readonly spare: boolean },
+  ): boolean {
     const { pool } = this.#prefixes;
     const match = this.#prefixes.match(holder);
     const found = match?.blocks ?? [];
     const fresh = this.blocksOf(holder.length) - found.length;
-    const reserve = alone ? 0 : Math.floor(WATERMARK * this.total);
+    const reserve = spare ? Math.floor(WATERMARK * this.total) : 0;
     if (fresh + reserve > pool.free - (match?.unheld ?? 0)) return false;
     for (const block of found) pool.retain(block);
     const blocks = [...found];
-    pool.take(fresh, blocks);
+    pool.take(this.blocksOf(tokens) - found.length, blocks);
     holder.blocks = blocks;
     holder.published = found.length;
     holder.computed = Math.max(found.length * this.blockSize, holder.received);
