@@ -24,7 +24,8 @@ export function structuredSpec(fields: OutputFields): Wanted | undefined {
   const found = wanted.filter((one) => one !== undefined);
   if (found.length > 1) {
     // vLLM writes the response format over the constraint, and then finds two.
-    oneConstraint({ ...overrides(fields.response_format), ...record(fields.structured_outputs) });
+    const both = { ...overrides(fields.response_format), ...record(fields.structured_outputs) };
+    if (Object.keys(both).length > 0) oneConstraint(both);
     const names = found.map((one) => `\`${one.field}\``).join(" and ");
     throw badRequest(
       `You can only use one kind of constraints for structured outputs: ${names} were given.`,
