@@ -175,28 +175,45 @@ function marksOf(figure: Figure, series: readonly Line[], look: Look): Plot.Mark
   for (const { points, colour, loose } of series) {
     marks.push(...bandMarks(points, colour, loose === true));
   }
-  const fits = labelRoom(figure, series, look);
   const radius = figure.radius ?? 3;
   for (const { points, colour, dash, loose } of series) {
     marks.push(
       ...(loose === true ? [] : [lineMark(points, colour, dash)]),
       ...dotMarks(points, { colour, paper: look.paper, radius }),
-      Plot.text(points.filter(fits), {
-        x: "x",
-        y: "y",
-        text: "label",
-        dx: 7,
-        dy: -7,
-        fontSize: 9,
-        fill: colour,
-        textAnchor: "start",
-        stroke: look.paper,
-        strokeWidth: 3,
-      }),
     );
+  }
+  // Above all dots, whosever they are.
+  const places = labelPlaces(figure, series, look);
+  for (const { points, colour } of series) {
+    for (const side of ["start", "end"] as const) {
+      const labelled = points.filter((point) => places.get(point) === side);
+      const dx = (side === "start" ? 1 : -1) * (radius + 4);
+      marks.push(
+        labelMark(labelled, { colour, paper: look.paper, dx, side, size: sizeOf(figure) }),
+      );
+    }
   }
   return marks;
 }
+
+function labelMark(
+  points: readonly FigurePoint[],
+  its: {
+    readonly colour: string;
+    readonly paper: string;
+    readonly dx: number;
+    readonly side: "start" | "end";
+    readonly size: number;
+  },
+): Plot.Markish {
+  return Plot.text(points, {
+    ...{ x: "x", y: "y", text: "label", dx: its.dx, dy: -7, fontSize: its.size },
+    ...{ fill: its.colour, textAnchor: its.side, stroke: its.paper, strokeWidth: 3 },
+  });
+}
+
+/** Of labels, px: figures of few large dots have room for larger ones. */
+const sizeOf = ({ radius = 3 }: Figure): number => (radius > 3 ? 11.5 : 9);
 
 function lineMark(
   points: readonly FigurePoint[],
@@ -229,30 +246,50 @@ function dotMarks(
   ];
 }
 
-/** Height of a label's place, in pixels. */
-const LABEL = { height: 11 };
+/** A place on the page, px: from a left end at a height. */
+interface Place {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
 
-/** Tells which labels are drawn: those that no label drawn before covers. */
-function labelRoom(
+/**
+ * On which side of its point a label is drawn: the right, else the left, where no label
+ * drawn before nor, in figures of large dots, another dot is; absent: it is not drawn.
+ */
+function labelPlaces(
   figure: Figure,
   series: readonly Line[],
   look: Look,
-): (point: FigurePoint) => boolean {
+): ReadonlyMap<FigurePoint, "start" | "end"> {
   const across = pixels(figure.x, extentOf(series, "x"), look.width);
   const up = pixels(figure.y, extentOf(series, "y"), look.height);
-  const drawn: { readonly x: number; readonly y: number; readonly width: number }[] = [];
-  return (point) => {
-    if (point.label === undefined) return false;
-    const at = { x: across(point.x), y: up(point.y), width: 5.5 * point.label.length + 8 };
-    const covered = drawn.some(
-      (other) =>
-        at.x < other.x + other.width &&
-        other.x < at.x + at.width &&
-        Math.abs(other.y - at.y) < LABEL.height,
-    );
-    if (!covered) drawn.push(at);
-    return !covered;
-  };
+  const size = sizeOf(figure);
+  const radius = figure.radius ?? 3;
+  const points = series.flatMap((line) => line.points);
+  const dots: readonly (Place & { readonly of: FigurePoint })[] =
+    radius > 3
+      ? points.map((of) => ({ of, x: across(of.x) - radius, y: up(of.y), width: 2 * radius }))
+      : [];
+  const drawn: Place[] = [];
+  const meet = (a: Place, b: Place): boolean =>
+    a.x < b.x + b.width && b.x < a.x + a.width && Math.abs(a.y - b.y) < size + 2;
+  const places = new Map<FigurePoint, "start" | "end">();
+  for (const point of points) {
+    if (point.label === undefined) continue;
+    const width = 0.61 * size * point.label.length + 8;
+    const y = up(point.y) + 7;
+    for (const side of ["start", "end"] as const) {
+      const x = across(point.x) + (side === "start" ? radius : -radius - width);
+      const place = { x, y, width };
+      const taken = drawn.some((other) => meet(place, other));
+      if (taken || dots.some((dot) => dot.of !== point && meet(place, dot))) continue;
+      drawn.push(place);
+      places.set(point, side);
+      break;
+    }
+  }
+  return places;
 }
 
 /** About where a value lies along an axis; linear ones begin at zero. */

@@ -27,7 +27,7 @@ export async function savePng(name: string, svg: string, size: Size): Promise<vo
   saveCanvas(name, canvas);
 }
 
-export function saveCanvas(name: string, canvas: HTMLCanvasElement): void {
+function saveCanvas(name: string, canvas: HTMLCanvasElement): void {
   canvas.toBlob((blob) => blob !== null && saveAs(`${name}.png`, blob));
 }
 

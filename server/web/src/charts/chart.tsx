@@ -78,15 +78,19 @@ function Legend({ series }: Pick<Figure, "series">) {
       {series.map((line, index) => (
         <li key={line.name}>
           <svg viewBox="0 0 18 6" aria-hidden="true">
-            <line
-              x1="0"
-              x2="18"
-              y1="3"
-              y2="3"
-              stroke={paletteColour(line.colour ?? index)}
-              stroke-width="2.5"
-              stroke-dasharray={line.dash ?? "none"}
-            />
+            {line.loose === true ? (
+              <circle cx="9" cy="3" r="2.6" fill={paletteColour(line.colour ?? index)} />
+            ) : (
+              <line
+                x1="0"
+                x2="18"
+                y1="3"
+                y2="3"
+                stroke={paletteColour(line.colour ?? index)}
+                stroke-width="2.5"
+                stroke-dasharray={line.dash ?? "none"}
+              />
+            )}
           </svg>
           {line.name}
         </li>

@@ -2,6 +2,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SpanNode } from "../../../../device/span-tree.ts";
+import { Exports, standalone } from "../exports.tsx";
 import { digits } from "../figures.ts";
 import { useWidth } from "../use-width.ts";
 import { hueOf } from "./hues.ts";
@@ -49,7 +50,15 @@ export function Icicle(parts: {
           ))}
         </svg>
       </div>
-      <Said node={over ?? node} whole={whole} />
+      <div class="row">
+        <Said node={over ?? node} whole={whole} />
+        <Exports
+          title={`hierarchy of ${node.name === "" ? "all" : node.name}`}
+          head={["path", "count", "time (ns)", "bytes read", "FLOP", "mostly"]}
+          rows={() => flat(node)}
+          drawing={() => standalone(place.current?.querySelector("svg") ?? null)}
+        />
+      </div>
     </>
   );
 }
@@ -138,6 +147,18 @@ function barsOf(root: SpanNode, width: number): readonly Bar[] {
   };
   if (root.nanos > 0 && width > 0) lay(root, [], 0, 0);
   return bars;
+}
+
+/** Every part, by its path. */
+function flat(root: SpanNode): readonly (readonly (string | number)[])[] {
+  const rows: (readonly (string | number)[])[] = [];
+  const walk = (node: SpanNode, path: string): void => {
+    rows.push([path, node.count, node.nanos, node.bytes, node.flops, node.cause]);
+    for (const child of node.children)
+      walk(child, path === "" ? child.name : `${path}/${child.name}`);
+  };
+  walk(root, root.name);
+  return rows;
 }
 
 const isLit = (node: SpanNode, search: string): boolean =>

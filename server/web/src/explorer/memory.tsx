@@ -1,7 +1,9 @@
 /** HBM of one logical core: what lies in it, and what grows with users. */
+import { useRef } from "preact/hooks";
 import type { ProfiledMemory } from "../../../../device/trainium/profile/profile.ts";
 import type { Figure } from "../../../../scripts/report/plot.ts";
 import { Chart } from "../charts/chart.tsx";
+import { Exports, standalone } from "../exports.tsx";
 import { digits } from "../figures.ts";
 import { Table } from "../table.tsx";
 import type { ShownProfile } from "./profile.ts";
@@ -57,6 +59,7 @@ function usesOf({ weights, runtime, kv, capacity }: ProfiledMemory) {
 
 function Plan({ memory }: { readonly memory: ProfiledMemory }) {
   const { capacity, blocks, blockTokens } = memory;
+  const place = useRef<SVGSVGElement>(null);
   let left = 0;
   return (
     <section class="panel" aria-labelledby="hbm-title">
@@ -65,8 +68,20 @@ function Plan({ memory }: { readonly memory: ProfiledMemory }) {
         <span class="note">
           {blocks.toLocaleString("en-US")} blocks of {blockTokens} tokens
         </span>
+        <Exports
+          title="HBM of one logical core"
+          head={["use", "bytes"]}
+          rows={() => usesOf(memory).map(([name, bytes]) => [name, bytes])}
+          drawing={() => standalone(place.current)}
+        />
       </header>
-      <svg class="hbm" viewBox="0 0 1000 40" preserveAspectRatio="none" aria-hidden="true">
+      <svg
+        ref={place}
+        class="hbm"
+        viewBox="0 0 1000 40"
+        preserveAspectRatio="none"
+        aria-hidden="true"
+      >
         {usesOf(memory).map(([name, bytes, fill]) => {
           const x = left;
           const width = (1000 * bytes) / capacity;

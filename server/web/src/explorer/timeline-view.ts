@@ -1,7 +1,9 @@
 /** The timeline on a canvas: tracks below each other, panned, zoomed, selected and measured. */
 import type { SpanColumns } from "../../../../device/columns.ts";
+import type { Drawing } from "../exports.tsx";
 import { type Mark, TrackDetail } from "./detail.ts";
 import { hueOf } from "./hues.ts";
+import { type Pen, SvgPen } from "./pen.ts";
 import { timeText } from "./time-text.ts";
 
 const ROW = 19;
@@ -115,9 +117,39 @@ export class TimelineView {
     });
   }
 
+  /** What is seen, as a drawing of its own. */
+  svg(): Drawing {
+    const pen = new SvgPen();
+    const { clientWidth: width } = this.#canvas;
+    const ground = getComputedStyle(this.#canvas).getPropertyValue("--paper").trim();
+    this.#draw(pen, width);
+    return pen.drawing({ width, height: this.height }, ground);
+  }
+
+  /** Spans that are seen, at most so many: process, lane, name, start and duration in ns. */
+  seen(most: number): readonly (readonly (string | number)[])[] {
+    const { tracks, start, duration, name, names } = this.#columns;
+    const rows: (readonly (string | number)[])[] = [];
+    for (const { process, lane, from, to } of tracks) {
+      for (let span = from; span < to && rows.length < most; span++) {
+        const [begun = 0, lasts = 0] = [start[span], duration[span]];
+        if (begun > this.#to || begun + lasts < this.#from) continue;
+        rows.push([process, lane, names[name[span] ?? 0] ?? "", begun, lasts]);
+      }
+    }
+    return rows;
+  }
+
   #paint(): void {
-    const { canvas, context, width, height } = this.#surface();
+    const { canvas, context, width } = this.#surface();
     if (context === null) return;
+    this.#draw(context, width);
+    canvas.dataset["drawn"] = String(this.drawn);
+  }
+
+  #draw(context: Pen, width: number): void {
+    const { height } = this;
+    const canvas = this.#canvas;
     const style = getComputedStyle(canvas);
     const colour = (name: string): string => style.getPropertyValue(name).trim();
     const ink = colour("--ink");
@@ -147,12 +179,11 @@ export class TimelineView {
       }
     }
     this.drawn = drawn;
-    canvas.dataset["drawn"] = String(drawn);
     this.#lines(context, { scale, height, accent: colour("--accent") });
   }
 
   #bar(
-    context: CanvasRenderingContext2D,
+    context: Pen,
     mark: Mark,
     at: { y: number; scale: number; width: number; ink: string },
   ): void {
@@ -178,7 +209,7 @@ export class TimelineView {
   }
 
   #column(
-    context: CanvasRenderingContext2D,
+    context: Pen,
     mark: Mark,
     at: { y: number; scale: number; width: number },
     heights: Float32Array,
@@ -189,11 +220,7 @@ export class TimelineView {
     context.fillRect(left, at.y + ROW - 1 - height, Math.max(0.75, right - left), height);
   }
 
-  #ruler(
-    context: CanvasRenderingContext2D,
-    width: number,
-    colours: { faint: string; line: string },
-  ): void {
+  #ruler(context: Pen, width: number, colours: { faint: string; line: string }): void {
     const span = this.#to - this.#from;
     const rough = span / Math.max(2, (width - NAMES) / 110);
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -207,10 +234,7 @@ export class TimelineView {
     }
   }
 
-  #lines(
-    context: CanvasRenderingContext2D,
-    at: { scale: number; height: number; accent: string },
-  ): void {
+  #lines(context: Pen, at: { scale: number; height: number; accent: string }): void {
     const xs = this.#markers.map((time) => NAMES + (time - this.#from) * at.scale);
     context.fillStyle = at.accent;
     for (const x of xs) if (x >= NAMES) context.fillRect(x - 0.75, 0, 1.5, at.height);
@@ -233,7 +257,7 @@ export class TimelineView {
     }
     const context = canvas.getContext("2d");
     context?.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return { canvas, context, width, height };
+    return { canvas, context, width };
   }
 
   #timeAt(x: number): number {

@@ -1,13 +1,16 @@
 /** The device timeline: hover, choose, two markers and what lies between. */
-import { saveCanvas } from "../download.ts";
+import { Exports } from "../exports.tsx";
 import { query } from "../route.ts";
 import { Measures } from "./measures.tsx";
 import type { ShownProfile } from "./profile.ts";
 import { SpanFacts } from "./span-facts.tsx";
 import { useTimelineView } from "./use-timeline-view.ts";
 
+/** Spans in a CSV: those that are seen. */
+const MOST_ROWS = 200_000;
+
 export function Timeline({ profile }: { readonly profile: ShownProfile }) {
-  const { canvas, hovered, chosen, markers, find, act } = useTimelineView(profile);
+  const { canvas, hovered, chosen, markers, find, act, ask } = useTimelineView(profile);
   return (
     <section class="panel timeline" aria-labelledby="timeline-title">
       <header>
@@ -31,14 +34,12 @@ export function Timeline({ profile }: { readonly profile: ShownProfile }) {
             All
           </button>
         </div>
-        <div class="actions">
-          <button
-            type="button"
-            onClick={() => canvas.current && saveCanvas(profile.title, canvas.current)}
-          >
-            PNG
-          </button>
-        </div>
+        <Exports
+          title={profile.title}
+          head={["process", "lane", "name", "start (ns)", "duration (ns)"]}
+          rows={() => ask((view) => view.seen(MOST_ROWS)) ?? []}
+          drawing={() => ask((view) => view.svg())}
+        />
       </header>
       <div class="scroll">
         <canvas

@@ -17,6 +17,8 @@ export interface TimelineUse {
   readonly find: (text: string) => void;
   /** What a button does to the view that is there when it is pressed. */
   readonly act: (does: (view: TimelineView) => void) => () => void;
+  /** Of the view that is there when it is called. */
+  readonly ask: <T>(of: (view: TimelineView) => T) => T | undefined;
 }
 
 export function useTimelineView(profile: ShownProfile): TimelineUse {
@@ -53,7 +55,9 @@ export function useTimelineView(profile: ShownProfile): TimelineUse {
   const act = (does: (view: TimelineView) => void) => () => {
     if (view.current !== undefined) does(view.current);
   };
-  return { canvas, hovered, chosen, markers, find, act };
+  const ask = <T>(of: (view: TimelineView) => T): T | undefined =>
+    view.current === undefined ? undefined : of(view.current);
+  return { canvas, hovered, chosen, markers, find, act, ask };
 }
 
 /** What the link says: a range of time, and words to find. */
