@@ -119,7 +119,7 @@ const PICTURES: readonly Picture[] = [
   {
     name: "requests",
     device: "trainium",
-    link: "requests",
+    link: "requests?outcome=done",
     ready: async (page) => {
       await page.waitForTimeout(20_000);
       await page.locator("tbody button.link").nth(4).click();

@@ -5,14 +5,17 @@ import { digits } from "../figures.ts";
 import { useWidth } from "../use-width.ts";
 import type { KvMap } from "./feed.ts";
 
+/** There is much of it, and nobody needs it now. */
+const CACHED = "color-mix(in srgb, var(--green) 46%, var(--panel))";
+
 const KINDS = [
-  { key: "blank", name: "free", colour: "--raised" },
-  { key: "cached", name: "cached, free to be taken", colour: "--green" },
-  { key: "held", name: "held by one", colour: "--blue" },
-  { key: "shared", name: "shared", colour: "--accent" },
+  { key: "blank", name: "free", colour: "var(--raised)" },
+  { key: "cached", name: "cached, free to be taken", colour: CACHED },
+  { key: "held", name: "held by one", colour: "var(--blue)" },
+  { key: "shared", name: "shared", colour: "var(--accent)" },
 ] as const;
 
-const HIGHEST = 150;
+const HIGHEST = 112;
 
 export function KvBlocks({ map, blockSize }: { readonly map: KvMap; readonly blockSize: number }) {
   const place = useRef<SVGSVGElement>(null);
@@ -43,13 +46,13 @@ export function KvBlocks({ map, blockSize }: { readonly map: KvMap; readonly blo
           {KINDS.map(({ key, name }) => `${map[key].toLocaleString("en-US")} ${name}`).join(", ")}
         </title>
         {KINDS.map(({ key, colour }, kind) => (
-          <path key={key} d={paths[kind]} style={{ fill: `var(${colour})` }} />
+          <path key={key} d={paths[kind]} style={{ fill: colour }} />
         ))}
       </svg>
       <ul class="legend">
         {[...KINDS].reverse().map(({ key, name, colour }) => (
           <li key={key}>
-            <i style={{ background: `var(${colour})` }} />
+            <i style={{ background: colour }} />
             {name}{" "}
             <b class="number" data-kind={key}>
               {map[key].toLocaleString("en-US")}

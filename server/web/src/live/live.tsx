@@ -53,8 +53,8 @@ export function Live() {
         empty={track.steps.length === 0}
       />
       <Now step={last} bins={bins} idle={last === undefined || to - last.at_seconds > 2} />
-      <Strips {...{ steps, bins, from, to }} />
       {map !== undefined && <KvBlocks map={map} blockSize={hello.value?.kv_block_size ?? 0} />}
+      <Strips {...{ steps, bins, from, to }} />
       <div class="panels">
         <Measured engine={engine} bins={bins} />
         {last !== undefined && (

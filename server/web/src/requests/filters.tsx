@@ -5,7 +5,7 @@ export function Filters(parts: { readonly by: Choice; readonly routes: readonly 
   const { by, routes } = parts;
   return (
     <section class="panel spec" aria-label="Filters">
-      <label>
+      <label class="measure">
         Measure
         <select value={by.measure} onChange={(event) => choose("by", event.currentTarget.value)}>
           {Object.entries(MEASURES).map(([key, name]) => (

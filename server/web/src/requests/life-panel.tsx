@@ -126,14 +126,14 @@ function outcomeText(life: LifeOf): string {
 
 function Figures({ life }: { readonly life: LifeOf }) {
   const ms = (value: number | null): string => (value === null ? "–" : duration(value));
-  const cached = life.cached_tokens > 0 ? `, ${digits(life.cached_tokens)} cached` : "";
   const figures = {
     Queue: ms(life.queue_ms),
     "First token": ms(life.ttft_ms),
     "Between tokens": ms(life.itl_ms),
     "Longest stall": ms(life.stall_ms),
     Whole: ms(life.e2e_ms),
-    "Tokens in / out": `${digits(life.prompt_tokens)}${cached} / ${digits(life.output_tokens)}`,
+    "Tokens in / out": `${digits(life.prompt_tokens)} / ${digits(life.output_tokens)}`,
+    ...(life.cached_tokens > 0 && { Cached: digits(life.cached_tokens) }),
     ...(life.preemptions > 0 && { Preempted: `${life.preemptions}×` }),
   };
   return (

@@ -75,7 +75,7 @@ function Legend() {
     <ul class="legend">
       {Object.entries(names).map(([kind, name]) => (
         <li key={kind}>
-          <i class={kind} />
+          <i class={`is-${kind}`} />
           {name}
         </li>
       ))}
@@ -153,7 +153,14 @@ function Mark({ span, left, wide }: MarkParts) {
   const { text = "" } = span;
   return (
     <>
-      <rect class={span.class} x={left} y="4" width={wide} height={ROW - 8} rx={wide > 4 ? 2 : 0} />
+      <rect
+        class={`is-${span.class}`}
+        x={left}
+        y="4"
+        width={wide}
+        height={ROW - 8}
+        rx={wide > 4 ? 2 : 0}
+      />
       {text !== "" && wide > 6.6 * text.length + 8 && (
         <text class="in" x={left + 5} y="17">
           {text}
