@@ -3,8 +3,9 @@
  * for one watcher and for fifty, and each text is made once for all of them.
  *
  *     hello    once: model, device, engines
- *     steps    ten times a second: the steps since, at most 50 a second and engine;
- *              `skipped` counts the others, whose tokens and guesses are in the next
+ *     steps    ten times a second: the steps since, about 50 a second and engine, the
+ *              newest among them; `skipped` counts the others, whose tokens and guesses
+ *              are in the next that is told
  *     curve    each second: tokens/s against concurrency so far
  *     kv       each second and engine: what the blocks are, as a map of at most 4,096 cells
  */
@@ -71,14 +72,19 @@ export class LiveFeed {
   /** Within an engine's step: keeps what is to be told, sends nothing. */
   receive(engine: number, event: EngineEvent): void {
     if (!this.watched) return;
-    const told = this.#told[engine]?.receive(event);
-    if (told === undefined || event.type !== "step-finished") return;
-    this.#steps.push({ ...stepMessage(event, this.#parts.timeScale), ...told, engine });
+    this.#tell(engine, this.#told[engine]?.receive(event));
+  }
+
+  #tell(engine: number, told: ToldStep | undefined): void {
+    if (told === undefined) return;
+    const step = stepMessage(told.event, this.#parts.timeScale);
+    this.#steps.push({ ...step, ...told.sums, engine });
   }
 
   /** Each TICK_MS while it is watched. */
   tick(): void {
     if (!this.watched) return;
+    for (const [engine, thinned] of this.#told.entries()) this.#tell(engine, thinned.rest());
     if (this.#steps.length > 0) {
       const steps = this.#steps;
       this.#steps = [];
@@ -102,28 +108,48 @@ function send(watchers: Iterable<Watcher>, message: object): void {
   for (const watcher of watchers) if (watcher.bufferedAmount < MAX_BACKLOG) watcher.send(text);
 }
 
+interface ToldStep {
+  readonly event: StepFinished;
+  /** What came since the step told before. */
+  readonly sums: ReturnType<typeof nothing>;
+}
+
 /** Lets a step through every STEP_INTERVAL at most, and sums up what came until then. */
 class Thinned {
   #last = Number.NEGATIVE_INFINITY;
   #sums = nothing();
+  /** The newest step, where it was left out. */
+  #left: StepFinished | undefined;
 
-  /** What a step that is told has beside its own figures; undefined: it is not told. */
-  receive(event: EngineEvent): object | undefined {
-    const sums = this.#sums;
+  /** Undefined: nothing is to be told yet. */
+  receive(event: EngineEvent): ToldStep | undefined {
     if (event.type === "tokens-emitted") {
+      const sums = this.#sums;
       sums.output_tokens += event.tokens.length;
       sums.drafted += event.drafted;
       sums.accepted += event.accepted;
     }
     if (event.type !== "step-finished") return undefined;
-    sums.preemptions += event.preemptions;
-    if (event.at - this.#last < STEP_INTERVAL) {
-      sums.skipped++;
-      return undefined;
-    }
+    this.#sums.preemptions += event.preemptions;
+    if (event.at - this.#last >= STEP_INTERVAL) return this.#told(event);
+    this.#sums.skipped++;
+    this.#left = event;
+    return undefined;
+  }
+
+  /** The newest step, unless it was told: none may follow it for long. */
+  rest(): ToldStep | undefined {
+    if (this.#left === undefined) return undefined;
+    this.#sums.skipped--;
+    return this.#told(this.#left);
+  }
+
+  #told(event: StepFinished): ToldStep {
+    const sums = this.#sums;
     this.#last = event.at;
     this.#sums = nothing();
-    return sums;
+    this.#left = undefined;
+    return { event, sums };
   }
 }
 

@@ -157,7 +157,12 @@ describe("the live feed", () => {
     await both;
     socket.close();
     expect(seen.get("hello")).toMatchObject({ model: "tiny", device: "null", engines: 1 });
-    expect(seen.get("steps")?.["steps"]).toMatchObject([{ engine: 0, running: 1 }]);
+    const steps = seen.get("steps")?.["steps"] as readonly Record<string, number>[];
+    expect(steps[0]).toMatchObject({ engine: 0, running: 1 });
+    // The newest is among them: when all is over, it says so.
+    expect(steps.at(-1)).toMatchObject({ running: 0 });
+    const told = (key: string) => steps.reduce((sum, step) => sum + (step[key] ?? 0), 0);
+    expect(told("output_tokens")).toBe(5);
     const kv = seen.get("kv") as { blocks: number; cells: string; blank: number };
     expect(kv.cells).toHaveLength(Math.ceil(kv.blocks / Math.ceil(kv.blocks / 4096)));
     expect(seen.get("curve")?.["engines"]).toHaveLength(1);
