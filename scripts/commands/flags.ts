@@ -3,10 +3,12 @@
  * check, sentence, secret. Help, errors and FLAGS.md come from the rows. As in
  * vLLM, dashes and underscores are equal.
  */
+
 import { Command, CommanderError, Option } from "commander";
 import type { Row } from "../../server/settings/row.ts";
 import { withoutUser } from "../load/server.ts";
 import { UsageError } from "../usage.ts";
+import { quoted } from "./quoted.ts";
 
 export type FlagTable = Readonly<Record<string, Row<unknown>>>;
 
@@ -151,10 +153,6 @@ function shownLine<T extends FlagTable>(spec: CommandSpec<T>, words: readonly st
     } else shown.push(secret ? "***" : quoted(withoutUser(word)));
   }
   return [spec.name, ...shown].join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 export function shownDefault(row: Row<unknown>): string {

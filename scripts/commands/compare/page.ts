@@ -1,7 +1,9 @@
 /** A comparison as the pages show it, in one file. */
+
 import { type ReadProfile, writeProfile } from "../../../device/trainium/profile/read.ts";
 import type { Point } from "../../report/point.ts";
 import type { SavedState } from "../../report/saved-state.ts";
+import { quoted } from "../quoted.ts";
 
 /** Two of one kind, in the order they are compared. */
 export type Compared =
@@ -41,6 +43,3 @@ const base64Of = (its: ReadProfile): string => Buffer.from(writeProfile(its)).to
 function distinct([a, b]: readonly [string, string]): readonly [string, string] {
   return a === b ? [a, `${b} (again)`] : [a, b];
 }
-
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

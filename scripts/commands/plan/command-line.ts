@@ -1,4 +1,5 @@
 /** A plan's system in words, and the command line that serves it. */
+import { quoted } from "../quoted.ts";
 import type { ServingPlan } from "./search.ts";
 
 /** One replica, shortly: `trn2.3xlarge TP 4 nki`. */
@@ -17,7 +18,7 @@ export function commandLine(plan: ServingPlan): string {
   const each = Math.min(plan.replicas, Math.floor(instance.chips / chips));
   const parts = [
     "trainyard serve",
-    spec.model,
+    quoted(spec.model),
     "--device trainium",
     `--instance ${spec.instance}`,
     `--tensor-parallel-size ${spec.tensorParallel}`,
@@ -25,13 +26,13 @@ export function commandLine(plan: ServingPlan): string {
     ...(spec.expertParallel ? ["--enable-expert-parallel"] : []),
     ...(spec.kernels === "" ? [] : [`--neuron-kernels ${spec.kernels}`]),
     ...(spec.quantization === undefined ? [] : [`--quantization ${spec.quantization}`]),
-    ...(spec.speculative === undefined ? [] : [`--speculative-config '${spec.speculative}'`]),
+    ...(spec.speculative === undefined ? [] : [`--speculative-config ${quoted(spec.speculative)}`]),
     `--max-num-seqs ${plan.usersPerReplica}`,
     `--max-model-len ${spec.maxModelLen}`,
     ...(spec.maxNumBatchedTokens === undefined
       ? []
       : [`--max-num-batched-tokens ${spec.maxNumBatchedTokens}`]),
-    ...Object.entries(spec.own).map(([flag, value]) => `--${flag} '${String(value)}'`),
+    ...Object.entries(spec.own).map(([flag, value]) => `--${flag} ${quoted(String(value))}`),
     ...(plan.dollarsPerHour === undefined
       ? []
       : [`--price-per-hour ${plan.dollarsPerHour / plan.instances}`]),

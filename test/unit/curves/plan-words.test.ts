@@ -1,4 +1,5 @@
 /** What a plan says beside its figures: the command that serves it, what is next cheaper, the slow end, why there is none. */
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { findInstance } from "../../../device/trainium/instances.ts";
 import type { Candidate, Space } from "../../../scripts/commands/plan/candidates.ts";
@@ -86,6 +87,14 @@ describe("the command of a plan", () => {
     });
     expect(JSON.stringify(settings["speculative-config"])).toContain("ngram");
     expect(systemText(made)).toBe("trn2.48xlarge TP 16 EP nki ngram 3");
+  });
+
+  it("is read back by a shell, whatever the values hold", () => {
+    const own = { hardware: "it's $HOME/a b.json" };
+    const line = commandLine(plan(candidate({ model: "/models/my model", own })));
+    const read = execFileSync("sh", ["-c", `printf '%s\\n' ${line}`], { encoding: "utf8" });
+    expect(read.split("\n")).toContain("it's $HOME/a b.json");
+    expect(read.split("\n")).toContain("/models/my model");
   });
 
   it("of a plain system says no more than that", () => {
