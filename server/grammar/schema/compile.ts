@@ -23,7 +23,7 @@ import {
 import { arrays } from "./arrays.ts";
 import { type Alternative, Expander } from "./expand.ts";
 import { type All, type Flat, type Schema, type Type, typeOf } from "./flat.ts";
-import { type Bounds, integers, multiples, numbers } from "./numbers.ts";
+import { type Bounds, integers, multiplesOf, numbers } from "./numbers.ts";
 import { objects } from "./objects.ts";
 import { FREE_STRING, strings } from "./strings.ts";
 import { impliedTypes } from "./types.ts";
@@ -169,7 +169,7 @@ class SchemaCompiler implements Writer {
     const [divisor, ...others] = [...new Set(flat.divisors)];
     if (others.length > 0)
       throw new GrammarError('the keyword "multipleOf" is not supported twice');
-    if (divisor !== undefined) return multiples(divisor, bounds);
+    if (divisor !== undefined) return multiplesOf(divisor, type, bounds);
     return type === "integer" ? integers(bounds) : numbers(bounds);
   }
 

@@ -113,8 +113,13 @@ interface Decimal {
   readonly open: boolean;
 }
 
-export function numbers(bounds: Bounds): Node {
-  if (bounds.min === undefined && bounds.max === undefined) return FREE_NUMBER;
+/** `most`: digits after the point at most; absent: as many as are exact. */
+export function numbers(bounds: Bounds, most?: number): Node {
+  if (bounds.min === undefined && bounds.max === undefined) {
+    return most === undefined
+      ? FREE_NUMBER
+      : seq(FREE_INTEGER, optional(seq(POINT, repeat(DIGIT, 1, most))));
+  }
   const { min, max } = bounds;
   const limit = 10 ** 9 - 1;
   // Where one side is free, nine digits before the point leave six after it.
@@ -122,13 +127,14 @@ export function numbers(bounds: Bounds): Node {
   const high = max ?? Math.max(limit, Math.abs(min ?? 0) * 2);
   if (low > high) return NEVER;
   const wholeDigits = String(Math.floor(Math.max(Math.abs(low), Math.abs(high)))).length;
-  const places = EXACT_DIGITS - wholeDigits;
+  const exact = EXACT_DIGITS - wholeDigits;
   const given = [low, high].map(decimalText);
-  if (places < 0 || given.some((text) => (text.split(".")[1] ?? "").length > Math.max(places, 0))) {
+  if (exact < 0 || given.some((text) => (text.split(".")[1] ?? "").length > Math.max(exact, 0))) {
     throw new GrammarError(
       `the bounds ${low} and ${high} of a number need more digits than are exact`,
     );
   }
+  const places = Math.min(exact, most ?? exact);
   const openLow = bounds.minOpen === true && min !== undefined;
   const openHigh = bounds.maxOpen === true && max !== undefined;
   const negative =
@@ -216,8 +222,56 @@ function decimalText(value: number): string {
   return Math.abs(value).toFixed(20).replace(/0+$/, "");
 }
 
+/** Digits after the point of a fraction that divides, at most. */
+const MAX_PLACES = 9;
+
+/** Numbers within the bounds that `divisor` divides, as decimals: 0.07 is a multiple of 0.01. */
+export function multiplesOf(divisor: number, type: "integer" | "number", bounds: Bounds): Node {
+  const [, fraction = ""] = decimalText(divisor).split(".");
+  const places = fraction.length;
+  const parts = Math.round(divisor * 10 ** places);
+  if (places === 0) return multiples(divisor, bounds);
+  if (places > MAX_PLACES || divisor <= 0 || parts > MAX_DIVISOR) {
+    throw new GrammarError(`the keyword "multipleOf" is not supported for ${divisor}`);
+  }
+  if (type === "integer") return multiples(parts / common(parts, 10 ** places), bounds);
+  return parts === 1 ? numbers(bounds, places) : fractions(parts, places, bounds);
+}
+
+const common = (a: number, b: number): number => (b === 0 ? a : common(b, a % b));
+
+/** Decimals of so many places at most that are multiples of `parts` of the last: a rule for each remainder and place. */
+function fractions(parts: number, places: number, bounds: Bounds): Node {
+  const rules = Array.from({ length: parts * (places + 1) }, (_, at): Rule => {
+    const [place, remainder] = [Math.floor(at / parts), at % parts];
+    return { name: `mod ${remainder} at ${place}`, body: undefined };
+  });
+  const at = (remainder: number, place: number): Rule | undefined =>
+    rules[place * parts + (remainder % parts)];
+  const digit = (remainder: number, place: number, from = 0): readonly Node[] =>
+    Array.from({ length: 10 - from }, (_, i) => {
+      const next = at(remainder * 10 + from + i, place);
+      return next === undefined ? NEVER : seq(digits(from + i, from + i), ref(next));
+    });
+  for (const [index, rule] of rules.entries()) {
+    const [place, remainder] = [Math.floor(index / parts), index % parts];
+    const ends = (remainder * 10 ** (places - place)) % parts === 0;
+    const further = place === 0 ? digit(remainder, 0) : [];
+    const after = place < places ? digit(remainder, place + 1) : [];
+    const pointed = place === 0 ? after.map((node) => seq(POINT, node)) : after;
+    rule.body = alt(...(ends ? [EMPTY] : []), ...further, ...pointed);
+  }
+  const zero = at(0, 0);
+  if (zero === undefined) return NEVER;
+  const whole = alt(
+    ...digit(0, 0, 1),
+    seq(literal("0"), alt(EMPTY, ...digit(0, 1).map((node) => seq(POINT, node)))),
+  );
+  return intersect(seq(optional(MINUS), whole), numbers(bounds, places));
+}
+
 /** Integers within the bounds that `divisor` divides: a rule for each remainder. */
-export function multiples(divisor: number, bounds: Bounds): Node {
+function multiples(divisor: number, bounds: Bounds): Node {
   if (!Number.isInteger(divisor) || divisor < 1 || divisor > MAX_DIVISOR) {
     throw new GrammarError(`the keyword "multipleOf" is not supported for ${divisor}`);
   }

@@ -102,6 +102,30 @@ const CASES: readonly Case[] = [
     no: [1, 13, 105, -7],
   },
   {
+    name: "multiples of a hundredth",
+    schema: { type: "number", multipleOf: 0.01 },
+    yes: [0, 0.07, 1.5, -3.25, 12, "raw:1.50"],
+    no: [0.001, 3.333, "raw:1e3", "raw:1."],
+  },
+  {
+    name: "multiples of a quarter within bounds",
+    schema: { type: "number", multipleOf: 0.25, minimum: -1, exclusiveMaximum: 2 },
+    yes: [-1, -0.75, 0, 0.25, "raw:1.50", 1.75],
+    no: [-1.25, 0.3, 2, "raw:2.00", 1.9],
+  },
+  {
+    name: "multiples of two and a half",
+    schema: { type: "number", multipleOf: 2.5 },
+    yes: [0, 2.5, 5, 7.5, "raw:10.0", -12.5],
+    no: [1, 7, 2, "raw:12.50"],
+  },
+  {
+    name: "integers that are multiples of a fraction",
+    schema: { type: "integer", multipleOf: 2.5 },
+    yes: [0, 5, 10, -15],
+    no: [1, 7, 2.5],
+  },
+  {
     name: "multiples of 1",
     schema: { type: "integer", multipleOf: 1, minimum: 3, maximum: 12 },
     yes: [3, 7, 12],
@@ -256,7 +280,8 @@ describe.each(CASES)("$name", ({ schema, yes, no }) => {
 it.each([
   [{ not: { multipleOf: 3 } }, "not"],
   [{ type: "array", uniqueItems: true }, "uniqueItems"],
-  [{ multipleOf: 0.1 }, "multipleOf"],
+  [{ multipleOf: 0.123456789 }, "multipleOf"],
+  [{ multipleOf: 1e-12 }, "multipleOf"],
   [{ if: { multipleOf: 3 }, else: { required: ["a"] }, then: false }, '"if"'],
   [{ allOf: [{ contains: { const: 1 } }, { contains: { const: 2 } }] }, '"contains".* twice'],
   [{ $ref: "#nowhere" }, "points to nothing"],
