@@ -43,6 +43,7 @@ const FORMATS: Readonly<Record<string, WeightFormat>> = Object.freeze({
   F16: "f16",
   BF16: "bf16",
   F8_E4M3: "fp8",
+  I8: "int8",
   Q4_0: "int4",
   Q4_K: "int4",
   Q6_K: "int8",

@@ -33,7 +33,7 @@ const INT8_STEP = 1 / 127;
 const INT8_SMALLEST = 1e-30;
 
 /** A matrix that is larger in F32 is converted in parts: so much is held beside what came before. */
-const PART_BYTES = 1 << 26;
+const PART_BYTES = 1 << 25;
 
 /** Where weights go that are converted, and what is to be known of it. */
 export interface Conversion {
