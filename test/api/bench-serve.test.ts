@@ -18,6 +18,7 @@ interface Seen {
   under: number;
   most: number;
   bodies: Record<string, unknown>[];
+  ids: (string | string[] | undefined)[];
 }
 
 let server: Server;
@@ -55,6 +56,7 @@ beforeAll(async () => {
         return;
       }
       seen.bodies.push(body);
+      seen.ids.push(request.headers["x-request-id"]);
       seen.requests++;
       seen.most = Math.max(seen.most, ++seen.under);
       if (seen.requests % 10 === 0 && request.headers["x-fail"] === "tenth") {
@@ -90,7 +92,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  seen = { requests: 0, tokens: 0, under: 0, most: 0, bodies: [] };
+  seen = { requests: 0, tokens: 0, under: 0, most: 0, bodies: [], ids: [] };
 });
 
 const run = (...flags: string[]) =>
@@ -135,6 +137,14 @@ describe("bench serve", () => {
     expect(body["max_completion_tokens"]).toBe(4);
     const [message] = body["messages"] as { content: { type: string; text: string }[] }[];
     expect(message?.content[0]?.text.split(" ").length).toBe(5);
+  });
+
+  it("numbers its requests where a prefix says so", async () => {
+    const few = "--num-prompts 3 --random-input-len 5 --random-output-len 1".split(" ");
+    await run(...few, "--request-id-prefix", "mine-");
+    expect(seen.ids.toSorted()).toEqual(["mine-0", "mine-1", "mine-2"]);
+    await run(...few);
+    expect(seen.ids.slice(3)).toEqual([undefined, undefined, undefined]);
   });
 
   it("writes a detailed result, failures included", async () => {
