@@ -1,4 +1,5 @@
 /** Figures on the pages are those of the routes: Home, Live, Requests. Curves and Explorer: pages.test.ts. */
+import { readFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { csvOf, type Look, NO_BROWSER, openBrowser, visitPage } from "../support/pages.ts";
@@ -100,6 +101,36 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
       const out = await csvOf(page, "Output tokens/s");
       const drawn = out.slice(1).reduce((sum, [, rate]) => sum + Number(rate) / 2, 0);
       expect(drawn).toBe(31 + 32 + 33);
+    });
+  });
+
+  it("drawings leave as SVG with their own colours, and as PNG", async () => {
+    const DRAWINGS = [
+      ["live", "KV blocks", 4],
+      ["live", "Output tokens/s", 3],
+      ["requests", "Time to first token of each request", 4],
+      ["explorer?view=timeline", "Device timeline", 100],
+      ["explorer?view=hierarchy", "Hierarchy", 10],
+      ["explorer?view=memory", /^HBM of one/, 3],
+    ] as const;
+    await visitPage(browser, `${server.url}/#/live`, DARK, async (page) => {
+      await page.getByText("connected", { exact: true }).waitFor();
+      await ask("One day", 12);
+      for (const [link, title, shapes] of DRAWINGS) {
+        await page.evaluate(`location.hash = ${JSON.stringify(`#/${link}`)}`);
+        const panel = page.locator(".panel", { has: page.getByRole("heading", { name: title }) });
+        const save = async (kind: string): Promise<Buffer> => {
+          const coming = page.waitForEvent("download");
+          await panel.last().getByRole("button", { name: kind }).click();
+          return readFileSync(await (await coming).path());
+        };
+        const svg = (await save("SVG")).toString();
+        expect(svg, `${title}`).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+        expect(svg).not.toMatch(/var\(|<script|href=/);
+        expect(svg.match(/<(?:rect|path|circle)/g)?.length).toBeGreaterThanOrEqual(shapes);
+        expect(new Set(svg.match(/fill="[^"]+"/g)).size).toBeGreaterThan(1);
+        expect((await save("PNG")).subarray(1, 4).toString()).toBe("PNG");
+      }
     });
   });
 

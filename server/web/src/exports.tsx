@@ -39,6 +39,7 @@ export function Exports(parts: {
 
 const COPIED = [
   ...["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "opacity"],
+  ...["stroke-linecap", "stroke-linejoin"],
   ...["font-family", "font-size", "font-weight", "text-anchor"],
 ];
 
@@ -50,6 +51,8 @@ export function standalone(svg: SVGSVGElement | null): Drawing | undefined {
   const copies = copy.querySelectorAll("*");
   for (const [index, from] of svg.querySelectorAll("*").entries()) {
     const style = getComputedStyle(from);
+    // What stands in the element itself wins over attributes, and names the page's colours.
+    copies[index]?.removeAttribute("style");
     for (const name of COPIED) copies[index]?.setAttribute(name, style.getPropertyValue(name));
   }
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
