@@ -3,6 +3,7 @@
  * this server would have given. A stream comes chunk by chunk; what was read so far goes
  * back and forth in `stream_state`, for the server keeps nothing.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { FastifyInstance } from "fastify";
 import { type Static, type TSchema, Type } from "typebox";
 import type { ChatFields } from "../generation/chat.ts";
@@ -33,6 +34,10 @@ const generated = Type.Object({
   request_id: Type.Optional(Type.String()),
   choices: Type.Array(choice),
   prompt_token_ids: nullable(ids),
+  prompt_logprobs: nullable(
+    Type.Array(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
+  ),
+  kv_transfer_params: nullable(Type.Record(Type.String(), Type.Unknown())),
 });
 
 const state = Type.Object({
@@ -93,6 +98,7 @@ const now = (): number => Math.floor(Date.now() / 1000);
 
 async function derenderChat(serving: Serving, body: ChatBody, model: string): Promise<object> {
   const { settings } = serving;
+  if (body.generate_response) checkBounds(serving, [body.generate_response]);
   const parses = settings["tool-call-parser"] || settings["reasoning-parser"];
   if (parses && !body.chat_request) {
     throw badRequest(
@@ -139,9 +145,29 @@ async function derenderChat(serving: Serving, body: ChatBody, model: string): Pr
     ...{ id: response.request_id ?? "", object: "chat.completion", created: now(), model, choices },
     ...{ service_tier: null, system_fingerprint: null },
     usage: usageOf(body.prompt_tokens ?? 0, response),
-    ...{ prompt_logprobs: null, prompt_token_ids: null, prompt_text: null },
-    ...{ kv_transfer_params: null, ec_transfer_params: null, metrics: null },
+    ...{ prompt_logprobs: response.prompt_logprobs ?? null },
+    ...{ prompt_token_ids: null, prompt_text: null },
+    ...{ kv_transfer_params: response.kv_transfer_params ?? null },
+    ...{ ec_transfer_params: null, metrics: null },
   };
+}
+
+/** As vLLM bounds what it passes on. */
+function checkBounds(serving: Serving, responses: readonly Generated[]): void {
+  const most = serving.maxModelLen;
+  for (const { request_id: id = "", prompt_logprobs: list } of responses) {
+    if (list && list.length > most) {
+      throw badRequest(
+        `prompt_logprobs length (${list.length}) in response '${id}' exceeds max_model_len (${most}).`,
+      );
+    }
+  }
+}
+
+/** What all of them say; null where they differ. */
+function sharedTransfer(responses: readonly Generated[]): object | null {
+  const [first = null, ...rest] = responses.map((one) => one.kv_transfer_params ?? null);
+  return rest.every((other) => isDeepStrictEqual(other, first)) ? first : null;
 }
 
 interface Reading {
@@ -239,6 +265,7 @@ function wholeCompletion(
 ): object {
   const responses = given(body.generate_responses, "generate_responses");
   if (responses.length === 0) throw badRequest("generate_responses must not be empty");
+  checkBounds(serving, responses);
   const counts = Array.isArray(body.prompt_tokens) ? body.prompt_tokens : [];
   for (const field of ["prompt_tokens", "prompt_token_ids"] as const) {
     const list = body[field];
@@ -276,7 +303,7 @@ function wholeCompletion(
     })),
     ...{ service_tier: null, system_fingerprint: null },
     usage: { ...tokenCounts(sum("prompt_tokens"), sum("completion_tokens")), ...NO_DETAILS },
-    ...{ kv_transfer_params: null, ec_transfer_params: null, metrics: null },
+    ...{ kv_transfer_params: sharedTransfer(responses), ec_transfer_params: null, metrics: null },
   };
 }
 

@@ -122,6 +122,11 @@ const UNBUILT = ["features", "kv_transfer_params", "ec_transfer_params"] as cons
 
 async function prepare(serving: Serving, body: GenerateRequest, priority: number) {
   const given = body.sampling_params;
+  if (given.detokenize === false && given.stop?.length) {
+    throw badRequest(
+      "stop strings are only supported when detokenize is True. Set detokenize=True to use stop.",
+    );
+  }
   const prompt = idsPrompt(body.token_ids, serving, {});
   const trace = traceOf(serving, given);
   const plan = await serving.planner.plan(

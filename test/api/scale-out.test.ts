@@ -47,6 +47,38 @@ describe("a chat in three pieces", () => {
     expect(await params({})).not.toHaveProperty("n");
   });
 
+  it("passes on what the generator says of the prompt and of moved caches", async () => {
+    const response = { request_id: "r", choices: [{ index: 0, token_ids: [300, 301] }] };
+    const more = { kv_transfer_params: { node: "a" }, prompt_logprobs: [null, {}] };
+    const chats = await server.post("/v1/chat/completions/derender", {
+      ...{ model: "m", generate_response: { ...response, ...more }, chat_request: chat },
+    });
+    expect(chats.json).toMatchObject(more);
+    const texts = async (...responses: object[]) => {
+      const body = { model: "m", generate_responses: responses };
+      return (await server.post("/v1/completions/derender", body)).json.kv_transfer_params;
+    };
+    expect(await texts({ ...response, ...more }, { ...response, ...more })).toEqual({ node: "a" });
+    expect(await texts({ ...response, ...more }, response)).toBeNull();
+    const long = { ...response, prompt_logprobs: new Array(1025).fill(null) };
+    const refused = await server.post("/v1/chat/completions/derender", {
+      ...{ model: "m", generate_response: long, chat_request: chat },
+    });
+    expect(refused.json.error.message).toBe(
+      "prompt_logprobs length (1025) in response 'r' exceeds max_model_len (1024).",
+    );
+  });
+
+  it("looks for no stop string where no text is made", async () => {
+    const { status, json } = await server.post(GENERATE, {
+      ...{ model: "m", token_ids: [5], sampling_params: { detokenize: false, stop: ["a"] } },
+    });
+    expect([status, json.error.message]).toEqual([
+      400,
+      "stop strings are only supported when detokenize is True. Set detokenize=True to use stop.",
+    ]);
+  });
+
   it("streams through a state that the client carries", async () => {
     const rendered = (await server.post("/v1/chat/completions/render", { ...chat, stream: true }))
       .json;
