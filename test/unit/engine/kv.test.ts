@@ -45,12 +45,13 @@ describe("block hash", () => {
 
   it("takes the salt in the first block and the adapter in all", () => {
     expect(chain(range(1000, 1032), 16, { salt: "tenant-ü" })).toEqual([
-      "59f692b0fe42041a71da2d940c94b6fdf8b99a6fa90543ceab8d2789d50ab7b2",
-      "a4b600db67fcc753f6233f121a88a3980a5debc9f8464c0c36abd9670d441cae",
+      "5a37637a35bc95e2c3ad501d5233956b2a4204f8369150433c46ee8f33d349e1",
+      "48d0883e919be49a980e281a136bf531d1e6c0d6b450a5fb8416d8ebbf4b8e51",
     ]);
-    expect(chain(range(0, 8), 4, { adapter: "sql-lora", salt: "s" })).toEqual([
-      "cf95ac155baf31349175f9442c2062ca0175fb493fd70ebc3e628c47b991ba01",
-      "7a70d64608ee41ac7bbd09feefbaf00b5ed1ac3cb39640c8970088a413fd523a",
+    const adapter = { id: 1, name: "sql-lora", path: "/adapters/sql", folder: "" };
+    expect(chain(range(0, 8), 4, { adapter, salt: "s" })).toEqual([
+      "2d16d62a1c2788174abb27d5a027d597f70b7fba42b778feee8be9f12614767b",
+      "60936d1d64849074ee2efb961c6eedb5a00b0350ca99921948e2491f0a6d8c17",
     ]);
   });
 
