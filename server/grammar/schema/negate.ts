@@ -134,6 +134,23 @@ const NEGATIONS: Readonly<Record<string, Negation>> = {
       }));
     });
   },
+  // Of the names that a pattern of plain letters finds, that of these letters.
+  patternProperties: (patterns, context) => {
+    if (!isObject(patterns)) return undefined;
+    const parts = Object.entries(patterns).map(([pattern, inner]) => {
+      const schema = asSchema(inner);
+      const opposite = schema === undefined ? undefined : negate(schema, context);
+      const name = /^\^?([A-Za-z0-9-]+)\$?$/.exec(pattern)?.[1];
+      if (opposite?.length === 0) return [];
+      return name === undefined
+        ? undefined
+        : opposite?.map((one) => ({
+            ...{ type: "object", properties: { [name]: one }, required: [name] },
+          }));
+    });
+    const known = parts.flatMap((part) => part ?? []);
+    return known.length === 0 && parts.includes(undefined) ? undefined : known;
+  },
   not: (value) => {
     const schema = asSchema(value);
     return schema === undefined ? undefined : [schema];

@@ -126,6 +126,15 @@ const CASES: readonly Case[] = [
     no: [1, 7, 2.5],
   },
   {
+    name: "not of patterned names",
+    schema: {
+      type: "object",
+      not: { patternProperties: { "^ab": { type: "string" }, "c.*d": true } },
+    },
+    yes: [{ ab: 1 }, { ab: null }],
+    no: [{}, { ab: "x" }, { c: 1 }],
+  },
+  {
     name: "multiples of 1",
     schema: { type: "integer", multipleOf: 1, minimum: 3, maximum: 12 },
     yes: [3, 7, 12],
