@@ -4,15 +4,9 @@
  * whose merges follow from its scores.
  */
 import { type ConfigReader, ModelConfigError } from "../config.ts";
+import type { GgufMetadata } from "../weights/gguf/model.ts";
 import { PRE_TOKENIZERS } from "./gguf-pre.ts";
 import { mergesByScore } from "./merges.ts";
-
-/** Lists of a GGUF file by their keys, and the rest of its metadata as checked getters. */
-export interface GgufWords {
-  readonly metadata: ConfigReader;
-  readonly strings: (key: string) => readonly string[] | undefined;
-  readonly numbers: (key: string) => ArrayLike<number> | undefined;
-}
 
 export interface GgufTokenizer {
   /** The text of a tokenizer.json. */
@@ -36,7 +30,7 @@ interface Vocabulary {
 }
 
 /** Undefined: the file has none. Throws ModelConfigError that names the key. */
-export function ggufTokenizer(words: GgufWords): GgufTokenizer | undefined {
+export function ggufTokenizer(words: GgufMetadata): GgufTokenizer | undefined {
   const { metadata } = words;
   if (!metadata.has(key("model")) || metadata.string(key("model")) === "none") return undefined;
   const model = metadata.choice(key("model"), ["gpt2", "llama"]);
@@ -59,7 +53,7 @@ export function ggufTokenizer(words: GgufWords): GgufTokenizer | undefined {
   };
 }
 
-function vocabularyOf({ metadata, strings, numbers }: GgufWords): Vocabulary {
+function vocabularyOf({ metadata, strings, numbers }: GgufMetadata): Vocabulary {
   const tokens = strings(key("tokens")) ?? metadata.fail(key("tokens"), "a list of strings");
   const list = (name: string, otherwise: number): ArrayLike<number> => {
     const found = numbers(key(name));
@@ -77,7 +71,7 @@ interface Parts {
   readonly file: Readonly<Record<string, unknown>>;
 }
 
-function byteLevel({ metadata, strings }: GgufWords, { tokens, kinds }: Vocabulary): Parts {
+function byteLevel({ metadata, strings }: GgufMetadata, { tokens, kinds }: Vocabulary): Parts {
   const name = metadata.string(key("pre"));
   const pre = Object.hasOwn(PRE_TOKENIZERS, name) ? PRE_TOKENIZERS[name] : undefined;
   if (pre === undefined)
@@ -117,7 +111,7 @@ function pairOf(merge: string): readonly [string, string] {
   return [merge.slice(0, at), merge.slice(at + 1)];
 }
 
-function sentencePiece({ metadata }: GgufWords, vocabulary: Vocabulary): Parts {
+function sentencePiece({ metadata }: GgufMetadata, vocabulary: Vocabulary): Parts {
   const { tokens, kinds } = vocabulary;
   const prefixed = metadata.boolean(key("add_space_prefix"), true);
   const vocab: Record<string, number> = {};

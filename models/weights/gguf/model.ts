@@ -14,11 +14,14 @@ export interface GgufModel {
   readonly checkpoint: Checkpoint;
   /** As generation_config.json would say it. */
   readonly generation: Readonly<Record<string, unknown>>;
-  readonly words: {
-    readonly metadata: ConfigReader;
-    readonly strings: (key: string) => readonly string[] | undefined;
-    readonly numbers: (key: string) => ArrayLike<number> | undefined;
-  };
+  readonly words: GgufMetadata;
+}
+
+/** Lists by their keys, and the rest as checked getters. */
+export interface GgufMetadata {
+  readonly metadata: ConfigReader;
+  readonly strings: (key: string) => readonly string[] | undefined;
+  readonly numbers: (key: string) => ArrayLike<number> | undefined;
 }
 
 /** Reads the header. Throws CheckpointError or ModelConfigError that names file and key. */
@@ -31,19 +34,23 @@ export function readGgufModel(path: string): GgufModel {
   const file = readGguf(path);
   const metadata = metadataOf(file);
   const config = configOf(file, (name) => vectorOf(file, name));
+  return {
+    config,
+    checkpoint: checkpointOf(file, architectureOf(metadata), new ConfigReader(config, path)),
+    generation: generationOf(metadata),
+    words: ggufWords(file),
+  };
+}
+
+export function ggufWords(file: GgufFile): GgufMetadata {
   const list = <T>(key: string, is: (value: MetadataValue) => value is MetadataValue & T) => {
     const value = file.metadata.get(key);
     return value !== undefined && is(value) ? value : undefined;
   };
   return {
-    config,
-    checkpoint: checkpointOf(file, architectureOf(metadata), new ConfigReader(config, path)),
-    generation: generationOf(metadata),
-    words: {
-      metadata,
-      strings: (key) => list<readonly string[]>(key, isStrings),
-      numbers: (key) => list<ArrayLike<number>>(key, isNumbers),
-    },
+    metadata: metadataOf(file),
+    strings: (key) => list<readonly string[]>(key, isStrings),
+    numbers: (key) => list<ArrayLike<number>>(key, isNumbers),
   };
 }
 
