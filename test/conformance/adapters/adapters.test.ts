@@ -41,7 +41,11 @@ async function withAdapters<T>(
   setup: GreedySetup,
   use: (engine: GreedyEngine, named: Readonly<Record<string, Adapter>>) => Promise<T>,
 ): Promise<T> {
-  const engine = await GreedyEngine.start(join(folder, "base"), { adapters: ADAPTERS, ...setup });
+  const engine = await GreedyEngine.start(join(folder, "base"), {
+    adapters: ADAPTERS,
+    blockSize: 16,
+    ...setup,
+  });
   const named = { r8: adapter("r8", 1), r64: adapter("r64", 2) };
   try {
     for (const each of Object.values(named)) await engine.device.adapters?.load(each);
