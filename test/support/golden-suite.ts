@@ -73,7 +73,7 @@ export function holdsToGolden(golden: Pick<Golden, "folder" | "cases">): void {
     }));
 
   it("preemption, in a pool too small for all", () =>
-    withEngine(folder, { blocks: 14 }, async (greedy) => {
+    withEngine(folder, { blocks: 14, blockSize: 16 }, async (greedy) => {
       compare(await greedy.run(promptsOf(few), steps), few);
       expect(greedy.count("request-preempted")).toBeGreaterThan(0);
       expect(greedy.engine.kvUsage).toBe(0);
