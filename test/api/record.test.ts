@@ -53,7 +53,10 @@ const KEYS = {
   "x-api-key": SECRET,
   cookie: `session=${SECRET}`,
 };
-const flags = ["--device", "null", "--served-model-name", "mock", "--enable-auto-tool-choice"];
+const flags = [
+  ...["--device", "null", "--served-model-name", "mock", "--enable-auto-tool-choice"],
+  "--no-enable-prefix-caching", // usage tells what was cached, which is each server's own
+];
 
 let upstream: TestServer;
 let recorder: TestServer;
