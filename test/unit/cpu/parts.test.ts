@@ -172,27 +172,38 @@ describe("windows", () => {
 });
 
 describe("memory plan", () => {
+  const SIXTEEN = { blockSize: 16 };
   it("fits blocks into the bytes given, over all ranks", () => {
-    const one = planMemory(model, { tensorParallelSize: 1, kvCacheBytes: 1_000_000 });
+    const one = planMemory(model, { ...SIXTEEN, tensorParallelSize: 1, kvCacheBytes: 1_000_000 });
     // 2 layers · 2 KV heads · 16 tokens · (K + V) · 16 elements · 4 bytes
     expect(one.kvBytesPerBlock).toBe(2 * 2 * 16 * 2 * 16 * 4);
     expect(one.blocks).toBe(Math.floor(1_000_000 / 8192));
-    const two = planMemory(model, { tensorParallelSize: 2, kvCacheBytes: 1_000_000 });
+    const two = planMemory(model, { ...SIXTEEN, tensorParallelSize: 2, kvCacheBytes: 1_000_000 });
     expect(two.blocks).toBe(one.blocks);
   });
 
   it("takes no more than all rows can use, and refuses what no pool holds", () => {
-    const { blocks } = planMemory(model, { tensorParallelSize: 1, maxRows: 2, maxContext: 100 });
+    const { blocks } = planMemory(model, {
+      ...SIXTEEN,
+      tensorParallelSize: 1,
+      maxRows: 2,
+      maxContext: 100,
+    });
     expect(blocks).toBe(2 * 7);
-    const much = { tensorParallelSize: 1, blocks: 10 ** 6 };
+    const much = { ...SIXTEEN, tensorParallelSize: 1, blocks: 10 ** 6 };
     expect(() => planMemory(model, much)).toThrow("do not fit");
-    expect(() => planMemory(model, { tensorParallelSize: 1, kvCacheBytes: 100 })).toThrow(
-      "no KV block",
-    );
+    expect(() =>
+      planMemory(model, { ...SIXTEEN, tensorParallelSize: 1, kvCacheBytes: 100 }),
+    ).toThrow("no KV block");
   });
 
   it("prints as a table", () => {
-    const plan = planMemory(model, { tensorParallelSize: 1, blocks: 64, maxContext: 256 });
+    const plan = planMemory(model, {
+      ...SIXTEEN,
+      tensorParallelSize: 1,
+      blocks: 64,
+      maxContext: 256,
+    });
     expect(Object.fromEntries(planTable(plan))).toMatchObject({
       "KV blocks": "64 (1024 tokens)",
       "sequences of 256 tokens": "4.00",
