@@ -80,6 +80,24 @@ describe("by a header that a flag lets in", () => {
     await idle();
   });
 
+  it("holds back the first event, not a later one", async () => {
+    const path = "/v1/completions";
+    const began = performance.now();
+    const response = await fetch(`${server.url}${path}`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "x-trainyard-inject": "slow-first-token=700ms",
+      },
+      body: JSON.stringify({ prompt: "hello", max_tokens: 4, ignore_eos: true, stream: true }),
+    });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    // However busy this machine is, it did not come sooner.
+    expect(performance.now() - began).toBeGreaterThan(690);
+    while ((await reader?.read())?.done === false);
+  });
+
   it("joins what was held back, and loses nothing of it", async () => {
     const path = "/v1/completions";
     const body = { prompt: "hello", max_tokens: 24, ignore_eos: true, seed: 1, temperature: 0 };

@@ -60,6 +60,17 @@ describe("/v1/messages", () => {
     expect(whole.usage.input_tokens).toBe(await count({}));
   });
 
+  it("lets a thought have less than the whole answer, and no more", async () => {
+    const thinking = { type: "enabled", budget_tokens: 1024 };
+    const more = await post("/v1/messages", { ...ask, thinking, max_tokens: 1024 });
+    expect([more.status, more.text]).toEqual([
+      400,
+      expect.stringContaining("less than max_tokens"),
+    ]);
+    const less = await post("/v1/messages", { ...ask, thinking, max_tokens: 1025 });
+    expect(less.text).not.toContain("less than max_tokens");
+  });
+
   it("counts what the model would read", async () => {
     const plain = await count({});
     expect(await count({ system: "Be brief." })).toBeGreaterThan(plain);

@@ -256,6 +256,9 @@ describe("progress", () => {
     expect(long[0]).toContain("Work 2/60 [0:02<0:58, 1.00 things/s]");
     expect(told(true, [500, 500]).at(-1)).toBe("\n");
     expect(told(true, [500, 500]).join("")).toContain("2/2");
+    // The last step is drawn however soon it follows the one before.
+    expect(told(true, [500, 1]).join("")).toContain("2/2");
+    expect(told(true, [500, 1, 500]).join("")).not.toContain("2/3");
   });
 });
 

@@ -1,6 +1,7 @@
 /** What a chat's fields come to: a parser that sees the marks it needs, the tools a template is shown. */
 import { describe, expect, it } from "vitest";
 import { createPlanner } from "../../../server/grammar/planner.ts";
+import { finishReason } from "../../../server/grammar/tool-plan.ts";
 
 const TOOLS = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
 
@@ -53,6 +54,20 @@ describe("an output's plan", () => {
     const plan = await planned({ tools: TOOLS }, { toolParser: "hermes" }, "completion");
     expect(plan).not.toHaveProperty("tools");
     expect(plan).not.toHaveProperty("parser");
+  });
+
+  it("ends with tool_calls as vLLM does: by the choice, by what came, and by whether it streams", () => {
+    const wishes = ["auto", "required", { name: "f" }].map(
+      (choice) => ({ choice }) as Parameters<typeof finishReason>[0], // no more of it is read
+    );
+    const end = (reason: "stop" | "length", toolCalls: number, streamed: boolean) =>
+      wishes.map((wish) => finishReason(wish, { reason, toolCalls, streamed }));
+    expect(end("stop", 1, true)).toEqual(["tool_calls", "tool_calls", "stop"]);
+    expect(end("stop", 0, true)).toEqual(["stop", "stop", "stop"]);
+    expect(end("length", 1, true)).toEqual(["length", "length", "length"]);
+    expect(end("stop", 1, false)).toEqual(["tool_calls", "tool_calls", "stop"]);
+    expect(end("stop", 0, false)).toEqual(["stop", "tool_calls", "stop"]);
+    expect(end("length", 1, false)).toEqual(["tool_calls", "length", "length"]);
   });
 
   it("refuses unknown parsers with the known ones, and what cannot be held", async () => {

@@ -5,6 +5,7 @@ import type { Clock } from "../../../device/clock.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import type { EngineListener, StepFinished } from "../../../engine/events.ts";
 import { RequestHistory } from "../../../server/requests/history.ts";
+import { Life } from "../../../server/requests/life.ts";
 import { StepLog } from "../../../server/requests/step-log.ts";
 
 const step = (at: number, ids: readonly number[] = []): StepFinished => ({
@@ -83,5 +84,29 @@ describe("what is kept of requests", () => {
     expect(forgotten).toEqual([...Array(6).fill(true), ...Array(4).fill(false)]);
     const [newest] = [...history.over].slice(-1);
     expect(newest?.lives[0]?.pieces).toEqual([{ at: 10, duration: 5, tokens: 8 }]);
+  });
+});
+
+describe("the life of a completion", () => {
+  it("is computed from being scheduled to its next token, its preemption or its end", () => {
+    const life = new Life(0, 5);
+    const scheduled = (at: number, resumed: boolean): void =>
+      life.receive({ type: "request-scheduled", id: 1, at, cachedTokens: at, resumed });
+    const emitted = (at: number, tokens: readonly number[]): void =>
+      life.receive({ type: "tokens-emitted", id: 1, at, tokens, drafted: 0, accepted: 0 });
+    expect(life.computing).toBe(false);
+    scheduled(10, false);
+    expect(life.computing).toBe(true);
+    emitted(20, [1]);
+    expect(life.computing).toBe(false);
+    life.receive({ type: "request-preempted", id: 1, at: 30 });
+    scheduled(40, true);
+    expect(life.computing).toBe(true);
+    emitted(55, [2, 3]);
+    scheduled(60, true);
+    life.ended();
+    expect(life.computing).toBe(false);
+    expect(life).toMatchObject({ cachedTokens: 10, scheduled: [10, 40, 60], preempted: [30] });
+    expect([life.emitted, life.tokens, life.stall]).toEqual([[20, 55], [1, 2], 35]);
   });
 });
