@@ -53,6 +53,9 @@ interface Open {
   readonly writes: Nanos[];
 }
 
+/** Requests given up before the list of those that ended is cut. */
+const GIVEN_UP = 512;
+
 export class RequestHistory {
   /** Of each engine. */
   readonly logs: readonly StepLog[];
@@ -63,9 +66,14 @@ export class RequestHistory {
   readonly #lives: readonly Map<SequenceId, Life>[];
   readonly #computing: readonly Map<SequenceId, Life>[];
   readonly #open = new Map<FastifyRequest, Open>();
-  /** By number, in the order of their ends; `#marked`: those that have their marks still. */
   readonly #over = new Map<number, KeptRequest>();
-  readonly #marked = new Map<number, KeptRequest>();
+  /**
+   * The same in the order of their ends: those before `#first` are given up, and of those
+   * before `#marked` the marks. A Map that is read from its front steps over what left it.
+   */
+  readonly #ends: KeptRequest[] = [];
+  #first = 0;
+  #marked = 0;
   #marks = 0;
   #last = 0;
 
@@ -113,7 +121,7 @@ export class RequestHistory {
     const { finished } = kept.timings ?? {};
     if (finished !== undefined) for (const life of kept.lives) life.endAt(finished);
     this.#over.set(kept.number, kept);
-    this.#marked.set(kept.number, kept);
+    this.#ends.push(kept);
     this.#marks += marksOf(kept);
     this.#bound();
   }
@@ -154,18 +162,29 @@ export class RequestHistory {
   }
 
   #bound(): void {
-    for (const [number, kept] of this.#over) {
-      if (this.#over.size <= this.#most) break;
-      this.#over.delete(number);
-      if (this.#marked.delete(number)) this.#marks -= marksOf(kept);
+    while (this.#over.size > this.#most) {
+      const kept = this.#ends[this.#first];
+      if (kept === undefined) break;
+      this.#over.delete(kept.number);
+      if (this.#marked === this.#first) this.#unmark(kept);
+      this.#first++;
     }
-    for (const [number, kept] of this.#marked) {
-      if (this.#marks <= this.#mostMarks) break;
-      this.#marked.delete(number);
-      this.#marks -= marksOf(kept);
+    while (this.#marks > this.#mostMarks) {
+      const kept = this.#ends[this.#marked];
+      if (kept === undefined) break;
+      this.#unmark(kept);
       for (const life of kept.lives) life.forget();
       kept.writes.length = 0;
     }
+    if (this.#first < GIVEN_UP) return;
+    this.#ends.splice(0, this.#first);
+    this.#marked -= this.#first;
+    this.#first = 0;
+  }
+
+  #unmark(kept: KeptRequest): void {
+    this.#marks -= marksOf(kept);
+    this.#marked++;
   }
 }
 
