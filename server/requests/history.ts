@@ -26,7 +26,7 @@ export interface KeptRequest {
   /** Unix ms. */
   readonly arrived: number;
   /** Absent while it is under way. */
-  readonly status?: number;
+  readonly status?: number | undefined;
   /** Its client left before the end. */
   readonly gone: boolean;
   readonly streamed: boolean;
@@ -38,9 +38,9 @@ export interface KeptRequest {
   /** Reasons of their ends, each once. */
   readonly finish: readonly string[];
   /** What was answered instead, where it was refused or failed. */
-  readonly error?: string;
+  readonly error?: string | undefined;
   /** Absent: the engine never had it. */
-  readonly timings?: GenerationTimings;
+  readonly timings?: GenerationTimings | undefined;
   /** Of its first completions. */
   readonly lives: readonly Life[];
   /** Engine's time of each write of its stream. */
@@ -117,7 +117,7 @@ export class RequestHistory {
     const open = this.#open.get(request);
     if (open === undefined) return;
     this.#open.delete(request);
-    const kept = { ...keptOf(request, open), ...how };
+    const kept = keptOf(request, open, how);
     const { finished } = kept.timings ?? {};
     if (finished !== undefined) for (const life of kept.lives) life.endAt(finished);
     this.#over.set(kept.number, kept);
@@ -192,23 +192,31 @@ const marksOf = ({ lives, writes }: KeptRequest): number =>
   lives.reduce((sum, life) => sum + life.size, writes.length);
 
 /** What is kept of it; the generation itself holds the prompt. */
-function keptOf({ record, routeOptions }: FastifyRequest, open: Open): KeptRequest {
+function keptOf(
+  { record, url }: FastifyRequest,
+  { number, arrived, writes }: Open,
+  how?: { readonly status: number; readonly gone: boolean },
+): KeptRequest {
   const { generation } = record;
   const choices = generation?.choices ?? [];
   const ends = choices.flatMap((choice) => choice.finish?.reason ?? []);
+  // Once a request: no spreads, and no `routeOptions`, which fastify makes anew each time.
   return {
-    ...open,
+    number,
+    arrived,
+    writes,
     id: record.id ?? "",
-    route: routeOptions.url ?? "",
-    gone: false,
+    route: url.split("?", 1)[0] ?? "",
+    status: how?.status,
+    gone: how?.gone ?? false,
     streamed: record.streamedBytes !== undefined,
     promptTokens: record.promptTokens ?? 0,
     cachedTokens: generation?.cachedTokens ?? 0,
     outputTokens: generation?.outputTokens ?? 0,
     choices: choices.length,
-    finish: [...new Set(ends)],
-    ...(record.error !== undefined && { error: record.error }),
-    ...(generation !== undefined && { timings: generation.timings }),
+    finish: ends.length < 2 ? ends : [...new Set(ends)],
+    error: record.error,
+    timings: generation?.timings,
     lives: generation?.lives ?? [],
   };
 }

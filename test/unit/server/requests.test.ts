@@ -43,7 +43,7 @@ function world(entries: number, marks: number) {
   const clock = { now: () => 0 } as unknown as Clock; // nothing else is asked
   const history = new RequestHistory([engine], { entries, marks, timeScale: 1, clock });
   const serve = (id: number, tokens: number): void => {
-    const request = { record: {}, routeOptions: { url: "/v1/completions" } } as FastifyRequest; // what is read of it
+    const request = { record: {}, url: "/v1/completions" } as FastifyRequest; // what is read of it
     history.begin(request);
     const life = history.follow({ engine: 0, id }, 0);
     const tell: EngineListener = (event) => {
