@@ -6,8 +6,8 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
+import { buildApp } from "../../server/app.ts";
 import { parseSettings } from "../../server/config.ts";
-import { buildApp } from "../../server/http/app.ts";
 import { SettingsError } from "../../server/settings/error.ts";
 import { rowsOf } from "../../server/settings/row.ts";
 import { withDefaultModel } from "../../server/world/default-model.ts";

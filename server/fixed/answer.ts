@@ -12,7 +12,7 @@ import type { GenerationTask } from "../generation/generate.ts";
 import type { OutputParser } from "../generation/parser.ts";
 import { joinPart, type ParsedPart } from "../generation/parts.ts";
 import { newToolCallId } from "../generation/tools/registry.ts";
-import type { Answer, Call } from "./line.ts";
+import type { Answer, Call } from "../settings/match-lines.ts";
 
 /** A stretch [from, to) of the output's characters. */
 interface Segment {

@@ -3,10 +3,10 @@ import type { TokenId } from "../../device/device.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import type { FixedChat, PreparedChat } from "../generation/chat.ts";
 import type { GenerationTask } from "../generation/generate.ts";
-import type { FaultSpec } from "../injection/spec.ts";
+import type { FaultSpec } from "../settings/fault-spec.ts";
+import type { AnswerError, CheckedLine, Match } from "../settings/match-lines.ts";
 import { FixedAnswer } from "./answer.ts";
 import { type Asked, holds } from "./asked.ts";
-import type { AnswerError, CheckedLine, Match } from "./line.ts";
 
 /** An answer that was chosen for a request. */
 export interface FixedReply extends FixedChat {

@@ -1,6 +1,6 @@
 /** What matches look at: a request of any wire format, told the same way. */
 import { createHash } from "node:crypto";
-import type { Match, TextMatch } from "./line.ts";
+import type { Match, TextMatch } from "../settings/match-lines.ts";
 
 export interface Asked {
   readonly route: string;

@@ -1,6 +1,6 @@
 /** What another server answered, as a fixed answer: each wire format, whole or streamed. Of several choices the first. */
 import { pyJson } from "../http/shape/python.ts";
-import type { Answer, Call } from "./line.ts";
+import type { Answer, Call } from "../settings/match-lines.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

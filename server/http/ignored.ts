@@ -4,7 +4,6 @@
  * refused.
  */
 import type { FastifyInstance } from "fastify";
-import { WITHOUT_EFFECT } from "../openai/fields.ts";
 import { badRequest } from "./errors.ts";
 
 interface ObjectSchema {
@@ -12,7 +11,12 @@ interface ObjectSchema {
   readonly anyOf?: readonly ObjectSchema[];
 }
 
-export function reportIgnored(app: FastifyInstance, strict: boolean): void {
+/** `accepted`: fields that are let pass though they do nothing. */
+export function reportIgnored(
+  app: FastifyInstance,
+  accepted: ReadonlySet<string>,
+  strict: boolean,
+): void {
   app.addHook("preHandler", async (request, reply) => {
     const schema = request.routeOptions.schema?.body as ObjectSchema | undefined; // ours are objects
     const { body } = request;
@@ -21,7 +25,7 @@ export function reportIgnored(app: FastifyInstance, strict: boolean): void {
     if (Object.keys(known[0] ?? {}).length === 0) return;
     const ignored = Object.keys(body).filter(
       (name) =>
-        !(known.some((properties) => Object.hasOwn(properties, name)) || WITHOUT_EFFECT.has(name)),
+        !(known.some((properties) => Object.hasOwn(properties, name)) || accepted.has(name)),
     );
     if (ignored.length === 0) return;
     if (strict) {

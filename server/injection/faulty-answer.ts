@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fault, FaultKind } from "./spec.ts";
+import type { Fault, FaultKind } from "../settings/fault-spec.ts";
 
 /** The faults that show in an answer under way. */
 export type AnswerFault = Exclude<Fault, { readonly kind: "status" }>;

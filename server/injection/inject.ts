@@ -10,8 +10,14 @@ import { StatusError } from "../http/status-error.ts";
 import type { CounterSeries } from "../metrics/families.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Serving } from "../serving.ts";
+import {
+  FAULT_KINDS,
+  type Fault,
+  type FaultKind,
+  type FaultSpec,
+  readFault,
+} from "../settings/fault-spec.ts";
 import { type AnswerFault, faultyAnswer } from "./faulty-answer.ts";
-import { FAULT_KINDS, type Fault, type FaultKind, type FaultSpec, readFault } from "./spec.ts";
 
 export const INJECT_HEADER = "x-trainyard-inject";
 /** Of the answer: what was drawn for it. */

@@ -1,8 +1,8 @@
 /** Rows of the settings table for those who test applications against this server. */
-import { wrongAddress } from "../fixed/address.ts";
-import { type CheckedLine, readLines } from "../fixed/line.ts";
-import { readFault } from "../injection/spec.ts";
+
+import { readFault } from "./fault-spec.ts";
 import { fileText } from "./file-text.ts";
+import { type CheckedLine, readLines } from "./match-lines.ts";
 import { rowsOf } from "./row.ts";
 
 const testing = rowsOf("Testing");
@@ -45,3 +45,13 @@ export const TESTING = {
     "Let a request say what goes wrong with its answer, in x-trainyard-inject.",
   ),
 } as const;
+
+/** Of a server to record from: says what is wrong with it; undefined: nothing. */
+function wrongAddress(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return "must be an http or https URL";
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    return "must be an address alone; keys come with the requests";
+  }
+  return undefined;
+}

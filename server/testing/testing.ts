@@ -13,8 +13,14 @@ import { pino } from "pino";
 import { deviceOf } from "../../device/registry.ts";
 import { parseSettings } from "../config.ts";
 import type { Asked } from "../fixed/asked.ts";
-import { type Answer, checkedLine, type Match, type MatchLine, readLines } from "../fixed/line.ts";
 import { serve } from "../main.ts";
+import {
+  type Answer,
+  checkedLine,
+  type Match,
+  type MatchLine,
+  readLines,
+} from "../settings/match-lines.ts";
 import { MATCHERS, type TrainyardMatchers } from "./matchers.ts";
 import { type Output, readOutput } from "./output.ts";
 

@@ -116,6 +116,32 @@ describe("architecture", () => {
     expect(say(wrong)).toEqual([]);
   });
 
+  it("what settings are written as, and what HTTP is made of, know no endpoint", () => {
+    const SERVES =
+      /^server\/(?:adapters|anthropic|inference|injection|kv-events|openai|ops|pooling|profiler|requests|world)\//;
+    const wrong = imports.filter(
+      ({ file, target }) =>
+        (file.startsWith("server/settings/") && /^server\/(?!settings\/)/.test(target)) ||
+        (file.startsWith("server/http/") && SERVES.test(target)),
+    );
+    expect(say(wrong)).toEqual([]);
+  });
+
+  it("no folder of the server joins the circle of those that generate, and there is no other", () => {
+    const folder = (path: string): string | undefined => /^server\/(\w[\w-]*)\//.exec(path)?.[1];
+    const between = moduleImports.flatMap((its) => {
+      const from = folder(its.file);
+      const to = folder(its.target);
+      return from === undefined || to === undefined || from === to
+        ? []
+        : [{ ...its, file: from, target: to }];
+    });
+    // Each of these needs types of the others; whoever takes one out shortens the list.
+    expect(knotsIn(graphOf(between))).toEqual([
+      ["fixed", "generation", "grammar", "http", "injection", "metrics", "openai", "requests"],
+    ]);
+  });
+
   it("the KV cache knows holders of blocks, and no sequence, scheduler or event", () => {
     const wrong = imports.filter(
       ({ file, target }) =>
@@ -241,6 +267,9 @@ describe("architecture", () => {
     expect(cyclesIn(graphOf([at("a", "b"), at("b", "c"), at("c", "b"), at("c", "d")]))).toEqual([
       "b → c → b",
     ]);
+    expect(
+      knotsIn(graphOf([at("a", "b"), at("b", "c"), at("c", "b"), at("c", "d"), at("d", "e")])),
+    ).toEqual([["b", "c"]]);
     const chain = graphOf([at("engine/a", "models/b"), at("models/b", "node:fs")]);
     expect(chainTo((target) => target.startsWith("node:"), "engine/a", chain)).toBe(
       "engine/a → models/b → node:fs",
@@ -341,6 +370,26 @@ function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): readonly strin
   };
   for (const file of graph.keys()) visit(file, []);
   return cycles;
+}
+
+/** Nodes that reach each other: each knot of more than one, sorted. */
+function knotsIn(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const reach = (from: string): ReadonlySet<string> => {
+    const seen = new Set<string>();
+    const open = [from];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const next of graph.get(at) ?? []) {
+        if (!seen.has(next)) open.push(next);
+        seen.add(next);
+      }
+    }
+    return seen;
+  };
+  const reached = new Map([...graph.keys()].map((node) => [node, reach(node)]));
+  const knots = [...reached]
+    .filter(([node, its]) => its.has(node))
+    .map(([node, its]) => [...its].filter((other) => reached.get(other)?.has(node)).sort());
+  return [...new Map(knots.map((knot) => [knot.join(), knot])).values()];
 }
 
 /** A shortest chain of imports from `file` to what is looked for. */

@@ -1,7 +1,7 @@
 /** What a match looks at in a request of any wire format, and when it holds. */
 import { describe, expect, it } from "vitest";
 import { type Asked, askedOf, holds } from "../../../server/fixed/asked.ts";
-import type { Match } from "../../../server/fixed/line.ts";
+import type { Match } from "../../../server/settings/match-lines.ts";
 
 const tool = { type: "function", function: { name: "look" } };
 const body = {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { parseSettings } from "../../../server/config.ts";
 import { FaultDraw } from "../../../server/injection/inject.ts";
-import { readFault } from "../../../server/injection/spec.ts";
+import { readFault } from "../../../server/settings/fault-spec.ts";
 
 describe("a failure on purpose", () => {
   it.each([

@@ -8,7 +8,7 @@
  * All that a match names must hold; an empty one holds always. The first line that holds
  * answers; lines with the same match answer in turn, and the last of them stays.
  */
-import { type FaultSpec, readFault } from "../injection/spec.ts";
+import { type FaultSpec, readFault } from "./fault-spec.ts";
 
 /** A text as it is, or a regular expression found in it. */
 export type TextMatch = string | { readonly regex: string; readonly flags?: string };
