@@ -13,6 +13,7 @@ import { RealClock } from "../../../device/clocks/real.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { NODE_FLAGS } from "../../node-flags.ts";
 import { table } from "../validate/report.ts";
+import { bareLoop, gapsOf, judgeGaps, MEDIAN_SHARE, TAIL_MILLISECONDS } from "./gaps.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import { readStream } from "./stream-reader.ts";
 import type { Study } from "./study.ts";
@@ -23,8 +24,6 @@ const CONTEXT = 16_384;
 const STREAMS = [1, 8, 32];
 const TOKENS = 300;
 const WARM_UP = 5;
-const MEDIAN_SHARE = 0.002;
-const TAIL_MILLISECONDS = 2;
 const FLOOR = "(bare timer loop)";
 const COLD = "(first five, one by one)";
 
@@ -77,13 +76,9 @@ async function measure(values: string, print: (text: string) => void): Promise<b
     [`${values} values, streams`, "priced ms", "median gap", "off", "p99 gap − priced"],
   ];
   let good = true;
-  const add = (name: string, priced: number, gaps: number[]): void => {
-    gaps.sort((a, b) => a - b);
-    const median = gaps[Math.floor(gaps.length / 2)] ?? Number.NaN;
-    const tail = (gaps[Math.floor(gaps.length * 0.99)] ?? Number.NaN) - priced;
-    if (name !== FLOOR && name !== COLD) {
-      good &&= Math.abs(median / priced - 1) <= MEDIAN_SHARE && tail <= TAIL_MILLISECONDS;
-    }
+  const add = (name: string, priced: number, gaps: readonly number[]): void => {
+    const { median, tail, good: fits } = judgeGaps(gaps, priced);
+    if (name !== FLOOR && name !== COLD) good &&= fits;
     const off = `${((median / priced - 1) * 100).toFixed(2)}%`;
     lines.push([name, priced.toFixed(3), median.toFixed(3), off, `${tail.toFixed(2)} ms`]);
   };
@@ -98,7 +93,7 @@ async function measure(values: string, print: (text: string) => void): Promise<b
     const priced = pricedOf(streams);
     const all = await Promise.all(Array.from({ length: streams }, (_, index) => stream(index)));
     add(`${streams}`, priced, gapsOf(all));
-    if (streams === 1) add(FLOOR, priced, await bareLoop(priced));
+    if (streams === 1) add(FLOOR, priced, await bareLoop(clock, priced, TOKENS));
   }
   print(`${table(lines)}\n`);
   if (process.env["TRAINYARD_LONG"] !== undefined) {
@@ -110,33 +105,6 @@ async function measure(values: string, print: (text: string) => void): Promise<b
     good &&= exact;
   }
   return good;
-}
-
-/** Gaps between tokens, ms, while all of the streams decode. */
-function gapsOf(all: readonly (readonly number[])[]): number[] {
-  const from = Math.max(...all.map((times) => times[2] ?? 0));
-  const to = Math.min(...all.map((times) => times[times.length - 2] ?? 0));
-  return all.flatMap((times) =>
-    times
-      .slice(1)
-      .flatMap((at, index) =>
-        (times[index] ?? 0) >= from && at <= to ? [at - (times[index] ?? 0)] : [],
-      ),
-  );
-}
-
-/** Gaps of deadlines `period` ms apart, nothing done at any. */
-async function bareLoop(period: number): Promise<number[]> {
-  const times: number[] = [];
-  let when = clock.now();
-  for (let index = 0; index < TOKENS; index++) {
-    when += period * 1e6;
-    await new Promise<void>((resolve) => {
-      clock.at(Math.round(when), resolve, "step");
-    });
-    times.push(clock.now() / 1e6);
-  }
-  return times.slice(1).map((at, index) => at - (times[index] ?? 0));
 }
 
 function body(prompt: number, tokens: number, index: number): string {
