@@ -14,6 +14,8 @@ export interface BodyLimits extends JsonLimits {
   readonly bytes: number;
   /** Entries of these lists, by their names. */
   readonly lists: Readonly<Record<string, number>>;
+  /** Bytes of all bodies under way. */
+  readonly underWay: number;
   /** A body of which nothing more arrives for so long ends. */
   readonly idleMs: number;
 }
@@ -51,6 +53,7 @@ export function bodyLimits(
     values: Math.min(MAX_VALUES, PROMPTS * maxModelLen + vocabSize + FREE),
     keys: Math.min(MAX_KEYS, KEYS_A_MESSAGE * maxModelLen + FREE),
     lists: { messages: maxModelLen, input: maxModelLen, documents: maxModelLen, tools },
+    underWay: MAX_UNDER_WAY,
     idleMs: IDLE_MS,
   };
 }
@@ -96,13 +99,13 @@ function receive(
     chunks.push(chunk);
     const over = meter.read(chunk);
     if (length > limits.bytes) refuse(tooLarge(limits.bytes));
-    else if (held.bytes > MAX_UNDER_WAY) refuse(tooMany());
+    else if (held.bytes > limits.underWay) refuse(tooMany());
     else if (over !== undefined) refuse(badRequest(`The request's body ${over}.`));
   };
   // What is refused is read to its end and thrown away: a client that writes does not read.
   const declared = Number(headers["content-length"] ?? 0);
   if (declared > limits.bytes) refuse(tooLarge(limits.bytes));
-  if (declared > MAX_UNDER_WAY) throw tooLarge(limits.bytes);
+  if (declared > limits.underWay) throw tooLarge(limits.bytes);
   return new Promise((resolve, reject) => {
     const over = (error?: ApiError): void => {
       clearTimeout(timer);

@@ -46,6 +46,35 @@ describe("/v1/chat/completions/batch", () => {
   });
 });
 
+it("a batch tells thoughts apart from text, or leaves them out where none are asked for", async () => {
+  const thinking = await startServer([
+    ...["models/tiny/llama", "--device", "cpu", "--reasoning-parser", "deepseek_r1"],
+  ]);
+  const ask = async (more: object) => {
+    const body = { max_tokens: 5, temperature: 0, ignore_eos: true, ...more };
+    const messages = [said("hello"), said("tell me")];
+    const { json } = await thinking.post("/v1/chat/completions/batch", { ...body, messages });
+    return json.choices.map(({ message }: { readonly message: object }) => message);
+  };
+  try {
+    const [first, second] = await ask({});
+    const alone = await thinking.post("/v1/chat/completions", {
+      ...{ max_tokens: 5, temperature: 0, ignore_eos: true, messages: said("hello") },
+    });
+    const { reasoning } = alone.json.choices[0].message;
+    expect(reasoning).not.toBe("");
+    expect(first).toMatchObject({ content: "", reasoning });
+    expect(second.reasoning).toEqual(expect.any(String));
+    const hidden = await ask({ include_reasoning: false });
+    expect(hidden).toMatchObject([
+      { content: "", reasoning: null },
+      { content: "", reasoning: null },
+    ]);
+  } finally {
+    await thinking.stop(0);
+  }
+});
+
 describe("/generative_scoring", () => {
   const path = "/generative_scoring";
   const ask = { query: "hello", items: ["a", "b"], label_token_ids: [5, 6, 7] };

@@ -128,6 +128,42 @@ it.each(["/".repeat(15_000), `/a${"/".repeat(15_000)}b`, `/health${"/".repeat(15
   },
 );
 
+it("bodies under way are bounded together, and what was refused is not counted", async () => {
+  const app = fastify();
+  const model = { maxModelLen: 8, vocabSize: 8 };
+  readBodies(app, { ...bodyLimits(2_000, model), underWay: 1_500, depth: 4 });
+  app.setErrorHandler((error: ApiError, _request, reply) =>
+    reply.code(error.status).send(error.code),
+  );
+  app.post("/", async ({ body }) => body);
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo; // of a TCP server
+  const post = async (body: string) => {
+    const headers = { "content-type": "application/json" };
+    return (await fetch(`http://127.0.0.1:${port}/`, { method: "POST", headers, body })).status;
+  };
+  const large = JSON.stringify("x".repeat(900));
+  const deep = `${"[".repeat(8)}${" ".repeat(900)}${"]".repeat(8)}`;
+  for (let time = 0; time < 3; time++) expect(await post(deep)).toBe(400);
+  expect(await post(large)).toBe(200);
+
+  const socket = connect(port, "127.0.0.1");
+  const answer = new Promise<string>((resolve) => {
+    socket.once("data", (chunk) => resolve(String(chunk)));
+  });
+  socket.write(
+    `POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${large.length}\r\n\r\n`,
+  );
+  socket.write(large.slice(0, 800));
+  await expect.poll(() => post(large)).toBe(503);
+  expect(await post("1")).toBe(200);
+  socket.write(large.slice(800));
+  expect(await answer).toMatch(/^HTTP\/1.1 200/);
+  socket.end();
+  expect(await post(large)).toBe(200);
+  await app.close();
+});
+
 it("a body that stops arriving ends, and one that trickles in does not", async () => {
   const app = fastify();
   const limits = { ...bodyLimits(1_000, { maxModelLen: 8, vocabSize: 8 }), idleMs: 300 };

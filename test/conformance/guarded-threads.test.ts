@@ -1,9 +1,14 @@
 /** Endless work of one client and small work of another, on the threads they share. */
 import { afterEach, expect, it } from "vitest";
+import { GuardedThread, ThreadBusyError } from "../../server/generation/guarded-thread.ts";
+import type { TemplateAnswer, TemplateTask } from "../../server/generation/request-template.ts";
 import { RequestTemplates } from "../../server/generation/request-template.ts";
 
-let templates: RequestTemplates;
-afterEach(() => templates.close());
+let templates: RequestTemplates | undefined;
+let thread: GuardedThread<TemplateTask, TemplateAnswer> | undefined;
+afterEach(async () => {
+  await Promise.all([templates?.close(), thread?.close()]);
+});
 
 const input = { messages: [{ role: "user", content: "hello" }] };
 const LOOP = "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}";
@@ -17,23 +22,54 @@ it.each([
     (i: number) => `${i}${"{% for i in range(99999) %}".repeat(4)}${"{% endfor %}".repeat(4)}`,
   ],
 ])("twenty endless templates, %s, do not hold up another client's", async (_, make) => {
-  templates = new RequestTemplates({});
-  expect(await templates.render(SMALL, input)).toBe("hello, small");
+  const own = new RequestTemplates({});
+  templates = own;
+  expect(await own.render(SMALL, input)).toBe("hello, small");
   const refused: string[] = [];
   const endless = Array.from({ length: 20 }, (_, i) =>
-    templates.render(make(i), input).then(
+    own.render(make(i), input).then(
       () => {
         throw new Error("It ended.");
       },
       (error: Error) => refused.push(error.message),
     ),
   );
-  for (let i = 0; i < 3; i++) expect(await templates.render(SMALL, input)).toBe("hello, small");
+  for (let i = 0; i < 3; i++) expect(await own.render(SMALL, input)).toBe("hello, small");
   // At their limit of a second each they would all have been refused before.
   expect(refused.filter((message) => message.includes("longer than 1000 ms")).length).toBeLessThan(
     10,
   );
-  await templates.close();
+  await own.close();
   await Promise.all(endless);
   expect(refused).toHaveLength(20);
+});
+
+it("what takes long waits beside the queue, as many as may, and small work goes on", async () => {
+  const own = new GuardedThread<TemplateTask, TemplateAnswer>(
+    "../../server/generation/request-template-thread",
+    import.meta.url,
+    { timeLimitMs: 60_000, quickMs: 25, maxWaiting: 3 },
+  );
+  thread = own;
+  const render = (template: string) =>
+    own.run({ source: { templates: new Map([["default", template]]), tokens: {} }, input });
+  const told: Error[] = [];
+  let begun = 0;
+  /** None of them ends by itself. */
+  const endless = (count: number): void => {
+    for (const last = begun + count; begun < last; begun++) {
+      void render(`${begun}${LOOP}`).catch((error) => told.push(error));
+    }
+  };
+  endless(4); // two go on, two wait for their threads
+  expect(await render(SMALL)).toEqual({ ok: true, text: "hello, small" });
+  endless(2); // one waits with them, the other is one too many
+  await expect
+    .poll(() => told.map(({ message }) => message), { timeout: 50_000 })
+    .toEqual(["Too many requests that take long are under way."]);
+  expect(await render(SMALL)).toEqual({ ok: true, text: "hello, small" });
+  expect(told).toHaveLength(1);
+  await own.close();
+  await expect.poll(() => told.length).toBe(6);
+  for (const error of told) expect(error).toBeInstanceOf(ThreadBusyError);
 });

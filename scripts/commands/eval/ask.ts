@@ -17,6 +17,16 @@ export interface Asked {
   readonly outputTokens?: number;
 }
 
+/**
+ * Milliseconds a token after the first. Undefined: fewer than three pieces, or than half
+ * as many as tokens: those that a parser held back, or that came together, tell no pace.
+ */
+export function tpotOf(times: readonly number[], tokens: number): number | undefined {
+  const [first = 0] = times;
+  if (times.length < 3 || 2 * times.length < tokens) return undefined;
+  return ((times.at(-1) ?? first) - first) / (tokens - 1);
+}
+
 /** Never rejects: what goes wrong is in the output. */
 export async function askItem(
   { path, body }: EvalItem,

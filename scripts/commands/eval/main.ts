@@ -18,7 +18,7 @@ import { UsageError } from "../../usage.ts";
 import { type FlagValues, ownWords, parseFlags } from "../flags.ts";
 import { count } from "../kinds.ts";
 import { table } from "../validate/report.ts";
-import { type AskOptions, askItem } from "./ask.ts";
+import { type AskOptions, askItem, tpotOf } from "./ask.ts";
 import { type EvalItem, readItems } from "./items.ts";
 import { EVAL_COLUMNS, type EvalAnswer, type EvalResult, evalRows } from "./result.ts";
 import { isRight } from "./score.ts";
@@ -161,9 +161,7 @@ async function answerTo(item: EvalItem, options: AskOptions): Promise<EvalAnswer
   const { text, calls, times, error } = its;
   const [first] = times;
   const tokens = outputTokens ?? times.length;
-  // Pieces that a parser held back, or that came together, tell no pace.
-  const paced = first !== undefined && times.length > 2 && 2 * times.length >= tokens;
-  const tpot = paced ? ((times.at(-1) ?? 0) - first) / (tokens - 1) : undefined;
+  const tpot = tpotOf(times, tokens);
   return {
     ...{ id: item.id, kind: item.expect.kind, text, outputTokens: tokens },
     right: error === undefined && isRight(item.expect, its),

@@ -1,5 +1,6 @@
 /** What an evaluation takes for right, and what two of them are said to differ in. */
 import { describe, expect, it } from "vitest";
+import { tpotOf } from "../../../scripts/commands/eval/ask.ts";
 import { compareEvals, mcnemar } from "../../../scripts/commands/eval/compare.ts";
 import { readItems } from "../../../scripts/commands/eval/items.ts";
 import { type EvalAnswer, type EvalResult, wilson } from "../../../scripts/commands/eval/result.ts";
@@ -55,6 +56,16 @@ describe("an answer", () => {
     expect(firstNamed("not sure", ["no", "not sure"])).toBe("not sure");
     expect(firstNamed("Über alles", ["über", "all"])).toBe("über");
     expect(firstNamed("nothing", ["no"])).toBeUndefined();
+  });
+});
+
+describe("a pace", () => {
+  it("is told by pieces that are as many as the tokens, or half of them", () => {
+    expect(tpotOf([5, 15, 25, 35], 4)).toBe(10);
+    expect(tpotOf([0, 10, 20], 6)).toBe(4);
+    expect(tpotOf([0, 10, 20], 7)).toBeUndefined();
+    expect(tpotOf([0, 10], 2)).toBeUndefined();
+    expect(tpotOf([], 0)).toBeUndefined();
   });
 });
 

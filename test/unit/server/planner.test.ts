@@ -1,5 +1,7 @@
 /** What a chat's fields come to: a parser that sees the marks it needs, the tools a template is shown. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { readTokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { createPlanner } from "../../../server/grammar/planner.ts";
 import { finishReason } from "../../../server/grammar/tool-plan.ts";
 
@@ -68,6 +70,38 @@ describe("an output's plan", () => {
     expect(end("stop", 1, false)).toEqual(["tool_calls", "tool_calls", "stop"]);
     expect(end("stop", 0, false)).toEqual(["stop", "tool_calls", "stop"]);
     expect(end("length", 1, false)).toEqual(["tool_calls", "length", "length"]);
+  });
+
+  it("lets a grammar wait for the end of the thought, unless the prompt has ended it", async () => {
+    const text = readFileSync("models/tiny/llama/tokenizer.json", "utf8");
+    const tokenizer = readTokenizer(text, "tokenizer.json");
+    const { vocabSize } = tokenizer;
+    const { constraints } = await planned(
+      { structured_outputs: { choice: ["yes"] } },
+      { tokenizer, vocabSize, samples: true, endIds: [0], reasoningParser: "qwen3" },
+    );
+    const held = async (prompt: string) => {
+      const [constraint] = (await constraints?.(1, prompt)) ?? [];
+      if (constraint === undefined) throw new Error("nothing holds");
+      return constraint;
+    };
+    const mask = new Int32Array((vocabSize + 31) >> 5);
+    const ended = await held("<think>\n\n</think>\n\n");
+    expect(ended.mask(mask)).toBe(true);
+    const allowed = Array.from({ length: vocabSize }, (_, id) => id).filter(
+      (id) => ((mask[id >> 5] ?? 0) >> (id & 31)) & 1,
+    );
+    expect(allowed.map((id) => Buffer.from(tokenizer.bytes(id)).toString())).toContain("y");
+    for (const id of allowed) {
+      expect("yes".startsWith(Buffer.from(tokenizer.bytes(id)).toString())).toBe(true);
+    }
+    const open = await held("<think>\n");
+    expect(open.mask(mask)).toBe(false);
+    for (const id of await tokenizer.encode("</think>", { addSpecialTokens: false })) {
+      expect(open.mask(mask)).toBe(false);
+      open.accept(id);
+    }
+    expect(open.mask(mask)).toBe(true);
   });
 
   it("refuses unknown parsers with the known ones, and what cannot be held", async () => {

@@ -87,11 +87,16 @@ describe("what a client got", () => {
   it.each([
     ...Object.entries(WHOLE).filter(([name]) => name !== "completion"),
     ...Object.entries(STREAMS),
-  ])("is read the same of %s", async (_name, received) => {
+  ])("is read the same of %s", async (name, received) => {
     const output = await readOutput(Array.isArray(received) ? streamOf(received) : received);
     expect(output).toMatchObject({ text: "Hi.", reasoning: "Hm.", calls: [{ name: "look" }] });
     expect(JSON.parse(output.calls[0]?.arguments ?? "")).toEqual({ at: 1 });
     expect(output.finish).toBeDefined();
+    // Begins and ends of a stream are no pieces of it: they have no time.
+    const pieces = { chat: 7, response: 4, message: 4 }[name] ?? 0;
+    expect(output.times).toHaveLength(Array.isArray(received) ? pieces : 1);
+    expect(output.times).toEqual(output.times.toSorted((a, b) => a - b));
+    expect(output.times.at(-1)).toBeLessThanOrEqual(output.ms);
   });
 
   it("is read of a completion, of texts, of a promise and of a function, a stream once", async () => {
