@@ -82,11 +82,19 @@ export interface BatchRow {
   /**
    * `none`: K and V only. `last`: sample from the last `drafted + 1` positions.
    * `all`: every computed position goes to `Sampler.prompt`; the end of the
-   * context is sampled too when the chunk reaches it. `hidden`: the last hidden state.
+   * context is sampled too when the chunk reaches it. `hidden`: the last hidden state, `states`:
+   * those of all computed positions; of a device that has none (`can.hidden`) K and V only.
    */
-  readonly want: "none" | "last" | "all" | "hidden";
+  readonly want: "none" | "last" | "all" | "hidden" | "states";
   /** (optional) What is added to the model's products for this row; loaded before. */
   readonly adapter?: Adapter;
+  /** (optional) Of a pair of texts: where the second begins, to models that tell them apart. */
+  readonly secondFrom?: number;
+}
+
+/** Does the row end in an id, or in log-probabilities? */
+export function samples({ want }: BatchRow): boolean {
+  return want === "last" || want === "all";
 }
 
 /** Lent until the step's `done` is called; afterwards what its rows point to goes on changing. */
@@ -123,6 +131,7 @@ export type StepResult =
   | {
       readonly ok: true;
       readonly sampled: ReadonlyMap<SequenceId, Sampled>;
+      /** Of rows that want `hidden`, `[hidden]`, or `states`, `[count, hidden]`. */
       readonly hidden?: ReadonlyMap<SequenceId, Float32Array>;
       readonly cost?: StepCost;
       /** Repetitions done of a batch with `repeat`; absent: 1. Then `sampled` holds that many tokens a row. */
@@ -190,7 +199,7 @@ export interface DeviceAbilities {
   readonly promptLogprobs: boolean;
   /** Ids are drawn by the engine's sampler from real logits: parameters, log-probabilities and grammars hold. */
   readonly grammar: boolean;
-  /** Rows that want `hidden` get their last hidden state. */
+  /** Rows that want `hidden` or `states` get them. */
   readonly hidden: boolean;
   /** Rows may name an adapter. */
   readonly adapters: boolean;
@@ -213,8 +222,6 @@ export interface Device {
   /** These sequences are over: whatever the device keeps of them may go. */
   release(ids: readonly SequenceId[]): void;
   close(): Promise<void>;
-  /** (optional) The pooled state of each text, where the model embeds texts and generates none. */
-  embed?(prompts: readonly Int32Array[]): Promise<readonly Float32Array[]>;
   /** (optional) Up to `count` greedy draft tokens a row in one call. Where `can.draft`. */
   draft?(
     rows: readonly BatchRow[],

@@ -7,6 +7,8 @@ interface Asked {
   readonly n: number;
   readonly promptLength: number;
   readonly maxContext: number;
+  /** The prompt is all there will be. */
+  readonly pools: boolean;
 }
 
 interface Queue {
@@ -19,15 +21,16 @@ interface Queue {
 
 /** Throws RangeError, PromptTooLongError or QueueFullError. A request that finds nobody waiting is let in. */
 export function checkAdmission(
-  { n, promptLength, maxContext }: Asked,
+  { n, promptLength, maxContext, pools }: Asked,
   { waiting, waitingTokens, meanInterval }: Queue,
   { maxNumQueuedReqs, maxNumQueuedTokens }: EngineOptions,
 ): void {
   if (promptLength < 1) throw new RangeError("A prompt has at least one token.");
-  if (promptLength >= maxContext) {
-    throw new PromptTooLongError(
-      `The prompt has ${promptLength} tokens and leaves no room for output in ${maxContext}.`,
-    );
+  if (promptLength > maxContext || (promptLength === maxContext && !pools)) {
+    const most = pools
+      ? `does not fit into ${maxContext}`
+      : `leaves no room for output in ${maxContext}`;
+    throw new PromptTooLongError(`The prompt has ${promptLength} tokens and ${most}.`);
   }
   if (waiting === 0) return;
   const tooMany = maxNumQueuedReqs !== undefined && waiting + n > maxNumQueuedReqs;

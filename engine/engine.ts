@@ -110,7 +110,7 @@ export class Engine {
   open(request: GenerationRequest): Joining {
     const n = request.n ?? 1;
     const length = request.prompt.length;
-    this.#admissible(length, n);
+    this.#admissible({ promptLength: length, n, pools: request.pooling !== undefined });
     const arrival = this.#clock.now();
     const ids = Array.from({ length: n }, (_, index) => this.#nextId + index);
     this.#nextId += n;
@@ -129,7 +129,7 @@ export class Engine {
     if (this.#closed) throw new EngineClosedError("The engine is closed.");
     this.#roster.now = this.#clock.now();
     for (const sequence of part) {
-      this.#sampler.add(sequence);
+      if (sequence.pooled === undefined) this.#sampler.add(sequence);
       this.#watchDeadline(sequence);
     }
     const leads = this.#roster.add(part, lead);
@@ -386,11 +386,11 @@ export class Engine {
     this.#deadlines.set(sequence.id, cancel);
   }
 
-  #admissible(promptLength: number, n: number): void {
+  #admissible(asked: Pick<Parameters<typeof checkAdmission>[0], "promptLength" | "n" | "pools">) {
     if (this.#closed) throw new EngineClosedError("The engine is closed.");
     const { waiting, maxContext } = this;
     const waitingTokens = this.#roster.waitingTokens + this.#comingTokens;
     const now = { waiting, waitingTokens, meanInterval: this.#meanInterval };
-    checkAdmission({ n, promptLength, maxContext }, now, this.options);
+    checkAdmission({ ...asked, maxContext }, now, this.options);
   }
 }

@@ -47,6 +47,8 @@ export interface TokensEmitted extends OfSequence {
   readonly logprobs?: readonly PositionLogprobs[];
   /** With the first tokens, when asked for: of prompt positions 1, 2, … */
   readonly promptLogprobs?: readonly PositionLogprobs[];
+  /** With no tokens, of a request that pools: `[hidden]`. Absent there: the device has no states. */
+  readonly pooled?: Float32Array;
 }
 
 export interface RequestFinished extends OfSequence {

@@ -5,6 +5,7 @@
 import type { Batch, BatchRow } from "../device/device.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { Flight } from "./outcome.ts";
+import type { PooledState } from "./pooled-state.ts";
 import type { Roster } from "./roster.ts";
 import type { PlannedRow, StepPlan } from "./step-plan.ts";
 
@@ -26,7 +27,7 @@ export function formBatch(
   const placed = new Array<boolean>(size);
   rowsPlanned.forEach(({ sequence, count }, index) => {
     const reaches = sequence.want === count;
-    const place = reaches && keepPlaces;
+    const place = reaches && keepPlaces && sequence.pooled === undefined;
     rows[index] = rowOf(sequence, count, reaches);
     sequence.computed += count;
     sequence.inFlight++;
@@ -72,7 +73,20 @@ function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRo
   if (draft.length > 0) sequence.write(length, draft);
   const context = sequence.tokens.subarray(0, length + draft.length);
   const wantsPrompt = sequence.promptLogprobs !== undefined && computed < promptLength - 1;
-  const want = wantsPrompt ? "all" : reaches ? "last" : "none";
+  const want = sequence.pooled
+    ? wantToPool(sequence.pooled, reaches)
+    : wantsPrompt
+      ? "all"
+      : reaches
+        ? "last"
+        : "none";
   const row = { id, context, start: computed, count, drafted: draft.length, blocks, want } as const;
-  return adapter === undefined ? row : { ...row, adapter };
+  const { secondFrom } = sequence;
+  if (adapter === undefined && secondFrom === undefined) return row;
+  return { ...row, ...(adapter && { adapter }), ...(secondFrom !== undefined && { secondFrom }) };
+}
+
+function wantToPool({ kind }: PooledState, reaches: boolean): BatchRow["want"] {
+  if (kind !== "last") return "states";
+  return reaches ? "hidden" : "none";
 }

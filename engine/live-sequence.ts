@@ -24,6 +24,7 @@ import {
 import type { BlockHash } from "./kv/block-hash.ts";
 import type { Holder } from "./kv/holder.ts";
 import type { PrefixMatch } from "./kv/prefix-match.ts";
+import { PooledState } from "./pooled-state.ts";
 import type {
   Constraint,
   FinishReason,
@@ -49,6 +50,10 @@ export class LiveSequence implements Sequence, Holder {
   readonly group: readonly SequenceId[];
   readonly constraint?: Constraint;
   readonly keepsBlocks: boolean;
+  /** Where it pools instead of sampling. */
+  readonly pooled: PooledState | undefined;
+  /** Of a pair of texts: where the second begins. */
+  readonly secondFrom?: number;
   /** Position at which it ends whatever is sampled: the prompt and maxTokens, or the model's limit. */
   readonly limit: number;
 
@@ -110,7 +115,13 @@ export class LiveSequence implements Sequence, Holder {
         ? params
         : { ...params, seed: BigInt(params.seed) + BigInt(place.index) };
     this.promptLength = request.prompt.length;
-    this.limit = Math.min(this.promptLength + params.maxTokens, place.maxContext);
+    const { pooling } = request;
+    this.pooled = pooling && new PooledState(pooling);
+    // What pools ends before its limit: it draws nothing.
+    this.limit = pooling
+      ? this.promptLength + 1
+      : Math.min(this.promptLength + params.maxTokens, place.maxContext);
+    if (request.secondFrom !== undefined) this.secondFrom = request.secondFrom;
     if (request.salt !== undefined) this.salt = request.salt;
     if (request.adapter !== undefined) this.adapter = request.adapter;
     if (request.tenant !== undefined) this.tenant = request.tenant;
@@ -135,9 +146,10 @@ export class LiveSequence implements Sequence, Holder {
     return this.length - this.pending;
   }
 
-  /** Log-probabilities of the prompt need its logits: nothing may be skipped (as vLLM). */
+  /** Log-probabilities of the prompt need its logits, a mean all its states: nothing may be skipped (as vLLM). */
   get computesAll(): boolean {
-    return this.promptLogprobs !== undefined;
+    const { pooled } = this;
+    return this.promptLogprobs !== undefined || (pooled !== undefined && pooled.kind !== "last");
   }
 
   get outputLength(): number {
@@ -183,6 +195,7 @@ export class LiveSequence implements Sequence, Holder {
     this.draft = NO_DRAFT;
     this.published = 0;
     this.match = undefined;
+    this.pooled?.reset();
     this.epoch++;
   }
 

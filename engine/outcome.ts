@@ -58,6 +58,8 @@ export function applySuccess(
     const sampled = result.sampled.get(sequence.id);
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
     else if (fault !== undefined) roster.end(sequence, { reason: "error", error: fault });
+    else if (sequence.pooled)
+      pool(roster, sequence, row, { states: result.hidden?.get(row.id), current });
     else applyRow(roster, sequence, row, { sampled, current, ends });
   }
   roster.recovery.succeeded();
@@ -97,6 +99,27 @@ function applyRow(
   if (current) wrote(roster, sequence, position + emitted - 1);
   if (!sequence.released) roster.releaseFollowers(sequence);
   if (ending !== undefined) roster.end(sequence, ending);
+}
+
+/** A row of a prompt whose states are pooled: with its last token the sequence is over. */
+function pool(
+  roster: Roster,
+  sequence: LiveSequence,
+  row: BatchRow,
+  of: { readonly states: Float32Array | undefined; readonly current: boolean },
+): void {
+  const { states, current } = of;
+  if (!current) return; // it computes again
+  const { pooled, id } = sequence;
+  if (states !== undefined) pooled?.add(states, row.want === "states" ? row.count : 1);
+  wrote(roster, sequence, row.start + row.count);
+  if (row.start + row.count < row.context.length) return;
+  const vector = pooled?.vector;
+  roster.emit({
+    ...{ type: "tokens-emitted", at: roster.now, id, tokens: [], drafted: 0, accepted: 0 },
+    ...(vector && { pooled: vector }),
+  });
+  roster.end(sequence, { reason: "stop" });
 }
 
 /** Writes the ids up to the one that ends the sequence. */

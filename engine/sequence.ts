@@ -5,6 +5,7 @@
 
 import type { Nanos } from "../device/clock.ts";
 import type { Adapter, BlockId, SequenceId, TokenId } from "../device/device.ts";
+import type { PoolingKind } from "../models/model.ts";
 
 /** Names and meanings as in vLLM's SamplingParams. */
 export interface SamplingParams {
@@ -95,6 +96,13 @@ export interface GenerationRequest {
   readonly received?: number;
   /** Its blocks outlast it, until `Engine.letGo`: another engine reads them. */
   readonly keepsBlocks?: boolean;
+  /**
+   * Absent: ids are drawn. Else none is: the prompt's hidden states are pooled so, and the
+   * request is over. `params` say nothing then, and `n` is 1.
+   */
+  readonly pooling?: PoolingKind;
+  /** Of a pair of texts: where the second begins. */
+  readonly secondFrom?: number;
 }
 
 export type FinishReason = "stop" | "length" | "abort" | "error";

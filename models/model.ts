@@ -109,6 +109,9 @@ export interface Tokenizer {
   }): Decoder;
 }
 
+/** How a text's hidden states become its one vector: the last token's, the first's, or the mean of all. */
+export type PoolingKind = "last" | "cls" | "mean";
+
 /** Chat messages and tools to prompt text, by the model's Jinja template. */
 export interface ChatTemplate {
   /** What it was made of, as data that crosses to a thread; absent: it renders here only. */

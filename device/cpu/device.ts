@@ -351,11 +351,9 @@ export class CpuDevice implements Device {
 
   /** Gives one row's part of a window to the sampler. */
   #take(take: Take, gathered: Gathered): void {
-    const { row, kind, at, position } = take;
-    const { results } = this.ranks;
+    const { row, kind, position } = take;
     if (kind === "hidden") {
-      const begin = at * this.#hiddenSize;
-      gathered.hidden.set(row.id, results.slice(begin, begin + this.#hiddenSize));
+      this.#keepStates(take, gathered.hidden);
       return;
     }
     const logits = this.#logits(take);
@@ -370,6 +368,18 @@ export class CpuDevice implements Device {
     const prompt = gathered.prompt.get(row.id);
     const sampled = this.#sampler.sample(row, logits);
     gathered.sampled.set(row.id, prompt === undefined ? sampled : { ...sampled, prompt });
+  }
+
+  #keepStates({ row, at, count, position }: Take, into: Map<SequenceId, Float32Array>): void {
+    const size = this.#hiddenSize;
+    const states = this.ranks.results.subarray(at * size, (at + count) * size);
+    if (row.want === "hidden") {
+      into.set(row.id, states.slice());
+      return;
+    }
+    const all = into.get(row.id) ?? new Float32Array(row.count * size);
+    all.set(states, (position - row.start) * size);
+    into.set(row.id, all);
   }
 
   #logits({ at, count }: Take): Float32Array {

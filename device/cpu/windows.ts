@@ -55,18 +55,24 @@ function piecesOf(row: BatchRow, offset: number): readonly Piece[] {
       return [last];
     case "hidden":
       return [{ ...last, kind: "hidden", begin: count - 1 }];
+    case "states":
+      return upTo(count, { row, offset, kind: "hidden" });
     case "all": {
-      const pieces: Piece[] = [];
       const reachesEnd = row.start + count === row.context.length;
       // The end of the context predicts an id that is not known yet: it is sampled.
-      const known = reachesEnd ? count - 1 : count;
-      for (let begin = 0; begin < known; begin += WINDOW_ROWS) {
-        const end = Math.min(begin + WINDOW_ROWS, known);
-        pieces.push({ row, offset, kind: "prompt", begin, end });
-      }
+      const pieces = upTo(reachesEnd ? count - 1 : count, { row, offset, kind: "prompt" });
       return reachesEnd ? [...pieces, last] : pieces;
     }
   }
+}
+
+/** The first `count` positions in pieces that fit into a window. */
+function upTo(count: number, of: Pick<Piece, "row" | "offset" | "kind">): readonly Piece[] {
+  const pieces: Piece[] = [];
+  for (let begin = 0; begin < count; begin += WINDOW_ROWS) {
+    pieces.push({ ...of, begin, end: Math.min(begin + WINDOW_ROWS, count) });
+  }
+  return pieces;
 }
 
 function fill(what: Window["what"], pieces: readonly Piece[]): readonly Window[] {

@@ -19,6 +19,7 @@ import {
   type Sampler,
   type SequenceId,
   type StepResult,
+  samples,
   type TokenId,
 } from "../device.ts";
 import { NamedShelf } from "../named-shelf.ts";
@@ -149,7 +150,7 @@ export class NullDevice implements Device {
   #sample(row: BatchRow, repeated: number): Sampled | undefined {
     const end = row.start + row.count;
     const prompt = row.want === "all" ? this.#prompt(row) : undefined;
-    if (end < row.context.length || row.want === "none") {
+    if (end < row.context.length || !samples(row)) {
       return prompt === undefined ? undefined : { tokens: [], accepted: 0, prompt };
     }
     const first = end - row.drafted;

@@ -5,18 +5,19 @@
  */
 import { adaptedProducts } from "../../models/adapters.ts";
 import type { Clock, Nanos } from "../clock.ts";
-import type {
-  AdapterShelf,
-  Batch,
-  BatchRow,
-  Device,
-  DeviceAbilities,
-  DeviceLimits,
-  PositionLogprobs,
-  Sampled,
-  SequenceId,
-  StepResult,
-  TokenId,
+import {
+  type AdapterShelf,
+  type Batch,
+  type BatchRow,
+  type Device,
+  type DeviceAbilities,
+  type DeviceLimits,
+  type PositionLogprobs,
+  type Sampled,
+  type SequenceId,
+  type StepResult,
+  samples,
+  type TokenId,
 } from "../device.ts";
 import type { Machine } from "../machine.ts";
 import { NamedShelf } from "../named-shelf.ts";
@@ -216,7 +217,7 @@ export class TrainiumDevice implements Device {
     for (const row of batch.rows) {
       const end = row.start + row.count;
       const prompt = row.want === "all" ? this.#promptOf(row) : undefined;
-      if (end < row.context.length || row.want === "none") {
+      if (end < row.context.length || !samples(row)) {
         if (prompt !== undefined) sampled.set(row.id, { tokens: [], accepted: 0, prompt });
         continue;
       }

@@ -28,6 +28,8 @@ export interface ChoiceDelta {
   readonly logprobs: readonly PositionLogprobs[];
   /** With the first delta, when asked for: of prompt positions 1, 2, … */
   readonly promptLogprobs?: readonly PositionLogprobs[];
+  /** Of a request that pools. */
+  readonly pooled?: Float32Array;
   readonly finish?: ChoiceFinish;
 }
 
@@ -70,6 +72,7 @@ export class Choice implements Receiver {
   #ids: TokenId[] = [];
   #logprobs: PositionLogprobs[] = [];
   #promptLogprobs: readonly PositionLogprobs[] | undefined;
+  #pooled: Float32Array | undefined;
   #untaken = false;
 
   /** `changed` is called after each flush that brought something, `failed` where that threw. */
@@ -122,12 +125,14 @@ export class Choice implements Receiver {
       ids: this.#ids,
       logprobs: this.#logprobs,
       ...(this.#promptLogprobs !== undefined && { promptLogprobs: this.#promptLogprobs }),
+      ...(this.#pooled !== undefined && { pooled: this.#pooled }),
       ...(this.finish !== undefined && { finish: this.finish }),
     };
     this.#text = "";
     this.#ids = [];
     this.#logprobs = [];
     this.#promptLogprobs = undefined;
+    this.#pooled = undefined;
     return delta;
   }
 
@@ -151,6 +156,7 @@ export class Choice implements Receiver {
         this.times.firstToken ??= event.at;
         this.times.last = event.at;
         if (event.promptLogprobs !== undefined) this.#promptLogprobs = event.promptLogprobs;
+        if (event.pooled !== undefined) this.#pooled = event.pooled;
         // The token that ends the output (EOS, a stop id) is counted but has no text.
         const ends = next?.type === "request-finished" && next.reason === "stop";
         event.tokens.forEach((id, position) => {

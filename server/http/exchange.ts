@@ -164,7 +164,9 @@ export class Exchange {
     if (first === undefined) return;
     const { logitBias, ...params } = first.params;
     const promptTokens = requests.map(({ prompt }) => prompt.length);
-    const shown = { ...params, stop, logitBias: Object.fromEntries(logitBias) };
+    const shown = first.pooling
+      ? { pooling: first.pooling }
+      : { ...params, stop, logitBias: Object.fromEntries(logitBias) };
     this.#request.log.info({ id: this.id, promptTokens, n: first.n, params: shown }, "received");
   }
 

@@ -28,7 +28,8 @@ interface Track {
 /** The n completions of one request. */
 interface Group {
   readonly n: number;
-  readonly maxTokens: number;
+  /** Absent: of a request that pools. */
+  readonly maxTokens?: number;
   left: number;
   longest: number;
 }
@@ -86,9 +87,14 @@ export class EngineMetrics {
 
   /** Of the HTTP side: what events do not carry. `from`: completions of the request told before. */
   submitted(request: GenerationRequest, ids: readonly SequenceId[], from: number): void {
-    const { n = 1, params } = request;
+    const { n = 1, params, pooling } = request;
     const earlier = from === 0 ? undefined : this.#groups.get(request);
-    const group = earlier ?? { n, maxTokens: params.maxTokens, left: n, longest: 0 };
+    const group = earlier ?? {
+      n,
+      left: n,
+      longest: 0,
+      ...(!pooling && { maxTokens: params.maxTokens }),
+    };
     if (ids.length < n) this.#groups.set(request, group);
     for (const id of ids) {
       const track = this.#tracks.get(id);
@@ -203,7 +209,7 @@ export class EngineMetrics {
       series.perToken.observe(tokens > 1 ? decode / (tokens - 1) : 0);
     }
     if (group === undefined) return;
-    series.paramsMaxTokens.observe(group.maxTokens);
+    if (group.maxTokens !== undefined) series.paramsMaxTokens.observe(group.maxTokens);
     group.longest = Math.max(group.longest, event.outputTokens);
     group.left--;
     if (group.left > 0) return;

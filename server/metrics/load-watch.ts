@@ -101,7 +101,8 @@ export class LoadWatch {
       if (open === undefined) return;
       open.sibling = from + index > 0;
       if (earlier !== undefined && index === 0) open.repeats = earlier;
-      if (params.maxTokens !== this.#maxModelLen - prompt.length) {
+      const pools = request.pooling !== undefined;
+      if (!pools && params.maxTokens !== this.#maxModelLen - prompt.length) {
         open.wantedTokens = params.maxTokens;
       }
     });

@@ -1,53 +1,83 @@
-/** What all pooling routes do alike: who asked for which model, vectors of prompts, and the counts. */
+/** What all pooling routes do alike: who asked for which model, pooled states of prompts, and the counts. */
 import { randomUUID } from "node:crypto";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
 import type { Prompt } from "../generation/prompt.ts";
+import { Exchange } from "../http/exchange.ts";
 import { tokenCounts } from "../openai/usage.ts";
 import { type Serving, servedName } from "../serving.ts";
+import type { PoolingBody } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
-import { normalised } from "./vectors.ts";
+import { drawnOf } from "./synthetic.ts";
 
-export interface Answering {
+/** A prompt to pool, of one text or of two. */
+export interface PoolingPrompt extends Prompt {
+  /** Of a pair: where the second text begins. */
+  readonly secondFrom?: number;
+}
+
+type Asked = Pick<PoolingBody, "model" | "request_id" | "priority" | "cache_salt">;
+
+/** One request for pooled states: it has its turn, its place in the books and its end as a generation has. */
+export class PoolingExchange {
   readonly id: string;
   /** Unix seconds. */
   readonly created: number;
   readonly model: string;
+  readonly #pooler: Pooler;
+  readonly #exchange: Exchange;
+  readonly #body: Asked;
+
+  /** Throws 404 for a model that is not served. */
+  constructor(
+    { serving, pooler }: { readonly serving: Serving; readonly pooler: Pooler },
+    http: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+    { prefix, body }: { readonly prefix: string; readonly body: Asked },
+  ) {
+    this.model = servedName(serving, body.model);
+    const requestId = body.request_id ?? randomUUID().replaceAll("-", "").slice(0, 16);
+    this.#exchange = new Exchange(serving, http, { prefix, requestId, model: body.model }, "-");
+    this.#pooler = pooler;
+    this.#body = body;
+    this.id = this.#exchange.id;
+    this.created = this.#exchange.created;
+  }
+
+  /** Of each prompt, `[hidden]`; undefined: the client is gone. Throws ApiError. */
+  async states(prompts: readonly PoolingPrompt[]): Promise<readonly Float32Array[] | undefined> {
+    const { kind, width } = this.#pooler;
+    const { rank } = this.#exchange;
+    const priority = this.#exchange.priority(this.#body.priority);
+    const salt = this.#body.cache_salt;
+    const requests = prompts.map(
+      ({ ids, secondFrom }): GenerationRequest => ({
+        ...{ prompt: ids, params: DEFAULT_SAMPLING, pooling: kind, priority },
+        ...(salt && { salt }),
+        ...(secondFrom !== undefined && { secondFrom }),
+      }),
+    );
+    const generation = this.#exchange.start({
+      ...{ requests, stop: [], includeStop: false, skipSpecialTokens: false },
+      ...(rank !== undefined && { rank }),
+    });
+    const deltas = generation && (await this.#exchange.collect(generation));
+    return deltas?.map(
+      ({ pooled }, index) => pooled ?? drawnOf(prompts[index]?.ids ?? NOTHING, width),
+    );
+  }
+
+  /** The answer that most routes give, of so many prompt tokens. */
+  list(data: readonly object[], tokens: number): object {
+    const { id, created, model } = this;
+    const details = { prompt_tokens_details: null, completion_tokens_details: null };
+    const usage = { ...tokenCounts(tokens, 0), ...details };
+    return { id, object: "list", created, model, data, usage, ...this.drawn };
+  }
+
+  /** Said only where it is so: clients of vLLM know no such field. */
+  get drawn(): object {
+    return this.#pooler.synthetic ? { synthetic: true } : {};
+  }
 }
 
-/** Throws 404 for a model that is not served. */
-export function answering(
-  serving: Serving,
-  request: FastifyRequest,
-  {
-    prefix,
-    body,
-  }: { readonly prefix: string; readonly body: { model?: string | null; request_id?: string } },
-): Answering {
-  const model = servedName(serving, body.model);
-  const given = request.headers["x-request-id"];
-  const own = (typeof given === "string" && given) || body.request_id;
-  const id = `${prefix}-${own ?? randomUUID().replaceAll("-", "").slice(0, 16)}`;
-  request.record.id = id;
-  return { id, created: Math.floor(Date.now() / 1000), model };
-}
-
-export async function vectorsOf(
-  pooler: Pooler,
-  prompts: readonly Prompt[],
-  activation: boolean | null | undefined,
-): Promise<readonly Float32Array[]> {
-  const states = await pooler.embed(prompts.map(({ ids }) => ids));
-  return (activation ?? pooler.normalises) ? states.map(normalised) : states;
-}
-
-export function tokensOf(prompts: readonly Prompt[]): number {
-  return prompts.reduce((sum, { ids }) => sum + ids.length, 0);
-}
-
-export function poolingUsage(tokens: number): object {
-  return {
-    ...tokenCounts(tokens, 0),
-    prompt_tokens_details: null,
-    completion_tokens_details: null,
-  };
-}
+const NOTHING = new Int32Array(0);

@@ -3,10 +3,10 @@ import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
-import { answering, poolingUsage, tokensOf, vectorsOf } from "./answer.ts";
+import { PoolingExchange } from "./answer.ts";
 import { inputFields, poolingFields, readInputs } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
-import { type Encoding, encoded } from "./vectors.ts";
+import { type Encoding, encoded, normalised } from "./vectors.ts";
 
 const encodings = {
   encoding_format: Type.Optional(Type.Enum(["float", "base64"])),
@@ -25,26 +25,27 @@ type EmbeddingRequest = Static<typeof embeddingRequest>;
 type PoolingRequest = Static<typeof poolingRequest>;
 
 export function embeddingRoutes(app: FastifyInstance, serving: Serving, pooler: Pooler): void {
+  const of = { serving, pooler };
   app.post<{ Body: EmbeddingRequest }>(
     "/v1/embeddings",
     { schema: { body: embeddingRequest } },
-    async (request) => {
+    async (request, reply) => {
       const { body } = request;
-      const head = answering(serving, request, { prefix: "embd", body });
-      const { vectors, tokens } = await embedded(serving, pooler, { body, model: head.model });
-      const encoding = encodingOf(body);
-      const data = vectors.map((vector, index) => {
-        return { index, object: "embedding", embedding: encoded(vector, encoding) };
+      const exchange = new PoolingExchange(of, { request, reply }, { prefix: "embd", body });
+      const answer = await embedded(of, exchange, body);
+      if (answer === undefined) return reply.hijack();
+      const data = answer.vectors.map((embedding, index) => {
+        return { index, object: "embedding", embedding };
       });
-      return answer(head, data, { tokens, ...pooler });
+      return exchange.list(data, answer.tokens);
     },
   );
   app.post<{ Body: PoolingRequest }>(
     "/pooling",
     { schema: { body: poolingRequest } },
-    async (request) => {
+    async (request, reply) => {
       const { body } = request;
-      const head = answering(serving, request, { prefix: "pooling", body });
+      const exchange = new PoolingExchange(of, { request, reply }, { prefix: "pooling", body });
       const { task } = body;
       if (task !== undefined && task !== null && task !== "embed") {
         throw badRequest(
@@ -52,59 +53,54 @@ export function embeddingRoutes(app: FastifyInstance, serving: Serving, pooler: 
           "task",
         );
       }
-      const { vectors, tokens } = await embedded(serving, pooler, { body, model: head.model });
-      const encoding = encodingOf(body);
-      const data = vectors.map((vector, index) => {
-        return { index, object: "pooling", data: encoded(vector, encoding) };
+      const answer = await embedded(of, exchange, body);
+      if (answer === undefined) return reply.hijack();
+      const data = answer.vectors.map((vector, index) => {
+        return { index, object: "pooling", data: vector };
       });
-      return answer(head, data, { tokens, ...pooler });
+      return exchange.list(data, answer.tokens);
     },
   );
 }
 
-function answer(
-  { id, created, model }: { id: string; created: number; model: string },
-  data: readonly object[],
-  { tokens, synthetic }: { readonly tokens: number; readonly synthetic: boolean },
-): object {
-  const usage = poolingUsage(tokens);
-  // Said only where it is so: clients of vLLM know no such field.
-  return { id, object: "list", created, model, data, usage, ...(synthetic && { synthetic }) };
+/** As the wire has them; undefined: the client is gone. */
+async function embedded(
+  { serving, pooler }: { readonly serving: Serving; readonly pooler: Pooler },
+  exchange: PoolingExchange,
+  body: EmbeddingRequest,
+): Promise<{ vectors: readonly (string | number[])[]; tokens: number } | undefined> {
+  const dimensions = body.dimensions ?? undefined;
+  if (dimensions !== undefined) checkDimensions(dimensions, exchange.model, { serving, pooler });
+  const prompts = await readInputs(serving, body);
+  const states = await exchange.states(prompts);
+  if (states === undefined) return undefined;
+  const encoding = encodingOf(body);
+  const normalises = body.use_activation ?? pooler.normalises;
+  const vectors = states.map((state) => {
+    // Cut first, then made of length 1.
+    const cut = dimensions === undefined ? state : state.subarray(0, dimensions);
+    return encoded(normalises ? normalised(cut) : cut, encoding);
+  });
+  return { vectors, tokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0) };
 }
 
-async function embedded(
-  serving: Serving,
-  pooler: Pooler,
-  { body, model }: { readonly body: EmbeddingRequest; readonly model: string },
-) {
-  const { dimensions } = body;
-  if (dimensions !== undefined && dimensions !== null && !matryoshka(serving)) {
+/** May a vector be cut, and so? As vLLM reads it: config.json says so. */
+function checkDimensions(
+  dimensions: number,
+  model: string,
+  { serving, pooler }: { readonly serving: Serving; readonly pooler: Pooler },
+): void {
+  const { is_matryoshka: is, matryoshka_dimensions: sizes } = serving.modelConfig;
+  if (is !== true && !Array.isArray(sizes)) {
     throw badRequest(
       `Model '${model}' does not support Matryoshka embeddings; dimensions must be unset (received dimensions=${dimensions}).`,
     );
   }
-  const prompts = await readInputs(serving, body);
-  if (dimensions === undefined || dimensions === null) {
-    const vectors = await vectorsOf(pooler, prompts, body.use_activation);
-    return { vectors, tokens: tokensOf(prompts) };
-  }
-  // Cut first, then made of length 1.
-  const states = await vectorsOf({ ...pooler, normalises: false }, prompts, false);
-  const width = states[0]?.length ?? 0;
-  if (dimensions < 1 || dimensions > width) {
-    throw badRequest(`dimensions must be between 1 and ${width}, got ${dimensions}.`, "dimensions");
-  }
-  const cut = {
-    ...pooler,
-    embed: () => Promise.resolve(states.map((one) => one.slice(0, dimensions))),
-  };
-  return { vectors: await vectorsOf(cut, prompts, body.use_activation), tokens: tokensOf(prompts) };
-}
-
-/** May a vector be cut? As vLLM reads it: config.json says so. */
-function matryoshka({ modelConfig }: Serving): boolean {
-  const { is_matryoshka: is, matryoshka_dimensions: sizes } = modelConfig;
-  return is === true || Array.isArray(sizes);
+  if (dimensions >= 1 && dimensions <= pooler.width) return;
+  throw badRequest(
+    `dimensions must be between 1 and ${pooler.width}, got ${dimensions}.`,
+    "dimensions",
+  );
 }
 
 function encodingOf(body: EmbeddingRequest): Encoding {

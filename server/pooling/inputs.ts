@@ -26,6 +26,7 @@ export const poolingFields = {
   truncation_side: nullable(Type.Enum(["left", "right"])),
   request_id: Type.Optional(Type.String()),
   priority: Type.Optional(Type.Integer()),
+  cache_salt: nullable(Type.String()),
   use_activation: nullable(Type.Boolean()),
 };
 

@@ -1,44 +1,58 @@
 /** How this server embeds texts: `--runner pooling`, or a model that does nothing else. */
 import type { Device } from "../../device/device.ts";
-import type { Model } from "../../models/model.ts";
+import type { Model, PoolingKind } from "../../models/model.ts";
 import { readPooling } from "../../models/weights/pooling.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
-import { createEmbedder, type Embedder } from "./embedder.ts";
 
-export interface Pooler extends Embedder {
+export interface Pooler {
+  readonly kind: PoolingKind;
+  /** Numbers in a pooled state. */
+  readonly width: number;
   /** Vectors have length 1 unless a request says otherwise. */
   readonly normalises: boolean;
   /** They are drawn, and mean nothing. */
   readonly synthetic: boolean;
 }
 
+interface Served {
+  readonly settings: Settings;
+  readonly model: Model;
+  /** Is the time another machine's? */
+  readonly simulated: boolean;
+}
+
+/** Does the server pool, and generate nothing? Throws SettingsError. */
+export function pools({ settings, model, simulated }: Served): boolean {
+  const { runner, convert } = settings;
+  const computed = isEncoder(model) && !simulated;
+  if (runner === "pooling" || (runner === "auto" && computed)) return true;
+  if (computed)
+    throw new SettingsError("--runner generate: the model embeds texts and generates none.");
+  if (convert !== "auto" && convert !== "none")
+    throw new SettingsError(`--convert ${convert} needs --runner pooling.`);
+  return false;
+}
+
+/** An encoder's tokens see what follows them: a text is computed whole, and nothing of it is found in a cache. */
+export function isEncoder(model: Model): boolean {
+  return model.architecture.family === "encoder";
+}
+
 /** Undefined: the server generates. Throws SettingsError. */
-export function poolerOf(settings: Settings, model: Model, device: Device): Pooler | undefined {
-  const encoder = model.architecture.family === "encoder";
-  const { runner, convert, "pooler-config": given } = settings;
-  const computed = device.machine === undefined && device.embed !== undefined;
-  if (runner === "generate" || (runner === "auto" && !computed)) {
-    if (computed)
-      throw new SettingsError("--runner generate: the model embeds texts and generates none.");
-    if (convert !== "auto" && convert !== "none")
-      throw new SettingsError(`--convert ${convert} needs --runner pooling.`);
-    return undefined;
-  }
+export function poolerOf(served: Served, device: Device): Pooler | undefined {
+  if (!pools(served)) return undefined;
+  const { settings, model } = served;
+  const encoder = isEncoder(model);
+  const { convert, "pooler-config": given } = settings;
   if (!encoder && convert === "none")
     throw new SettingsError("--convert none: a decoder embeds texts with --convert embed alone.");
   const told = model.checkpoint && readPooling(model.checkpoint.folder);
-  if (!encoder && told !== undefined && told.kind !== "last") {
-    throw new SettingsError(
-      `A decoder embeds a text by its last token's state; modules.json asks for "${told.kind}".`,
-    );
-  }
-  const synthetic = device.embed === undefined && !device.can.hidden;
-  const activates = activation(given);
   return {
-    embed: createEmbedder(device, model.architecture.hidden).embed,
-    normalises: activates ?? told?.normalise ?? true,
-    synthetic,
+    kind: told?.kind ?? (encoder ? "cls" : "last"),
+    width: model.architecture.hidden,
+    normalises: activation(given) ?? told?.normalise ?? true,
+    synthetic: !device.can.hidden,
   };
 }
 

@@ -3,10 +3,10 @@ import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
-import { answering, poolingUsage, tokensOf, vectorsOf } from "./answer.ts";
+import { PoolingExchange } from "./answer.ts";
 import { poolingFields, readTexts } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
-import { cosine } from "./vectors.ts";
+import { cosine, normalised } from "./vectors.ts";
 
 const text = Type.Union([Type.String(), Type.Array(Type.String())]);
 
@@ -36,33 +36,44 @@ type ScoreRequest = Static<typeof scoreRequest>;
 type RerankRequest = Static<typeof rerankRequest>;
 
 export function pairRoutes(app: FastifyInstance, serving: Serving, pooler: Pooler): void {
-  const drawn = pooler.synthetic ? { synthetic: true } : {};
+  const of = { serving, pooler };
   for (const url of ["/score", "/v1/score"]) {
-    app.post<{ Body: ScoreRequest }>(url, { schema: { body: scoreRequest } }, async (request) => {
-      const { body } = request;
-      const { id, created, model } = answering(serving, request, { prefix: "score", body });
-      const [left, right] = sidesOf(body);
-      const { scores, tokens } = await scored(serving, pooler, { left, right, body });
-      const data = scores.map((score, index) => ({ index, object: "score", score }));
-      const usage = poolingUsage(tokens);
-      return { id, object: "list", created, model, data, usage, ...drawn };
-    });
+    app.post<{ Body: ScoreRequest }>(
+      url,
+      { schema: { body: scoreRequest } },
+      async (request, reply) => {
+        const { body } = request;
+        const exchange = new PoolingExchange(of, { request, reply }, { prefix: "score", body });
+        const [left, right] = sidesOf(body);
+        const found = await scored(serving, exchange, { left, right, body });
+        if (found === undefined) return reply.hijack();
+        const data = found.scores.map((score, index) => ({ index, object: "score", score }));
+        return exchange.list(data, found.tokens);
+      },
+    );
   }
   for (const url of ["/rerank", "/v1/rerank", "/v2/rerank"]) {
-    app.post<{ Body: RerankRequest }>(url, { schema: { body: rerankRequest } }, async (request) => {
-      const { body } = request;
-      const { id, model } = answering(serving, request, { prefix: "score", body });
-      const documents = listOf(body.documents);
-      const asked = { left: [body.query], right: documents, body };
-      const { scores, tokens } = await scored(serving, pooler, asked);
-      const results = scores.map((relevance_score, index) => {
-        return { index, document: { text: documents[index], multi_modal: null }, relevance_score };
-      });
-      results.sort((a, b) => b.relevance_score - a.relevance_score);
-      const most = body.top_n ? Math.min(body.top_n, results.length) : results.length;
-      const usage = { prompt_tokens: tokens, total_tokens: tokens };
-      return { id, model, usage, results: results.slice(0, most), ...drawn };
-    });
+    app.post<{ Body: RerankRequest }>(
+      url,
+      { schema: { body: rerankRequest } },
+      async (request, reply) => {
+        const { body } = request;
+        const exchange = new PoolingExchange(of, { request, reply }, { prefix: "score", body });
+        const documents = listOf(body.documents);
+        const asked = { left: [body.query], right: documents, body };
+        const found = await scored(serving, exchange, asked);
+        if (found === undefined) return reply.hijack();
+        const results = found.scores.map((relevance_score, index) => {
+          const document = { text: documents[index], multi_modal: null };
+          return { index, document, relevance_score };
+        });
+        results.sort((a, b) => b.relevance_score - a.relevance_score);
+        const most = body.top_n ? Math.min(body.top_n, results.length) : results.length;
+        const usage = { prompt_tokens: found.tokens, total_tokens: found.tokens };
+        const { id, model } = exchange;
+        return { id, model, usage, results: results.slice(0, most), ...exchange.drawn };
+      },
+    );
   }
 }
 
@@ -78,16 +89,21 @@ function sidesOf(body: ScoreRequest): readonly [readonly string[], readonly stri
   throw badRequest(`Two sides are scored: ${known}.`);
 }
 
-/** Each text is embedded once, whatever it is compared with. */
+interface Scored {
+  readonly scores: readonly number[];
+  readonly tokens: number;
+}
+
+/** Each text is embedded once, whatever it is compared with. Undefined: the client is gone. */
 async function scored(
   serving: Serving,
-  pooler: Pooler,
+  exchange: PoolingExchange,
   of: {
     readonly left: readonly string[];
     readonly right: readonly string[];
     readonly body: ScoreRequest | RerankRequest;
   },
-): Promise<{ readonly scores: readonly number[]; readonly tokens: number }> {
+): Promise<Scored | undefined> {
   const { left, right, body } = of;
   if (left.length === 0) throw badRequest("At least one text element must be given");
   if (right.length === 0) throw badRequest("At least one text_pair element must be given");
@@ -95,11 +111,13 @@ async function scored(
     throw badRequest("Input lengths must be either 1:1, 1:N or N:N");
   }
   const prompts = await readTexts(serving, [...left, ...right], body);
-  const vectors = await vectorsOf(pooler, prompts, true);
+  const states = await exchange.states(prompts);
+  const vectors = states?.map(normalised);
   const scores = right.map((_, index) => {
-    const a = vectors[left.length === 1 ? 0 : index];
-    const b = vectors[left.length + index];
+    const a = vectors?.[left.length === 1 ? 0 : index];
+    const b = vectors?.[left.length + index];
     return a && b ? cosine(a, b) : 0;
   });
-  return { scores, tokens: tokensOf(prompts) };
+  const tokens = prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+  return vectors && { scores, tokens };
 }

@@ -49,7 +49,7 @@ export class Traces {
   }
 
   ended({ id, context, request, ...ended }: Ended): void {
-    const { params, prompt } = request;
+    const { params, prompt, pooling } = request;
     const { arrived, queued, scheduled, firstToken, lastToken } = ended;
     const now = this.#clock.now();
     // Clocks that stand still between two events do not order them: never below 0.
@@ -71,9 +71,12 @@ export class Traces {
         "gen_ai.latency.time_in_model_decode": seconds(firstToken, lastToken),
         "gen_ai.latency.time_in_model_inference": seconds(scheduled, lastToken),
         ...(id !== undefined && { "gen_ai.request.id": id }),
-        "gen_ai.request.top_p": params.topP,
-        "gen_ai.request.max_tokens": params.maxTokens,
-        ...(params.temperature > 0 && { "gen_ai.request.temperature": params.temperature }),
+        // What pools draws nothing.
+        ...(pooling === undefined && {
+          "gen_ai.request.top_p": params.topP,
+          "gen_ai.request.max_tokens": params.maxTokens,
+          ...(params.temperature > 0 && { "gen_ai.request.temperature": params.temperature }),
+        }),
         // A completion is a request of its own, as in vLLM.
         "gen_ai.request.n": 1,
       },

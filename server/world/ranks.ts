@@ -10,6 +10,7 @@ import { Engine, type EngineParts } from "../../engine/engine.ts";
 import type { EngineOptions } from "../../engine/options.ts";
 import { TokenSampler } from "../../engine/sample/sampler.ts";
 import type { SpeculativeConfig } from "../../engine/speculate/registry.ts";
+import { isEncoder, pools } from "../pooling/pooler.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import { sha256 } from "../sha256.ts";
@@ -72,7 +73,9 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
   });
   // Words are borrowed, and drafts made, without adapters.
   const { adapters: _adapters, ...plain } = base;
-  const borrowed = simulated && words !== undefined ? await borrow(words, plain) : undefined;
+  const pooling = pools(served);
+  const speaks = simulated && words !== undefined && !pooling;
+  const borrowed = speaks ? await borrow(words, plain) : undefined;
   const inner = borrowed && drafting?.acceptance ? new MarkedDrafts(borrowed, plain) : borrowed;
   if (inner !== undefined) opened.push(inner);
   const device = await createDevice(served.device, {
@@ -85,7 +88,7 @@ async function makeRank(served: Served, options: RankOptions, rank: number): Pro
   const engine = new Engine(
     { device, clock, sampler, sha256, onListenerError },
     {
-      ...engineOptions(settings, device),
+      ...engineOptions(pooling ? poolingSettings(served) : settings, device),
       kvEvents: options.kvEvents,
       ...optional("speculative", speculative),
     },
@@ -166,6 +169,17 @@ function adapterSettings(settings: Settings): AdapterSettings | undefined {
     throw new SettingsError(`max_cpu_loras (${inMemory}) must be >= max_loras (${inStep}).`);
   }
   return { inStep, inMemory, maxRank: settings["max-lora-rank"] };
+}
+
+/** As vLLM: an encoder's text is computed whole, and nothing of it is kept for others. */
+function poolingSettings({ settings, model }: Served): Settings {
+  if (!isEncoder(model)) return settings;
+  return {
+    ...settings,
+    "enable-prefix-caching": false,
+    "enable-chunked-prefill": false,
+    "long-prefill-token-threshold": 0,
+  };
 }
 
 function engineOptions(settings: Settings, { limits }: Device): EngineOptions {

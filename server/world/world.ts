@@ -200,7 +200,7 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
       ),
     }),
     ...optional("adapters", running.adapters),
-    ...optional("pooling", poolerOf(settings, model, device)),
+    ...optional("pooling", poolerOf(served, device)),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
     ...optional("history", history),

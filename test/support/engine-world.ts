@@ -2,8 +2,8 @@
 
 import type { Clock, Nanos } from "../../device/clock.ts";
 import { VirtualClock } from "../../device/clocks/virtual.ts";
-import type { Batch, DeviceLimits, SequenceId, TokenId } from "../../device/device.ts";
-import { NullDevice } from "../../device/null/device.ts";
+import type { Batch, Device, DeviceLimits, SequenceId, TokenId } from "../../device/device.ts";
+import { NullDevice, type NullDeviceOptions } from "../../device/null/device.ts";
 import type { OnListenerError } from "../../engine/audience.ts";
 import { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
@@ -28,6 +28,8 @@ export interface WorldOptions {
   readonly values?: "logits" | "ids";
   readonly trouble?: Trouble;
   readonly onListenerError?: OnListenerError;
+  /** Absent: the null device. */
+  readonly make?: (options: NullDeviceOptions) => Device;
 }
 
 export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & { clock?: C } = {}) {
@@ -43,7 +45,8 @@ export function engineWorld<C extends Clock = VirtualClock>(of: WorldOptions & {
     inFlight: 1,
     ...of.limits,
   };
-  const inner = new NullDevice({
+  const make = of.make ?? ((options: NullDeviceOptions) => new NullDevice(options));
+  const inner = make({
     clock,
     sampler,
     limits,

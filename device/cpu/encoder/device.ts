@@ -1,17 +1,22 @@
-/** The cpu device of an encoder: it embeds texts on a thread of its own, and runs no batches. */
+/** The cpu device of an encoder: its thread computes the states of whole texts, and samples nothing. */
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { readBert } from "../../../models/bert.ts";
 import { ConfigReader } from "../../../models/config.ts";
-import { readPooling } from "../../../models/weights/pooling.ts";
-import type { Batch, Device, DeviceLimits, StepResult } from "../../device.ts";
+import type { Batch, BatchRow, Device, DeviceLimits, StepResult } from "../../device.ts";
 import type { DeviceSettings } from "../../settings.ts";
 import { startThread } from "../../thread.ts";
-import type { EncoderData, EncoderReply, EncoderRequest } from "./thread.ts";
+import type { EncoderData, EncoderReply, EncoderRequest, Text } from "./thread.ts";
+
+/** Tokens and texts in a step: a client that leaves waits for one at most. */
+const STEP_TOKENS = 2048;
+const STEP_TEXTS = 64;
+/** Texts keep nothing; the engine counts their tokens in blocks of so many. */
+const BLOCK = 16;
 
 interface Asked {
-  readonly resolve: (vector: Float32Array) => void;
-  readonly reject: (error: Error) => void;
+  readonly batch: Batch;
+  readonly done: (result: StepResult) => void;
 }
 
 /** Rejects with what is wrong with config or weights. */
@@ -19,18 +24,20 @@ export async function createEncoderDevice(settings: DeviceSettings): Promise<Dev
   const { model } = settings;
   const { checkpoint } = model;
   if (checkpoint === undefined) throw new Error(`The cpu device needs weights. ${model.unread}.`);
-  const { folder } = checkpoint;
-  const shape = readBert(new ConfigReader(model.config, `${folder}/config.json`));
-  const pooling = readPooling(folder)?.kind ?? "cls";
-  if (pooling === "last") throw new Error("An encoder has no last token that saw all others.");
+  const shape = readBert(new ConfigReader(model.config, `${checkpoint.folder}/config.json`));
   const data: EncoderData = {
     shape,
     checkpoint,
-    pooling,
     threads: Math.max(1, availableParallelism() - Number(settings.own["spare-cores"] ?? 0)),
   };
   const maxContext = Math.min(settings.maxContext ?? shape.maxContext, shape.maxContext);
-  return EncoderDevice.start(data, maxContext);
+  const maxRows = settings.maxRows ?? STEP_TEXTS;
+  const maxTokens = Math.max(maxContext, settings.maxTokens ?? STEP_TOKENS);
+  const inFlight = settings.inFlight ?? 2;
+  const blocks = inFlight * (Math.ceil(maxTokens / BLOCK) + maxRows);
+  return EncoderDevice.start(data, {
+    ...{ blockSize: BLOCK, blocks, maxRows, maxTokens, maxContext, maxDrafted: 0, inFlight },
+  });
 }
 
 class EncoderDevice implements Device {
@@ -41,16 +48,16 @@ class EncoderDevice implements Device {
     draft: false,
     promptLogprobs: false,
     grammar: false,
-    hidden: false,
+    hidden: true,
     adapters: false,
   } as const;
   readonly #thread: Worker;
-  readonly #asked = new Map<number, Asked>();
+  /** Steps under way, oldest first: the thread answers in their order. */
+  readonly #asked: Asked[] = [];
   #ended: Error | undefined;
-  #next = 0;
 
-  static async start(data: EncoderData, maxContext: number): Promise<EncoderDevice> {
-    const device = new EncoderDevice(data, maxContext);
+  static async start(data: EncoderData, limits: DeviceLimits): Promise<EncoderDevice> {
+    const device = new EncoderDevice(data, limits);
     await device.#ready;
     return device;
   }
@@ -58,12 +65,9 @@ class EncoderDevice implements Device {
   readonly #ready: Promise<void>;
   readonly #gone: Promise<void>;
 
-  private constructor(data: EncoderData, maxContext: number) {
+  private constructor(data: EncoderData, limits: DeviceLimits) {
     this.vocabSize = data.shape.vocabSize;
-    this.limits = {
-      ...{ blockSize: 16, blocks: Math.ceil(maxContext / 16), maxRows: 1, maxTokens: maxContext },
-      ...{ maxContext, maxDrafted: 0, inFlight: 1 },
-    };
+    this.limits = limits;
     const thread = startThread("./thread", import.meta.url, data);
     this.#thread = thread;
     this.#gone = new Promise((resolve) => thread.once("exit", () => resolve()));
@@ -74,7 +78,7 @@ class EncoderDevice implements Device {
       };
       thread.on("message", (reply: EncoderReply) => {
         if (reply.type === "ready") resolve();
-        else if (reply.type === "failed" && reply.id === undefined) reject(reply.error);
+        else if (reply.type === "unusable") reject(reply.error);
         else this.#answered(reply);
       });
       thread.on("error", ended);
@@ -84,14 +88,17 @@ class EncoderDevice implements Device {
     });
   }
 
-  /** The pooled states, in the order of the prompts. */
-  embed(prompts: readonly Int32Array[]): Promise<readonly Float32Array[]> {
-    return Promise.all(prompts.map((ids) => this.#embed(ids)));
-  }
-
-  execute(_batch: Batch, done: (result: StepResult) => void): void {
-    const error = new Error("An encoder embeds texts and generates none.");
-    setImmediate(done, { ok: false, error });
+  /** A row that does not hold its whole text fails the step: an encoder's tokens see what follows. */
+  execute(batch: Batch, done: (result: StepResult) => void): void {
+    const cut = batch.rows.find(({ start, count, context }) => start + count !== context.length);
+    const error = cut && new Error("An encoder computes whole texts: chunked prefill must be off.");
+    const failed = this.#ended ?? error;
+    if (failed !== undefined) {
+      setImmediate(done, { ok: false, error: failed });
+      return;
+    }
+    this.#asked.push({ batch, done });
+    this.#thread.postMessage(batch.rows.map(textOf) satisfies EncoderRequest);
   }
 
   release(): void {}
@@ -103,25 +110,27 @@ class EncoderDevice implements Device {
     await this.#gone;
   }
 
-  #embed(ids: Int32Array): Promise<Float32Array> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const request: EncoderRequest = { id: this.#next++, ids };
-    return new Promise((resolve, reject) => {
-      this.#asked.set(request.id, { resolve, reject });
-      this.#thread.postMessage(request);
-    });
-  }
-
-  #answered(reply: Exclude<EncoderReply, { type: "ready" }>): void {
-    const asked = this.#asked.get(reply.id ?? -1);
-    this.#asked.delete(reply.id ?? -1);
-    if (reply.type === "done") asked?.resolve(reply.vector);
-    else asked?.reject(reply.error);
+  #answered(reply: Extract<EncoderReply, { type: "done" | "failed" }>): void {
+    const asked = this.#asked.shift();
+    if (asked === undefined) return;
+    const { batch, done } = asked;
+    if (reply.type === "failed") {
+      done({ ok: false, error: reply.error });
+      return;
+    }
+    const hidden = new Map(batch.rows.map(({ id }, at) => [id, reply.states[at] ?? NOTHING]));
+    done({ ok: true, sampled: new Map(), hidden });
   }
 
   #end(error: Error): void {
     this.#ended ??= error;
-    for (const { reject } of this.#asked.values()) reject(error);
-    this.#asked.clear();
+    for (const { done } of this.#asked.splice(0)) done({ ok: false, error });
   }
+}
+
+const NOTHING = new Float32Array(0);
+
+function textOf({ context, want, secondFrom }: BatchRow): Text {
+  const all = want === "states";
+  return { ids: context.slice(), all, ...(secondFrom !== undefined && { secondFrom }) };
 }

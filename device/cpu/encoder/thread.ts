@@ -1,4 +1,4 @@
-/** Entry of an encoder's thread: loads the weights, then answers one request after the other. */
+/** Entry of an encoder's thread: loads the weights, then answers one step after the other. */
 import { parentPort, workerData } from "node:worker_threads";
 import { BERT_PREFIXES, type BertShape } from "../../../models/bert.ts";
 import type { Checkpoint } from "../../../models/model.ts";
@@ -7,25 +7,30 @@ import { WeightReader } from "../../../models/weights/read.ts";
 import { Session, Tensor } from "../session.ts";
 import { ENCODER_INPUT, ENCODER_OUTPUT, encoderGraph } from "./graph.ts";
 
-/** What becomes of a text's states: its first token's, or the mean of all. */
-export type EncoderPooling = "cls" | "mean";
-
 export interface EncoderData {
   readonly shape: BertShape;
   readonly checkpoint: Checkpoint;
-  readonly pooling: EncoderPooling;
   readonly threads: number;
 }
 
-export interface EncoderRequest {
-  readonly id: number;
+export interface Text {
   readonly ids: Int32Array;
+  /** Are the states of all positions wanted, or the last alone? */
+  readonly all: boolean;
+  /** Of a pair: where the second text begins. */
+  readonly secondFrom?: number;
 }
+
+/** The texts of a step. */
+export type EncoderRequest = readonly Text[];
 
 export type EncoderReply =
   | { readonly type: "ready" }
-  | { readonly type: "failed"; readonly id?: number; readonly error: Error }
-  | { readonly type: "done"; readonly id: number; readonly vector: Float32Array };
+  /** Config and weights do not fit together. */
+  | { readonly type: "unusable"; readonly error: Error }
+  | { readonly type: "failed"; readonly error: Error }
+  /** Of each text. */
+  | { readonly type: "done"; readonly states: readonly Float32Array<ArrayBuffer>[] };
 
 class Encoder {
   readonly #data: EncoderData;
@@ -33,8 +38,8 @@ class Encoder {
   readonly #prefix: string;
   readonly #session: Session;
   readonly #words: string;
-  /** Of positions, the type's row added. */
-  readonly #places: Float32Array;
+  /** Of positions, a type's row added: of the first text and, where there are types, of the second. */
+  readonly #places: readonly Float32Array[];
 
   constructor(data: EncoderData) {
     this.#data = data;
@@ -44,25 +49,28 @@ class Encoder {
     this.#reader = new WeightReader(checkpoint);
     this.#words = this.#prefix + first;
     findTensor(checkpoint, this.#words);
-    this.#places = this.#read("embeddings.position_embeddings.weight").slice();
-    const type = this.#read("embeddings.token_type_embeddings.weight");
-    for (let i = 0; i < this.#places.length; i++) {
-      this.#places[i] = (this.#places[i] as number) + (type[i % shape.hidden] as number);
-    }
+    const places = this.#read("embeddings.position_embeddings.weight");
+    const types = this.#read("embeddings.token_type_embeddings.weight");
+    const { hidden } = shape;
+    this.#places = Array.from({ length: Math.min(2, types.length / hidden) }, (_, type) =>
+      places.map((value, at) => value + (types[type * hidden + (at % hidden)] as number)),
+    );
     const graph = encoderGraph(shape, (name) => this.#read(name));
     this.#session = new Session(graph, { threads, folder: checkpoint.folder });
   }
 
-  /** The pooled state `[hidden]`. */
-  run(ids: Int32Array): Float32Array {
+  /** Its states `[tokens, hidden]`, or the last `[hidden]`. */
+  run({ ids, all, secondFrom = ids.length }: Text): Float32Array<ArrayBuffer> {
     const { hidden, firstPosition } = this.#data.shape;
+    const [first, second = first] = this.#places;
     const embedded = new Float32Array(ids.length * hidden);
     ids.forEach((id, row) => {
       const target = embedded.subarray(row * hidden, (row + 1) * hidden);
       this.#reader.read(this.#words, { axis: 0, begin: id, end: id + 1 }, target);
+      const places = (row < secondFrom ? first : second) as Float32Array; // a model has a type
       const place = (firstPosition + row) * hidden;
       for (let i = 0; i < hidden; i++)
-        target[i] = (target[i] as number) + (this.#places[place + i] as number);
+        target[i] = (target[i] as number) + (places[place + i] as number);
     });
     const states = new Float32Array(embedded.length);
     const shape = [ids.length, hidden];
@@ -70,12 +78,7 @@ class Encoder {
       { [ENCODER_INPUT]: new Tensor("float32", embedded, shape) },
       { [ENCODER_OUTPUT]: new Tensor("float32", states, shape) },
     );
-    if (this.#data.pooling === "cls") return states.slice(0, hidden);
-    return Float32Array.from({ length: hidden }, (_, column) => {
-      let sum = 0;
-      for (let at = column; at < states.length; at += hidden) sum += states[at] as number;
-      return sum / ids.length;
-    });
+    return all ? states : states.slice(-hidden);
   }
 
   #read(name: string): Float32Array<ArrayBuffer> {
@@ -90,23 +93,27 @@ class Encoder {
 function main(): void {
   const port = parentPort;
   if (port === null) throw new Error("thread.ts is the entry of a worker thread.");
-  const reply = (message: EncoderReply): void => port.postMessage(message);
+  const reply = (message: EncoderReply, moved: readonly ArrayBuffer[] = []): void =>
+    port.postMessage(message, moved);
   const errorOf = (thrown: unknown): Error =>
     thrown instanceof Error ? thrown : new Error(String(thrown));
   try {
     const encoder = new Encoder(workerData as EncoderData);
     port.on("message", (request: EncoderRequest | "leave") => {
       if (request === "leave") process.exit(0);
-      const { id, ids } = request;
       try {
-        reply({ type: "done", id, vector: encoder.run(ids) });
+        const states = request.map((text) => encoder.run(text));
+        reply(
+          { type: "done", states },
+          states.map(({ buffer }) => buffer),
+        );
       } catch (thrown) {
-        reply({ type: "failed", id, error: errorOf(thrown) });
+        reply({ type: "failed", error: errorOf(thrown) });
       }
     });
     reply({ type: "ready" });
   } catch (thrown) {
-    reply({ type: "failed", error: errorOf(thrown) });
+    reply({ type: "unusable", error: errorOf(thrown) });
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Nanos } from "../../clock.ts";
-import type { Batch } from "../../device.ts";
+import { type Batch, samples } from "../../device.ts";
 import type { Span, StepCost } from "../../trace.ts";
 import { constant } from "../constants.ts";
 import { type StepShape, siteOf } from "../kernels/kernel.ts";
@@ -91,7 +91,7 @@ export class CostModel {
       add(parts, "host", this.#host("step") + this.#host("row") * short.length);
     }
     if (!plan.onDeviceSampling) {
-      const wanted = batch.rows.filter((row) => row.want !== "none").length;
+      const wanted = batch.rows.filter(samples).length;
       const compiled = short.length > 0 ? bucketOf(buckets.rows, short.length) : 1;
       add(parts, "sampling", samplingNanos(plan, compiled, wanted));
     }

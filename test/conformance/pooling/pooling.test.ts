@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makeBase } from "../../../scripts/maintain/goldens/adapter-folders.ts";
 import { seeded } from "../../support/random-model.ts";
 import { writeSafetensors } from "../../support/safetensors.ts";
@@ -184,6 +184,14 @@ describe("a decoder", () => {
     }
   });
 
+  it("names an answer by its client's own id, where it gives one", async () => {
+    const id = async (headers: Readonly<Record<string, string>>, body: object) =>
+      (await server.post("/v1/embeddings", { input: "a", ...body }, headers)).json.id;
+    expect(await id({ "x-request-id": "mine" }, { request_id: "body" })).toBe("embd-mine");
+    expect(await id({}, { request_id: "body" })).toBe("embd-body");
+    expect(await id({}, {})).toMatch(/^embd-[0-9a-f]{16}$/);
+  });
+
   it("refuses in vLLM's words", async () => {
     const refused = async (path: string, body: object) =>
       (await server.post(path, body)).json.error;
@@ -262,6 +270,63 @@ describe("a simulated device", () => {
       expect(b).toEqual(a);
       expect(c).not.toEqual(a);
       expect(json.synthetic).toBe(true);
+    } finally {
+      await server.stop(0);
+    }
+  });
+
+  it("lets requests wait within the limits, drops those whose client left, and counts all", async () => {
+    const server = await startServer([
+      ...["google-bert/bert-base-uncased", "--device", "trainium", "--runner", "pooling"],
+      ...["--served-model-name", "m", "--time-scale", "200", "--max-num-seqs", "1"],
+      ...["--max-num-queued-reqs", "20", "--scheduling-policy", "priority"],
+    ]);
+    try {
+      const text = (id: number) => Array.from({ length: 120 }, () => id);
+      const waiting = (count: number) =>
+        vi.waitFor(async () =>
+          expect(await server.metric("vllm:num_requests_waiting")).toBe(count),
+        );
+      const ended: number[] = [];
+      const ask = async (id: number, priority = 0) => {
+        const body = { input: [text(id)], priority };
+        const { status } = await server.post("/v1/embeddings", body);
+        ended.push(id);
+        return status;
+      };
+      const first = ask(1);
+      await vi.waitFor(async () =>
+        expect(await server.metric("vllm:num_requests_running")).toBe(1),
+      );
+      const leaving = new AbortController();
+      const gone = fetch(`${server.url}/v1/embeddings`, {
+        ...{ method: "POST", headers: { "content-type": "application/json" } },
+        ...{ body: JSON.stringify({ input: Array.from({ length: 18 }, () => text(2)) }) },
+        signal: leaving.signal,
+      }).catch(() => "gone");
+      await waiting(18);
+      const later = ask(3);
+      const sooner = ask(4, -1);
+      await waiting(20);
+      const refused = await server.post("/rerank", { query: "a", documents: ["b"] });
+      expect(refused.status).toBe(503);
+      expect(refused.headers.get("retry-after")).toMatch(/^[0-9]+$/);
+      leaving.abort();
+      expect(await gone).toBe("gone");
+      await vi.waitFor(async () =>
+        expect(await server.metric("vllm:num_requests_waiting")).toBeLessThanOrEqual(2),
+      );
+      expect(await Promise.all([first, later, sooner])).toEqual([200, 200, 200]);
+      expect(ended).toEqual([1, 4, 3]);
+      const success = "vllm:request_success_total";
+      expect(await server.metric(success, 'finished_reason="stop"')).toBe(3);
+      expect(await server.metric(success, 'finished_reason="abort"')).toBe(18);
+      expect(await server.metric("vllm:prompt_tokens_total")).toBe(360);
+      expect(await server.metric("vllm:generation_tokens_total")).toBe(0);
+      expect(await server.metric("vllm:request_params_max_tokens_count")).toBe(0);
+      expect(await server.metric("vllm:time_to_first_token_seconds_count")).toBe(3);
+      const { requests } = (await server.get("/requests")).json;
+      expect(requests).toHaveLength(5);
     } finally {
       await server.stop(0);
     }
