@@ -4,6 +4,7 @@
  * on. Differences of the parts sum to that of the whole.
  */
 import { INTERACTIVITY, type Point } from "./point.ts";
+import { studentT } from "./student-t.ts";
 
 export interface Measured {
   readonly key: string;
@@ -14,10 +15,19 @@ export interface Measured {
   readonly b: number;
   /** b ÷ a − 1. */
   readonly change: number;
-  /** What chance alone moves it by, as a share, 99.7 times of 100; 0 where nothing is drawn. */
+  /**
+   * What chance alone moves it by, as a share; 0 where nothing is drawn, `Infinity` where the
+   * runs were too short to tell. 997 of 1,000 comparisons of equals have no measure beyond it.
+   */
   readonly noise: number;
   /** Is the change more than that? */
   readonly differs: boolean;
+}
+
+/** `Measured.noise` in words. */
+export function chanceText(noise: number): string {
+  if (noise === 0) return "none";
+  return noise === Number.POSITIVE_INFINITY ? "too short" : `± ${(100 * noise).toFixed(1)} %`;
 }
 
 export interface PointPair {
@@ -38,14 +48,15 @@ export interface PointComparison {
 
 export function comparePoints(a: readonly Point[], b: readonly Point[]): PointComparison {
   const left = [...b];
-  const pairs: PointPair[] = [];
+  const matched: (readonly [Point, Point])[] = [];
   const sorted = [...a].sort((one, other) => one.concurrency - other.concurrency);
   for (const point of sorted) {
     const at = counterpart(point, left);
     if (at < 0) continue;
     const [other] = left.splice(at, 1);
-    if (other !== undefined) pairs.push(pairOf(point, other));
+    if (other !== undefined) matched.push([point, other]);
   }
+  const pairs = matched.map(([point, other]) => pairOf(point, other, matched.length));
   const first = pairs[0] ?? { a: a[0], b: b[0] };
   return {
     settings: settingsOf(first.a, first.b),
@@ -119,13 +130,20 @@ const MEASURES: readonly Measure[] = [
   ),
 ];
 
-/** Standard errors of a difference that chance stays within, 99.7 times of 100. */
-const SIGMAS = 3;
+/** Comparisons of equals that call some measure different. */
+const FALSE_ALARMS = 0.003;
+/**
+ * Requests of one second share what disturbs a machine (a collector's cycle, a neighbour's burst)
+ * and count as one draw of it: a convention.
+ */
+const DRAWS_A_SECOND = 1;
+/** Fewer draws of either run say nothing. */
+const FEWEST_DRAWS = 5;
 
-function pairOf(a: Point, b: Point): PointPair {
+function pairOf(a: Point, b: Point, loads: number): PointPair {
+  const tail = FALSE_ALARMS / 2 / (loads * MEASURES.length);
   const measures = MEASURES.map(({ of, spread, ...measure }): Measured => {
-    const noise =
-      a.simulated && b.simulated ? 0 : SIGMAS * Math.hypot(error(a, spread), error(b, spread));
+    const noise = a.simulated && b.simulated ? 0 : chance(a, b, spread, tail);
     const change = of(b) / of(a) - 1;
     return { ...measure, a: of(a), b: of(b), change, noise, differs: Math.abs(change) > noise };
   }).filter((measure) => Number.isFinite(measure.change));
@@ -140,9 +158,26 @@ function pairOf(a: Point, b: Point): PointPair {
   return { name: `${users}, ${a.inputLen} in / ${a.outputLen} out`, a, b, measures, parts };
 }
 
-/** Standard error of a mean, as a share of it: requests that share a batch vary together, so users count, not requests. */
-function error(point: Point, name: Measure["spread"]): number {
-  const { mean, std } = point.latency[name];
-  const drawn = Math.max(1, point.completed / Math.max(1, point.concurrency));
-  return mean > 0 ? std / mean / Math.sqrt(drawn) : 0;
+/** What chance moves the ratio of two means by, all but `tail` of the times either way: Welch's interval. */
+function chance(a: Point, b: Point, of: Measure["spread"], tail: number): number {
+  const [drawnA, drawnB] = [draws(a), draws(b)];
+  if (Math.min(drawnA, drawnB) < FEWEST_DRAWS) return Number.POSITIVE_INFINITY;
+  const [errorA, errorB] = [variance(a, of) / drawnA, variance(b, of) / drawnB];
+  const both = errorA + errorB;
+  if (both === 0) return 0;
+  const freedom = both ** 2 / (errorA ** 2 / (drawnA - 1) + errorB ** 2 / (drawnB - 1));
+  return studentT(tail, freedom) * Math.sqrt(both);
+}
+
+/** Requests that share a batch vary together, so users count, not requests; a simulated run draws nothing of a machine. */
+function draws({ completed, concurrency, duration, simulated }: Point): number {
+  const turns = completed / Math.max(1, concurrency);
+  return simulated ? turns : Math.min(turns, duration * DRAWS_A_SECOND);
+}
+
+/** Of one draw, as a share of the mean squared; the deviation is of a population. */
+function variance(point: Point, of: Measure["spread"]): number {
+  const { mean, std } = point.latency[of];
+  const turns = point.completed / Math.max(1, point.concurrency);
+  return mean > 0 ? ((std / mean) ** 2 * turns) / Math.max(1, turns - 1) : 0;
 }

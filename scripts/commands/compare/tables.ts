@@ -5,7 +5,7 @@ import {
   type Difference,
 } from "../../../device/trainium/profile/compare.ts";
 import type { Profile } from "../../../device/trainium/profile/profile.ts";
-import { comparePoints } from "../../report/compare-points.ts";
+import { chanceText, comparePoints, type PointPair } from "../../report/compare-points.ts";
 import type { Point } from "../../report/point.ts";
 
 export interface ComparisonTable {
@@ -101,6 +101,7 @@ export function pointsCompared(a: readonly Point[], b: readonly Point[]): Compar
         : differing.length === 0
           ? `No difference beyond chance at ${pairs.length} loads.`
           : `${differing.length} of ${pairs.reduce((sum, pair) => sum + pair.measures.length, 0)} measures differ beyond chance, at ${pairs.length} loads.`,
+      ...tooShort(pairs),
       ...(alone > 0 ? [`${alone} points have no counterpart of the same load.`] : []),
     ],
     tables: [
@@ -115,7 +116,7 @@ export function pointsCompared(a: readonly Point[], b: readonly Point[]): Compar
             its.a.toFixed(2),
             its.b.toFixed(2),
             `${percent(its.change)}${its.differs ? " *" : "  "}`,
-            its.noise === 0 ? "none" : `± ${(100 * its.noise).toFixed(1)} %`,
+            chanceText(its.noise),
           ]),
         ),
       },
@@ -126,6 +127,14 @@ export function pointsCompared(a: readonly Point[], b: readonly Point[]): Compar
       },
     ].filter((table) => table.rows.length > 0),
   };
+}
+
+function tooShort(pairs: readonly PointPair[]): readonly string[] {
+  const short = pairs.filter((pair) => pair.measures.some(({ noise }) => noise === Infinity));
+  if (short.length === 0) return [];
+  return [
+    `Too short to tell at ${short.map(({ name }) => name).join("; ")}: run each for more seconds (more requests).`,
+  ];
 }
 
 const settingsTable = (

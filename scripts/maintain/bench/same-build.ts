@@ -3,7 +3,7 @@
  * of it over HTTP, every two of them held against each other; tells how many measures
  * differ beyond what chance is said to move them by.
  *
- *     npx tsx scripts/maintain/bench/same-build.ts [--runs 3] [--users 1,2,4] [--requests-per-user 10]
+ *     npx tsx scripts/maintain/bench/same-build.ts [--runs 3] [--users 1,2,4] [--requests-per-user 400]
  *
  * Wants a machine that nobody else uses: who shares it is no chance.
  */
@@ -21,7 +21,7 @@ const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "3" },
     users: { type: "string", default: "1,2,4" },
-    "requests-per-user": { type: "string", default: "10" },
+    "requests-per-user": { type: "string", default: "400" },
   },
 });
 
@@ -44,11 +44,13 @@ server.stop();
 rmSync(folder, { recursive: true });
 let all = 0;
 let beyond = 0;
+let short = 0;
 runs.forEach((a, index) => {
   for (const [later, b] of runs.slice(index + 1).entries()) {
     for (const pair of comparePoints(a, b).pairs) {
       for (const measure of pair.measures) {
         all++;
+        if (measure.noise === Number.POSITIVE_INFINITY) short++;
         if (!measure.differs) continue;
         beyond++;
         const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -59,5 +61,7 @@ runs.forEach((a, index) => {
     }
   }
 });
-say(`${beyond} of ${all} measures of ${runs.length} runs of one build differ beyond chance.`);
+say(
+  `${beyond} of ${all} measures of ${runs.length} runs of one build differ beyond chance, ${short} were too short to tell.`,
+);
 process.exit(0);

@@ -3,13 +3,14 @@ import { describe, expect, it } from "vitest";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { profileOf } from "../../../device/trainium/profile/profile.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
-import { profilesCompared } from "../../../scripts/commands/compare/tables.ts";
+import { pointsCompared, profilesCompared } from "../../../scripts/commands/compare/tables.ts";
 import { runPoint } from "../../../scripts/commands/sweep/run-point.ts";
 import { comparePoints } from "../../../scripts/report/compare-points.ts";
 import { frontier } from "../../../scripts/report/frontier.ts";
 import type { Point } from "../../../scripts/report/point.ts";
 import { pointsIn } from "../../../scripts/report/read-points.ts";
 import { readFigure } from "../../../scripts/report/reading.ts";
+import { studentT } from "../../../scripts/report/student-t.ts";
 import { buildSystem } from "../../../scripts/virtual/system.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
 
@@ -92,6 +93,44 @@ describe("results of bench serve", () => {
       comparePoints([a], [b]).pairs[0]?.measures.find(({ key }) => key === "mean_tpot_ms");
     expect(tpot(near)).toMatchObject({ differs: false });
     expect(tpot(far)).toMatchObject({ differs: true });
+  });
+});
+
+describe("chance", () => {
+  const load = (seconds: number, mean: number): Point => {
+    const [point] = pointsIn({ ...RESULT, duration: seconds, mean_tpot_ms: mean });
+    if (point === undefined) throw new Error("no point");
+    return point;
+  };
+  const tpot = (a: Point, b: Point) =>
+    comparePoints([a], [b]).pairs[0]?.measures.find(({ key }) => key === "mean_tpot_ms");
+
+  it("is not told of runs of few seconds, however many requests they had", () => {
+    const short = tpot(load(4, 12), load(4, 24));
+    expect(short).toMatchObject({ differs: false, noise: Number.POSITIVE_INFINITY });
+    const { says, tables } = pointsCompared([load(4, 12)], [load(4, 24)]);
+    expect(says.join(" ")).toMatch(/Too short to tell at 4 users, 128 in \/ 32 out/);
+    expect(tables.flatMap(({ rows }) => rows).flat()).toContain("too short");
+  });
+
+  it("shrinks with seconds until requests are what is few", () => {
+    const noise = [8, 16, 25, 100].map((seconds) => tpot(load(seconds, 12), load(seconds, 12)));
+    const [few = 0, more = 0, all = 0, idle = 0] = noise.map((its) => its?.noise ?? 0);
+    expect(few).toBeGreaterThan(more);
+    expect(more).toBeGreaterThan(all);
+    expect(idle).toBe(all);
+  });
+
+  it("is Student's, as tables have it", () => {
+    const known = [
+      [0.025, 1, 12.7062],
+      [0.025, 2, 4.30265],
+      [0.025, 9, 2.26216],
+      [0.025, 10, 2.22814],
+      [0.0005, 4, 8.6103],
+      [0.00135, 1e4, 3.0004],
+    ] as const;
+    for (const [tail, freedom, t] of known) expect(studentT(tail, freedom)).toBeCloseTo(t, 3);
   });
 });
 

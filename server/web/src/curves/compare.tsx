@@ -1,5 +1,9 @@
 /** Two runs point by point: what was set otherwise, what differs, and where the time went. */
-import { comparePoints, type PointPair } from "../../../../scripts/report/compare-points.ts";
+import {
+  chanceText,
+  comparePoints,
+  type PointPair,
+} from "../../../../scripts/report/compare-points.ts";
 import type { Point } from "../../../../scripts/report/point.ts";
 import { seriesOf } from "../../../../scripts/report/point.ts";
 import { Waterfall } from "../charts/waterfall.tsx";
@@ -76,7 +80,7 @@ function Measures({ pairs }: { readonly pairs: readonly PointPair[] }) {
   return (
     <Table
       title="Measured"
-      note="grey: no more than chance would move it"
+      note="grey: no more than chance would move it; too short: too few seconds to tell"
       head={["load", "measure", "this", "against", "change", "chance"]}
       rows={pairs.flatMap((pair) =>
         pair.measures.map((its): readonly Cell[] => {
@@ -91,7 +95,7 @@ function Measures({ pairs }: { readonly pairs: readonly PointPair[] }) {
               value: its.change,
               mood: !its.differs || its.change === 0 ? undefined : better ? "good" : "bad",
             },
-            { text: its.noise === 0 ? "none" : `± ${digits(100 * its.noise)} %`, value: its.noise },
+            { text: chanceText(its.noise), value: its.noise },
           ];
         }),
       )}
