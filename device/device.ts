@@ -217,6 +217,8 @@ export interface Device {
   readonly adapters?: AdapterShelf;
   /** (optional) What its weights cost in memory and how they were loaded, a line each. */
   readonly loadLines?: readonly string[];
+  /** (optional) What its KV cache takes, all ranks together, and in which format; absent: F32. */
+  readonly kvCache?: { readonly bytes: number; readonly format: string };
   /** Starts a step; `done` is called once, later, in order, on the same thread. */
   execute(batch: Batch, done: (result: StepResult) => void): void;
   /** These sequences are over: whatever the device keeps of them may go. */

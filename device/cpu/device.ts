@@ -27,7 +27,7 @@ import { NO_DRAFT } from "./draft.ts";
 import { createEncoderDevice } from "./encoder/device.ts";
 import { loadLines } from "./load-lines.ts";
 import type { MemoryPlan } from "./plan.ts";
-import { attentionParity, planMemory } from "./plan.ts";
+import { attentionParity, KV_FORMAT_NAMES, planMemory } from "./plan.ts";
 import type { RankRequest } from "./rank.ts";
 import type { RankFailure, RankGroup } from "./ranks.ts";
 import { Shelf } from "./shelf.ts";
@@ -73,6 +73,7 @@ export async function createCpuDevice(settings: DeviceSettings): Promise<Device>
 export class CpuDevice implements Device {
   readonly name = "cpu";
   readonly loadLines: readonly string[];
+  readonly kvCache: NonNullable<Device["kvCache"]>;
   readonly limits: DeviceLimits;
   readonly vocabSize: number;
   readonly can: DeviceAbilities;
@@ -97,6 +98,7 @@ export class CpuDevice implements Device {
     this.ranks = ranks;
     this.plan = plan;
     this.loadLines = loadLines(settings, plan, ranks.loaded);
+    this.kvCache = { bytes: plan.ranks * plan.kvBytes, format: KV_FORMAT_NAMES[plan.kvFormat] };
     this.vocabSize = architecture.vocabSize;
     this.#hiddenSize = architecture.hidden;
     this.#sampler = settings.sampler;

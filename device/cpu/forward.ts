@@ -16,6 +16,7 @@ import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
+import type { KvFormat } from "./kernel/kv-layout.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { type Loaded, Opener } from "./opener.ts";
@@ -38,6 +39,7 @@ export interface RankSettings {
   readonly quantization: Quantization;
   readonly blockSize: number;
   readonly blocks: number;
+  readonly kvFormat: KvFormat;
   readonly maxContext: number;
   readonly maxTokens: number;
   readonly maxRows: number;
@@ -119,7 +121,7 @@ export class Forward {
       throw error;
     }
     this.loaded = opener.finish();
-    const { blockSize, blocks, maxContext, maxTokens, maxRows, threads } = settings;
+    const { blockSize, blocks, kvFormat, maxContext, maxTokens, maxRows, threads } = settings;
     this.#pool = new KvPool({
       ...this.#program.cache,
       blockSize,
@@ -128,6 +130,7 @@ export class Forward {
       maxTokens,
       maxRows,
       threads,
+      format: kvFormat,
     });
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
   }

@@ -1,15 +1,18 @@
 /**
  * A rank's paged KV cache: one WebAssembly memory that holds every layer's keys
- * and values, and what the attention kernel works on (layouts: kernel/attention.ts).
+ * and values, and what the attention kernel works on (layouts: kernel/kv-layout.ts).
  * Keys and values of a step's tokens are written before anyone reads them.
  *
- *     [ control | tables | queries | outputs | scores ][ layer 0: keys, values ][ layer 1 … ]
+ *     [ control | tables | queries | outputs | scratch ][ layer 0: keys, values ][ layer 1 … ]
  */
 import type { CacheShape } from "./graph/steps.ts";
-import type { KernelLayout } from "./kernel/attention.ts";
-import { attentionModule, kernelLayout } from "./kernel/attention.ts";
+import { attentionModule } from "./kernel/attention.ts";
+import type { KernelLayout, KvFormat } from "./kernel/kv-layout.ts";
+import { CHUNK, kernelLayout } from "./kernel/kv-layout.ts";
+import { mergeModule } from "./kernel/merge.ts";
 import { AttentionTeam, CONTROL_BYTES } from "./kernel/team.ts";
 import { createMemory } from "./kernel/wasm.ts";
+import { HeadWriter, type Place } from "./kv-writer.ts";
 import type { HeadCopy, RotaryTable } from "./rotary.ts";
 import { copyHead } from "./rotary.ts";
 import type { StepRow } from "./wire.ts";
@@ -24,6 +27,7 @@ export interface PoolShape extends CacheShape {
   readonly maxRows: number;
   /** Threads that attend: 1, or 2. */
   readonly threads: number;
+  readonly format: KvFormat;
 }
 
 export interface AttentionOptions {
@@ -49,15 +53,16 @@ export interface Columns {
 
 const PAGE_BYTES = 65_536;
 
+/** For the chunks of queries that are divided over threads, about. */
+const UNITS_BYTES = 4 << 20;
+
 /** Bytes of one block on a rank, all layers. */
 export function poolBytesPerBlock(shape: Parameters<typeof layoutOf>[0]): number {
   const { keyBlockBytes, valueBlockBytes } = layoutOf(shape);
   return shape.layers * (keyBlockBytes + valueBlockBytes);
 }
 
-function layoutOf(
-  shape: CacheShape & { readonly blockSize: number; readonly maxContext: number },
-): KernelLayout {
+function layoutOf(shape: CacheShape & Pick<PoolShape, "blockSize" | "format">): KernelLayout {
   return kernelLayout({ ...shape, group: shape.heads / shape.kvHeads });
 }
 
@@ -72,28 +77,34 @@ interface Areas {
   readonly queries: number;
   readonly outputs: number;
   readonly scratch: readonly number[];
+  readonly partials: readonly number[];
+  readonly units: number;
+  readonly unitPartials: number;
   readonly layers: number;
   readonly end: number;
 }
 
 function layAreas(shape: PoolShape, layout: KernelLayout): Areas {
-  const { heads, headDim, layers, blocks, maxTokens, maxRows, threads } = shape;
+  const { heads, layers, blocks, maxTokens, maxRows, maxContext } = shape;
   let end = 0;
   const room = (bytes: number): number => {
     const begin = end;
     end = Math.ceil((end + bytes) / 64) * 64;
     return begin;
   };
+  const threads = Array.from({ length: Math.min(shape.threads, 2) }, (_, index) => index);
   return {
     control: room(CONTROL_BYTES),
     positions: room(4 * maxTokens),
     tables: room(4 * maxTokens),
-    blocks: room(4 * maxRows * Math.ceil(shape.maxContext / shape.blockSize)),
+    blocks: room(4 * maxRows * Math.ceil(maxContext / shape.blockSize)),
     sinks: room(4 * heads),
-    // A query head more than there are: heads are read in pairs.
-    queries: room(4 * (maxTokens * heads + 1) * headDim),
+    queries: room(4 * maxTokens * heads * layout.queryDim),
     outputs: room(4 * maxTokens * heads * layout.paddedDim),
-    scratch: Array.from({ length: Math.min(threads, 2) }, () => room(layout.scratchBytes)),
+    scratch: threads.map(() => room(layout.scratchBytes)),
+    partials: threads.map(() => room(Math.ceil(maxContext / CHUNK) * layout.partialBytes)),
+    units: room(4 * (maxTokens + 1)),
+    unitPartials: room(threads.length > 1 ? UNITS_BYTES : 0),
     layers: room(layers * blocks * (layout.keyBlockBytes + layout.valueBlockBytes)),
     end,
   };
@@ -106,6 +117,8 @@ export class KvPool {
   readonly #team: AttentionTeam;
   readonly #floats: Float32Array;
   readonly #ints: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #writer: HeadWriter;
   #rows: readonly StepRow[] = [];
   #tokens = 0;
 
@@ -113,23 +126,23 @@ export class KvPool {
     this.#shape = shape;
     this.#layout = layoutOf(shape);
     this.#areas = layAreas(shape, this.#layout);
-    const { kvHeads, headDim } = shape;
+    const { kvHeads, headDim, valueDim, format } = shape;
     const group = shape.heads / kvHeads;
     const pages = Math.ceil(this.#areas.end / PAGE_BYTES);
     const memory = createMemory(pages);
-    const { paddedDim, keyHeadBytes, valueHeadBytes } = this.#layout;
     this.#team = new AttentionTeam({
-      module: attentionModule({ ...shape, group }, pages),
+      attend: attentionModule({ ...shape, group }, pages),
+      merge: mergeModule({ ...shape, group }, pages),
       memory,
       group,
       kvHeads,
-      headDim,
-      paddedDim,
-      keyHeadBytes,
-      valueHeadBytes,
+      layout: this.#layout,
       at: this.#areas,
+      mostUnits: Math.floor(UNITS_BYTES / this.#layout.partialBytes),
     });
+    this.#writer = new HeadWriter(memory.buffer, format, Math.max(headDim, valueDim));
     this.#floats = new Float32Array(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
     this.#ints = new Int32Array(memory.buffer);
   }
 
@@ -142,8 +155,8 @@ export class KvPool {
         [this.#keysOf(layer), keyBlockBytes],
         [this.#valuesOf(layer), valueBlockBytes],
       ] as const) {
-        const begin = (area + from * bytes) / 4;
-        this.#floats.copyWithin((area + to * bytes) / 4, begin, begin + bytes / 4);
+        const begin = area + from * bytes;
+        this.#bytes.copyWithin(area + to * bytes, begin, begin + bytes);
       }
     }
   }
@@ -173,32 +186,45 @@ export class KvPool {
   /** `k` is [tokens, kvHeads · headDim], `v` [tokens, kvHeads · valueDim]; `rotary` rotates the keys. */
   write(layer: number, k: Columns, v: Columns, rotary?: RotaryTable): void {
     const { blockSize, kvHeads, headDim, valueDim } = this.#shape;
-    const { lanes, paddedDim, keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } =
-      this.#layout;
-    const keys = this.#keysOf(layer) / 4;
-    const values = this.#valuesOf(layer) / 4;
-    const key: HeadCopy = { ...this.#into(k.data), stride: lanes };
-    const value: HeadCopy = { ...this.#into(v.data), headDim: valueDim };
+    const { keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } = this.#layout;
+    const writer = this.#writer;
+    const key = headCopy(k.data, writer.vector, headDim);
+    const value = headCopy(v.data, writer.vector, valueDim);
     for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
         const token = row.offset + i;
         const position = row.start + i;
         const block = row.blocks[Math.floor(position / blockSize)] as number;
-        const within = position % blockSize;
-        const lane = within % lanes;
+        const keys = this.#keysOf(layer) + block * keyBlockBytes;
+        const values = this.#valuesOf(layer) + block * valueBlockBytes;
         for (let head = 0; head < kvHeads; head++) {
           key.from = k.at + token * k.stride + head * headDim;
-          const keyHead = keys + (block * keyBlockBytes + head * keyHeadBytes) / 4;
-          key.to = keyHead + (within - lane) * headDim + lane;
           if (rotary) rotary.copy(key, position);
           else copyHead(key);
+          writer.write(headDim, this.#keyPlace(keys + head * keyHeadBytes, position));
           value.from = v.at + token * v.stride + head * valueDim;
-          value.to =
-            values + (block * valueBlockBytes + head * valueHeadBytes) / 4 + within * paddedDim;
           copyHead(value);
+          writer.write(valueDim, this.#valuePlace(values + head * valueHeadBytes, position));
         }
       }
     }
+  }
+
+  /** Of a position's key in a head's block that begins at `head`. */
+  #keyPlace(head: number, position: number): Place {
+    const { lanes, keyDim, fold, scaleBytes, elementBytes } = this.#layout;
+    const within = position % this.#shape.blockSize;
+    const lane = within % lanes;
+    const at = (head + scaleBytes) / elementBytes + (within - lane) * keyDim + lane * fold;
+    return { at, run: fold, stride: lanes * fold, scaleAt: head / 4 + within };
+  }
+
+  #valuePlace(head: number, position: number): Place {
+    const { paddedDim, fold, scaleBytes, elementBytes } = this.#layout;
+    const within = position % this.#shape.blockSize;
+    const odd = within % fold;
+    const at = (head + scaleBytes) / elementBytes + (within - odd) * paddedDim + odd;
+    return { at, run: 1, stride: fold, scaleAt: head / 4 + within };
   }
 
   /** `q` is [tokens, heads · headDim], `out` [tokens, heads · valueDim]. */
@@ -236,14 +262,10 @@ export class KvPool {
     await this.#team.close();
   }
 
-  #into(source: Float32Array): HeadCopy {
-    const { headDim } = this.#shape;
-    return { source, target: this.#floats, headDim, stride: 1, from: 0, to: 0 };
-  }
-
   #readQueries(q: Columns, { rotary, temperature }: AttentionOptions): void {
     const { heads, headDim } = this.#shape;
-    const query = this.#into(q.data);
+    const { queryDim } = this.#layout;
+    const query = headCopy(q.data, this.#floats, headDim);
     query.to = this.#areas.queries / 4;
     for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
@@ -253,7 +275,7 @@ export class KvPool {
           if (rotary) rotary.copy(query, row.start + i);
           else copyHead(query);
           query.from += headDim;
-          query.to += headDim;
+          query.to += queryDim;
         }
         if (temperature === undefined) continue;
         const { floor, scale } = temperature;
@@ -287,3 +309,11 @@ export class KvPool {
     return this.#keysOf(layer) + this.#shape.blocks * this.#layout.keyBlockBytes;
   }
 }
+
+const headCopy = (source: Float32Array, target: Float32Array, headDim: number): HeadCopy => ({
+  source,
+  target,
+  headDim,
+  from: 0,
+  to: 0,
+});

@@ -11,6 +11,7 @@ import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { blockOf } from "./graph/quantise.ts";
+import type { KvFormat } from "./kernel/kv-layout.ts";
 import { poolBytesPerBlock } from "./kv-pool.ts";
 
 /** As vLLM's CPU build: shorter ones find shorter common beginnings, longer ones cost less to look up. */
@@ -31,21 +32,23 @@ export interface MemoryPlan {
   readonly maxContext: number;
   /** On each rank. */
   readonly weightBytes: number;
+  readonly kvFormat: KvFormat;
   readonly kvBytesPerBlock: number;
   readonly kvBytes: number;
 }
 
-export type PlanSettings = Pick<
-  DeviceSettings,
-  | "tensorParallelSize"
-  | "blockSize"
-  | "blocks"
-  | "kvCacheBytes"
-  | "maxRows"
-  | "maxTokens"
-  | "maxContext"
-  | "quantization"
->;
+export type PlanSettings = Partial<Pick<DeviceSettings, "own">> &
+  Pick<
+    DeviceSettings,
+    | "tensorParallelSize"
+    | "blockSize"
+    | "blocks"
+    | "kvCacheBytes"
+    | "maxRows"
+    | "maxTokens"
+    | "maxContext"
+    | "quantization"
+  >;
 
 /** Throws for a block size or a pool that cannot be had. */
 export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
@@ -59,7 +62,8 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
   const maxRows = settings.maxRows ?? DEFAULT_MAX_ROWS;
   const maxContext =
     settings.maxContext ?? model.architecture.usualContext ?? model.architecture.maxContext;
-  const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize, maxContext });
+  const kvFormat = kvFormatOf(settings.own?.["kv-cache-dtype"]);
+  const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize, format: kvFormat });
   const useful = maxRows * Math.ceil(maxContext / blockSize);
   const budget = (settings.kvCacheBytes ?? DEFAULT_KV_BYTES) / ranks;
   const limit = Math.floor(POOL_LIMIT_BYTES / kvBytesPerBlock);
@@ -80,9 +84,26 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
     maxTokens: settings.maxTokens ?? DEFAULT_MAX_TOKENS,
     maxContext,
     weightBytes: weightBytes(model, ranks, quantizationOf(settings.quantization, model.checkpoint)),
+    kvFormat,
     kvBytesPerBlock,
     kvBytes: blocks * kvBytesPerBlock,
   };
+}
+
+/** `--kv-cache-dtype` by vLLM's names. Products are computed in F32, so that is what `auto` keeps. */
+const KV_FORMATS = { auto: "f32", bfloat16: "bf16", int8_per_token_head: "int8" } as const;
+
+export const KV_FORMAT_NAMES = {
+  f32: "F32",
+  bf16: "BF16",
+  int8: "int8 by token and head",
+} as const;
+
+function kvFormatOf(name: unknown = "auto"): KvFormat {
+  const found = Object.entries(KV_FORMATS).find(([known]) => known === name);
+  if (found !== undefined) return found[1];
+  const known = Object.keys(KV_FORMATS).join(", ");
+  throw new Error(`The cpu device has no --kv-cache-dtype "${name}"; known: ${known}.`);
 }
 
 /** The plan as rows of a table, for whoever prints it. */
@@ -92,7 +113,7 @@ export function planTable(plan: MemoryPlan): readonly (readonly [string, string]
   return [
     ["ranks", String(plan.ranks)],
     ["weights, each rank", mib(plan.weightBytes)],
-    ["KV cache, each rank", mib(plan.kvBytes)],
+    ["KV cache, each rank", `${mib(plan.kvBytes)} of ${KV_FORMAT_NAMES[plan.kvFormat]}`],
     ["KV block", `${plan.blockSize} tokens, ${mib(plan.kvBytesPerBlock)}`],
     ["KV blocks", `${plan.blocks} (${tokens} tokens)`],
     [`sequences of ${plan.maxContext} tokens`, (tokens / plan.maxContext).toFixed(2)],

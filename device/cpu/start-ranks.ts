@@ -32,6 +32,7 @@ export function startRanks(
       quantization: quantizationOf(settings.quantization, checkpoint),
       blockSize: plan.blockSize,
       blocks: plan.blocks,
+      kvFormat: plan.kvFormat,
       maxContext: plan.maxContext,
       maxTokens: plan.maxTokens,
       maxRows: plan.maxRows,

@@ -188,12 +188,15 @@ function formatsFor(
     chip.tensorRate[format] === undefined ? "bf16" : format === "f32" ? "bf16" : format;
   const declared = request.model.format;
   const experts = expertFormat(request.model) ?? declared;
-  const cache = text(request.own, "kv-cache-dtype");
+  const cache = text(request.own, "kv-cache-dtype") ?? "auto";
+  if (cache !== "auto" && cache !== "bfloat16" && !cache.startsWith("fp8")) {
+    throw new Error(`--kv-cache-dtype ${cache}: the simulated stacks keep auto (BF16) or fp8.`);
+  }
   const mx = named === "mxfp4" || named === "mxfp8";
   return {
     dense: stored(named !== undefined && !mx ? named : declared),
     experts: named ?? stored(experts),
-    kv: cache?.startsWith("fp8") ? "fp8" : "bf16",
+    kv: cache.startsWith("fp8") ? "fp8" : "bf16",
   };
 }
 

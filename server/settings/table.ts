@@ -268,7 +268,10 @@ export const TABLE = {
     fileText,
   ),
   "price-per-hour": device.number(undefined, "trainium: price of an instance hour, in dollars."),
-  "kv-cache-dtype": device.text("auto", "trainium: format of the KV cache: auto or fp8."),
+  "kv-cache-dtype": device.text(
+    "auto",
+    "Format of the KV cache; cpu: auto (F32), bfloat16 or int8_per_token_head, a quarter of auto's memory; trainium: auto or fp8.",
+  ),
   "expert-parallel": device.integer(undefined, "trainium: ranks the experts are spread over.", one),
   "neff-cache": device.text(
     undefined,

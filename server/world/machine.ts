@@ -66,20 +66,21 @@ export function memoryLines(
   return [...deviceLines(of.model, of.device), ...adapterLines(settings, of.serving.adapters)];
 }
 
-function deviceLines(model: Model, { machine, limits, loadLines }: Device): readonly string[] {
+function deviceLines(model: Model, device: Device): readonly string[] {
+  const { machine, limits, loadLines } = device;
   if (machine !== undefined) return machine.memoryLines;
   const { blocks, blockSize, maxContext, maxRows, maxTokens } = limits;
-  // A pool on this machine holds F32.
   const perToken = model.architecture.kvGroups.reduce(
     (sum, group) => sum + group.layers.length * group.kvHeads * (group.keyDim + group.valueDim) * 4,
     0,
   );
   const tokens = blocks * blockSize;
+  const cache = device.kvCache ?? { bytes: tokens * perToken, format: "F32" };
   const weights = model.checkpoint?.bytes ?? 0;
   const mebibytes = (bytes: number): string => `${(bytes / MEBIBYTE).toFixed(1)} MiB`;
   return [
     ...(loadLines ?? [`weights    ${mebibytes(weights)} as stored (${model.format})`]),
-    `KV cache   ${mebibytes(tokens * perToken)}: ${blocks} blocks of ${blockSize} tokens = ${tokens} tokens`,
+    `KV cache   ${mebibytes(cache.bytes)} of ${cache.format}: ${blocks} blocks of ${blockSize} tokens = ${tokens} tokens`,
     `step       at most ${maxRows} requests, ${maxTokens} tokens`,
     `context    ${maxContext} tokens a request; ${(tokens / maxContext).toFixed(1)} whole contexts fit`,
   ];

@@ -59,9 +59,11 @@ async function draftDevice(config: SpeculativeConfig, base: DeviceSettings): Pro
     throw new SettingsError('--speculative-config: draft_model needs "model".');
   }
   const { model: _target, quantization: _format, blocks: _blocks, inner: _inner, ...rest } = base;
+  const { "kv-cache-dtype": _cache, ...own } = base.own; // the target's
   const model = await loadModel(source);
   return createDevice(deviceOf("computes"), {
     ...rest,
+    own,
     model,
     quantization: String(config.keys["quantization"] ?? draftQuantization(model)),
     tensorParallelSize: Number(config.keys["draft_tensor_parallel_size"] ?? 1),

@@ -33,7 +33,7 @@ afterAll(() => {
 async function open(
   config: Readonly<Record<string, unknown>>,
   quantization: string,
-  ranks = 1,
+  { ranks = 1, cache = "auto" } = {},
 ): Promise<{ device: Device; sampler: RecordingSampler }> {
   const made = randomModel(config);
   models.push(made);
@@ -48,7 +48,7 @@ async function open(
     maxTokens: 1024,
     quantization,
     seed: 0,
-    own: {},
+    own: { "kv-cache-dtype": cache },
   });
   return { device, sampler };
 }
@@ -132,6 +132,8 @@ function different(a: RecordingSampler["logits"], b: RecordingSampler["logits"])
   });
 }
 
+const INT8 = "int8_per_token_head";
+
 /** Wide enough for products to be divided over threads. */
 const WIDE = {
   ...QWEN_LIKE,
@@ -142,16 +144,31 @@ const WIDE = {
 } as const;
 
 describe.each([
-  { name: "F32, wide", config: WIDE, quantization: "none", ranks: 1, count: 12 },
-  { name: "int8, wide", config: WIDE, quantization: "int8", ranks: 1, count: 12 },
-  { name: "F32, full attention", config: QWEN_LIKE, quantization: "none", ranks: 1, count: 200 },
-  { name: "F32, sliding window", config: MISTRAL_LIKE, quantization: "none", ranks: 1, count: 200 },
-  { name: "int8, full attention", config: QWEN_LIKE, quantization: "int8", ranks: 1, count: 200 },
-  { name: "F32, latents", config: DEEPSEEK_LIKE, quantization: "none", ranks: 1, count: 50 },
+  { name: "F32, wide", config: WIDE, quantization: "none", count: 12 },
+  { name: "int8, wide", config: WIDE, quantization: "int8", count: 12 },
+  { name: "F32, full attention", config: QWEN_LIKE, quantization: "none", count: 200 },
+  { name: "F32, sliding window", config: MISTRAL_LIKE, quantization: "none", count: 200 },
+  { name: "int8, full attention", config: QWEN_LIKE, quantization: "int8", count: 200 },
+  { name: "F32, latents", config: DEEPSEEK_LIKE, quantization: "none", count: 50 },
   { name: "F32, two ranks", config: QWEN_LIKE, quantization: "none", ranks: 2, count: 50 },
-])("$name", ({ config, quantization, ranks, count }) => {
+  {
+    name: "KV in int8, window",
+    config: MISTRAL_LIKE,
+    quantization: "none",
+    cache: INT8,
+    count: 50,
+  },
+  {
+    name: "KV in int8, latents",
+    config: DEEPSEEK_LIKE,
+    quantization: "none",
+    cache: INT8,
+    count: 20,
+  },
+  { name: "KV in BF16", config: QWEN_LIKE, quantization: "none", cache: "bfloat16", count: 50 },
+])("$name", ({ config, quantization, ranks, cache, count }) => {
   it(`gives ${count} requests the same bits alone and in random mixes`, async () => {
-    const { device, sampler } = await open(config, quantization, ranks);
+    const { device, sampler } = await open(config, quantization, { ranks, cache });
     const requests = makeRequests(count, 300, 7);
     await runAlone(device, requests);
     const alone = new Map(sampler.logits);

@@ -10,26 +10,32 @@ const POLYNOMIAL = [
 /** Below this the result is 0. */
 const LOWEST = -87;
 
+/** 1.5 · 2^23: added to a small number it leaves the nearest integer in the low bits. */
+export const ROUNDING = 12_582_912;
+
 /**
  * x = exp(x) for x ≤ 0: 2^n · e^r with |r| ≤ ln 2 / 2; about 1 ulp. Exactly 0
  * below −87, for −∞ too. Overwrites the three scratch locals.
  */
 export function exponential(x: Local, scratch: readonly Local[]): Code {
   const [n = x, r = x, tiny = x] = scratch;
-  const { add, sub, mul, max, less, nearest, toInt, const: constant } = f32x4;
+  const { add, sub, mul, higher, less, const: constant } = f32x4;
   const [first = 0, ...rest] = POLYNOMIAL;
   const polynomial = rest.reduce<Code>(
     (value, coefficient) => add(mul(value, get(r)), constant(coefficient)),
     constant(first),
   );
-  const power = i32x4.shiftLeft(i32x4.add(toInt(get(n)), i32x4.splat(i32.const(127))), 23);
+  // 2^n: shifted into the exponent, what ROUNDING added is gone.
+  const power = i32x4.add(i32x4.shiftLeft(get(n), 23), i32x4.splat(i32.const(127 << 23)));
   // ln 2 in two parts, the first exact in few bits, so that n · ln 2 loses nothing.
-  const high = mul(get(n), constant(0.693359375));
-  const low = mul(get(n), constant(-2.1219444e-4));
+  const whole = sub(get(n), constant(ROUNDING));
+  const high = mul(get(r), constant(0.693359375));
+  const low = mul(get(r), constant(-2.1219444e-4));
   return sequence(
     set(tiny, less(get(x), constant(LOWEST))),
-    set(x, max(get(x), constant(LOWEST))),
-    set(n, nearest(mul(get(x), constant(Math.LOG2E)))),
+    set(x, higher(get(x), constant(LOWEST))),
+    set(n, add(mul(get(x), constant(Math.LOG2E)), constant(ROUNDING))),
+    set(r, whole),
     set(r, sub(sub(get(x), high), low)),
     set(x, add(add(mul(polynomial, mul(get(r), get(r))), get(r)), constant(1))),
     set(x, v128.andNot(mul(get(x), power), get(tiny))),

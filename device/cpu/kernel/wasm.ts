@@ -81,6 +81,7 @@ export const i32 = {
 export const f32 = {
   const: (value: number): Code => [0x43, ...floatBytes(value)],
   add: binary(0x92),
+  mul: binary(0x94),
   div: binary(0x95),
   max: binary(0x97),
   sqrt: unary(0x91),
@@ -91,6 +92,9 @@ export const f32 = {
 export const v128 = {
   load: load(...simd(0)),
   loadSplat: load(...simd(9)),
+  /** Four numbers of 16 bits, each below zeros. */
+  loadHalves: load(...simd(4)),
+  and: binary(...simd(0x4e)),
   store: store(...simd(11)),
   /** Bits of `a` where `b` is 0. */
   andNot: binary(...simd(0x4f)),
@@ -103,6 +107,7 @@ export const f32x4 = {
   const: (value: number): Code => [...f32.const(value), ...simd(0x13)],
   lane: (value: Code, lane: number): Code => [...value, ...simd(0x1f), lane],
   less: binary(...simd(0x43)),
+  more: binary(...simd(0x44)),
   nearest: unary(...simd(0x6a)),
   abs: unary(...simd(0xe0)),
   negate: unary(...simd(0xe1)),
@@ -111,6 +116,8 @@ export const f32x4 = {
   mul: binary(...simd(0xe6)),
   div: binary(...simd(0xe7)),
   max: binary(...simd(0xe9)),
+  /** The higher of two in one instruction; `a` where one is no number. */
+  higher: binary(...simd(0xeb)),
   toInt: unary(...simd(0xf8)),
   fromInt: unary(...simd(0xfa)),
 };
@@ -125,6 +132,7 @@ export const i16x8 = {
 export const i32x4 = {
   splat: unary(...simd(0x11)),
   add: binary(...simd(0xae)),
+  sub: binary(...simd(0xb1)),
   /** Sums of the products of neighbours in two i16x8. */
   dot: binary(...simd(0xba)),
   shiftLeft: (value: Code, bits: number): Code => [...value, ...i32.const(bits), ...simd(0xab)],

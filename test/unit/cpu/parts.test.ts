@@ -182,6 +182,23 @@ describe("memory plan", () => {
     expect(two.blocks).toBe(one.blocks);
   });
 
+  it("counts a block's bytes by the cache's format, and names one it does not have", () => {
+    const bytes = (cache: string): number =>
+      planMemory(model, {
+        ...SIXTEEN,
+        tensorParallelSize: 1,
+        own: { "kv-cache-dtype": cache },
+      }).kvBytesPerBlock;
+    const elements = 2 * 2 * 16 * 2 * 16;
+    expect(bytes("auto")).toBe(4 * elements);
+    expect(bytes("bfloat16")).toBe(2 * elements);
+    // And a scale of F32 for each head's 16 elements.
+    expect(bytes("int8_per_token_head")).toBe(elements + (4 * elements) / 16);
+    expect(() => bytes("fp8")).toThrow(
+      'no --kv-cache-dtype "fp8"; known: auto, bfloat16, int8_per_token_head.',
+    );
+  });
+
   it("takes no more than all rows can use, and refuses what no pool holds", () => {
     const { blocks } = planMemory(model, {
       ...SIXTEEN,
