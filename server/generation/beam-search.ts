@@ -4,9 +4,11 @@
  * beam that ends is set aside, and at the end the best of all are the choices. The
  * prefix cache spares the rounds what the beams have in common.
  */
+
 import type { Nanos } from "../../device/clock.ts";
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
+import { entryAt } from "../entry-at.ts";
 import type { ChoiceDelta, ChoiceFinish } from "./choice.ts";
 import {
   type BeamOptions,
@@ -147,7 +149,7 @@ export class BeamSearch implements Running {
         beams = beams.map((beam) => ({ ...beam, finish: { reason: "abort", stopReason: null } }));
         break;
       }
-      const candidates = deltas.flatMap((delta, at) => continuations(beams[at] ?? EMPTY, delta));
+      const candidates = deltas.flatMap((delta, at) => continuations(entryAt(beams, at), delta));
       const ends = ({ ids }: Beam) => this.#ends(request, ids.at(-1));
       ended.push(...candidates.filter(ends).map((beam) => this.#ended(beam)));
       beams = candidates
@@ -210,7 +212,7 @@ const EMPTY: Beam = { ids: [], positions: [], sum: 0 };
 function continuations(beam: Beam, { logprobs: [position] }: ChoiceDelta): readonly Beam[] {
   if (position === undefined) return [];
   return position.topIds.map((id, rank) => {
-    const logprob = position.topLogprobs[rank] ?? Number.NEGATIVE_INFINITY;
+    const logprob = entryAt(position.topLogprobs, rank);
     return {
       ids: [...beam.ids, id],
       positions: [...beam.positions, { ...position, chosen: logprob, rank: rank + 1 }],

@@ -1,6 +1,8 @@
 /** Forces the ids of an output, one after the other: of a recorded one (`--enable-trace-replay`), of a fixed answer. */
+
 import type { TokenId } from "../../device/device.ts";
 import type { Constraint } from "../../engine/sequence.ts";
+import { entryAt } from "../entry-at.ts";
 
 export class ForcedIds implements Constraint {
   readonly #ids: readonly TokenId[];
@@ -13,7 +15,7 @@ export class ForcedIds implements Constraint {
   mask(mask: Int32Array): boolean {
     const id = this.#ids[this.#at];
     if (id === undefined) return false;
-    mask[id >> 5] = (mask[id >> 5] ?? 0) | (1 << (id & 31));
+    mask[id >> 5] = entryAt(mask, id >> 5) | (1 << (id & 31));
     return true;
   }
 

@@ -8,6 +8,7 @@
  * nothing until reached. Work is counted, in ways looked at, and so are the bytes
  * that the tables hold; past what a caller allows, a GrammarError is thrown.
  */
+import { entryAt } from "../entry-at.ts";
 import { checkGrammar, GrammarError, hasByte, type Node, type Rule } from "./grammar.ts";
 
 /** Still to match: `node` (with what is left of its count, for a repeat), then `next`. */
@@ -102,8 +103,8 @@ export class Automaton {
       const takes = hasByte(set, byte);
       if (takes) ways.push(leaf.next);
       for (let word = 0; word < 8; word++) {
-        const bits = set[word] ?? 0;
-        alike[word] = (alike[word] ?? 0) & (takes ? bits : ~bits);
+        const bits = entryAt(set, word);
+        alike[word] = entryAt(alike, word) & (takes ? bits : ~bits);
       }
     }
     const next = ways.length === 0 ? REFUSED : this.#state(ways);
@@ -119,7 +120,7 @@ export class Automaton {
 
   run(state: State, text: Uint8Array): State | undefined {
     let at: State | undefined = state;
-    for (let i = 0; i < text.length && at !== undefined; i++) at = this.step(at, text[i] ?? 0);
+    for (let i = 0; i < text.length && at !== undefined; i++) at = this.step(at, entryAt(text, i));
     return at;
   }
 

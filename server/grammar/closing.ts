@@ -4,7 +4,9 @@
  * values. Where none of these is allowed the grammar alone decides (a required
  * key, the digits of a number).
  */
+
 import type { Constraint } from "../../engine/sequence.ts";
+import { entryAt } from "../entry-at.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Ids as bits, by how they lead out. */
@@ -25,7 +27,7 @@ export function waysOut(vocabulary: Vocabulary, endIds: readonly number[]): Ways
   const bits = (has: (text: string, id: number) => boolean): Int32Array => {
     const set = new Int32Array((size + 31) >> 5);
     for (const [id, text] of texts.entries())
-      if (has(text, id)) set[id >> 5] = (set[id >> 5] ?? 0) | (1 << (id & 31));
+      if (has(text, id)) set[id >> 5] = entryAt(set, id >> 5) | (1 << (id & 31));
     return set;
   };
   return {
@@ -72,9 +74,9 @@ export class ClosingConstraint implements Constraint {
 }
 
 function meets(mask: Int32Array, ids: Int32Array): boolean {
-  return ids.some((bits, i) => (bits & (mask[i] ?? 0)) !== 0);
+  return ids.some((bits, i) => (bits & entryAt(mask, i)) !== 0);
 }
 
 function keep(mask: Int32Array, ids: Int32Array): void {
-  for (let i = 0; i < mask.length; i++) mask[i] = (mask[i] ?? 0) & (ids[i] ?? 0);
+  for (let i = 0; i < mask.length; i++) mask[i] = entryAt(mask, i) & entryAt(ids, i);
 }

@@ -2,7 +2,9 @@
  * A compiled grammar over one vocabulary, and the constraint one sequence holds.
  * Masks belong to states: one met again costs a copy. Hot path.
  */
+
 import type { Constraint } from "../../engine/sequence.ts";
+import { entryAt } from "../entry-at.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
 import { SequenceBudget, ThreadBudget } from "./budget.ts";
 import { GrammarError, type Node } from "./grammar.ts";
@@ -169,7 +171,7 @@ export class GrammarConstraint implements Constraint {
       mask.set(allowed.length > mask.length ? allowed.subarray(0, mask.length) : allowed);
     }
     if (this.complete) {
-      for (const id of this.#endIds) mask[id >> 5] = (mask[id >> 5] ?? 0) | (1 << (id & 31));
+      for (const id of this.#endIds) mask[id >> 5] = entryAt(mask, id >> 5) | (1 << (id & 31));
     }
     return true;
   }

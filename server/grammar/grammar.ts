@@ -3,6 +3,7 @@
  * structural tags) builds these nodes; the automaton runs them. Nodes may be
  * shared: a grammar is a graph, and only rules make cycles.
  */
+import { entryAt } from "../entry-at.ts";
 
 /** 256 bits: which bytes a leaf takes. */
 export type ByteSet = Uint32Array;
@@ -34,13 +35,13 @@ export function bytes(...ranges: readonly (readonly [low: number, high: number])
   const set = new Uint32Array(8);
   for (const [low, high] of ranges) {
     for (let byte = low; byte <= high; byte++)
-      set[byte >> 5] = (set[byte >> 5] ?? 0) | (1 << (byte & 31));
+      set[byte >> 5] = entryAt(set, byte >> 5) | (1 << (byte & 31));
   }
   return { kind: "bytes", set };
 }
 
 export function hasByte(set: ByteSet, byte: number): boolean {
-  return (((set[byte >> 5] ?? 0) >>> (byte & 31)) & 1) === 1;
+  return ((entryAt(set, byte >> 5) >>> (byte & 31)) & 1) === 1;
 }
 
 export function seq(...items: readonly Node[]): Node {

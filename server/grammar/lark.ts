@@ -12,6 +12,7 @@
  * an alias, a priority) does not matter here. Beside Lark's own, `%json {…}` stands for
  * values of a schema and `%regex {…}` is refused.
  */
+import { codeOf } from "../entry-at.ts";
 import { type CharSet, characters } from "./characters.ts";
 import {
   alt,
@@ -245,7 +246,7 @@ class LarkParser {
 
 function textNode(token: Token & { readonly kind: "text" }): Node {
   const sets = Array.from(token.value, (char): CharSet => {
-    const code = char.codePointAt(0) ?? 0;
+    const code = codeOf(char);
     const set: CharSet = [[code, code]];
     return token.flags.includes("i") ? caseless(set) : set;
   });

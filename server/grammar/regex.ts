@@ -3,6 +3,7 @@
  * Python shares with it) to a grammar. What no automaton does is refused by name:
  * look-around, back-references, word boundaries, flags.
  */
+import { codeOf } from "../entry-at.ts";
 import {
   ANY_CHAR,
   type CharSet,
@@ -272,7 +273,7 @@ class RegexParser {
 }
 
 function one(char: string): readonly [number, number] {
-  const code = char.codePointAt(0) ?? 0;
+  const code = codeOf(char);
   return [code, code];
 }
 
@@ -293,7 +294,7 @@ export function caseless(set: CharSet): CharSet {
     for (let code = low; code <= Math.min(high, LAST_CASED); code++) {
       const char = String.fromCodePoint(code);
       for (const other of [char.toLowerCase(), char.toUpperCase()]) {
-        const [only, more] = Array.from(other, (one) => one.codePointAt(0) ?? 0);
+        const [only, more] = Array.from(other, codeOf);
         if (only !== undefined && only !== code && more === undefined) others.push([only, only]);
       }
     }

@@ -7,7 +7,9 @@
  *     byte     –     a    b    c    b
  *     end      5     4    3    4    5        node i's subtree is [i, end[i])
  */
+
 import type { Tokenizer } from "../../models/model.ts";
+import { entryAt } from "../entry-at.ts";
 
 /** The trie as plain data in shared memory: it crosses to other threads without a copy. */
 export interface VocabularyData {
@@ -40,7 +42,7 @@ export class Vocabulary {
 
   /** `bytesOf[id]`; for small ones, in tests and benchmarks. */
   static of(bytesOf: readonly Uint8Array[]): Vocabulary {
-    return new Vocabulary(layOut(tokenTexts(bytesOf.length, (id) => bytesOf[id] ?? NONE)));
+    return new Vocabulary(layOut(tokenTexts(bytesOf.length, (id) => entryAt(bytesOf, id))));
   }
 
   get size(): number {
@@ -58,8 +60,8 @@ export function layOut(words: TokenTexts): VocabularyData {
   const texts = Array.from({ length: size }, (_, id) => textOf(words, id));
   const order = texts
     .map((_, id) => id)
-    .filter((id) => (texts[id]?.length ?? 0) > 0)
-    .sort((a, b) => compare(texts[a] ?? NONE, texts[b] ?? NONE) || a - b);
+    .filter((id) => entryAt(texts, id).length > 0)
+    .sort((a, b) => compare(entryAt(texts, a), entryAt(texts, b)) || a - b);
   const byte: number[] = [0];
   const depth: number[] = [0];
   const first: number[] = [0];
@@ -69,25 +71,25 @@ export function layOut(words: TokenTexts): VocabularyData {
   let longest = 0;
   let previous: Uint8Array = NONE;
   const closeBelow = (level: number) => {
-    while (path.length - 1 > level) end[path.pop() ?? 0] = byte.length;
+    for (const node of path.splice(level + 1)) end[node] = byte.length;
   };
-  for (let k = 0; k < order.length; k++) {
-    const text = texts[order[k] ?? 0] ?? NONE;
+  for (const [k, id] of order.entries()) {
+    const text = entryAt(texts, id);
     let shared = 0;
     while (shared < text.length && shared < previous.length && text[shared] === previous[shared])
       shared++;
     closeBelow(shared);
     for (let i = shared; i < text.length; i++) {
       path.push(byte.length);
-      byte.push(text[i] ?? 0);
+      byte.push(entryAt(text, i));
       depth.push(i + 1);
       first.push(k);
       end.push(0);
       here.push(0);
     }
     // Equal texts follow each other: the node on top is theirs.
-    const node = path.at(-1) ?? 0;
-    here[node] = (here[node] ?? 0) + 1;
+    const node = entryAt(path, path.length - 1);
+    here[node] = entryAt(here, node) + 1;
     longest = Math.max(longest, text.length);
     previous = text;
   }
@@ -119,8 +121,8 @@ function shared<T>(kind: SharedArray<T>, values: readonly number[]): T {
 
 export function tokenTexts(size: number, bytesOf: (id: number) => Uint8Array): TokenTexts {
   const offsets = new Uint32Array(new SharedArrayBuffer(4 * (size + 1)));
-  for (let id = 0; id < size; id++) offsets[id + 1] = (offsets[id] ?? 0) + bytesOf(id).length;
-  const bytes = new Uint8Array(new SharedArrayBuffer(offsets[size] ?? 0));
+  for (let id = 0; id < size; id++) offsets[id + 1] = entryAt(offsets, id) + bytesOf(id).length;
+  const bytes = new Uint8Array(new SharedArrayBuffer(entryAt(offsets, size)));
   for (let id = 0; id < size; id++) bytes.set(bytesOf(id), offsets[id]);
   return { bytes, offsets };
 }
@@ -133,7 +135,7 @@ export function textsOf(tokenizer: Tokenizer, size: number): TokenTexts {
 }
 
 function textOf({ bytes, offsets }: TokenTexts, id: number): Uint8Array {
-  return bytes.subarray(offsets[id] ?? 0, offsets[id + 1] ?? 0);
+  return bytes.subarray(offsets[id], offsets[id + 1]);
 }
 
 const NONE = new Uint8Array(0);
@@ -141,7 +143,7 @@ const NONE = new Uint8Array(0);
 function compare(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    const difference = entryAt(a, i) - entryAt(b, i);
     if (difference !== 0) return difference;
   }
   return a.length - b.length;

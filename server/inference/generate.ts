@@ -2,10 +2,12 @@
  * POST /inference/v1/generate: token ids in, token ids out, for servers that render and
  * derender elsewhere (`--enable-scale-out`); and POST /inference/v1/abort_requests.
  */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
 import type { PositionLogprobs } from "../../device/device.ts";
 import type { Constraint, GenerationRequest } from "../../engine/sequence.ts";
+import { entryAt } from "../entry-at.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import { ForcedIds } from "../generation/forced-ids.ts";
 import type { Running } from "../generation/generate.ts";
@@ -248,7 +250,8 @@ function logprobsOf(
   { ids, logprobs }: ChoiceDelta,
   { names, top }: { readonly names: TokenNames; readonly top: number },
 ): object {
-  if (!isText(body)) return { content: logprobs.map((one, i) => position(ids[i] ?? 0, one, top)) };
+  if (!isText(body))
+    return { content: logprobs.map((one, i) => position(entryAt(ids, i), one, top)) };
   const { content } = chatLogprobs(ids, logprobs, { names, top: -1, named: false });
   return {
     content: content.map(({ token, logprob, bytes, top_logprobs: others }) => {
@@ -267,7 +270,7 @@ function position(id: number, at: PositionLogprobs, top: number): object {
   const others = at.topIds
     .map((other, rank) => ({
       token_id: other,
-      logprob: Math.max(at.topLogprobs[rank] ?? FLOOR, FLOOR),
+      logprob: Math.max(entryAt(at.topLogprobs, rank), FLOOR),
       rank: rank + 1,
     }))
     .filter((other) => other.token_id !== id);

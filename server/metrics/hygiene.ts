@@ -3,6 +3,7 @@
  * Judged by the load generators in scripts/, which know what they sent, and by the
  * server (load-watch.ts), which knows what arrived, whoever sent it.
  */
+import { entryAt } from "../entry-at.ts";
 
 export interface Notice {
   /** Stable name, for tests and filters. */
@@ -154,7 +155,7 @@ export function peakConcurrency(records: readonly SeenRequest[]): number {
   let peak = 0;
   let ended = 0;
   for (let started = 0; started < starts.length; started++) {
-    while (ended < ends.length && (ends[ended] ?? 0) <= (starts[started] ?? 0)) ended++;
+    while (ended < ends.length && entryAt(ends, ended) <= entryAt(starts, started)) ended++;
     peak = Math.max(peak, started + 1 - ended);
   }
   return peak;
@@ -165,7 +166,7 @@ export function digest(ids: ArrayLike<number>): string {
   let one = 0x811c9dc5;
   let two = 0x9747b28c;
   for (let index = 0; index < ids.length; index++) {
-    const id = ids[index] ?? 0;
+    const id = entryAt(ids, index);
     one = Math.imul(one ^ id, 0x01000193);
     two = Math.imul(two ^ (id + index), 0x01000193);
   }
@@ -179,7 +180,7 @@ function total<T>(all: readonly T[], value: (one: T) => number): number {
 /** In order of sending; nearly so already as a rule. */
 function bySent(done: readonly SeenRequest[]): readonly SeenRequest[] {
   const sorted = done.every(
-    (record, index) => index === 0 || (done[index - 1]?.sent ?? 0) <= record.sent,
+    (record, index) => index === 0 || entryAt(done, index - 1).sent <= record.sent,
   );
   return sorted ? done : [...done].sort((a, b) => a.sent - b.sent);
 }

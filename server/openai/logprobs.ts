@@ -1,6 +1,8 @@
 /** Log-probabilities as chat, completions and prompt_logprobs spell them. */
+
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { Tokenizer } from "../../models/model.ts";
+import { entryAt } from "../entry-at.ts";
 
 /** vLLM's floor: JSON has no −∞. */
 const FLOOR = -9999;
@@ -62,11 +64,11 @@ export function chatLogprobs(
   });
   return {
     content: logprobs.map((position, index) => {
-      const chosen = ids[index] ?? 0;
+      const chosen = entryAt(ids, index);
       const own = entry(chosen, position.chosen);
       const others = position.topIds
         .slice(0, top < 0 ? undefined : top)
-        .map((id, rank) => entry(id, position.topLogprobs[rank] ?? FLOOR))
+        .map((id, rank) => entry(id, entryAt(position.topLogprobs, rank)))
         .filter((_, rank) => !(named && position.topIds[rank] === chosen));
       return {
         ...own,
@@ -117,7 +119,7 @@ export function appendLogprobs(
     else {
       const top: Record<string, number> = { [name]: floored(position.chosen) };
       position.topIds.forEach((topId, rank) => {
-        top[names.name(topId)] ??= floored(position.topLogprobs[rank] ?? FLOOR);
+        top[names.name(topId)] ??= floored(entryAt(position.topLogprobs, rank));
       });
       target.top_logprobs.push(top);
     }
@@ -141,9 +143,9 @@ export function promptLogprobs(
         decoded_token: names.text(id),
       };
     };
-    add(prompt[index + 1] ?? 0, position.chosen, position.rank);
+    add(entryAt(prompt, index + 1), position.chosen, position.rank);
     position.topIds.forEach((id, rank) => {
-      add(id, position.topLogprobs[rank] ?? FLOOR, rank + 1);
+      add(id, entryAt(position.topLogprobs, rank), rank + 1);
     });
     return entries;
   });

@@ -9,9 +9,11 @@
  *     curve    each second: tokens/s against concurrency so far
  *     kv       each second and engine: what the blocks are, as a map of at most 4,096 cells
  */
+
 import { MILLISECOND, type Nanos, SECOND } from "../../device/clock.ts";
 import type { EngineEvent, StepFinished } from "../../engine/events.ts";
 import { BlockKind } from "../../engine/kv/block-pool.ts";
+import { entryAt } from "../entry-at.ts";
 import type { CurvePoint } from "../metrics/curve.ts";
 import { causesOf } from "../metrics/receipts.ts";
 
@@ -208,17 +210,17 @@ export function mapOf(kinds: Uint8Array): object {
     const own = [0, 0, 0, 0];
     const to = Math.min(kinds.length, from + each);
     for (let block = from; block < to; block++) {
-      const kind = kinds[block] ?? 0;
-      own[kind] = (own[kind] ?? 0) + 1;
+      const kind = entryAt(kinds, block);
+      own[kind] = entryAt(own, kind) + 1;
     }
     let most = 0;
     for (let kind = 0; kind < 4; kind++) {
-      counts[kind] = (counts[kind] ?? 0) + (own[kind] ?? 0);
-      if ((own[kind] ?? 0) > (own[most] ?? 0)) most = kind;
+      counts[kind] = entryAt(counts, kind) + entryAt(own, kind);
+      if (entryAt(own, kind) > entryAt(own, most)) most = kind;
     }
     cells += most;
   }
-  const of = (kind: number): number => counts[kind] ?? 0;
+  const of = (kind: number): number => entryAt(counts, kind);
   return {
     blocks: kinds.length,
     blocks_a_cell: each,

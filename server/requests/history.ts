@@ -62,9 +62,8 @@ export class RequestHistory {
   readonly #most: number;
   readonly #mostMarks: number;
   readonly #clock: Clock;
-  /** By engine: those that live, and of them those whose prompt is being computed. */
+  /** By engine: those that live. */
   readonly #lives: readonly Map<SequenceId, Life>[];
-  readonly #computing: readonly Map<SequenceId, Life>[];
   readonly #open = new Map<FastifyRequest, Open>();
   readonly #over = new Map<number, KeptRequest>();
   /**
@@ -90,12 +89,14 @@ export class RequestHistory {
     this.#mostMarks = of.marks ?? MOST_MARKS;
     this.#most = of.entries;
     this.#clock = of.clock;
-    this.logs = engines.map(() => new StepLog(LOGGED_STEPS, of.timeScale));
-    this.#lives = engines.map(() => new Map());
-    this.#computing = engines.map(() => new Map());
-    engines.forEach((engine, index) => {
-      engine.subscribe((event) => this.#receive(index, event));
+    const watched = engines.map((engine) => {
+      const log = new StepLog(LOGGED_STEPS, of.timeScale);
+      const lives = new Map<SequenceId, Life>();
+      engine.subscribe(receiver(log, lives));
+      return { log, lives };
     });
+    this.logs = watched.map(({ log }) => log);
+    this.#lives = watched.map(({ lives }) => lives);
   }
 
   /** A completion's life: its events are to be given to it. Call before the event loop turns. */
@@ -140,27 +141,6 @@ export class RequestHistory {
     return this.#over.get(number) ?? this.underWay.find((kept) => kept.number === number);
   }
 
-  #receive(engine: number, event: EngineEvent): void {
-    const lives = this.#lives[engine];
-    const computing = this.#computing[engine];
-    switch (event.type) {
-      case "request-scheduled": {
-        const life = lives?.get(event.id);
-        if (life !== undefined) computing?.set(event.id, life);
-        return;
-      }
-      case "request-finished":
-        lives?.get(event.id)?.ended();
-        lives?.delete(event.id);
-        return;
-      case "step-finished":
-        this.logs[engine]?.add(event);
-        if (computing === undefined || computing.size === 0) return;
-        for (const { id, count } of event.work()) computing.get(id)?.piece(event, count);
-        for (const [id, life] of computing) if (!life.computing) computing.delete(id);
-    }
-  }
-
   #bound(): void {
     while (this.#over.size > this.#most) {
       const kept = this.#ends[this.#first];
@@ -186,6 +166,29 @@ export class RequestHistory {
     this.#marks -= marksOf(kept);
     this.#marked++;
   }
+}
+
+/** Takes an engine's events. Of those that live some have their prompt computed: they alone are looked at in a step. */
+function receiver(log: StepLog, lives: Map<SequenceId, Life>): (event: EngineEvent) => void {
+  const computing = new Map<SequenceId, Life>();
+  return (event) => {
+    switch (event.type) {
+      case "request-scheduled": {
+        const life = lives.get(event.id);
+        if (life !== undefined) computing.set(event.id, life);
+        return;
+      }
+      case "request-finished":
+        lives.get(event.id)?.ended();
+        lives.delete(event.id);
+        return;
+      case "step-finished":
+        log.add(event);
+        if (computing.size === 0) return;
+        for (const { id, count } of event.work()) computing.get(id)?.piece(event, count);
+        for (const [id, life] of computing) if (!life.computing) computing.delete(id);
+    }
+  };
 }
 
 const marksOf = ({ lives, writes }: KeptRequest): number =>

@@ -1,5 +1,7 @@
 /** When the things that happen to a completion happened: kept while it runs, and for a while after. */
+
 import type { Nanos } from "../../device/clock.ts";
+import { entryAt } from "../entry-at.ts";
 import type { SequenceEvent } from "../generation/engines.ts";
 import { type Causes, Receipt } from "../metrics/receipts.ts";
 import type { LoggedStep } from "./step-log.ts";
@@ -70,7 +72,7 @@ export class Life {
   /** Tokens after a stop string are nobody's. */
   endAt(last: Nanos): void {
     let kept = this.emitted.length;
-    while (kept > 0 && (this.emitted[kept - 1] ?? 0) > last) kept--;
+    while (kept > 0 && entryAt(this.emitted, kept - 1) > last) kept--;
     this.emitted.length = kept;
     if (this.tokens !== undefined) this.tokens.length = kept;
   }
@@ -88,7 +90,7 @@ export class Life {
     if (emitted.length < 2) return undefined;
     let most = 0;
     for (let index = 1; index < emitted.length; index++) {
-      most = Math.max(most, (emitted[index] ?? 0) - (emitted[index - 1] ?? 0));
+      most = Math.max(most, entryAt(emitted, index) - entryAt(emitted, index - 1));
     }
     return most;
   }

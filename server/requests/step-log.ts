@@ -2,8 +2,10 @@
  * The last steps of an engine, in columns of a ring: where the time of any request
  * among them went can be worked out later, and a step costs a few stores.
  */
+
 import type { Nanos } from "../../device/clock.ts";
 import type { StepFinished } from "../../engine/events.ts";
+import { entryAt } from "../entry-at.ts";
 import { type Causes, causesOf } from "../metrics/receipts.ts";
 
 export interface LoggedStep {
@@ -64,7 +66,7 @@ export class StepLog {
     const steps: LoggedStep[] = [];
     for (let step = first; step < this.count; step++) {
       const place = step % this.#size;
-      if ((this.#at[place] ?? 0) > to) break;
+      if (entryAt(this.#at, place) > to) break;
       steps.push(this.#step(place));
     }
     return steps;
@@ -75,14 +77,14 @@ export class StepLog {
     let [from, to] = [low, this.count];
     while (from < to) {
       const middle = (from + to) >> 1;
-      if ((this.#at[middle % this.#size] ?? 0) <= when) from = middle + 1;
+      if (entryAt(this.#at, middle % this.#size) <= when) from = middle + 1;
       else to = middle;
     }
     return from;
   }
 
   #step(place: number): LoggedStep {
-    const of = (column: Float64Array | Int32Array): number => column[place] ?? 0;
+    const of = (column: Float64Array | Int32Array): number => entryAt(column, place);
     const duration = of(this.#duration);
     const parts = Object.fromEntries([...this.#parts].map(([part, column]) => [part, of(column)]));
     return {

@@ -3,8 +3,10 @@
  * whole or as a stream. Each takes an answer, a stream, the promise of one, or a function
  * that asks; only the function lets times count from the request.
  */
+
 import { isDeepStrictEqual } from "node:util";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { entryAt } from "../entry-at.ts";
 import { type Output, readOutput } from "./output.ts";
 
 /** For the types of `expect`: `declare module "vitest" { interface Matchers<T> extends TrainyardMatchers<Promise<void>> {} }`. */
@@ -154,7 +156,7 @@ export const MATCHERS = {
 
   toPauseAtMost: (received: unknown, ms: number) =>
     judged(received, ({ times }) => {
-      const gaps = times.slice(1).map((time, at) => time - (times[at] ?? 0));
+      const gaps = times.slice(1).map((time, at) => time - entryAt(times, at));
       const longest = Math.max(0, ...gaps);
       return {
         pass: longest <= ms,

@@ -1,4 +1,5 @@
 /** JSON strings under length, pattern and format. */
+import { codeOf } from "../../entry-at.ts";
 import { ANY_CHAR, characters, JSON_ESCAPED, jsonCharacters, minus } from "../characters.ts";
 import { alt, bytes, GrammarError, literal, many, type Node, repeat, seq } from "../grammar.ts";
 import { intersect, subtract } from "../intersect.ts";
@@ -260,7 +261,7 @@ function textsExcept(names: Iterable<string>): Node {
   for (const name of names) {
     let branch = root;
     for (const char of name) {
-      const code = char.codePointAt(0) ?? 0;
+      const code = codeOf(char);
       const child = branch.next.get(code) ?? { ends: false, next: new Map() };
       branch.next.set(code, child);
       branch = child;

@@ -2,6 +2,7 @@
  * JSON values as Python prints them: error messages quote what came in, and
  * clients compare them. A number that must keep its spelling is a `PyNumber`.
  */
+import { codeOf } from "../../entry-at.ts";
 
 /** A number of a JSON text, with what a double cannot tell: 1.0 is a float there, 1 is not. */
 export class PyNumber {
@@ -134,7 +135,7 @@ export function pyString(text: string): string {
   const escaped = text.replaceAll(UNPRINTABLE, (character) => {
     const named = NAMED[character];
     if (named !== undefined) return named;
-    const code = character.codePointAt(0) ?? 0;
+    const code = codeOf(character);
     const hex = code.toString(16);
     if (code < 0x100) return `\\x${hex.padStart(2, "0")}`;
     return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;

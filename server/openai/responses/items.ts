@@ -2,7 +2,9 @@
  * Output parts to output items and the events that tell of them, in vLLM's order and
  * bytes. An answer that does not stream keeps the items alone.
  */
+
 import { randomBytes } from "node:crypto";
+import { entryAt } from "../../entry-at.ts";
 import type { OutputDelta, OutputPart } from "../../generation/parts.ts";
 import type { TokenNames } from "../logprobs.ts";
 import { customInput } from "./custom-input.ts";
@@ -219,9 +221,9 @@ export class ItemWriter {
       };
     };
     return logprobs.map((position, index) => {
-      const chosen = ids[index] ?? 0;
+      const chosen = entryAt(ids, index);
       const others = position.topIds
-        .map((id, rank) => ({ id, logprob: position.topLogprobs[rank] ?? FLOOR }))
+        .map((id, rank) => ({ id, logprob: entryAt(position.topLogprobs, rank) }))
         .filter(({ id }) => id !== chosen);
       const all = [{ id: chosen, logprob: position.chosen }, ...others].slice(0, top);
       return {

@@ -2,9 +2,11 @@
  * POST /generative_scoring: how probable a label is as the next token after a query and
  * each of several items.
  */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
+import { entryAt } from "../../entry-at.ts";
 import { samplingParams } from "../../generation/params.ts";
 import { samplingContext } from "../../generation/prepare.ts";
 import { badRequest } from "../../http/errors.ts";
@@ -90,7 +92,7 @@ async function score(
     data: deltas.map(({ index, ids: drawn, logprobs: [position] }) => {
       const known = new Map<number, number>();
       position?.topIds.forEach((id, at) => {
-        known.set(id, position.topLogprobs[at] ?? LEAST);
+        known.set(id, entryAt(position.topLogprobs, at));
       });
       const [chosen] = drawn;
       if (chosen !== undefined && position !== undefined) known.set(chosen, position.chosen);
