@@ -17,9 +17,11 @@ import type { RequestHistory } from "./requests/history.ts";
 import type { Settings } from "./settings/table.ts";
 import type { Traces } from "./tracing/traces.ts";
 
+/** Names of the model: the first is reported, all are accepted. */
+export type ModelNames = readonly [string, ...string[]];
+
 export interface Serving {
-  /** The first is reported, all are accepted. */
-  readonly names: readonly string[];
+  readonly names: ModelNames;
   /** Path or catalogue id of the model. */
   readonly root: string;
   /** Unix seconds of the start. */
@@ -89,7 +91,7 @@ export function adapterNamed(
 
 /** The name to report, the first of the base model's as in vLLM, or the adapter's; throws 404 for a model that is not served. */
 export function servedName(serving: Serving, model: string | null | undefined): string {
-  const first = serving.names[0] ?? "";
+  const [first] = serving.names;
   if (model === undefined || model === null || model === "") return first;
   if (adapterNamed(serving, model) !== undefined) return model;
   if (!serving.names.includes(model)) {

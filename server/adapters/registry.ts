@@ -39,14 +39,14 @@ interface Host {
 
 export class AdapterRegistry {
   readonly #hosts: readonly Host[];
-  readonly #names: readonly string[];
+  readonly #names: readonly [string, ...string[]];
   readonly #served = new Map<string, ServedAdapter>();
   /** Loads and unloads of a name, one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
   #lastId = 0;
 
   /** `names`: those of the base model. */
-  constructor(hosts: readonly Host[], names: readonly string[]) {
+  constructor(hosts: readonly Host[], names: readonly [string, ...string[]]) {
     this.#hosts = hosts;
     this.#names = names;
   }
@@ -126,7 +126,7 @@ export class AdapterRegistry {
     }
     const parent = base !== undefined && this.#names.includes(base) ? base : this.#names[0];
     if (before !== undefined) this.#drop(before.adapter);
-    const served = { adapter, path, parent: parent ?? "", facts };
+    const served = { adapter, path, parent, facts };
     this.#served.set(name, served);
     return served;
   }

@@ -76,7 +76,7 @@ export class StopStrings {
   #heldFrom(): number {
     let from = this.#buffer.length;
     for (let held = 0; held < this.#hold && from > 0; held++) {
-      const pair = from > 1 && /[\udc00-\udfff]/.test(this.#buffer[from - 1] ?? "");
+      const pair = from > 1 && /[\udc00-\udfff]/.test(this.#buffer.charAt(from - 1));
       from -= pair ? 2 : 1;
     }
     return from;

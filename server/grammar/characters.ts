@@ -1,4 +1,5 @@
 /** Sets of characters as byte grammars: ranges of code points become UTF-8. */
+import { entryAt } from "../entry-at.ts";
 import { alt, bytes, EMPTY, literal, type Node, seq } from "./grammar.ts";
 
 /** Inclusive, sorted, without overlaps and without surrogates. */
@@ -51,7 +52,7 @@ export function characters(set: CharSet): Node {
   const runs: Run[] = [];
   for (const [low, high] of charSet(set)) {
     for (let length = 1; length <= 4; length++) {
-      const from = Math.max(low, LENGTH_STARTS[length - 1] ?? 0);
+      const from = Math.max(low, entryAt(LENGTH_STARTS, length - 1));
       const to = Math.min(high, (LENGTH_STARTS[length] ?? MAX_CODE_POINT + 1) - 1);
       if (from <= to) runs.push(...sameLength(utf8(from), utf8(to)));
     }

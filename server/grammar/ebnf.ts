@@ -6,6 +6,7 @@
  * A rule ends where the next `name ::=` begins. Escapes: \n \t \r \\ \" \] \- \xHH
  * \uHHHH \UHHHHHHHH. Not supported: look-ahead, subtraction.
  */
+import { codeOf, entryAt } from "../entry-at.ts";
 import { ANY_CHAR, type CharSet, characters, complement } from "./characters.ts";
 import {
   alt,
@@ -154,7 +155,7 @@ function tokenize(source: string): readonly Token[] {
     return found;
   };
   while (at < source.length) {
-    const char = source[at] ?? "";
+    const char = source.charAt(at);
     if (SPACE.test(char)) at++;
     else if (char === "#") at = endOfLine(source, at);
     else if (source.startsWith("::=", at)) {
@@ -173,7 +174,7 @@ function tokenize(source: string): readonly Token[] {
       at = end + 1;
     } else if (char === "{") {
       const found = match(COUNT);
-      if (found === null || (found[1] === "" && (found[3] ?? "") === "")) {
+      if (found === null || (found[1] === "" && !found[3])) {
         throw new GrammarError('after "{" a count is expected, as in {2,4}');
       }
       const min = Number(found[1] || 0);
@@ -225,12 +226,12 @@ function codes(text: string): [code: number, escaped: boolean][] {
   const out: [number, boolean][] = [];
   for (let i = 0; i < text.length; ) {
     if (text[i] !== "\\") {
-      const code = text.codePointAt(i) ?? 0;
+      const code = codeOf(text.slice(i, i + 2));
       out.push([code, false]);
       i += code > 0xffff ? 2 : 1;
       continue;
     }
-    const letter = text[i + 1] ?? "";
+    const letter = text.charAt(i + 1);
     const digits = HEX_DIGITS[letter];
     if (digits !== undefined) {
       const hex = text.slice(i + 2, i + 2 + digits);
@@ -241,7 +242,7 @@ function codes(text: string): [code: number, escaped: boolean][] {
       out.push([code, true]);
       i += 2 + digits;
     } else {
-      out.push([(NAMED[letter] ?? letter).codePointAt(0) ?? 0x5c, true]);
+      out.push([codeOf(NAMED[letter] ?? letter), true]);
       i += 2;
     }
   }
@@ -253,10 +254,9 @@ function classOf(text: string): CharSet {
   const list = codes(negated ? text.slice(1) : text);
   const ranges: [number, number][] = [];
   for (let i = 0; i < list.length; i++) {
-    const [low = 0] = list[i] ?? [];
-    const [dash, dashEscaped] = list[i + 1] ?? [];
-    const upper = list[i + 2];
-    if (dash === 0x2d && dashEscaped === false && upper !== undefined) {
+    const [low] = entryAt(list, i);
+    const [, dash, upper] = list.slice(i, i + 3);
+    if (upper !== undefined && dash?.[0] === 0x2d && !dash[1]) {
       if (upper[0] < low) throw new GrammarError(`the range in [${text}] is reversed`);
       ranges.push([low, upper[0]]);
       i += 2;

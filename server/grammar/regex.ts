@@ -3,7 +3,7 @@
  * Python shares with it) to a grammar. What no automaton does is refused by name:
  * look-around, back-references, word boundaries, flags.
  */
-import { codeOf } from "../entry-at.ts";
+import { codeOf, entryAt } from "../entry-at.ts";
 import {
   ANY_CHAR,
   type CharSet,
@@ -174,7 +174,7 @@ class RegexParser {
   }
 
   #atom(depth: number): Node {
-    const char = this.#chars[this.#at++] ?? "";
+    const char = entryAt(this.#chars, this.#at++);
     if (char === "(") return this.#group(depth);
     if (char === "[") return this.#encode(this.#bracket());
     if (char === ".") return this.#encode(this.#point);
@@ -205,7 +205,7 @@ class RegexParser {
     if (control !== undefined) return [[control, control]];
     if (letter === "x" || letter === "u") return this.#codePoint(letter);
     if (letter === "c" && /[A-Za-z]/.test(this.#peek() ?? "")) {
-      const code = (this.#chars[this.#at++] ?? "").charCodeAt(0) % 32;
+      const code = codeOf(entryAt(this.#chars, this.#at++)) % 32;
       return [[code, code]];
     }
     if (inClass && letter === "b") return [[8, 8]];
@@ -218,7 +218,7 @@ class RegexParser {
   #property(letter: string): CharSet {
     const rest = this.#chars.slice(this.#at, this.#at + 64).join("");
     const found = /^\{([^}]*)\}/.exec(rest);
-    const set = found === null ? undefined : unicodeProperty(found[1] ?? "");
+    const set = found === null ? undefined : unicodeProperty(entryAt(found, 1));
     if (found === null || set === undefined) return this.#refuse("an unknown Unicode property");
     this.#at += found[0].length;
     return letter === "p" ? set : complement(set);
@@ -267,7 +267,7 @@ class RegexParser {
   }
 
   #member(): CharSet {
-    const char = this.#chars[this.#at++] ?? "";
+    const char = entryAt(this.#chars, this.#at++);
     return char === "\\" ? this.#escaped(true) : [one(char)];
   }
 }
@@ -294,8 +294,8 @@ export function caseless(set: CharSet): CharSet {
     for (let code = low; code <= Math.min(high, LAST_CASED); code++) {
       const char = String.fromCodePoint(code);
       for (const other of [char.toLowerCase(), char.toUpperCase()]) {
-        const [only, more] = Array.from(other, codeOf);
-        if (only !== undefined && only !== code && more === undefined) others.push([only, only]);
+        const only = codeOf(other);
+        if (only !== code && String.fromCodePoint(only) === other) others.push([only, only]);
       }
     }
   }

@@ -2,6 +2,7 @@
  * A grammar as a flat list, to cross from the thread that builds it: nesting can
  * run deeper than structured clone does.
  */
+import { entryAt } from "../entry-at.ts";
 import { type ByteSet, type Node, type Rule, reachable } from "./grammar.ts";
 
 export type FlatNode =
@@ -13,8 +14,8 @@ export type FlatNode =
 /** The root comes first. */
 export function flatten(root: Node): readonly FlatNode[] {
   const nodes = reachable(root);
-  const ids = new Map(nodes.map((node, id) => [node, id]));
-  const idOf = (node: Node | undefined) => (node === undefined ? -1 : (ids.get(node) ?? -1));
+  const ids = new Map<Node | undefined, number>(nodes.map((node, id) => [node, id]));
+  const idOf = (node: Node | undefined): number => ids.get(node) ?? -1;
   return nodes.map((node): FlatNode => {
     if (node.kind === "bytes") return node;
     if (node.kind === "seq") return { kind: "seq", parts: node.items.map(idOf) };
@@ -31,7 +32,7 @@ export function unflatten(flat: readonly FlatNode[]): Node {
   // Every node is made first and filled after: the list may refer forward.
   const parts = flat.map((): Node[] => []);
   const nodes = flat.map((node, id): Node => {
-    const list = parts[id] ?? [];
+    const list = entryAt(parts, id);
     if (node.kind === "bytes") return node;
     if (node.kind === "repeat") {
       return { kind: "repeat", item: { kind: "seq", items: list }, min: node.min, max: node.max };
@@ -49,8 +50,8 @@ export function unflatten(flat: readonly FlatNode[]): Node {
     return node;
   };
   for (const [id, node] of flat.entries()) {
-    if (node.kind === "seq" || node.kind === "alt") parts[id]?.push(...node.parts.map(at));
-    else if (node.kind === "repeat") parts[id]?.push(at(node.item));
+    if (node.kind === "seq" || node.kind === "alt") entryAt(parts, id).push(...node.parts.map(at));
+    else if (node.kind === "repeat") entryAt(parts, id).push(at(node.item));
     else if (node.kind === "rule") {
       const rule = rules.get(node.body);
       if (rule !== undefined) rule.body = at(node.body);

@@ -48,7 +48,7 @@ export function injectFaults(scope: FastifyInstance, serving: Serving, metrics: 
   const standing = settings.inject.map(readFault);
   if (standing.length === 0 && !byHeader) return;
   const draw = new FaultDraw(settings["inject-seed"]);
-  const counters = countersOf(metrics, names[0] ?? "");
+  const counters = countersOf(metrics, names[0]);
   scope.addHook("preHandler", async (request, reply) => {
     if (request.method !== "POST" || request.routeOptions.url?.includes(":")) return;
     const asked = byHeader ? headerSpecs(request) : undefined;

@@ -3,7 +3,9 @@
  * underscores are equal, short spellings (`-tp 2`, `-O3`), `--no-x`, and a JSON
  * flag in parts (`--speculative-config.method ngram`, `-cc.custom_ops+ a,b`).
  */
+
 import { Command, CommanderError, Option } from "commander";
+import { entryAt } from "../entry-at.ts";
 import { SettingsError } from "./error.ts";
 import { isKnown, isSwitch, ROWS, SHORT, UNSUPPORTED } from "./flags.ts";
 import { isPlainObject, jsonOrText, mergePart, type Part } from "./parts.ts";
@@ -92,7 +94,7 @@ function spellOut(argv: readonly string[]) {
   const plain: string[] = [];
   const parts = new Map<string, Part[]>();
   for (let index = 0; index < argv.length; index++) {
-    const word = argv[index] ?? "";
+    const word = entryAt(argv, index);
     if (word === "--") {
       plain.push(...argv.slice(index));
       break;

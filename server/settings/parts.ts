@@ -1,4 +1,5 @@
 /** JSON flags given in parts: `--flag.a.b value`, `--flag.list+ x,y`. */
+import { entryAt } from "../entry-at.ts";
 import { parseHumanInteger } from "./row.ts";
 
 /** Dotted path below the flag, and its value as written. */
@@ -9,13 +10,13 @@ export function mergePart(root: Record<string, unknown>, [path, text]: Part): vo
   const lists = path.endsWith("+");
   const keys = (lists ? path.slice(0, -1) : path).split(".").map((key) => key.replaceAll("-", "_"));
   let object = root;
+  const last = entryAt(keys, keys.length - 1);
   for (const key of keys.slice(0, -1)) {
     const inner = object[key];
     const next = isPlainObject(inner) ? inner : {};
     object[key] = next;
     object = next;
   }
-  const last = keys.at(-1) ?? "";
   const before = object[last];
   if (!lists) object[last] = partValue(text);
   else object[last] = [...(Array.isArray(before) ? before : []), ...text.split(",")];

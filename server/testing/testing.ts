@@ -81,7 +81,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   return {
     url,
     baseURL: `${url}/v1`,
-    model: world.serving.names[0] ?? "",
+    model: world.serving.names[0],
     get requests() {
       return requests;
     },

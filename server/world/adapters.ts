@@ -1,6 +1,8 @@
 /** The adapters of this server: those that `--lora-modules` names, and whose they are. */
+
 import { readModules } from "../adapters/modules.ts";
 import { AdapterRegistry, described } from "../adapters/registry.ts";
+import type { ModelNames } from "../serving.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Rank } from "./ranks.ts";
@@ -9,7 +11,7 @@ import type { Rank } from "./ranks.ts";
 export async function adapterRegistry(
   settings: Settings,
   ranks: readonly [Rank, ...Rank[]],
-  names: readonly string[],
+  names: ModelNames,
 ): Promise<AdapterRegistry | undefined> {
   const modules = readModules(settings["lora-modules"]);
   if (!settings["enable-lora"]) {

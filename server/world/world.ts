@@ -17,7 +17,7 @@ import type { KvEventFeed } from "../kv-events/feed.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { poolerOf } from "../pooling/pooler.ts";
 import { readProfilerConfig } from "../profiler/config.ts";
-import type { Serving } from "../serving.ts";
+import type { ModelNames, Serving } from "../serving.ts";
 import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { openTraces, type Traces } from "../tracing/traces.ts";
@@ -119,7 +119,7 @@ async function build(
     ranks.map(({ engine }) => engine),
     report,
   );
-  const modelName = names[0] ?? served.source;
+  const [modelName] = names;
   const maxDrafted = drafting?.maxTokens;
   const traces = await openTraces(settings, clock);
   const observers = observe({
@@ -161,7 +161,7 @@ function stopwatch() {
 }
 
 interface Running {
-  readonly names: readonly string[];
+  readonly names: ModelNames;
   readonly root: string;
   readonly clock: Clock;
   readonly group: Engines;
@@ -212,9 +212,9 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
 }
 
 /** As the flag says, else as the model was named; the bundled one goes by its folder. */
-function servedNames(settings: Settings, model: string | undefined): readonly string[] {
-  const names = settings["served-model-name"];
-  return names.length > 0 ? names : [model ?? basename(bundledModel())];
+function servedNames(settings: Settings, model: string | undefined): ModelNames {
+  const [first = model ?? basename(bundledModel()), ...more] = settings["served-model-name"];
+  return [first, ...more];
 }
 
 function fingerprint(settings: Settings): string | null {

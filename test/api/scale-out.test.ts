@@ -103,6 +103,119 @@ describe("a chat in three pieces", () => {
   });
 });
 
+describe("what is to be derendered", () => {
+  const response = { request_id: "r", choices: [{ index: 0, token_ids: [300, 301] }] };
+  const chats = (more: object) =>
+    server.post("/v1/chat/completions/derender", { model: "m", chat_request: chat, ...more });
+  const texts = (more: object) => server.post("/v1/completions/derender", { model: "m", ...more });
+  const chunk = (...choices: object[]) => ({ request_id: "r", choices });
+
+  it.each<[string, object, string, string | null]>([
+    ["chat", {}, "Field required", "generate_response"],
+    ["chat", { stream: true }, "Field required", "generate_chunk"],
+    ["text", {}, "Field required", "generate_responses"],
+    ["text", { stream: true }, "Field required", "generate_chunk"],
+    ["text", { generate_responses: [] }, "generate_responses must not be empty", null],
+    [
+      "chat",
+      { generate_response: chunk({ index: 3, token_ids: null }) },
+      "choice 3 has empty or null token_ids",
+      null,
+    ],
+    [
+      "text",
+      { generate_responses: [response, chunk({ index: 1, token_ids: [] })] },
+      "choice 1 in response r has empty or null token_ids",
+      null,
+    ],
+    [
+      "text",
+      { generate_responses: [response], prompt_tokens: [1, 2] },
+      "prompt_tokens length (2) must equal generate_responses length (1)",
+      "prompt_tokens",
+    ],
+    [
+      "text",
+      { generate_responses: [response], prompt_token_ids: [[5], [6]] },
+      "prompt_token_ids length (2) must equal generate_responses length (1)",
+      "prompt_token_ids",
+    ],
+    [
+      "text",
+      { generate_responses: [chunk({ index: 0, token_ids: [10 ** 8] })] },
+      "Token id 100000000 is out of vocabulary",
+      null,
+    ],
+    [
+      "text",
+      { generate_responses: [chunk({ index: 0, token_ids: new Array(1025).fill(300) })] },
+      "More than 1024 output tokens were given.",
+      null,
+    ],
+    [
+      "chat",
+      {
+        ...{ stream: true, generate_chunk: chunk({ index: 0, token_ids: [300] }) },
+        stream_state: { output_token_ids: [300, 301], output_chunk_lens: [1] },
+      },
+      "output_chunk_lens must sum to len(output_token_ids)",
+      "stream_state",
+    ],
+    [
+      "chat",
+      { generate_response: response, chat_request: null },
+      "chat_request is required when a tool or reasoning parser is configured because plain detokenization would leak raw parser markup into content.",
+      null,
+    ],
+  ])("is refused: a %s of %j", async (kind, body, message, param) => {
+    const { status, json } = await (kind === "chat" ? chats(body) : texts(body));
+    const told = param === null ? message : `${message} (parameter=${param})`;
+    expect([status, json.error.message, json.error.param]).toEqual([400, told, param]);
+  });
+
+  it("is counted prompt by prompt, and ends as it is told, else by itself", async () => {
+    const two = { ...response, choices: [{ index: 0, token_ids: [302], finish_reason: "length" }] };
+    const { json } = await texts({ generate_responses: [response, two], prompt_tokens: [3, 4] });
+    expect(json.usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 });
+    expect(json.choices).toMatchObject([
+      { index: 0, finish_reason: "stop", stop_reason: null },
+      { index: 1, finish_reason: "length", stop_reason: null },
+    ]);
+    const stop = { index: 0, token_ids: [300], finish_reason: "stop", stop_reason: 7 };
+    const stopped = await texts({ generate_responses: [chunk(stop)] });
+    expect(stopped.json.choices[0]).toMatchObject({ finish_reason: "stop", stop_reason: 7 });
+    expect(stopped.json.usage.prompt_tokens).toBe(0);
+  });
+
+  it("streams a text by its pieces, and answers what has none with the state as it was", async () => {
+    const ids = [300, 301, 302];
+    const whole = await texts({ generate_responses: [chunk({ index: 0, token_ids: ids })] });
+    let state: unknown;
+    let text = "";
+    for (const [at, id] of ids.entries()) {
+      const last = at === ids.length - 1;
+      const one = { index: 0, token_ids: [id], finish_reason: last ? "stop" : null };
+      const { json } = await texts({
+        ...{ stream: true, generate_chunk: chunk(one), stream_state: state },
+      });
+      expect(json.chunk.choices[0].finish_reason).toBe(last ? "stop" : null);
+      text += json.chunk.choices[0].text;
+      state = json.stream_state;
+    }
+    expect(text).toBe(whole.json.choices[0].text);
+    expect(state).toEqual({
+      ...{ role_sent: false, output_token_ids: ids, output_chunk_lens: [1, 1, 1] },
+    });
+    for (const ask of [chats, texts]) {
+      const { json } = await ask({ stream: true, generate_chunk: chunk(), stream_state: state });
+      expect(json).toMatchObject({ chunk: { id: "r", choices: [] }, stream_state: state });
+    }
+    const none = await texts({ stream: true, generate_chunk: chunk({ index: 0 }) });
+    expect(none.json.chunk.choices[0]).toMatchObject({ text: "", finish_reason: null });
+    expect(none.json.stream_state.output_token_ids).toEqual([]);
+  });
+});
+
 describe("/inference/v1/generate", () => {
   it("follows a recording, whatever the model would say", async () => {
     const ids = [300, 301, 302, 2, 303];

@@ -15,7 +15,7 @@ export async function compatServer(further: readonly string[] = []): Promise<Com
     "hermes",
     ...further,
   ]);
-  return { ...server, model: server.world.serving.names[0] ?? "" };
+  return { ...server, model: server.world.serving.names[0] };
 }
 
 export const WEATHER = {

@@ -125,7 +125,7 @@ async function serverOf(
     return {
       baseUrl: running.url,
       headers,
-      model: running.world.serving.names[0] ?? "",
+      model: running.world.serving.names[0],
       stop: () => running.stop(0),
     };
   } catch (error) {

@@ -86,7 +86,7 @@ export class JsonCallsParser implements ToolParser {
   /** Does what was read since the last call end in the beginning of the closing text? */
   #closes(): boolean {
     const { close } = this.#marks;
-    const at = this.#held.lastIndexOf(close[0] ?? "");
+    const at = this.#held.lastIndexOf(close.charAt(0));
     return at >= 0 && close.startsWith(this.#held.slice(at));
   }
 

@@ -80,7 +80,7 @@ export class MarkerScan {
     this.#held += char;
     let text = "";
     while (!this.#markers.some((marker) => marker.startsWith(this.#held))) {
-      text += this.#held[0] ?? "";
+      text += this.#held.charAt(0);
       this.#held = this.#held.slice(1);
     }
     const found = this.#markers.find((marker) => marker === this.#held);

@@ -186,8 +186,8 @@ function fraction(low: Decimal | undefined, high: Decimal | undefined, places: n
   };
   const oneMore = (l: string | undefined, h: string | undefined, left: number): Node => {
     if (l === undefined && h === undefined) return repeat(DIGIT, 1, left);
-    const from = l === undefined ? 0 : Number(l[0] ?? 0);
-    const to = h === undefined ? 9 : Number(h[0] ?? 0);
+    const from = l === undefined ? 0 : Number(l.charAt(0));
+    const to = h === undefined ? 9 : Number(h.charAt(0));
     const options: Node[] = [];
     for (let digit = from; digit <= to; digit++) {
       const rest = after(

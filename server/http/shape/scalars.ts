@@ -1,4 +1,5 @@
 /** Texts, words, booleans and numbers, as laxly as pydantic reads them. */
+import { entryAt } from "../../entry-at.ts";
 import { bound } from "./complaint.ts";
 import { PyNumber } from "./python.ts";
 import { type Check, type CheckState, FAIL, LAX, type ShapeSchema, STRICT } from "./schema.ts";
@@ -20,7 +21,7 @@ export function instance(name: string): Check {
 export function literal(values: readonly string[]): Check {
   const allowed: ReadonlySet<unknown> = new Set(values);
   const quoted = values.map((value) => `'${value}'`);
-  const last = quoted.at(-1) ?? "";
+  const last = entryAt(quoted, quoted.length - 1);
   const expected = quoted.length < 2 ? last : `${quoted.slice(0, -1).join(", ")} or ${last}`;
   const message = `Input should be ${expected}`;
   return (value, state) =>
@@ -144,7 +145,9 @@ function integerText(value: string, state: CheckState): unknown {
       input: value,
     });
   }
-  const plain = (digits[2] ?? "").replaceAll("_", "").replace(/^0+(?=\d)/, "");
+  const plain = entryAt(digits, 2)
+    .replaceAll("_", "")
+    .replace(/^0+(?=\d)/, "");
   const number = new PyNumber(`${digits[1] === "-" ? "-" : ""}${plain}`, false);
   // The digits are needed only where a complaint may quote them.
   return Number.isSafeInteger(number.value) || state.complaints === undefined
@@ -209,7 +212,7 @@ export function bounded(inner: Check, schema: ShapeSchema, whole: boolean): Chec
   return (value, state) => {
     const read = inner(value, state);
     if (read === FAIL) return FAIL;
-    const number = numberOf(read) ?? 0;
+    const number = numberOf(read) as number; // what the inner check read is one
     const rounded = exact && !state.anyWidth && !Number.isSafeInteger(number);
     // Tried again on the digits as they were written.
     if (rounded && state.complaints === undefined && !(value instanceof PyNumber)) return FAIL;

@@ -1,6 +1,8 @@
 /** POST /v1/chat/completions/batch: many conversations in one request, one choice for each. */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
+import { entryAt } from "../../entry-at.ts";
 import { type PreparedChat, prepareChat } from "../../generation/chat.ts";
 import { contentText } from "../../generation/chat-prompt.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
@@ -74,8 +76,7 @@ async function answer(
     const one: ChatRequest = { ...known(body), messages };
     prepared.push(await prepareChat(serving, readChat(serving, one), exchange));
   }
-  const [first] = prepared;
-  if (first === undefined) throw badRequest("messages must not be empty.", "messages");
+  const first = entryAt(prepared, 0);
   const requests = prepared.flatMap(({ task }) => task.requests);
   const generation = exchange.start({ ...first.task, requests });
   if (generation === undefined) return reply.hijack();
@@ -152,13 +153,14 @@ function choice(
   },
 ): object {
   const { index, ids, finish } = delta;
-  const own = prepared[index];
-  const { parts } = new ChoiceReader(own?.plan.parser?.(own.prompt.text) ?? PLAIN).read(delta);
-  const last = body.messages[index]?.at(-1);
+  const { plan, prompt } = entryAt(prepared, index);
+  const { parts } = new ChoiceReader(plan.parser?.(prompt.text) ?? PLAIN).read(delta);
+  const turns = entryAt(body.messages, index);
+  const last = entryAt(turns, turns.length - 1);
   const generated = body.add_generation_prompt ?? true;
-  const role = generated ? serving.settings["response-role"] : (last?.role ?? "assistant");
+  const role = generated ? serving.settings["response-role"] : last.role;
   const text = textOf(parts, "text-delta") ?? "";
-  const echo = body.echo && last?.role === role ? contentText(last.content) : "";
+  const echo = body.echo && last.role === role ? contentText(last.content) : "";
   const asIds = body.return_tokens_as_token_ids ?? serving.settings["return-tokens-as-token-ids"];
   const names = new TokenNames(serving.tokenizer, asIds);
   const named = Boolean(body.logprob_token_ids?.length);

@@ -2,6 +2,7 @@
  * Chat answers, to the byte: keys in vLLM's order, nulls where vLLM has them
  * (vllm-compatible shapes; a stream carries only fields that were set).
  */
+import { entryAt } from "../../entry-at.ts";
 import { contentText } from "../../generation/chat-prompt.ts";
 import { PLAIN } from "../../generation/parser.ts";
 import {
@@ -239,7 +240,7 @@ class ChunkWriter {
       logprobs: logprobsOf(this.#answer, this.#names, delta),
       finish_reason: finish === undefined ? null : wireReason(this.#answer, finish),
     };
-    const soFar = this.#soFar(chat.generation.choices[index]?.tokens ?? 0, index);
+    const soFar = this.#soFar(entryAt(chat.generation.choices, index).tokens, index);
     const tokenIds = this.#withIds ? delta.ids : null;
     if (finish === undefined) return [this.#chunk({ ...base, token_ids: tokenIds }, soFar)];
     const last = { ...base, stop_reason: finish.stopReason, token_ids: tokenIds };

@@ -1,4 +1,5 @@
 /** Text completions, to the byte: keys in vLLM's order, nulls where vLLM has them. */
+import { entryAt } from "../../entry-at.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
 import type { Running } from "../../generation/generate.ts";
 import type { StreamOptions } from "../../generation/prepare.ts";
@@ -34,14 +35,14 @@ export interface CompletionAnswer {
 class ChoiceText {
   readonly #answer: CompletionAnswer;
   readonly #names: TokenNames;
-  readonly #prompt: Prompt;
+  readonly prompt: Prompt;
   #offset = 0;
   #started = false;
 
   constructor(answer: CompletionAnswer, names: TokenNames, prompt: Prompt) {
     this.#answer = answer;
     this.#names = names;
-    this.#prompt = prompt;
+    this.prompt = prompt;
   }
 
   push(delta: ChoiceDelta): {
@@ -56,7 +57,7 @@ class ChoiceText {
     this.#started = true;
     const echoes = first && body.echo === true;
     if (echoes && logprobs !== null) {
-      this.#offset = appendLogprobs(logprobs, [...this.#prompt.ids], {
+      this.#offset = appendLogprobs(logprobs, [...this.prompt.ids], {
         logprobs: [undefined, ...(delta.promptLogprobs ?? [])],
         names: this.#names,
         offset: 0,
@@ -72,7 +73,7 @@ class ChoiceText {
     return {
       text: (echoes ? this.#promptText() : "") + (promptOnly ? "" : delta.text),
       logprobs,
-      promptIds: first && (body.return_token_ids || echoes) ? [...this.#prompt.ids] : null,
+      promptIds: first && (body.return_token_ids || echoes) ? [...this.prompt.ids] : null,
     };
   }
 
@@ -80,7 +81,7 @@ class ChoiceText {
   #promptText(): string {
     const { body, serving } = this.#answer;
     if (body.return_token_ids) return "";
-    return this.#prompt.text ?? serving.tokenizer?.decode(this.#prompt.ids) ?? "";
+    return this.prompt.text ?? serving.tokenizer?.decode(this.prompt.ids) ?? "";
   }
 }
 
@@ -89,8 +90,7 @@ function choiceTexts(answer: CompletionAnswer): readonly ChoiceText[] {
   const asIds = body.return_tokens_as_token_ids ?? serving.settings["return-tokens-as-token-ids"];
   const names = new TokenNames(serving.tokenizer, asIds);
   return generation.choices.map((choice) => {
-    const prompt = prompts[Math.floor(choice.index / n)];
-    if (prompt === undefined) throw new Error(`Choice ${choice.index} has no prompt.`);
+    const prompt = entryAt(prompts, Math.floor(choice.index / n));
     return new ChoiceText(answer, names, prompt);
   });
 }
@@ -99,25 +99,25 @@ const promptTokens = ({ prompts }: CompletionAnswer): number =>
   prompts.reduce((sum, prompt) => sum + prompt.ids.length, 0);
 
 export function completionResponse(answer: CompletionAnswer, deltas: readonly ChoiceDelta[]) {
-  const { serving, exchange, body, prompts, n, generation } = answer;
+  const { serving, exchange, body, generation } = answer;
   const texts = choiceTexts(answer);
   const names = new TokenNames(serving.tokenizer, false);
   const choices = deltas.map((delta) => {
-    const prompt = prompts[Math.floor(delta.index / n)];
-    const pushed = texts[delta.index]?.push(delta);
+    const choice = entryAt(texts, delta.index);
+    const { text, logprobs, promptIds } = choice.push(delta);
     const prompted =
-      delta.promptLogprobs !== undefined && prompt
-        ? promptLogprobs(prompt.ids, delta.promptLogprobs, names)
-        : null;
+      delta.promptLogprobs === undefined
+        ? null
+        : promptLogprobs(choice.prompt.ids, delta.promptLogprobs, names);
     return {
       index: delta.index,
-      text: pushed?.text ?? "",
-      logprobs: pushed?.logprobs ?? null,
+      text,
+      logprobs,
       finish_reason: delta.finish?.reason ?? null,
       stop_reason: delta.finish?.stopReason ?? null,
       token_ids: body.return_token_ids ? delta.ids : null,
       prompt_logprobs: prompted,
-      prompt_token_ids: body.return_token_ids ? (pushed?.promptIds ?? null) : null,
+      prompt_token_ids: body.return_token_ids ? promptIds : null,
       routed_experts: null,
     };
   });
@@ -144,7 +144,7 @@ export function completionStream(
   answer: CompletionAnswer,
   options: StreamOptions,
 ): StreamResponder {
-  const { serving, exchange, body, prompts, n, generation } = answer;
+  const { serving, exchange, body, generation } = answer;
   const texts = choiceTexts(answer);
   const head = {
     id: exchange.id,
@@ -153,24 +153,23 @@ export function completionStream(
     model: answer.model,
   };
   const one = (delta: ChoiceDelta): SseEvent => {
-    const pushed = texts[delta.index]?.push(delta);
-    const prompt = prompts[Math.floor(delta.index / n)];
-    const tokens = generation.choices[delta.index]?.tokens ?? 0;
-    const input = prompt?.ids.length ?? 0;
+    const choice = entryAt(texts, delta.index);
+    const { text, logprobs, promptIds } = choice.push(delta);
+    const { tokens } = entryAt(generation.choices, delta.index);
     return event({
       ...head,
       choices: [
         {
           index: delta.index,
-          text: pushed?.text ?? "",
-          logprobs: pushed?.logprobs ?? null,
+          text,
+          logprobs,
           finish_reason: delta.finish?.reason ?? null,
           stop_reason: delta.finish?.stopReason ?? null,
-          prompt_token_ids: pushed?.promptIds ?? null,
+          prompt_token_ids: promptIds,
           token_ids: body.return_token_ids ? delta.ids : null,
         },
       ],
-      ...(options.continuousUsage && { usage: tokenCounts(input, tokens) }),
+      ...(options.continuousUsage && { usage: tokenCounts(choice.prompt.ids.length, tokens) }),
       ...(delta.finish !== undefined && !options.includeUsage && fingerprintOf(serving)),
     });
   };
