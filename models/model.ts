@@ -1,6 +1,7 @@
 /** A model as loaded: architecture, weights, words. Everything but the tokenizer is plain data. */
 import type { Architecture } from "./architecture.ts";
 import type { WeightFormat } from "./ops.ts";
+import type { BlockType } from "./weights/gguf/layouts.ts";
 
 /** One tensor of a checkpoint, where it lies. */
 export interface StoredTensor {
@@ -41,7 +42,7 @@ export type Packing =
       readonly block?: readonly [number, number];
     }
   | { readonly kind: "int8" | "mxfp4"; readonly scales: StoredTensor }
-  | { readonly kind: "ggml"; readonly type: "Q4_0" | "Q8_0" | "Q4_K" | "Q6_K" }
+  | { readonly kind: "ggml"; readonly type: BlockType }
   | {
       readonly kind: "packed" | "gptq" | "awq";
       readonly bits: number;

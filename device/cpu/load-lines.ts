@@ -6,7 +6,11 @@ import type { MemoryPlan } from "./plan.ts";
 import { quantizationOf } from "./plan.ts";
 
 export function loadLines(
-  { model, quantization, convertedWeights }: DeviceSettings,
+  {
+    model,
+    quantization,
+    convertedWeights,
+  }: Pick<DeviceSettings, "model" | "quantization" | "convertedWeights">,
   { weightBytes, ranks }: MemoryPlan,
   loaded: Loaded | undefined,
 ): readonly string[] {
@@ -49,7 +53,7 @@ export function partsOfAll(
   };
 }
 
-/** FP8 has no product here: it is widened, or rounded again. */
+/** FP8 has no product here: it is widened, or rounded again; nor have minima that are no whole codes. */
 function roundingLines(
   model: Model,
   format: keyof typeof NAMES,
@@ -57,9 +61,14 @@ function roundingLines(
 ): readonly string[] {
   const fp8 = hasFp8(model);
   if (rounded !== undefined) {
+    const what =
+      format === "stored"
+        ? "8-bit codes for groups with minima"
+        : `${fp8 ? "FP8 to " : ""}${NAMES[format]}`;
+    const every = format === "stored" ? "group" : "row";
     const percent = (100 * rounded).toPrecision(2);
     return [
-      `rounding   ${fp8 ? "FP8 to " : ""}${NAMES[format]} moved the weights by ${percent} % (root mean square, every 16th row)`,
+      `rounding   ${what} moved the weights by ${percent} % (root mean square, every 16th ${every})`,
     ];
   }
   return fp8 ? ["rounding   none: FP8 times its scales is widened to F32"] : [];

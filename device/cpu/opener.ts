@@ -3,6 +3,7 @@
  * as the runtime wants them are mapped from there; the others are converted once into the
  * store (converted/) and mapped from it, this time and at every start that follows.
  */
+import { Scratch } from "./converted/scratch.ts";
 import { type Opened, openEntry, type StoreOptions } from "./converted/store.ts";
 import { type Format, lowerSegment, type Quantization } from "./graph/lower.ts";
 import { Rounding } from "./graph/rounding.ts";
@@ -31,12 +32,17 @@ export interface OpenerOptions {
   readonly from: Parameters<typeof openEntry>[1];
 }
 
+/** A smaller model's weights are handed over from memory. */
+const SCRATCH_BYTES = 2 ** 26;
+
 export class Opener {
   readonly #weights: ShardReader;
   readonly #format: Format;
   readonly #small: boolean;
   readonly #entry: Opened;
   readonly #rounding = new Rounding();
+  /** For what is not kept; undefined: converted weights are handed over from memory. */
+  #scratch: Scratch | undefined;
   #converted = false;
   #opened = 0;
 
@@ -48,6 +54,7 @@ export class Opener {
       store === undefined || this.#small
         ? { kind: "none", why: "--no-cache" }
         : openEntry(store, from, bytes);
+    if (bytes >= SCRATCH_BYTES && this.#entry.kind === "none") this.#scratch = Scratch.open();
   }
 
   open(segment: Segment, threads: number): Runner {
@@ -74,6 +81,7 @@ export class Opener {
 
   /** When all are open. */
   finish(): Loaded {
+    this.#scratch?.close();
     const entry = this.#entry;
     if (entry.kind === "kept") {
       const rounded = entry.note === "" ? undefined : Number(entry.note);
@@ -88,6 +96,7 @@ export class Opener {
 
   /** Nothing of what was begun stays. */
   abandon(): void {
+    this.#scratch?.close();
     if (this.#entry.kind === "writing") this.#entry.abandon();
   }
 
@@ -112,8 +121,21 @@ export class Opener {
   }
 
   #inMemory(segment: Segment, threads: number): Runner {
-    const graph = lowerSegment(segment, this.#weights, this.#format, { rounding: this.#rounding });
-    if (!graph.mapped) this.#converted = true;
-    return new Session(graph, { threads, folder: this.#weights.folder });
+    const scratch = this.#scratch;
+    const { mapped, ...graph } = lowerSegment(segment, this.#weights, this.#format, {
+      ...(scratch && { keep: (data) => scratch.keep(data) }),
+      rounding: this.#rounding,
+    });
+    if (!mapped) this.#converted = true;
+    if (scratch?.failed) {
+      // No room there either: a graph has one kind of weights, so these are converted again.
+      scratch.close();
+      this.#scratch = undefined;
+      return this.#inMemory(segment, threads);
+    }
+    const folder = mapped ? this.#weights.folder : (scratch?.folder ?? this.#weights.folder);
+    const session = new Session(graph, { threads, folder });
+    scratch?.clear();
+    return session;
   }
 }

@@ -6,6 +6,7 @@
 import { type Architecture, architectureWeights } from "../../models/architecture.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
+import { bytesAsIntegers } from "../../models/weights/gguf/blocks.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";
@@ -174,15 +175,12 @@ function weightBytes(model: Model, ranks: number, quantization: Quantization): n
     }, 0);
 }
 
-/** Bytes a number of GGUF's types: 4 or 8 bits and a scale for 32, or for 16, with a zero in Q4_K. */
-const STORED_BYTES = { Q4_0: 0.625, Q8_0: 1.125, Q4_K: 1.15625, Q6_K: 1.25 } as const;
-
 /** Codes and a scale a group; what is not in groups is F32. */
 function storedBytes(shape: readonly number[], stored: StoredTensor | undefined): number {
   const elements = shape.reduce((product, size) => product * size, 1);
   const packing = stored?.packing;
   if (packing === undefined || packing.kind === "fp8") return 4 * elements;
-  if (packing.kind === "ggml") return elements * STORED_BYTES[packing.type];
+  if (packing.kind === "ggml") return elements * bytesAsIntegers(packing.type);
   return "bits" in packing ? (elements * packing.bits) / 8 + elements / 32 : elements * 1.125;
 }
 

@@ -11,6 +11,15 @@ export interface IntegerRows {
   readonly groups: number;
   /** Group of every input; absent: in order, as many each. */
   readonly order?: Int32Array;
+  /** Of codes that only come close to what was published; absent: they are it. */
+  readonly moved?: Moved;
+}
+
+/** How far numbers were moved: sums of squares, of some of them. */
+export interface Moved {
+  differences: number;
+  /** Of the numbers themselves. */
+  squares: number;
 }
 
 /** Bytes `[offset, offset + length)` of a tensor, valid until the next call. */

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Checkpoint, StoredTensor } from "../model.ts";
 import type { Weight, Within } from "../ops.ts";
 import { CheckpointError, findTensor } from "./checkpoint.ts";
-import { minimumRows } from "./gguf/blocks.ts";
+import { isShifted, shiftedRows } from "./gguf/blocks.ts";
 import type { IntegerRows } from "./integer-rows.ts";
 import { integerRows, pickRows, widen } from "./integers.ts";
 import type { Range } from "./shard.ts";
@@ -189,8 +189,8 @@ export class WeightReader {
   ): void {
     const { packing } = stored;
     if (packing === undefined) return;
-    if (packing.kind === "ggml" && packing.type === "Q4_K") {
-      minimumRows(stored, rows, this.#from.bytes, out);
+    if (packing.kind === "ggml" && isShifted(packing.type)) {
+      shiftedRows(stored, packing.type, { rows, bytes: this.#from.bytes }, out);
       return;
     }
     if (packing.kind !== "fp8") {

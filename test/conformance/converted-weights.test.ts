@@ -10,11 +10,16 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { basename, join } from "node:path";
+import { afterAll, expect, it, vi } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
+import { Scratch } from "../../device/cpu/converted/scratch.ts";
 import type { CpuDevice } from "../../device/cpu/device.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
+import { compileProgram } from "../../device/cpu/graph/program.ts";
+import { ShardReader } from "../../device/cpu/graph/shard-reader.ts";
+import { Opener } from "../../device/cpu/opener.ts";
+import { Tensor } from "../../device/cpu/session.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { execute, RecordingSampler, row } from "../support/device-driver.ts";
@@ -148,6 +153,60 @@ it("stays below its bound: what was used longest ago goes", async () => {
   const small = await start({ quantization: "int8", mostBytes: 10, folder: join(store, "other") });
   expect(small.how).toBe("in-memory larger than the cache");
 });
+
+it("what is not kept passes through a file a segment, of which nothing stays", () => {
+  const folder = join(store, "temporary");
+  const left = join(folder, "trainyard-weights-left");
+  mkdirSync(left, { recursive: true });
+  writeFileSync(join(left, "writer"), `4194305 ${hostname()}`);
+  vi.stubEnv("TMPDIR", folder);
+  // The runtime has files of its own there.
+  const ours = () => readdirSync(folder).filter((name) => name.startsWith("trainyard-"));
+  const scratch = Scratch.open();
+  expect(ours()).toEqual([basename(scratch?.folder ?? "")]);
+  for (const value of [1, 2]) {
+    const range = scratch?.keep(new Uint8Array(70_000).fill(value));
+    const file = join(scratch?.folder ?? "", range?.file ?? "");
+    expect(readFileSync(file).subarray(range?.begin, range?.end)).toHaveLength(70_000);
+    scratch?.clear();
+    expect(existsSync(file)).toBe(false);
+  }
+  scratch?.close();
+  expect(ours()).toEqual([]);
+  // Of a large model only: the same head, said to be one.
+  const large = headOf(2 ** 30);
+  expect(ours()).toEqual([]);
+  vi.stubEnv("TMPDIR", join(folder, "missing"));
+  const small = headOf(2 ** 30);
+  vi.unstubAllEnvs();
+  expect(large.some((value) => value !== 0)).toBe(true);
+  expect(large).toEqual(small);
+});
+
+/** Logits of one hidden state by the model's head, whose weights are not kept. */
+function headOf(bytes: number): Float32Array {
+  const { architecture, checkpoint } = wide.model;
+  if (checkpoint === undefined) throw new Error("no checkpoint");
+  const from = { architecture, checkpoint, rank: 0, ranks: 1, adapters: false };
+  const reader = new ShardReader(checkpoint, 0, 1);
+  const { head, logits } = compileProgram(architecture, from);
+  const quantization = "int8";
+  const opener = new Opener(reader, { quantization, bytes, from: { ...from, quantization } });
+  const session = opener.open(head, 1);
+  const tensors = (of: typeof head.inputs, data: (width: number) => Float32Array) =>
+    Object.fromEntries(
+      of.map(({ name, width }) => [name, new Tensor("float32", data(width), [1, width])]),
+    );
+  const made = tensors(head.outputs, (width) => new Float32Array(width));
+  session.run(
+    tensors(head.inputs, (width) => Float32Array.from({ length: width }, (_, i) => i / width)),
+    made,
+  );
+  session.close();
+  expect(opener.finish()).toMatchObject({ how: "in-memory", why: "--no-cache" });
+  reader.close();
+  return made[logits.name]?.data as Float32Array;
+}
 
 it("serves all the same where the folder cannot be written", async () => {
   const file = join(store, "a-file");

@@ -18,22 +18,18 @@ import {
   statSync,
   utimesSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { ownerLives, ownerText } from "../../../models/weights/owner.ts";
 import type { FileRange } from "../graph/builder.ts";
 import { type ConvertedFrom, keyOf, type Sources, sourcesOf } from "./entry-key.ts";
+import { ALIGNED, SHARE_OF_FREE, writeWhole } from "./files.ts";
 
 const INDEX = "index.json";
 const GRAPHS = "graphs.bin";
 const WEIGHTS = "weights.bin";
 const WRITER = "writer";
 const WRITING = ".writing";
-/** Where the runtime maps from. */
-const ALIGNED = 4096;
-/** Of the disk's free bytes an entry may take. */
-const SHARE_OF_FREE = 0.5;
 
 export interface StoreOptions {
   readonly folder: string;
@@ -193,11 +189,7 @@ export class Writer {
 
   #write(file: number, data: Uint8Array, begin: number): boolean {
     try {
-      for (let done = 0; done < data.byteLength; ) {
-        // One write of more than 2 GiB is cut short by some systems.
-        const step = Math.min(data.byteLength - done, 1 << 30);
-        done += writeSync(file, data, done, step, begin + done);
-      }
+      writeWhole(file, data, begin);
       return true;
     } catch (error) {
       this.#failed = (error as Error).message;

@@ -197,7 +197,9 @@ class Lowering {
   #product(op: Products): void {
     const [part] = op.parts;
     if (part === undefined || op.parts.length > 1 || part.weight.within?.transposed) {
-      this.#whole(op);
+      const whole = op.exact || this.#quantization !== "stored" || this.#weights.alike(op.parts);
+      if (whole) this.#whole(op);
+      else this.#apart(op);
       return;
     }
     const { rows, width } = this.#weights.size(part.weight);
@@ -209,6 +211,16 @@ class Lowering {
     const outs = this.#weights.cut(part, most).map((each) => {
       const out = this.#graph.fresh(op.out);
       this.#whole({ ...op, out, parts: [{ path: part.path, ...each }] });
+      return out;
+    });
+    this.#graph.node("Concat", outs, { axis: 1 }, op.out);
+  }
+
+  /** Parts that lie in unlike blocks, side by side. */
+  #apart(op: Products): void {
+    const outs = op.parts.map((part) => {
+      const out = this.#graph.fresh(op.out);
+      this.#product({ ...op, out, parts: [part] });
       return out;
     });
     this.#graph.node("Concat", outs, { axis: 1 }, op.out);
@@ -255,12 +267,13 @@ class Lowering {
 
   #stored(
     op: Products,
-    { bits, block, codes, scales, zeros }: StoredBlocks,
+    { bits, block, codes, scales, zeros, moved }: StoredBlocks,
     { rows, width }: { readonly rows: number; readonly width: number },
   ): void {
     const graph = this.#graph;
     const name = nameOf(op);
     const bias = this.#bias(op);
+    for (const its of moved) this.#rounding?.add(its);
     const inputs = [
       op.in,
       graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),

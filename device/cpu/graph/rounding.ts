@@ -1,7 +1,8 @@
 /**
  * How far rounded weights are from those they were made of: the root of the mean square of the
- * differences over that of the weights. Every 16th row is looked at.
+ * differences over that of the weights. Every 16th row, or group, is looked at.
  */
+import type { Moved } from "../../../models/weights/integer-rows.ts";
 import type { BlockWeight, Int8Weight } from "./quantise.ts";
 
 const EVERY = 16;
@@ -30,6 +31,12 @@ export class Rounding {
       const row = Math.floor(at / width);
       return (values[(at - row * width) * outs + row] as number) * (scales[row] as number);
     });
+  }
+
+  /** What was looked at elsewhere. */
+  add({ differences, squares }: Moved): void {
+    this.#differences += differences;
+    this.#squares += squares;
   }
 
   #take(exact: Float32Array, width: number, rounded: (at: number) => number): void {

@@ -83,6 +83,16 @@ export class ShardReader {
     return concatenate(parts.map(({ weight }) => this.read(weight)));
   }
 
+  /** Were the parts published in one way, so that they can be one product as they are? */
+  alike(parts: readonly Part[]): boolean {
+    const ways = parts.map(({ weight }) => {
+      const { packing } = findTensor(this.#checkpoint, weight.within?.name ?? weight.name);
+      if (packing === undefined) return "";
+      return packing.kind === "ggml" ? packing.type : packing.kind;
+    });
+    return new Set(ways).size <= 1;
+  }
+
   /** The same as they were published, where that is integers; undefined: they are not. */
   stored(parts: readonly Part[]): StoredBlocks | Int8Weight | undefined {
     const pieces: { rows: IntegerRows; columns?: Range }[] = [];

@@ -2,7 +2,7 @@
  * Weights that were published as integers in groups, as MatMulNBits takes them: the same
  * codes, scales and zeros, so nothing is rounded again.
  */
-import type { IntegerRows } from "../../../models/weights/integer-rows.ts";
+import type { IntegerRows, Moved } from "../../../models/weights/integer-rows.ts";
 import type { Range } from "../../../models/weights/shard.ts";
 import type { Int8Weight } from "./quantise.ts";
 
@@ -15,6 +15,8 @@ export interface StoredBlocks {
   readonly scales: Float32Array<ArrayBuffer>;
   /** [out, ⌈blocks · bits / 8⌉]; absent: the middle of the codes. */
   readonly zeros?: Uint8Array<ArrayBuffer>;
+  /** Of parts that are not quite what was published. */
+  readonly moved: readonly Moved[];
 }
 
 /** Group sizes that the product has kernels for. */
@@ -42,10 +44,11 @@ export function storedBlocks(
     at += its.scales.length;
   }
   const plain = whole.every(({ zeros }) => zeros.every((zero) => zero === 2 ** (bits - 1)));
-  if (plain) return { bits, block, codes, scales };
+  const moved = parts.flatMap(({ rows }) => rows.moved ?? []);
+  if (plain) return { bits, block, codes, scales, moved };
   if (whole.some(({ zeros }) => zeros.some((zero) => zero >= 2 ** bits))) return undefined;
   const zeros = join(whole.map((its) => (bits === 4 ? rowNibbles(its.zeros, groups) : its.zeros)));
-  return { bits, block, codes, scales, zeros };
+  return { bits, block, codes, scales, zeros, moved };
 }
 
 /** The same of int8 with a scale a row; undefined where they are anything else. */

@@ -3,6 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { lowerSegment } from "../../../device/cpu/graph/lower.ts";
+import { compileProgram } from "../../../device/cpu/graph/program.ts";
+import { Rounding } from "../../../device/cpu/graph/rounding.ts";
+import { ShardReader } from "../../../device/cpu/graph/shard-reader.ts";
+import { loadLines } from "../../../device/cpu/load-lines.ts";
+import { planMemory } from "../../../device/cpu/plan.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Checkpoint, StoredTensor } from "../../../models/model.ts";
 import { isBlockType } from "../../../models/weights/gguf/blocks.ts";
@@ -132,6 +138,32 @@ it("Q4_K in 8-bit blocks is off by the 0.3 % that the README tells, Q6_K by noth
   reader.close();
   expect(worst["Q4_K"]).toBeLessThan(0.003);
   expect(worst["Q6_K"]).toBe(0);
+});
+
+it("no matrix of a file of mixed types is widened, and the start tells what minima cost", async () => {
+  const model = await loadModel(join(HERE, "llama-q4_k_m.gguf"));
+  const { architecture, checkpoint } = model;
+  if (checkpoint === undefined) throw new Error("no checkpoint");
+  const types = ["q", "k", "v"].map(
+    (of) => checkpoint.tensors.get(`model.layers.0.self_attn.${of}_proj.weight`)?.dtype,
+  );
+  expect(types).toEqual(["Q4_K", "Q4_K", "Q6_K"]);
+  const reader = new ShardReader(checkpoint, 0, 1);
+  const { body, head } = compileProgram(architecture, { rank: 0, ranks: 1 });
+  const segments = [...body.flatMap((step) => (step.kind === "run" ? step.segment : [])), head];
+  const rounding = new Rounding();
+  for (const segment of segments) {
+    const { model: graph } = lowerSegment(segment, reader, "stored", { rounding });
+    expect(Buffer.from(graph).includes("MatMulNBits"), segment.name).toBe(true);
+    expect(Buffer.from(graph).includes("Gemm"), segment.name).toBe(false);
+  }
+  reader.close();
+  const { share: rounded } = rounding;
+  expect(rounded).toBeGreaterThan(0);
+  const plan = planMemory(model, { tensorParallelSize: 1 });
+  expect(loadLines({ model }, plan, { how: "kept-now", ...(rounded && { rounded }) })[1]).toMatch(
+    /^rounding {3}8-bit codes for groups with minima moved the weights by 0\.[012]\d* %/,
+  );
 });
 
 /** As the tensors lie: neither renamed nor turned. */

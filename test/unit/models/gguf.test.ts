@@ -4,8 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "../../../models/load.ts";
-import { fitted } from "../../../models/weights/gguf/blocks.ts";
+import { isBlockType, isShifted } from "../../../models/weights/gguf/blocks.ts";
 import { readGguf } from "../../../models/weights/gguf/file.ts";
+import { fitted } from "../../../models/weights/gguf/fitted.ts";
+import { TENSOR_TYPES } from "../../../models/weights/gguf/types.ts";
+import { widen } from "../../../models/weights/integers.ts";
+import { WeightReader } from "../../../models/weights/read.ts";
 import { entry, gguf, tensor, text, u32, u64 } from "../../support/gguf.ts";
 
 const WHOLE = "models/tiny/gguf/llama-q4_0.gguf";
@@ -137,9 +141,9 @@ describe("what is not read is named", () => {
       /"split.count" says it is one of 3 files; merge/,
     ],
     [
-      "Q5_K",
-      gguf({ tensors: [tensor("blk.0.ffn_up.weight", { shape: [256], type: 13 })] }),
-      /tensor "blk.0.ffn_up.weight": type Q5_K is not read \(F32, F16, Q4_0, Q8_0, Q4_K, Q6_K, BF16 are\); quantize/,
+      "IQ2_XS",
+      gguf({ tensors: [tensor("blk.0.ffn_up.weight", { shape: [256], type: 17 })] }),
+      /tensor "blk.0.ffn_up.weight": type IQ2_XS is not read \(F32, F16, Q4_0, .*, MXFP4 are\); quantize/,
     ],
     [
       "a type of tomorrow",
@@ -197,7 +201,54 @@ it("strings and numbers of every kind are read", () => {
   expect(metadata.get("i")).toEqual(Int32Array.of(1, -1));
 });
 
-it("8-bit codes come close to scales with minima", () => {
+/** Rows of 256 numbers as they lie in a file, and what the gguf package makes of them, in base64. */
+type Blocks = Readonly<
+  Record<string, { readonly number: number; readonly rows: string; readonly numbers: string }>
+>;
+const BLOCKS: Blocks = JSON.parse(readFileSync("test/unit/models/gguf-blocks.json", "utf8"));
+
+describe.each(Object.entries(BLOCKS))("blocks of %s", (type, { number, rows, numbers }) => {
+  const bytes = Buffer.from(rows, "base64");
+  const expected = new Float32Array(Uint8Array.from(Buffer.from(numbers, "base64")).buffer);
+  const reader = (): WeightReader => {
+    writeFileSync(path, bytes);
+    if (!isBlockType(type)) throw new Error(`${type} has no blocks`);
+    const packing = { kind: "ggml", type } as const;
+    const place = { file: "model.gguf", begin: 0, end: bytes.length, shape: [2, 256] };
+    const tensor = { name: "t", dtype: type, packing, ...place };
+    return new WeightReader({ folder, tensors: new Map([["t", tensor]]), bytes: bytes.length });
+  };
+
+  it("are the gguf package's numbers, bit for bit, rows and columns too", () => {
+    const { name, block = 0, bytes: size = 0 } = TENSOR_TYPES[number] ?? {};
+    expect([name, (512 / block) * size]).toEqual([type, bytes.length]);
+    const weights = reader();
+    expect(weights.read("t")).toEqual(expected);
+    expect(weights.read("t", { axis: 0, begin: 1, end: 2 })).toEqual(expected.subarray(256));
+    const columns = weights.read("t", { axis: 1, begin: 64, end: 100 });
+    expect(columns.subarray(36)).toEqual(expected.subarray(256 + 64, 256 + 100));
+    weights.close();
+  });
+
+  it("are integers in groups: the same numbers, or as close as the README tells", () => {
+    const weights = reader();
+    const integers = weights.integers("t", { begin: 0, end: 2 });
+    weights.close();
+    if (integers === undefined) throw new Error("no integers");
+    const near = new Float32Array(512);
+    widen(integers, near, 0);
+    if (!isShifted(type)) {
+      expect(near).toEqual(expected);
+      return;
+    }
+    const squares = (of: (value: number, i: number) => number): number =>
+      expected.reduce((sum, value, i) => sum + of(value, i) ** 2, 0);
+    const error = squares((value, i) => value - (near[i] ?? 0)) / squares((value) => value);
+    expect(Math.sqrt(error)).toBeLessThan(0.003);
+  });
+});
+
+it.each([4, 16, 32])("8-bit codes come close to scales with minima, at %i levels", (levels) => {
   for (const [scale, minimum] of [
     [1, 7],
     [0.37, 5.11],
@@ -208,8 +259,9 @@ it("8-bit codes come close to scales with minima", () => {
     [1e-6, 3],
     [0.5, -4],
   ] as const) {
-    const { scale: unit, zero, codes } = fitted(scale, minimum);
-    const most = Math.max(Math.abs(minimum), Math.abs(15 * scale - minimum));
+    const { scale: unit, zero, codes } = fitted(scale, minimum, levels);
+    expect(codes).toHaveLength(levels);
+    const most = Math.max(Math.abs(minimum), Math.abs((levels - 1) * scale - minimum));
     for (const [nibble, code] of codes.entries())
       expect(Math.abs((code - zero) * unit - (nibble * scale - minimum))).toBeLessThanOrEqual(
         most / 500 + 1e-12,

@@ -17,6 +17,7 @@ import { CpuDevice, createCpuDevice } from "../../../../device/cpu/device.ts";
 import type { Device } from "../../../../device/device.ts";
 import { loadModel } from "../../../../models/load.ts";
 import { FORMATS, writeFolder } from "./folder.ts";
+import { MIXES, writeGguf } from "./gguf.ts";
 
 interface Cost {
   readonly seconds: number;
@@ -25,11 +26,14 @@ interface Cost {
   readonly line: string;
 }
 
+const GGUF = "GGUF ";
+
 /** Formats of the folder, and of `--quantization` where it is another. */
 const CASES: readonly (readonly [format: string, quantization?: string])[] = [
   ...Object.keys(FORMATS).map((format) => [format] as const),
   ["BF16", "int8"],
   ["BF16", "int4"],
+  ...Object.keys(MIXES).map((mix) => [`${GGUF}${mix}`] as const),
 ];
 
 const MEGABYTE = 1e6;
@@ -92,13 +96,16 @@ function table(wanted: readonly string[]): void {
       if (wanted.length > 0 && !wanted.includes(name)) continue;
       const folder = join(base, "model");
       const cache = join(base, "cache");
-      writeFolder(folder, format);
+      const gguf = format.startsWith(GGUF);
+      if (gguf) writeGguf(folder, format.slice(GGUF.length));
+      else writeFolder(folder, format);
+      const path = gguf ? join(folder, "model.gguf") : folder;
       for (const [start, kept] of [
         ["first", cache],
         ["second", cache],
         ["--no-cache", ""],
       ] as const) {
-        const { seconds, peakBytes, weightBytes, line } = measure(folder, kept, quantization);
+        const { seconds, peakBytes, weightBytes, line } = measure(path, kept, quantization);
         const cells = [peakBytes, weightBytes, peakBytes - weightBytes].map((bytes) =>
           (bytes / MEGABYTE).toFixed(0),
         );
