@@ -1,5 +1,5 @@
 /** A GGUF file's tensors under the names and shapes that the architecture knows. */
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import type { ConfigReader } from "../../config.ts";
 import type { Checkpoint, StoredTensor } from "../../model.ts";
 import type { GgufArchitecture } from "./architectures.ts";
@@ -23,14 +23,13 @@ export function checkpointOf(
   let bytes = 0;
   for (const tensor of file.tensors) {
     bytes += tensor.end - tensor.begin;
-    for (const stored of renamed(tensor, { file, architecture, headDim }))
+    for (const stored of renamed(tensor, { architecture, headDim }))
       tensors.set(stored.name, stored);
   }
   return { folder: dirname(file.path), tensors, bytes };
 }
 
 interface Place {
-  readonly file: GgufFile;
   readonly architecture: GgufArchitecture;
   readonly headDim: number;
 }
@@ -41,20 +40,19 @@ function renamed(tensor: GgufTensor, place: Place): readonly StoredTensor[] {
   const module = OUTSIDE[outside];
   if (module !== undefined) {
     const plus = normsPlusOne && outside === "output_norm" ? -1 : undefined;
-    return [stored(tensor, place, { name: `${module}.${kind}`, ...(plus && { plus }) })];
+    return [stored(tensor, { name: `${module}.${kind}`, ...(plus && { plus }) })];
   }
   const [, at, own = "", expert, ending = ""] =
     /^blk\.(\d+)\.(\w+?)(?:_exps|\.(\d+))?\.(weight|bias)$/.exec(tensor.name) ?? [];
   const stack = tensor.name.includes("_exps.") || expert !== undefined;
   const inner = stack ? experts[own] : layer[own];
-  if (at === undefined || inner === undefined)
-    return [stored(tensor, place, { name: tensor.name })];
+  if (at === undefined || inner === undefined) return [stored(tensor, { name: tensor.name })];
   const name = `model.layers.${at}.${inner}.${ending}`;
-  if (expert !== undefined) return [stored(tensor, place, { name: name.replace("{e}", expert) })];
-  if (stack) return unstacked(tensor, name, place);
+  if (expert !== undefined) return [stored(tensor, { name: name.replace("{e}", expert) })];
+  if (stack) return unstacked(tensor, name);
   const turned = interleaved && (own === "attn_q" || own === "attn_k");
   return [
-    stored(tensor, place, {
+    stored(tensor, {
       name,
       ...(turned && { interleaved: place.headDim }),
       ...(normsPlusOne && own.endsWith("norm") && { plus: -1 }),
@@ -63,24 +61,23 @@ function renamed(tensor: GgufTensor, place: Place): readonly StoredTensor[] {
 }
 
 /** `[experts, out, in]` as one tensor an expert. */
-function unstacked(tensor: GgufTensor, pattern: string, place: Place): readonly StoredTensor[] {
+function unstacked(tensor: GgufTensor, pattern: string): readonly StoredTensor[] {
   const [experts = 0, ...shape] = tensor.shape;
   const each = (tensor.end - tensor.begin) / experts;
   return Array.from({ length: experts }, (_, expert) => {
     const begin = tensor.begin + expert * each;
     const name = pattern.replace("{e}", String(expert));
-    return stored({ ...tensor, shape, begin, end: begin + each }, place, { name });
+    return stored({ ...tensor, shape, begin, end: begin + each }, { name });
   });
 }
 
 function stored(
-  { type, shape, begin, end }: GgufTensor,
-  { file }: Place,
+  { file, type, shape, begin, end }: GgufTensor,
   as: Pick<StoredTensor, "name" | "interleaved" | "plus">,
 ): StoredTensor {
   return {
     ...as,
-    file: basename(file.path),
+    file,
     dtype: type,
     shape,
     begin,

@@ -5,6 +5,7 @@
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import { closeSync, fstatSync, openSync } from "node:fs";
+import { basename } from "node:path";
 import { HeaderReader } from "./header-reader.ts";
 import { READ_TYPES, TENSOR_TYPES } from "./types.ts";
 
@@ -12,6 +13,8 @@ export type MetadataValue = string | number | boolean | readonly string[] | Arra
 
 export interface GgufTensor {
   readonly name: string;
+  /** Name of the file that it lies in. */
+  readonly file: string;
   /** As ggml names it: F32, Q4_0, … */
   readonly type: string;
   /** Outermost axis first, as everywhere here; the file has it the other way round. */
@@ -34,7 +37,7 @@ const MOST_AXES = 4;
 const LEAST_KEY = 13;
 const LEAST_TENSOR = 32;
 
-/** Throws CheckpointError that names the file and what of it is missing, damaged or not read. */
+/** One file, be it a part. Throws CheckpointError that names it and what of it is missing, damaged or not read. */
 export function readGguf(path: string): GgufFile {
   const descriptor = openSync(path, "r");
   try {
@@ -45,17 +48,15 @@ export function readGguf(path: string): GgufFile {
     const alignment = metadata.get("general.alignment") ?? 32;
     if (typeof alignment !== "number" || alignment < 8 || !Number.isInteger(Math.log2(alignment)))
       from.fail(`damaged: key "general.alignment" says ${alignment}, which is no power of two ≥ 8`);
-    const split = metadata.get("split.count");
-    if (typeof split === "number" && split > 1)
-      from.fail(
-        `key "split.count" says it is one of ${split} files; merge them with llama-gguf-split --merge`,
-      );
     const entries = readEntries(from, tensorCount);
     const data = Math.ceil(from.position / alignment) * alignment;
     return {
       path,
       metadata,
-      tensors: entries.map((entry) => place(entry, { from, data, size, alignment })),
+      tensors: entries.map((entry) => ({
+        file: basename(path),
+        ...place(entry, { from, data, size, alignment }),
+      })),
     };
   } finally {
     closeSync(descriptor);
@@ -169,7 +170,7 @@ function readEntries(from: HeaderReader, count: number): readonly Entry[] {
 function place(
   { name, shape, type, offset }: Entry,
   file: { from: HeaderReader; data: number; size: number; alignment: number },
-): GgufTensor {
+): Omit<GgufTensor, "file"> {
   const { from, data, size, alignment } = file;
   const { name: typeName = `of number ${type}`, block, bytes = 0 } = TENSOR_TYPES[type] ?? {};
   if (block === undefined)

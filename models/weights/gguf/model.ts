@@ -1,12 +1,12 @@
 /** A GGUF file as the parts of a model: config, weights under their names, and what its words are made of. */
-import { basename, dirname } from "node:path";
-import { ConfigReader, ModelConfigError } from "../../config.ts";
+import { dirname } from "node:path";
+import { ConfigReader } from "../../config.ts";
 import type { Checkpoint } from "../../model.ts";
-import { isLfsPointer } from "../files.ts";
 import { WeightReader } from "../read.ts";
 import { checkpointOf } from "./checkpoint.ts";
 import { architectureOf, configOf, metadataOf } from "./config.ts";
-import { type GgufFile, type MetadataValue, readGguf } from "./file.ts";
+import type { GgufFile, MetadataValue } from "./file.ts";
+import { readParts } from "./parts.ts";
 
 export interface GgufModel {
   /** As config.json would say it. */
@@ -26,12 +26,7 @@ export interface GgufMetadata {
 
 /** Reads the header. Throws CheckpointError or ModelConfigError that names file and key. */
 export function readGgufModel(path: string): GgufModel {
-  if (isLfsPointer(path)) {
-    throw new ModelConfigError(
-      `${path}: a Git LFS pointer, not the file; run git lfs pull in the folder`,
-    );
-  }
-  const file = readGguf(path);
+  const file = readParts(path);
   const metadata = metadataOf(file);
   const config = configOf(file, (name) => vectorOf(file, name));
   return {
@@ -83,7 +78,7 @@ function generationOf(metadata: ConfigReader): Record<string, unknown> {
 function vectorOf({ path, tensors }: GgufFile, name: string): readonly number[] | undefined {
   const found = tensors.find((tensor) => tensor.name === name);
   if (found === undefined) return undefined;
-  const stored = { ...found, file: basename(path), dtype: found.type };
+  const stored = { ...found, dtype: found.type };
   const reader = new WeightReader({
     folder: dirname(path),
     tensors: new Map([[name, stored]]),

@@ -1,6 +1,6 @@
 /** Models that llama.cpp's converter and quantize wrote, against what llama.cpp says of them. */
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { lowerSegment } from "../../../device/cpu/graph/lower.ts";
@@ -167,10 +167,10 @@ it("no matrix of a file of mixed types is widened, and the start tells what mini
 });
 
 /** As the tensors lie: neither renamed nor turned. */
-function checkpointOf({ path, tensors }: GgufFile): Checkpoint {
+function checkpointOf({ tensors }: GgufFile): Checkpoint {
   const stored = tensors.map(({ type, ...place }): [string, StoredTensor] => {
     const packing = isBlockType(type) && { packing: { kind: "ggml" as const, type } };
-    return [place.name, { ...place, dtype: type, file: basename(path), ...packing }];
+    return [place.name, { ...place, dtype: type, ...packing }];
   });
   return { folder: HERE, tensors: new Map(stored), bytes: 0 };
 }

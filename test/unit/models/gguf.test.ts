@@ -1,12 +1,14 @@
 /** GGUF files that are cut, lie about lengths, or hold what is not read: one sentence each, and no memory. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadModel } from "../../../models/load.ts";
+import { CheckpointError } from "../../../models/weights/checkpoint.ts";
 import { isBlockType, isShifted } from "../../../models/weights/gguf/blocks.ts";
 import { readGguf } from "../../../models/weights/gguf/file.ts";
 import { fitted } from "../../../models/weights/gguf/fitted.ts";
+import { readParts } from "../../../models/weights/gguf/parts.ts";
 import { TENSOR_TYPES } from "../../../models/weights/gguf/types.ts";
 import { widen } from "../../../models/weights/integers.ts";
 import { WeightReader } from "../../../models/weights/read.ts";
@@ -136,11 +138,6 @@ describe("what is not read is named", () => {
     ["version 1", gguf({ version: 1 }), /GGUF version 1 is not read, 2 and 3 are/],
     ["a big-endian file", gguf({ version: 3 << 24 }), /a big-endian GGUF file/],
     [
-      "one of several files",
-      gguf({ keys: [entry("split.count", 3)] }),
-      /"split.count" says it is one of 3 files; merge/,
-    ],
-    [
       "IQ2_XS",
       gguf({ tensors: [tensor("blk.0.ffn_up.weight", { shape: [256], type: 17 })] }),
       /tensor "blk.0.ffn_up.weight": type IQ2_XS is not read \(F32, F16, Q4_0, .*, MXFP4 are\); quantize/,
@@ -183,6 +180,86 @@ describe("what is not read is named", () => {
     expect((await loadModel(folder)).unread).toBe(
       `${path}: a GGUF file is a model by itself; give its own path, not the folder's`,
     );
+  });
+});
+
+describe("a model in several files", () => {
+  const part = (number: number): string => join(folder, `tiny-0000${number}-of-00003.gguf`);
+  const whole = readGguf(WHOLE);
+  const bytes = readFileSync(WHOLE);
+  const metadata = (): Buffer => {
+    // Counts stand at 8 and 16; what follows up to the tensors' list is kept.
+    const at = bytes.indexOf(text(whole.tensors[0]?.name ?? ""));
+    return bytes.subarray(24, at);
+  };
+  const write = (number: number, { no = number - 1, count = 3 } = {}): void => {
+    const own = whole.tensors.filter((_, i) => i % 2 === number % 2 && number > 1);
+    const keys = [entry("split.no", no), entry("split.count", count)];
+    let offset = 0;
+    const lines = own.map(({ name, shape, type, begin, end }) => {
+      const [number] = Object.entries(TENSOR_TYPES).find(([, each]) => each.name === type) ?? [];
+      const line = tensor(name, { shape: [...shape].reverse(), type: Number(number), offset });
+      offset += Math.ceil((end - begin) / 32) * 32;
+      return line;
+    });
+    const head = gguf({
+      keys: number === 1 ? [metadata(), ...keys] : keys,
+      keyCount: (number === 1 ? whole.metadata.size : 0) + keys.length,
+      tensors: lines,
+    });
+    const data = own.flatMap(({ begin, end }) => [
+      bytes.subarray(begin, end),
+      Buffer.alloc((32 - ((end - begin) % 32)) % 32),
+    ]);
+    writeFileSync(part(number), Buffer.concat([head, ...data]));
+  };
+  beforeEach(() => {
+    for (const number of [1, 2, 3]) write(number);
+  });
+
+  it("is read from all of them, the first of which may hold none", async () => {
+    const [one, several] = [await loadModel(WHOLE), await loadModel(part(1))];
+    const files = [...(several.checkpoint?.tensors.values() ?? [])].map(({ file }) => file);
+    expect(new Set(files)).toEqual(new Set([2, 3].map((number) => basename(part(number)))));
+    expect(several.config).toEqual(one.config);
+    const readers = [one, several].map(
+      ({ checkpoint }) => checkpoint && new WeightReader(checkpoint),
+    );
+    for (const name of one.checkpoint?.tensors.keys() ?? [])
+      expect(readers[1]?.read(name), name).toEqual(readers[0]?.read(name));
+    for (const reader of readers) reader?.close();
+  });
+
+  const message = (path: string): string => {
+    try {
+      readParts(path);
+      return "read";
+    } catch (error) {
+      return error instanceof CheckpointError ? error.message : `crashed: ${error}`;
+    }
+  };
+
+  it("names what is missing, another's, or not the first", () => {
+    expect(message(part(2))).toBe(
+      `${part(2)}: part 2 of 3 of a model; give the first, ${basename(part(1))}`,
+    );
+    write(3, { no: 1 });
+    expect(message(part(1))).toBe(
+      `${part(3)}: key "split.no" says it is another part than 3 of 3; fetch it again`,
+    );
+    cpSync(part(2), part(3));
+    rmSync(part(2));
+    expect(message(part(1))).toBe(
+      `${part(2)}: no such file, though ${basename(part(1))} says that it is one of 3; fetch it too`,
+    );
+    write(1, { count: 2 ** 31 });
+    expect(message(part(1))).toBe(`${part(1)}: damaged: key "split.count" says 2147483648`);
+    write(2);
+    cpSync(part(2), path);
+    expect(message(path)).toMatch(/one of 3 files, which are found by their names; call it NAME-/);
+    writeFileSync(part(2), "version https://git-lfs.github.com/spec/v1");
+    write(1);
+    expect(message(part(1))).toMatch(/00002-of-00003\.gguf: a Git LFS pointer/);
   });
 });
 
