@@ -3,17 +3,18 @@
  * dashboards expect: a counter is `<name>_total`, and counters and histograms
  * have a `<name>_created` beside them.
  */
-import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
+import { Gauge, Registry } from "prom-client";
+import {
+  Buckets,
+  Count,
+  type CounterSeries,
+  Family,
+  type HistogramSeries,
+  type Labels,
+  SumAndCount,
+} from "./series.ts";
 
-export type Labels = Readonly<Record<string, string>>;
-
-export interface CounterSeries {
-  inc(value?: number): void;
-}
-
-export interface HistogramSeries {
-  observe(value: number): void;
-}
+export type { CounterSeries, HistogramSeries, Labels };
 
 export interface GaugeSeries {
   set(value: number): void;
@@ -21,9 +22,9 @@ export interface GaugeSeries {
 
 export class Families {
   readonly registry = new Registry();
-  readonly #counters = new Map<string, Counter>();
-  readonly #histograms = new Map<string, Histogram>();
-  readonly #summaries = new Map<string, Summary>();
+  readonly #counters = new Map<string, Family<Count>>();
+  readonly #histograms = new Map<string, Family<Buckets>>();
+  readonly #summaries = new Map<string, Family<SumAndCount>>();
   readonly #gauges = new Map<string, Gauge>();
   /** What each gauge reads at a scrape. */
   readonly #reads = new Map<string, (() => void)[]>();
@@ -35,59 +36,43 @@ export class Families {
     this.#now = now;
   }
 
-  /** The series exists from now on, at 0. `name` without `_total`. */
+  /** The series exists from now on, at 0; asked for again it keeps what it has. `name` without `_total`. */
   counter(name: string, help: string, labels: Labels = {}): CounterSeries {
     let family = this.#counters.get(name);
     if (family === undefined) {
-      family = new Counter({
-        name: `${name}_total`,
-        help,
-        labelNames: Object.keys(labels),
-        registers: [this.registry],
-      });
+      const of = { name: `${name}_total`, help, type: "counter" } as const;
+      family = new Family(this.registry, of, () => new Count());
       this.#counters.set(name, family);
     }
     this.#markCreated(name, help, labels);
-    const child = family.labels(labels);
-    child.inc(0);
-    return child;
+    return family.series(labels);
   }
 
+  /** As `counter`. */
   histogram(
     name: string,
     { help, buckets, labels = {} }: { help: string; buckets: readonly number[]; labels?: Labels },
   ): HistogramSeries {
     let family = this.#histograms.get(name);
     if (family === undefined) {
-      family = new Histogram({
-        name,
-        help,
-        buckets: [...buckets],
-        labelNames: Object.keys(labels),
-        registers: [this.registry],
-      });
+      const of = { name, help, type: "histogram" } as const;
+      family = new Family(this.registry, of, () => new Buckets(buckets));
       this.#histograms.set(name, family);
     }
-    // Zeroed once: a series asked for again keeps what it has.
-    if (this.#markCreated(name, help, labels)) family.zero(labels);
-    return family.labels(labels);
+    this.#markCreated(name, help, labels);
+    return family.series(labels);
   }
 
   /** Sum and count, without quantiles. */
   summary(name: string, help: string, labels: Labels): HistogramSeries {
     let family = this.#summaries.get(name);
     if (family === undefined) {
-      family = new Summary({
-        name,
-        help,
-        percentiles: [],
-        labelNames: Object.keys(labels),
-        registers: [this.registry],
-      });
+      const of = { name, help, type: "summary" } as const;
+      family = new Family(this.registry, of, () => new SumAndCount());
       this.#summaries.set(name, family);
     }
     this.#markCreated(name, help, labels);
-    return family.labels(labels);
+    return family.series(labels);
   }
 
   /** Prometheus text; bounds of buckets are written as floats, as the Python client does. */
@@ -134,13 +119,11 @@ export class Families {
     });
   }
 
-  /** True when the series is new. */
-  #markCreated(name: string, help: string, labels: Labels): boolean {
+  #markCreated(name: string, help: string, labels: Labels): void {
     const key = `${name} ${JSON.stringify(labels)}`;
-    if (this.#created.has(key)) return false;
+    if (this.#created.has(key)) return;
     this.#created.add(key);
     this.gauge(`${name}_created`, help, labels).set(this.#now());
-    return true;
   }
 }
 

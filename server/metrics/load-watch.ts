@@ -72,8 +72,12 @@ export class LoadWatch {
   #began = 0;
   /** Requests served before those. */
   #before = 0;
-  /** Digest of a prompt → seconds of its last arrival, oldest first. */
-  readonly #prompts = new Map<string, number>();
+  /**
+   * Digest of a prompt → seconds of its last arrival; full, it is the older one and the next
+   * begins. (To take the oldest out of one Map is to step over all that left it before.)
+   */
+  #prompts = new Map<string, number>();
+  #olderPrompts = new Map<string, number>();
   #lastEnd: Nanos = Number.NEGATIVE_INFINITY;
   #told = true;
   /** The last answer of `noticed`, and of how many requests since when. */
@@ -95,7 +99,7 @@ export class LoadWatch {
   ): void {
     const { prompt, params } = request;
     const key = from === 0 ? digest(prompt) : "";
-    const earlier = this.#prompts.get(key);
+    const earlier = this.#prompts.get(key) ?? this.#olderPrompts.get(key);
     ids.forEach((id, index) => {
       const open = this.#open[engine]?.get(id);
       if (open === undefined) return;
@@ -108,10 +112,10 @@ export class LoadWatch {
     });
     if (from > 0) return;
     const now = this.#open[engine]?.get(ids[0] ?? -1)?.queued ?? 0;
-    this.#prompts.delete(key);
     this.#prompts.set(key, now / SECOND);
-    const [oldest] = this.#prompts.keys();
-    if (this.#prompts.size > REMEMBERED && oldest !== undefined) this.#prompts.delete(oldest);
+    if (this.#prompts.size < REMEMBERED) return;
+    this.#olderPrompts = this.#prompts;
+    this.#prompts = new Map();
   }
 
   receive(engine: number, event: EngineEvent): void {

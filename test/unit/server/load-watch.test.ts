@@ -165,4 +165,18 @@ describe("the load that a server is under", () => {
     watch.noticed();
     expect(report.mock.calls.length).toBe(before + 1);
   });
+
+  it("finds a prompt again after as many others as it remembers", () => {
+    const { watch, load } = watched();
+    const [first, ...others] = Array.from({ length: 16_400 }, (_, at) =>
+      request([at % 89, ((at / 89) % 89) | 0, (at / 89 / 89) | 0], { maxTokens: 1 }),
+    );
+    load(
+      [first, ...others, first].flatMap((one) => one ?? []),
+      256,
+    );
+    const { requests, notices } = watch.report();
+    const noticed = notices.find(({ code }) => code === "repeated-prompts");
+    expect(noticed?.text).toContain(`1 of ${requests} prompts`);
+  });
 });

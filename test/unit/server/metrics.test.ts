@@ -31,7 +31,9 @@ describe("families", () => {
     families.counter("vllm:tokens", "Tokens.", { engine: "0" }).inc(3);
     const histogram = { help: "Seconds.", buckets: [1, 2], labels: { engine: "0" } };
     families.histogram("vllm:seconds", histogram).observe(1.5);
-    families.histogram("vllm:seconds", histogram); // asked for again: nothing is lost
+    families.histogram("vllm:seconds", histogram).observe(7); // asked for again: nothing is lost
+    families.summary("bytes", "Bytes.", { handler: "/a" }).observe(12);
+    families.summary("bytes", "Bytes.", { handler: "/a" }).observe(30);
     const text = await families.registry.metrics();
     for (const line of [
       "# TYPE vllm:tokens_total counter",
@@ -39,7 +41,14 @@ describe("families", () => {
       "# TYPE vllm:tokens_created gauge",
       'vllm:tokens_created{engine="0"} 1.5',
       'vllm:seconds_bucket{le="2",engine="0"} 1',
-      'vllm:seconds_count{engine="0"} 1',
+      "# TYPE vllm:seconds histogram",
+      'vllm:seconds_bucket{le="1",engine="0"} 0',
+      'vllm:seconds_bucket{le="+Inf",engine="0"} 2',
+      'vllm:seconds_sum{engine="0"} 8.5',
+      'vllm:seconds_count{engine="0"} 2',
+      "# TYPE bytes summary",
+      'bytes_sum{handler="/a"} 42',
+      'bytes_count{handler="/a"} 2',
       'vllm:seconds_created{engine="0"} 1.5',
     ]) {
       expect(text.split("\n")).toContain(line);
