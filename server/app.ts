@@ -3,7 +3,6 @@
  * fastify instance that has not listened; tests call it with `inject`.
  */
 import type { ServerOptions as HttpsOptions } from "node:https";
-import cors, { type FastifyCorsOptions } from "@fastify/cors";
 import websocket from "@fastify/websocket";
 import fastify, {
   type FastifyBaseLogger,
@@ -21,11 +20,13 @@ import { recordAnswers } from "./fixed/record.ts";
 import { requireKeys } from "./http/auth.ts";
 import { bodyLimits, readBodies } from "./http/body.ts";
 import { chatFormatRoute } from "./http/chat-format.ts";
+import { answerOrigins, isPreflight } from "./http/cors.ts";
 import { ApiError, toApiError } from "./http/errors.ts";
 import { hexId } from "./http/exchange.ts";
 import { reportIgnored } from "./http/ignored.ts";
 import { PlainMessage } from "./http/message.ts";
 import { logRequests, whenOver } from "./http/request-log.ts";
+import { tellRoutes } from "./http/route-facts.ts";
 import { shapeCheck } from "./http/validation.ts";
 import { derenderRoutes } from "./inference/derender.ts";
 import { generateRoutes } from "./inference/generate.ts";
@@ -79,15 +80,17 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   readBodies(app, bodyLimits(settings["max-request-body-bytes"], serving));
   answerErrors(app);
   app.decorateRequest("record");
-  app.addHook("onRequest", async (request) => {
+  // Hooks call back: of each promise a request would wait a turn.
+  app.addHook("onRequest", (request, _reply, done) => {
     request.record = {};
     if (parts.draining?.() && !PROBES.has(request.url)) {
-      throw new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 });
-    }
+      done(new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 }));
+    } else done();
   });
+  tellRoutes(app);
   logRequests(app, serving, metrics);
   plainOptions(app);
-  await app.register(cors, corsOf(settings));
+  answerOrigins(app, settings);
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   app.websocketServer.on("connection", (socket) => {
     socket.on("close", metrics.frontend.socketOpened());
@@ -195,51 +198,30 @@ function operatorRoutes(
 
 /** OPTIONS that no browser asks before a request are a method like others, as in vLLM's framework. */
 function plainOptions(app: FastifyInstance): void {
-  app.addHook("onRequest", async ({ method, headers }, reply) => {
-    const preflight = headers.origin && headers["access-control-request-method"];
-    if (method !== "OPTIONS" || preflight) return;
-    reply.callNotFound();
-    return reply;
+  app.addHook("onRequest", (request, reply, done) => {
+    if (request.method !== "OPTIONS" || isPreflight(request)) done();
+    else reply.callNotFound();
   });
-}
-
-/** As vLLM's framework answers a preflight. */
-function corsOf(settings: Settings): FastifyCorsOptions {
-  const all = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"];
-  const methods = settings["allowed-methods"];
-  const headers = settings["allowed-headers"];
-  return {
-    origin: starOr(settings["allowed-origins"]),
-    methods: methods.includes("*") ? all : [...methods],
-    ...(!headers.includes("*") && { allowedHeaders: [...headers] }),
-    credentials: settings["allow-credentials"],
-    maxAge: 600,
-    optionsSuccessStatus: 200,
-  };
 }
 
 /** Headers of every answer: as vLLM's framework has them, the request's id, and what is simulated. */
 function nameAnswers(app: FastifyInstance, { settings, simulation }: Serving): void {
-  app.addHook("onRequest", async (request, reply) => {
-    // Only who says where it comes from is told who may read.
-    if (request.headers.origin === undefined) reply.removeHeader("access-control-allow-origin");
+  const named = settings["enable-request-id-headers"];
+  app.addHook("onRequest", (request, reply, done) => {
     reply.header("vary", "Origin");
-  });
-  app.addHook("onSend", async (_request, reply) => {
-    if (reply.getHeader("content-type") !== "application/json; charset=utf-8") return;
-    reply.header("content-type", "application/json"); // JSON is UTF-8 and has no such parameter
-  });
-  if (settings["enable-request-id-headers"]) {
-    app.addHook("onRequest", async (request, reply) => {
+    if (named) {
       const given = request.headers["x-request-id"];
       reply.header("x-request-id", typeof given === "string" ? given : hexId());
-    });
-  }
-  if (simulation !== undefined) {
-    app.addHook("onRequest", async (_request, reply) => {
-      reply.header("x-trainyard-simulation", simulation);
-    });
-  }
+    }
+    if (simulation !== undefined) reply.header("x-trainyard-simulation", simulation);
+    done();
+  });
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    if (reply.getHeader("content-type") === "application/json; charset=utf-8") {
+      reply.header("content-type", "application/json"); // JSON is UTF-8 and has no such parameter
+    }
+    done(null, payload);
+  });
 }
 
 function answerErrors(app: FastifyInstance): void {
@@ -313,8 +295,9 @@ function trackLoad(app: FastifyInstance, tracked: boolean): () => number {
   let load = 0;
   const counted = (method: string, url: string) =>
     method === "POST" && (url.startsWith("/v1/") || url.includes("tokenize"));
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", (request, _reply, done) => {
     if (counted(request.method, request.url)) load++;
+    done();
   });
   whenOver(app, ({ method, url }) => {
     if (counted(method, url)) load--;
@@ -326,8 +309,4 @@ function trackLoad(app: FastifyInstance, tracked: boolean): () => number {
 function withoutRoot(url: string, root: string): string {
   const prefix = root.replace(/\/$/, "");
   return prefix !== "" && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
-}
-
-function starOr(values: readonly string[]): string | string[] {
-  return values.includes("*") ? "*" : [...values];
 }

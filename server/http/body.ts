@@ -66,10 +66,11 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
     PARSE_LIMITS,
   );
   const held = { bytes: 0 };
+  const patience = new Patience(limits.idleMs);
   app.addHook("onClose", () => thread.close());
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", async (request: FastifyRequest) => {
-    const bytes = await receive(request, limits, held);
+    const bytes = await receive(request, { limits, held, patience });
     const body = bytes.length > LARGE ? await parseApart(thread, bytes) : parseBytes(bytes);
     checkLists(body, limits);
     return body;
@@ -79,8 +80,15 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
 /** Bytes of the body. Throws ApiError once it has arrived, so that the client reads the answer. */
 function receive(
   { raw, headers }: FastifyRequest,
-  limits: BodyLimits,
-  held: { bytes: number },
+  {
+    limits,
+    held,
+    patience,
+  }: {
+    readonly limits: BodyLimits;
+    readonly held: { bytes: number };
+    readonly patience: Patience;
+  },
 ): Promise<Buffer> {
   const meter = new JsonMeter(limits);
   const chunks: Buffer[] = [];
@@ -108,25 +116,80 @@ function receive(
   if (declared > limits.underWay) throw tooLarge(limits.bytes);
   return new Promise((resolve, reject) => {
     const over = (error?: ApiError): void => {
-      clearTimeout(timer);
+      patience.done(awaited);
       raw.off("data", data).off("end", end).off("error", gone).off("close", gone);
       held.bytes -= length;
-      if (error === undefined) resolve(Buffer.concat(chunks, length));
-      else reject(error);
+      const [first] = chunks;
+      if (error !== undefined) reject(error);
+      // Most bodies come in one piece.
+      else if (first !== undefined && chunks.length === 1) resolve(first);
+      else resolve(Buffer.concat(chunks, length));
     };
     const late = (): void => {
       raw.resume();
       over(new ApiError("timeout", `No more of the body came for ${limits.idleMs / 1000} s.`));
     };
     const data = (chunk: Buffer): void => {
-      timer.refresh();
+      patience.more(awaited);
       take(chunk);
     };
     const end = (): void => over(refused);
     const gone = (): void => over(badRequest("The client left before its body had arrived."));
-    const timer = setTimeout(late, limits.idleMs);
+    const awaited = patience.wait(late);
     raw.on("data", data).on("end", end).on("error", gone).on("close", gone);
   });
+}
+
+/** Of a body that is awaited. */
+interface Awaited {
+  /** When more of it came last, ms. */
+  since: number;
+  readonly late: () => void;
+}
+
+/**
+ * Ends bodies of which nothing more came for a while: one timer for all, since nearly every
+ * body is there in the turn in which it is first waited for.
+ */
+class Patience {
+  readonly #ms: number;
+  readonly #all = new Set<Awaited>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  wait(late: () => void): Awaited {
+    const one = { since: performance.now(), late };
+    this.#all.add(one);
+    if (this.#timer === undefined) this.#lookIn(this.#ms);
+    return one;
+  }
+
+  more(one: Awaited): void {
+    one.since = performance.now();
+  }
+
+  done(one: Awaited): void {
+    this.#all.delete(one);
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const one of [...this.#all]) {
+      if (now - one.since >= this.#ms) one.late();
+      else oldest = Math.min(oldest, one.since);
+    }
+    if (this.#all.size === 0) return;
+    this.#lookIn(Math.max(1, oldest + this.#ms - now));
+  }
+
+  #lookIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#look(), ms).unref();
+  }
 }
 
 async function parseApart(

@@ -20,10 +20,13 @@ import { adapterNamed, type Serving } from "../serving.ts";
 import type { TraceContext } from "../tracing/span.ts";
 import type { TraceOrigin } from "../tracing/traces.ts";
 import { ApiError, badRequest, toApiError } from "./errors.ts";
+import type { RouteFacts } from "./route-facts.ts";
 import { EventStream, type SseEvent } from "./sse.ts";
 
 /** What of a generation the request's log line and its timings need. */
 export interface RequestRecord {
+  /** Absent: turned away before, or a path nobody serves. */
+  route?: RouteFacts;
   id?: string;
   promptTokens?: number;
   generation?: Running;
@@ -187,8 +190,7 @@ export class Exchange {
       let ended = false;
       const end = (last: readonly SseEvent[]): void => {
         ended = true;
-        events.send(last);
-        events.end();
+        events.end(last);
         resolve();
       };
       const fail = (error: unknown): void => {
@@ -208,8 +210,9 @@ export class Exchange {
           const deltas = generation.take();
           const failed = deltas.find((delta) => delta.finish?.reason === "error");
           if (failed !== undefined) throw generationError(failed.finish?.error, this.#narrowed);
-          if (deltas.length > 0) events.send(responder.deltas(deltas));
-          if (generation.done) end(responder.end());
+          const more = deltas.length > 0 ? responder.deltas(deltas) : [];
+          if (generation.done) end([...more, ...responder.end()]);
+          else if (deltas.length > 0) events.send(more);
         } catch (error) {
           fail(error);
         }

@@ -4,7 +4,7 @@
  * refused.
  */
 import type { FastifyInstance } from "fastify";
-import { badRequest } from "./errors.ts";
+import { type ApiError, badRequest } from "./errors.ts";
 
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, unknown>>;
@@ -17,25 +17,38 @@ export function reportIgnored(
   accepted: ReadonlySet<string>,
   strict: boolean,
 ): void {
-  app.addHook("preHandler", async (request, reply) => {
-    const schema = request.routeOptions.schema?.body as ObjectSchema | undefined; // ours are objects
-    const { body } = request;
-    if (schema === undefined || typeof body !== "object" || body === null) return;
-    const known = (schema.anyOf ?? [schema]).flatMap(({ properties = {} }) => [properties]);
-    if (Object.keys(known[0] ?? {}).length === 0) return;
-    const ignored = Object.keys(body).filter(
-      (name) =>
-        !(known.some((properties) => Object.hasOwn(properties, name)) || accepted.has(name)),
-    );
-    if (ignored.length === 0) return;
-    if (strict) {
-      throw badRequest(
-        `Unknown field(s): ${ignored.slice(0, 20).join(", ")}. The server runs with --strict.`,
-        ignored[0],
-      );
+  const known = new Map<object, ReadonlySet<string> | undefined>();
+  app.addHook("preHandler", (request, reply, done) => {
+    const { body, record } = request;
+    const schema = record.route?.schema;
+    if (schema === undefined || typeof body !== "object" || body === null) {
+      done();
+      return;
     }
-    request.record.ignored = ignored.slice(0, 20);
-    const names = ignored.slice(0, 20).map((name) => name.replaceAll(/[^\w.-]/g, "?").slice(0, 64));
-    reply.header("x-trainyard-ignored-fields", names.join(", "));
+    if (!known.has(schema)) known.set(schema, fieldsOf(schema));
+    const fields = known.get(schema);
+    const ignored =
+      fields === undefined
+        ? []
+        : Object.keys(body).filter((name) => !(fields.has(name) || accepted.has(name)));
+    if (ignored.length === 0) done();
+    else if (strict) done(unknown(ignored));
+    else {
+      record.ignored = ignored.slice(0, 20);
+      const names = record.ignored.map((name) => name.replaceAll(/[^\w.-]/g, "?").slice(0, 64));
+      reply.header("x-trainyard-ignored-fields", names.join(", "));
+      done();
+    }
   });
+}
+
+/** Undefined: the schema leaves its fields open. */
+function fieldsOf(schema: ObjectSchema): ReadonlySet<string> | undefined {
+  const shapes = (schema.anyOf ?? [schema]).map(({ properties = {} }) => Object.keys(properties));
+  return (shapes[0] ?? []).length === 0 ? undefined : new Set(shapes.flat());
+}
+
+function unknown(ignored: readonly string[]): ApiError {
+  const named = ignored.slice(0, 20).join(", ");
+  return badRequest(`Unknown field(s): ${named}. The server runs with --strict.`, ignored[0]);
 }

@@ -5,17 +5,18 @@
  */
 import { IncomingMessage } from "node:http";
 
-/** Requests that the parser marked; kept apart, since the base constructor sets the mark. */
-const asked = new WeakSet<IncomingMessage>();
+const ASKED = Symbol("the parser marked it");
 
 export class PlainMessage extends IncomingMessage {
+  /** Set while the base is constructed: no field may be made after it. */
+  declare [ASKED]: boolean;
+
   /** Node's parser sets it, and asks for it once the headers are there. */
   get upgrade(): boolean {
-    return asked.has(this) && this.headers.upgrade?.toLowerCase() === "websocket";
+    return this[ASKED] && this.headers.upgrade?.toLowerCase() === "websocket";
   }
 
   set upgrade(wish: boolean | null) {
-    if (wish) asked.add(this);
-    else asked.delete(this);
+    this[ASKED] = wish === true;
   }
 }

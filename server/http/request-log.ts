@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { UNCOUNTED } from "../metrics/http-metrics.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Serving } from "../serving.ts";
+import { routeOf } from "./route-facts.ts";
 
 /** nginx's status for a client that left before there was an answer. */
 const CLIENT_LEFT = 499;
@@ -12,13 +13,11 @@ export function whenOver(
   app: FastifyInstance,
   over: (request: FastifyRequest, reply: FastifyReply, seconds: number) => void,
 ): void {
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", (request, reply, done) => {
     const began = performance.now();
-    const end = (): void => {
-      reply.raw.off("finish", end).off("close", end);
-      over(request, reply, (performance.now() - began) / 1000);
-    };
-    reply.raw.on("finish", end).on("close", end);
+    // It comes after a whole answer too, in the turn of its end.
+    reply.raw.once("close", () => over(request, reply, (performance.now() - began) / 1000));
+    done();
   });
 }
 
@@ -28,7 +27,7 @@ export function logRequests(
   metrics: Metrics,
 ): void {
   whenOver(app, (request, reply, seconds) => {
-    const handler = request.routeOptions.url ?? "none";
+    const handler = routeOf(request) ?? "none";
     const { raw } = reply;
     const status = raw.headersSent ? raw.statusCode : CLIENT_LEFT;
     history?.end(request, { status, gone: !raw.writableFinished });

@@ -174,9 +174,11 @@ function missingBody(): ApiError {
 /** The body of JSON in UTF-8, with its mark or without; throws ApiError in Python's words. */
 export function parseBytes(bytes: Uint8Array): unknown {
   if (!isUtf8(bytes)) throw unparsed();
-  // A TextDecoder leaves the mark out.
-  return parseBody(new TextDecoder().decode(bytes));
+  return parseBody(UTF8.decode(bytes));
 }
+
+/** It leaves the mark out. */
+const UTF8 = new TextDecoder();
 
 const unparsed = (): ApiError => new ApiError("unparsed", "There was an error parsing the body");
 

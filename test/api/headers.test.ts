@@ -44,6 +44,31 @@ describe("headers", () => {
     });
   });
 
+  it("let a browser ask before a request of its page, whatever the path", async () => {
+    for (const path of ["/v1/completions", "/nope"]) {
+      const { status, headers } = await fetch(`${server.url}${path}`, {
+        method: "OPTIONS",
+        headers: {
+          origin: "http://a",
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "content-type,x-own",
+        },
+      });
+      const given = [...headers].filter(([name]) => !ASIDE.has(name));
+      expect([status, Object.fromEntries(given)]).toEqual([
+        200,
+        {
+          "access-control-allow-origin": "*",
+          "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD",
+          "access-control-allow-headers": "content-type,x-own",
+          "access-control-max-age": "600",
+          "content-length": "0",
+          vary: "Access-Control-Request-Headers",
+        },
+      ]);
+    }
+  });
+
   it("tell a page of another origin that it may read", async () => {
     const { headers } = await fetch(`${server.url}/version`, { headers: { origin: "http://a" } });
     expect([headers.get("access-control-allow-origin"), headers.get("vary")]).toEqual([

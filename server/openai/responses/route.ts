@@ -127,9 +127,11 @@ async function watch(stored: StoredResponse, reply: FastifyReply, index: number)
       if (events.blocked || reply.raw.destroyed) return;
       const fresh = kept.slice(at);
       at = Math.max(at, kept.length);
-      events.send(fresh);
-      if (!stored.closed) return;
-      events.end();
+      if (!stored.closed) {
+        events.send(fresh);
+        return;
+      }
+      events.end(fresh);
       stop();
       resolve();
     };
