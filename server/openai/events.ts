@@ -11,3 +11,28 @@ export function event(chunk: object): SseEvent {
 export function failed(error: ApiError): readonly SseEvent[] {
   return [event(error.body), DONE];
 }
+
+/** Stands in a chunk where its text will. */
+const PLACE = "the text of this chunk";
+const QUOTED = JSON.stringify(PLACE);
+/** JSON writes these characters as they are. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+/** Chunks that differ in one text alone: their JSON is written once. */
+export class TextChunk {
+  readonly #before: string;
+  readonly #after: string;
+
+  /** `make` must write nothing of a client's after the text. */
+  constructor(make: (text: string) => object) {
+    const whole = JSON.stringify(make(PLACE));
+    const at = whole.lastIndexOf(QUOTED);
+    this.#before = whole.slice(0, at);
+    this.#after = whole.slice(at + QUOTED.length);
+  }
+
+  event(text: string): SseEvent {
+    const quoted = PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+    return { data: this.#before + quoted + this.#after };
+  }
+}

@@ -17,7 +17,7 @@ import type { ChatAnswer, ChatFormat } from "../../http/chat-format.ts";
 import type { StreamResponder } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
-import { DONE, event, failed } from "../events.ts";
+import { DONE, event, failed, TextChunk } from "../events.ts";
 import { chatLogprobs, promptLogprobs, TokenNames } from "../logprobs.ts";
 import { fingerprintOf, lastChunk, requestMetrics, usage, usageSoFar } from "../usage.ts";
 import { readChat } from "./read.ts";
@@ -167,9 +167,13 @@ function chatStream(answer: Answer): StreamResponder {
   let started = false;
   return {
     deltas: (deltas) => {
-      const first = started ? [] : chunks.start();
+      const events = started ? [] : [...chunks.start()];
       started = true;
-      return [...first, ...chat.read(deltas).flatMap((delta) => chunks.write(delta))];
+      for (const delta of chat.read(deltas)) {
+        const one = chunks.write(delta);
+        if (one !== undefined) events.push(one);
+      }
+      return events;
     },
     end: () => {
       if (!chunks.options.includeUsage) return [DONE];
@@ -188,6 +192,10 @@ class ChunkWriter {
   readonly #withIds: boolean;
   readonly #parsed: boolean;
   readonly #hermes: boolean;
+  /** Nothing but text is told of a piece of text. */
+  readonly #bare: boolean;
+  /** By choice. */
+  readonly #texts: TextChunk[] = [];
 
   constructor(answer: Answer) {
     const { serving, exchange, body, model } = answer;
@@ -203,6 +211,7 @@ class ChunkWriter {
     this.#withIds = Boolean(body.return_token_ids) && !hidesTokens(answer);
     this.#parsed = parsesAll(answer);
     this.#hermes = serving.settings["tool-call-parser"] === "hermes";
+    this.#bare = !(body.logprobs || this.#withIds || this.options.continuousUsage);
   }
 
   /** Before the first delta, whichever choice it is of: the role of each choice, then the echo of each. */
@@ -224,15 +233,18 @@ class ChunkWriter {
     return echo === "" ? events : [...events, ...each({ content: echo })];
   }
 
-  write(delta: OutputDelta): readonly SseEvent[] {
+  /** Undefined: nothing is to be told of it. */
+  write(delta: OutputDelta): SseEvent | undefined {
     const { serving, body, chat } = this.#answer;
     const { index, parts } = delta;
+    const text = this.#bare ? onlyText(parts) : undefined;
+    if (text !== undefined) return this.#textChunk(index).event(text);
     const finish = finishOf(parts);
     const message = deltaMessage(parts, body.include_reasoning !== false, this.#hermes);
     // A parser that holds everything back says nothing; plain text is always a chunk.
     const silent = Object.keys(message).length === 0;
     if (silent && this.#parsed && finish === undefined && !body.logprobs && !this.#withIds) {
-      return [];
+      return undefined;
     }
     const base = {
       index,
@@ -242,9 +254,17 @@ class ChunkWriter {
     };
     const soFar = this.#soFar(entryAt(chat.generation.choices, index).tokens, index);
     const tokenIds = this.#withIds ? delta.ids : null;
-    if (finish === undefined) return [this.#chunk({ ...base, token_ids: tokenIds }, soFar)];
+    if (finish === undefined) return this.#chunk({ ...base, token_ids: tokenIds }, soFar);
     const last = { ...base, stop_reason: finish.stopReason, token_ids: tokenIds };
-    return [this.#chunk(last, soFar, this.options.includeUsage ? {} : fingerprintOf(serving))];
+    return this.#chunk(last, soFar, this.options.includeUsage ? {} : fingerprintOf(serving));
+  }
+
+  #textChunk(index: number): TextChunk {
+    this.#texts[index] ??= new TextChunk((content) => {
+      const rest = { logprobs: null, finish_reason: null, token_ids: null };
+      return { ...this.head, choices: [{ index, delta: { content }, ...rest }] };
+    });
+    return this.#texts[index];
   }
 
   #chunk(choice: object, usage: object, further: object = {}): SseEvent {
@@ -256,6 +276,13 @@ class ChunkWriter {
     const { prompt } = this.#answer.chat;
     return usageSoFar(prompt.ids.length, tokens, reasoningOf(this.#answer, index));
   }
+}
+
+/** Of parts that are one piece of text and nothing else; its beginning is no part of the wire's. */
+function onlyText(parts: readonly OutputPart[]): string | undefined {
+  const at = parts[0]?.type === "text-start" ? 1 : 0;
+  const part = parts[at];
+  return parts.length === at + 1 && part?.type === "text-delta" ? part.text : undefined;
 }
 
 /** `hermes`: as its parser in vLLM writes calls, the name apart from what follows. */

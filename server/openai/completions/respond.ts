@@ -7,7 +7,7 @@ import type { Prompt } from "../../generation/prompt.ts";
 import type { Exchange, StreamResponder } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
-import { DONE, event, failed } from "../events.ts";
+import { DONE, event, failed, TextChunk } from "../events.ts";
 import {
   appendLogprobs,
   type CompletionLogprobs,
@@ -140,6 +140,15 @@ export function completionResponse(answer: CompletionAnswer, deltas: readonly Ch
   };
 }
 
+/** Of a chunk that is text alone. */
+const NOTHING_FURTHER = {
+  logprobs: null,
+  finish_reason: null,
+  stop_reason: null,
+  prompt_token_ids: null,
+  token_ids: null,
+};
+
 export function completionStream(
   answer: CompletionAnswer,
   options: StreamOptions,
@@ -152,7 +161,23 @@ export function completionStream(
     created: exchange.created,
     model: answer.model,
   };
+  const bare = !(
+    typeof body.logprobs === "number" ||
+    body.return_token_ids ||
+    body.echo ||
+    answer.promptOnly ||
+    options.continuousUsage
+  );
+  const chunks: TextChunk[] = [];
+  const textChunk = (index: number): TextChunk => {
+    chunks[index] ??= new TextChunk((text) => ({
+      ...head,
+      choices: [{ index, text, ...NOTHING_FURTHER }],
+    }));
+    return chunks[index];
+  };
   const one = (delta: ChoiceDelta): SseEvent => {
+    if (bare && delta.finish === undefined) return textChunk(delta.index).event(delta.text);
     const choice = entryAt(texts, delta.index);
     const { text, logprobs, promptIds } = choice.push(delta);
     const { tokens } = entryAt(generation.choices, delta.index);

@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { TextChunk } from "../../../server/openai/events.ts";
+
+describe("a chunk that is text alone", () => {
+  // The last is what stands in for a text while the rest is written.
+  it.each([
+    "",
+    " plain words, 1 + 1 = 2; {a: [b]} ~",
+    'quoted "so" and \\ so',
+    "lines\nand\ttabs\u0000\u007f",
+    "größer, 東京, 🚂",
+    "\ud83d",
+    "\u2028</script>",
+    "the text of this chunk",
+  ])("is JSON's own of %j", (text) => {
+    const make = (content: string) => ({
+      ...{ id: 'a "the text of this chunk"', model: "the text of this chunk" },
+      choices: [{ index: 3, delta: { content }, logprobs: null }],
+    });
+    const chunk = new TextChunk(make);
+    expect(chunk.event("another").data).toBe(JSON.stringify(make("another")));
+    expect(chunk.event(text).data).toBe(JSON.stringify(make(text)));
+  });
+});
