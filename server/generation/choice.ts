@@ -7,6 +7,7 @@ import type { Nanos } from "../../device/clock.ts";
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { FinishReason } from "../../engine/sequence.ts";
 import type { Decoder } from "../../models/model.ts";
+import { appended } from "../appended.ts";
 import type { Life } from "../requests/life.ts";
 import type { Receiver, SequenceEvent } from "./engines.ts";
 import { StopStrings } from "./stop-strings.ts";
@@ -65,7 +66,7 @@ export class Choice implements Receiver {
   /** Made at the first token, as is the decoder: of thousands of completions, most wait. */
   #stops: StopStrings | undefined;
   #decoder: Decoder | undefined;
-  readonly #events: SequenceEvent[] = [];
+  #events: SequenceEvent[] = [];
   readonly #changed: (choice: Choice) => void;
   readonly #failed: (error: Error) => void;
   #text = "";
@@ -90,11 +91,12 @@ export class Choice implements Receiver {
 
   receive(event: SequenceEvent): void {
     this.life?.receive(event);
-    this.#events.push(event);
+    this.#events = appended(this.#events, event);
   }
 
   flush(): void {
-    const events = this.#events.splice(0);
+    const events = this.#events;
+    this.#events = [];
     if (this.finish !== undefined) return;
     for (let index = 0; index < events.length && this.finish === undefined; index++) {
       const event = events[index];
@@ -110,7 +112,7 @@ export class Choice implements Receiver {
   }
 
   fail(error: Error): void {
-    this.#events.length = 0;
+    this.#events = [];
     this.finish ??= { reason: "error", stopReason: null, error };
     this.#failed(error);
   }
@@ -181,8 +183,8 @@ export class Choice implements Receiver {
 
   #push(id: TokenId, logprobs: PositionLogprobs | undefined, silent: boolean): void {
     this.tokens++;
-    this.#ids.push(id);
-    if (logprobs !== undefined) this.#logprobs.push(logprobs);
+    this.#ids = appended(this.#ids, id);
+    if (logprobs !== undefined) this.#logprobs = appended(this.#logprobs, logprobs);
     if (silent) return;
     this.#decoder ??= this.#options.decoder?.();
     const text = this.#decoder?.push(id) ?? "";

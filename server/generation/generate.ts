@@ -211,10 +211,12 @@ export class Generation {
 
   /** In the engine's time; of the first choice that got there, the end of the last. */
   get timings(): GenerationTimings {
-    const least = (times: readonly (Nanos | undefined)[]) =>
-      times.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
-    const scheduled = least(this.choices.map((choice) => choice.times.scheduled));
-    const firstToken = least(this.choices.map((choice) => choice.times.firstToken));
+    let scheduled: Nanos | undefined;
+    let firstToken: Nanos | undefined;
+    for (const { times } of this.choices) {
+      scheduled = earlier(scheduled, times.scheduled);
+      firstToken = earlier(firstToken, times.firstToken);
+    }
     return {
       submitted: this.#submitted,
       ...(scheduled !== undefined && { scheduled }),
@@ -233,6 +235,12 @@ export class Generation {
 
   /** What came since the last time, one delta a choice. */
   take(): readonly ChoiceDelta[] {
+    const [only] = this.#untaken;
+    if (only !== undefined && this.#untaken.size === 1) {
+      this.#untaken.clear();
+      const delta = only.take();
+      return delta === undefined ? [] : [delta];
+    }
     const changed = [...this.#untaken].sort((a, b) => a.index - b.index);
     this.#untaken.clear();
     return changed.flatMap((choice) => choice.take() ?? []);
@@ -322,6 +330,10 @@ export class Generation {
       ...{ scheduled, firstToken, lastToken, outputTokens: choice.tokens },
     });
   }
+}
+
+function earlier(a: Nanos | undefined, b: Nanos | undefined): Nanos | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
 }
 
 function engineError(error: unknown): unknown {

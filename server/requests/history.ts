@@ -9,7 +9,7 @@ import type { SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import type { Handle } from "../generation/engines.ts";
-import type { GenerationTimings } from "../generation/generate.ts";
+import type { GenerationTimings, Running } from "../generation/generate.ts";
 import { Life } from "./life.ts";
 import { StepLog } from "./step-log.ts";
 
@@ -191,8 +191,11 @@ function receiver(log: StepLog, lives: Map<SequenceId, Life>): (event: EngineEve
   };
 }
 
-const marksOf = ({ lives, writes }: KeptRequest): number =>
-  lives.reduce((sum, life) => sum + life.size, writes.length);
+function marksOf({ lives, writes }: KeptRequest): number {
+  let sum = writes.length;
+  for (const life of lives) sum += life.size;
+  return sum;
+}
 
 /** What is kept of it; the generation itself holds the prompt. */
 function keptOf(
@@ -202,7 +205,6 @@ function keptOf(
 ): KeptRequest {
   const { generation } = record;
   const choices = generation?.choices ?? [];
-  const ends = choices.flatMap((choice) => choice.finish?.reason ?? []);
   // Once a request: no spreads, and no `routeOptions`, which fastify makes anew each time.
   return {
     number,
@@ -217,9 +219,16 @@ function keptOf(
     cachedTokens: generation?.cachedTokens ?? 0,
     outputTokens: generation?.outputTokens ?? 0,
     choices: choices.length,
-    finish: ends.length < 2 ? ends : [...new Set(ends)],
+    finish: reasonsOf(choices),
     error: record.error,
     timings: generation?.timings,
     lives: generation?.lives ?? [],
   };
+}
+
+/** Each once. */
+function reasonsOf(choices: Running["choices"]): readonly string[] {
+  const [only] = choices;
+  if (choices.length === 1 && only?.finish !== undefined) return [only.finish.reason];
+  return [...new Set(choices.flatMap((choice) => choice.finish?.reason ?? []))];
 }

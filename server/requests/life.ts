@@ -1,6 +1,7 @@
 /** When the things that happen to a completion happened: kept while it runs, and for a while after. */
 
 import type { Nanos } from "../../device/clock.ts";
+import { appended } from "../appended.ts";
 import { entryAt } from "../entry-at.ts";
 import type { SequenceEvent } from "../generation/engines.ts";
 import { type Causes, Receipt } from "../metrics/receipts.ts";
@@ -17,9 +18,9 @@ export interface Piece {
 export class Life {
   readonly engine: number;
   readonly submitted: Nanos;
-  readonly scheduled: Nanos[] = [];
-  readonly preempted: Nanos[] = [];
-  readonly pieces: Piece[] = [];
+  scheduled: Nanos[] = [];
+  preempted: Nanos[] = [];
+  pieces: Piece[] = [];
   /** Ends of steps that gave it tokens. */
   emitted: Nanos[] = [];
   /** Tokens of each of them; absent while it was one each. */
@@ -38,18 +39,18 @@ export class Life {
   receive(event: SequenceEvent): void {
     switch (event.type) {
       case "request-scheduled":
-        this.scheduled.push(event.at);
+        this.scheduled = appended(this.scheduled, event.at);
         if (!event.resumed) this.cachedTokens = event.cachedTokens;
         this.computing = true;
         return;
       case "request-preempted":
-        this.preempted.push(event.at);
+        this.preempted = appended(this.preempted, event.at);
         this.computing = false;
         return;
       case "tokens-emitted":
         this.computing = false;
         if (event.tokens.length !== 1) this.tokens ??= this.emitted.map(() => 1);
-        this.emitted.push(event.at);
+        this.emitted = appended(this.emitted, event.at);
         this.tokens?.push(event.tokens.length);
         return;
     }
@@ -57,7 +58,7 @@ export class Life {
 
   /** A step computed `tokens` of its prompt, or of what was computed before it lost its blocks. */
   piece({ at, duration }: { readonly at: Nanos; readonly duration: Nanos }, tokens: number): void {
-    this.pieces.push({ at, duration, tokens });
+    this.pieces = appended(this.pieces, { at, duration, tokens });
   }
 
   ended(): void {
