@@ -32,6 +32,8 @@ export interface TemplateSource {
 
 interface Compiled {
   readonly template: Template;
+  /** What every rendering sees; each sets its own names in a scope below. */
+  readonly globals: Environment;
   readonly reads: TemplateReads;
 }
 
@@ -53,7 +55,7 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
       developer: /["']developer["']/.test(text),
     };
     readAsPython(template.parsed);
-    const compiled = { template, reads };
+    const compiled = { template, reads, globals: globalScope(source.tokens, now) };
     known.set(name, compiled);
     return compiled;
   };
@@ -62,31 +64,23 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
     render(input) {
       const withTools = input.tools !== undefined && source.templates.has("tool_use");
       const compiled = compile(withTools ? "tool_use" : "default");
-      const text = attempt(() => run(compiled, source.tokens, input, now), "");
+      const text = attempt(() => run(compiled, input), "");
       return input.continueFinalMessage ? cutAfterFinal(text, input.messages) : text;
     },
   };
 }
 
-function run(
-  { template, reads }: Compiled,
-  tokens: Readonly<Record<string, string>>,
-  input: RenderInput,
-  now: Now,
-): string {
-  const environment = new Environment();
-  declareHelpers(environment);
+function run({ template, reads, globals }: Compiled, input: RenderInput): string {
+  const scope = new Environment(globals);
   const variables = {
-    ...globals(now),
-    ...tokens,
     tools: input.tools ?? null,
     documents: input.documents ?? null,
     ...input.variables,
     messages: input.asGiven ? input.messages : prepared(input.messages, reads),
     add_generation_prompt: input.addGenerationPrompt ?? !input.continueFinalMessage,
   };
-  for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-  const result: unknown = new Interpreter(environment).run(template.parsed).value;
+  for (const [name, value] of Object.entries(variables)) scope.set(name, value);
+  const result: unknown = new Interpreter(scope).run(template.parsed).value;
   return typeof result === "string" ? result : "";
 }
 
@@ -103,8 +97,10 @@ function expandRaw(template: string): string {
 }
 
 /** What every template may use. */
-function globals(now: Now): Record<string, unknown> {
-  return {
+function globalScope(tokens: TemplateSource["tokens"], now: Now): Environment {
+  const scope = new Environment();
+  declareHelpers(scope);
+  const globals = {
     true: true,
     false: false,
     none: null,
@@ -116,7 +112,10 @@ function globals(now: Now): Record<string, unknown> {
       throw new ChatTemplateError(String(message));
     },
     strftime_now: (format: unknown) => strftime(new Date(now()), String(format)),
+    ...tokens,
   };
+  for (const [name, value] of Object.entries(globals)) scope.set(name, value);
+  return scope;
 }
 
 /** Longest list that `range` makes: templates count messages, not memory. */
