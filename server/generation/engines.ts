@@ -29,10 +29,14 @@ export interface Handle {
   readonly id: SequenceId;
 }
 
+/** Receivers that are called before the event loop turns: some 5 ms of writing. */
+const FLUSHED_AT_ONCE = 512;
+
 export class Engines {
   readonly all: readonly Engine[];
   readonly #receivers: readonly Map<SequenceId, Receiver>[];
   readonly #dirty = new Set<Receiver>();
+  #flushComes = false;
   readonly #handles = new WeakMap<Receiver, Handle>();
   readonly #report: (error: Error) => void;
   #next = 0;
@@ -123,14 +127,23 @@ export class Engines {
       this.#fail(receiver, error);
       return;
     }
-    if (this.#dirty.size === 0) queueMicrotask(() => setImmediate(() => this.#flush()));
     this.#dirty.add(receiver);
+    if (this.#flushComes) return;
+    this.#flushComes = true;
+    queueMicrotask(() => setImmediate(() => this.#flush()));
   }
 
+  /** The first of those who wait; between them and the others everybody else has a turn. */
   #flush(): void {
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
-    for (const receiver of dirty) {
+    const first: Receiver[] = [];
+    for (const receiver of this.#dirty) {
+      if (first.length === FLUSHED_AT_ONCE) break;
+      first.push(receiver);
+    }
+    for (const receiver of first) this.#dirty.delete(receiver);
+    this.#flushComes = this.#dirty.size > 0;
+    if (this.#flushComes) setImmediate(() => this.#flush());
+    for (const receiver of first) {
       try {
         receiver.flush();
       } catch (error) {

@@ -186,3 +186,20 @@ it("a request that is given up while its completions join ends, and no more come
   expect(made.done).toBe(false); // the engine has yet to say so of those that joined
   void collected;
 });
+
+it("lets others have a turn between the receivers of many events", async () => {
+  const { engines, token } = scripted();
+  const receivers = Array.from({ length: 600 }, () => new Recorder());
+  for (const [id, receiver] of receivers.entries()) engines.listen({ engine: 0, id }, receiver);
+  for (const id of receivers.keys()) token(id);
+  const flushed = () => receivers.filter(({ seen }) => seen.includes("flush")).length;
+  const counts = new Set<number>();
+  for (let turn = 0; turn < 6; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    counts.add(flushed());
+  }
+  expect([...counts]).toEqual([0, 512, 600]);
+  expect(new Set(receivers.map(({ seen }) => seen.join()))).toEqual(
+    new Set(["tokens-emitted,flush"]),
+  );
+});
