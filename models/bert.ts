@@ -23,8 +23,10 @@ export interface BertShape {
 }
 
 /** Classes whose weights are these, in front of them or not. */
-const BERTS = ["BertModel", "BertForMaskedLM"];
-const ROBERTAS = ["RobertaModel", "RobertaForMaskedLM", "XLMRobertaModel", "XLMRobertaForMaskedLM"];
+const BERTS = ["BertModel", "BertForMaskedLM", "BertForSequenceClassification"];
+const ROBERTAS = ["Roberta", "XLMRoberta"].flatMap((name) =>
+  ["Model", "ForMaskedLM", "ForSequenceClassification"].map((kind) => name + kind),
+);
 
 /** Prefixes that a checkpoint may have in front of all names. */
 export const BERT_PREFIXES: readonly string[] = ["", "bert.", "roberta."];

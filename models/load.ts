@@ -15,6 +15,7 @@ import {
   checkWeights,
   hasCheckpoint,
   indexCheckpoint,
+  underModel,
 } from "./weights/checkpoint.ts";
 import {
   locateModel,
@@ -25,6 +26,7 @@ import {
 } from "./weights/folder.ts";
 import { readGgufModel } from "./weights/gguf/model.ts";
 import { unpackNames } from "./weights/packing.ts";
+import { readSentenceConfig } from "./weights/pooling.ts";
 import { unreadWeights } from "./weights/unread.ts";
 
 export interface LoadOptions {
@@ -44,7 +46,8 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
   const files = locateModel(source);
   const parts = files.gguf ? ggufParts(files.config, options) : folderParts(files, options);
   const { config, checkpoint, reader } = parts;
-  const architecture = (checkpoint ? describeComputed : describe)(config, files.config);
+  const described = (checkpoint ? describeComputed : describe)(config, files.config);
+  const architecture = { ...described, maxContext: longest(described.maxContext, parts) };
   // An encoder\'s description prices it; its weights are checked where they are read.
   if (checkpoint && architecture.family !== "encoder") checkWeights(checkpoint, architecture);
   const words = wordsOf(parts, options);
@@ -104,7 +107,7 @@ function folderParts(files: ModelFiles, options: LoadOptions): Parts {
   const unread = unreadWeights(folder, reader) ?? pricedOnly(reader);
   const checkpoint =
     unread === undefined && hasCheckpoint(folder)
-      ? unpackNames(indexCheckpoint(folder), reader)
+      ? unpackNames(underModel(indexCheckpoint(folder)), reader)
       : undefined;
   const values = readJsonIfThere(folder, "generation_config.json");
   return {
@@ -114,6 +117,12 @@ function folderParts(files: ModelFiles, options: LoadOptions): Parts {
     ...(checkpoint ? { checkpoint } : { unread: unread ?? noWeights(folder) }),
     generation: new ConfigReader(values, `${folder}/generation_config.json`),
   };
+}
+
+/** sentence-transformers may have its model read less than it could. */
+function longest(maxContext: number, { folder }: Parts): number {
+  const { maxTokens = maxContext } = folder === undefined ? {} : readSentenceConfig(folder);
+  return Math.min(maxContext, maxTokens);
 }
 
 function ggufParts(path: string, options: LoadOptions): Parts {

@@ -1,6 +1,7 @@
 /** A model as loaded: architecture, weights, words. Everything but the tokenizer is plain data. */
 import type { Architecture } from "./architecture.ts";
 import type { WeightFormat } from "./ops.ts";
+import type { JoinedPair } from "./tokenizer/pairs.ts";
 import type { BlockType } from "./weights/gguf/layouts.ts";
 
 /** One tensor of a checkpoint, where it lies. */
@@ -91,6 +92,8 @@ export interface Tokenizer {
   readonly specialIds: ReadonlySet<number>;
   /** Rejects with TextRefusedError for a text that cannot be tokenised here. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<Int32Array>;
+  /** (optional) Two texts as a model that compares them wants them, of `most` tokens at most. Rejects as `encode`. */
+  encodePair?(first: string, second: string, most?: number): Promise<JoinedPair>;
   /** Throws ModelConfigError where hostile texts end the process that reads the file; for servers. */
   probe?(): Promise<void>;
   /** Bytes of one id as they stand in running text; empty for an id with no text. */

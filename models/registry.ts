@@ -12,6 +12,7 @@ import { gemma4 } from "./gemma4.ts";
 import { gptOss } from "./gpt-oss.ts";
 import { granite } from "./granite.ts";
 import { granite4 } from "./granite4.ts";
+import { causalClass } from "./headless.ts";
 import { hybrid } from "./hybrid.ts";
 import { llama } from "./llama.ts";
 import { llama4 } from "./llama4.ts";
@@ -60,13 +61,25 @@ export function familyOf(config: ConfigReader): Family {
   const type = config.string("model_type", "");
   const found =
     names.length > 0
-      ? FAMILIES.find((family) => names.some((name) => family.architectures.includes(name)))
+      ? (familyOfClass(names) ?? familyOfClass(names.map(causalClass)))
       : FAMILIES.find((family) => family.name === type);
   if (found) return found;
   refuseByKey(config);
   const said = names.length > 0 ? `architecture ${names.join(", ")}` : `model_type "${type}"`;
   const known = FAMILIES.flatMap((family) => family.architectures).join(", ");
   throw new ModelConfigError(`${config.file}: unknown ${said}; known: ${known}`);
+}
+
+function familyOfClass(names: readonly string[]): Family | undefined {
+  return FAMILIES.find(({ architectures }) => names.some((name) => architectures.includes(name)));
+}
+
+/** Without a language head nobody asks for logits; the description's is then the embedding table. */
+function readerOf(config: Readonly<Record<string, unknown>>, source: string): ConfigReader {
+  const reader = new ConfigReader(config, source);
+  const names = reader.strings("architectures", []);
+  if (names.length === 0 || familyOfClass(names) !== undefined) return reader;
+  return new ConfigReader({ ...config, tie_word_embeddings: true }, source);
 }
 
 /** Keys that say more of an unknown model than its name does. */
@@ -101,7 +114,7 @@ export function describe(
   config: Readonly<Record<string, unknown>>,
   source = "config.json",
 ): Architecture {
-  const reader = new ConfigReader(config, source);
+  const reader = readerOf(config, source);
   const family = familyOf(reader);
   return family.priced?.(reader) ?? family.describe(reader);
 }
@@ -111,6 +124,6 @@ export function describeComputed(
   config: Readonly<Record<string, unknown>>,
   source = "config.json",
 ): Architecture {
-  const reader = new ConfigReader(config, source);
+  const reader = readerOf(config, source);
   return familyOf(reader).describe(reader);
 }

@@ -50,8 +50,7 @@ import { openApiRoutes } from "./ops/openapi.ts";
 import { profileRoutes } from "./ops/profile.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { uiRoutes } from "./ops/ui.ts";
-import { embeddingRoutes } from "./pooling/embeddings.ts";
-import { pairRoutes } from "./pooling/scoring.ts";
+import { poolingRoutes } from "./pooling/routes.ts";
 import { requestsRoutes } from "./requests/route.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
@@ -152,8 +151,7 @@ function clientRoutes(routes: FastifyInstance, serving: Serving): void {
 /** What models answer: where a test may let something go wrong. */
 function generatingRoutes(routes: FastifyInstance, serving: Serving): void {
   if (serving.pooling !== undefined) {
-    embeddingRoutes(routes, serving, serving.pooling);
-    pairRoutes(routes, serving, serving.pooling);
+    poolingRoutes(routes, serving, serving.pooling);
     return;
   }
   chatFormatRoute(routes, serving, chatFormat);

@@ -11,6 +11,7 @@ import { isThere, readText } from "../weights/files.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
 import { addedEnds, type Ends } from "./ends.ts";
+import { type JoinedPair, PairTemplate } from "./pairs.ts";
 import { distrusted } from "./published.ts";
 import { readTextRules } from "./text-rules.ts";
 import { wordPieceFile } from "./word-piece.ts";
@@ -66,6 +67,7 @@ export function readTokenizer(
   return new FileTokenizer(encoder, new TokenBytes(vocabulary.tokens, rules), {
     special: vocabulary.special,
     ...added,
+    pairs: new PairTemplate(parsed["post_processor"]),
   });
 }
 
@@ -125,13 +127,19 @@ class FileTokenizer implements Tokenizer {
   readonly #table: TokenBytes;
   readonly specialIds: ReadonlySet<number>;
   readonly #ends: Ends;
+  readonly #pairs: PairTemplate;
   #ids: ReadonlyMap<string, number> | undefined;
 
   constructor(
     encoder: Encoder,
     table: TokenBytes,
-    { special, ...ends }: Ends & { readonly special: ReadonlySet<number> },
+    {
+      special,
+      pairs,
+      ...ends
+    }: Ends & { readonly special: ReadonlySet<number>; readonly pairs: PairTemplate },
   ) {
+    this.#pairs = pairs;
     this.#encoder = encoder;
     this.#table = table;
     this.#ends = ends;
@@ -153,6 +161,11 @@ class FileTokenizer implements Tokenizer {
     const last = after === undefined ? undefined : this.id(after);
     if (first === undefined && last === undefined) return ids;
     return Int32Array.of(...of(first), ...ids, ...of(last));
+  }
+
+  async encodePair(first: string, second: string, most?: number): Promise<JoinedPair> {
+    const one = await this.#encoder.encode(first, false);
+    return this.#pairs.join(one, await this.#encoder.encode(second, false), most);
   }
 
   probe(): Promise<void> {

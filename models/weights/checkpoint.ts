@@ -238,6 +238,15 @@ export function checkWeights(checkpoint: Checkpoint, architecture: Architecture)
   }
 }
 
+/** A decoder that was saved without its head has no `model.` in front of its names: with it they are as usual. */
+export function underModel(checkpoint: Checkpoint): Checkpoint {
+  if (!checkpoint.tensors.has("embed_tokens.weight")) return checkpoint;
+  const entries = [...checkpoint.tensors].map(
+    ([name, stored]) => [`model.${name}`, stored] as const,
+  );
+  return { ...checkpoint, tensors: new Map(entries) };
+}
+
 /** The tensor of that name. Throws CheckpointError when it is missing. */
 export function findTensor(checkpoint: Checkpoint, name: string): StoredTensor {
   const stored = checkpoint.tensors.get(name);

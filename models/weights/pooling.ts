@@ -1,21 +1,24 @@
-/** How a folder of sentence-transformers makes one vector of a text: modules.json and its pooling module. */
+/** How a folder of sentence-transformers makes one vector of a text: modules.json and its modules. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, ModelConfigError } from "../config.ts";
-import { readJson } from "./folder.ts";
-
-export type PoolingKind = "cls" | "mean" | "last";
+import type { PoolingKind } from "../model.ts";
+import { readJson, readJsonIfThere } from "./folder.ts";
 
 export interface Pooling {
   readonly kind: PoolingKind;
   readonly normalise: boolean;
+  /** Dense modules behind the pooled state, by their folders. */
+  readonly projections: readonly { readonly path: string }[];
 }
 
-const KINDS: readonly (readonly [key: string, kind: PoolingKind])[] = [
-  ["pooling_mode_cls_token", "cls"],
-  ["pooling_mode_mean_tokens", "mean"],
-  ["pooling_mode_lasttoken", "last"],
-];
+const KINDS: ReadonlyMap<string, PoolingKind> = new Map([
+  ["cls_token", "cls"],
+  ["cls", "cls"],
+  ["mean_tokens", "mean"],
+  ["mean", "mean"],
+  ["lasttoken", "last"],
+]);
 
 /** Undefined: the folder does not say. Throws ModelConfigError for another way of pooling. */
 export function readPooling(folder: string): Pooling | undefined {
@@ -23,15 +26,40 @@ export function readPooling(folder: string): Pooling | undefined {
   if (!existsSync(path)) return undefined;
   const modules: unknown = JSON.parse(readFileSync(path, "utf8"));
   const list = Array.isArray(modules) ? modules.filter(isObject) : [];
-  const ofType = (name: string) => list.find(({ type }) => String(type).endsWith(`.${name}`));
-  const pooling = ofType("Pooling");
+  const ofType = (name: string) => list.filter(({ type }) => String(type).endsWith(`.${name}`));
+  const [pooling] = ofType("Pooling");
   if (pooling === undefined) return undefined;
   const file = join(folder, String(pooling["path"]), "config.json");
   const told = readJson(file);
-  const kind = KINDS.find(([key]) => told[key] === true)?.[1];
+  // Older files have a switch for each way, newer ones name it.
+  const on = Object.keys(told).filter(
+    (key) => key.startsWith("pooling_mode_") && told[key] === true,
+  );
+  const named = told["pooling_mode"] ?? on.map((key) => key.slice("pooling_mode_".length)).join();
+  const kind = KINDS.get(String(named));
   if (kind === undefined) {
-    const known = KINDS.map(([key]) => key).join(", ");
-    throw new ModelConfigError(`${file}: expected one of ${known} to be true`);
+    throw new ModelConfigError(
+      `${file}: expected one pooling mode of cls_token, mean_tokens and lasttoken, found "${named}"`,
+    );
   }
-  return { kind, normalise: ofType("Normalize") !== undefined };
+  const projections = ofType("Dense").map((module) => ({ path: String(module["path"]) }));
+  return { kind, normalise: ofType("Normalize").length > 0, projections };
+}
+
+/** What sentence-transformers makes of a text before it is computed. */
+export interface SentenceConfig {
+  /** Tokens at most; absent: the model's. */
+  readonly maxTokens?: number;
+  readonly lowerCase: boolean;
+}
+
+/** sentence_bert_config.json, also of RoBERTa's folders. */
+export function readSentenceConfig(folder: string): SentenceConfig {
+  for (const kind of ["bert", "roberta", "xlm-roberta"]) {
+    const told = readJsonIfThere(folder, `sentence_${kind}_config.json`);
+    const most = told["max_seq_length"];
+    if (typeof most !== "number" || !Number.isInteger(most) || most < 1) continue;
+    return { maxTokens: most, lowerCase: told["do_lower_case"] === true };
+  }
+  return { lowerCase: false };
 }

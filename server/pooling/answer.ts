@@ -2,19 +2,14 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
+import type { ChoiceDelta } from "../generation/choice.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { Exchange } from "../http/exchange.ts";
 import { tokenCounts } from "../openai/usage.ts";
 import { type Serving, servedName } from "../serving.ts";
-import type { PoolingBody } from "./inputs.ts";
+import type { PoolingBody, PoolingPrompt } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
 import { drawnOf } from "./synthetic.ts";
-
-/** A prompt to pool, of one text or of two. */
-export interface PoolingPrompt extends Prompt {
-  /** Of a pair: where the second text begins. */
-  readonly secondFrom?: number;
-}
 
 type Asked = Pick<PoolingBody, "model" | "request_id" | "priority" | "cache_salt">;
 
@@ -43,15 +38,33 @@ export class PoolingExchange {
     this.created = this.#exchange.created;
   }
 
-  /** Of each prompt, `[hidden]`; undefined: the client is gone. Throws ApiError. */
-  async states(prompts: readonly PoolingPrompt[]): Promise<readonly Float32Array[] | undefined> {
-    const { kind, width } = this.#pooler;
+  /**
+   * Of each prompt what the model makes of it, `[width]`; undefined: the client is gone. Throws ApiError.
+   * `dimensions`: numbers that are kept; `activated`: absent, as the model has it.
+   */
+  async pooled(
+    prompts: readonly PoolingPrompt[],
+    of: { readonly activated?: boolean | null | undefined; readonly dimensions?: number },
+  ): Promise<readonly Float32Array[] | undefined> {
+    const { head, width, activation, activates } = this.#pooler;
+    const deltas = await this.#compute(prompts);
+    return deltas?.map(({ pooled: state }, index) => {
+      const drawn = state === undefined;
+      const given = state ?? drawnOf(prompts[index]?.ids ?? NOTHING, width);
+      const values = drawn || head === undefined ? given : head.apply(given);
+      // Cut first, then made of length 1.
+      const kept = of.dimensions === undefined ? values : values.subarray(0, of.dimensions);
+      return (of.activated ?? activates) ? activation(kept) : kept;
+    });
+  }
+
+  async #compute(prompts: readonly PoolingPrompt[]): Promise<readonly ChoiceDelta[] | undefined> {
     const { rank } = this.#exchange;
     const priority = this.#exchange.priority(this.#body.priority);
     const salt = this.#body.cache_salt;
     const requests = prompts.map(
       ({ ids, secondFrom }): GenerationRequest => ({
-        ...{ prompt: ids, params: DEFAULT_SAMPLING, pooling: kind, priority },
+        ...{ prompt: ids, params: DEFAULT_SAMPLING, pooling: this.#pooler.kind, priority },
         ...(salt && { salt }),
         ...(secondFrom !== undefined && { secondFrom }),
       }),
@@ -60,10 +73,7 @@ export class PoolingExchange {
       ...{ requests, stop: [], includeStop: false, skipSpecialTokens: false },
       ...(rank !== undefined && { rank }),
     });
-    const deltas = generation && (await this.#exchange.collect(generation));
-    return deltas?.map(
-      ({ pooled }, index) => pooled ?? drawnOf(prompts[index]?.ids ?? NOTHING, width),
-    );
+    return generation && this.#exchange.collect(generation);
   }
 
   /** The answer that most routes give, of so many prompt tokens. */
@@ -81,3 +91,7 @@ export class PoolingExchange {
 }
 
 const NOTHING = new Int32Array(0);
+
+export function tokensOf(prompts: readonly Prompt[]): number {
+  return prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+}

@@ -2,11 +2,23 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
+import { withBodyChecks } from "../http/validation.ts";
+import { checkCacheSalt } from "../openai/body-checks.ts";
 import type { Serving } from "../serving.ts";
-import { PoolingExchange } from "./answer.ts";
+import { PoolingExchange, tokensOf } from "./answer.ts";
 import { inputFields, poolingFields, readInputs } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
-import { type Encoding, encoded, normalised } from "./vectors.ts";
+import { type Encoding, encoded } from "./vectors.ts";
+
+/** What vLLM knows as tasks; a server does one of the first two. */
+const TASKS = [
+  "embed",
+  "classify",
+  "token_embed",
+  "token_classify",
+  "plugin",
+  "embed&token_classify",
+] as const;
 
 const encodings = {
   encoding_format: Type.Optional(Type.Enum(["float", "base64"])),
@@ -15,16 +27,22 @@ const encodings = {
   dimensions: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
 };
 
-const embeddingRequest = Type.Object({ ...poolingFields, ...inputFields, ...encodings });
-const poolingRequest = Type.Object({
-  ...{ ...poolingFields, ...inputFields, ...encodings },
-  task: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-});
+const embeddingRequest = withBodyChecks(
+  Type.Object({ ...poolingFields, ...inputFields, ...encodings }),
+  [checkCacheSalt],
+);
+const poolingRequest = withBodyChecks(
+  Type.Object({
+    ...{ ...poolingFields, ...inputFields, ...encodings },
+    task: Type.Optional(Type.Union([Type.Enum([...TASKS]), Type.Null()])),
+  }),
+  [checkCacheSalt],
+);
 
 type EmbeddingRequest = Static<typeof embeddingRequest>;
 type PoolingRequest = Static<typeof poolingRequest>;
 
-export function embeddingRoutes(app: FastifyInstance, serving: Serving, pooler: Pooler): void {
+export function embeddingRoute(app: FastifyInstance, serving: Serving, pooler: Pooler): void {
   const of = { serving, pooler };
   app.post<{ Body: EmbeddingRequest }>(
     "/v1/embeddings",
@@ -32,7 +50,7 @@ export function embeddingRoutes(app: FastifyInstance, serving: Serving, pooler: 
     async (request, reply) => {
       const { body } = request;
       const exchange = new PoolingExchange(of, { request, reply }, { prefix: "embd", body });
-      const answer = await embedded(of, exchange, body);
+      const answer = await encodedAnswer(of, exchange, body);
       if (answer === undefined) return reply.hijack();
       const data = answer.vectors.map((embedding, index) => {
         return { index, object: "embedding", embedding };
@@ -40,20 +58,19 @@ export function embeddingRoutes(app: FastifyInstance, serving: Serving, pooler: 
       return exchange.list(data, answer.tokens);
     },
   );
+}
+
+/** Of a server that classifies too: the same numbers as a list. */
+export function poolingRoute(app: FastifyInstance, serving: Serving, pooler: Pooler): void {
+  const of = { serving, pooler };
   app.post<{ Body: PoolingRequest }>(
     "/pooling",
     { schema: { body: poolingRequest } },
     async (request, reply) => {
       const { body } = request;
       const exchange = new PoolingExchange(of, { request, reply }, { prefix: "pooling", body });
-      const { task } = body;
-      if (task !== undefined && task !== null && task !== "embed") {
-        throw badRequest(
-          `Try switching the model's pooling_task via --pooler-config.task ${task}.`,
-          "task",
-        );
-      }
-      const answer = await embedded(of, exchange, body);
+      checkTask(body.task ?? pooler.task, pooler);
+      const answer = await encodedAnswer(of, exchange, body);
       if (answer === undefined) return reply.hijack();
       const data = answer.vectors.map((vector, index) => {
         return { index, object: "pooling", data: vector };
@@ -63,25 +80,42 @@ export function embeddingRoutes(app: FastifyInstance, serving: Serving, pooler: 
   );
 }
 
+/** What vLLM could do beside the server's own task is a start of its own there, and missing here. */
+function checkTask(task: (typeof TASKS)[number], pooler: Pooler): void {
+  if (task === pooler.task) return;
+  const byToken = `token_${pooler.task}`;
+  if (task === byToken) {
+    throw badRequest(
+      `Try switching the model's pooling_task via --pooler-config.task ${task}.`,
+      "task",
+    );
+  }
+  throw badRequest(
+    `Unsupported task: '${task}' Supported tasks: ['${byToken}', '${pooler.task}']`,
+    "task",
+  );
+}
+
 /** As the wire has them; undefined: the client is gone. */
-async function embedded(
+async function encodedAnswer(
   { serving, pooler }: { readonly serving: Serving; readonly pooler: Pooler },
   exchange: PoolingExchange,
   body: EmbeddingRequest,
 ): Promise<{ vectors: readonly (string | number[])[]; tokens: number } | undefined> {
   const dimensions = body.dimensions ?? undefined;
   if (dimensions !== undefined) checkDimensions(dimensions, exchange.model, { serving, pooler });
-  const prompts = await readInputs(serving, body);
-  const states = await exchange.states(prompts);
-  if (states === undefined) return undefined;
-  const encoding = encodingOf(body);
-  const normalises = body.use_activation ?? pooler.normalises;
-  const vectors = states.map((state) => {
-    // Cut first, then made of length 1.
-    const cut = dimensions === undefined ? state : state.subarray(0, dimensions);
-    return encoded(normalises ? normalised(cut) : cut, encoding);
+  const prompts = await readInputs(serving, body, pooler);
+  const found = await exchange.pooled(prompts, {
+    activated: body.use_activation,
+    ...(dimensions !== undefined && { dimensions }),
   });
-  return { vectors, tokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0) };
+  const encoding = encodingOf(body);
+  return (
+    found && {
+      vectors: found.map((vector) => encoded(vector, encoding)),
+      tokens: tokensOf(prompts),
+    }
+  );
 }
 
 /** May a vector be cut, and so? As vLLM reads it: config.json says so. */

@@ -1,18 +1,37 @@
-/** How this server embeds texts: `--runner pooling`, or a model that does nothing else. */
+/** What this server makes of texts: `--runner pooling`, or a model that does nothing else. */
 import type { Device } from "../../device/device.ts";
+import { ConfigReader } from "../../models/config.ts";
+import { classifies } from "../../models/headless.ts";
 import type { Model, PoolingKind } from "../../models/model.ts";
-import { readPooling } from "../../models/weights/pooling.ts";
+import {
+  type Head,
+  labelCount,
+  readClassifier,
+  readProjection,
+} from "../../models/weights/head.ts";
+import { type Pooling, readPooling, readSentenceConfig } from "../../models/weights/pooling.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
+import { type Activation, activationOf, normalised } from "./activation.ts";
+import { type PoolerConfig, readPoolerConfig } from "./pooler-config.ts";
+
+/** A vector of a text, or how likely each of some labels is. */
+export type PoolingTask = "embed" | "classify";
 
 export interface Pooler {
+  readonly task: PoolingTask;
   readonly kind: PoolingKind;
-  /** Numbers in a pooled state. */
+  /** Numbers that come out for a text. */
   readonly width: number;
-  /** Vectors have length 1 unless a request says otherwise. */
-  readonly normalises: boolean;
+  /** What stands behind the pooled state; absent: nothing. */
+  readonly head?: Head;
+  /** Length 1, or shares of labels: unless a request says otherwise, where `activates`. */
+  readonly activation: Activation;
+  readonly activates: boolean;
   /** They are drawn, and mean nothing. */
   readonly synthetic: boolean;
+  /** Texts are read in lower case. */
+  readonly lowerCase: boolean;
 }
 
 interface Served {
@@ -22,16 +41,19 @@ interface Served {
   readonly simulated: boolean;
 }
 
-/** Does the server pool, and generate nothing? Throws SettingsError. */
+/** Does the server pool, and generate nothing? As vLLM resolves it. Throws SettingsError. */
 export function pools({ settings, model, simulated }: Served): boolean {
   const { runner, convert } = settings;
-  const computed = isEncoder(model) && !simulated;
-  if (runner === "pooling" || (runner === "auto" && computed)) return true;
-  if (computed)
-    throw new SettingsError("--runner generate: the model embeds texts and generates none.");
-  if (convert !== "auto" && convert !== "none")
-    throw new SettingsError(`--convert ${convert} needs --runner pooling.`);
-  return false;
+  const only = (isEncoder(model) && !simulated) || classifies(model.config);
+  if (runner === "generate") {
+    if (only)
+      throw new SettingsError(
+        "Embedding models do not support `--runner generate`. Use `--runner pooling` or `--runner auto` for embedding models.",
+      );
+    return false;
+  }
+  if (runner === "pooling" || only || convert === "embed" || convert === "classify") return true;
+  return !simulated && sentencePooling(model) !== undefined;
 }
 
 /** An encoder's tokens see what follows them: a text is computed whole, and nothing of it is found in a cache. */
@@ -39,31 +61,69 @@ export function isEncoder(model: Model): boolean {
   return model.architecture.family === "encoder";
 }
 
-/** Undefined: the server generates. Throws SettingsError. */
+/** Undefined: the server generates. Throws SettingsError, and errors of the model's files. */
 export function poolerOf(served: Served, device: Device): Pooler | undefined {
   if (!pools(served)) return undefined;
   const { settings, model } = served;
-  const encoder = isEncoder(model);
-  const { convert, "pooler-config": given } = settings;
-  if (!encoder && convert === "none")
-    throw new SettingsError("--convert none: a decoder embeds texts with --convert embed alone.");
-  const told = model.checkpoint && readPooling(model.checkpoint.folder);
-  return {
-    kind: told?.kind ?? (encoder ? "cls" : "last"),
-    width: model.architecture.hidden,
-    normalises: activation(given) ?? told?.normalise ?? true,
+  const config = readPoolerConfig(settings["pooler-config"]);
+  const task = taskOf(served, config);
+  const told = sentencePooling(model);
+  const folder = model.checkpoint?.folder;
+  const common = {
+    task,
+    kind: config.kind ?? told?.kind ?? (isEncoder(model) ? "cls" : "last"),
     synthetic: !device.can.hidden,
+    lowerCase: folder !== undefined && readSentenceConfig(folder).lowerCase,
+  } as const;
+  return task === "embed"
+    ? { ...common, ...embedding(model, told, config) }
+    : { ...common, ...classification(model, config) };
+}
+
+function embedding(model: Model, told: Pooling | undefined, { activates }: PoolerConfig) {
+  const folder = model.checkpoint?.folder;
+  const head = folder === undefined ? undefined : readProjection(folder, told?.projections ?? []);
+  return {
+    width: head?.width ?? model.architecture.hidden,
+    ...(head && { head }),
+    activation: normalised,
+    activates: activates ?? told?.normalise ?? true,
   };
 }
 
-/** `--pooler-config` as far as it is heard; throws for what would change the vectors otherwise. */
-function activation(given: Readonly<Record<string, unknown>> | undefined): boolean | undefined {
-  for (const key of Object.keys(given ?? {})) {
-    if (key !== "use_activation")
-      throw new SettingsError(`--pooler-config: "${key}" is not supported; use_activation is.`);
-  }
-  const value = given?.["use_activation"];
-  if (value !== undefined && typeof value !== "boolean")
-    throw new SettingsError('--pooler-config: "use_activation" must be true or false.');
-  return value;
+function classification(model: Model, { activates = true, mean, sigma }: PoolerConfig) {
+  const { checkpoint, config } = model;
+  const reader = new ConfigReader(
+    config,
+    checkpoint ? `${checkpoint.folder}/config.json` : model.source,
+  );
+  const activate = activationOf(config, labelCount(reader));
+  return {
+    width: labelCount(reader),
+    ...(checkpoint && { head: readClassifier(checkpoint, reader, isEncoder(model)) }),
+    activation: (logits: Float32Array) => activate(logits.map((one) => (one - mean) / sigma)),
+    activates,
+  };
+}
+
+/** A class with a head of labels classifies, and so does a decoder that is made to; others embed. */
+function taskOf({ settings, model }: Served, { task: asked }: PoolerConfig): PoolingTask {
+  const { convert } = settings;
+  const encoder = isEncoder(model);
+  if (!encoder && convert === "none")
+    throw new SettingsError(
+      "This model does not support `--runner pooling`. You can pass `--convert <embed|classify> to adapt it into a pooling model.",
+    );
+  const headed = classifies(model.config);
+  const made = encoder || convert === "auto" ? headed : convert === "classify";
+  const task = made ? "classify" : "embed";
+  if (asked !== undefined && asked !== task)
+    throw new SettingsError(
+      `--pooler-config: Unsupported task: '${asked}' Supported tasks: ['${task}']`,
+    );
+  return task;
+}
+
+function sentencePooling({ checkpoint }: Model): Pooling | undefined {
+  return checkpoint && readPooling(checkpoint.folder);
 }

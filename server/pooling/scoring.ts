@@ -1,12 +1,15 @@
-/** POST /score and /rerank: how near texts are to each other, by the cosine of their vectors. */
+/**
+ * POST /score and /rerank: how near texts are to each other, by the cosine of their vectors or by a
+ * model that reads both (a cross-encoder).
+ */
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
-import { PoolingExchange } from "./answer.ts";
-import { poolingFields, readTexts } from "./inputs.ts";
+import { PoolingExchange, tokensOf } from "./answer.ts";
+import { poolingFields, readPairs, readTexts } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
-import { cosine, normalised } from "./vectors.ts";
+import { cosine } from "./vectors.ts";
 
 const text = Type.Union([Type.String(), Type.Array(Type.String())]);
 
@@ -45,7 +48,7 @@ export function pairRoutes(app: FastifyInstance, serving: Serving, pooler: Poole
         const { body } = request;
         const exchange = new PoolingExchange(of, { request, reply }, { prefix: "score", body });
         const [left, right] = sidesOf(body);
-        const found = await scored(serving, exchange, { left, right, body });
+        const found = await scored(of, exchange, { left, right, body });
         if (found === undefined) return reply.hijack();
         const data = found.scores.map((score, index) => ({ index, object: "score", score }));
         return exchange.list(data, found.tokens);
@@ -61,7 +64,7 @@ export function pairRoutes(app: FastifyInstance, serving: Serving, pooler: Poole
         const exchange = new PoolingExchange(of, { request, reply }, { prefix: "score", body });
         const documents = listOf(body.documents);
         const asked = { left: [body.query], right: documents, body };
-        const found = await scored(serving, exchange, asked);
+        const found = await scored(of, exchange, asked);
         if (found === undefined) return reply.hijack();
         const results = found.scores.map((relevance_score, index) => {
           const document = { text: documents[index], multi_modal: null };
@@ -94,9 +97,9 @@ interface Scored {
   readonly tokens: number;
 }
 
-/** Each text is embedded once, whatever it is compared with. Undefined: the client is gone. */
+/** Undefined: the client is gone. Throws ApiError. */
 async function scored(
-  serving: Serving,
+  { serving, pooler }: { readonly serving: Serving; readonly pooler: Pooler },
   exchange: PoolingExchange,
   of: {
     readonly left: readonly string[];
@@ -110,14 +113,20 @@ async function scored(
   if (left.length > 1 && left.length !== right.length) {
     throw badRequest("Input lengths must be either 1:1, 1:N or N:N");
   }
-  const prompts = await readTexts(serving, [...left, ...right], body);
-  const states = await exchange.states(prompts);
-  const vectors = states?.map(normalised);
+  const how = { ...body, lowerCase: pooler.lowerCase };
+  if (pooler.task === "classify") {
+    const pairs = right.map((text, index) => [left[index] ?? left[0] ?? "", text] as const);
+    const prompts = await readPairs(serving, pairs, how);
+    const found = await exchange.pooled(prompts, { activated: body.use_activation });
+    return found && { scores: found.map(([score = 0]) => score), tokens: tokensOf(prompts) };
+  }
+  // Each text is embedded once, whatever it is compared with.
+  const prompts = await readTexts(serving, [...left, ...right], how);
+  const vectors = await exchange.pooled(prompts, { activated: true });
   const scores = right.map((_, index) => {
     const a = vectors?.[left.length === 1 ? 0 : index];
     const b = vectors?.[left.length + index];
     return a && b ? cosine(a, b) : 0;
   });
-  const tokens = prompts.reduce((sum, { ids }) => sum + ids.length, 0);
-  return vectors && { scores, tokens };
+  return vectors && { scores, tokens: tokensOf(prompts) };
 }

@@ -1,13 +1,5 @@
-/** Vectors as the wire has them: normalised or not, as numbers or as base64 of a dtype. */
+/** Vectors as the wire has them: as numbers or as base64 of a dtype. */
 import { rounded } from "../../models/weights/round.ts";
-
-/** To length 1; zeros stay zeros. As torch's normalize. */
-export function normalised(vector: Float32Array): Float32Array {
-  let squares = 0;
-  for (const value of vector) squares += value * value;
-  const length = Math.max(Math.sqrt(squares), 1e-12);
-  return vector.map((value) => value / length);
-}
 
 /** Of vectors of length 1: their product. */
 export function cosine(a: Float32Array, b: Float32Array): number {

@@ -7,15 +7,15 @@ export const POOLING_ROWS = {
   runner: pooling.choice(
     ["auto", "generate", "pooling"],
     "auto",
-    "What the model does: generate text, or embed it (pooling); auto: embed where it can do nothing else.",
+    "What the model does: generate text, or pool it; auto: pool where its class or modules.json says so.",
   ),
   convert: pooling.choice(
-    ["auto", "none", "embed"],
+    ["auto", "none", "embed", "classify"],
     "auto",
-    "What a decoder is made under --runner pooling: its last token's state embeds the text.",
+    "What a decoder is made under --runner pooling: its last token's state embeds the text, or passes a head of labels (classify); auto: by its class.",
   ),
   "pooler-config": pooling.json(
     undefined,
-    'How a text becomes one vector: {"use_activation": false} leaves vectors as long as they are.',
+    'How states become numbers: {"pooling_type": "LAST" | "CLS" | "MEAN", "use_activation": …, "logit_mean": …, "logit_sigma": …}.',
   ),
 };

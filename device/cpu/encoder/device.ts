@@ -30,7 +30,8 @@ export async function createEncoderDevice(settings: DeviceSettings): Promise<Dev
     checkpoint,
     threads: Math.max(1, availableParallelism() - Number(settings.own["spare-cores"] ?? 0)),
   };
-  const maxContext = Math.min(settings.maxContext ?? shape.maxContext, shape.maxContext);
+  const longest = Math.min(shape.maxContext, model.architecture.maxContext);
+  const maxContext = Math.min(settings.maxContext ?? longest, longest);
   const maxRows = settings.maxRows ?? STEP_TEXTS;
   const maxTokens = Math.max(maxContext, settings.maxTokens ?? STEP_TOKENS);
   const inFlight = settings.inFlight ?? 2;

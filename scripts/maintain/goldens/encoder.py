@@ -37,25 +37,31 @@ CONFIG = {
 }
 
 
+def draw(folder: Path) -> list[list]:
+    """Fills the folder's model.safetensors from the counter: [name, shape, centre, spread] of each tensor, in order."""
+    file = folder / "model.safetensors"
+    with safe_open(file, "pt") as stored:
+        shapes = {name: list(stored.get_slice(name).get_shape()) for name in sorted(stored.keys())}
+    drawn, first, tensors = [], 0, {}
+    for name, shape in shapes.items():
+        centre = 1.0 if name.endswith(("LayerNorm.weight", "norm.weight")) else 0.0
+        half = 0.3 if len(shape) == 1 else round((1.0 if "embed" in name else 2.0 / shape[-1] ** 0.5) * 3**0.5, 4)
+        count = int(numpy.prod(shape))
+        values = centre + half * (2 * uniform(first, count) - 1)
+        tensors[name] = torch.from_numpy(values.astype(numpy.float32).reshape(shape))
+        drawn.append([name, shape, centre, half])
+        first += count
+    save_file(tensors, file, metadata={"format": "pt"})
+    return drawn
+
+
 def main() -> None:
     config = BertConfig(**CONFIG, attn_implementation="eager")
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         BertModel(config).save_pretrained(folder)
         (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
-        file = folder / "model.safetensors"
-        with safe_open(file, "pt") as stored:
-            shapes = {name: list(stored.get_slice(name).get_shape()) for name in sorted(stored.keys())}
-        drawn, first, tensors = [], 0, {}
-        for name, shape in shapes.items():
-            centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
-            half = 0.3 if len(shape) == 1 else round((1.0 if "embeddings" in name else 2.0 / shape[-1] ** 0.5) * 3**0.5, 4)
-            count = int(numpy.prod(shape))
-            values = centre + half * (2 * uniform(first, count) - 1)
-            tensors[name] = torch.from_numpy(values.astype(numpy.float32).reshape(shape))
-            drawn.append([name, shape, centre, half])
-            first += count
-        save_file(tensors, file, metadata={"format": "pt"})
+        drawn = draw(folder)
         model = BertModel.from_pretrained(folder, attn_implementation="eager").eval()
         tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=True)
         cases = []
@@ -73,4 +79,5 @@ def main() -> None:
     OUT.write_text(json.dumps({"config": told, "vocabulary": VOCABULARY, "tensors": drawn, "cases": cases}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -278,14 +278,15 @@ describe("a simulated device", () => {
   it("lets requests wait within the limits, drops those whose client left, and counts all", async () => {
     const server = await startServer([
       ...["google-bert/bert-base-uncased", "--device", "trainium", "--runner", "pooling"],
-      ...["--served-model-name", "m", "--time-scale", "200", "--max-num-seqs", "1"],
-      ...["--max-num-queued-reqs", "20", "--scheduling-policy", "priority"],
+      ...["--served-model-name", "m", "--time-scale", "0.01", "--max-num-seqs", "1"],
+      ...["--max-num-queued-reqs", "21", "--scheduling-policy", "priority", "--server-dev-mode"],
     ]);
     try {
       const text = (id: number) => Array.from({ length: 120 }, () => id);
       const waiting = (count: number) =>
-        vi.waitFor(async () =>
-          expect(await server.metric("vllm:num_requests_waiting")).toBe(count),
+        vi.waitFor(
+          async () => expect(await server.metric("vllm:num_requests_waiting")).toBe(count),
+          { timeout: 20_000 },
         );
       const ended: number[] = [];
       const ask = async (id: number, priority = 0) => {
@@ -294,30 +295,29 @@ describe("a simulated device", () => {
         ended.push(id);
         return status;
       };
+      await server.post("/pause?mode=keep", {});
       const first = ask(1);
-      await vi.waitFor(async () =>
-        expect(await server.metric("vllm:num_requests_running")).toBe(1),
-      );
+      await waiting(1);
       const leaving = new AbortController();
       const gone = fetch(`${server.url}/v1/embeddings`, {
         ...{ method: "POST", headers: { "content-type": "application/json" } },
         ...{ body: JSON.stringify({ input: Array.from({ length: 18 }, () => text(2)) }) },
         signal: leaving.signal,
       }).catch(() => "gone");
-      await waiting(18);
+      await waiting(19);
       const later = ask(3);
-      const sooner = ask(4, -1);
       await waiting(20);
+      const sooner = ask(4, -1);
+      await waiting(21);
       const refused = await server.post("/rerank", { query: "a", documents: ["b"] });
       expect(refused.status).toBe(503);
       expect(refused.headers.get("retry-after")).toMatch(/^[0-9]+$/);
       leaving.abort();
       expect(await gone).toBe("gone");
-      await vi.waitFor(async () =>
-        expect(await server.metric("vllm:num_requests_waiting")).toBeLessThanOrEqual(2),
-      );
+      await waiting(3);
+      await server.post("/resume", {});
       expect(await Promise.all([first, later, sooner])).toEqual([200, 200, 200]);
-      expect(ended).toEqual([1, 4, 3]);
+      expect(ended).toEqual([4, 1, 3]);
       const success = "vllm:request_success_total";
       expect(await server.metric(success, 'finished_reason="stop"')).toBe(3);
       expect(await server.metric(success, 'finished_reason="abort"')).toBe(18);
