@@ -92,7 +92,7 @@ class RegexParser {
   parse(): Node {
     const node = this.#alternatives(0);
     if (this.#at < this.#chars.length) this.#refuse("a ) that was never opened");
-    return node === EMPTY ? EMPTY : node;
+    return node;
   }
 
   #cased(set: CharSet): CharSet {

@@ -188,13 +188,12 @@ function parseObject(text: string): JsonObject {
 
 function parseList(text: string): readonly string[] {
   if (!text.startsWith("[")) return text.split(",").filter((part) => part !== "");
-  let value: unknown;
+  let value: readonly unknown[];
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text); // a list, since it begins as one
   } catch {
     throw new Error('must be a list, such as \'["a", "b"]\'');
   }
-  if (!Array.isArray(value)) throw new Error("must be a list");
   // Values as typed on a command line may be JSON lists themselves: `--allowed-origins '["*"]'`.
   return value.flatMap((part) =>
     typeof part === "string" && part.startsWith("[") ? parseList(part) : [String(part)],

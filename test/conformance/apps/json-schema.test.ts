@@ -304,6 +304,30 @@ it.each([
   [{ $ref: "#" }, "no finite text"],
   [{ required: ["a"], properties: { a: { $ref: "#" } } }, "no finite text"],
   [{ $ref: "#/$defs/none" }, "points to nothing"],
+  [{ $ref: 3 }, '"\\$ref" must be a string'],
+  [{ $ref: "#/$defs", $defs: [3] }, "does not point to a schema"],
+  [{ $ref: "#/$defs/1", $defs: [true, 3] }, "does not point to a schema"],
+  [{ type: "string", pattern: 3 }, '"pattern" must be a string'],
+  [{ type: [] }, '"type" must be a type or a list of types'],
+  [{ enum: [] }, '"enum" must be a list that is not empty'],
+  [{ anyOf: [] }, '"anyOf" must be a list of schemas that is not empty'],
+  [{ allOf: {} }, '"allOf" must be a list of schemas'],
+  [{ items: 3 }, '"items" must be a schema: an object or a boolean'],
+  [{ required: [1] }, '"required" must be a list of names'],
+  [{ properties: [] }, '"properties" must be an object'],
+  [{ minimum: "1" }, '"minimum" must be a number'],
+  [{ minLength: -1 }, '"minLength" must be a whole number that is not negative'],
+  [{ maxItems: 1.5 }, '"maxItems" must be a whole number that is not negative'],
+  [{ contentMediaType: "application/json" }, '"contentMediaType" is not supported'],
+  [{ type: "number", minimum: 0.1234567890123, maximum: 12345678 }, "more digits than are exact"],
+  [{ type: "object", minProperties: 3 }, '"minProperties" is not supported beyond'],
+  [
+    {
+      $dynamicRef: "#a",
+      $defs: { a: { $dynamicAnchor: "a" }, b: { $id: "https://b.c/d", $dynamicAnchor: "a" } },
+    },
+    '"\\$dynamicRef" is not supported where several schemas bear its name',
+  ],
 ])("refuses %j and says why", (schema, reason) => {
   expect(() => accepts(schema)).toThrow(new RegExp(reason));
 });

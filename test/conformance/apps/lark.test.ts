@@ -60,6 +60,12 @@ pair: CNAME "=" (SIGNED_NUMBER | ESCAPED_STRING) ";"
     yes: ['a\ncBdCAé\n"\\x/y', 'abcbAé\n"\\x/y'],
     no: ["Abcb", 'a\ncAé\n"\\x/y', 'abceAé\n"\\x/y'],
   },
+  {
+    name: "counts, and letters without a case",
+    grammar: 'start: "a"? "b"~2 /[0-9]+/i "\\q"',
+    yes: ["bb1\\q", "abb12\\q"],
+    no: ["b1\\q", "abbb1\\q", "bb1q"],
+  },
 ];
 
 describe.each(CASES)("$name", ({ grammar, yes, no }) => {
@@ -94,6 +100,22 @@ it.each([
   ['start: "a"~3..2', "empty"],
   ["start: %json [1]", "never closed"],
   ["start: /(?=a)b/", "look-around"],
+  ['start: /x/\n"a": /y/', 'expected a rule, found "a"'],
+  ['start: /x/\n%json {"type": "null"}', "expected a rule, found %json"],
+  ['start: /x/\nother "a"', 'expected ":" after "other"'],
+  ["%import common (WS\nstart: WS", 'a "(" of %import is never closed'],
+  ["%import common WS\nstart: WS", "expected a name after %import common"],
+  ['%import "x"', 'expected a name, found "x"'],
+  ["%import\nstart: /x/", "expected a name, found the end of a line"],
+  ["start: /x/\n%import", "it ends too early"],
+  [`start: ${"(".repeat(300)}`, "nested too deeply"],
+  ['start: "a"../x/', "range"],
+  ['start: "a"~b', 'expected a count, found "b"'],
+  ['start: "a"~999999', "expected a count"],
+  ["start: §x", 'unexpected "§x"'],
+  ['start: %json {"a" 1}', "%json needs a JSON schema"],
+  ['start: "\\ud800"', "is no character"],
+  ['start: "\\U00110000"', "is no character"],
 ])("refuses %j", (grammar, reason) => {
   expect(() => run(grammar)).toThrow(reason);
 });

@@ -53,6 +53,30 @@ export const TOOL_SAMPLES: readonly ToolSample[] = [
   },
   {
     format: "hermes",
+    what: "no arguments at all, after a field of another name",
+    text: '<tool_call>{"n": 1, "name": "f", "arguments": null}</tool_call><tool_call>{"name": "g", "n": 1}</tool_call>',
+    calls: [
+      ["f", {}],
+      ["g", {}],
+    ],
+  },
+  {
+    format: "hermes",
+    what: "arguments as text that is no JSON",
+    text: '<tool_call>{"name": "f", "arguments": "a, b"}</tool_call>',
+    calls: [["f", "a, b"]],
+  },
+  ...["{}", "{name: 1}", '{"name" 1}', '{"name": }', '{"name": 3}', '{"name": ""}', "[1]", '{"\\q": 1}'].map(
+    (inner) => ({
+      format: "hermes",
+      what: `${inner}, which is no call`,
+      text: `<tool_call>${inner}</tool_call> and on`,
+      content: `<tool_call>${inner}</tool_call> and on`,
+      calls: [],
+    }),
+  ),
+  {
+    format: "hermes",
     what: "not a call",
     text: "a <tool_call> b </tool_call> c <tool",
     content: "a <tool_call> b </tool_call> c <tool",

@@ -71,6 +71,20 @@ describe("settings", () => {
     expect(given["additional-config"]).toEqual({ neuron_config: { batch_size: 4 } });
   });
 
+  it("adds to lists by parts, and puts an object where none was", () => {
+    const given = settings(
+      ...["--hf-overrides", '{"list": ["w"], "a": 1}', "--hf-overrides.list+", "x,y"],
+      ...["--hf-overrides.new+", "z", "--hf-overrides.a.b", "2"],
+    );
+    expect(given["hf-overrides"]).toEqual({ list: ["w", "x", "y"], new: ["z"], a: { b: 2 } });
+  });
+
+  it("takes what follows -- as words, and nothing of an empty file or an empty line", () => {
+    expect(settings("--port", "1", "--", "m")).toMatchObject({ port: 1, model: "m" });
+    expect(settings("--config", yaml("")).port).toBe(8000);
+    expect(settings("--config", yaml("port:\nseed: 3"))).toMatchObject({ port: 8000, seed: 3 });
+  });
+
   it("takes several values", () => {
     expect(settings("--served-model-name", "a", "b", "--port", "1")["served-model-name"]).toEqual([
       "a",
@@ -114,6 +128,14 @@ describe("settings", () => {
     [["--device", "gpu"], "--device must be one of null, cpu, trainium, got gpu."],
     [["--time-scale", "-1"], "--time-scale must be above 0, got -1."],
     [["--time-scale", "0"], "--time-scale must be above 0, got 0."],
+    [["--time-scale", "x"], "--time-scale must be a number, got x."],
+    [["--step-timeout", "0"], "--step-timeout must be above 0, got 0."],
+    [["--max-model-len", "12q"], "must be a whole number, such as 4096, 16k or 1M, got 12q."],
+    [["--hf-overrides", "[1]"], "--hf-overrides must be a JSON object"],
+    [["--hf-overrides.a"], "--hf-overrides.a needs a value."],
+    [["--allowed-origins", '["a"'], "--allowed-origins must be a list"],
+    [["--collect-detailed-traces", "model", "gpu"], "must be of model, worker, all, not gpu"],
+    [["--config", yaml("hf-overrides: 3\nhf-overrides.a: 1")], '"hf-overrides" is no object'],
     [["--ssl-keyfile", "a"], "--ssl-keyfile is given without --ssl-certfile"],
     [["--ssl-certfile", "a"], "--ssl-certfile is given without --ssl-keyfile"],
     [["--ssl-ca-certs", "a"], "--ssl-ca-certs is given without --ssl-certfile"],

@@ -33,6 +33,7 @@ describe("a regular expression", () => {
     ["a{1,2}b?", ["a", "aab"], ["", "aaab"]],
     ["a+?b*?", ["a", "aabb"], ["b"]],
     ["x{y}|{", ["x{y}", "{"], ["x"]],
+    ["x{2", ["x{2"], ["xx"]],
     ["[a-c-]", ["a", "c", "-"], ["d"]],
     ["[\\d-x]", ["5", "-", "x"], ["y"]],
     ["[^a-c\\s]", ["d", "é"], ["a", " "]],
@@ -72,7 +73,9 @@ describe("a regular expression", () => {
     ["(a)\\1", "a back-reference"],
     ["\\bword", "\\b, which is not supported"],
     ["\\p{Nonsense}", "Unicode property"],
+    ["\\p", "Unicode property"],
     ["\\x4", "a bad \\x escape"],
+    ["\\ud800", "a bad \\u escape"],
     ["\\u{110000}", "a bad \\u escape"],
     ["a^b", "an anchor in its middle"],
     ["(a$)b", "an anchor in its middle"],
@@ -90,6 +93,7 @@ describe("EBNF", () => {
     ["root ::= [^\\]a-] [é-ü]?", ["b", "xé", "🙂"], ["]", "a", "-"]],
     ['root ::= "" | "a"* "b"?', ["", "aab"], ["ba"]],
     ["root ::= [a\\-z]", ["-", "z"], ["m"]],
+    ['root ::= "🙂" [🙂-🙄]', ["🙂🙃"], ["🙂🙅"]],
   ];
   it.each(CASES)("%s", (...one) => check(parseEbnf(one[0]), one));
 
