@@ -86,7 +86,13 @@ function unquoted(text: string): string {
     .slice(1, -1)
     .replace(
       /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gs,
-      (whole, x: string | undefined, u: string | undefined, long: string | undefined, letter: string) => {
+      (
+        whole,
+        x: string | undefined,
+        u: string | undefined,
+        long: string | undefined,
+        letter: string,
+      ) => {
         const code = x ?? u ?? long;
         if (code !== undefined) return fromCode(Number.parseInt(code, 16));
         return ESCAPES[letter] ?? whole;

@@ -12,7 +12,7 @@ import {
   complement,
   jsonCharacters,
 } from "./characters.ts";
-import { alt, EMPTY, GrammarError, many, type Node, repeat, seq } from "./grammar.ts";
+import { alt, GrammarError, many, type Node, repeat, seq } from "./grammar.ts";
 import { unicodeProperty } from "./unicode.ts";
 
 const DIGIT: CharSet = [[0x30, 0x39]];

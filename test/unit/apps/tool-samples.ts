@@ -66,15 +66,22 @@ export const TOOL_SAMPLES: readonly ToolSample[] = [
     text: '<tool_call>{"name": "f", "arguments": "a, b"}</tool_call>',
     calls: [["f", "a, b"]],
   },
-  ...["{}", "{name: 1}", '{"name" 1}', '{"name": }', '{"name": 3}', '{"name": ""}', "[1]", '{"\\q": 1}'].map(
-    (inner) => ({
-      format: "hermes",
-      what: `${inner}, which is no call`,
-      text: `<tool_call>${inner}</tool_call> and on`,
-      content: `<tool_call>${inner}</tool_call> and on`,
-      calls: [],
-    }),
-  ),
+  ...[
+    "{}",
+    "{name: 1}",
+    '{"name" 1}',
+    '{"name": }',
+    '{"name": 3}',
+    '{"name": ""}',
+    "[1]",
+    '{"\\q": 1}',
+  ].map((inner) => ({
+    format: "hermes",
+    what: `${inner}, which is no call`,
+    text: `<tool_call>${inner}</tool_call> and on`,
+    content: `<tool_call>${inner}</tool_call> and on`,
+    calls: [],
+  })),
   {
     format: "hermes",
     what: "not a call",

@@ -2,9 +2,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readTokenizer } from "../../../models/tokenizer/tokenizer.ts";
+import { callsOf } from "../../../server/generation/parts.ts";
 import { createPlanner } from "../../../server/grammar/planner.ts";
 import { finishReason } from "../../../server/grammar/tool-plan.ts";
 
+const NAMED = { type: "function", function: { name: "f" } };
+const tokenizer = readTokenizer(readFileSync("models/tiny/llama/tokenizer.json", "utf8"), "t");
 const TOOLS = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }];
 
 async function planned(
@@ -73,8 +76,6 @@ describe("an output's plan", () => {
   });
 
   it("lets a grammar wait for the end of the thought, unless the prompt has ended it", async () => {
-    const text = readFileSync("models/tiny/llama/tokenizer.json", "utf8");
-    const tokenizer = readTokenizer(text, "tokenizer.json");
     const { vocabSize } = tokenizer;
     const { constraints } = await planned(
       { structured_outputs: { choice: ["yes"] } },
@@ -102,6 +103,56 @@ describe("an output's plan", () => {
       open.accept(id);
     }
     expect(open.mask(mask)).toBe(true);
+  });
+
+  it.each([
+    [
+      { structured_outputs: { choice: ["a"] }, tools: TOOLS, tool_choice: NAMED },
+      {},
+      "either use constraints for structured outputs or tools, not both",
+    ],
+    [{ tools: TOOLS, tool_choice: "auto" }, { autoTools: false }, "--enable-auto-tool-choice"],
+    [{ tools: TOOLS, tool_choice: "auto" }, {}, "--tool-call-parser to be set"],
+    [{ thinking_token_budget: -2 }, { reasoningParser: "qwen3" }, "must be a non-negative integer"],
+    [{ thinking_token_budget: 3 }, {}, "Please set --reasoning-parser"],
+    [{ structured_outputs: { choice: ["a"] } }, { samples: true }, "has no tokenizer"],
+  ])("refuses %j with %j", async (fields, options, why) => {
+    const error = await planned(fields, options).catch((thrown) => thrown);
+    expect([error.status, error.message]).toEqual([400, expect.stringContaining(why)]);
+  });
+
+  it("takes a choice of null as the server lets models choose", async () => {
+    const fields = { tools: TOOLS, tool_choice: null };
+    expect((await planned(fields, { autoTools: false })).finishReason).toBeDefined();
+    const hidden = { autoTools: false, hideUnusedTools: true };
+    expect((await planned(fields, hidden)).tools).toBeUndefined();
+    expect((await planned(fields, { toolParser: "hermes" })).tools).toEqual(TOOLS);
+  });
+
+  it("reads a named call as its bare arguments, required ones as a list, each by the parser's ids", async () => {
+    const calls = async (choice: unknown, text: string, toolParser?: string) => {
+      const { parser } = await planned(
+        { tools: TOOLS, tool_choice: choice },
+        {
+          tokenizer,
+          vocabSize: tokenizer.vocabSize,
+          samples: true,
+          ...(toolParser && { toolParser }),
+        },
+      );
+      const one = parser?.(undefined);
+      const parts = [...(one?.push(text, []) ?? []), ...(one?.end() ?? [])];
+      return callsOf(parts).map(({ name, arguments: given, id }) => [name, given, id]);
+    };
+    const random = expect.stringMatching(/^chatcmpl-tool-[0-9a-f]+$/);
+    expect(await calls(NAMED, '{"a": 1}')).toEqual([["f", '{"a": 1}', random]]);
+    const list = '[{"name": "f", "parameters": {}}, {"name": "f", "parameters": {"a": 2}}]';
+    expect(await calls("required", list)).toEqual([
+      ["f", "{}", random],
+      ["f", '{"a": 2}', random],
+    ]);
+    const [[, , short] = []] = await calls(NAMED, "{}", "mistral");
+    expect(short).toMatch(/^[A-Za-z0-9]{9}$/);
   });
 
   it("refuses unknown parsers with the known ones, and what cannot be held", async () => {
