@@ -159,6 +159,8 @@ export interface Sampler {
     logits: Float32Array,
     width: number,
   ): readonly PositionLogprobs[];
+  /** (optional) Of a row without drafts: is the likeliest id its answer, with nothing else asked? Then `sample` may not be called for it. Absent: never. */
+  greedy?(id: SequenceId): boolean;
   /** (optional) Does the id end its sequence? Absent: not known. */
   ends?(id: SequenceId, token: TokenId): boolean;
 }

@@ -78,23 +78,30 @@ export class Buffers {
     return memory.subarray(0, tokens * width);
   }
 
-  /** Tensors over the segment's inputs and outputs. */
-  bind(segment: Segment, tokens: number): Binding {
+  /** Tensors over rows `[first, first + tokens)` of the segment's inputs and outputs. */
+  bind(segment: Segment, tokens: number, first = 0): Binding {
+    if (first > 0 || tokens > KEPT_TOKENS) return this.#bind(segment, tokens, first);
     const sizes = this.#bindings.get(segment) ?? new Map<number, Binding>();
     this.#bindings.set(segment, sizes);
     const known = sizes.get(tokens);
     if (known !== undefined) return known;
-    const made = {
-      feeds: this.#tensors(segment.inputs, tokens),
-      fetches: this.#tensors(segment.outputs, tokens),
-    };
-    if (tokens <= KEPT_TOKENS) sizes.set(tokens, made);
+    const made = this.#bind(segment, tokens, 0);
+    sizes.set(tokens, made);
     return made;
   }
 
-  #tensors(flows: readonly Flow[], tokens: number): Tensors {
-    const tensor = (flow: Flow): Tensor =>
-      new Tensor("float32", this.view(flow, tokens), [tokens, flow.width]);
+  #bind({ inputs, outputs }: Segment, tokens: number, first: number): Binding {
+    return {
+      feeds: this.#tensors(inputs, tokens, first),
+      fetches: this.#tensors(outputs, tokens, first),
+    };
+  }
+
+  #tensors(flows: readonly Flow[], tokens: number, first: number): Tensors {
+    const tensor = (flow: Flow): Tensor => {
+      const rows = this.view(flow, first + tokens).subarray(first * flow.width);
+      return new Tensor("float32", rows, [tokens, flow.width]);
+    };
     return Object.fromEntries(flows.map((flow) => [flow.name, tensor(flow)]));
   }
 }

@@ -40,6 +40,7 @@ export function draftTokens(
       const id = ids[place] ?? NO_DRAFT;
       out[index * count + drafted] = id;
       const start = row.start + row.count;
+      if (id === NO_DRAFT) return;
       if (start >= Math.min(row.blocks.length * steps.blockSize, steps.maxContext)) return;
       rows.push({ ...row, start, count: 1, offset: rows.length });
       tokens.push(id);

@@ -8,18 +8,21 @@ import { EXPERT_INPUT, EXPERT_OUTPUT } from "./graph/experts.ts";
 import type { ExpertsStep } from "./graph/steps.ts";
 import type { Router } from "./routing.ts";
 import { type Runner, Tensor } from "./session.ts";
+import type { RowsGiven } from "./two-formats.ts";
 
 export class Experts {
   readonly #step: ExpertsStep;
   readonly #router: Router;
   readonly #runners: readonly Runner[];
+  readonly #given: RowsGiven;
   /** Tokens of each expert and their weights, refilled every step. */
   readonly #tokens: number[][];
   readonly #weights: number[][];
   #rows = new Float32Array(0);
   #results = new Float32Array(0);
 
-  constructor(step: ExpertsStep, router: Router, runners: readonly Runner[]) {
+  constructor(step: ExpertsStep, router: Router, runners: readonly Runner[], given: RowsGiven) {
+    this.#given = given;
     this.#step = step;
     this.#router = router;
     this.#runners = runners;
@@ -36,7 +39,8 @@ export class Experts {
       const tokens = this.#tokens[index] ?? [];
       if (tokens.length === 0) return;
       breathe();
-      const size = tokens.length * hidden;
+      const rows = this.#given(tokens.length);
+      const size = rows * hidden;
       if (this.#rows.length < size) {
         this.#rows = new Float32Array(size);
         this.#results = new Float32Array(size);
@@ -46,7 +50,7 @@ export class Experts {
         if (scalesInput) this.#scale(row * hidden, this.#weights[index]?.[row] ?? 0);
       });
       const tensor = (data: Float32Array): Tensor =>
-        new Tensor("float32", data.subarray(0, size), [tokens.length, hidden]);
+        new Tensor("float32", data.subarray(0, size), [rows, hidden]);
       runner.run(
         { [EXPERT_INPUT]: tensor(this.#rows) },
         { [EXPERT_OUTPUT]: tensor(this.#results) },

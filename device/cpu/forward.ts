@@ -6,7 +6,6 @@ import type { AdapterWeights } from "../../models/adapters.ts";
 import type { Architecture } from "../../models/architecture.ts";
 import type { Checkpoint } from "../../models/model.ts";
 import type { RopeOp } from "../../models/ops.ts";
-import { argmax } from "../argmax.ts";
 import { RankAdapters } from "./adapters.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
@@ -16,13 +15,22 @@ import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
+import { Head } from "./head.ts";
 import type { KvFormat } from "./kernel/kv-layout.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { type Loaded, Opener } from "./opener.ts";
 import { RotaryTable } from "./rotary.ts";
 import { Router } from "./routing.ts";
-import { type Runner, Tensor } from "./session.ts";
+import type { Runner } from "./session.ts";
+import {
+  type Crossing,
+  MOST_ROWS_TRIED,
+  measureCrossing,
+  type RowsGiven,
+  USUAL_CROSSING,
+  wholePairs,
+} from "./two-formats.ts";
 import type { RankStep } from "./wire.ts";
 
 /** What a rank is made from; plain data, it crosses to the thread. */
@@ -37,6 +45,10 @@ export interface RankSettings {
   /** Absent: rows name no adapters. */
   readonly maxAdapterRank?: number;
   readonly quantization: Quantization;
+  /** int4 weights are held a second time in int8, for steps of many rows. */
+  readonly twoCopies?: boolean;
+  /** The same products whatever a step's rows. */
+  readonly batchInvariant?: boolean;
   readonly blockSize: number;
   readonly blocks: number;
   readonly kvFormat: KvFormat;
@@ -55,15 +67,28 @@ export type Breathe = () => void;
 /** Told while the rank's segments are opened. */
 export type OnOpened = (done: number, total: number) => void;
 
+interface Run {
+  readonly kind: "run";
+  readonly segment: Segment;
+  readonly session: Runner;
+}
+
 /** A step of the program, ready to run. */
 type Ready =
   | Exclude<Step, { kind: "run" } | { kind: "attend" } | { kind: "experts" }>
-  | { readonly kind: "run"; readonly segment: Segment; readonly session: Runner }
+  | Run
   | (Extract<Step, { kind: "attend" }> & { readonly options: AttentionOptions })
   | (ExpertsStep & { readonly runner: Experts });
 
 /** A layer of more experts has a thread for each, not a team: a session's threads are its own. */
 const MOST_TEAMS = 16;
+
+/**
+ * A step of more rows goes through segments in parts: what lies between their products stays in
+ * cache. The runtime's 4-bit product of 48 rows and more is six times slower on some processors
+ * (Xeon with AMX: 23 GFLOP/s a thread against 138 at 32 rows), and no quicker on others.
+ */
+const PART_ROWS = { blocks: 32, other: 128 } as const;
 
 type Open = (segment: Segment, threads: number) => Runner;
 
@@ -74,7 +99,7 @@ export class Forward {
   readonly #breathe: Breathe;
   readonly #weights: ShardReader;
   readonly #steps: readonly Ready[];
-  readonly #head: Runner;
+  readonly #head: Head;
   readonly #pool: KvPool;
   readonly #buffers: Buffers;
   readonly #adapters: RankAdapters | undefined;
@@ -82,7 +107,8 @@ export class Forward {
   readonly #rotary = new Map<string, RotaryTable>();
   /** What loading came to. */
   readonly loaded: Loaded;
-  #logits = new Float32Array(0);
+  readonly #given: RowsGiven;
+  readonly #partRows: number;
 
   constructor(
     settings: RankSettings,
@@ -99,11 +125,18 @@ export class Forward {
     this.#program = compileProgram(architecture, { rank, ranks, expertParallel, adapters });
     if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
+    const { batchInvariant = false, twoCopies = false } = settings;
+    this.#given = batchInvariant && quantization !== "w8a16" ? wholePairs : (rows) => rows;
+    const inBlocks = !twoCopies && (quantization === "int4" || quantization === "stored");
+    this.#partRows = PART_ROWS[inBlocks ? "blocks" : "other"];
+    const crossing: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
     const opener = new Opener(this.#weights, {
       quantization,
+      second: crossing,
+      batchInvariant,
       store: settings.store,
       bytes: settings.weightBytes,
-      from: { ...settings, adapters },
+      from: { ...settings, twoCopies, adapters },
     });
     const total = countSegments(this.#program);
     let opened = 0;
@@ -115,12 +148,20 @@ export class Forward {
     };
     try {
       this.#steps = this.#program.body.map((step) => this.#ready(step, open));
-      this.#head = open(this.#program.head, settings.threads);
+      this.#head = new Head({
+        program: this.#program,
+        runner: open(this.#program.head, settings.threads),
+        allReduce,
+        rank,
+        ranks,
+        vocabSize: architecture.vocabSize,
+        given: this.#given,
+      });
     } catch (error) {
       opener.abandon();
       throw error;
     }
-    this.loaded = opener.finish();
+    const loaded = opener.finish();
     const { blockSize, blocks, kvFormat, maxContext, maxTokens, maxRows, threads } = settings;
     this.#pool = new KvPool({
       ...this.#program.cache,
@@ -133,6 +174,8 @@ export class Forward {
       format: kvFormat,
     });
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
+    if (crossing !== undefined) crossing.rows = this.#measureCrossing();
+    this.loaded = { ...loaded, ...(crossing && { crossing: crossing.rows }) };
   }
 
   /** At the start of every request to the ranks. */
@@ -154,56 +197,24 @@ export class Forward {
       this.#pool.copy(copies[i] as number, copies[i + 1] as number);
     }
     this.#pool.begin(rows);
-    this.#buffers.reserve(tokens);
+    this.#buffers.reserve(this.#given(tokens));
     for (const each of this.#steps) {
       this.#breathe();
       this.#runStep(each, step);
     }
   }
 
-  /**
-   * Logits of the wanted tokens of the last step into `target`, whose rows are
-   * `vocabSize` long and of which this rank fills its columns.
-   */
+  /** See head.ts; of the last step. */
   logits(wanted: Int32Array, target: Float32Array): void {
-    const { width } = this.#program.logits;
-    const { vocabSize } = this.#settings.architecture;
-    const out = this.#runHead(wanted);
-    for (let row = 0; row < wanted.length; row++) {
-      const part = out.subarray(row * width, (row + 1) * width);
-      target.set(part, row * vocabSize + this.#firstId());
-    }
+    this.#head.logits(this.#states(wanted), wanted, target);
   }
 
-  /** The likeliest id after each wanted token of the last step; of equals the lowest. */
   likeliest(wanted: Int32Array): Int32Array {
-    const { width } = this.#program.logits;
-    const { rank, ranks } = this.#settings;
-    const out = this.#runHead(wanted);
-    // Each rank enters its candidate; the sum brings all candidates to all ranks.
-    const candidates = new Float32Array(wanted.length * ranks * 2);
-    for (let row = 0; row < wanted.length; row++) {
-      const part = out.subarray(row * width, (row + 1) * width);
-      const best = argmax(part) ?? 0;
-      const entry = (row * ranks + rank) * 2;
-      candidates[entry] = part[best] as number;
-      candidates[entry + 1] = best + this.#firstId();
-    }
-    if (ranks > 1) this.#allReduce.sum(candidates);
-    return Int32Array.from(wanted, (_, row) => {
-      let best = row * ranks * 2;
-      for (let other = best + 2; other < (row + 1) * ranks * 2; other += 2) {
-        if ((candidates[other] as number) > (candidates[best] as number)) best = other;
-      }
-      return candidates[best + 1] as number;
-    });
+    return this.#head.likeliest(this.#states(wanted), wanted);
   }
 
-  /** Normed hidden states of the wanted tokens of the last step, `[wanted, hidden]`. */
   hidden(wanted: Int32Array, target: Float32Array): void {
-    const normed = new Float32Array(wanted.length * this.#program.final.width);
-    this.#runHead(wanted, normed);
-    target.set(normed);
+    this.#head.hidden(this.#states(wanted), wanted, target);
   }
 
   close(): void {
@@ -215,37 +226,8 @@ export class Forward {
     this.#weights.close();
   }
 
-  /** First id of the rank's share of the vocabulary. */
-  #firstId(): number {
-    const { rank, ranks, architecture } = this.#settings;
-    return rank * Math.ceil(architecture.vocabSize / ranks);
-  }
-
-  /** The rank's logits `[wanted, share of the vocabulary]`; `normed` takes the head's input. */
-  #runHead(wanted: Int32Array, normed?: Float32Array): Float32Array {
-    const { hidden, head, logits, final } = this.#program;
-    const states = this.#buffers.view(hidden, Math.max(...wanted) + 1);
-    const input = new Float32Array(wanted.length * hidden.width);
-    wanted.forEach((token, row) => {
-      const begin = token * hidden.width;
-      input.set(states.subarray(begin, begin + hidden.width), row * hidden.width);
-    });
-    // Megabytes at large vocabularies: kept from step to step.
-    const size = wanted.length * logits.width;
-    if (this.#logits.length < size) this.#logits = new Float32Array(size);
-    const out = this.#logits.subarray(0, size);
-    const tensor = (data: Float32Array, width: number): Tensor =>
-      new Tensor("float32", data, [wanted.length, width]);
-    const [from] = head.inputs;
-    if (from === undefined) throw new Error("cpu: the head has no input.");
-    this.#head.run(
-      { [from.name]: tensor(input, hidden.width) },
-      {
-        [logits.name]: tensor(out, logits.width),
-        ...(normed && { [final.name]: tensor(normed, final.width) }),
-      },
-    );
-    return out;
+  #states(wanted: Int32Array): Float32Array {
+    return this.#buffers.view(this.#program.hidden, Math.max(...wanted) + 1);
   }
 
   #runStep(each: Ready, step: RankStep): void {
@@ -265,8 +247,10 @@ export class Forward {
         return;
       }
       case "run": {
-        const { feeds, fetches } = buffers.bind(each.segment, tokens);
-        each.session.run(feeds, fetches);
+        // Alike in size: none is so small that another format would compute it.
+        const size = wholePairs(Math.ceil(tokens / Math.ceil(tokens / this.#partRows)));
+        for (let first = 0; first < tokens; first += size)
+          this.#runRows(each, first, Math.min(first + size, tokens));
         return;
       }
       case "attend": {
@@ -297,6 +281,19 @@ export class Forward {
     }
   }
 
+  /** Rows `[first, end)` of the step through a segment. */
+  #runRows({ segment, session }: Run, first: number, end: number): void {
+    const rows = this.#given(end - first);
+    const { feeds, fetches } = this.#buffers.bind(segment, rows, first);
+    session.run(feeds, fetches);
+  }
+
+  #measureCrossing(): number {
+    const runs = this.#steps.filter((step) => step.kind === "run");
+    this.#buffers.reserve(MOST_ROWS_TRIED);
+    return measureCrossing(runs, (segment, rows) => this.#buffers.bind(segment, rows));
+  }
+
   #ready(step: Step, open: Open): Ready {
     const { threads } = this.#settings;
     if (step.kind === "run") return { ...step, session: open(step.segment, threads) };
@@ -305,7 +302,7 @@ export class Forward {
       const router = new Router(step.router, choiceBias && this.#weights.read(choiceBias));
       const each = step.experts.length > MOST_TEAMS ? 1 : threads;
       const runners = step.experts.map((segment) => open(segment, each));
-      return { ...step, runner: new Experts(step, router, runners) };
+      return { ...step, runner: new Experts(step, router, runners, this.#given) };
     }
     if (step.kind !== "attend") return step;
     const { scale, window, chunked, temperature, sinks } = step.op;

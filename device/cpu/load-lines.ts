@@ -11,7 +11,7 @@ export function loadLines(
     quantization,
     convertedWeights,
   }: Pick<DeviceSettings, "model" | "quantization" | "convertedWeights">,
-  { weightBytes, ranks }: MemoryPlan,
+  { weightBytes, secondCopyBytes, ranks }: MemoryPlan,
   loaded: Loaded | undefined,
 ): readonly string[] {
   const stored = mebibytes(model.checkpoint?.bytes ?? 0);
@@ -26,6 +26,7 @@ export function loadLines(
   const computed = format === "stored" && hasFp8(model) ? NAMES.none : NAMES[format];
   return [
     `weights    ${stored} as stored (${model.format}); ${mebibytes(weightBytes)} in memory${each} as ${computed}, ${how}`,
+    ...copyLines(format, secondCopyBytes, loaded?.crossing),
     ...roundingLines(model, format, loaded?.rounded),
   ];
 }
@@ -51,6 +52,20 @@ export function partsOfAll(
       total * ranks,
     );
   };
+}
+
+/** Which copies of int4 weights are held, and what each is for. */
+function copyLines(
+  format: keyof typeof NAMES,
+  bytes: number,
+  crossing: number | undefined,
+): readonly string[] {
+  if (format !== "int4") return [];
+  return [
+    bytes === 0
+      ? "copies     1: int4 whatever a step's rows"
+      : `copies     2: int8 as well, ${mebibytes(bytes)} more, for steps of ${crossing} rows and more (measured); --weight-copies 1 does without`,
+  ];
 }
 
 /** FP8 has no product here: it is widened, or rounded again; nor have minima that are no whole codes. */

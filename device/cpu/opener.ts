@@ -11,6 +11,7 @@ import type { ShardReader } from "./graph/shard-reader.ts";
 import type { Segment } from "./graph/steps.ts";
 import { IntegerSegment } from "./kernel/segment.ts";
 import { type Runner, Session } from "./session.ts";
+import { type Crossing, TwoFormats } from "./two-formats.ts";
 
 /** What a rank's weights cost to load; plain data. */
 export interface Loaded {
@@ -20,10 +21,16 @@ export interface Loaded {
   readonly why?: string;
   /** Share of the weights' size that rounding moved them by; absent: nothing was rounded. */
   readonly rounded?: number;
+  /** Of weights held twice: int8 computes steps of so many rows and more. */
+  readonly crossing?: number;
 }
 
 export interface OpenerOptions {
   readonly quantization: Quantization;
+  /** Weights are held a second time in int8, for steps of as many rows as this says. */
+  readonly second?: Crossing | undefined;
+  /** The same products whatever a step's rows. */
+  readonly batchInvariant?: boolean;
   /** Absent: weights are converted in memory. */
   readonly store?: StoreOptions | undefined;
   /** About what all converted weights take, in bytes. */
@@ -39,6 +46,8 @@ export class Opener {
   readonly #weights: ShardReader;
   readonly #format: Format;
   readonly #small: boolean;
+  readonly #second: Crossing | undefined;
+  readonly #invariant: boolean;
   readonly #entry: Opened;
   readonly #rounding = new Rounding();
   /** For what is not kept; undefined: converted weights are handed over from memory. */
@@ -46,8 +55,11 @@ export class Opener {
   #converted = false;
   #opened = 0;
 
-  constructor(weights: ShardReader, { quantization, store, bytes, from }: OpenerOptions) {
+  constructor(weights: ShardReader, options: OpenerOptions) {
+    const { quantization, second, batchInvariant = false, store, bytes, from } = options;
     this.#weights = weights;
+    this.#second = second;
+    this.#invariant = batchInvariant;
     this.#small = quantization === "w8a16";
     this.#format = quantization === "w8a16" ? "none" : quantization;
     this.#entry =
@@ -58,25 +70,31 @@ export class Opener {
   }
 
   open(segment: Segment, threads: number): Runner {
-    const index = this.#opened++;
     if (this.#small) {
-      const session = this.#inMemory(segment, threads);
-      return new IntegerSegment(segment, this.#weights, session);
+      const session = this.#inMemory(segment, threads, this.#format);
+      return new IntegerSegment(segment, this.#weights, session, this.#invariant);
     }
+    const first = this.#open(segment, threads, this.#format);
+    if (this.#second === undefined) return first;
+    return new TwoFormats(first, this.#open(segment, threads, "int8"), this.#second);
+  }
+
+  #open(segment: Segment, threads: number, format: Format): Runner {
+    const index = this.#opened++;
     const entry = this.#entry;
     if (entry.kind === "kept") {
       const model = entry.graph(index);
-      if (model === undefined) return this.#inMemory(segment, threads);
+      if (model === undefined) return this.#inMemory(segment, threads, format);
       try {
         return new Session({ model, externalData: [] }, { threads, folder: entry.folder });
       } catch {
         // Somebody has made room meanwhile: the checkpoint is there.
-        return this.#inMemory(segment, threads);
+        return this.#inMemory(segment, threads, format);
       }
     }
     return entry.kind === "writing"
-      ? this.#kept(entry, segment, threads)
-      : this.#inMemory(segment, threads);
+      ? this.#kept(entry, segment, { threads, format })
+      : this.#inMemory(segment, threads, format);
   }
 
   /** When all are open. */
@@ -103,39 +121,44 @@ export class Opener {
   #kept(
     entry: Extract<Opened, { readonly kind: "writing" }>,
     segment: Segment,
-    threads: number,
+    { threads, format }: { readonly threads: number; readonly format: Format },
   ): Runner {
-    const { mapped, ...graph } = lowerSegment(segment, this.#weights, this.#format, {
+    const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
       keep: (data) => entry.keep(data),
-      rounding: this.#rounding,
+      rounding: this.#roundingOf(format),
     });
     if (!mapped) this.#converted = true;
     if (graph.externalData.length > 0) {
       // The disk is full: what cannot lie in the file is held, and a graph has one kind.
       entry.add(undefined);
-      return this.#inMemory(segment, threads);
+      return this.#inMemory(segment, threads, format);
     }
     entry.add(mapped ? undefined : graph.model);
     const folder = mapped ? this.#weights.folder : entry.folder;
     return new Session(graph, { threads, folder });
   }
 
-  #inMemory(segment: Segment, threads: number): Runner {
+  #inMemory(segment: Segment, threads: number, format: Format): Runner {
     const scratch = this.#scratch;
-    const { mapped, ...graph } = lowerSegment(segment, this.#weights, this.#format, {
+    const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
       ...(scratch && { keep: (data) => scratch.keep(data) }),
-      rounding: this.#rounding,
+      rounding: this.#roundingOf(format),
     });
     if (!mapped) this.#converted = true;
     if (scratch?.failed) {
       // No room there either: a graph has one kind of weights, so these are converted again.
       scratch.close();
       this.#scratch = undefined;
-      return this.#inMemory(segment, threads);
+      return this.#inMemory(segment, threads, format);
     }
     const folder = mapped ? this.#weights.folder : (scratch?.folder ?? this.#weights.folder);
     const session = new Session(graph, { threads, folder });
     scratch?.clear();
     return session;
+  }
+
+  /** What the first copy moved the weights by is told; the second is nearer to them. */
+  #roundingOf(format: Format): Rounding | undefined {
+    return format === this.#format ? this.#rounding : undefined;
   }
 }

@@ -33,6 +33,8 @@ export interface MemoryPlan {
   readonly maxContext: number;
   /** On each rank. */
   readonly weightBytes: number;
+  /** On each rank, of int4 weights that are held a second time in int8; 0: they are not. */
+  readonly secondCopyBytes: number;
   readonly kvFormat: KvFormat;
   readonly kvBytesPerBlock: number;
   readonly kvBytes: number;
@@ -51,8 +53,15 @@ export type PlanSettings = Partial<Pick<DeviceSettings, "own">> &
     | "quantization"
   >;
 
-/** Throws for a block size or a pool that cannot be had. */
-export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
+/** Of the memory that is free at the start a second copy may take so much, by itself. */
+const SHARE_OF_FREE = 0.25;
+
+/** Throws for a block size or a pool that cannot be had. `free` are the bytes of memory that can be had. */
+export function planMemory(
+  model: Model,
+  settings: PlanSettings,
+  free = process.availableMemory(),
+): MemoryPlan {
   const ranks = settings.tensorParallelSize;
   const blockSize = settings.blockSize ?? DEFAULT_BLOCK_SIZE;
   if (blockSize < 1 || blockSize % 4 !== 0) {
@@ -77,6 +86,7 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
   if (blocks < 1) {
     throw new Error(`${budget} bytes a rank hold no KV block of ${kvBytesPerBlock} bytes.`);
   }
+  const quantization = quantizationOf(settings.quantization, model.checkpoint);
   return {
     ranks,
     blockSize,
@@ -84,7 +94,8 @@ export function planMemory(model: Model, settings: PlanSettings): MemoryPlan {
     maxRows,
     maxTokens: settings.maxTokens ?? DEFAULT_MAX_TOKENS,
     maxContext,
-    weightBytes: weightBytes(model, ranks, quantizationOf(settings.quantization, model.checkpoint)),
+    weightBytes: weightBytes(model, ranks, quantization),
+    secondCopyBytes: quantization === "int4" ? secondCopyBytes(model, settings, free) : 0,
     kvFormat,
     kvBytesPerBlock,
     kvBytes: blocks * kvBytesPerBlock,
@@ -114,6 +125,9 @@ export function planTable(plan: MemoryPlan): readonly (readonly [string, string]
   return [
     ["ranks", String(plan.ranks)],
     ["weights, each rank", mib(plan.weightBytes)],
+    ...(plan.secondCopyBytes > 0
+      ? ([["second copy in int8, each rank", mib(plan.secondCopyBytes)]] as const)
+      : []),
     ["KV cache, each rank", `${mib(plan.kvBytes)} of ${KV_FORMAT_NAMES[plan.kvFormat]}`],
     ["KV block", `${plan.blockSize} tokens, ${mib(plan.kvBytesPerBlock)}`],
     ["KV blocks", `${plan.blocks} (${tokens} tokens)`],
@@ -154,6 +168,21 @@ export function quantizationOf(name: string | undefined, checkpoint?: Checkpoint
   if (packed && STORED.has(name)) return "stored";
   if (name === "int4" || name === "int8" || name === "w8a16") return name;
   throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8, w8a16.`);
+}
+
+/** What `--weight-copies` comes to; batch invariance wants one kind of product, so one copy. */
+function secondCopyBytes(
+  model: Model,
+  { own = {}, tensorParallelSize: ranks }: PlanSettings,
+  free: number,
+): number {
+  const asked = own["weight-copies"] ?? "auto";
+  const invariant = own["batch-invariant"] === true;
+  if (asked === "2" && invariant)
+    throw new Error("--weight-copies 2 and --batch-invariant exclude each other.");
+  const bytes = weightBytes(model, ranks, "int8");
+  const fits = bytes * ranks <= SHARE_OF_FREE * free;
+  return !invariant && (asked === "2" || (asked === "auto" && fits)) ? bytes : 0;
 }
 
 /** Bytes a rank streams a step: the embedding table is read row by row from its file. */

@@ -13,7 +13,7 @@ import { decodeStep } from "./wire.ts";
 export interface RankData {
   readonly settings: RankSettings;
   readonly allReduce: SharedArrayBuffer;
-  /** F32 rows of logits, or of hidden states, for the tokens asked for. */
+  /** For the tokens asked for: F32 rows of logits or of hidden states, or I32 ids. */
   readonly results: SharedArrayBuffer;
   /** Adapters to begin with, by their place. */
   readonly adapters: ReadonlyMap<number, AdapterWeights>;
@@ -24,7 +24,7 @@ export interface RankData {
 /** Tokens of a step whose results are asked for, by their place among the step's tokens. */
 export interface Wanted {
   readonly tokens: Int32Array;
-  readonly what: "logits" | "hidden";
+  readonly what: "logits" | "likeliest" | "hidden";
 }
 
 /** Steps are packed as wire.ts says. */
@@ -139,7 +139,10 @@ function answer(
   const { tokens, what } = request.wanted;
   if (tokens.length === 0) return;
   if (what === "logits") forward.logits(tokens, target);
-  else if (settings.rank === 0) forward.hidden(tokens, target);
+  else if (what === "likeliest") {
+    const ids = forward.likeliest(tokens);
+    if (settings.rank === 0) new Int32Array(results).set(ids);
+  } else if (settings.rank === 0) forward.hidden(tokens, target);
 }
 
 main();

@@ -41,6 +41,8 @@ interface Pending {
 export class RankGroup {
   /** Written by the ranks, read after a request is done. */
   readonly results: Float32Array;
+  /** The same memory where ids were asked for. */
+  readonly ids: Int32Array;
   /** What stands in each place of the shelf: a rank that is started anew begins with it. */
   readonly adapters = new Map<number, AdapterWeights>();
   /** Of the rank that was loaded last; all load alike. */
@@ -64,6 +66,7 @@ export class RankGroup {
     this.#control = new AllReduceControl(this.#allReduce);
     this.#shared = new SharedArrayBuffer(options.resultElements * 4);
     this.results = new Float32Array(this.#shared);
+    this.ids = new Int32Array(this.#shared);
   }
 
   /** `settings.rank` is ignored. Rejects with the error of the first rank that cannot load. */

@@ -10,7 +10,7 @@ export const WINDOW_ROWS = 64;
 /** Part of a window that belongs to one call: `count` results from result `at` on. */
 export interface Take {
   readonly row: BatchRow;
-  readonly kind: "sample" | "prompt" | "hidden";
+  readonly kind: "sample" | "likeliest" | "prompt" | "hidden";
   readonly at: number;
   readonly count: number;
   /** Position in the sequence of the first result. */
@@ -18,7 +18,8 @@ export interface Take {
 }
 
 export interface Window {
-  readonly what: "logits" | "hidden";
+  /** `likeliest`: an id each. */
+  readonly what: "logits" | "likeliest" | "hidden";
   /** By place among the step's tokens. */
   readonly tokens: Int32Array;
   readonly takes: readonly Take[];
@@ -33,7 +34,14 @@ interface Piece {
   readonly end: number;
 }
 
-export function planWindows(rows: readonly BatchRow[]): readonly Window[] {
+/**
+ * `greedy`: the likeliest id is a row's answer. Where that is so of all rows no logits leave the
+ * ranks; where it is not, the head is better run once for all of them.
+ */
+export function planWindows(
+  rows: readonly BatchRow[],
+  greedy: (row: BatchRow) => boolean = () => false,
+): readonly Window[] {
   const pieces: Piece[] = [];
   let offset = 0;
   for (const row of rows) {
@@ -42,7 +50,11 @@ export function planWindows(rows: readonly BatchRow[]): readonly Window[] {
   }
   const logits = pieces.filter(({ kind }) => kind !== "hidden");
   const hidden = pieces.filter(({ kind }) => kind === "hidden");
-  return [...fill("logits", logits), ...fill("hidden", hidden)];
+  const ids = logits.every(
+    ({ kind, row }) => kind === "sample" && row.drafted === 0 && greedy(row),
+  );
+  const asked = ids ? logits.map((piece) => ({ ...piece, kind: "likeliest" as const })) : logits;
+  return [...fill(ids ? "likeliest" : "logits", asked), ...fill("hidden", hidden)];
 }
 
 function piecesOf(row: BatchRow, offset: number): readonly Piece[] {

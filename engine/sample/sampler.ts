@@ -176,6 +176,11 @@ export class TokenSampler implements Sampler {
     });
   }
 
+  greedy(id: SequenceId): boolean {
+    const state = this.#states.get(id);
+    return state === undefined || (state.plain && state.faultedAt === undefined);
+  }
+
   ends(id: SequenceId, token: TokenId): boolean {
     const state = this.#states.get(id);
     return state !== undefined && isStop(state, token);

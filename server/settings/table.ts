@@ -282,6 +282,16 @@ export const TABLE = {
     true,
     "cpu: keep converted weights in trainyard/weights of the user's cache folder, 64 GiB at most, and map them from there.",
   ),
+  "weight-copies": device.choice(
+    ["auto", "1", "2"],
+    "auto",
+    "cpu: copies of int4 weights; 2: int8 as well, for steps of many rows; auto: 2 where the second takes a quarter of the free memory at most.",
+  ),
+  "batch-invariant": device.toggle(
+    false,
+    "cpu: a request's ids do not depend on its neighbours, whatever the format of the weights; needs one copy of them.",
+    { env: "VLLM_BATCH_INVARIANT" },
+  ),
   "simulate-startup": device.toggle(
     false,
     "trainium: listen only after the simulated time of compiling and loading.",

@@ -134,6 +134,8 @@ const OWN = [
   "async-scheduling",
   "time-scale",
   "step-timeout",
+  "weight-copies",
+  "batch-invariant",
 ] as const;
 
 function deviceSettings(

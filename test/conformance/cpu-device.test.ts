@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../device/cpu/device.ts";
-import type { Sampled, StepResult } from "../../device/device.ts";
+import type { Sampled, Sampler, StepResult } from "../../device/device.ts";
 import { PENDING_TOKEN } from "../../device/device.ts";
 import type { DeviceSettings } from "../../device/settings.ts";
 import { MemoryTrace } from "../../device/trace.ts";
@@ -222,6 +222,31 @@ describe("results", () => {
     expect(sampled.get(149)?.tokens).toEqual(alone.get(200)?.tokens);
   });
 });
+
+it.each([1, 2])(
+  "chooses the likeliest id on %d ranks where nothing else is asked",
+  async (ranks) => {
+    const rows = [row(0, PROMPT, { blocks: BLOCKS }), row(1, [9, 8], { blocks: blockRange(4, 1) })];
+    const seen = succeeded(await execute(await create({ tensorParallelSize: ranks }), rows));
+    let asked: readonly number[] = [];
+    const plain: Sampler = {
+      prompt: () => [],
+      greedy: (id) => id === 0 || !asked.includes(id),
+      sample: ({ id }, logits) => {
+        asked = [...asked, id, logits.length];
+        return { tokens: [0], accepted: 0 };
+      },
+    };
+    const device = await create({ sampler: plain, tensorParallelSize: ranks });
+    expect(succeeded(await execute(device, rows))).toEqual(seen);
+    expect(asked).toEqual([]);
+    // Among rows of which one wants its logits all have theirs.
+    asked = [1];
+    await execute(device, rows);
+    const { vocab_size } = QWEN_LIKE;
+    expect(asked).toEqual([1, 0, vocab_size, 1, vocab_size]);
+  },
+);
 
 it("puts the id just sampled where a queued step waits for it", async () => {
   const device = await create();

@@ -33,7 +33,15 @@ afterAll(() => {
 async function open(
   config: Readonly<Record<string, unknown>>,
   quantization: string,
-  { ranks = 1, cache = "auto" } = {},
+  {
+    ranks = 1,
+    cache = "auto",
+    own = {},
+  }: {
+    readonly ranks?: number | undefined;
+    readonly cache?: string | undefined;
+    readonly own?: Readonly<Record<string, unknown>> | undefined;
+  } = {},
 ): Promise<{ device: Device; sampler: RecordingSampler }> {
   const made = randomModel(config);
   models.push(made);
@@ -48,7 +56,7 @@ async function open(
     maxTokens: 1024,
     quantization,
     seed: 0,
-    own: { "kv-cache-dtype": cache },
+    own: { ...own, "kv-cache-dtype": cache },
   });
   return { device, sampler };
 }
@@ -143,6 +151,11 @@ const WIDE = {
   vocab_size: 2048,
 } as const;
 
+/** Its widths are whole blocks of 4-bit weights. */
+const INT4 = { ...QWEN_LIKE, hidden_size: 192, intermediate_size: 256 } as const;
+/** Whatever the format: the flag's promise. */
+const INVARIANT = { "batch-invariant": true } as const;
+
 describe.each([
   { name: "F32, wide", config: WIDE, quantization: "none", count: 12 },
   { name: "int8, wide", config: WIDE, quantization: "int8", count: 12 },
@@ -150,6 +163,8 @@ describe.each([
   { name: "F32, sliding window", config: MISTRAL_LIKE, quantization: "none", count: 200 },
   { name: "int8, full attention", config: QWEN_LIKE, quantization: "int8", count: 200 },
   { name: "F32, latents", config: DEEPSEEK_LIKE, quantization: "none", count: 50 },
+  { name: "int4", config: INT4, quantization: "int4", own: INVARIANT, count: 40 },
+  { name: "w8a16", config: QWEN_LIKE, quantization: "w8a16", own: INVARIANT, count: 40 },
   { name: "F32, two ranks", config: QWEN_LIKE, quantization: "none", ranks: 2, count: 50 },
   {
     name: "KV in int8, window",
@@ -166,9 +181,9 @@ describe.each([
     count: 20,
   },
   { name: "KV in BF16", config: QWEN_LIKE, quantization: "none", cache: "bfloat16", count: 50 },
-])("$name", ({ config, quantization, ranks, cache, count }) => {
+])("$name", ({ config, quantization, ranks, cache, count, own }) => {
   it(`gives ${count} requests the same bits alone and in random mixes`, async () => {
-    const { device, sampler } = await open(config, quantization, { ranks, cache });
+    const { device, sampler } = await open(config, quantization, { ranks, cache, own });
     const requests = makeRequests(count, 300, 7);
     await runAlone(device, requests);
     const alone = new Map(sampler.logits);
@@ -206,10 +221,7 @@ describe("a cached prefix", () => {
 });
 
 it("would notice: int4 products differ between one row and many", async () => {
-  const { device, sampler } = await open(
-    { ...QWEN_LIKE, hidden_size: 192, intermediate_size: 256 },
-    "int4",
-  );
+  const { device, sampler } = await open(INT4, "int4", { own: { "weight-copies": "1" } });
   const requests = makeRequests(40, 60, 7);
   await runAlone(device, requests);
   const alone = new Map(sampler.logits);

@@ -20,6 +20,8 @@ export interface ConvertedFrom {
   /** Are segments cut where adapters add? */
   readonly adapters: boolean;
   readonly quantization: string;
+  /** Are they held a second time in int8? */
+  readonly twoCopies?: boolean;
 }
 
 /** Path, size and time of each file of weights. */
@@ -44,11 +46,12 @@ export function keyOf(from: ConvertedFrom): string {
     expertParallel = false,
     adapters,
     quantization,
+    twoCopies = false,
   } = from;
   const said = JSON.stringify([
     sourcesOf(checkpoint).map(([path]) => path),
     architecture,
-    [rank, ranks, expertParallel, adapters, quantization],
+    [rank, ranks, expertParallel, adapters, quantization, twoCopies],
     codeKey(),
   ]);
   return createHash("sha256").update(said).digest("hex").slice(0, 32);

@@ -14,6 +14,7 @@ import type {
 } from "../../../models/ops.ts";
 import type { BuiltGraph, Keep } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
+import { IntegerProducts } from "./integer-product.ts";
 import { blockOf, type Int8Weight, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
 import type { Rounding } from "./rounding.ts";
 import type { ShardReader } from "./shard-reader.ts";
@@ -26,19 +27,13 @@ export type Format = "none" | "stored" | "int4" | "int8";
 /** w8a16 does without the runtime: for a model so small that its nodes are most of a step (kernel/segment.ts). */
 export type Quantization = Format | "w8a16";
 
-/** uint8 activations of the int8 product: value = (byte − 128) / 127 of the row's largest. */
-const INT8_ZERO_POINT = 128;
-const INT8_STEP = 1 / 127;
-/** Keeps a row of zeros from dividing by zero. */
-const INT8_SMALLEST = 1e-30;
-
 /** A matrix that is larger in F32 is converted in parts: so much is held beside what came before. */
 const PART_BYTES = 1 << 25;
 
 /** Where weights go that are converted, and what is to be known of it. */
 export interface Conversion {
   readonly keep?: Keep;
-  readonly rounding?: Rounding;
+  readonly rounding?: Rounding | undefined;
 }
 
 export interface Lowered extends BuiltGraph {
@@ -65,8 +60,7 @@ class Lowering {
   readonly #mapped: boolean;
   /** Norms that were computed with the sum they read. */
   readonly #done = new Set<SegmentOp>();
-  /** int8: a value's bytes and row scales, made once for all products that read it. */
-  readonly #bytes = new Map<Value, { readonly bytes: string; readonly scales: string }>();
+  readonly #integers: IntegerProducts;
 
   constructor(
     segment: Segment,
@@ -83,6 +77,7 @@ class Lowering {
       segment.ops.flatMap(matricesOf).every((weight) => weights.range(weight) !== undefined);
     // A graph maps from one folder: its checkpoint's, or where converted weights are kept.
     this.#graph = new GraphBuilder(segment.name, this.#mapped ? undefined : keep);
+    this.#integers = new IntegerProducts(this.#graph);
   }
 
   build(): Lowered {
@@ -286,47 +281,13 @@ class Lowering {
     graph.node("ms.MatMulNBits", inputs, attributes, op.out);
   }
 
-  /** Per-row W8A8: integer sums, so a row does not depend on its neighbours. */
   #int8(
     op: Products,
-    { rows, width }: { readonly rows: number; readonly width: number },
-    { values, scales }: Int8Weight,
+    size: { readonly rows: number; readonly width: number },
+    weight: Int8Weight,
   ): void {
-    const graph = this.#graph;
-    const name = nameOf(op);
-    const input = this.#rowBytes(op.in);
-    const inputs = [
-      input.bytes,
-      graph.weight(name, "int8", [width, rows], values),
-      graph.scalar(INT8_STEP),
-      graph.weight(`${name}.scales`, "float", [rows], scales),
-      graph.constant("uint8", [], Uint8Array.of(INT8_ZERO_POINT)),
-    ];
-    const product = graph.node("ms.MatMulIntegerToFloat", inputs);
     const bias = this.#bias(op);
-    if (bias === undefined) {
-      graph.node("Mul", [product, input.scales], {}, op.out);
-    } else {
-      graph.node("Add", [graph.node("Mul", [product, input.scales]), bias], {}, op.out);
-    }
-  }
-
-  #rowBytes(value: Value): { readonly bytes: string; readonly scales: string } {
-    const known = this.#bytes.get(value);
-    if (known !== undefined) return known;
-    const graph = this.#graph;
-    const sizes = graph.node("Abs", [value]);
-    const largest = graph.node("ReduceMax", [sizes, graph.ints(-1)], { keepdims: 1 });
-    const scales = graph.node("Max", [largest, graph.scalar(INT8_SMALLEST)]);
-    const unit = graph.node("Div", [value, scales]);
-    const bytes = graph.node("QuantizeLinear", [
-      unit,
-      graph.scalar(INT8_STEP),
-      graph.constant("uint8", [], Uint8Array.of(INT8_ZERO_POINT)),
-    ]);
-    const made = { bytes, scales };
-    this.#bytes.set(value, made);
-    return made;
+    this.#integers.product({ in: op.in, out: op.out, name: nameOf(op), ...size, weight, bias });
   }
 
   #gemm(op: Products, width: number, out?: string): string {

@@ -23,6 +23,7 @@ export class IntegerSegment implements Runner {
   readonly #weights: ShardReader;
   /** For steps of many rows. */
   readonly #many: Runner;
+  readonly #most: number;
   readonly #values = new Map<string, Area>();
   readonly #constants: { readonly at: number; readonly data: Float32Array | Int8Array }[] = [];
   readonly #views: ReadonlyMap<string, Float32Array>;
@@ -31,9 +32,10 @@ export class IntegerSegment implements Runner {
   /** Value whose integers were made last: products often share an input. */
   #held: string | undefined;
 
-  /** Throws for widths that are no multiple of 4, and for activations that this device lacks. */
-  constructor(segment: Segment, weights: ShardReader, many: Runner) {
+  /** `allRows`: steps of many rows are computed here too. Throws for widths that are no multiple of 4, and for activations that this device lacks. */
+  constructor(segment: Segment, weights: ShardReader, many: Runner, allRows: boolean) {
     this.#segment = segment;
+    this.#most = allRows ? Number.POSITIVE_INFINITY : MOST_ROWS;
     this.#weights = weights;
     this.#many = many;
     for (const { name, width } of segment.inputs) this.#place(name, width);
@@ -62,7 +64,7 @@ export class IntegerSegment implements Runner {
     const { inputs, outputs } = this.#segment;
     const [first] = inputs;
     const rows = first === undefined ? 0 : (feeds[first.name]?.dims[0] ?? 0);
-    if (rows > MOST_ROWS) {
+    if (rows > this.#most) {
       this.#many.run(feeds, fetches);
       return;
     }

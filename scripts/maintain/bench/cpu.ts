@@ -13,20 +13,27 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
-import { argmax } from "../../../device/argmax.ts";
 import { RealClock } from "../../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../../device/cpu/device.ts";
-import type { Batch, BatchRow, Device, Sampled, Sampler } from "../../../device/device.ts";
+import type { BatchRow, Device } from "../../../device/device.ts";
 import { architectureWeights } from "../../../models/architecture.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../../models/model.ts";
 import { describe } from "../../../models/registry.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import {
+  decode,
+  execute,
+  type Figures,
+  Greedy,
+  measure,
+  PREFILL_TOKENS,
+  prefill,
+  readBandwidth,
+} from "./device-steps.ts";
 
 const STREAMS = [1, 4, 8, 16];
 const PROMPT_TOKENS = 32;
-const PREFILL_TOKENS = 512;
 const GUESSES = [1, 2, 4, 8];
 /** Chances that a guess holds which speed-ups are told for. */
 const CHANCES = [0.6, 0.8, 0.95];
@@ -46,25 +53,6 @@ const SHAPE_494M = {
   rope_theta: 1_000_000,
   tie_word_embeddings: true,
 };
-
-interface Figures {
-  readonly streams: number;
-  readonly stepMs: number;
-  readonly tokensPerSecond: number;
-  /** Processor time of all threads, a step: what the step costs whoever else is running. */
-  readonly cpuMs: number;
-}
-
-class Greedy implements Sampler {
-  sample(row: BatchRow, logits: Float32Array): Sampled {
-    const width = logits.length / (row.drafted + 1);
-    return { tokens: [argmax(logits.subarray(0, width)) ?? 0], accepted: 0 };
-  }
-
-  prompt(): readonly [] {
-    return [];
-  }
-}
 
 /**
  * A model of that shape whose tensors all lie over one file of random BF16
@@ -110,97 +98,6 @@ function randomModel(folder: string, config: Readonly<Record<string, unknown>>):
   };
 }
 
-/** Bytes a second that `threads` threads read together, comparing buffers larger than any cache. */
-async function readBandwidth(threads: number): Promise<number> {
-  const size = 192 << 20;
-  const rounds = 6;
-  const code = `
-    const { parentPort } = require("node:worker_threads");
-    const a = Buffer.alloc(${size}, 1), b = Buffer.alloc(${size}, 1);
-    a.equals(b);
-    parentPort.once("message", () => {
-      for (let i = 0; i < ${rounds}; i++) a.equals(b);
-      parentPort.postMessage("done");
-    });
-    parentPort.postMessage("ready");`;
-  const workers = Array.from({ length: threads }, () => new Worker(code, { eval: true }));
-  const all = (): Promise<unknown> =>
-    Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("message", resolve))));
-  await all();
-  const begun = performance.now();
-  const finished = all();
-  for (const worker of workers) worker.postMessage("go");
-  await finished;
-  const seconds = (performance.now() - begun) / 1000;
-  await Promise.all(workers.map((worker) => worker.terminate()));
-  return (threads * rounds * 2 * size) / seconds;
-}
-
-let steps = 0;
-
-function execute(device: Device, rows: readonly BatchRow[]): Promise<ReadonlyMap<number, Sampled>> {
-  const batch: Batch = { step: steps++, rows, copies: [] };
-  return new Promise((resolve, reject) => {
-    device.execute(batch, (result) => (result.ok ? resolve(result.sampled) : reject(result.error)));
-  });
-}
-
-/** Median step of `count` rows that decode at about `context` tokens. */
-async function decode(device: Device, count: number, context: number): Promise<Figures> {
-  const { blockSize } = device.limits;
-  const measured = 24;
-  const each = Math.ceil((context + measured + 8) / blockSize);
-  const rows = Array.from({ length: count }, (_, id) => ({
-    id,
-    tokens: Array.from({ length: context }, (_, i) => (i * 7 + id * 13 + 1) % device.vocabSize),
-    blocks: Array.from({ length: each }, (_, i) => id * each + i),
-  }));
-  const step = async (only = rows, from?: number, to?: number): Promise<void> => {
-    const batch = only.map(({ id, tokens, blocks }): BatchRow => {
-      const end = to ?? tokens.length;
-      const start = from ?? tokens.length - 1;
-      const context = Int32Array.from(tokens);
-      return {
-        id,
-        context,
-        start,
-        count: end - start,
-        drafted: 0,
-        blocks,
-        want: end === tokens.length ? "last" : "none",
-      };
-    });
-    const sampled = await execute(device, batch);
-    for (const row of only) row.tokens.push(...(sampled.get(row.id)?.tokens ?? []));
-  };
-  for (const row of rows) {
-    for (let start = 0; start < context; start += PREFILL_TOKENS) {
-      await step([row], start, Math.min(start + PREFILL_TOKENS, context));
-    }
-  }
-  for (let i = 0; i < 4; i++) await step();
-  const { stepMs, cpuMs } = await measure(measured, () => step());
-  return { streams: count, stepMs, cpuMs, tokensPerSecond: (count * 1000) / stepMs };
-}
-
-async function prefill(device: Device, tokens: number): Promise<Figures> {
-  const context = Int32Array.from({ length: tokens }, (_, i) => (i * 7 + 1) % device.vocabSize);
-  const count = Math.ceil(tokens / device.limits.blockSize);
-  const blocks = Array.from({ length: count }, (_, i) => i);
-  const row: BatchRow = {
-    id: 0,
-    context,
-    start: 0,
-    count: tokens,
-    drafted: 0,
-    blocks,
-    want: "last",
-  };
-  await execute(device, [row]);
-  const { stepMs, cpuMs } = await measure(3, () => execute(device, [row]));
-  return { streams: 1, stepMs, cpuMs, tokensPerSecond: (tokens * 1000) / stepMs };
-}
-
 /** Milliseconds of a row of `drafted` + 1 tokens to verify. */
 async function verify(device: Device, drafted: number): Promise<number> {
   const context = 128;
@@ -238,26 +135,6 @@ async function speculation(device: Device): Promise<void> {
     const figures = `${(cost * one).toFixed(2).padStart(10)} ${cost.toFixed(2).padStart(9)}x`;
     console.log(`${String(k).padStart(9)} ${figures} ${"".padStart(30)}${gains}`);
   }
-}
-
-/** Median wall time and mean processor time of `count` runs, in milliseconds. */
-async function measure(
-  count: number,
-  run: () => Promise<unknown>,
-): Promise<{ readonly stepMs: number; readonly cpuMs: number }> {
-  const times: number[] = [];
-  const before = process.cpuUsage();
-  for (let i = 0; i < count; i++) {
-    const begun = performance.now();
-    await run();
-    times.push(performance.now() - begun);
-  }
-  const { user, system } = process.cpuUsage(before);
-  return { stepMs: median(times), cpuMs: (user + system) / 1000 / count };
-}
-
-function median(times: readonly number[]): number {
-  return [...times].sort((a, b) => a - b)[times.length >> 1] ?? 0;
 }
 
 function embeddedFolder(): string {

@@ -5,6 +5,7 @@ import { compileProgram } from "../../../device/cpu/graph/program.ts";
 import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
 import { flowsRead } from "../../../device/cpu/graph/steps.ts";
 import { planMemory, planTable } from "../../../device/cpu/plan.ts";
+import { findCrossing } from "../../../device/cpu/two-formats.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
 import type { Model } from "../../../models/model.ts";
@@ -111,6 +112,16 @@ describe("quantisation", () => {
   });
 });
 
+it.each([2, 3, 6, 16, 24])("the crossing of two formats is found at %d rows", (from) => {
+  const passes: number[] = [];
+  const found = findCrossing((rows, format) => {
+    passes.push(rows);
+    return (format === "many") === rows >= from ? 1 : 2;
+  });
+  expect(found).toBe(from);
+  expect(passes.length).toBeLessThanOrEqual(12);
+});
+
 describe("a step on the wire", () => {
   const rows = [
     row(0, [1, 2, 3, 4, 5], { start: 2, blocks: [7, 9] }),
@@ -163,6 +174,14 @@ describe("windows", () => {
   it("sample the end of a prompt only when the chunk reaches it", () => {
     const chunk = row(0, [1, 2, 3, 4], { count: 2, want: "all", blocks: [0] });
     expect(planWindows([chunk])[0]?.takes.map(({ kind }) => kind)).toEqual(["prompt"]);
+    const plain = [row(0, [1, 2], { blocks: [0] }), row(1, [3], { want: "hidden", blocks: [1] })];
+    const what = (greedy: boolean) => planWindows(plain, () => greedy).map((each) => each.what);
+    expect([what(true), what(false)]).toEqual([
+      ["likeliest", "hidden"],
+      ["logits", "hidden"],
+    ]);
+    const drafted = row(0, [1, 2], { drafted: 1, blocks: [0] });
+    expect(planWindows([drafted], () => true)[0]?.what).toBe("logits");
     const end = row(0, [1, 2, 3, 4], { start: 2, want: "all", blocks: [0] });
     expect(planWindows([end])[0]?.takes.map(({ kind, count }) => [kind, count])).toEqual([
       ["prompt", 1],
@@ -172,7 +191,7 @@ describe("windows", () => {
 });
 
 describe("memory plan", () => {
-  const SIXTEEN = { blockSize: 16 };
+  const SIXTEEN = { blockSize: 16, own: {} };
   it("fits blocks into the bytes given, over all ranks", () => {
     const one = planMemory(model, { ...SIXTEEN, tensorParallelSize: 1, kvCacheBytes: 1_000_000 });
     // 2 layers · 2 KV heads · 16 tokens · (K + V) · 16 elements · 4 bytes
@@ -212,6 +231,23 @@ describe("memory plan", () => {
     expect(() =>
       planMemory(model, { ...SIXTEEN, tensorParallelSize: 1, kvCacheBytes: 100 }),
     ).toThrow("no KV block");
+  });
+
+  it("holds int4 weights a second time where a quarter of the free memory has room for it", () => {
+    const int4 = (own: Readonly<Record<string, unknown>>, free: number) =>
+      planMemory(model, { blockSize: 16, tensorParallelSize: 1, quantization: "int4", own }, free)
+        .secondCopyBytes;
+    const bytes = int4({ "weight-copies": "2" }, 0);
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(int4({}, 4 * bytes)).toBe(bytes);
+    expect(int4({}, 4 * bytes - 1)).toBe(0);
+    expect(int4({ "weight-copies": "1" }, 2 ** 40)).toBe(0);
+    // One kind of product, whatever the batch.
+    expect(int4({ "batch-invariant": true }, 2 ** 40)).toBe(0);
+    const both = { "weight-copies": "2", "batch-invariant": true };
+    expect(() => int4(both, 2 ** 40)).toThrow("--weight-copies 2 and --batch-invariant");
+    const other = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int8" };
+    expect(planMemory(model, other, 2 ** 40).secondCopyBytes).toBe(0);
   });
 
   it("prints as a table", () => {

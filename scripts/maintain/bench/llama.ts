@@ -1,0 +1,219 @@
+/**
+ * The cpu device beside llama.cpp: one random model as a folder and as a GGUF of the same
+ * numbers, int4 here and Q4_0 there (every matrix: `--pure`), the same contexts, as many
+ * threads, in turns. Prints medians, the range of each, the ratio of each round's pair and
+ * how fast memory could be read in the same run. Usage:
+ *
+ *     tsx scripts/maintain/bench/llama.ts --llama BIN [--model 494m|135m|moe] [--copies auto|1|2]
+ *         [--rounds 5] [--context 32] [--streams 1,4,8,16]
+ *
+ * BIN is the folder of llama-batched-bench and llama-quantize. A build of the source inside the
+ * package node-llama-cpp (llama/gitRelease.bundle, a git bundle):
+ *
+ *     cmake -B build -DCMAKE_BUILD_TYPE=Release && cmake --build build --target llama-batched-bench llama-quantize
+ *
+ * Our steps choose the likeliest id of each row; llama-batched-bench chooses none.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { RealClock } from "../../../device/clocks/real.ts";
+import { CpuDevice, createCpuDevice } from "../../../device/cpu/device.ts";
+import { loadModel } from "../../../models/load.ts";
+import { decode, Greedy, median, PREFILL_TOKENS, prefill, readBandwidth } from "./device-steps.ts";
+import { SHAPES } from "./peer/shapes.ts";
+import { writeModels } from "./peer/write.ts";
+
+/** Steps that decode: as many in both. */
+const DECODED = 32;
+
+/** Tokens a second by what was done. */
+type Speeds = ReadonlyMap<string, number>;
+
+const MIB = 2 ** 20;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      llama: { type: "string" },
+      model: { type: "string", default: "494m" },
+      copies: { type: "string", default: "auto" },
+      rounds: { type: "string", default: "5" },
+      context: { type: "string", default: "32" },
+      streams: { type: "string", default: "1,4,8,16" },
+      folder: { type: "string", default: join(tmpdir(), "trainyard-peer") },
+    },
+  });
+  const shape = SHAPES[values.model];
+  if (values.llama === undefined || shape === undefined)
+    throw new Error("--llama BIN and a --model of 494m, 135m, moe are needed.");
+  const folder = join(values.folder, values.model);
+  if (!existsSync(join(folder, "model.gguf"))) writeModels(folder, shape);
+  const gguf = quantised(folder, values.llama);
+  const work = {
+    context: Number(values.context),
+    streams: values.streams.split(",").map(Number),
+  };
+  const threads = availableParallelism();
+  const before = process.memoryUsage().rss;
+  const device = await open(folder, join(values.folder, "converted"), values.copies, work);
+  for (const line of device.loadLines) console.log(line);
+  const bandwidth = await readBandwidth(threads);
+  const { weightBytes, secondCopyBytes } = device.plan;
+  console.log(
+    `${values.model}, ${threads} threads, context ${work.context}; memory read ${(bandwidth / 1e9).toFixed(1)} GB/s; load ${loadavg()[0]?.toFixed(1)}`,
+  );
+  const [ours, theirs]: [Speeds[], Speeds[]] = [[], []];
+  let resident = 0;
+  for (let round = 0; round < Number(values.rounds); round++) {
+    ours.push(await runOurs(device, work));
+    const run = await runTheirs(values.llama, gguf, threads, work);
+    theirs.push(run.speeds);
+    resident = Math.max(resident, run.resident);
+  }
+  print(ours, theirs, { weightBytes, bandwidth });
+  const mine = process.memoryUsage().rss - before;
+  console.log(
+    `weights here ${mib(weightBytes + secondCopyBytes)}, resident ${mib(mine)} (KV ${mib(device.plan.kvBytes)} at most); GGUF ${mib(statSync(gguf).size)}, resident ${mib(resident)}`,
+  );
+  await device.close();
+}
+
+const mib = (bytes: number): string => `${(bytes / MIB).toFixed(0)} MiB`;
+
+function quantised(folder: string, llama: string): string {
+  const path = join(folder, "q4_0.gguf");
+  if (existsSync(path)) return path;
+  const program = join(llama, "llama-quantize");
+  const args = ["--pure", join(folder, "model.gguf"), path, "Q4_0"];
+  const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`llama-quantize ended with ${status}: ${stderr}`);
+  return path;
+}
+
+interface Work {
+  readonly context: number;
+  readonly streams: readonly number[];
+}
+
+async function open(
+  folder: string,
+  store: string,
+  copies: string,
+  { context, streams }: Work,
+): Promise<CpuDevice> {
+  mkdirSync(store, { recursive: true });
+  const maxContext = Math.max(PREFILL_TOKENS, context + 2 * DECODED) + 1;
+  const device = await createCpuDevice({
+    model: await loadModel(folder),
+    clock: new RealClock(),
+    sampler: new Greedy(),
+    tensorParallelSize: 1,
+    quantization: "int4",
+    maxContext,
+    maxRows: Math.max(...streams),
+    kvCacheBytes: 3 * 2 ** 30,
+    seed: 0,
+    own: { "weight-copies": copies },
+    convertedWeights: { folder: store, mostBytes: 2 ** 36 },
+  });
+  if (!(device instanceof CpuDevice)) throw new Error("createCpuDevice made another device.");
+  return device;
+}
+
+async function runOurs(device: CpuDevice, { context, streams }: Work): Promise<Speeds> {
+  const speeds = new Map<string, number>();
+  for (const count of streams)
+    speeds.set(`${count} streams`, (await decode(device, count, context)).tokensPerSecond);
+  speeds.set("prefill", (await prefill(device, PREFILL_TOKENS)).tokensPerSecond);
+  return speeds;
+}
+
+async function runTheirs(
+  llama: string,
+  gguf: string,
+  threads: number,
+  { context, streams }: Work,
+): Promise<{ readonly speeds: Speeds; readonly resident: number }> {
+  const speeds = new Map<string, number>();
+  const cells = Math.max(PREFILL_TOKENS + 1, Math.max(...streams) * (context + DECODED));
+  const run = (tokens: number, generated: number, rows: readonly number[]) =>
+    batchedBench(join(llama, "llama-batched-bench"), [
+      ...["-m", gguf, "-t", String(threads), "-c", String(cells), "-ub", String(PREFILL_TOKENS)],
+      ...["-npp", String(tokens), "-ntg", String(generated), "-npl", rows.join()],
+      ...["--output-format", "jsonl"],
+    ]);
+  const decoding = await run(context, DECODED, streams);
+  for (const { pl, speed_tg } of decoding.lines) speeds.set(`${pl} streams`, speed_tg);
+  const prompts = await run(PREFILL_TOKENS, 1, [1]);
+  for (const { speed_pp } of prompts.lines) speeds.set("prefill", speed_pp);
+  return { speeds, resident: Math.max(decoding.resident, prompts.resident) };
+}
+
+/** A line of llama-batched-bench: sequences, tokens a second of prompts and of outputs. */
+interface Line {
+  readonly pl: number;
+  readonly speed_pp: number;
+  readonly speed_tg: number;
+}
+
+async function batchedBench(
+  program: string,
+  args: readonly string[],
+): Promise<{ readonly lines: readonly Line[]; readonly resident: number }> {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let [text, errors, resident] = ["", "", 0];
+  child.stdout.on("data", (data: Buffer) => (text += data));
+  child.stderr.on("data", (data: Buffer) => (errors += data));
+  const poll = setInterval(() => {
+    resident = Math.max(resident, peakOf(child.pid));
+  }, 100);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  clearInterval(poll);
+  // The logger may write the lines to either.
+  const lines = `${text}\n${errors}`.split("\n").filter((line) => line.startsWith('{"n_kv_max"'));
+  if (code !== 0 || lines.length === 0) throw new Error(`${program} ended with ${code}: ${errors}`);
+  return { lines: lines.map((line) => JSON.parse(line) as Line), resident };
+}
+
+function peakOf(pid: number | undefined): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // it has ended
+  }
+}
+
+function print(
+  ours: readonly Speeds[],
+  theirs: readonly Speeds[],
+  limit: { readonly weightBytes: number; readonly bandwidth: number },
+): void {
+  console.log(
+    "work           ours (range)          llama.cpp (range)     ratio (range)        of the read limit",
+  );
+  for (const work of ours[0]?.keys() ?? []) {
+    const mine = ours.map((round) => round.get(work) ?? 0);
+    const its = theirs.map((round) => round.get(work) ?? 0);
+    const ratios = mine.map((speed, round) => speed / (its[round] ?? 0));
+    const streams = Number.parseInt(work, 10);
+    const share = ((median(mine) / streams) * limit.weightBytes) / limit.bandwidth;
+    const shown = Number.isNaN(share) ? "" : `${(100 * share).toFixed(0)} %`;
+    const cells = [spread(mine, 0), spread(its, 0), spread(ratios, 2)];
+    console.log(work.padEnd(14), cells.map((cell) => cell.padEnd(21)).join(" "), shown);
+  }
+}
+
+/** Median (least to most). */
+function spread(values: readonly number[], digits: number): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return `${median(values).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
+}
+
+await main();
