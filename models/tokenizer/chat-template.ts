@@ -11,6 +11,7 @@ import type { ChatTemplate } from "../model.ts";
 import { isThere, readText } from "../weights/files.ts";
 import { loopsOverContent } from "./content-format.ts";
 import { prepared, type TemplateReads } from "./messages.ts";
+import { PlainTemplate } from "./plain-template.ts";
 import { readAsPython } from "./python.ts";
 import { declareHelpers } from "./python-values.ts";
 import { strftime } from "./strftime.ts";
@@ -34,6 +35,7 @@ interface Compiled {
   readonly template: Template;
   /** What every rendering sees; each sets its own names in a scope below. */
   readonly globals: Environment;
+  readonly plain: PlainTemplate;
   readonly reads: TemplateReads;
 }
 
@@ -55,7 +57,9 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
       developer: /["']developer["']/.test(text),
     };
     readAsPython(template.parsed);
-    const compiled = { template, reads, globals: globalScope(source.tokens, now) };
+    const globals = globalsOf(source.tokens, now);
+    const plain = new PlainTemplate(template.parsed, globals);
+    const compiled = { template, reads, globals: scopeOf(globals), plain };
     known.set(name, compiled);
     return compiled;
   };
@@ -70,8 +74,7 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
   };
 }
 
-function run({ template, reads, globals }: Compiled, input: RenderInput): string {
-  const scope = new Environment(globals);
+function run({ template, reads, globals, plain }: Compiled, input: RenderInput): string {
   const variables = {
     tools: input.tools ?? null,
     documents: input.documents ?? null,
@@ -79,9 +82,21 @@ function run({ template, reads, globals }: Compiled, input: RenderInput): string
     messages: input.asGiven ? input.messages : prepared(input.messages, reads),
     add_generation_prompt: input.addGenerationPrompt ?? !input.continueFinalMessage,
   };
+  const text = isPlain(input) ? plain.render(variables) : undefined;
+  if (text !== undefined) return text;
+  const scope = new Environment(globals);
   for (const [name, value] of Object.entries(variables)) scope.set(name, value);
   const result: unknown = new Interpreter(scope).run(template.parsed).value;
   return typeof result === "string" ? result : "";
+}
+
+const SCALARS = new Set(["boolean", "number", "string", "undefined"]);
+
+/** Are all its values such that the engine takes them, whether they are read or not? */
+function isPlain({ tools, documents, variables }: RenderInput): boolean {
+  const takes = (value: unknown) => value === null || SCALARS.has(typeof value);
+  const further = variables === undefined || Object.values(variables).every(takes);
+  return tools === undefined && documents === undefined && further;
 }
 
 /** `{% raw %}…{% endraw %}`, which the engine does not know, as a string that is printed. */
@@ -97,10 +112,8 @@ function expandRaw(template: string): string {
 }
 
 /** What every template may use. */
-function globalScope(tokens: TemplateSource["tokens"], now: Now): Environment {
-  const scope = new Environment();
-  declareHelpers(scope);
-  const globals = {
+function globalsOf(tokens: TemplateSource["tokens"], now: Now): Record<string, unknown> {
+  return {
     true: true,
     false: false,
     none: null,
@@ -114,6 +127,11 @@ function globalScope(tokens: TemplateSource["tokens"], now: Now): Environment {
     strftime_now: (format: unknown) => strftime(new Date(now()), String(format)),
     ...tokens,
   };
+}
+
+function scopeOf(globals: Readonly<Record<string, unknown>>): Environment {
+  const scope = new Environment();
+  declareHelpers(scope);
   for (const [name, value] of Object.entries(globals)) scope.set(name, value);
   return scope;
 }

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { describe, expect, it } from "vitest";
 import { loadModel } from "../../../models/load.ts";
 import {
@@ -8,6 +9,9 @@ import {
   findChatTemplate,
   specialTokens,
 } from "../../../models/tokenizer/chat-template.ts";
+import { PlainTemplate } from "../../../models/tokenizer/plain-template.ts";
+import { readAsPython } from "../../../models/tokenizer/python.ts";
+import { declareHelpers } from "../../../models/tokenizer/python-values.ts";
 import { strftime } from "../../../models/tokenizer/strftime.ts";
 import { goldens } from "../../support/golden.ts";
 
@@ -311,4 +315,50 @@ describe("strftime", () => {
     it(format, () => {
       expect(strftime(at, format)).toBe(text);
     });
+});
+
+describe("a rendering that only puts texts together", () => {
+  /** By the engine alone, and by what takes its place where it can. */
+  const both = (text: string, variables: Readonly<Record<string, unknown>>) => {
+    const { parsed } = new Template(text);
+    readAsPython(parsed);
+    const scope = new Environment();
+    declareHelpers(scope);
+    for (const [name, value] of Object.entries(variables)) scope.set(name, value);
+    const plain = new PlainTemplate(parsed, {}).render(variables);
+    return { plain, engine: () => new Interpreter(scope).run(parsed).value };
+  };
+  const messages = [
+    { role: "system", content: " be brief " },
+    { role: "user", content: "hi\n", name: "n" },
+    { role: "assistant", content: "" },
+  ];
+
+  it.each([
+    "{% for m in messages %}{{ '<|' + m.role + '|>' + m['content'] | trim }}{% endfor %}",
+    "{% for m in messages %}{% if loop.first and m.role == 'system' %}{{ m.content }}{% elif not loop.last %}{{ loop.index0 }}{{ m.name ~ '!' }}{% else %}{{ loop.previtem.role }}{% endif %}{% endfor %}",
+    "{% if messages[0].role in ['system', 'developer'] %}{% set s = messages[0].content %}{% endif %}{{ s }}{{ 'no' if t is undefined else 'yes' }}",
+    "{% for m in messages %}{% set x = m.content %}{{ x if x else 'none' }}{% endfor %}{{ x }}",
+    "{% for m in messages %}{{ 'odd' if (m.role == 'user') != (loop.index0 % 2 == 0) else 'even' }}{% else %}nobody{% endfor %}",
+    "{% for m in none_of_them %}{{ m }}{% else %}nobody{% endfor %}",
+    "{% macro call() %}x{% endmacro %}{% if 'sys' not in messages[0].role and not messages %}{{ messages | length }}{% endif %}{{ missing }}",
+  ])("is the engine's own: %s", (text) => {
+    for (const given of [messages, messages.slice(1)]) {
+      const { plain, engine } = both(text, { messages: given });
+      expect(plain).toBe(engine());
+    }
+  });
+
+  it("is told here for the templates of the tiny models, and for no other value or call", () => {
+    for (const name of ["llama", "qwen2"]) {
+      const file = new URL(`../../../models/tiny/${name}/chat_template.jinja`, import.meta.url);
+      const { plain, engine } = both(readFileSync(file, "utf8"), {
+        ...{ messages, tools: null, bos_token: "<s>", add_generation_prompt: true },
+      });
+      expect(plain).toBe(engine());
+    }
+    for (const text of ["{{ none }}", "{{ 1.5 }}", "{{ m.content.strip() }}", "{{ [1] }}"]) {
+      expect(both(text, { m: { content: " a " }, none: null }).plain).toBeUndefined();
+    }
+  });
 });
