@@ -10,6 +10,8 @@ export interface ForkedServer {
   readonly url: string;
   /** Microseconds of processor time so far. */
   cpu(): Promise<number>;
+  /** Bytes resident. */
+  memory(): Promise<number>;
   stop(): void;
 }
 
@@ -17,13 +19,15 @@ export interface ForkedServer {
 export async function forkServer(argv: readonly string[]): Promise<ForkedServer> {
   const child = fork(fileURLToPath(import.meta.url), [...argv], { execArgv: ["--import", "tsx"] });
   const [{ url }] = (await once(child, "message")) as [{ url: string }]; // sent below
+  const asked = async (): Promise<{ readonly cpu: number; readonly memory: number }> => {
+    child.send("what it used");
+    const [used] = (await once(child, "message")) as [{ cpu: number; memory: number }]; // sent below
+    return used;
+  };
   return {
     url,
-    cpu: async () => {
-      child.send("cpu");
-      const [{ cpu }] = (await once(child, "message")) as [{ cpu: number }]; // sent below
-      return cpu;
-    },
+    cpu: async () => (await asked()).cpu,
+    memory: async () => (await asked()).memory,
     stop: () => void child.kill(),
   };
 }
@@ -33,7 +37,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   const { url } = await serve(settings, pino({ level: "silent" }));
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
-    process.send?.({ cpu: user + system });
+    process.send?.({ cpu: user + system, memory: process.memoryUsage.rss() });
   });
   process.on("disconnect", () => process.exit(0));
   process.send?.({ url });
