@@ -5,13 +5,14 @@
  * which the header's offsets are relative.
  * https://huggingface.co/docs/safetensors (format section)
  */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Architecture } from "../architecture.ts";
 import { architectureWeights } from "../architecture.ts";
 import { isObject } from "../config.ts";
 import type { Checkpoint, StoredTensor } from "../model.ts";
 import type { Weight, WeightFormat } from "../ops.ts";
+import { readText } from "./files.ts";
 
 /** A checkpoint is damaged, incomplete, or not the one that config.json describes. */
 export class CheckpointError extends Error {
@@ -91,7 +92,7 @@ function checkpointOf(folder: string, tensors: Map<string, StoredTensor>): Check
 
 function readShards(folder: string): Map<string, StoredTensor> {
   const path = join(folder, INDEX);
-  const index = parseJson(path, readFileSync(path, "utf8"));
+  const index = parseJson(path, readText(path));
   const map = index["weight_map"];
   if (!isObject(map)) throw new CheckpointError(`${path}: "weight_map" must be an object`);
   const shards = new Map<string, Map<string, StoredTensor>>();
@@ -114,6 +115,7 @@ function readShards(folder: string): Map<string, StoredTensor> {
 function readHeader(folder: string, file: string): Map<string, StoredTensor> {
   const path = join(folder, file);
   if (!existsSync(path)) throw new CheckpointError(`${path}: no such file`);
+  if (!statSync(path).isFile()) throw new CheckpointError(`${path}: not a file`);
   const descriptor = openSync(path, "r");
   try {
     const size = fstatSync(descriptor).size;

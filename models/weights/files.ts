@@ -1,5 +1,13 @@
 /** Files of a model's folder as they come from a download: also links to nothing and Git LFS pointers. */
-import { closeSync, existsSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { ModelConfigError } from "../config.ts";
 
 /** Is there an entry of that name, be it a link to nothing? */
@@ -15,7 +23,8 @@ const LFS = "version https://git-lfs";
 
 /** Does the file hold the name of its contents, as a clone without Git LFS leaves it? */
 export function isLfsPointer(path: string): boolean {
-  if (lstatSync(path).isDirectory()) return false;
+  // A pipe would be waited for.
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
   const descriptor = openSync(path, "r");
   try {
     const head = Buffer.alloc(LFS.length);
@@ -26,7 +35,7 @@ export function isLfsPointer(path: string): boolean {
   }
 }
 
-/** The text of a file. Throws ModelConfigError where there is only a link or a pointer to it. */
+/** The text of a file. Throws ModelConfigError where there is only a link or a pointer to it, or no reading it. */
 export function readText(path: string): string {
   if (isDangling(path)) throw new ModelConfigError(`${path}: a link to nothing`);
   if (isLfsPointer(path)) {
@@ -34,5 +43,12 @@ export function readText(path: string): string {
       `${path}: a Git LFS pointer, not the file; run git lfs pull in the folder`,
     );
   }
-  return readFileSync(path, "utf8");
+  if (!statSync(path).isFile()) throw new ModelConfigError(`${path}: not a file`);
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new ModelConfigError(`${path}: it cannot be read (${(cause as Error).message})`, {
+      cause,
+    });
+  }
 }

@@ -26,7 +26,9 @@ export interface ModelFiles {
  */
 export function locateModel(source: string): ModelFiles {
   if (existsSync(source)) {
-    if (!statSync(source).isDirectory()) {
+    const found = statSync(source);
+    if (!found.isDirectory()) {
+      if (!found.isFile()) throw new ModelConfigError(`${source}: neither a folder nor a file`);
       if (source.endsWith(".json")) return { config: source };
       if (source.endsWith(".gguf")) return { config: source, gguf: true };
       throw new ModelConfigError(

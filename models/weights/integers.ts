@@ -4,6 +4,7 @@
  * 0, 1, 2, 3, 4, 6, 8 and 12. Formats: model.ts.
  */
 import type { Packing, StoredTensor } from "../model.ts";
+import { CheckpointError } from "./checkpoint.ts";
 import { blockRows } from "./gguf/blocks.ts";
 import type { Bytes, IntegerRows, Numbers } from "./integer-rows.ts";
 
@@ -159,6 +160,11 @@ function ordered({ order, scales, kind }: Words, { bytes }: From): { readonly or
   const groups = new Int32Array(bytes(order, 0, order.end - order.begin).slice().buffer);
   const count = (kind === "packed" ? scales.shape[1] : scales.shape[0]) ?? 1;
   const size = groups.length / count;
+  const odd = groups.find((group) => group < 0 || group >= count);
+  if (odd !== undefined)
+    throw new CheckpointError(
+      `${order.file}: tensor "${order.name}": group ${odd} is none of ${count}`,
+    );
   return groups.every((group, input) => group === Math.floor(input / size))
     ? {}
     : { order: groups };

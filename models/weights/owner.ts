@@ -8,15 +8,29 @@ const FORGOTTEN_MS = 3_600_000;
 const NAMELESS_MS = 5000;
 
 /** What this process writes into `path`. */
-export const ownerText = (): string => `${process.pid} ${hostname()}`;
+export const ownerText = (): string =>
+  [process.pid, hostname(), startOf(process.pid)].join(" ").trim();
+
+/** When the system started a process, in its own units: another may be of the same number, as in a container started again. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // Fields from the third on stand behind the name, which is in brackets.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined; // only Linux tells
+  }
+}
 
 /** Does the process live that wrote `path`, or is it about to write it into `folder`? */
 export function ownerLives(path: string, folder = path): boolean {
   const since = (): number => Date.now() - statSync(folder).mtimeMs;
   try {
-    const [pid = "", host] = readFileSync(path, "utf8").split(" ");
+    const [pid = "", host, started] = readFileSync(path, "utf8").split(" ");
     if (pid === "") return since() < NAMELESS_MS;
     if (host !== hostname()) return since() < FORGOTTEN_MS;
+    const now = startOf(Number(pid));
+    if (started !== undefined && now !== undefined && now !== started) return false;
     process.kill(Number(pid), 0);
     return true;
   } catch (error) {

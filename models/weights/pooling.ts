@@ -1,8 +1,9 @@
 /** How a folder of sentence-transformers makes one vector of a text: modules.json and its modules. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, ModelConfigError } from "../config.ts";
 import type { PoolingKind } from "../model.ts";
+import { readText } from "./files.ts";
 import { readJson, readJsonIfThere } from "./folder.ts";
 
 export interface Pooling {
@@ -20,16 +21,31 @@ const KINDS: ReadonlyMap<string, PoolingKind> = new Map([
   ["lasttoken", "last"],
 ]);
 
+function listOf(path: string): readonly Readonly<Record<string, unknown>>[] {
+  try {
+    const modules: unknown = JSON.parse(readText(path));
+    return Array.isArray(modules) ? modules.filter(isObject) : [];
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new ModelConfigError(`${path}: corrupt: its JSON does not parse`, { cause });
+  }
+}
+
 /** Undefined: the folder does not say. Throws ModelConfigError for another way of pooling. */
 export function readPooling(folder: string): Pooling | undefined {
   const path = join(folder, "modules.json");
   if (!existsSync(path)) return undefined;
-  const modules: unknown = JSON.parse(readFileSync(path, "utf8"));
-  const list = Array.isArray(modules) ? modules.filter(isObject) : [];
+  const list = listOf(path);
   const ofType = (name: string) => list.filter(({ type }) => String(type).endsWith(`.${name}`));
   const [pooling] = ofType("Pooling");
   if (pooling === undefined) return undefined;
-  const file = join(folder, String(pooling["path"]), "config.json");
+  const pathOf = (module: Readonly<Record<string, unknown>>): string => {
+    const own = String(module["path"]);
+    if (/[\\/]|^\.\.?$/.test(own))
+      throw new ModelConfigError(`${path}: "path" must name a folder of this one, found "${own}"`);
+    return own;
+  };
+  const file = join(folder, pathOf(pooling), "config.json");
   const told = readJson(file);
   // Older files have a switch for each way, newer ones name it.
   const on = Object.keys(told).filter(
@@ -42,7 +58,7 @@ export function readPooling(folder: string): Pooling | undefined {
       `${file}: expected one pooling mode of cls_token, mean_tokens and lasttoken, found "${named}"`,
     );
   }
-  const projections = ofType("Dense").map((module) => ({ path: String(module["path"]) }));
+  const projections = ofType("Dense").map((module) => ({ path: pathOf(module) }));
   return { kind, normalise: ofType("Normalize").length > 0, projections };
 }
 

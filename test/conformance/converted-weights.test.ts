@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -14,6 +15,7 @@ import { basename, join } from "node:path";
 import { afterAll, expect, it, vi } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
 import { Scratch } from "../../device/cpu/converted/scratch.ts";
+import { openEntry } from "../../device/cpu/converted/store.ts";
 import type { CpuDevice } from "../../device/cpu/device.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
 import { compileProgram } from "../../device/cpu/graph/program.ts";
@@ -22,6 +24,7 @@ import { Opener } from "../../device/cpu/opener.ts";
 import { Tensor } from "../../device/cpu/session.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
+import { ownerLives, ownerText } from "../../models/weights/owner.ts";
 import { execute, RecordingSampler, row } from "../support/device-driver.ts";
 import { drawModel } from "../support/drawn-models.ts";
 import { QWEN_LIKE, randomModel } from "../support/random-model.ts";
@@ -133,6 +136,38 @@ it("has one writer: who comes second converts in memory", async () => {
   writeFileSync(join(writing, "writer"), `4194305 ${hostname()}`);
   expect((await start({ quantization: "int8" })).how).toBe("kept-now");
   expect(existsSync(writing)).toBe(false);
+  // So does one of the same number that began at another time: a container that was started again.
+  expect(ownerText()).toMatch(process.platform === "linux" ? /^\d+ \S+ \d+$/ : /^\d+ \S+/);
+  writeFileSync(join(store, "owner"), ownerText());
+  expect(ownerLives(join(store, "owner"))).toBe(true);
+  writeFileSync(join(store, "owner"), `${process.pid} ${hostname()} 1`);
+  expect(ownerLives(join(store, "owner"))).toBe(process.platform !== "linux");
+  rmSync(join(store, "owner"));
+});
+
+it.each([
+  ["an index cut short", "index.json", 40],
+  ["graphs cut short", "graphs.bin", 100],
+  ["weights cut short", "weights.bin", 5000],
+])("is made again where the system went down: %s", async (_, file, bytes) => {
+  await start({ quantization: "int8" });
+  const [key = ""] = entries();
+  truncateSync(join(store, key, file), bytes);
+  expect((await start({ quantization: "int8" })).how).toBe("kept-now");
+  expect((await start({ quantization: "int8" })).how).toBe("kept-before");
+  expect(entries()).toEqual([key]);
+});
+
+it("serves where the entry cannot be put in its place", async () => {
+  const { checkpoint, architecture } = wide.model;
+  if (checkpoint === undefined) throw new Error("no checkpoint");
+  const from = { architecture, checkpoint, rank: 0, ranks: 1, adapters: false };
+  const options = { folder: join(store, "removed"), mostBytes: 2 ** 30 };
+  const entry = openEntry(options, { ...from, quantization: "int8" }, 1);
+  if (entry.kind !== "writing") throw new Error(`not to be written: ${entry.kind}`);
+  entry.add(new Uint8Array(8));
+  rmSync(options.folder, { recursive: true });
+  expect(entry.finish("")).toMatch(/^ENOENT/);
 });
 
 it("stays below its bound: what was used longest ago goes", async () => {

@@ -41,6 +41,8 @@ export interface StoreOptions {
 
 interface Index {
   readonly sources: Sources;
+  /** Sizes of graphs.bin and weights.bin: a system that went down may have kept less of them. */
+  readonly bytes: readonly [graphs: number, weights: number];
   /** Bytes `[begin, end)` of graphs.bin, in the order of the segments; null: it needs no conversion. */
   readonly graphs: readonly (readonly [begin: number, end: number] | null)[];
   /** Whatever the writer wants to say again. */
@@ -80,9 +82,11 @@ export function openEntry(options: StoreOptions, from: ConvertedFrom, bytes: num
 }
 
 function readEntry(path: string, sources: Sources): Kept | undefined {
-  if (!existsSync(join(path, INDEX))) return undefined;
-  const index = JSON.parse(readFileSync(join(path, INDEX), "utf8")) as Index; // our own file
-  if (JSON.stringify(index.sources) !== JSON.stringify(sources)) return undefined;
+  const index = readIndex(path);
+  if (JSON.stringify(index?.sources) !== JSON.stringify(sources)) return undefined;
+  const bytes = [GRAPHS, WEIGHTS].map((file) => sizeOf(join(path, file)));
+  if (index === undefined || JSON.stringify(index.bytes) !== JSON.stringify(bytes))
+    return undefined;
   const graphs = readFileSync(join(path, GRAPHS));
   utimesSync(join(path, INDEX), new Date(), new Date()); // used last: see makeRoom
   return {
@@ -94,6 +98,15 @@ function readEntry(path: string, sources: Sources): Kept | undefined {
       return range ? Uint8Array.from(graphs.subarray(...range)) : undefined;
     },
   };
+}
+
+/** Undefined: there is none, or none that can be read. */
+function readIndex(path: string): Index | undefined {
+  try {
+    return JSON.parse(readFileSync(join(path, INDEX), "utf8")) as Index; // our own file
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes the folder of an entry in the making, unless a process that lives has it. */
@@ -167,11 +180,26 @@ export class Writer {
   finish(note: string): string | undefined {
     closeSync(this.#weights);
     closeSync(this.#graphs);
+    try {
+      return this.#place(note);
+    } catch (error) {
+      // The disk is full, or somebody removes the folder: the model is loaded all the same.
+      rmSync(this.folder, { recursive: true, force: true });
+      return (error as Error).message;
+    }
+  }
+
+  #place(note: string): string | undefined {
     if (this.#failed !== undefined || this.#index.every((graph) => graph === null)) {
       rmSync(this.folder, { recursive: true, force: true });
       return this.#failed ?? "nothing was converted";
     }
-    const index: Index = { sources: this.#sources, graphs: this.#index, note };
+    const index: Index = {
+      sources: this.#sources,
+      bytes: [this.#graphBytes, this.#kept],
+      graphs: this.#index,
+      note,
+    };
     writeFileSync(join(this.folder, INDEX), JSON.stringify(index));
     rmSync(join(this.folder, WRITER));
     rmSync(this.#path, { recursive: true, force: true });

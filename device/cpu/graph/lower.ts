@@ -262,7 +262,7 @@ class Lowering {
 
   #stored(
     op: Products,
-    { bits, block, codes, scales, zeros, moved }: StoredBlocks,
+    { bits, block, codes, scales, zeros, inputs: order, moved }: StoredBlocks,
     { rows, width }: { readonly rows: number; readonly width: number },
   ): void {
     const graph = this.#graph;
@@ -270,7 +270,7 @@ class Lowering {
     const bias = this.#bias(op);
     for (const its of moved) this.#rounding?.add(its);
     const inputs = [
-      op.in,
+      order ? graph.node("Gather", [op.in, graph.ints(...order)], { axis: 1 }) : op.in,
       graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),
       graph.weight(`${name}.scales`, "float", [scales.length], scales),
       zeros === undefined ? "" : graph.weight(`${name}.zeros`, "uint8", [zeros.length], zeros),

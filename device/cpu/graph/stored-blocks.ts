@@ -15,6 +15,8 @@ export interface StoredBlocks {
   readonly scales: Float32Array<ArrayBuffer>;
   /** [out, ⌈blocks · bits / 8⌉]; absent: the middle of the codes. */
   readonly zeros?: Uint8Array<ArrayBuffer>;
+  /** Which of the inputs each column is of; absent: in order. */
+  readonly inputs?: Int32Array<ArrayBuffer>;
   /** Of parts that are not quite what was published. */
   readonly moved: readonly Moved[];
 }
@@ -25,6 +27,7 @@ const BLOCKS: ReadonlySet<number> = new Set([16, 32, 64, 128, 256]);
 /**
  * The parts below each other; undefined where they are not alike, or where a group is of no
  * size that the product knows or is divided over ranks. `columns` are those of the rank.
+ * Inputs out of order (GPTQ's act-order) are sorted by their groups.
  */
 export function storedBlocks(
   parts: readonly { readonly rows: IntegerRows; readonly columns?: Range }[],
@@ -33,9 +36,10 @@ export function storedBlocks(
   const whole = cut.flatMap((each) => each ?? []);
   const [first] = whole;
   if (first === undefined || whole.length < parts.length) return undefined;
-  const { bits, block, groups } = first;
+  const { bits, block, groups, inputs } = first;
   if (whole.some((its) => its.bits !== bits || its.block !== block || its.groups !== groups))
     return undefined;
+  if (whole.some((its) => its.inputs?.join() !== inputs?.join())) return undefined;
   const codes = join(whole.map((its) => (bits === 4 ? nibbles(its.codes) : its.codes)));
   const scales = new Float32Array(whole.reduce((sum, its) => sum + its.scales.length, 0));
   let at = 0;
@@ -45,10 +49,11 @@ export function storedBlocks(
   }
   const plain = whole.every(({ zeros }) => zeros.every((zero) => zero === 2 ** (bits - 1)));
   const moved = parts.flatMap(({ rows }) => rows.moved ?? []);
-  if (plain) return { bits, block, codes, scales, moved };
+  const told = { bits, block, codes, scales, moved, ...(inputs && { inputs }) };
+  if (plain) return told;
   if (whole.some(({ zeros }) => zeros.some((zero) => zero >= 2 ** bits))) return undefined;
   const zeros = join(whole.map((its) => (bits === 4 ? rowNibbles(its.zeros, groups) : its.zeros)));
-  return { bits, block, codes, scales, zeros, moved };
+  return { ...told, zeros };
 }
 
 /** The same of int8 with a scale a row; undefined where they are anything else. */
@@ -80,6 +85,7 @@ interface Cut {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
   readonly zeros: Uint8Array;
+  readonly inputs?: Int32Array<ArrayBuffer>;
 }
 
 function cutColumns(rows: IntegerRows, columns: Range | undefined): Cut | undefined {
@@ -87,7 +93,8 @@ function cutColumns(rows: IntegerRows, columns: Range | undefined): Cut | undefi
   const count = rows.scales.length / groups;
   const width = rows.codes.length / count;
   const block = width / groups;
-  if (order !== undefined || !BLOCKS.has(block)) return undefined;
+  if (!BLOCKS.has(block)) return undefined;
+  if (order !== undefined) return columns === undefined ? inOrder(rows, order, block) : undefined;
   if (columns === undefined) return { ...rows, bits, block };
   const { begin, end } = columns;
   if (begin % block !== 0 || end % block !== 0) return undefined;
@@ -102,6 +109,20 @@ function cutColumns(rows: IntegerRows, columns: Range | undefined): Cut | undefi
     zeros.set(rows.zeros.subarray(from, to), row * (right - left));
   }
   return { bits, block, groups: right - left, codes, scales, zeros };
+}
+
+/** Columns sorted by their groups; undefined where groups are of unlike sizes. */
+function inOrder(rows: IntegerRows, order: Int32Array, block: number): Cut | undefined {
+  const width = order.length;
+  const inputs = Int32Array.from({ length: width }, (_, input) => input).sort(
+    (a, b) => (order[a] as number) - (order[b] as number) || a - b,
+  );
+  if (inputs.some((input, column) => order[input] !== Math.floor(column / block))) return undefined;
+  const codes = new Uint8Array(rows.codes.length);
+  for (let from = 0; from < codes.length; from += width)
+    for (let column = 0; column < width; column++)
+      codes[from + column] = rows.codes[from + (inputs[column] as number)] as number;
+  return { ...rows, codes, block, inputs };
 }
 
 function nibbles(codes: Uint8Array): Uint8Array {

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -118,6 +119,16 @@ describe("a checkpoint's index", () => {
     expect(() => indexCheckpoint(folder)).toThrow(/one\.safetensors: tensor "a" is missing/);
     point("../one.safetensors");
     expect(() => indexCheckpoint(folder)).toThrow(/must name a file of this folder/);
+    for (const place of [".", ".."]) {
+      point(place);
+      expect(() => indexCheckpoint(folder)).toThrow(/: not a file$/);
+    }
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    point("pipe");
+    expect(() => indexCheckpoint(folder)).toThrow(/pipe: not a file$/);
+    rmSync(join(folder, "model.safetensors.index.json"));
+    mkdirSync(join(folder, "model.safetensors.index.json"));
+    expect(() => indexCheckpoint(folder)).toThrow(/index\.json: not a file$/);
   });
 
   it("never breaks on spoiled bytes but by a CheckpointError", () => {

@@ -1,8 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { loadModel } from "../../../models/load.ts";
+import { readPooling } from "../../../models/weights/pooling.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -41,3 +43,24 @@ it("an added token of such an id is refused", async () => {
   change("tokenizer.json", (file) => ({ ...file, added_tokens: [{ id: 4e9, content: "x" }] }));
   await expect(loadModel(folder)).rejects.toThrow('"added_tokens.0.id" must be an integer ≤');
 });
+
+it("modules.json that is cut, or that points out of its folder, is refused", () => {
+  const path = join(folder, "modules.json");
+  writeFileSync(path, '[{"type": "x.Pool');
+  expect(() => readPooling(folder)).toThrow(`${path}: corrupt: its JSON does not parse`);
+  for (const elsewhere of ["../1_Pooling", "..", "a/b"]) {
+    writeFileSync(path, JSON.stringify([{ type: "x.Pooling", path: elsewhere }]));
+    expect(() => readPooling(folder)).toThrow('"path" must name a folder of this one');
+  }
+});
+
+it.each(["config.json", "tokenizer.json", "model.gguf"])(
+  "a pipe as %s is not waited for",
+  async (name) => {
+    const path = join(folder, name);
+    rmSync(path, { force: true });
+    execFileSync("mkfifo", [path]);
+    const source = name === "model.gguf" ? path : folder;
+    await expect(loadModel(source)).rejects.toThrow(/not a file$|neither a folder nor a file$/);
+  },
+);

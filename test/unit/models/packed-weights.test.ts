@@ -73,16 +73,21 @@ describe.each(CASES.map((each) => [each.name, each] as const))("%s", (_, each) =
     expect(plain(reader.read(odd))).toEqual(expected);
   });
 
-  it("goes to the product with the same codes, unless it is of floats or out of order", () => {
+  it("goes to the product with the same codes, unless it is of floats", () => {
     open(each);
     const flat = each.shape.slice(0, -1).reduce((product, size) => product * size, 1);
     const rows = reader.integers(each.weight, { begin: 0, end: flat });
     const kept = rows && (storedInt8([{ rows }]) ?? storedBlocks([{ rows }]));
-    if (/fp8|order/.test(each.name)) {
+    if (/fp8/.test(each.name)) {
       expect(kept).toBeUndefined();
       return;
     }
-    if (kept === undefined) throw new Error("not kept");
+    if (kept === undefined || rows === undefined) throw new Error("not kept");
+    const sorted = "inputs" in kept && kept.inputs !== undefined;
+    expect(sorted).toBe(/order/.test(each.name));
+    // Half of the inputs have members of every group.
+    if (sorted)
+      expect(storedBlocks([{ rows, columns: { axis: 1, begin: 0, end: 32 } }])).toBe(undefined);
     expect(numbersAgain(kept, flat, width).map((value) => value + 0)).toEqual([...numbers]);
   });
 });
@@ -93,11 +98,14 @@ function numbersAgain(
   rows: number,
   width: number,
 ): number[] {
-  return Array.from({ length: rows * width }, (_, i) => {
+  const numbers = new Array<number>(rows * width);
+  for (let i = 0; i < numbers.length; i++) {
     const [row, input] = [Math.floor(i / width), i % width];
-    if ("values" in kept)
-      return Math.fround((kept.values[input * rows + row] ?? 0) * (kept.scales[row] ?? 0));
-    const { bits, block, codes, scales, zeros } = kept;
+    if ("values" in kept) {
+      numbers[i] = Math.fround((kept.values[input * rows + row] ?? 0) * (kept.scales[row] ?? 0));
+      continue;
+    }
+    const { bits, block, codes, scales, zeros, inputs } = kept;
     const groups = width / block;
     const group = Math.floor(input / block);
     const nibble = (bytes: Uint8Array, at: number): number =>
@@ -109,8 +117,10 @@ function numbersAgain(
         : bits === 4
           ? nibble(zeros.subarray(row * Math.ceil(groups / 2)), group)
           : (zeros[row * groups + group] ?? 0);
-    return Math.fround((code - zero) * (scales[row * groups + group] ?? 0));
-  });
+    const at = row * width + (inputs?.[input] ?? input);
+    numbers[at] = Math.fround((code - zero) * (scales[row * groups + group] ?? 0));
+  }
+  return numbers;
 }
 
 describe("what is not read is refused by its key", () => {
@@ -121,6 +131,41 @@ describe("what is not read is refused by its key", () => {
   ])("%j", (config, message) => {
     if (gptq === undefined) throw new Error("no cases");
     expect(() => open({ ...gptq, config })).toThrow(message);
+  });
+
+  // weight_shape is not needed, and one scale is one of any shape.
+  const parts = CASES.filter(({ name }) => !/one scale/.test(name)).flatMap((each) =>
+    Object.keys(each.tensors).flatMap((key) =>
+      key === "m.weight_shape" ? [] : [[each.name, key, each] as const],
+    ),
+  );
+  it.each(parts)("%s: %s of another shape or type", (_, key, each) => {
+    const tensor = each.tensors[key];
+    if (tensor === undefined) throw new Error("no tensor");
+    const reads = (changed: object) => () => {
+      const changedOne = { ...tensor, ...changed };
+      open({ ...each, tensors: { ...each.tensors, [key]: changedOne } }).read(each.weight);
+    };
+    const flat = tensor.shape.reduce((product, size) => product * size, 1);
+    expect(reads({ shape: [1, flat, 1] })).toThrow(key);
+    expect(reads({ dtype: "BOOL" })).toThrow(key);
+  });
+
+  it("and so are groups that are none, or that no order is given for", () => {
+    const each = CASES.find(({ name }) => /order/.test(name));
+    const order = each?.tensors["m.g_idx"];
+    if (each === undefined || order === undefined) throw new Error("no case");
+    const data = Buffer.from(Int32Array.from({ length: 64 }, (_, i) => i).buffer).toString(
+      "base64",
+    );
+    const odd = { ...each.tensors, "m.g_idx": { ...order, data } };
+    expect(() => open({ ...each, tensors: odd }).read("m.weight")).toThrow(
+      /tensor "m\.g_idx": group 2 is none of 2/,
+    );
+    const { "m.g_idx": _, ...tensors } = each.tensors;
+    expect(() => open({ tensors, config: { ...each.config, desc_act: true } })).toThrow(
+      /tensor "m\.g_idx" is missing beside its packed weight/,
+    );
   });
 
   it("and so is a weight without its scales", () => {
