@@ -232,8 +232,10 @@ export class KvPool {
     const { heads, headDim } = this.#shape;
     const { window, scale, chunked = false } = options;
     const sinks = this.#areas.sinks / 4;
-    if (options.sinks) this.#floats.set(options.sinks, sinks);
-    else this.#floats.fill(Number.NEGATIVE_INFINITY, sinks, sinks + heads);
+    for (let head = 0; head < heads; head++) {
+      const sink = options.sinks?.[head] ?? Number.NEGATIVE_INFINITY;
+      this.#floats[sinks + head] = sink * Math.LOG2E;
+    }
     let pairs = 0;
     for (const { start, count } of this.#rows) {
       for (let end = start + 1; end <= start + count; end++) {
@@ -247,7 +249,7 @@ export class KvPool {
       values: this.#valuesOf(layer),
       window: window ?? 0,
       chunked,
-      scale,
+      scale: scale * Math.LOG2E,
       work: 2 * pairs * heads * headDim,
     });
     this.#readOutputs(out);

@@ -14,7 +14,19 @@ import { CHUNK, type KernelShape } from "./kv-layout.ts";
 import { roundQueries, roundWeights, widenSums } from "./rounding.ts";
 import { softmaxPass } from "./softmax.ts";
 import type { Code, Local, Memory } from "./wasm.ts";
-import { f32x4, get, i16x8, i32, i32x4, link, loop, sequence, set, v128 } from "./wasm.ts";
+import {
+  f32x4,
+  get,
+  hasMultiplyAdd,
+  i16x8,
+  i32,
+  i32x4,
+  link,
+  loop,
+  sequence,
+  set,
+  v128,
+} from "./wasm.ts";
 
 /** Heads that share a load. */
 const TOGETHER = 4;
@@ -27,7 +39,7 @@ const NEAR = 64;
  *
  * Addresses in bytes: `q` [group, queryDim]; `partial` as kv-layout.ts says; `table` the
  * row's blocks; `keys`/`values` the layer's first block at the KV head. Positions
- * [begin, end) of one chunk are seen, one at least.
+ * [begin, end) of one chunk are seen, one at least. `scale` brings log2 e: weights are powers of two.
  */
 export type Attend = (
   q: number,
@@ -266,14 +278,17 @@ function products(
     for (let r = 0; r < side; r++) {
       const row = get(frame.rows[r] as Local);
       const sum = at(head, r);
-      const added =
-        frame.layout.fold === 2
-          ? i32x4.add(get(sum), i32x4.dot(row, get(frame.splat)))
-          : f32x4.add(get(sum), f32x4.mul(row, get(frame.splat)));
+      const added = sumOfProducts(frame, get(sum), row, get(frame.splat));
       code.push(set(sum, added));
     }
   }
   return sequence(...code);
+}
+
+function sumOfProducts({ rounded }: Frame, sum: Code, row: Code, factor: Code): Code {
+  if (rounded) return i32x4.add(sum, i32x4.dot(row, factor));
+  if (hasMultiplyAdd) return f32x4.multiplyAdd(row, factor, sum);
+  return f32x4.add(sum, f32x4.mul(row, factor));
 }
 
 function zero(frame: Frame, count: number): Code {

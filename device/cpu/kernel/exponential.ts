@@ -1,4 +1,4 @@
-/** exp for four F32 at a time. */
+/** exp and powers of two for four F32 at a time. */
 import type { Code, Local } from "./wasm.ts";
 import { f32x4, get, i32, i32x4, sequence, set, v128 } from "./wasm.ts";
 
@@ -39,5 +39,29 @@ export function exponential(x: Local, scratch: readonly Local[]): Code {
     set(r, sub(sub(get(x), high), low)),
     set(x, add(add(mul(polynomial, mul(get(r), get(r))), get(r)), constant(1))),
     set(x, v128.andNot(mul(get(x), power), get(tiny))),
+  );
+}
+
+/** 2^f, |f| ≤ 1/2, with error 2e-7 at most and 1 at 0: fitted, highest power first. */
+const POWER = [
+  1.326472731e-3, 9.671512991e-3, 5.550733581e-2, 0.2402224243, 0.6931470037, 1,
+] as const;
+
+/** 2 to a lower power than this is taken for it: the least that has a full fraction. */
+const LOWEST_POWER = -126;
+
+/** x = 2^x for x ≤ 0, never below 2^−126. Overwrites the scratch local. */
+export function powerOfTwo(x: Local, n: Local): Code {
+  const { add, sub, mul, higher, const: constant } = f32x4;
+  const [first, ...rest] = POWER;
+  const fraction = rest.reduce<Code>(
+    (value, coefficient) => add(mul(value, get(x)), constant(coefficient)),
+    constant(first),
+  );
+  return sequence(
+    set(x, higher(get(x), constant(LOWEST_POWER))),
+    set(n, add(get(x), constant(ROUNDING))),
+    set(x, sub(get(x), sub(get(n), constant(ROUNDING)))),
+    set(x, i32x4.add(fraction, i32x4.shiftLeft(get(n), 23))),
   );
 }

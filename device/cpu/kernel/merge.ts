@@ -2,7 +2,7 @@
  * Puts the chunks of one query's attention together, in their order: each chunk's sums and
  * weights stand by its own largest score, and are brought to the largest of all.
  */
-import { exponential } from "./exponential.ts";
+import { powerOfTwo } from "./exponential.ts";
 import { type KernelShape, kernelLayout } from "./kv-layout.ts";
 import type { Code, Memory } from "./wasm.ts";
 import {
@@ -24,7 +24,7 @@ import {
  * merge(out, partials, end, sinks)
  *
  * Addresses in bytes: `out` [group, paddedDim]; `partials` up to `end` as kv-layout.ts says,
- * overwritten; `sinks` one logit per query head (−∞: none).
+ * overwritten; `sinks` one logit per query head, times log2 e (−∞: none).
  */
 export type Merge = (out: number, partials: number, end: number, sinks: number) => void;
 
@@ -34,7 +34,7 @@ export function mergeModule(shape: KernelShape, pages: number): Uint8Array<Array
   const build = new FunctionBuilder(I32, I32, I32, I32);
   const [out, partials, end, sinks] = [0, 1, 2, 3] as const;
   const [head = 0, chunk = 0, element = 0, last = 0] = build.locals(I32, 4);
-  const [largest = 0, total = 0, x = 0, inverse = 0, ...scratch] = build.locals(V128, 7);
+  const [largest = 0, total = 0, x = 0, inverse = 0, scratch = 0] = build.locals(V128, 5);
   const ofHead = (base: number): Code => i32.add(get(base), i32.shl(get(head), i32.const(2)));
   const largestAt = 4 * group * paddedDim;
   const sumAt = largestAt + 4 * group;
@@ -44,11 +44,11 @@ export function mergeModule(shape: KernelShape, pages: number): Uint8Array<Array
     set(largest, v128.loadSplat(ofHead(sinks))),
     eachChunk(set(largest, f32x4.higher(v128.loadSplat(ofHead(chunk), largestAt), get(largest)))),
     set(total, f32x4.sub(v128.loadSplat(ofHead(sinks)), get(largest))),
-    exponential(total, scratch),
+    powerOfTwo(total, scratch),
     eachChunk(
       sequence(
         set(x, f32x4.sub(v128.loadSplat(ofHead(chunk), largestAt), get(largest))),
-        exponential(x, scratch),
+        powerOfTwo(x, scratch),
         f32.store(ofHead(chunk), f32x4.lane(get(x), 0), largestAt),
         set(total, f32x4.add(get(total), f32x4.mul(v128.loadSplat(ofHead(chunk), sumAt), get(x)))),
       ),

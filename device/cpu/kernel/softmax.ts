@@ -1,12 +1,15 @@
 /** Scores of a chunk to weights, each head by its own largest score. */
-import { exponential } from "./exponential.ts";
+import { powerOfTwo } from "./exponential.ts";
 import { acrossLanes, type Frame } from "./frame.ts";
 import { LEAST } from "./rounding.ts";
-import type { Code } from "./wasm.ts";
+import type { Code, Local } from "./wasm.ts";
 import { f32, f32x4, get, loop, sequence, set, v128 } from "./wasm.ts";
 
+/** Above the weights of what is hidden. */
+const HIDDEN = 2 ** -125;
+
 /**
- * scores → exp(score − largest of the chunk), 0 outside [begin, end); largest and sum go
+ * scores → 2^(score − largest of the chunk), next to nothing outside [begin, end); largest and sum go
  * to the partial. Of int8 times the value's scale, and the largest of that is kept.
  */
 export function softmaxPass(frame: Frame): Code {
@@ -21,13 +24,13 @@ export function softmaxPass(frame: Frame): Code {
     const scaled = v128.and(
       // Of what is hidden even the scale may be anything.
       f32x4.mul(get(frame.x), v128.load(get(frame.scales), at)),
-      f32x4.more(get(frame.x), f32x4.const(0)),
+      f32x4.more(get(frame.x), f32x4.const(HIDDEN)),
     );
     const raw = v128.load(get(frame.weights), at);
     rise.push(set(frame.largest, f32x4.higher(raw, get(frame.largest))));
     weigh.push(
       set(frame.x, f32x4.sub(raw, get(frame.largest))),
-      exponential(frame.x, frame.rows),
+      powerOfTwo(frame.x, frame.rows[0] as Local),
       set(frame.sum, f32x4.add(get(frame.sum), get(frame.x))),
       rounded ? set(frame.x, scaled) : [],
       rounded ? set(frame.splat, f32x4.higher(get(frame.x), get(frame.splat))) : [],
