@@ -3,7 +3,10 @@
  * stream and sixteen, and the step costs that explain it. Prompts are the 50 of the
  * model card, answers end by themselves; "texts to repeat" ask for a text word for word.
  *
- *     npx tsx scripts/maintain/bench/speculation.ts [--model DIR] [--draft DIR] [--rounds N] [--tokens N]
+ *     npx tsx scripts/maintain/bench/speculation.ts [--model DIR] [--draft DIR] [--rounds N] [--tokens N] [--streams 1,16]
+ *
+ * Gains are medians (least to most) over the rounds, each against the same round without
+ * guesses: by the clock, and in processor time of all threads, which other work moves less.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -30,6 +33,7 @@ const { values: flags } = parseArgs({
     draft: { type: "string", default: bundled("trainyard-draft") },
     rounds: { type: "string", default: "5" },
     tokens: { type: "string", default: "128" },
+    streams: { type: "string", default: "1,16" },
   },
 });
 
@@ -155,6 +159,12 @@ function device(
   });
 }
 
+/** Ids a second of a round, and a second of processor time. */
+interface Rates {
+  readonly byClock: number;
+  readonly byWork: number;
+}
+
 async function prepare(of: Case, load: Load, { target, draft }: Models) {
   const clock = new RealClock();
   const sampler = new TokenSampler();
@@ -205,15 +215,17 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
   );
   const { eosTokenIds } = target.generation;
   const params = { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: TOKENS, eosTokenIds };
-  /** Ids a second of one round; one stream waits for each answer before it asks again. */
-  const round = async (): Promise<number> => {
-    const [start, before] = [clock.now(), counts.emitted];
+  /** One stream waits for each answer before it asks again. */
+  const round = async (): Promise<Rates> => {
+    const [start, before, used] = [clock.now(), counts.emitted, process.cpuUsage()];
     for (const prompt of prompts) {
       engine.submit({ prompt, params });
       if (load.streams === 1) await engine.idle();
     }
     await engine.idle();
-    return (counts.emitted - before) / ((clock.now() - start) / 1e9);
+    const ids = counts.emitted - before;
+    const { user, system } = process.cpuUsage(used);
+    return { byClock: ids / ((clock.now() - start) / 1e9), byWork: ids / ((user + system) / 1e6) };
   };
   return { name: of.name, engine, round, counts, times: watch.times, drafting: drafting?.times };
 }
@@ -221,6 +233,10 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
+
+/** Median (least to most). */
+const spread = (values: readonly number[]): string =>
+  `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})x`;
 
 /** Of the sizes seen often: `size: median (times)`. */
 function medians(times: ReadonlyMap<number, readonly number[]>): string {
@@ -243,22 +259,24 @@ async function compare(
   say(title);
   const runs = [];
   for (const each of cases) runs.push(await prepare(each, load, models));
-  const rates: number[][] = runs.map(() => []);
+  const rates: Rates[][] = runs.map(() => []);
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [index, run] of runs.entries()) {
       const rate = await run.round();
       if (round > 0) rates[index]?.push(rate);
     }
   }
-  const base = median(rates[0] ?? []);
   for (const [index, { name, counts, times, drafting, engine }] of runs.entries()) {
-    const rate = median(rates[index] ?? []);
+    const mine = rates[index] ?? [];
+    const gain = (of: keyof Rates): string =>
+      spread(mine.map((each, round) => each[of] / (rates[0]?.[round]?.[of] ?? Number.NaN)));
+    const rate = median(mine.map(({ byClock }) => byClock));
     const held =
       counts.drafted === 0
         ? ""
         : `   held ${((100 * counts.accepted) / counts.drafted).toFixed(0)} %`;
     say(
-      `  ${name.padEnd(24)} ${rate.toFixed(0).padStart(6)} ids/s   ${(rate / base).toFixed(2)}x${held}`,
+      `  ${name.padEnd(24)} ${rate.toFixed(0).padStart(6)} ids/s   ${gain("byClock")} by the clock, ${gain("byWork")} in processor time${held}`,
     );
     say(`    ms a step by tokens   ${medians(times)}`);
     if (drafting) say(`    ms drafting by length ${medians(drafting)}`);
@@ -274,25 +292,30 @@ const card = cardPrompts();
 const none: Case = { name: "none" };
 const methods = (...names: readonly string[]): readonly Case[] =>
   names.map((name) => ({ name, method: name }));
-await compare(
-  "one stream, the model card's prompts",
-  { chats: card, streams: 1 },
-  [
-    none,
-    { name: "none, one step in flight", inFlight: 1 },
-    ...methods("draft_model", "ngram", "suffix"),
-  ],
-  models,
-);
-await compare(
-  "one stream, texts to repeat",
-  { chats: repeating, streams: 1 },
-  [none, ...methods("ngram", "suffix").map((each) => ({ ...each, guesses: COPY_GUESSES }))],
-  models,
-);
-await compare(
-  "sixteen streams, adaptive",
-  { chats: card, streams: 16 },
-  [none, ...methods("draft_model", "ngram")],
-  models,
-);
+const streams = flags.streams.split(",");
+if (streams.includes("1")) {
+  await compare(
+    "one stream, the model card's prompts",
+    { chats: card, streams: 1 },
+    [
+      none,
+      { name: "none, one step in flight", inFlight: 1 },
+      ...methods("draft_model", "ngram", "suffix"),
+    ],
+    models,
+  );
+  await compare(
+    "one stream, texts to repeat",
+    { chats: repeating, streams: 1 },
+    [none, ...methods("ngram", "suffix").map((each) => ({ ...each, guesses: COPY_GUESSES }))],
+    models,
+  );
+}
+if (streams.includes("16")) {
+  await compare(
+    "sixteen streams, adaptive",
+    { chats: card, streams: 16 },
+    [none, ...methods("draft_model", "ngram", "suffix")],
+    models,
+  );
+}
