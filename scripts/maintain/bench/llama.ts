@@ -5,12 +5,15 @@
  * how fast memory could be read in the same run. Usage:
  *
  *     tsx scripts/maintain/bench/llama.ts --llama BIN [--model 494m|135m|moe] [--copies auto|1|2]
- *         [--rounds 5] [--context 32] [--streams 1,4,8,16]
+ *         [--rounds 5] [--context 32] [--streams 1,4,8,16] [--kv-cache-dtype auto]
  *
  * BIN is the folder of llama-batched-bench and llama-quantize. A build of the source inside the
  * package node-llama-cpp (llama/gitRelease.bundle, a git bundle):
  *
  *     cmake -B build -DCMAKE_BUILD_TYPE=Release && cmake --build build --target llama-batched-bench llama-quantize
+ *
+ * llama.cpp keeps its KV cache in F16. Above a context of 128 the steps at 128 are timed too, and
+ * how much slower the longer ones are is told for both.
  *
  * Our steps choose the likeliest id of each row; llama-batched-bench chooses none.
  */
@@ -29,6 +32,12 @@ import { writeModels } from "./peer/write.ts";
 /** Steps that decode: as many in both. */
 const DECODED = 32;
 
+/** What a longer context is compared with. */
+const SHORT = 128;
+
+/** Of the process beside weights and KV cache. */
+const MOST_OTHER_BYTES = 250e6;
+
 /** Tokens a second by what was done. */
 type Speeds = ReadonlyMap<string, number>;
 
@@ -43,6 +52,7 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "5" },
       context: { type: "string", default: "32" },
       streams: { type: "string", default: "1,4,8,16" },
+      "kv-cache-dtype": { type: "string", default: "auto" },
       folder: { type: "string", default: join(tmpdir(), "trainyard-peer") },
     },
   });
@@ -55,6 +65,7 @@ async function main(): Promise<void> {
   const work = {
     context: Number(values.context),
     streams: values.streams.split(",").map(Number),
+    cache: values["kv-cache-dtype"],
   };
   const threads = availableParallelism();
   const before = process.memoryUsage().rss;
@@ -74,11 +85,36 @@ async function main(): Promise<void> {
     resident = Math.max(resident, run.resident);
   }
   print(ours, theirs, { weightBytes, bandwidth });
+  if (work.context > SHORT) printSlowdowns(ours, theirs, work);
   const mine = process.memoryUsage().rss - before;
+  const weights = weightBytes + secondCopyBytes;
+  const other = mine - weights - cacheBytes(device, work);
   console.log(
-    `weights here ${mib(weightBytes + secondCopyBytes)}, resident ${mib(mine)} (KV ${mib(device.plan.kvBytes)} at most); GGUF ${mib(statSync(gguf).size)}, resident ${mib(resident)}`,
+    `weights here ${mib(weights)}, KV of the streams ${mib(cacheBytes(device, work))} (${device.kvCache.format}), resident ${mib(mine)}: ` +
+      `${mib(Math.max(0, other))} beside them, ${other <= MOST_OTHER_BYTES ? "at most" : "more than"} 250 MB; GGUF ${mib(statSync(gguf).size)}, resident ${mib(resident)}`,
   );
   await device.close();
+}
+
+/** Of the blocks that the longest step touches. */
+function cacheBytes({ plan }: CpuDevice, { context, streams }: Work): number {
+  const blocks = Math.ceil((context + DECODED) / plan.blockSize);
+  return plan.kvBytesPerBlock * blocks * Math.max(...streams);
+}
+
+/** How many times as long a step takes at the context as at SHORT. */
+function printSlowdowns(ours: readonly Speeds[], theirs: readonly Speeds[], work: Work): void {
+  for (const count of work.streams) {
+    const [short, long] = [named(count, SHORT, work), named(count, work.context, work)];
+    const slower = (rounds: readonly Speeds[]): string =>
+      `${spread(
+        rounds.map((round) => (round.get(short) ?? 0) / (round.get(long) ?? 0)),
+        2,
+      )}x`;
+    console.log(
+      `${count} streams, ${SHORT} → ${work.context} tokens: ours ${slower(ours)} slower, llama.cpp ${slower(theirs)}`,
+    );
+  }
 }
 
 const mib = (bytes: number): string => `${(bytes / MIB).toFixed(0)} MiB`;
@@ -96,13 +132,20 @@ function quantised(folder: string, llama: string): string {
 interface Work {
   readonly context: number;
   readonly streams: readonly number[];
+  readonly cache: string;
 }
+
+const contexts = ({ context }: Work): readonly number[] =>
+  context > SHORT ? [context, SHORT] : [context];
+
+const named = (streams: number, context: number, work: Work): string =>
+  `${streams} streams${context === work.context ? "" : ` at ${context}`}`;
 
 async function open(
   folder: string,
   store: string,
   copies: string,
-  { context, streams }: Work,
+  { context, streams, cache }: Work,
 ): Promise<CpuDevice> {
   mkdirSync(store, { recursive: true });
   const maxContext = Math.max(PREFILL_TOKENS, context + 2 * DECODED) + 1;
@@ -116,17 +159,21 @@ async function open(
     maxRows: Math.max(...streams),
     kvCacheBytes: 3 * 2 ** 30,
     seed: 0,
-    own: { "weight-copies": copies },
+    own: { "weight-copies": copies, "kv-cache-dtype": cache },
     convertedWeights: { folder: store, mostBytes: 2 ** 36 },
   });
   if (!(device instanceof CpuDevice)) throw new Error("createCpuDevice made another device.");
   return device;
 }
 
-async function runOurs(device: CpuDevice, { context, streams }: Work): Promise<Speeds> {
+async function runOurs(device: CpuDevice, work: Work): Promise<Speeds> {
   const speeds = new Map<string, number>();
-  for (const count of streams)
-    speeds.set(`${count} streams`, (await decode(device, count, context)).tokensPerSecond);
+  for (const context of contexts(work)) {
+    for (const count of work.streams) {
+      const { tokensPerSecond } = await decode(device, count, context);
+      speeds.set(named(count, context, work), tokensPerSecond);
+    }
+  }
   speeds.set("prefill", (await prefill(device, PREFILL_TOKENS)).tokensPerSecond);
   return speeds;
 }
@@ -135,9 +182,10 @@ async function runTheirs(
   llama: string,
   gguf: string,
   threads: number,
-  { context, streams }: Work,
+  work: Work,
 ): Promise<{ readonly speeds: Speeds; readonly resident: number }> {
   const speeds = new Map<string, number>();
+  const { context, streams } = work;
   const cells = Math.max(PREFILL_TOKENS + 1, Math.max(...streams) * (context + DECODED));
   const run = (tokens: number, generated: number, rows: readonly number[]) =>
     batchedBench(join(llama, "llama-batched-bench"), [
@@ -145,11 +193,15 @@ async function runTheirs(
       ...["-npp", String(tokens), "-ntg", String(generated), "-npl", rows.join()],
       ...["--output-format", "jsonl"],
     ]);
-  const decoding = await run(context, DECODED, streams);
-  for (const { pl, speed_tg } of decoding.lines) speeds.set(`${pl} streams`, speed_tg);
+  let resident = 0;
+  for (const tokens of contexts(work)) {
+    const decoding = await run(tokens, DECODED, streams);
+    for (const { pl, speed_tg } of decoding.lines) speeds.set(named(pl, tokens, work), speed_tg);
+    resident = Math.max(resident, decoding.resident);
+  }
   const prompts = await run(PREFILL_TOKENS, 1, [1]);
   for (const { speed_pp } of prompts.lines) speeds.set("prefill", speed_pp);
-  return { speeds, resident: Math.max(decoding.resident, prompts.resident) };
+  return { speeds, resident: Math.max(resident, prompts.resident) };
 }
 
 /** A line of llama-batched-bench: sequences, tokens a second of prompts and of outputs. */

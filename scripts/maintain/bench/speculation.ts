@@ -18,7 +18,7 @@ import { createDevice } from "../../../device/registry.ts";
 import type { DeviceSettings } from "../../../device/settings.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
-import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
+import { DEFAULT_SAMPLING, type SamplingParams } from "../../../engine/sequence.ts";
 import { createProposer, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
@@ -165,6 +165,29 @@ interface Rates {
   readonly byWork: number;
 }
 
+/** One stream waits for each answer before it asks again. */
+async function measured(
+  engine: Engine,
+  of: {
+    readonly clock: RealClock;
+    readonly counts: { readonly emitted: number };
+    readonly prompts: readonly Parameters<Engine["submit"]>[0]["prompt"][];
+    readonly params: SamplingParams;
+    readonly load: Load;
+  },
+): Promise<Rates> {
+  const { clock, counts, prompts, params, load } = of;
+  const [start, before, used] = [clock.now(), counts.emitted, process.cpuUsage()];
+  for (const prompt of prompts) {
+    engine.submit({ prompt, params });
+    if (load.streams === 1) await engine.idle();
+  }
+  await engine.idle();
+  const ids = counts.emitted - before;
+  const { user, system } = process.cpuUsage(used);
+  return { byClock: ids / ((clock.now() - start) / 1e9), byWork: ids / ((user + system) / 1e6) };
+}
+
 async function prepare(of: Case, load: Load, { target, draft }: Models) {
   const clock = new RealClock();
   const sampler = new TokenSampler();
@@ -215,18 +238,7 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
   );
   const { eosTokenIds } = target.generation;
   const params = { ...DEFAULT_SAMPLING, temperature: 0, maxTokens: TOKENS, eosTokenIds };
-  /** One stream waits for each answer before it asks again. */
-  const round = async (): Promise<Rates> => {
-    const [start, before, used] = [clock.now(), counts.emitted, process.cpuUsage()];
-    for (const prompt of prompts) {
-      engine.submit({ prompt, params });
-      if (load.streams === 1) await engine.idle();
-    }
-    await engine.idle();
-    const ids = counts.emitted - before;
-    const { user, system } = process.cpuUsage(used);
-    return { byClock: ids / ((clock.now() - start) / 1e9), byWork: ids / ((user + system) / 1e6) };
-  };
+  const round = (): Promise<Rates> => measured(engine, { clock, counts, prompts, params, load });
   return { name: of.name, engine, round, counts, times: watch.times, drafting: drafting?.times };
 }
 

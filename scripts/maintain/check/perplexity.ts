@@ -22,6 +22,8 @@ const ROW_BY_ROW = { maxNumBatchedTokens: 1, maxNumSeqs: 1 } as const;
 /** The first is what the others are compared with. */
 const PATHS: Readonly<Record<string, Partial<LLMOptions>>> = {
   F32: { quantization: "none" },
+  "F32, KV in BF16": { quantization: "none", kvCacheDtype: "bfloat16" },
+  "F32, KV in int8": { quantization: "none", kvCacheDtype: "int8_per_token_head" },
   int8: { quantization: "int8" },
   "int8, row by row": { quantization: "int8", ...ROW_BY_ROW },
   "int4, one copy": { quantization: "int4", weightCopies: "1" },
