@@ -116,7 +116,8 @@ function peaksOf(records: readonly RequestRecord[]): { tokens: number; requests:
   }
   const seconds = Math.floor(last - first) + 1;
   const tokens = new Float64Array(seconds);
-  const requests = new Float64Array(seconds);
+  /** Requests that a second touches and the one before did not, less those the other way round. */
+  const entered = new Float64Array(seconds + 1);
   const second = (time: number): number => Math.min(seconds - 1, Math.floor(time - first));
   for (const record of records) {
     let at = record.sent + record.ttft;
@@ -131,13 +132,18 @@ function peaksOf(records: readonly RequestRecord[]): { tokens: number; requests:
       at += record.itl[index] ?? 0;
       count(at);
     }
-    const end = second(record.sent + record.latency);
-    for (let index = second(record.sent); index <= end; index++) {
-      requests[index] = (requests[index] ?? 0) + 1;
-    }
+    const [begin, end] = [second(record.sent), second(record.sent + record.latency)];
+    entered[begin] = (entered[begin] ?? 0) + 1;
+    entered[end + 1] = (entered[end + 1] ?? 0) - 1;
+  }
+  let under = 0;
+  let mostUnder = 0;
+  for (const more of entered) {
+    under += more;
+    mostUnder = Math.max(mostUnder, under);
   }
   return {
     tokens: tokens.reduce((most, value) => Math.max(most, value), 0),
-    requests: requests.reduce((most, value) => Math.max(most, value), 0),
+    requests: mostUnder,
   };
 }

@@ -8,7 +8,8 @@ import type { RequestRecord } from "../../../scripts/load/record.ts";
 import { stamp, vllmResult } from "../../../scripts/load/result.ts";
 import { parseSpeculation, speculationBetween } from "../../../scripts/load/server.ts";
 import { SseParser } from "../../../scripts/load/sse.ts";
-import { summarise } from "../../../scripts/load/statistics.ts";
+import { ascending, percentileOf, summarise } from "../../../scripts/load/statistics.ts";
+import { Random } from "../../../scripts/workload/random.ts";
 import type { WorkRequest } from "../../../scripts/workload/request.ts";
 import { Progress } from "../../../server/progress.ts";
 
@@ -36,6 +37,24 @@ describe("statistics", () => {
     expect(summary.percentiles.get(90)).toBeCloseTo(4.6, 12);
     expect(summary.percentiles.get(99)).toBeCloseTo(4.96, 12);
     expect(summarise([], [99]).mean).toBe(0);
+  });
+
+  it("are to the bit those of the sorted list, of few values many times and of many once", () => {
+    const random = new Random(3);
+    const few = Array.from({ length: 20_000 }, (_, index) => 0.1 * ((index >> 4) % 37));
+    const many = Array.from({ length: 70_000 }, () => random.uniform());
+    for (const values of [few, many, [7], [0, 0, 1]]) {
+      const sorted = ascending(values);
+      const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
+      const squares = sorted.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+      const places = [0, 3.7, 50, 99, 99.9, 100];
+      expect(summarise(values, places)).toEqual({
+        mean,
+        median: percentileOf(sorted, 50),
+        std: Math.sqrt(squares / sorted.length),
+        percentiles: new Map(places.map((place) => [place, percentileOf(sorted, place)])),
+      });
+    }
   });
 });
 
