@@ -90,6 +90,8 @@ export interface BatchRow {
   readonly adapter?: Adapter;
   /** (optional) Of a pair of texts: where the second begins, to models that tell them apart. */
   readonly secondFrom?: number;
+  /** (optional) Nobody reads its ids: any will do, as long as they are as many. */
+  readonly unread?: boolean;
 }
 
 /** Does the row end in an id, or in log-probabilities? */

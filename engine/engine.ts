@@ -21,7 +21,7 @@ import { applyFailure, applySuccess, applyVoid, type Flight, trimRepeats } from 
 import { Roster } from "./roster.ts";
 import type { TokenSampler } from "./sample/sampler.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { GenerationRequest } from "./sequence.ts";
+import type { AnyRequest } from "./sequence.ts";
 import { Speculator } from "./speculate/speculator.ts";
 
 export interface EngineParts {
@@ -101,13 +101,13 @@ export class Engine {
   }
 
   /** Ids of the `n` completions. Throws PromptTooLongError, QueueFullError, EngineClosedError. */
-  submit(request: GenerationRequest): readonly SequenceId[] {
+  submit(request: AnyRequest): readonly SequenceId[] {
     const joining = this.open(request);
     return joining.join(joining.left);
   }
 
   /** Lets a request in whose completions join part by part, all or forgone. Throws as `submit`. */
-  open(request: GenerationRequest): Joining {
+  open(request: AnyRequest): Joining {
     const n = request.n ?? 1;
     const length = request.prompt.length;
     this.#admissible({ promptLength: length, n, pools: request.pooling !== undefined });
@@ -329,7 +329,7 @@ export class Engine {
       waitingDeferred: roster.waitingDeferred,
       kvUsage: roster.kv.usage,
       preemptions: roster.takePreemptions(),
-      ...(result.cost === undefined ? {} : { cost: result.cost }),
+      cost: result.cost,
     });
   }
 

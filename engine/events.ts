@@ -87,7 +87,7 @@ export interface StepFinished extends Of {
   /** Since the step before. */
   readonly preemptions: number;
   /** Present on priced devices. */
-  readonly cost?: StepCost;
+  readonly cost?: StepCost | undefined;
 }
 
 /** The step failed; its rows are retried, or end. */

@@ -4,7 +4,7 @@
  */
 import type { Batch, BatchRow } from "../device/device.ts";
 import type { LiveSequence } from "./live-sequence.ts";
-import type { Flight } from "./outcome.ts";
+import { endsInId, type Flight } from "./outcome.ts";
 import type { PooledState } from "./pooled-state.ts";
 import type { Roster } from "./roster.ts";
 import type { PlannedRow, StepPlan } from "./step-plan.ts";
@@ -15,31 +15,22 @@ const MOST_REPEATS = 1024;
 /** `keepPlaces`: a row that samples keeps a place for its id, so that the next step can be formed before. */
 export function formBatch(
   roster: Roster,
-  rowsPlanned: readonly PlannedRow[],
+  planned: readonly PlannedRow[],
   of: { readonly keepPlaces: boolean; readonly repeat: number },
 ): Flight {
   const { keepPlaces, repeat } = of;
-  const size = rowsPlanned.length;
-  // Made at their size: grown by pushing they leave three times as much garbage a step.
-  const rows = new Array<BatchRow>(size);
-  const sequences = new Array<LiveSequence>(size);
-  const epochs = new Array<number>(size);
-  const placed = new Array<boolean>(size);
-  rowsPlanned.forEach(({ sequence, count }, index) => {
+  const rows = planned.map(({ sequence, count }) => {
     const reaches = sequence.want === count;
-    const place = reaches && keepPlaces && sequence.pooled === undefined;
-    rows[index] = rowOf(sequence, count, reaches);
+    const row = rowOf(sequence, count, reaches);
     sequence.computed += count;
     sequence.inFlight++;
-    if (place) sequence.addPending();
-    sequences[index] = sequence;
-    epochs[index] = sequence.epoch;
-    placed[index] = place;
+    if (keepPlaces && endsInId(row)) sequence.addPending();
+    return row;
   });
   const { copies, forked } = roster.takeCopies();
   const step = roster.steps++;
-  const batch: Batch = { step, rows, copies, ...(repeat > 1 ? { repeat } : {}) };
-  return { batch, scheduledAt: roster.now, sequences, epochs, placed, forked, void: false };
+  const batch: Batch = repeat > 1 ? { step, rows, copies, repeat } : { step, rows, copies };
+  return { batch, planned, keepPlaces, scheduledAt: roster.now, forked, void: false };
 }
 
 /**
@@ -69,7 +60,7 @@ export function grantRepeats(roster: Roster, plan: StepPlan): number {
 }
 
 function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRow {
-  const { id, draft, length, promptLength, computed, blocks, adapter } = sequence;
+  const { id, draft, length, promptLength, computed, blocks, adapter, unread } = sequence;
   if (draft.length > 0) sequence.write(length, draft);
   const context = sequence.tokens.subarray(0, length + draft.length);
   const wantsPrompt = sequence.promptLogprobs !== undefined && computed < promptLength - 1;
@@ -80,7 +71,8 @@ function rowOf(sequence: LiveSequence, count: number, reaches: boolean): BatchRo
       : reaches
         ? "last"
         : "none";
-  const row = { id, context, start: computed, count, drafted: draft.length, blocks, want } as const;
+  const drafted = draft.length;
+  const row = { id, context, start: computed, count, drafted, blocks, want, unread } as const;
   const { secondFrom } = sequence;
   if (adapter === undefined && secondFrom === undefined) return row;
   return { ...row, ...(adapter && { adapter }), ...(secondFrom !== undefined && { secondFrom }) };

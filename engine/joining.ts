@@ -5,7 +5,7 @@
 import type { Nanos } from "../device/clock.ts";
 import type { SequenceId } from "../device/device.ts";
 import { LiveSequence } from "./live-sequence.ts";
-import type { GenerationRequest } from "./sequence.ts";
+import type { AnyRequest } from "./sequence.ts";
 
 interface Place {
   readonly ids: readonly SequenceId[];
@@ -24,19 +24,20 @@ export interface Host {
 export class Joining {
   readonly ids: readonly SequenceId[];
   readonly promptLength: number;
-  readonly #request: GenerationRequest;
+  readonly #request: AnyRequest;
   readonly #place: Place;
   readonly #host: Host;
   #lead: LiveSequence | undefined;
   #joined = 0;
 
-  constructor(request: GenerationRequest, place: Place, host: Host) {
+  constructor(request: AnyRequest, place: Place, host: Host) {
     this.ids = place.ids;
     this.promptLength = request.prompt.length;
     const { prompt } = request;
     // One array for all, until each has an output.
-    const shared = prompt instanceof Int32Array;
-    this.#request = shared ? request : { ...request, prompt: Int32Array.from(prompt) };
+    this.#request = Array.isArray(prompt)
+      ? { ...request, prompt: Int32Array.from(prompt) }
+      : request;
     this.#place = place;
     this.#host = host;
   }

@@ -25,17 +25,14 @@ import type { BlockHash } from "./kv/block-hash.ts";
 import type { Holder } from "./kv/holder.ts";
 import type { PrefixMatch } from "./kv/prefix-match.ts";
 import { PooledState } from "./pooled-state.ts";
-import type {
-  Constraint,
-  FinishReason,
-  GenerationRequest,
-  SamplingParams,
-  Sequence,
-} from "./sequence.ts";
+import type { AnyRequest, Constraint, FinishReason, SamplingParams, Sequence } from "./sequence.ts";
 
 export type Status = "waiting" | "running" | "ended";
 
 const NO_DRAFT: readonly TokenId[] = [];
+
+/** Places for outputs that a sequence is given at first, at most. */
+const MOST_AT_ONCE = 1024;
 
 export class LiveSequence implements Sequence, Holder {
   readonly id: SequenceId;
@@ -54,6 +51,8 @@ export class LiveSequence implements Sequence, Holder {
   readonly pooled: PooledState | undefined;
   /** Of a pair of texts: where the second begins. */
   readonly secondFrom?: number;
+  /** Its ids are never read: none are kept. */
+  readonly unread: boolean;
   /** Position at which it ends whatever is sampled: the prompt and maxTokens, or the model's limit. */
   readonly limit: number;
 
@@ -74,7 +73,7 @@ export class LiveSequence implements Sequence, Holder {
   epoch = 0;
   /** Asked to end; done when its steps in flight are. */
   ending: FinishReason | undefined;
-  readonly hashes: BlockHash[] = [];
+  readonly hashes: BlockHash[];
   published = 0;
   match: PrefixMatch | undefined;
   cachedTokens = 0;
@@ -95,7 +94,7 @@ export class LiveSequence implements Sequence, Holder {
   readonly endsByLength: boolean;
 
   constructor(
-    request: GenerationRequest,
+    request: AnyRequest,
     place: {
       id: SequenceId;
       index: number;
@@ -133,7 +132,14 @@ export class LiveSequence implements Sequence, Holder {
       params.stopTokenIds.length === 0 &&
       constraint === undefined;
     const { prompt } = request;
-    this.tokens = prompt instanceof Int32Array ? prompt : Int32Array.from(prompt);
+    this.unread = "names" in prompt;
+    if ("names" in prompt) {
+      this.tokens = zeros(this.limit);
+      this.hashes = [...prompt.names];
+    } else {
+      this.tokens = prompt instanceof Int32Array ? prompt : Int32Array.from(prompt);
+      this.hashes = [];
+    }
     this.length = this.promptLength;
     this.keepsBlocks = request.keepsBlocks === true;
     // Its last token is what the first id is sampled from.
@@ -163,9 +169,12 @@ export class LiveSequence implements Sequence, Holder {
 
   /** Writes ids at `position`, growing the buffer. */
   write(position: number, ids: readonly TokenId[]): void {
+    if (this.unread) return;
     const end = position + ids.length;
     if (end > this.tokens.length) {
-      const first = this.promptLength + Math.min(this.params.maxTokens, 64) + 1;
+      // Where only its length ends it, all will be written.
+      const likely = this.endsByLength ? MOST_AT_ONCE : 64;
+      const first = this.promptLength + Math.min(this.params.maxTokens, likely) + 1;
       const room = Math.max(first, Math.ceil(1.5 * this.tokens.length));
       const size = Math.max(end, Math.min(room, this.limit + 1));
       const grown = new Int32Array(size);
@@ -207,3 +216,11 @@ export class LiveSequence implements Sequence, Holder {
 }
 
 const PENDING: readonly TokenId[] = [PENDING_TOKEN];
+
+/** The ids of all that are unread. */
+let unreadIds = new Int32Array(0);
+
+function zeros(count: number): Int32Array {
+  if (unreadIds.length < count) unreadIds = new Int32Array(2 * count);
+  return unreadIds;
+}

@@ -8,21 +8,27 @@
  *     K and V are right for [0, position + n − 1): the last id is not computed yet
  */
 import type { Nanos } from "../device/clock.ts";
-import type { Batch, BatchRow, Sampled, StepResult } from "../device/device.ts";
+import {
+  type Batch,
+  type BatchRow,
+  type Sampled,
+  type StepResult,
+  samples,
+} from "../device/device.ts";
 import { endingOf } from "./ending.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { Suspect } from "./recovery.ts";
 import type { Roster } from "./roster.ts";
+import type { PlannedRow } from "./step-plan.ts";
 
 /** A step under way. */
 export interface Flight {
   readonly batch: Batch;
   readonly scheduledAt: Nanos;
-  /** One for each row, in order, and their epochs when scheduled. */
-  readonly sequences: readonly LiveSequence[];
-  readonly epochs: readonly number[];
-  /** The row keeps a place for the id it samples. */
-  readonly placed: readonly boolean[];
+  /** What each row of the batch was planned as, in order. */
+  readonly planned: readonly PlannedRow[];
+  /** Rows that reach the end of their context keep places for the ids they sample. */
+  readonly keepPlaces: boolean;
   /** Sequences whose shared block this step copies. */
   readonly forked: readonly LiveSequence[];
   /** A step before it failed: its result means nothing. */
@@ -46,14 +52,16 @@ export function applySuccess(
 ): void {
   const { result, faults } = outcome;
   const { ends } = result;
-  for (let index = 0; index < flight.sequences.length; index++) {
-    const sequence = flight.sequences[index];
-    const row = flight.batch.rows[index];
-    if (sequence === undefined || row === undefined) continue;
+  const { planned, batch, keepPlaces } = flight;
+  for (let index = 0; index < planned.length; index++) {
+    const its = planned[index];
+    const row = batch.rows[index];
+    if (its === undefined || row === undefined) continue;
+    const { sequence, epoch } = its;
     roster.landed(sequence);
     if (sequence.status === "ended") continue;
-    if (flight.placed[index]) sequence.dropPending();
-    const current = sequence.epoch === flight.epochs[index];
+    if (keepPlaces && endsInId(row)) sequence.dropPending();
+    const current = sequence.epoch === epoch;
     const fault = faults.takeFault(sequence.id);
     const sampled = result.sampled.get(sequence.id);
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
@@ -79,12 +87,11 @@ function applyRow(
 ): void {
   const { sampled, current, ends } = of;
   const position = row.start + row.count - row.drafted;
-  const reached = row.start + row.count === row.context.length;
   if (current && row.want === "all" && sequence.promptLogprobs !== undefined) {
     sequence.promptLogprobs.length = Math.min(sequence.promptLogprobs.length, row.start);
     sequence.promptLogprobs.push(...(sampled?.prompt ?? []));
   }
-  if (!reached) {
+  if (!reaches(row)) {
     if (current) wrote(roster, sequence, position);
     return;
   }
@@ -113,7 +120,7 @@ function pool(
   const { pooled, id } = sequence;
   if (states !== undefined) pooled?.add(states, row.want === "states" ? row.count : 1);
   wrote(roster, sequence, row.start + row.count);
-  if (row.start + row.count < row.context.length) return;
+  if (!reaches(row)) return;
   const vector = pooled?.vector;
   roster.emit({
     ...{ type: "tokens-emitted", at: roster.now, id, tokens: [], drafted: 0, accepted: 0 },
@@ -122,9 +129,21 @@ function pool(
   roster.end(sequence, { reason: "stop" });
 }
 
+/** Is its context computed to the end? */
+function reaches(row: BatchRow): boolean {
+  return row.start + row.count === row.context.length;
+}
+
+/** Will it sample an id that has no place yet? */
+export function endsInId(row: BatchRow): boolean {
+  return reaches(row) && samples(row);
+}
+
 /** Writes the ids up to the one that ends the sequence. */
 function append(sequence: LiveSequence, position: number, ids: readonly number[]) {
-  let count = 0;
+  // Where nothing but length can end it, only the last id that fits has to be asked about.
+  const { endsByLength, limit } = sequence;
+  let count = endsByLength ? Math.min(ids.length, limit - position) - 1 : 0;
   let ending: ReturnType<typeof endingOf>;
   while (count < ids.length && ending === undefined) {
     ending = endingOf(sequence, ids[count] ?? 0, position + count);
@@ -180,7 +199,7 @@ function wrote(roster: Roster, sequence: LiveSequence, written: number): void {
 /** Gives back what was granted for repetitions that the device did not make. */
 export function trimRepeats(roster: Roster, flight: Flight): void {
   if (flight.batch.repeat === undefined) return;
-  for (const sequence of flight.sequences) {
+  for (const { sequence } of flight.planned) {
     if (sequence.status === "running") roster.kv.trim(sequence, sequence.length);
   }
 }
@@ -207,12 +226,12 @@ export function applyFailure(
     undo(each);
   }
   const suspects = undo(flight);
-  for (const sequence of flight.sequences) roster.landed(sequence);
+  for (const { sequence } of flight.planned) roster.landed(sequence);
   for (const sequence of new Set([...flight.forked, ...later.flatMap((each) => each.forked)])) {
     if (sequence.status === "running") roster.preempt(sequence); // its block may not be copied
   }
   if (result.kvLost) roster.loseCache();
-  for (const sequence of flight.sequences) {
+  for (const { sequence } of flight.planned) {
     if (sequence.status === "ended") continue;
     const known = result.culprits?.includes(sequence.id);
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
@@ -227,7 +246,7 @@ export function applyFailure(
 
 /** A step whose result means nothing has ended: only its rows' counts change. */
 export function applyVoid(roster: Roster, flight: Flight): void {
-  for (const sequence of flight.sequences) {
+  for (const { sequence } of flight.planned) {
     roster.landed(sequence);
     if (sequence.status !== "ended" && sequence.ending !== undefined && sequence.inFlight === 0) {
       roster.end(sequence, { reason: sequence.ending });
@@ -238,12 +257,12 @@ export function applyVoid(roster: Roster, flight: Flight): void {
 /** Takes a step's rows back to where they began; returns how far they were to come. */
 function undo(flight: Flight): Suspect[] {
   const suspects: Suspect[] = [];
-  flight.sequences.forEach((sequence, index) => {
+  flight.planned.forEach(({ sequence, epoch }, index) => {
     const row = flight.batch.rows[index];
     if (row === undefined || sequence.status === "ended") return;
-    if (flight.placed[index]) sequence.dropPending();
+    if (flight.keepPlaces && endsInId(row)) sequence.dropPending();
     sequence.keepDraft(0);
-    if (sequence.epoch === flight.epochs[index]) sequence.computed = row.start;
+    if (sequence.epoch === epoch) sequence.computed = row.start;
     suspects.push({
       sequence,
       start: row.start,

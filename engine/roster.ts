@@ -128,8 +128,9 @@ export class Roster {
     }
     const leads = lead === undefined || lead.status === "ended" ? part[0] : lead;
     if (leads === undefined) return undefined;
-    const followers = part.filter((sequence) => sequence !== leads);
     if (leads !== lead) this.queue.push(leads);
+    if (leads !== lead && part.length === 1) return leads;
+    const followers = part.filter((sequence) => sequence !== leads);
     leads.followers = [...followers.reverse(), ...leads.followers];
     for (const follower of followers) follower.following = true;
     this.#following += followers.length;

@@ -112,8 +112,9 @@ export class Scheduler {
       return;
     }
     if (mixLong !== false && longRunsToEnd !== true) {
-      this.#planRunning(plan, "short");
-      this.#planRunning(plan, "long");
+      const running = [...this.#roster.running];
+      this.#planRunning(plan, "short", running);
+      this.#planRunning(plan, "long", running);
       if (!plan.preempted) this.#admit(plan);
       return;
     }
@@ -185,7 +186,7 @@ export class Scheduler {
       const turn = this.#makeRoom(plan, sequence, sequence.computed + count);
       if (turn !== "planned") return turn;
     }
-    this.#take(plan, { sequence, count, room, long: count > 1 && long });
+    this.#take(plan, { sequence, epoch: sequence.epoch, count, room, long: count > 1 && long });
     return "planned";
   }
 
@@ -276,7 +277,7 @@ export class Scheduler {
     const tokens = this.#roster.plain ? cached + count : sequence.length;
     if (!kv.admit(sequence, { tokens, spare })) return "no-blocks";
     this.#roster.run(sequence, cached);
-    this.#take(plan, { sequence, count, room, long: count > 1 && long });
+    this.#take(plan, { sequence, epoch: sequence.epoch, count, room, long: count > 1 && long });
     return "planned";
   }
 

@@ -6,6 +6,7 @@
 import type { Nanos } from "../device/clock.ts";
 import type { Adapter, BlockId, SequenceId, TokenId } from "../device/device.ts";
 import type { PoolingKind } from "../models/model.ts";
+import type { BlockHash } from "./kv/block-hash.ts";
 
 /** Names and meanings as in vLLM's SamplingParams. */
 export interface SamplingParams {
@@ -75,10 +76,22 @@ export interface Constraint {
   rollback(count: number): void;
 }
 
+/**
+ * A prompt whose ids nobody reads, nor those that follow it: in simulated time lengths decide,
+ * and what blocks are called. To a device all its ids are 0; drafts are never right.
+ */
+export interface UnreadPrompt {
+  readonly length: number;
+  /** Names of its full blocks, equal where their ids and all before would be; none begins with "own". */
+  readonly names: readonly BlockHash[];
+}
+
+/** At least one id. An Int32Array is read where it lies, and must not change. */
+export type Ids = readonly TokenId[] | Int32Array;
+
 /** What the server submits. */
-export interface GenerationRequest {
-  /** At least one id. An Int32Array is read where it lies, and must not change. */
-  readonly prompt: readonly TokenId[] | Int32Array;
+export interface GenerationRequest<Prompt extends Ids | UnreadPrompt = Ids> {
+  readonly prompt: Prompt;
   readonly params: SamplingParams;
   /** Completions to draw from the one prompt; absent: 1. */
   readonly n?: number;
@@ -106,6 +119,9 @@ export interface GenerationRequest {
 }
 
 export type FinishReason = "stop" | "length" | "abort" | "error";
+
+/** What an engine takes: from simulated time also prompts of which it is told no more than their length. */
+export type AnyRequest = GenerationRequest<Ids | UnreadPrompt>;
 
 /** One completion under way. Only the scheduler writes it. */
 export interface Sequence {

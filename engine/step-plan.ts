@@ -4,6 +4,8 @@ import type { LiveSequence } from "./live-sequence.ts";
 
 export interface PlannedRow {
   readonly sequence: LiveSequence;
+  /** The sequence's when planned. */
+  readonly epoch: number;
   /** Tokens to compute, drafts included. */
   readonly count: number;
   /** Tokens of the step's room that it takes: more than `count` where its attention is dear. */

@@ -28,6 +28,7 @@ import { layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
 import { adapterBytes } from "./price/adapters.ts";
 import { CostModel, continues } from "./price/cost-model.ts";
+import { RepeatedStep } from "./price/repeated.ts";
 import { planFor } from "./settings.ts";
 import { syntheticToken } from "./values.ts";
 
@@ -198,27 +199,33 @@ export class TrainiumDevice implements Device {
     const parts: Record<string, Nanos> = { ...first.parts };
     let duration = first.duration;
     let repeated = 1;
-    const run = this.cost.run(batch);
+    const again = new RepeatedStep(this.cost, batch, parts);
     const end = (): Nanos => began + Math.round(duration * this.#timeScale);
     const ends = [end()];
     while (repeated < most && began + duration * this.#timeScale < next) {
-      const step = run(repeated);
-      duration += step.duration;
-      for (const part in step.parts) parts[part] = (parts[part] ?? 0) + (step.parts[part] ?? 0);
+      duration += again.next();
       repeated++;
       ends.push(end());
     }
+    again.settle();
     const cost = { ...first, duration, parts };
     return repeated === 1 ? { cost, repeated } : { cost, repeated, ends };
   }
 
   #draw(batch: Batch, repeated: number): ReadonlyMap<SequenceId, Sampled> {
     const sampled = new Map<SequenceId, Sampled>();
+    /** One for all rows whose ids nobody reads. */
+    let unread: Sampled | undefined;
     for (const row of batch.rows) {
       const end = row.start + row.count;
       const prompt = row.want === "all" ? this.#promptOf(row) : undefined;
       if (end < row.context.length || !samples(row)) {
         if (prompt !== undefined) sampled.set(row.id, { tokens: [], accepted: 0, prompt });
+        continue;
+      }
+      if (row.unread && row.drafted === 0 && prompt === undefined) {
+        unread ??= { tokens: new Array<TokenId>(repeated).fill(0), accepted: 0 };
+        sampled.set(row.id, unread);
         continue;
       }
       const drawn = this.#verify(row, end - row.drafted, repeated);

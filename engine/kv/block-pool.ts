@@ -45,8 +45,12 @@ export class BlockPool {
     this.#evicted = evicted;
     this.#references = new Int32Array(total);
     this.#hashes = new Array<BlockHash | undefined>(total).fill(undefined);
-    this.#next = Int32Array.from({ length: total + 1 }, (_, i) => (i + 1) % (total + 1));
-    this.#previous = Int32Array.from({ length: total + 1 }, (_, i) => (i + total) % (total + 1));
+    this.#next = new Int32Array(total + 1);
+    this.#previous = new Int32Array(total + 1);
+    for (let i = 0; i <= total; i++) {
+      this.#next[i] = (i + 1) % (total + 1);
+      this.#previous[i] = (i + total) % (total + 1);
+    }
   }
 
   /** Blocks nobody holds, cached ones included. */
@@ -139,9 +143,14 @@ export class BlockPool {
     const known = this.#byHash.has(hash);
     this.#forget(block);
     this.#hashes[block] = hash;
-    if (!known) this.#byHash.set(hash, block);
-    else this.#doubles.set(hash, [...(this.#doubles.get(hash) ?? []), block]);
-    return !known;
+    if (!known) {
+      this.#byHash.set(hash, block);
+      return true;
+    }
+    const doubles = this.#doubles.get(hash);
+    if (doubles === undefined) this.#doubles.set(hash, [block]);
+    else doubles.push(block);
+    return false;
   }
 
   /** Forgets every name. Held blocks stay held. */
@@ -192,14 +201,16 @@ export class BlockPool {
 
   /** The name is a double's from now on, if there is one. */
   #unname(block: BlockId, hash: BlockHash): void {
-    const doubles = this.#doubles.get(hash)?.filter((each) => each !== block) ?? [];
-    if (this.#byHash.get(hash) === block) {
-      const heir = doubles.shift();
-      if (heir === undefined) this.#byHash.delete(hash);
-      else this.#byHash.set(hash, heir);
+    const doubles = this.#doubles.get(hash);
+    const heir = doubles?.[0];
+    if (doubles === undefined || heir === undefined) {
+      this.#byHash.delete(hash);
+      return;
     }
-    if (doubles.length > 0) this.#doubles.set(hash, doubles);
-    else this.#doubles.delete(hash);
+    const found = this.#byHash.get(hash) === block;
+    if (found) this.#byHash.set(hash, heir);
+    doubles.splice(found ? 0 : doubles.indexOf(block), 1);
+    if (doubles.length === 0) this.#doubles.delete(hash);
   }
 
   /** Puts `block` behind `after` in the free queue. */

@@ -12,6 +12,8 @@ import type { PrefixMatch } from "./prefix-match.ts";
 export interface Holder extends HashKeys {
   readonly id: SequenceId;
   readonly tokens: Int32Array;
+  /** Its ids are not known: the prompt's full blocks have their names from the start. */
+  readonly unread: boolean;
   readonly promptLength: number;
   /** Tokens whose ids are known: the prompt and what was sampled. */
   readonly known: number;

@@ -82,6 +82,10 @@ export class PrefixCache {
   #hash(holder: Holder, index: number): BlockHash {
     const { hashes } = holder;
     for (let next = hashes.length; next <= index; next++) {
+      if (holder.unread) {
+        hashes.push(`own ${holder.id} ${next}`); // holds what was sampled: nobody else has it
+        continue;
+      }
       const begin = next * this.#blockSize;
       const range = [begin, begin + this.#blockSize] as const;
       const parent = hashes[next - 1] ?? this.#hasher.root;

@@ -91,7 +91,7 @@ export class TokenSampler implements Sampler {
       params.presencePenalty !== 0;
     const remembers = penalized || params.badWords.length > 0 || constraint !== undefined;
     const greedy = params.temperature < GREEDY_TEMPERATURE;
-    const prompt = sequence.tokens.subarray(0, promptLength);
+    const prompt = (): Int32Array => sequence.tokens.subarray(0, promptLength);
     this.#states.set(id, {
       params,
       promptLength,
@@ -107,7 +107,7 @@ export class TokenSampler implements Sampler {
       constraint,
       allowed: params.allowedTokenIds && maskOf(params.allowedTokenIds),
       faultedAt: undefined,
-      history: remembers ? new TokenHistory(prompt, params, constraint) : undefined,
+      history: remembers ? new TokenHistory(prompt(), params, constraint) : undefined,
     });
   }
 

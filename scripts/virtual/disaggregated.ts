@@ -15,11 +15,11 @@ import type { VirtualClock } from "../../device/clocks/virtual.ts";
 import type { Device, SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent, EngineListener, RequestFinished } from "../../engine/events.ts";
-import type { GenerationRequest } from "../../engine/sequence.ts";
+import type { AnyRequest } from "../../engine/sequence.ts";
 
 /** What a load is sent to: an engine, or a system that looks like one. */
 export interface Served {
-  submit(request: GenerationRequest): readonly SequenceId[];
+  submit(request: AnyRequest): readonly SequenceId[];
   subscribe(listener: EngineListener): () => void;
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export interface DisaggregatedParts {
 /** A request at a worker, with the system's id for it. */
 interface Under {
   readonly id: SequenceId;
-  readonly request: GenerationRequest;
+  readonly request: AnyRequest;
   /** Prompt tokens that its prefiller found in its cache. */
   readonly cachedTokens: number;
 }
@@ -70,12 +70,12 @@ class Side {
     this.worker = worker;
   }
 
-  blocksOf({ prompt }: GenerationRequest): number {
+  blocksOf({ prompt }: AnyRequest): number {
     return Math.ceil((prompt.length + 1) / this.worker.device.limits.blockSize);
   }
 
   /** Has it a seat, and blocks for the prompt? An empty one takes any. */
-  takes(request: GenerationRequest): boolean {
+  takes(request: AnyRequest): boolean {
     if (this.seats === 0) return true;
     const { engine, device } = this.worker;
     if (this.seats >= engine.options.maxNumSeqs) return false;
@@ -106,7 +106,7 @@ export class Disaggregated implements Served {
   }
 
   /** To the prefiller with the fewest prompt tokens before it. Throws as `Engine.submit`. */
-  submit(request: GenerationRequest): readonly SequenceId[] {
+  submit(request: AnyRequest): readonly SequenceId[] {
     const side = least(this.#prefillers, ({ tokens }) => tokens);
     if (side === undefined) throw new Error("There is no engine for prompts.");
     const params = { ...request.params, maxTokens: 1, minTokens: 0 };
@@ -217,10 +217,7 @@ export class Disaggregated implements Served {
   }
 }
 
-function ended(
-  { prompt }: GenerationRequest,
-  cachedTokens: number,
-): Omit<RequestFinished, "at" | "id"> {
+function ended({ prompt }: AnyRequest, cachedTokens: number): Omit<RequestFinished, "at" | "id"> {
   return {
     type: "request-finished",
     reason: "error",

@@ -5,17 +5,17 @@
  *     closed loop   `concurrency` users, each sends its next request when the last one ends
  *     open loop     each request at its arrival, whatever is still under way
  */
-import { SECOND } from "../../device/clock.ts";
+import { type Nanos, SECOND } from "../../device/clock.ts";
 import type {
   EngineEvent,
   RequestFinished,
   StepFinished,
   TokensEmitted,
 } from "../../engine/events.ts";
-import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
+import { type AnyRequest, DEFAULT_SAMPLING, type UnreadPrompt } from "../../engine/sequence.ts";
 import type { RequestRecord } from "../load/record.ts";
 import type { WorkRequest } from "../workload/request.ts";
-import type { VirtualSystem } from "./build.ts";
+import type { VirtualEngine, VirtualSystem } from "./build.ts";
 
 export interface VirtualRun {
   /** In order of `requests`. */
@@ -87,6 +87,7 @@ class Run {
   readonly #records: RequestRecord[];
   readonly #under: readonly Map<number, Progress>[];
   readonly #origin: number;
+  readonly #gaps: boolean;
   readonly #leave: (() => void)[] = [];
   readonly #steps: StepTotals = {
     steps: 0,
@@ -100,6 +101,9 @@ class Run {
   };
   #next = 0;
   #end: number;
+  /** The last repeated step's, and what lies between them. */
+  #moments: readonly Nanos[] = [];
+  #apart = NO_GAPS;
 
   constructor(system: VirtualSystem, requests: readonly WorkRequest[], load: VirtualLoad) {
     this.#system = system;
@@ -108,6 +112,7 @@ class Run {
     this.#records = new Array(requests.length);
     this.#under = system.engines.map(() => new Map<number, Progress>());
     this.#origin = system.clock.now();
+    this.#gaps = load.gaps !== false;
     this.#end = this.#origin;
     for (const [replica, { engine }] of system.engines.entries()) {
       this.#leave.push(engine.subscribe((event) => this.#on(replica, event)));
@@ -149,9 +154,9 @@ class Run {
     try {
       const { engines } = this.#system;
       const replica = this.#load.route?.(request, turn) ?? turn % engines.length;
-      const engine = engines[replica]?.engine;
-      if (engine === undefined) throw new Error(`There is no engine ${replica} in this system.`);
-      const [id] = engine.submit(this.#generation(request));
+      const its = engines[replica];
+      if (its === undefined) throw new Error(`There is no engine ${replica} in this system.`);
+      const [id] = its.engine.submit(this.#generation(request, its));
       if (id !== undefined) {
         this.#under[replica]?.set(id, {
           index,
@@ -160,7 +165,7 @@ class Run {
           first: undefined,
           last: this.#system.clock.now(),
           preemptions: 0,
-          gaps: this.#load.gaps === false ? NO_GAPS : new Float64Array(request.outputTokens),
+          gaps: this.#gaps ? new Float64Array(request.outputTokens) : NO_GAPS,
           gapCount: 0,
         });
       }
@@ -175,10 +180,9 @@ class Run {
     }
   }
 
-  #generation(request: WorkRequest): GenerationRequest {
-    if (request.prompt.type !== "ids") throw new Error("Virtual time takes token-id prompts only.");
+  #generation(request: WorkRequest, engine: VirtualEngine): AnyRequest {
     return {
-      prompt: request.prompt.ids,
+      prompt: unreadOf(request, engine) ?? idsOf(request),
       params: {
         ...DEFAULT_SAMPLING,
         temperature: 0,
@@ -222,13 +226,35 @@ class Run {
     const progress = this.#under[replica]?.get(event.id);
     if (progress === undefined) return;
     // Drafts arrive together, in one chunk; a repeated step's tokens one after another.
-    for (const moment of event.moments ?? [event.at]) {
-      if (progress.first === undefined) progress.first = moment;
-      else if (this.#load.gaps !== false) {
-        progress.gaps[progress.gapCount++] = (moment - progress.last) / SECOND;
-      }
-      progress.last = moment;
+    const { moments } = event;
+    this.#chunk(progress, moments?.[0] ?? event.at);
+    if (moments === undefined || moments.length < 2) return;
+    if (this.#gaps) {
+      progress.gaps.set(this.#between(moments), progress.gapCount);
+      progress.gapCount += moments.length - 1;
     }
+    progress.last = moments[moments.length - 1] ?? progress.last;
+  }
+
+  /** Seconds from one to the next. A step's moments are the same for all its rows. */
+  #between(moments: readonly Nanos[]): Float64Array {
+    if (moments === this.#moments) return this.#apart;
+    const apart = new Float64Array(moments.length - 1);
+    let last = moments[0] ?? 0;
+    for (let index = 1; index < moments.length; index++) {
+      const moment = moments[index] ?? last;
+      apart[index - 1] = (moment - last) / SECOND;
+      last = moment;
+    }
+    this.#moments = moments;
+    this.#apart = apart;
+    return apart;
+  }
+
+  #chunk(progress: Progress, moment: Nanos): void {
+    if (progress.first === undefined) progress.first = moment;
+    else if (this.#gaps) progress.gaps[progress.gapCount++] = (moment - progress.last) / SECOND;
+    progress.last = moment;
   }
 
   #finished(replica: number, event: RequestFinished): void {
@@ -257,6 +283,25 @@ class Run {
       this.#system.clock.at(event.at, () => this.#submitNext(progress.turn));
     }
   }
+}
+
+function idsOf({ prompt }: WorkRequest): Int32Array {
+  if (prompt.type !== "ids") throw new Error("Virtual time takes token-id prompts only.");
+  return prompt.ids;
+}
+
+/**
+ * The prompt without its ids. Who speculates or computes reads them; so does a prefix cache, unless
+ * the workload knows what its blocks would be called (with prompts apart they may have two sizes).
+ */
+function unreadOf(request: WorkRequest, { spec, device }: VirtualEngine): UnreadPrompt | undefined {
+  if (spec.speculative !== undefined || device.can.grammar) return undefined;
+  if (!spec.prefixCaching) {
+    const length = request.names === undefined ? idsOf(request).length : request.promptTokens;
+    return { length, names: [] };
+  }
+  const names = spec.prefill === undefined ? request.names?.(device.limits.blockSize) : undefined;
+  return names && { length: request.promptTokens, names };
 }
 
 function failed(request: WorkRequest, error: string): RequestRecord {

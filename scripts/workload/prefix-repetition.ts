@@ -1,6 +1,6 @@
 /** Few prefixes, many suffixes (`--dataset-name prefix_repetition`): what a prefix cache is for. */
 import type { Random } from "./random.ts";
-import { randomIds } from "./random-dataset.ts";
+import { drawIds } from "./random-dataset.ts";
 import type { Words, WorkRequest } from "./request.ts";
 
 export interface PrefixRepetition {
@@ -25,11 +25,11 @@ export function prefixRepetitionRequests(
   }
   const requests: WorkRequest[] = [];
   for (let index = 0; index < options.prefixes; index++) {
-    const prefix = randomIds(options.prefixLen, words.ids, random);
+    const prefix = drawIds(new Int32Array(options.prefixLen), words.ids, { random });
     for (let repeat = 0; repeat < each; repeat++) {
       const ids = new Int32Array(options.prefixLen + options.suffixLen);
       ids.set(prefix);
-      ids.set(randomIds(options.suffixLen, words.ids, random), options.prefixLen);
+      drawIds(ids, words.ids, { random, start: options.prefixLen });
       requests.push({
         prompt: { type: "ids", ids },
         promptTokens: ids.length,

@@ -36,11 +36,14 @@ export function lengthRange(
   return [Math.max(1, Math.floor(length * ratio)), length];
 }
 
-/** `count` ids of the alphabet, each drawn alone. */
-export function randomIds(count: number, ids: Words["ids"], random: Random): Int32Array {
-  const out = new Int32Array(count);
-  const span = ids.length;
-  for (let index = 0; index < count; index++) out[index] = ids.at(random.integer(0, span - 1));
+/** Ids of the alphabet, each drawn alone, from `start` to the end of `out`; returns that. */
+export function drawIds(
+  out: Int32Array,
+  ids: Words["ids"],
+  { random, start = 0 }: { readonly random: Random; readonly start?: number },
+): Int32Array {
+  const last = ids.length - 1;
+  for (let index = start; index < out.length; index++) out[index] = ids.at(random.integer(0, last));
   return out;
 }
 
@@ -56,12 +59,11 @@ export function randomRequests(
     lengths.outputRatio,
     lengths.meaning,
   );
-  const prefix = randomIds(lengths.prefixLen, words.ids, random);
+  const prefix = drawIds(new Int32Array(lengths.prefixLen), words.ids, { random });
   return Array.from({ length: count }, () => {
-    const own = randomIds(random.integer(inputLow, inputHigh), words.ids, random);
-    const ids = new Int32Array(prefix.length + own.length);
+    const ids = new Int32Array(prefix.length + random.integer(inputLow, inputHigh));
     ids.set(prefix);
-    ids.set(own, prefix.length);
+    drawIds(ids, words.ids, { random, start: prefix.length });
     return {
       prompt: { type: "ids", ids },
       promptTokens: ids.length,

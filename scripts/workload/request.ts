@@ -11,6 +11,11 @@ export interface WorkRequest {
   readonly promptTokens: number;
   /** Output tokens wanted (`max_tokens`). */
   readonly outputTokens: number;
+  /**
+   * Names of the prompt's full blocks of so many tokens, equal where their ids and all before are;
+   * undefined where only the ids tell. Absent: never known without them.
+   */
+  readonly names?: (blockTokens: number) => readonly string[] | undefined;
   /** Seconds from the start of the run; absent: the arrival process decides. */
   readonly arrival?: number;
 }

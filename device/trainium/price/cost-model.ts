@@ -103,31 +103,6 @@ export class CostModel {
     );
   }
 
-  /**
-   * Prices of a decode batch repeated: `run(k)` is the k-th repetition's. Between two context
-   * buckets its duration stays; what the cache's padding takes of it becomes its contexts' own.
-   */
-  run(batch: Batch): (step: number) => StepCost {
-    const longest = batch.rows.reduce((most, row) => Math.max(most, row.start + row.count), 0);
-    const at = (step: number): StepCost => {
-      const rows = batch.rows.map((row) => ({ ...row, start: row.start + step }));
-      return this.price({ ...batch, rows }, batch);
-    };
-    let first: StepCost | undefined;
-    let last: StepCost | undefined;
-    let from = 0;
-    let until = 0;
-    return (step) => {
-      if (first === undefined || last === undefined || longest + step > until) {
-        until = bucketOf(this.buckets.contexts, longest + step);
-        from = step;
-        first = at(step);
-        last = at(Math.max(step, until - longest));
-      }
-      return between(first, last, (step - from) / Math.max(1, until - longest - from));
-    };
-  }
-
   #host(what: "prompt" | "step" | "row"): number {
     return constant(this.plan.constants, `stack.${what}.${this.plan.stack.name}`);
   }
@@ -191,22 +166,15 @@ export function continues(batch: Batch, previous: Batch | undefined): boolean {
   return batch.rows.every(({ id }) => before.has(id));
 }
 
-/** A step between two of one graph: what one's padding has less, its cache has more. */
-function between(first: StepCost, last: StepCost, share: number): StepCost {
-  const padding = first.parts["padding"] ?? 0;
-  const moved = Math.round((padding - (last.parts["padding"] ?? 0)) * Math.min(1, share));
-  if (moved === 0) return first;
-  const parts = { ...first.parts, padding: padding - moved, kv: (first.parts["kv"] ?? 0) + moved };
-  return { ...first, parts };
-}
-
 function add(parts: Parts, part: Part, nanos: number): void {
   parts[part] = (parts[part] ?? 0) + nanos;
 }
 
 /** Adds `from`, with the unused share of the named parts counted as padding. */
 function addPadded(parts: Parts, from: Parts, used: Parts): void {
-  for (const [name, nanos] of Object.entries(from) as [Part, number][]) {
+  for (const part in from) {
+    const name = part as Part; // what a Parts has for keys
+    const nanos = from[name] ?? 0;
     const share = used[name] ?? 1;
     add(parts, name, nanos * share);
     if (share < 1) add(parts, "padding", nanos * (1 - share));
@@ -222,8 +190,8 @@ function finish(
   const rounded: Record<string, Nanos> = {};
   let exact = 0;
   let duration = 0;
-  for (const [part, nanos] of Object.entries(parts)) {
-    exact += nanos;
+  for (const part in parts) {
+    exact += parts[part as Part] ?? 0; // what a Parts has for keys
     const whole = Math.round(exact) - duration;
     duration += whole;
     if (whole !== 0) rounded[part] = whole;

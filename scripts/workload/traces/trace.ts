@@ -3,8 +3,9 @@
  * with whatever is known of the prefixes that they share. Text never is.
  */
 import { Random } from "../random.ts";
-import { randomIds } from "../random-dataset.ts";
+import { drawIds } from "../random-dataset.ts";
 import type { Words, WorkRequest } from "../request.ts";
+import { BlockNames } from "./block-names.ts";
 
 export interface TraceRequest {
   /** Seconds from the start of the trace. */
@@ -108,8 +109,8 @@ export class TracePrompts {
       end = next;
     }
     if (end < ids.length) {
-      const own = new Random(Math.imul(index + 1, 0x9e3779b1) ^ this.#seed);
-      ids.set(randomIds(ids.length - end, this.#ids, own), end);
+      const random = new Random(Math.imul(index + 1, 0x9e3779b1) ^ this.#seed);
+      drawIds(ids, this.#ids, { random, start: end });
     }
     return ids;
   }
@@ -130,10 +131,12 @@ export class TracePrompts {
 /** The trace as requests to send, each at its time; a prompt is made when it is read. */
 export function traceRequests(trace: Trace, words: Words, seed: number): WorkRequest[] {
   const prompts = new TracePrompts(trace, words, seed);
+  const blocks = new BlockNames(trace.blockTokens);
   return trace.requests.map((request, index) => ({
     get prompt() {
       return { type: "ids", ids: prompts.ids(request, index) } as const;
     },
+    names: (size) => blocks.of(request, index, size),
     promptTokens: request.inputTokens,
     outputTokens: request.outputTokens,
     arrival: request.arrival,

@@ -18,6 +18,7 @@ import { runVirtual } from "../../../scripts/virtual/virtual.ts";
 import { Random } from "../../../scripts/workload/random.ts";
 import { randomRequests } from "../../../scripts/workload/random-dataset.ts";
 import { idRange, type WorkRequest } from "../../../scripts/workload/request.ts";
+import { type Trace, traceRequests } from "../../../scripts/workload/traces/trace.ts";
 
 const SPEC: SystemSpec = {
   model: "meta-llama/Llama-3.2-1B-Instruct",
@@ -93,6 +94,46 @@ describe("virtual time", () => {
     // Prices are rounded to a nanosecond a step, or a run.
     for (const [index, seconds] of runs.entries())
       expect(seconds).toBeCloseTo(single[index] ?? 0, 6);
+  });
+
+  it("is the same whether a trace's prompts are made of ids or known by their blocks' names", async () => {
+    // Few different blocks, shared, cut and gone on with in all ways; a pool that gives up and preempts.
+    const random = new Random(11);
+    const trace: Trace = {
+      name: "made up",
+      blockTokens: 32,
+      notes: [],
+      requests: Array.from({ length: 60 }, (_, index) => ({
+        arrival: index * 0.003,
+        inputTokens: random.integer(20, 200),
+        outputTokens: random.integer(1, 40),
+        ...(index % 7 === 0
+          ? {}
+          : { blocks: Array.from({ length: random.integer(1, 6) }, () => random.integer(0, 2)) }),
+      })),
+    };
+    const seen = async (blockSize: number, named: boolean) => {
+      const timed = traceRequests(trace, { ids: idRange(0, 24) }, 3);
+      const spec = { ...SPEC, maxNumSeqs: 8, blockSize, blocks: Math.ceil(480 / blockSize) };
+      const system = await buildSystem(spec);
+      const ids = (request: WorkRequest): WorkRequest => ({
+        prompt: request.prompt,
+        promptTokens: request.promptTokens,
+        outputTokens: request.outputTokens,
+        arrival: request.arrival ?? 0,
+      });
+      const run = await runVirtual(system, named ? timed : timed.map(ids), {});
+      await system.close();
+      return run;
+    };
+    for (const blockSize of [16, 32, 24]) {
+      const [named, whole] = [await seen(blockSize, true), await seen(blockSize, false)];
+      expect(named).toEqual(whole);
+      const sum = (of: "cachedTokens" | "preemptions"): number =>
+        whole.records.reduce((all, record) => all + (record[of] ?? 0), 0);
+      expect(sum("cachedTokens")).toBeGreaterThan(0);
+      expect(sum("preemptions")).toBeGreaterThan(0);
+    }
   });
 
   it("says why a request cannot be served, and goes on", async () => {

@@ -89,7 +89,7 @@ describe("a plan of a step", () => {
   it("takes back what a preempted row took, and its kind's place", () => {
     const plan = new StepPlan({ ...LIMITS, mixLong: false, longRowsPerStep: 1 }, 4, 8);
     const one = sequence(1, range(9));
-    plan.add({ sequence: one, count: 5, room: 6, long: true });
+    plan.add({ sequence: one, epoch: 0, count: 5, room: 6, long: true });
     expect([plan.room, plan.hasLong, plan.takes(true), plan.takes(false)]).toEqual([
       2,
       true,
@@ -105,9 +105,9 @@ describe("a plan of a step", () => {
       true,
       true,
     ]);
-    plan.add({ sequence: one, count: 1, room: 1, long: false });
+    plan.add({ sequence: one, epoch: 0, count: 1, room: 1, long: false });
     expect([plan.takes(true), plan.takes(false)]).toEqual([false, true]);
-    plan.add({ sequence: sequence(3, [1]), count: 7, room: 7, long: false });
+    plan.add({ sequence: sequence(3, [1]), epoch: 0, count: 7, room: 7, long: false });
     expect([plan.full, plan.takes(false)]).toEqual([true, false]);
   });
 });

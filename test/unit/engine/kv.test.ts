@@ -179,6 +179,7 @@ describe("prefix cache", () => {
       length: tokens.length,
       received: 0,
       computesAll: false,
+      unread: false,
       computed: 0,
       blocks: [],
       hashes: [],

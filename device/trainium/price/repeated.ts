@@ -1,0 +1,80 @@
+/**
+ * A decode batch repeated, contexts growing by a token each time. Between two context buckets a
+ * repetition's duration stays; what the cache's padding takes of it becomes its contexts' own.
+ */
+import type { Nanos } from "../../clock.ts";
+import type { Batch } from "../../device.ts";
+import type { StepCost } from "../../trace.ts";
+import { bucketOf } from "../plan.ts";
+import type { CostModel } from "./cost-model.ts";
+
+export class RepeatedStep {
+  readonly #model: CostModel;
+  readonly #batch: Batch;
+  readonly #parts: Record<string, Nanos>;
+  readonly #longest: number;
+  /** Repetitions until now; the batch itself is none. */
+  #done = 0;
+  /** What the first in the bucket under way costs, its number, and the last one's. */
+  #first: StepCost | undefined;
+  #from = 0;
+  #until = 0;
+  /** Padding that the last has less than the first, and what those until now have together. */
+  #filled = 0;
+  #moved = 0;
+  /** Repetitions whose parts are added. */
+  #settled = 0;
+
+  /** `parts`: where `settle` adds those of the repetitions. */
+  constructor(model: CostModel, batch: Batch, parts: Record<string, Nanos>) {
+    this.#model = model;
+    this.#batch = batch;
+    this.#parts = parts;
+    this.#longest = batch.rows.reduce((most, row) => Math.max(most, row.start + row.count), 0);
+  }
+
+  /** Once more; its duration. */
+  next(): Nanos {
+    const step = this.#done + 1;
+    let first = this.#first;
+    if (first === undefined || step > this.#until) {
+      this.settle();
+      first = this.#enter(step);
+    }
+    this.#done = step;
+    const share = (step - this.#from) / Math.max(1, this.#until - this.#from);
+    this.#moved += Math.round(this.#filled * Math.min(1, share));
+    return first.duration;
+  }
+
+  /** Adds the parts of all until now. */
+  settle(): void {
+    const first = this.#first?.parts ?? {};
+    const count = this.#done - this.#settled;
+    const parts = this.#parts;
+    for (const part in first) parts[part] = (parts[part] ?? 0) + count * (first[part] ?? 0);
+    if (this.#moved !== 0) {
+      parts["padding"] = (parts["padding"] ?? 0) - this.#moved;
+      parts["kv"] = (parts["kv"] ?? 0) + this.#moved;
+    }
+    this.#settled = this.#done;
+    this.#moved = 0;
+  }
+
+  /** The bucket that a repetition is the first in; its price. */
+  #enter(step: number): StepCost {
+    const bucket = bucketOf(this.#model.buckets.contexts, this.#longest + step);
+    const first = this.#price(step);
+    this.#from = step;
+    this.#until = bucket - this.#longest;
+    const last = this.#price(Math.max(step, this.#until));
+    this.#filled = (first.parts["padding"] ?? 0) - (last.parts["padding"] ?? 0);
+    this.#first = first;
+    return first;
+  }
+
+  #price(step: number): StepCost {
+    const rows = this.#batch.rows.map((row) => ({ ...row, start: row.start + step }));
+    return this.#model.price({ ...this.#batch, rows }, this.#batch);
+  }
+}
