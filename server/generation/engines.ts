@@ -29,15 +29,23 @@ export interface Handle {
   readonly id: SequenceId;
 }
 
+/** A receiver and what it is of. */
+interface Listening {
+  readonly receiver: Receiver;
+  readonly handle: Handle;
+  /** It threw, and is told no more. */
+  failed: boolean;
+}
+
 /** Receivers that are called before the event loop turns: some 5 ms of writing. */
 const FLUSHED_AT_ONCE = 512;
 
 export class Engines {
   readonly all: readonly Engine[];
-  readonly #receivers: readonly Map<SequenceId, Receiver>[];
-  readonly #dirty = new Set<Receiver>();
+  /** Of each engine. */
+  readonly #listening: readonly Map<SequenceId, Listening>[];
+  readonly #dirty = new Set<Listening>();
   #flushComes = false;
-  readonly #handles = new WeakMap<Receiver, Handle>();
   readonly #report: (error: Error) => void;
   #next = 0;
 
@@ -48,7 +56,7 @@ export class Engines {
   ) {
     this.all = engines;
     this.#report = report;
-    this.#receivers = engines.map(() => new Map());
+    this.#listening = engines.map(() => new Map());
     engines.forEach((engine, index) => {
       engine.subscribe((event) => this.#receive(index, event));
     });
@@ -85,8 +93,7 @@ export class Engines {
   }
 
   listen(handle: Handle, receiver: Receiver): void {
-    this.#receivers[handle.engine]?.set(handle.id, receiver);
-    this.#handles.set(receiver, handle);
+    this.#listening[handle.engine]?.set(handle.id, { receiver, handle, failed: false });
   }
 
   finish(handle: Handle, reason: "stop" | "abort"): void {
@@ -116,18 +123,17 @@ export class Engines {
 
   #receive(index: number, event: EngineEvent): void {
     if (!("id" in event)) return;
-    const receivers = this.#receivers[index];
-    const receiver = receivers?.get(event.id);
-    if (receiver === undefined) return;
-    const over = event.type === "request-finished";
-    if (over) receivers?.delete(event.id);
+    const all = this.#listening[index];
+    const one = all?.get(event.id);
+    if (one === undefined) return;
+    if (event.type === "request-finished") all?.delete(event.id);
     try {
-      receiver.receive(event);
+      one.receiver.receive(event);
     } catch (error) {
-      this.#fail(receiver, error);
+      this.#fail(one, error);
       return;
     }
-    this.#dirty.add(receiver);
+    this.#dirty.add(one);
     if (this.#flushComes) return;
     this.#flushComes = true;
     queueMicrotask(() => setImmediate(() => this.#flush()));
@@ -135,32 +141,32 @@ export class Engines {
 
   /** The first of those who wait; between them and the others everybody else has a turn. */
   #flush(): void {
-    const first: Receiver[] = [];
-    for (const receiver of this.#dirty) {
+    const first: Listening[] = [];
+    for (const one of this.#dirty) {
       if (first.length === FLUSHED_AT_ONCE) break;
-      first.push(receiver);
+      first.push(one);
     }
-    for (const receiver of first) this.#dirty.delete(receiver);
+    for (const one of first) this.#dirty.delete(one);
     this.#flushComes = this.#dirty.size > 0;
     if (this.#flushComes) setImmediate(() => this.#flush());
-    for (const receiver of first) {
+    for (const one of first) {
       try {
-        receiver.flush();
+        one.receiver.flush();
       } catch (error) {
-        this.#fail(receiver, error);
+        this.#fail(one, error);
       }
     }
   }
 
   /** The receiver's sequence ends and its client is told, once the call under way is over. */
-  #fail(receiver: Receiver, thrown: unknown): void {
+  #fail(one: Listening, thrown: unknown): void {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     this.#report(error);
-    this.#dirty.delete(receiver);
-    const handle = this.#handles.get(receiver);
-    if (handle === undefined) return;
-    this.#handles.delete(receiver);
-    this.#receivers[handle.engine]?.delete(handle.id);
+    this.#dirty.delete(one);
+    if (one.failed) return;
+    one.failed = true;
+    const { receiver, handle } = one;
+    this.#listening[handle.engine]?.delete(handle.id);
     setImmediate(() => {
       this.finish(handle, "abort");
       try {

@@ -18,6 +18,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { loadavg } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type ForkedServer, forkServer } from "./forked-server.ts";
 
@@ -127,15 +128,11 @@ async function startPeer(command: string): Promise<{ url: string; child: ChildPr
   const [file = "", ...argv] = command.replaceAll("{port}", String(port)).split(" ");
   const child = spawn(file, argv, { stdio: "ignore", detached: true });
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; ; tries++) {
-    const there = await fetch(url).then(
-      () => true,
-      () => false,
-    );
-    if (there) return { url, child };
-    if (tries === 300) throw new Error(`The peer does not listen on ${url}.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let tries = 0; tries < 300; tries++) {
+    await sleep(100);
+    if (await fetch(url).catch(() => undefined)) return { url, child };
   }
+  throw new Error(`The peer does not listen on ${url}.`);
 }
 
 async function short(): Promise<void> {
@@ -156,9 +153,8 @@ async function short(): Promise<void> {
     processor.push(each);
     if (other !== undefined) peers.push(other);
   }
-  say(
-    `Short requests: ${median(rates).toFixed(0)}/s, ${median(processor).toFixed(1)} us of server CPU each`,
-  );
+  const cost = `${median(processor).toFixed(1)} us of server CPU each`;
+  say(`Short requests: ${median(rates).toFixed(0)}/s, ${cost}`);
   if (peers.length > 0) {
     const ratios = rates.map((rate, round) => rate / (peers[round] ?? Number.NaN));
     const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
@@ -226,28 +222,26 @@ async function paced(streams: number): Promise<void> {
   const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
   const late = gaps.filter((gap) => gap > LATE_MS).length / gaps.length;
   const p99 = sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN;
-  const off = `${(100 * (mean / PACE_MS - 1)).toFixed(2)} %`;
-  say(
-    `Paced: ${streams} streams every ${PACE_MS} ms: mean ${mean.toFixed(2)} ms (${off}), p99 ${p99.toFixed(1)} ms, ${(100 * late).toFixed(2)} % above ${LATE_MS} ms`,
-  );
+  const off = `mean ${mean.toFixed(2)} ms (${(100 * (mean / PACE_MS - 1)).toFixed(2)} %)`;
+  const tail = `p99 ${p99.toFixed(1)} ms, ${(100 * late).toFixed(2)} % above ${LATE_MS} ms`;
+  say(`Paced: ${streams} streams every ${PACE_MS} ms: ${off}, ${tail}`);
 }
 
 async function open(streams: number): Promise<void> {
   const server = await pacedServer(streams, OPEN_STEP_MS);
   let events = 0;
   await openStreams(server.url, { streams, told: () => void events++ });
-  while (events < 2 * streams) await new Promise((resolve) => setTimeout(resolve, 100));
+  while (events < 2 * streams) await sleep(100);
   const times: number[] = [];
   for (let scrape = 0; scrape < 40; scrape++) {
     const began = performance.now();
     await (await fetch(`${server.url}/metrics`)).text();
     times.push(performance.now() - began);
-    await new Promise((resolve) => setTimeout(resolve, 130)); // anywhere in a step
+    await sleep(130); // anywhere in a step
   }
-  const megabytes = ((await server.memory()) / 2 ** 20).toFixed(0);
-  say(
-    `Open: ${streams} streams: ${megabytes} MiB resident; /metrics ${median(times).toFixed(1)} ms, at most ${Math.max(...times).toFixed(1)} ms`,
-  );
+  const resident = `${((await server.memory()) / 2 ** 20).toFixed(0)} MiB resident`;
+  const scrapes = `/metrics ${median(times).toFixed(1)} ms, at most ${Math.max(...times).toFixed(1)} ms`;
+  say(`Open: ${streams} streams: ${resident}; ${scrapes}`);
   server.stop();
 }
 
