@@ -50,6 +50,7 @@ import { openApiRoutes } from "./ops/openapi.ts";
 import { profileRoutes } from "./ops/profile.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { uiRoutes } from "./ops/ui.ts";
+import { MOST_INPUTS } from "./pooling/inputs.ts";
 import { poolingRoutes } from "./pooling/routes.ts";
 import { requestsRoutes } from "./requests/route.ts";
 import type { Serving } from "./serving.ts";
@@ -76,7 +77,13 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { settings } = serving;
   const app = transport(parts);
   app.setValidatorCompiler(({ schema }) => shapeCheck(schema as object)); // route schemas are objects
-  readBodies(app, bodyLimits(settings["max-request-body-bytes"], serving));
+  readBodies(
+    app,
+    bodyLimits(settings["max-request-body-bytes"], {
+      ...serving,
+      ...(serving.pooling && { texts: MOST_INPUTS }),
+    }),
+  );
   answerErrors(app);
   app.decorateRequest("record");
   // Hooks call back: of each promise a request would wait a turn.

@@ -41,10 +41,17 @@ const MAX_UNDER_WAY = 512 * 2 ** 20;
 const IDLE_MS = 20_000;
 const PARSE_LIMITS = { timeLimitMs: 5_000, quickMs: 5_000, maxWaiting: 64 };
 
+interface ServedSize {
+  readonly maxModelLen: number;
+  readonly vocabSize: number;
+  /** Texts in a request that have a context each; absent: they share one. */
+  readonly texts?: number;
+}
+
 /** What a model of so long a context and so many ids could use. */
 export function bodyLimits(
   bytes: number,
-  { maxModelLen, vocabSize }: { readonly maxModelLen: number; readonly vocabSize: number },
+  { maxModelLen, vocabSize, texts = 0 }: ServedSize,
 ): BodyLimits {
   const tools = Math.max(1, Math.min(MAX_TOOLS, Math.floor(maxModelLen / TOKENS_A_TOOL)));
   return {
@@ -52,7 +59,10 @@ export function bodyLimits(
     depth: DEPTH,
     values: Math.min(MAX_VALUES, PROMPTS * maxModelLen + vocabSize + FREE),
     keys: Math.min(MAX_KEYS, KEYS_A_MESSAGE * maxModelLen + FREE),
-    lists: { messages: maxModelLen, input: maxModelLen, documents: maxModelLen, tools },
+    lists: {
+      ...{ messages: maxModelLen, tools },
+      ...{ input: Math.max(maxModelLen, texts), documents: Math.max(maxModelLen, texts) },
+    },
     underWay: MAX_UNDER_WAY,
     idleMs: IDLE_MS,
   };

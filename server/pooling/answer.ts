@@ -1,5 +1,6 @@
 /** What all pooling routes do alike: who asked for which model, pooled states of prompts, and the counts. */
 import { randomUUID } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
@@ -10,6 +11,17 @@ import { type Serving, servedName } from "../serving.ts";
 import type { PoolingBody, PoolingPrompt } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
 import { drawnOf } from "./synthetic.ts";
+
+/** How states become what is answered. */
+interface PooledAs {
+  /** Absent: as the model has it. */
+  readonly activated?: boolean | null | undefined;
+  /** Numbers that are kept. */
+  readonly dimensions?: number | undefined;
+}
+
+/** Vectors are made for so long before others have a turn. */
+const TURN_MS = 8;
 
 type Asked = Pick<PoolingBody, "model" | "request_id" | "priority" | "cache_salt">;
 
@@ -40,22 +52,53 @@ export class PoolingExchange {
 
   /**
    * Of each prompt what the model makes of it, `[width]`; undefined: the client is gone. Throws ApiError.
-   * `dimensions`: numbers that are kept; `activated`: absent, as the model has it.
    */
   async pooled(
     prompts: readonly PoolingPrompt[],
-    of: { readonly activated?: boolean | null | undefined; readonly dimensions?: number },
+    how: PooledAs,
   ): Promise<readonly Float32Array[] | undefined> {
+    const found: Float32Array[] = [];
+    const whole = await this.#each(prompts, how, (values) => found.push(values));
+    return whole ? found : undefined;
+  }
+
+  /** The answer that most routes give, as JSON: an entry of each prompt. Undefined: the client is gone. Throws ApiError. */
+  async list(
+    prompts: readonly PoolingPrompt[],
+    how: PooledAs,
+    entry: (values: Float32Array, index: number) => object,
+  ): Promise<string | undefined> {
+    const entries: string[] = [];
+    const whole = await this.#each(prompts, how, (values, index) => {
+      entries.push(JSON.stringify(entry(values, index)));
+    });
+    if (!whole) return undefined;
+    const { id, created, model } = this;
+    const head = JSON.stringify({ id, object: "list", created, model }).slice(0, -1);
+    const tail = JSON.stringify({ usage: usageOf(tokensOf(prompts)), ...this.drawn }).slice(1);
+    return `${head},"data":[${entries.join(",")}],${tail}`;
+  }
+
+  /** `tell` gets what the model makes of each prompt, in order; others have their turns between. */
+  async #each(
+    prompts: readonly PoolingPrompt[],
+    { activated, dimensions }: PooledAs,
+    tell: (values: Float32Array, index: number) => void,
+  ): Promise<boolean> {
     const { head, width, activation, activates } = this.#pooler;
     const deltas = await this.#compute(prompts);
-    return deltas?.map(({ pooled: state }, index) => {
-      const drawn = state === undefined;
+    let since = performance.now();
+    for (const [index, { pooled: state }] of (deltas ?? []).entries()) {
       const given = state ?? drawnOf(prompts[index]?.ids ?? NOTHING, width);
-      const values = drawn || head === undefined ? given : head.apply(given);
+      const values = state === undefined || head === undefined ? given : head.apply(given);
       // Cut first, then made of length 1.
-      const kept = of.dimensions === undefined ? values : values.subarray(0, of.dimensions);
-      return (of.activated ?? activates) ? activation(kept) : kept;
-    });
+      const kept = dimensions === undefined ? values : values.subarray(0, dimensions);
+      tell((activated ?? activates) ? activation(kept) : kept, index);
+      if (performance.now() - since < TURN_MS) continue;
+      await turn();
+      since = performance.now();
+    }
+    return deltas !== undefined;
   }
 
   async #compute(prompts: readonly PoolingPrompt[]): Promise<readonly ChoiceDelta[] | undefined> {
@@ -76,18 +119,15 @@ export class PoolingExchange {
     return generation && this.#exchange.collect(generation);
   }
 
-  /** The answer that most routes give, of so many prompt tokens. */
-  list(data: readonly object[], tokens: number): object {
-    const { id, created, model } = this;
-    const details = { prompt_tokens_details: null, completion_tokens_details: null };
-    const usage = { ...tokenCounts(tokens, 0), ...details };
-    return { id, object: "list", created, model, data, usage, ...this.drawn };
-  }
-
   /** Said only where it is so: clients of vLLM know no such field. */
   get drawn(): object {
     return this.#pooler.synthetic ? { synthetic: true } : {};
   }
+}
+
+export function usageOf(tokens: number): object {
+  const details = { prompt_tokens_details: null, completion_tokens_details: null };
+  return { ...tokenCounts(tokens, 0), ...details };
 }
 
 const NOTHING = new Int32Array(0);

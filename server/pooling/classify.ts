@@ -5,7 +5,7 @@ import { isObject } from "../../models/config.ts";
 import { withBodyChecks } from "../http/validation.ts";
 import { checkCacheSalt } from "../openai/body-checks.ts";
 import type { Serving } from "../serving.ts";
-import { PoolingExchange, tokensOf } from "./answer.ts";
+import { PoolingExchange } from "./answer.ts";
 import { inputFields, poolingFields, readInputs } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
 
@@ -25,13 +25,12 @@ export function classifyRoute(app: FastifyInstance, serving: Serving, pooler: Po
       const of = { serving, pooler };
       const exchange = new PoolingExchange(of, { request, reply }, { prefix: "classify", body });
       const prompts = await readInputs(serving, body, pooler);
-      const found = await exchange.pooled(prompts, { activated: body.use_activation });
-      if (found === undefined) return reply.hijack();
-      const data = found.map((probs, index) => {
+      const how = { activated: body.use_activation };
+      const answer = await exchange.list(prompts, how, (probs, index) => {
         const label = names[probs.indexOf(Math.max(...probs))] ?? null;
         return { index, label, probs: [...probs], num_classes: probs.length };
       });
-      return exchange.list(data, tokensOf(prompts));
+      return answer === undefined ? reply.hijack() : reply.type("application/json").send(answer);
     },
   );
 }

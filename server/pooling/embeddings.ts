@@ -5,7 +5,7 @@ import { badRequest } from "../http/errors.ts";
 import { withBodyChecks } from "../http/validation.ts";
 import { checkCacheSalt } from "../openai/body-checks.ts";
 import type { Serving } from "../serving.ts";
-import { PoolingExchange, tokensOf } from "./answer.ts";
+import { PoolingExchange } from "./answer.ts";
 import { inputFields, poolingFields, readInputs } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
 import { type Encoding, encoded } from "./vectors.ts";
@@ -50,12 +50,10 @@ export function embeddingRoute(app: FastifyInstance, serving: Serving, pooler: P
     async (request, reply) => {
       const { body } = request;
       const exchange = new PoolingExchange(of, { request, reply }, { prefix: "embd", body });
-      const answer = await encodedAnswer(of, exchange, body);
-      if (answer === undefined) return reply.hijack();
-      const data = answer.vectors.map((embedding, index) => {
+      const answer = await vectorsOf(of, exchange, body, (embedding, index) => {
         return { index, object: "embedding", embedding };
       });
-      return exchange.list(data, answer.tokens);
+      return answer === undefined ? reply.hijack() : reply.type("application/json").send(answer);
     },
   );
 }
@@ -70,12 +68,10 @@ export function poolingRoute(app: FastifyInstance, serving: Serving, pooler: Poo
       const { body } = request;
       const exchange = new PoolingExchange(of, { request, reply }, { prefix: "pooling", body });
       checkTask(body.task ?? pooler.task, pooler);
-      const answer = await encodedAnswer(of, exchange, body);
-      if (answer === undefined) return reply.hijack();
-      const data = answer.vectors.map((vector, index) => {
-        return { index, object: "pooling", data: vector };
+      const answer = await vectorsOf(of, exchange, body, (data, index) => {
+        return { index, object: "pooling", data };
       });
-      return exchange.list(data, answer.tokens);
+      return answer === undefined ? reply.hijack() : reply.type("application/json").send(answer);
     },
   );
 }
@@ -96,26 +92,19 @@ function checkTask(task: (typeof TASKS)[number], pooler: Pooler): void {
   );
 }
 
-/** As the wire has them; undefined: the client is gone. */
-async function encodedAnswer(
-  { serving, pooler }: { readonly serving: Serving; readonly pooler: Pooler },
+/** The answer, with vectors as the wire has them; undefined: the client is gone. */
+async function vectorsOf(
+  of: { readonly serving: Serving; readonly pooler: Pooler },
   exchange: PoolingExchange,
   body: EmbeddingRequest,
-): Promise<{ vectors: readonly (string | number[])[]; tokens: number } | undefined> {
+  entry: (vector: string | number[], index: number) => object,
+): Promise<string | undefined> {
   const dimensions = body.dimensions ?? undefined;
-  if (dimensions !== undefined) checkDimensions(dimensions, exchange.model, { serving, pooler });
-  const prompts = await readInputs(serving, body, pooler);
-  const found = await exchange.pooled(prompts, {
-    activated: body.use_activation,
-    ...(dimensions !== undefined && { dimensions }),
-  });
+  if (dimensions !== undefined) checkDimensions(dimensions, exchange.model, of);
+  const prompts = await readInputs(of.serving, body, of.pooler);
   const encoding = encodingOf(body);
-  return (
-    found && {
-      vectors: found.map((vector) => encoded(vector, encoding)),
-      tokens: tokensOf(prompts),
-    }
-  );
+  const how = { activated: body.use_activation, dimensions };
+  return exchange.list(prompts, how, (values, index) => entry(encoded(values, encoding), index));
 }
 
 /** May a vector be cut, and so? As vLLM reads it: config.json says so. */

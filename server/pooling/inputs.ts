@@ -58,7 +58,7 @@ type Reading = Pick<Pooler, "lowerCase">;
 type Truncation = Pick<PoolingBody, "truncate_prompt_tokens" | "truncation_side">;
 
 /** Inputs of one request: each is computed by itself. */
-const MOST_INPUTS = 4096;
+export const MOST_INPUTS = 4096;
 
 /** Throws ApiError. */
 export async function readInputs(
@@ -93,6 +93,7 @@ export async function readInputs(
   const list: readonly (string | readonly number[])[] =
     typeof input === "string" ? [input] : isIds(input) ? [input] : input;
   if (list.length === 0) throw badRequest("You must pass at least one prompt");
+  checkCount(list.length, "input");
   return readTexts(serving, list, { ...reading, ...body });
 }
 
@@ -102,7 +103,6 @@ export async function readTexts(
   list: readonly (string | readonly number[])[],
   how: Truncation & Reading & { readonly add_special_tokens?: boolean },
 ): Promise<readonly Prompt[]> {
-  checkCount(list.length);
   const options = tokenizing(how, how.add_special_tokens ?? true);
   const prompts: Prompt[] = [];
   for (const each of list) {
@@ -147,7 +147,6 @@ export async function readPairs(
   pairs: readonly (readonly [string, string])[],
   how: Truncation & Reading,
 ): Promise<readonly PoolingPrompt[]> {
-  checkCount(pairs.length);
   const { tokenizer, maxModelLen, modelConfig } = serving;
   const { truncate_prompt_tokens: truncate, truncation_side: side } = how;
   const apart = modelConfig["use_sep_token"] ?? modelConfig["use_pad_token"] ?? true;
@@ -183,8 +182,10 @@ export async function readPairs(
   return prompts;
 }
 
-function checkCount(count: number): void {
-  if (count > MOST_INPUTS) throw badRequest(`input must be ${MOST_INPUTS} texts at most.`, "input");
+/** Throws ApiError naming the field that has too many texts. */
+export function checkCount(count: number, param: string): void {
+  if (count <= MOST_INPUTS) return;
+  throw badRequest(`${param} may hold ${MOST_INPUTS} texts at most, got ${count}.`, param);
 }
 
 function cased(text: string, { lowerCase }: Reading): string {

@@ -6,8 +6,8 @@ import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
 import type { Serving } from "../serving.ts";
-import { PoolingExchange, tokensOf } from "./answer.ts";
-import { poolingFields, readPairs, readTexts } from "./inputs.ts";
+import { PoolingExchange, tokensOf, usageOf } from "./answer.ts";
+import { checkCount, poolingFields, readPairs, readTexts } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
 import { cosine } from "./vectors.ts";
 
@@ -51,7 +51,9 @@ export function pairRoutes(app: FastifyInstance, serving: Serving, pooler: Poole
         const found = await scored(of, exchange, { left, right, body });
         if (found === undefined) return reply.hijack();
         const data = found.scores.map((score, index) => ({ index, object: "score", score }));
-        return exchange.list(data, found.tokens);
+        const { id, created, model, drawn } = exchange;
+        const usage = usageOf(found.tokens);
+        return { id, object: "list", created, model, data, usage, ...drawn };
       },
     );
   }
@@ -63,6 +65,7 @@ export function pairRoutes(app: FastifyInstance, serving: Serving, pooler: Poole
         const { body } = request;
         const exchange = new PoolingExchange(of, { request, reply }, { prefix: "score", body });
         const documents = listOf(body.documents);
+        checkCount(documents.length, "documents");
         const asked = { left: [body.query], right: documents, body };
         const found = await scored(of, exchange, asked);
         if (found === undefined) return reply.hijack();
@@ -86,7 +89,11 @@ const listOf = (given: string | readonly string[]): readonly string[] =>
 function sidesOf(body: ScoreRequest): readonly [readonly string[], readonly string[]] {
   for (const [first, second] of SIDES) {
     const [a, b] = [body[first], body[second]];
-    if (a !== undefined && b !== undefined) return [listOf(a), listOf(b)];
+    if (a === undefined || b === undefined) continue;
+    const sides = [listOf(a), listOf(b)] as const;
+    checkCount(sides[0].length, first);
+    checkCount(sides[1].length, second);
+    return sides;
   }
   const known = SIDES.map((pair) => pair.join(" and ")).join("; ");
   throw badRequest(`Two sides are scored: ${known}.`);

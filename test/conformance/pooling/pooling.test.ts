@@ -270,6 +270,13 @@ describe("a simulated device", () => {
       expect(b).toEqual(a);
       expect(c).not.toEqual(a);
       expect(json.synthetic).toBe(true);
+      // Each text has a context of its own: a list may be longer than it.
+      const many = Array.from({ length: 600 }, (_, id) => [id, 5]);
+      const all = await server.post("/v1/embeddings", { input: many });
+      expect(all.json.data).toHaveLength(600);
+      expect(all.json.usage.prompt_tokens).toBe(1200);
+      const score = { text_1: "a", text_2: Array.from({ length: 4097 }, () => "b") };
+      expect((await server.post("/score", score)).json.error.param).toBe("text_2");
     } finally {
       await server.stop(0);
     }

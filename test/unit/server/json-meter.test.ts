@@ -117,6 +117,8 @@ describe("what a JSON text is made of", () => {
 
   it("limits follow the model", () => {
     const small = bodyLimits(1, { maxModelLen: 512, vocabSize: 512 });
+    const texts = bodyLimits(1, { maxModelLen: 512, vocabSize: 512, texts: 4096 });
+    expect([small, texts].map(({ lists }) => lists["input"])).toEqual([512, 4096]);
     const large = bodyLimits(1, { maxModelLen: 1_000_000, vocabSize: 200_000 });
     expect(small.values).toBeLessThan(large.values);
     expect(small.keys).toBeLessThan(large.keys);
