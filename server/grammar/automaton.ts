@@ -19,6 +19,8 @@ interface Way {
   readonly min: number;
   readonly max: number;
   readonly next: Way | undefined;
+  /** Equal for ways that differ in counts alone, and seldom for others. */
+  readonly shape: number;
   closure: Closure | undefined;
 }
 
@@ -172,8 +174,9 @@ export class Automaton {
       mayEnd ||= closure.ends;
       for (const leaf of closure.leaves) leaves.add(leaf);
     }
-    if (leaves.size > MAX_WAYS) throw new GrammarError("it is too ambiguous");
-    const sorted = [...leaves].sort((a, b) => a.id - b.id);
+    const kept = leaves.size > 1 ? withoutCovered(leaves) : [...leaves];
+    if (kept.length > MAX_WAYS) throw new GrammarError("it is too ambiguous");
+    const sorted = kept.sort((a, b) => a.id - b.id);
     const key = `${mayEnd ? "e" : ""}${sorted.map((leaf) => leaf.id).join(",")}`;
     let state = this.#byWays.get(key);
     if (state === undefined) {
@@ -225,17 +228,19 @@ export class Automaton {
     const repeated = node?.kind === "repeat" ? node : undefined;
     const least = min ?? repeated?.min ?? 0;
     const most = max ?? repeated?.max ?? 0;
-    const key = `${node === undefined ? -1 : this.#nodeId(node)},${next?.id ?? -1},${least},${most}`;
+    const key = `${this.#nodeId(node)},${next?.id ?? -1},${least},${most}`;
     let way = this.#ways.get(key);
     if (way === undefined) {
-      way = { id: this.#wayCount++, node, min: least, max: most, next, closure: undefined };
+      const shape = (Math.imul(next?.shape ?? 0, 31) + this.#nodeId(node)) | 0;
+      way = { id: this.#wayCount++, node, min: least, max: most, next, shape, closure: undefined };
       this.#ways.set(key, way);
       this.bytes += WAY_BYTES;
     }
     return way;
   }
 
-  #nodeId(node: Node): number {
+  #nodeId(node: Node | undefined): number {
+    if (node === undefined) return -1;
     let id = this.#nodeIds.get(node);
     if (id === undefined) {
       id = this.#nodeIds.size;
@@ -285,6 +290,29 @@ export class Automaton {
     this.#nullable.set(node, is);
     return is;
   }
+}
+
+/** Without those whose texts all go another of them too: counts that may end sooner and go on longer. */
+function withoutCovered(leaves: ReadonlySet<Way>): Way[] {
+  const byShape = new Map<number, Way[]>();
+  for (const leaf of leaves) {
+    const alike = byShape.get(leaf.shape);
+    if (alike === undefined) byShape.set(leaf.shape, [leaf]);
+    else if (!alike.some((other) => covers(other, leaf))) {
+      byShape.set(leaf.shape, [...alike.filter((other) => !covers(leaf, other)), leaf]);
+    }
+  }
+  return [...byShape.values()].flat();
+}
+
+/** All texts of `b` are texts of `a`, as far as their counts tell. */
+function covers(a: Way, b: Way): boolean {
+  let [one, other]: (Way | undefined)[] = [a, b];
+  for (; one !== other; one = one.next, other = other.next) {
+    if (one === undefined || other === undefined || one.node !== other.node) return false;
+    if (one.min > other.min || one.max < other.max) return false;
+  }
+  return true;
 }
 
 function bodyOf(rule: Rule): Node {

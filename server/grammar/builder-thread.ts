@@ -44,7 +44,12 @@ function answer(task: BuildTask): BuildAnswer {
     walkTokens(root, vocabulary);
     return { ok: true, grammar: flatten(root), vocabulary: vocabulary.data, mask };
   } catch (error) {
-    const refused = error instanceof GrammarError || error instanceof RangeError;
-    return { ok: false, refused, message: error instanceof Error ? error.message : String(error) };
+    if (error instanceof GrammarError) return { ok: false, refused: true, message: error.message };
+    // The stack is what nesting runs out of.
+    if (error instanceof RangeError) {
+      return { ok: false, refused: true, message: "it is nested too deeply" };
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    return { ok: false, refused: false, message };
   }
 }

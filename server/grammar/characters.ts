@@ -1,6 +1,6 @@
 /** Sets of characters as byte grammars: ranges of code points become UTF-8. */
 import { entryAt } from "../entry-at.ts";
-import { alt, bytes, EMPTY, literal, type Node, seq } from "./grammar.ts";
+import { alt, bytes, character, EMPTY, literal, type Node, seq } from "./grammar.ts";
 
 /** Inclusive, sorted, without overlaps and without surrogates. */
 export type CharSet = readonly (readonly [low: number, high: number])[];
@@ -57,7 +57,7 @@ export function characters(set: CharSet): Node {
       if (from <= to) runs.push(...sameLength(utf8(from), utf8(to)));
     }
   }
-  return branches(runs).node;
+  return character(branches(runs).node);
 }
 
 /**
@@ -118,14 +118,23 @@ export const JSON_ESCAPED: CharSet = charSet([
   [0x5c, 0x5c],
 ]);
 
+/** Classes are written again and again. */
+const written = new WeakMap<CharSet, Node>();
+
 /** One character of the set as it stands in a JSON string, escaped only where it must be. */
 export function jsonCharacters(set: CharSet): Node {
+  const known = written.get(set);
+  if (known !== undefined) return known;
   const escaped = minus(set, complement(JSON_ESCAPED)).flatMap(([low, high]) =>
     Array.from({ length: high - low + 1 }, (_, i) => low + i),
   );
   const raw = minus(set, JSON_ESCAPED);
-  return alt(
-    ...(raw.length > 0 ? [characters(raw)] : []),
-    ...escaped.map((code) => literal(JSON.stringify(String.fromCharCode(code)).slice(1, -1))),
+  const node = character(
+    alt(
+      ...(raw.length > 0 ? [characters(raw)] : []),
+      ...escaped.map((code) => literal(JSON.stringify(String.fromCharCode(code)).slice(1, -1))),
+    ),
   );
+  written.set(set, node);
+  return node;
 }

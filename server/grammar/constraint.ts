@@ -8,6 +8,8 @@ import { entryAt } from "../entry-at.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
 import { SequenceBudget, ThreadBudget } from "./budget.ts";
 import { GrammarError, type Node } from "./grammar.ts";
+import { plainBytes } from "./slices.ts";
+import type { Trie } from "./trie.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Bytes of masks kept for a grammar: some 200 at a vocabulary of 152k. */
@@ -89,10 +91,17 @@ export class CompiledGrammar {
     return mask;
   }
 
-  /** Every index below is within its array, which is what the casts rest on. */
   #scan(from: State): Int32Array {
-    const { byte, depth, end, first, here, tokens, size } = this.vocabulary.data;
-    const mask = new Int32Array((size + 31) >> 5);
+    const { size, trie, slices } = this.vocabulary.data;
+    const free = plainBytes(this.automaton, from);
+    const slice = slices.find(({ longest }) => longest <= free);
+    const mask = slice?.mask.slice() ?? new Int32Array((size + 31) >> 5);
+    this.#scanTrie(from, slice?.rest ?? trie, mask);
+    return mask;
+  }
+
+  /** Every index below is within its array, which is what the casts rest on. */
+  #scanTrie(from: State, { byte, depth, end, first, here, tokens }: Trie, mask: Int32Array): void {
     const path = this.#path;
     const count = byte.length;
     path[0] = from;
@@ -115,7 +124,6 @@ export class CompiledGrammar {
       }
       i++;
     }
-    return mask;
   }
 
   #forgetOldest(): void {

@@ -9,12 +9,17 @@ import { entryAt } from "../entry-at.ts";
 export type ByteSet = Uint32Array;
 
 export type Node =
-  | { readonly kind: "bytes"; readonly set: ByteSet }
-  | { readonly kind: "seq"; readonly items: readonly Node[] }
-  | { readonly kind: "alt"; readonly options: readonly Node[] }
+  | ({ readonly kind: "bytes"; readonly set: ByteSet } & Marked)
+  | ({ readonly kind: "seq"; readonly items: readonly Node[] } & Marked)
+  | ({ readonly kind: "alt"; readonly options: readonly Node[] } & Marked)
   /** `max` may be Infinity. */
   | { readonly kind: "repeat"; readonly item: Node; readonly min: number; readonly max: number }
   | { readonly kind: "rule"; readonly rule: Rule };
+
+interface Marked {
+  /** It is one character, however it is written: counts of characters rest on it. */
+  readonly character?: true;
+}
 
 /** A named part that may refer to itself; `body` is set before the grammar is used. */
 export interface Rule {
@@ -45,14 +50,18 @@ export function hasByte(set: ByteSet, byte: number): boolean {
 }
 
 export function seq(...items: readonly Node[]): Node {
-  const flat = items.flatMap((item) => (item.kind === "seq" ? item.items : [item]));
+  const flat = items.flatMap((item) =>
+    item.kind === "seq" && item.character === undefined ? item.items : [item],
+  );
   if (flat.includes(NEVER)) return NEVER;
   const [only] = flat;
   return flat.length === 1 && only !== undefined ? only : { kind: "seq", items: flat };
 }
 
 export function alt(...options: readonly Node[]): Node {
-  const flat = options.flatMap((option) => (option.kind === "alt" ? option.options : [option]));
+  const flat = options.flatMap((option) =>
+    option.kind === "alt" && option.character === undefined ? option.options : [option],
+  );
   const [only] = flat;
   if (flat.length === 0) return NEVER;
   return flat.length === 1 && only !== undefined ? only : { kind: "alt", options: flat };
@@ -73,14 +82,25 @@ export function repeat(item: Node, min: number, max: number): Node {
 export const optional = (item: Node): Node => repeat(item, 0, 1);
 export const many = (item: Node): Node => repeat(item, 0, Number.POSITIVE_INFINITY);
 
+/** A node of one character. */
+export function character(node: Node): Node {
+  return node.kind === "repeat" || node.kind === "rule" ? node : { ...node, character: true };
+}
+
 export function ref(rule: Rule): Node {
   return { kind: "rule", rule };
 }
 
 const encoder = new TextEncoder();
 
+/** One node for each byte: grammars are made of texts, and leaves are told apart by identity. */
+const SINGLE: readonly Node[] = Array.from({ length: 256 }, (_, byte) => bytes([byte, byte]));
+const single = (byte: number): Node => SINGLE[byte] ?? NEVER;
+
 export function literal(text: string): Node {
-  return seq(...Array.from(encoder.encode(text), (byte) => bytes([byte, byte])));
+  const items = Array.from(encoder.encode(text), single);
+  const [only] = items;
+  return items.length === 1 && only !== undefined ? only : { kind: "seq", items };
 }
 
 /** One of the texts; common beginnings are shared, so that a long list stays a small state. */
@@ -109,10 +129,10 @@ export function literals(texts: readonly string[]): Node {
     for (;;) {
       const [entry] = branch.next;
       if (branch.ends || branch.next.size !== 1 || entry === undefined) break;
-      run.push(bytes([entry[0], entry[0]]));
+      run.push(single(entry[0]));
       branch = entry[1];
     }
-    const options = [...branch.next].map(([byte, child]) => seq(bytes([byte, byte]), build(child)));
+    const options = [...branch.next].map(([byte, child]) => seq(single(byte), build(child)));
     const rest = branch.ends ? alt(EMPTY, ...options) : alt(...options);
     return seq(...run, rest);
   };

@@ -10,6 +10,7 @@ import {
   EMPTY,
   GrammarError,
   hasByte,
+  NEVER,
   type Node,
   type Rule,
   reachable,
@@ -20,12 +21,15 @@ import {
 /** Pairs of states at most; a grammar that is not regular never ends before it. */
 const MAX_PAIRS = 8_000;
 
+/** NEVER where they share none. */
 export function intersect(a: Node, b: Node): Node {
+  if (a === NEVER || b === NEVER) return NEVER;
   return product(a, b, (second) => second?.ends === true, false);
 }
 
 /** The texts of `a` that are none of `b`, which must be regular too. */
 export function subtract(a: Node, b: Node): Node {
+  if (a === NEVER || b === NEVER) return a;
   return product(a, b, (second) => second?.ends !== true, true);
 }
 
@@ -52,6 +56,7 @@ function product(
   };
   const classes = byteClasses([a, b]);
   const start = ruleOf([left.start, right.start]);
+  let found = false;
   // A Map yields what is added while it is walked.
   for (const { rule, pair } of rules.values()) {
     const [first, second] = pair;
@@ -66,9 +71,11 @@ function product(
       for (const one of [byte, ...alike]) list.push([one, one]);
     }
     const steps = [...ranges].map(([target, list]) => seq(bytes(...list), ref(target)));
-    rule.body = first.ends && ends(second) ? alt(EMPTY, ...steps) : alt(...steps);
+    const over = first.ends && ends(second);
+    found ||= over;
+    rule.body = over ? alt(EMPTY, ...steps) : alt(...steps);
   }
-  return ref(start);
+  return found ? ref(start) : NEVER;
 }
 
 /** Bytes that no leaf tells apart: one of each class stands for all. */

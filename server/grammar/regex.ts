@@ -53,6 +53,8 @@ const CONTROLS: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, 
 
 const MAX_COUNT = 100_000;
 
+const LINE: CharSet = complement(LINE_ENDS);
+
 export interface RegexOptions {
   /** Characters are written as in a JSON string (without its quotes). */
   readonly json?: boolean;
@@ -63,6 +65,13 @@ export interface RegexOptions {
   /** A point takes line ends too. */
   readonly dotAll?: boolean;
 }
+
+/** What is matched, and where a text must begin or end. */
+type Piece = Node | "^" | "$";
+type Line = readonly Piece[];
+
+/** Alternatives that groups with anchors are spread to. */
+const MAX_LINES = 256;
 
 export function parseRegex(source: string, options: RegexOptions = {}): Node {
   return new RegexParser(source, options).parse();
@@ -82,7 +91,7 @@ class RegexParser {
   constructor(source: string, options: RegexOptions) {
     this.#source = source;
     this.#caseless = options.caseless === true;
-    this.#point = options.dotAll === true ? ANY_CHAR : complement(LINE_ENDS);
+    this.#point = options.dotAll === true ? ANY_CHAR : LINE;
     this.#search = options.search === true;
     this.#encode = options.json === true ? jsonCharacters : characters;
     this.#anything = many(this.#encode(ANY_CHAR));
@@ -90,9 +99,12 @@ class RegexParser {
   }
 
   parse(): Node {
-    const node = this.#alternatives(0);
+    const lines = this.#alternatives(0);
     if (this.#at < this.#chars.length) this.#refuse("a ) that was never opened");
-    return node;
+    const whole = lines.map((line) => this.#whole(line));
+    if (whole.every((line) => line === undefined))
+      this.#refuse("an anchor in its middle: it matches nothing");
+    return alt(...whole.filter((line) => line !== undefined));
   }
 
   #cased(set: CharSet): CharSet {
@@ -107,36 +119,60 @@ class RegexParser {
     throw new GrammarError(`the pattern ${JSON.stringify(this.#source)} has ${what}`);
   }
 
-  /** Only the outermost alternatives may carry anchors. */
-  #alternatives(depth: number): Node {
+  #alternatives(depth: number): readonly Line[] {
     if (depth > 200) this.#refuse("too deep a nesting");
-    const parts = [this.#sequence(depth)];
+    const lines = [...this.#sequence(depth)];
     while (this.#peek() === "|") {
       this.#at++;
-      parts.push(this.#sequence(depth));
+      lines.push(...this.#sequence(depth));
     }
-    return alt(...parts);
+    return lines;
   }
 
-  #sequence(depth: number): Node {
-    const items: Node[] = [];
-    let starts = false;
-    let ends = false;
+  /** One line, or several where a group with anchors stands in it. */
+  #sequence(depth: number): readonly Line[] {
+    let lines: Piece[][] = [[]];
     while (this.#at < this.#chars.length && this.#peek() !== "|" && this.#peek() !== ")") {
-      if (this.#peek() === "^") {
-        if (depth > 0 || items.length > 0)
-          this.#refuse("an anchor in its middle, which is not supported");
-        this.#at++;
-        starts = true;
-      } else if (this.#peek() === "$") {
-        this.#at++;
-        const over = this.#at >= this.#chars.length || this.#peek() === "|";
-        if (depth > 0 || !over) this.#refuse("an anchor in its middle, which is not supported");
-        ends = true;
-      } else items.push(this.#quantified(this.#atom(depth)));
+      const next = this.#piece(depth);
+      lines =
+        next.length === 1
+          ? lines.map((line) => append(line, next[0] ?? []))
+          : lines.flatMap((line) => next.map((one) => [...line, ...one]));
+      if (lines.length > MAX_LINES) this.#refuse("anchors in too many alternatives");
     }
-    if (depth > 0 || !this.#search) return seq(...items);
-    return seq(...(starts ? [] : [this.#anything]), ...items, ...(ends ? [] : [this.#anything]));
+    return lines;
+  }
+
+  #piece(depth: number): readonly Line[] {
+    const char = this.#peek();
+    if (char === "^" || char === "$") {
+      this.#at++;
+      return [[char]];
+    }
+    if (char !== "(") return [[this.#quantified(this.#atom())]];
+    this.#at++;
+    const lines = this.#group(depth);
+    if (!lines.some((line) => line.some(isAnchor))) {
+      return [[this.#quantified(alt(...lines.map((line) => seq(...line.filter(isNode)))))]];
+    }
+    if (this.#bounds() !== undefined) this.#refuse("an anchor in a group that is repeated");
+    return lines;
+  }
+
+  /** Undefined: what stands before a begin, or behind an end, cannot be empty. */
+  #whole(line: Line): Node | undefined {
+    const from = line.lastIndexOf("^");
+    const end = line.indexOf("$");
+    const to = end < 0 ? line.length : end;
+    const outside = [...line.slice(0, Math.max(from, 0)), ...line.slice(to)].filter(isNode);
+    if (!outside.every(isNullable)) return undefined;
+    const items = line.slice(from + 1, to).filter(isNode);
+    if (!this.#search) return seq(...items);
+    return seq(
+      ...(from >= 0 ? [] : [this.#anything]),
+      ...items,
+      ...(end >= 0 ? [] : [this.#anything]),
+    );
   }
 
   #quantified(item: Node): Node {
@@ -173,9 +209,8 @@ class RegexParser {
     return [min, max];
   }
 
-  #atom(depth: number): Node {
+  #atom(): Node {
     const char = entryAt(this.#chars, this.#at++);
-    if (char === "(") return this.#group(depth);
     if (char === "[") return this.#encode(this.#bracket());
     if (char === ".") return this.#encode(this.#point);
     if (char === "\\") return this.#encode(this.#escaped(false));
@@ -183,7 +218,8 @@ class RegexParser {
     return this.#encode(this.#cased([one(char)]));
   }
 
-  #group(depth: number): Node {
+  /** Behind its bracket. */
+  #group(depth: number): readonly Line[] {
     if (this.#peek() === "?") {
       const kind = this.#chars.slice(this.#at + 1, this.#at + 3).join("");
       if (kind.startsWith(":")) this.#at += 2;
@@ -270,6 +306,21 @@ class RegexParser {
     const char = entryAt(this.#chars, this.#at++);
     return char === "\\" ? this.#escaped(true) : [one(char)];
   }
+}
+
+const isAnchor = (piece: Piece): piece is "^" | "$" => piece === "^" || piece === "$";
+const isNode = (piece: Piece): piece is Node => !isAnchor(piece);
+
+function append(line: Piece[], pieces: Line): Piece[] {
+  line.push(...pieces);
+  return line;
+}
+
+/** Of what a pattern is made of: without rules. */
+function isNullable(node: Node): boolean {
+  if (node.kind === "seq") return node.items.every(isNullable);
+  if (node.kind === "alt") return node.options.some(isNullable);
+  return node.kind === "repeat" && (node.min === 0 || isNullable(node.item));
 }
 
 function one(char: string): readonly [number, number] {

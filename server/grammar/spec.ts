@@ -41,12 +41,19 @@ const MAX_TEXT = 512 * 1024;
 export function specText(spec: GrammarSpec): string {
   let text: string;
   try {
-    text = JSON.stringify(spec);
-  } catch {
-    throw new GrammarError("it is nested too deeply");
+    text = JSON.stringify(spec, (_, value: unknown) => finite(value));
+  } catch (error) {
+    throw error instanceof GrammarError ? error : new GrammarError("it is nested too deeply");
   }
   if (text.length > MAX_TEXT) throw new GrammarError("it is too large");
   return text;
+}
+
+/** A number too large for a double would be null as text. */
+function finite(value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new GrammarError("it holds a number that is too large");
+  return value;
 }
 
 export function buildGrammar(spec: GrammarSpec): Node {
@@ -68,6 +75,15 @@ export function buildGrammar(spec: GrammarSpec): Node {
   }
 }
 
+function parametersOf(name: string, schema: Schema): Node {
+  try {
+    return compileSchema(schema);
+  } catch (error) {
+    if (!(error instanceof GrammarError)) throw error;
+    throw new GrammarError(`${error.message} in the parameters of ${JSON.stringify(name)}`);
+  }
+}
+
 const OPEN = "<tool_call>\n";
 const CLOSE = "\n</tool_call>";
 
@@ -77,7 +93,7 @@ function buildTools(spec: ToolsSpec): Node {
     ...spec.tools.map(({ name, parameters }) =>
       seq(
         literal(`{"name": ${JSON.stringify(name)}, "${key}": `),
-        compileSchema(parameters),
+        parametersOf(name, parameters),
         literal("}"),
       ),
     ),

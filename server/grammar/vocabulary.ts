@@ -1,28 +1,22 @@
 /**
- * The vocabulary as a trie of token bytes, laid out flat in depth-first order, so
- * that a mask is one forward scan: where a byte is refused the scan jumps past
- * the whole subtree.
- *
- *     i        0     1    2    3    4        node 1 = "a", 2 = "ab", 3 = "ac", 4 = "b"
- *     byte     –     a    b    c    b
- *     end      5     4    3    4    5        node i's subtree is [i, end[i])
+ * The vocabulary as grammars scan it: a trie of all tokens, and slices of plain text that one
+ * question settles.
  */
 
 import type { Tokenizer } from "../../models/model.ts";
 import { entryAt } from "../entry-at.ts";
+import { type Slice, slicesOf } from "./slices.ts";
+import { layOutTrie, type Trie } from "./trie.ts";
 
-/** The trie as plain data in shared memory: it crosses to other threads without a copy. */
+/** Plain data in shared memory: it crosses to other threads without a copy. */
 export interface VocabularyData {
   readonly size: number;
   /** Longest token, in bytes. */
   readonly longest: number;
-  readonly byte: Uint8Array;
-  readonly depth: Uint16Array;
-  readonly end: Int32Array;
-  /** Tokens that end at node i: `tokens[first[i] .. first[i] + here[i])`. */
-  readonly first: Int32Array;
-  readonly here: Uint16Array;
-  readonly tokens: Int32Array;
+  /** Of all tokens that a text spells. */
+  readonly trie: Trie;
+  /** The longest texts first. */
+  readonly slices: readonly Slice[];
   readonly words: TokenTexts;
 }
 
@@ -54,7 +48,7 @@ export class Vocabulary {
   }
 }
 
-/** Sorts the tokens into the trie: a second or so at a vocabulary of 200k. */
+/** Sorts the tokens: a second or so at a vocabulary of 200k. */
 export function layOut(words: TokenTexts): VocabularyData {
   const size = words.offsets.length - 1;
   const texts = Array.from({ length: size }, (_, id) => textOf(words, id));
@@ -62,61 +56,13 @@ export function layOut(words: TokenTexts): VocabularyData {
     .map((_, id) => id)
     .filter((id) => entryAt(texts, id).length > 0)
     .sort((a, b) => compare(entryAt(texts, a), entryAt(texts, b)) || a - b);
-  const byte: number[] = [0];
-  const depth: number[] = [0];
-  const first: number[] = [0];
-  const path: number[] = [0];
-  const end: number[] = [0];
-  const here: number[] = [0];
-  let longest = 0;
-  let previous: Uint8Array = NONE;
-  const closeBelow = (level: number) => {
-    for (const node of path.splice(level + 1)) end[node] = byte.length;
-  };
-  for (const [k, id] of order.entries()) {
-    const text = entryAt(texts, id);
-    let shared = 0;
-    while (shared < text.length && shared < previous.length && text[shared] === previous[shared])
-      shared++;
-    closeBelow(shared);
-    for (let i = shared; i < text.length; i++) {
-      path.push(byte.length);
-      byte.push(entryAt(text, i));
-      depth.push(i + 1);
-      first.push(k);
-      end.push(0);
-      here.push(0);
-    }
-    // Equal texts follow each other: the node on top is theirs.
-    const node = entryAt(path, path.length - 1);
-    here[node] = entryAt(here, node) + 1;
-    longest = Math.max(longest, text.length);
-    previous = text;
-  }
-  closeBelow(0);
-  end[0] = byte.length;
   return {
     size,
-    longest,
-    byte: shared(Uint8Array, byte),
-    depth: shared(Uint16Array, depth),
-    end: shared(Int32Array, end),
-    first: shared(Int32Array, first),
-    here: shared(Uint16Array, here),
-    tokens: shared(Int32Array, order),
+    longest: texts.reduce((most, { length }) => Math.max(most, length), 0),
+    trie: layOutTrie(texts, order),
+    slices: slicesOf(texts, order),
     words,
   };
-}
-
-interface SharedArray<T> {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: SharedArrayBuffer): T & { set(values: readonly number[]): void };
-}
-
-function shared<T>(kind: SharedArray<T>, values: readonly number[]): T {
-  const array = new kind(new SharedArrayBuffer(values.length * kind.BYTES_PER_ELEMENT));
-  array.set(values);
-  return array;
 }
 
 export function tokenTexts(size: number, bytesOf: (id: number) => Uint8Array): TokenTexts {

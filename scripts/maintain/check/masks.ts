@@ -242,9 +242,9 @@ function run(argv: readonly string[]): number {
     return 0;
   }
   const vocabulary = readVocabulary(file);
-  const { byte, longest, size } = vocabulary.data;
+  const { trie, longest, size } = vocabulary.data;
   process.stdout.write(
-    `${values.tokenizer}: ${size} ids, ${byte.length} nodes, longest ${longest} bytes\n`,
+    `${values.tokenizer}: ${size} ids, ${trie.byte.length} nodes, longest ${longest} bytes\n`,
   );
   const { grammars, refused, costs } = checkMasks(vocabulary, Number(values.every));
   const at = (share: number): string =>

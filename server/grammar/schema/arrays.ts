@@ -1,4 +1,5 @@
 /** JSON arrays: items at positions of their own, then others; some of them of a kind that is counted. */
+import { entryAt } from "../../entry-at.ts";
 import {
   alt,
   EMPTY,
@@ -19,6 +20,17 @@ import type { Writer } from "./writer.ts";
 /** Pairs of counts of an array that is counted twice. */
 const MAX_COUNTS = 20_000;
 
+/** Kinds of items that are counted in one array. */
+const MAX_KINDS = 4;
+
+interface Kind extends Contains {
+  /** There may be too many. */
+  readonly limited: boolean;
+  readonly unlike: All;
+  /** Counted no further. */
+  readonly top: number;
+}
+
 /** Of an array, in items. */
 interface Lengths {
   readonly min: number;
@@ -32,10 +44,10 @@ export function arrays(flat: Flat, writer: Writer): Node {
   const max = Math.min(flat.maxItems, closed ? prefix.length : Number.POSITIVE_INFINITY);
   if (max < minItems) return NEVER;
   const lengths = { min: minItems, max };
-  const [counted, ...others] = flat.contains;
-  if (others.length > 0) throw unsupported("contains", " twice");
+  if (flat.contains.length > MAX_KINDS)
+    throw unsupported("contains", ` ${flat.contains.length} times`);
   const body =
-    counted === undefined ? listed(flat, lengths, writer) : holding(counted, flat, lengths, writer);
+    flat.contains.length === 0 ? listed(flat, lengths, writer) : holding(flat, lengths, writer);
   if (body === NEVER) return NEVER;
   return seq(literal("["), writer.space, body, writer.space, literal("]"));
 }
@@ -72,22 +84,25 @@ function listed(flat: Flat, { min, max }: Lengths, writer: Writer): Node {
 }
 
 /**
- * An array some of whose items are of a schema. `after(i, k)` is what may follow i
- * items of which k were counted; both count no further than the limits ask for.
- * Where there may be too many, the items not counted are sure not to be of it.
+ * An array some of whose items are of certain kinds. `after(i, [k, …])` is what may follow
+ * i items of which k were counted for the first kind, and so on; all count no further than
+ * the limits ask for. Where there may be too many of a kind, the items not counted are sure
+ * not to be of it.
  */
-function holding(counted: Contains, flat: Flat, { min, max }: Lengths, writer: Writer): Node {
-  const limited = Number.isFinite(counted.max);
+function holding(flat: Flat, { min, max }: Lengths, writer: Writer): Node {
+  const kinds = flat.contains.map((counted): Kind => {
+    const limited = Number.isFinite(counted.max);
+    const unlike: All = limited ? [writer.opposite(counted.schema)] : [];
+    return { ...counted, limited, unlike, top: limited ? counted.max : counted.min };
+  });
   const topItems = Math.max(1, flat.prefix.length, min, Number.isFinite(max) ? max : 0);
-  const topFound = limited ? counted.max : counted.min;
-  if ((topItems + 1) * (topFound + 1) > MAX_COUNTS)
-    throw new GrammarError("its item counts are too large");
+  if (kinds.reduce((all, { top }) => all * (top + 1), topItems + 1) > MAX_COUNTS)
+    throw new GrammarError('the item counts of "contains" are too large');
   const comma = seq(literal(","), writer.space);
-  const unlike: All = limited ? [writer.opposite(counted.schema)] : [];
   const rules = new Map<string, Rule>();
 
-  const after = (items: number, found: number): Node => {
-    const key = `${items},${found}`;
+  const after = (items: number, found: readonly number[]): Node => {
+    const key = `${items},${found.join()}`;
     let rule = rules.get(key);
     if (rule === undefined) {
       rule = { name: `items ${key}`, body: undefined };
@@ -96,23 +111,45 @@ function holding(counted: Contains, flat: Flat, { min, max }: Lengths, writer: W
     }
     return rule.body === NEVER ? NEVER : ref(rule);
   };
-  const following = (items: number, found: number): Node => {
+  const following = (items: number, found: readonly number[]): Node => {
     const options: Node[] = [];
-    if (items >= min && found >= counted.min) options.push(EMPTY);
+    const enough = kinds.every((kind, at) => entryAt(found, at) >= kind.min);
+    if (items >= min && enough) options.push(EMPTY);
     if (items >= max) return alt(...options);
     const here = flat.prefix[items] ?? flat.items ?? [];
     const next = Math.min(items + 1, topItems);
-    const write = (schemas: All, then: number) => {
-      const value = writer.value(schemas);
+    for (const counted of choices(kinds, found)) {
+      const asked = kinds.flatMap((kind, at) => (counted[at] ? [kind.schema] : kind.unlike));
+      const value = writer.value([...here, ...asked]);
+      const then = found.map((count, at) => (counted[at] ? count + 1 : count));
       const rest = value === NEVER ? NEVER : after(next, then);
       if (rest !== NEVER) options.push(seq(items > 0 ? comma : EMPTY, value, rest));
-    };
-    // Enough found and no limit: whether an item is of the schema no longer matters.
-    if (limited || found < counted.min) {
-      if (found < topFound) write([...here, counted.schema], found + 1);
     }
-    write([...here, ...unlike], found);
     return alt(...options);
   };
-  return after(0, 0);
+  return after(
+    0,
+    kinds.map(() => 0),
+  );
+}
+
+/** What an item may be counted for. Enough found and no limit: whether it is of the kind no longer matters. */
+function choices(
+  kinds: readonly Kind[],
+  found: readonly number[],
+): readonly (readonly boolean[])[] {
+  return kinds.reduce(
+    (all: readonly (readonly boolean[])[], kind, at) => {
+      const open = entryAt(found, at) < kind.top;
+      return all.flatMap((one) =>
+        open
+          ? [
+              [...one, true],
+              [...one, false],
+            ]
+          : [[...one, false]],
+      );
+    },
+    [[]],
+  );
 }

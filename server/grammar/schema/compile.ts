@@ -22,10 +22,12 @@ import {
 } from "../grammar.ts";
 import { arrays } from "./arrays.ts";
 import { type Alternative, Expander } from "./expand.ts";
-import { type All, type Flat, type Schema, type Type, typeOf } from "./flat.ts";
-import { type Bounds, integers, multiplesOf, numbers } from "./numbers.ts";
+import { type All, ANYTHING, type Flat, type Schema, type Type, typeOf } from "./flat.ts";
+import { multiplesOf } from "./multiples.ts";
+import { type Bounds, integers, numbers } from "./numbers.ts";
 import { objects } from "./objects.ts";
-import { FREE_STRING, strings } from "./strings.ts";
+import { placed, within } from "./places.ts";
+import { FREE_STRING, keysExcept, strings } from "./strings.ts";
 import { impliedTypes } from "./types.ts";
 import type { Writer } from "./writer.ts";
 
@@ -38,8 +40,9 @@ export interface SchemaOptions {
 const MAX_RULES = 20_000;
 const BLANK = literal(" ");
 
+/** Throws GrammarError, which names the place of the schema at fault. */
 export function compileSchema(schema: Schema, options: SchemaOptions = {}): Node {
-  return new SchemaCompiler(schema, options).value([schema]);
+  return placed(schema, () => new SchemaCompiler(schema, options).value([schema]));
 }
 
 /** Any JSON object. */
@@ -54,7 +57,10 @@ class SchemaCompiler implements Writer {
   readonly #rules = new Map<string, Rule>();
   readonly #opposites = new Map<Schema, Schema>();
   readonly #ids = new Map<Schema, number>();
+  /** By the names left out: alternatives of one schema leave out the same. */
+  readonly #keys = new Map<string, Node>();
   #anyValue: Node | undefined;
+
   constructor(root: Schema, options: SchemaOptions) {
     this.#expander = new Expander(root);
     const compact = options.compact === true;
@@ -96,8 +102,8 @@ class SchemaCompiler implements Writer {
       if (this.#rules.size >= MAX_RULES) throw new GrammarError("it is too large");
       rule = { name: key, body: undefined };
       this.#rules.set(key, rule);
-      rule.body = alt(
-        ...this.#expander.expandAll(schemas).map((option) => this.#alternative(option)),
+      rule.body = within(schemas, () =>
+        alt(...this.#expander.expandAll(schemas).map((option) => this.#alternative(option))),
       );
     }
     return rule.body === NEVER ? NEVER : ref(rule);
@@ -128,6 +134,8 @@ class SchemaCompiler implements Writer {
   /** Those of the listed values that the other conditions accept. */
   #values(flat: Flat, values: readonly unknown[]): Node {
     const { values: _, ...rest } = flat;
+    if (Object.entries(rest).every(([name, value]) => value === ANYTHING[name as keyof Flat]))
+      return literals(values.map((value) => JSON.stringify(value)));
     const conditions = new Map<Type, Automaton | undefined>();
     const kept = values.filter((value) => {
       const type = typeOf(value);
@@ -166,11 +174,18 @@ class SchemaCompiler implements Writer {
 
   #numeric(type: "integer" | "number", flat: Flat): Node {
     const bounds = strictest(flat);
-    const [divisor, ...others] = [...new Set(flat.divisors)];
-    if (others.length > 0)
-      throw new GrammarError('the keyword "multipleOf" is not supported twice');
-    if (divisor !== undefined) return multiplesOf(divisor, type, bounds);
+    if (flat.divisors.length + flat.indivisible.length > 0) return multiplesOf(flat, type, bounds);
     return type === "integer" ? integers(bounds) : numbers(bounds);
+  }
+
+  keysExcept(names: ReadonlySet<string>): Node {
+    const key = JSON.stringify([...names].sort());
+    let keys = this.#keys.get(key);
+    if (keys === undefined) {
+      keys = keysExcept(names);
+      this.#keys.set(key, keys);
+    }
+    return keys;
   }
 
   opposite(schema: Schema): Schema {

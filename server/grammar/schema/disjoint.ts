@@ -40,11 +40,10 @@ function excludesObjects(
   widerOf: FlatsOf,
   depth: number,
 ): boolean {
-  const names = new Set([...written.properties.keys(), ...written.required]);
-  if (isClosed(written) && [...other.required].some((name) => !names.has(name))) return true;
+  if ([...other.required].some((name) => forbids(written, name))) return true;
   return [...written.required].some((name) => {
     const theirs = other.properties.get(name);
-    if (theirs === undefined) return isClosed(other);
+    if (theirs === undefined) return forbids(other, name);
     const mine = flatsOf(written.properties.get(name) ?? []);
     const against = widerOf(theirs);
     return mine.every((a) => against.every((b) => excludes(a, b, flatsOf, widerOf, depth + 1)));
@@ -52,8 +51,11 @@ function excludesObjects(
 }
 
 /** By its own word: an object that merely names its properties may be merged with one that names more. */
-const isClosed = (flat: Flat): boolean =>
-  flat.patternProperties.size === 0 && (flat.additional?.includes(false) ?? false);
+const forbids = (flat: Flat, name: string): boolean =>
+  flat.rests.some(
+    ({ names, patterns, schemas }) =>
+      patterns.length === 0 && schemas.includes(false) && !names.has(name),
+  );
 
 /** Is the value sure to be refused? Looks at values, types and required constants only. */
 function refuses(flat: Flat, value: unknown, widerOf: FlatsOf, depth: number): boolean {
@@ -72,7 +74,7 @@ function refuses(flat: Flat, value: unknown, widerOf: FlatsOf, depth: number): b
 
 /** Can further properties be written? Silent schemas with properties are closed. */
 export function isOpen(flat: Flat): boolean {
-  if (flat.additional !== undefined) return !flat.additional.includes(false);
+  if (flat.rests.length > 0) return flat.rests.every(({ schemas }) => !schemas.includes(false));
   // Properties that may not be there do not close an object.
   const named = [...flat.properties.values()].some((schemas) => !schemas.includes(false));
   return !named && flat.patternProperties.size === 0;

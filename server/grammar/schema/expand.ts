@@ -6,8 +6,10 @@ import { GrammarError } from "../grammar.ts";
 import { type Choice, conditionsOf, unspoken } from "./conditions.ts";
 import { excludes } from "./disjoint.ts";
 import { type All, ANYTHING, type Flat, isObject, mergeFlat, type Schema } from "./flat.ts";
+import { holds } from "./holds.ts";
 import { negate } from "./negate.ts";
-import { asSchema, readFlat, schemaList, unsupported } from "./read.ts";
+import { within } from "./places.ts";
+import { asSchema, readFlat, readValues, schemaList, unsupported } from "./read.ts";
 import { References } from "./references.ts";
 import { impliedTypes } from "./types.ts";
 
@@ -17,6 +19,8 @@ export type Alternative =
   | { readonly kind: "same"; readonly schema: Schema };
 
 const MAX_DEPTH = 64;
+/** Schemas looked through for listed values, one in the other. */
+const MAX_LISTS = 8;
 const MAX_ALTERNATIVES = 512;
 /** Pairs of alternatives looked at for a whole document. */
 const MAX_MERGES = 30_000;
@@ -35,6 +39,7 @@ export class Expander {
   readonly #flats = new Map<Schema, Flat>();
   /** What is written for a schema is the same object each time, so that rules can be too. */
   readonly #negations = new Map<Schema, readonly Schema[] | undefined>();
+  readonly #lists = new Map<Schema, readonly unknown[] | undefined>();
   readonly #conditions = new Map<Schema, readonly (readonly Choice[])[]>();
   #merges = 0;
 
@@ -45,16 +50,24 @@ export class Expander {
 
   /** The alternatives of schemas that must all hold. */
   expandAll(schemas: All, depth = 0): readonly Alternative[] {
+    const listed = schemas.length > 1 ? this.#listed(schemas) : undefined;
+    if (listed !== undefined) return listed;
     let result: readonly Alternative[] = [{ kind: "flat", flat: ANYTHING }];
     for (const schema of schemas) result = this.#cross(result, this.expand(schema, depth), depth);
     return result;
   }
 
   expand(schema: Schema, depth = 0): readonly Alternative[] {
+    return within([schema], () => this.#expand(schema, depth));
+  }
+
+  #expand(schema: Schema, depth: number): readonly Alternative[] {
     if (depth > MAX_DEPTH)
       throw new GrammarError("it is nested too deeply, or refers to itself without end");
     if (schema === true) return [{ kind: "flat", flat: ANYTHING }];
     if (schema === false) return [];
+    const listed = this.#listed([schema]);
+    if (listed !== undefined) return listed;
     let result: readonly Alternative[] = [{ kind: "flat", flat: this.#read(schema) }];
     for (const target of this.#targets(schema))
       result = this.#cross(result, [{ kind: "same", schema: target }], depth);
@@ -80,6 +93,40 @@ export class Expander {
     for (const choices of remembered(this.#conditions, schema, () => conditionsOf(schema)))
       result = this.#cross(result, this.#choose(choices, depth), depth);
     return this.#unevaluated(schema, result, depth);
+  }
+
+  /**
+   * Where the schemas list their values: those that satisfy all of them, if that is sure.
+   * The conditions need no grammar then.
+   */
+  #listed(schemas: All): readonly Alternative[] | undefined {
+    if (this.#wider === undefined) return undefined;
+    const lists = schemas.map((one) => this.#candidates(one, 0)).filter((one) => one !== undefined);
+    const [values] = lists.sort((a, b) => a.length - b.length);
+    if (values === undefined) return undefined;
+    const context = { targets: (one: Exclude<Schema, boolean>) => this.#targets(one), depth: 0 };
+    const verdicts = values.map((value) => schemas.map((one) => holds(one, value, context)));
+    if (verdicts.some((each) => !each.includes(false) && each.includes(undefined)))
+      return undefined;
+    const kept = values.filter((_, at) => verdicts[at]?.every((one) => one === true));
+    return kept.length === 0 ? [] : [{ kind: "flat", flat: { ...ANYTHING, values: kept } }];
+  }
+
+  /** No other values satisfy the schema; undefined: it does not list them. */
+  #candidates(schema: Schema, depth: number): readonly unknown[] | undefined {
+    if (typeof schema === "boolean" || depth > MAX_LISTS) return undefined;
+    return remembered(this.#lists, schema, () => {
+      const further = (part: Schema) => this.#candidates(part, depth + 1);
+      const own = readValues(schema);
+      const parts = schema["allOf"] === undefined ? [] : schemaList(schema["allOf"], "allOf");
+      const lists = [own, ...[...parts, ...this.#targets(schema)].map(further)];
+      for (const keyword of ["anyOf", "oneOf"]) {
+        if (schema[keyword] === undefined) continue;
+        const options = schemaList(schema[keyword], keyword).map(further);
+        if (!options.includes(undefined)) lists.push(options.flatMap((one) => one ?? []));
+      }
+      return lists.filter((one) => one !== undefined).sort((a, b) => a.length - b.length)[0];
+    });
   }
 
   /** Without what can only be narrowed: `oneOf` is `anyOf`, and opposites are let be. */
@@ -256,7 +303,15 @@ export class Expander {
 function leftProperties(flat: Flat, rest: All): Partial<Flat> {
   const silent = flat.silent ?? new Set();
   return {
-    ...(flat.additional === undefined && { additional: rest }),
+    ...(flat.rests.length === 0 && {
+      rests: [
+        {
+          names: new Set(flat.properties.keys()),
+          patterns: [...flat.patternProperties.keys()],
+          schemas: rest,
+        },
+      ],
+    }),
     properties: new Map(
       [...flat.properties].map(([name, all]) => [name, silent.has(name) ? [...all, ...rest] : all]),
     ),

@@ -3,8 +3,6 @@
  * how two such sets of conditions become one. `allOf`, siblings of `anyOf` and of
  * `$ref` are all this one merge.
  */
-import { GrammarError } from "../grammar.ts";
-
 export type Schema = boolean | Readonly<Record<string, unknown>>;
 export type Type = "null" | "boolean" | "integer" | "number" | "string" | "array" | "object";
 
@@ -32,6 +30,8 @@ export interface Flat {
   readonly values?: readonly unknown[];
   readonly numeric: readonly NumericLimit[];
   readonly divisors: readonly number[];
+  /** Whole numbers that do not divide it; it is an integer then. */
+  readonly indivisible: readonly number[];
   readonly minLength: number;
   readonly maxLength: number;
   readonly patterns: readonly string[];
@@ -48,8 +48,8 @@ export interface Flat {
   readonly contains: readonly Contains[];
   readonly properties: ReadonlyMap<string, All>;
   readonly patternProperties: ReadonlyMap<string, All>;
-  /** Properties not named; absent: not said. */
-  readonly additional?: All;
+  /** What was said of properties not named; several where schemas were merged. */
+  readonly rests: readonly Rest[];
   readonly required: ReadonlySet<string>;
   readonly keys: All;
   readonly minProperties: number;
@@ -63,6 +63,13 @@ export interface Contains {
   readonly max: number;
 }
 
+/** `additionalProperties` and its like: of all names but these, and but those that match. */
+export interface Rest {
+  readonly names: ReadonlySet<string>;
+  readonly patterns: readonly string[];
+  readonly schemas: All;
+}
+
 export interface NumericLimit {
   readonly kind: "min" | "max";
   readonly value: number;
@@ -72,6 +79,7 @@ export interface NumericLimit {
 export const ANYTHING: Flat = {
   numeric: [],
   divisors: [],
+  indivisible: [],
   minLength: 0,
   maxLength: Number.POSITIVE_INFINITY,
   patterns: [],
@@ -84,6 +92,7 @@ export const ANYTHING: Flat = {
   contains: [],
   properties: new Map(),
   patternProperties: new Map(),
+  rests: [],
   required: new Set(),
   keys: [],
   minProperties: 0,
@@ -103,13 +112,13 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
       : a.values.filter((value) => b.values?.some((other) => sameValue(value, other)));
   if (values?.length === 0) return undefined;
   const items = both(a.items, b.items);
-  const additional = both(a.additional, b.additional);
   return {
     ...silence(a, b),
     ...(types !== undefined && { types }),
     ...(values !== undefined && { values }),
     numeric: [...a.numeric, ...b.numeric],
     divisors: [...a.divisors, ...b.divisors],
+    indivisible: [...a.indivisible, ...b.indivisible],
     minLength: Math.max(a.minLength, b.minLength),
     maxLength: Math.min(a.maxLength, b.maxLength),
     patterns: [...new Set([...a.patterns, ...b.patterns])],
@@ -124,25 +133,9 @@ export function mergeFlat(a: Flat, b: Flat): Flat | undefined {
     minItems: Math.max(a.minItems, b.minItems),
     maxItems: Math.min(a.maxItems, b.maxItems),
     contains: [...new Set([...a.contains, ...b.contains])],
-    properties: new Map(
-      [...new Set([...a.properties.keys(), ...b.properties.keys()])].map((name) => [
-        name,
-        // Patterns that match a name are applied when the object is written.
-        [...namedOrAdditional(a, name), ...namedOrAdditional(b, name)],
-      ]),
-    ),
-    patternProperties: new Map(
-      [...new Set([...a.patternProperties.keys(), ...b.patternProperties.keys()])].map(
-        (pattern) => [
-          pattern,
-          [
-            ...(a.patternProperties.get(pattern) ?? []),
-            ...(b.patternProperties.get(pattern) ?? []),
-          ],
-        ],
-      ),
-    ),
-    ...(additional !== undefined && { additional }),
+    properties: joined(a.properties, b.properties),
+    patternProperties: joined(a.patternProperties, b.patternProperties),
+    rests: [...new Set([...a.rests, ...b.rests])],
     required: new Set([...a.required, ...b.required]),
     keys: [...a.keys, ...b.keys],
     minProperties: Math.max(a.minProperties, b.minProperties),
@@ -163,15 +156,14 @@ function silence(a: Flat, b: Flat): Pick<Flat, "silent" | "silentItems"> {
   };
 }
 
-function namedOrAdditional(flat: Flat, name: string): All {
-  const named = flat.properties.get(name);
-  if (named !== undefined) return named;
-  if (flat.patternProperties.size > 0 && flat.additional !== undefined) {
-    throw new GrammarError(
-      'the keyword "patternProperties" is not supported together with "allOf"',
-    );
-  }
-  return flat.additional ?? [];
+function joined(
+  a: ReadonlyMap<string, All>,
+  b: ReadonlyMap<string, All>,
+): ReadonlyMap<string, All> {
+  if (a.size === 0 || b.size === 0) return a.size === 0 ? b : a;
+  const all = new Map(a);
+  for (const [name, schemas] of b) all.set(name, [...(a.get(name) ?? []), ...schemas]);
+  return all;
 }
 
 function both(a: All | undefined, b: All | undefined): All | undefined {

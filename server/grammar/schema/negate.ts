@@ -4,12 +4,16 @@
  * fewer values are generated, never wrong ones.
  */
 import { isObject, type Schema, type Type, typeOf } from "./flat.ts";
+import { wholeDivisor } from "./multiples.ts";
 
 /** Strings that a value may not be: a keyword of our own, for the opposite of `enum`. */
 export const WITHOUT = "$without";
 
 /** Patterns that a string may not match: as well, for the opposite of `pattern`. */
 export const UNLIKE = "$unlike";
+
+/** A whole number that does not divide an integer: the opposite of `multipleOf`. */
+export const INDIVISIBLE = "$indivisible";
 
 /** Every value has one of these. */
 const KINDS: readonly Type[] = ["null", "boolean", "number", "string", "array", "object"];
@@ -77,9 +81,23 @@ function notValues(values: readonly unknown[]): readonly Schema[] {
   const free = KINDS.filter((kind) => !taken.has(kind));
   if (free.length > 0) rest.push({ type: free });
   if (texts.length > 0) rest.push({ type: "string", [WITHOUT]: texts });
+  const numbers = values.filter((value) => typeof value === "number").sort((a, b) => a - b);
+  if (numbers.length > 0 && numbers.length <= MAX_GAPS) rest.push(...gaps(numbers));
   const booleans = [true, false].filter((value) => !values.includes(value));
   if (taken.has("boolean") && booleans.length > 0) rest.push({ enum: booleans });
   return rest;
+}
+
+/** Numbers left out one by one, at most. */
+const MAX_GAPS = 16;
+
+/** Numbers below the first, between each two, and above the last. */
+function gaps(numbers: readonly number[]): readonly Schema[] {
+  return [undefined, ...numbers].map((low, at) => ({
+    type: "number",
+    ...(low !== undefined && { exclusiveMinimum: low }),
+    ...(at < numbers.length && { exclusiveMaximum: numbers[at] }),
+  }));
 }
 
 /** The opposite of a bound; only values of its type can break it. */
@@ -116,6 +134,28 @@ function allBroken(
     : [{ allOf: opposites.map((one) => ({ anyOf: one })) }];
 }
 
+/** Objects with a name of one of these schemas, where one can be given. */
+function named(schemas: readonly Schema[] | undefined): readonly Schema[] | undefined {
+  const parts = schemas?.map((schema): readonly Schema[] | undefined => {
+    if (schema === true) return [{ type: "object", minProperties: 1 }];
+    if (schema === false) return [];
+    const { type = "string", ...rest } = schema;
+    if (!list(type).includes("string")) return [];
+    const [[keyword, value] = [], ...others] = Object.entries(rest);
+    const plain = keyword === "pattern" ? PLAIN_PATTERN.exec(String(value))?.[1] : undefined;
+    const names = keyword === "const" || keyword === "enum" ? list(value) : [plain];
+    if (others.length > 0 || names.includes(undefined)) return undefined;
+    return names
+      .filter((name) => typeof name === "string")
+      .map((name) => ({ type: "object", required: [name] }));
+  });
+  const known = parts?.flatMap((part) => part ?? []);
+  return parts?.includes(undefined) && known?.length === 0 ? undefined : known;
+}
+
+/** A pattern of plain letters, which finds these letters themselves. */
+const PLAIN_PATTERN = /^\^?([A-Za-z0-9-]+)\$?$/;
+
 const NEGATIONS: Readonly<Record<string, Negation>> = {
   type: notType,
   const: (value) => notValues([value]),
@@ -140,7 +180,7 @@ const NEGATIONS: Readonly<Record<string, Negation>> = {
     const parts = Object.entries(patterns).map(([pattern, inner]) => {
       const schema = asSchema(inner);
       const opposite = schema === undefined ? undefined : negate(schema, context);
-      const name = /^\^?([A-Za-z0-9-]+)\$?$/.exec(pattern)?.[1];
+      const name = PLAIN_PATTERN.exec(pattern)?.[1];
       if (opposite?.length === 0) return [];
       return name === undefined
         ? undefined
@@ -185,6 +225,17 @@ const NEGATIONS: Readonly<Record<string, Negation>> = {
       opposite && [{ type: "array", items: opposite.length === 0 ? false : { anyOf: opposite } }]
     );
   },
+  propertyNames: (value, context) => {
+    const schema = asSchema(value);
+    return schema === undefined ? undefined : named(negate(schema, context));
+  },
+  multipleOf: (value) => {
+    const divisor = typeof value === "number" ? wholeDivisor(value) : undefined;
+    return divisor === undefined || divisor === 1
+      ? []
+      : [{ type: "integer", [INDIVISIBLE]: divisor }];
+  },
+  [INDIVISIBLE]: (value) => [{ type: "integer", multipleOf: value }],
   minimum: bound("number", "exclusiveMaximum"),
   maximum: bound("number", "exclusiveMinimum"),
   exclusiveMinimum: bound("number", "maximum"),

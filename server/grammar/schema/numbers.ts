@@ -11,12 +11,10 @@ import {
   NEVER,
   type Node,
   optional,
-  type Rule,
-  ref,
   repeat,
   seq,
 } from "../grammar.ts";
-import { intersect } from "../intersect.ts";
+import { decimalText } from "./decimals.ts";
 
 export interface Bounds {
   readonly min?: number;
@@ -29,15 +27,16 @@ export interface Bounds {
 /** Digits of an integer without bounds. */
 const FREE_DIGITS = 18;
 /** Digits that a double keeps apart. */
-const EXACT_DIGITS = 15;
-const MAX_DIVISOR = 300;
+export const EXACT_DIGITS = 15;
+/** Three digits after the point are exact up to here. */
+const FAR = 10 ** 12 - 1;
 
 const DIGIT = bytes([0x30, 0x39]);
 const NONZERO = bytes([0x31, 0x39]);
-const MINUS = literal("-");
-const POINT = literal(".");
+export const MINUS = literal("-");
+export const POINT = literal(".");
 
-const digits = (low: number, high: number): Node =>
+export const digits = (low: number, high: number): Node =>
   low > high ? NEVER : bytes([0x30 + low, 0x30 + high]);
 
 const FREE_INTEGER = seq(
@@ -47,15 +46,19 @@ const FREE_INTEGER = seq(
 
 export function integers(bounds: Bounds): Node {
   if (bounds.min === undefined && bounds.max === undefined) return FREE_INTEGER;
+  const [low, high] = limitsOf(bounds);
+  if (low > high) return NEVER;
+  return signed(low, high, (from, to) => naturals(String(from), String(to)));
+}
+
+/** The least and the greatest integer within the bounds, as far as all digits are exact. */
+export function limitsOf(bounds: Bounds): readonly [low: number, high: number] {
   const limit = 10 ** EXACT_DIGITS - 1;
   let low = Math.ceil(bounds.min ?? -limit);
   let high = Math.floor(bounds.max ?? limit);
   if (bounds.minOpen === true && low === bounds.min) low += 1;
   if (bounds.maxOpen === true && high === bounds.max) high -= 1;
-  low = Math.max(low, -limit);
-  high = Math.min(high, limit);
-  if (low > high) return NEVER;
-  return signed(low, high, (from, to) => naturals(String(from), String(to)));
+  return [Math.max(low, -limit), Math.min(high, limit)];
 }
 
 /** Splits [low, high] by sign; `build` is given bounds of one sign, zero among the positive. */
@@ -123,11 +126,14 @@ export function numbers(bounds: Bounds, most?: number): Node {
   const { min, max } = bounds;
   const limit = 10 ** 9 - 1;
   // Where one side is free, nine digits before the point leave six after it.
-  const low = min ?? Math.min(-limit, -Math.abs(max ?? 0) * 2);
-  const high = max ?? Math.max(limit, Math.abs(min ?? 0) * 2);
+  let low = min ?? Math.min(-limit, -Math.abs(max ?? 0) * 2);
+  let high = max ?? Math.max(limit, Math.abs(min ?? 0) * 2);
+  // A bound that leaves no digits after the point is drawn in, where the other allows it.
+  if (high > FAR && low < FAR) high = FAR;
+  if (low < -FAR && high > -FAR) low = -FAR;
   if (low > high) return NEVER;
-  const wholeDigits = String(Math.floor(Math.max(Math.abs(low), Math.abs(high)))).length;
-  const exact = EXACT_DIGITS - wholeDigits;
+  const [wholeDigits = ""] = decimalText(Math.max(Math.abs(low), Math.abs(high))).split(".");
+  const exact = EXACT_DIGITS - wholeDigits.length;
   const given = [low, high].map(decimalText);
   if (exact < 0 || given.some((text) => (text.split(".")[1] ?? "").length > Math.max(exact, 0))) {
     throw new GrammarError(
@@ -212,85 +218,4 @@ function fraction(low: Decimal | undefined, high: Decimal | undefined, places: n
 function decimal(value: number, open: boolean): Decimal {
   const [whole = "0", fractionText = ""] = decimalText(value).split(".");
   return { whole: Number(whole), fraction: fractionText, open };
-}
-
-/** Without exponent. */
-function decimalText(value: number): string {
-  const text = String(Math.abs(value));
-  if (!text.includes("e")) return text;
-  if (Math.abs(value) >= 1) return BigInt(Math.abs(value)).toString();
-  return Math.abs(value).toFixed(20).replace(/0+$/, "");
-}
-
-/** Digits after the point of a fraction that divides, at most. */
-const MAX_PLACES = 9;
-
-/** Numbers within the bounds that `divisor` divides, as decimals: 0.07 is a multiple of 0.01. */
-export function multiplesOf(divisor: number, type: "integer" | "number", bounds: Bounds): Node {
-  const [, fraction = ""] = decimalText(divisor).split(".");
-  const places = fraction.length;
-  const parts = Math.round(divisor * 10 ** places);
-  if (places === 0) return multiples(divisor, bounds);
-  if (places > MAX_PLACES || divisor <= 0 || parts > MAX_DIVISOR) {
-    throw new GrammarError(`the keyword "multipleOf" is not supported for ${divisor}`);
-  }
-  if (type === "integer") return multiples(parts / common(parts, 10 ** places), bounds);
-  return parts === 1 ? numbers(bounds, places) : fractions(parts, places, bounds);
-}
-
-const common = (a: number, b: number): number => (b === 0 ? a : common(b, a % b));
-
-/** Decimals of so many places at most that are multiples of `parts` of the last: a rule for each remainder and place. */
-function fractions(parts: number, places: number, bounds: Bounds): Node {
-  const rules = Array.from({ length: parts * (places + 1) }, (_, at): Rule => {
-    const [place, remainder] = [Math.floor(at / parts), at % parts];
-    return { name: `mod ${remainder} at ${place}`, body: undefined };
-  });
-  const at = (remainder: number, place: number): Rule | undefined =>
-    rules[place * parts + (remainder % parts)];
-  const digit = (remainder: number, place: number, from = 0): readonly Node[] =>
-    Array.from({ length: 10 - from }, (_, i) => {
-      const next = at(remainder * 10 + from + i, place);
-      return next === undefined ? NEVER : seq(digits(from + i, from + i), ref(next));
-    });
-  for (const [index, rule] of rules.entries()) {
-    const [place, remainder] = [Math.floor(index / parts), index % parts];
-    const ends = (remainder * 10 ** (places - place)) % parts === 0;
-    const further = place === 0 ? digit(remainder, 0) : [];
-    const after = place < places ? digit(remainder, place + 1) : [];
-    const pointed = place === 0 ? after.map((node) => seq(POINT, node)) : after;
-    rule.body = alt(...(ends ? [EMPTY] : []), ...further, ...pointed);
-  }
-  const zero = at(0, 0);
-  if (zero === undefined) return NEVER;
-  const whole = alt(
-    ...digit(0, 0, 1),
-    seq(literal("0"), alt(EMPTY, ...digit(0, 1).map((node) => seq(POINT, node)))),
-  );
-  return intersect(seq(optional(MINUS), whole), numbers(bounds, places));
-}
-
-/** Integers within the bounds that `divisor` divides: a rule for each remainder. */
-function multiples(divisor: number, bounds: Bounds): Node {
-  if (!Number.isInteger(divisor) || divisor < 1 || divisor > MAX_DIVISOR) {
-    throw new GrammarError(`the keyword "multipleOf" is not supported for ${divisor}`);
-  }
-  if (divisor === 1) return integers(bounds);
-  const rules: Rule[] = Array.from({ length: divisor }, (_, r) => ({
-    name: `mod ${r}`,
-    body: undefined,
-  }));
-  const step = (remainder: number, from: number): Node =>
-    alt(
-      ...Array.from({ length: 10 - from }, (_, i) => {
-        const next = rules[(remainder * 10 + from + i) % divisor];
-        return next === undefined ? NEVER : seq(digits(from + i, from + i), ref(next));
-      }),
-    );
-  for (const [remainder, rule] of rules.entries()) {
-    rule.body = remainder === 0 ? alt(EMPTY, step(0, 0)) : step(remainder, 0);
-  }
-  const all = alt(literal("0"), seq(optional(MINUS), step(0, 1)));
-  const limit = 10 ** EXACT_DIGITS - 1;
-  return intersect(all, integers({ min: -limit, max: limit, ...bounds }));
 }

@@ -1,13 +1,20 @@
 /** JSON objects: declared properties in their order, then others where allowed. */
 import { Automaton } from "../automaton.ts";
 import { alt, EMPTY, GrammarError, literal, NEVER, type Node, repeat, seq } from "../grammar.ts";
-import { intersect } from "../intersect.ts";
+import { intersect, subtract } from "../intersect.ts";
 import { parseRegex } from "../regex.ts";
 import { isOpen } from "./disjoint.ts";
-import { type All, canonical, type Flat } from "./flat.ts";
+import type { All, Flat } from "./flat.ts";
 import { unsupported } from "./read.ts";
-import { FREE_STRING, keysExcept, QUOTE } from "./strings.ts";
+import { FREE_STRING, QUOTE } from "./strings.ts";
 import type { Writer } from "./writer.ts";
+
+interface Pattern {
+  readonly source: string;
+  readonly schemas: All;
+  readonly keys: Node;
+  readonly test: Automaton;
+}
 
 interface Property {
   readonly pair: Node;
@@ -15,22 +22,23 @@ interface Property {
 }
 
 export function objects(flat: Flat, writer: Writer): Node {
-  const patterns = [...flat.patternProperties].map(([pattern, schemas]) => ({
-    schemas,
-    keys: seq(QUOTE, parseRegex(pattern, { json: true, search: true }), QUOTE),
-  }));
+  const patterns = [...flat.patternProperties].map(([source, schemas]): Pattern => {
+    const keys = seq(QUOTE, parseRegex(source, { json: true, search: true }), QUOTE);
+    return { source, schemas, keys, test: new Automaton(keys) };
+  });
   const allowed =
     flat.keys.length === 0 ? undefined : writer.value([{ type: "string" }, ...flat.keys]);
   const keyTest = allowed === undefined || allowed === NEVER ? undefined : new Automaton(allowed);
-  const matching = patterns.map((one) => ({ ...one, test: new Automaton(one.keys) }));
 
   /** Conditions on the value of a name. */
   const conditions = (name: string): All => {
     const key = JSON.stringify(name);
-    const hits = matching.filter((one) => one.test.accepts(key));
-    const named = flat.properties.get(name);
-    const additional = named === undefined && hits.length === 0 ? (flat.additional ?? []) : [];
-    return [...(named ?? []), ...hits.flatMap((one) => one.schemas), ...additional];
+    const hits = patterns.filter((one) => one.test.accepts(key));
+    return [
+      ...(flat.properties.get(name) ?? []),
+      ...hits.flatMap((one) => one.schemas),
+      ...left(flat, hits, name),
+    ];
   };
   const names = new Set([...flat.properties.keys(), ...flat.required]);
   const properties = [...names].map((name): Property => {
@@ -40,46 +48,74 @@ export function objects(flat: Flat, writer: Writer): Node {
     const pair = value === NEVER ? NEVER : seq(literal(key), literal(":"), writer.gap, value);
     return { pair, required: flat.required.has(name) };
   });
-  const other = otherPair(flat, names, patterns, allowed, writer);
+  const other = allowed === NEVER ? NEVER : otherPair(flat, names, patterns, allowed, writer);
   const body = members(properties, other, flat, writer);
   return body === NEVER ? NEVER : seq(literal("{"), writer.space, body, writer.space, literal("}"));
+}
+
+/** What was said of names not named holds of a name that matches these patterns. */
+function left(flat: Flat, hits: readonly Pattern[], name?: string): All {
+  return flat.rests
+    .filter(
+      (rest) =>
+        !(name !== undefined && rest.names.has(name)) &&
+        !hits.some(({ source }) => rest.patterns.includes(source)),
+    )
+    .flatMap((rest) => rest.schemas);
 }
 
 /** A pair whose name is not declared; NEVER where there may be none. */
 function otherPair(
   flat: Flat,
   names: ReadonlySet<string>,
-  patterns: readonly { readonly keys: Node; readonly schemas: All }[],
+  patterns: readonly Pattern[],
   allowed: Node | undefined,
   writer: Writer,
 ): Node {
-  const colon = seq(literal(":"), writer.gap);
-  const [first] = patterns;
-  const free = keysExcept(names);
-  if (first !== undefined) {
-    // Names under a pattern only: the rest could match it by other means.
-    if (patterns.some((one) => canonical(one.schemas) !== canonical(first.schemas))) {
-      if (!isClosed(flat)) return NEVER;
-      throw unsupported("patternProperties", " with several patterns");
-    }
-    if (allowed !== undefined)
-      throw unsupported("propertyNames", ' together with "patternProperties"');
-    const keys = intersect(first.keys, free);
-    const value = writer.value(first.schemas);
-    return value === NEVER ? NEVER : seq(keys, colon, value);
-  }
-  if (!isOpen(flat)) return NEVER;
-  const value = writer.value(flat.additional ?? []);
-  if (value === NEVER) return NEVER;
-  if (allowed !== undefined) {
-    if (allowed === NEVER) return NEVER;
-    const keys = names.size === 0 ? allowed : intersect(allowed, free);
-    return seq(keys, colon, value);
-  }
-  return seq(names.size === 0 ? FREE_STRING : free, colon, value);
+  const free = names.size === 0 && patterns.length === 0 ? undefined : writer.keysExcept(names);
+  const start = together(() =>
+    allowed === undefined ? free : free === undefined ? allowed : intersect(allowed, free),
+  );
+  const pairs = kinds(patterns).map((hits) => {
+    if (hits.length === 0 && !isOpen(flat)) return NEVER;
+    const value = writer.value([...hits.flatMap((one) => one.schemas), ...left(flat, hits)]);
+    if (value === NEVER) return NEVER;
+    const others = patterns.filter((one) => !hits.includes(one));
+    const keys = together(() => {
+      const inside = hits.reduce(
+        (some: Node | undefined, { keys }) => (some === undefined ? keys : intersect(keys, some)),
+        start,
+      );
+      return others.reduce((some: Node, one) => subtract(some, one.keys), inside ?? FREE_STRING);
+    });
+    if (keys === NEVER) return NEVER;
+    return seq(keys, literal(":"), writer.gap, value);
+  });
+  return alt(...pairs.filter((pair) => pair !== NEVER));
 }
 
-const isClosed = (flat: Flat): boolean => flat.additional?.includes(false) ?? false;
+/** Names under several conditions. */
+function together<T>(names: () => T): T {
+  try {
+    return names();
+  } catch (error) {
+    if (!(error instanceof GrammarError)) throw error;
+    throw new GrammarError(
+      'the names under "properties", "patternProperties" and "propertyNames" together need too many states',
+    );
+  }
+}
+
+/** Patterns that all their combinations are looked at of; of more, a name matches one alone. */
+const MAX_COMBINED = 3;
+
+/** Which patterns an undeclared name may match, all others not. */
+function kinds(patterns: readonly Pattern[]): readonly (readonly Pattern[])[] {
+  if (patterns.length > MAX_COMBINED) return [[], ...patterns.map((one) => [one])];
+  let sets: readonly (readonly Pattern[])[] = [[]];
+  for (const one of patterns) sets = [...sets, ...sets.map((set) => [...set, one])];
+  return sets;
+}
 
 /**
  * The members, built from the last back. `after(i, n)` is what may follow when the

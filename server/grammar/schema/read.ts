@@ -14,11 +14,10 @@ import {
   TYPES,
   type Type,
 } from "./flat.ts";
+import { INDIVISIBLE, UNLIKE, WITHOUT } from "./negate.ts";
 
 /** Keywords of drafts that nobody writes any more. */
 const REFUSED: readonly string[] = ["$recursiveRef", "disallow", "extends"];
-
-import { UNLIKE, WITHOUT } from "./negate.ts";
 
 type Keywords = Readonly<Record<string, unknown>>;
 
@@ -45,14 +44,18 @@ export function readFlat(schema: Keywords): Flat {
   const values = readValues(schema);
   const numeric = readNumeric(schema);
   const divisor = number(schema, "multipleOf");
+  const indivisible = number(schema, INDIVISIBLE);
   const format = schema["format"];
   const pattern = schema["pattern"];
   if (pattern !== undefined && typeof pattern !== "string") throw wrongType("pattern", "a string");
   const items = readItems(schema);
+  const properties = schemaMap(schema, "properties");
+  const patternProperties = schemaMap(schema, "patternProperties");
   const additional = schema["additionalProperties"];
   const names = schema["propertyNames"];
   return {
     ...ANYTHING,
+    indivisible: indivisible === undefined ? [] : [indivisible],
     ...(types !== undefined && { types }),
     ...(values !== undefined && { values }),
     numeric,
@@ -67,11 +70,18 @@ export function readFlat(schema: Keywords): Flat {
     minItems: count(schema, "minItems") ?? 0,
     maxItems: count(schema, "maxItems") ?? Number.POSITIVE_INFINITY,
     contains: readContains(schema),
-    properties: schemaMap(schema, "properties"),
-    patternProperties: schemaMap(schema, "patternProperties"),
-    ...(additional !== undefined && {
-      additional: all(asSchema(additional, "additionalProperties")),
-    }),
+    properties,
+    patternProperties,
+    rests:
+      additional === undefined
+        ? []
+        : [
+            {
+              names: new Set(properties.keys()),
+              patterns: [...patternProperties.keys()],
+              schemas: all(asSchema(additional, "additionalProperties")),
+            },
+          ],
     required: readRequired(schema["required"]),
     keys: names === undefined ? [] : all(asSchema(names, "propertyNames")),
     minProperties: count(schema, "minProperties") ?? 0,
@@ -117,15 +127,21 @@ function readTypes(value: unknown, nullable: boolean): ReadonlySet<Type> | undef
   return types;
 }
 
-function readValues(schema: Keywords): readonly unknown[] | undefined {
+/** What `enum` and `const` list. */
+export function readValues(schema: Keywords): readonly unknown[] | undefined {
   const list = schema["enum"];
   if (list !== undefined && (!Array.isArray(list) || list.length === 0)) {
     throw wrongType("enum", "a list that is not empty");
   }
-  if (!("const" in schema)) return list as readonly unknown[] | undefined;
-  const value = schema["const"];
-  if (list === undefined) return [value];
-  const text = JSON.stringify(value);
+  const only = "const" in schema ? [schema["const"]] : undefined;
+  const values = only ?? (list as readonly unknown[] | undefined);
+  const rounded = values?.find((value) => Number.isInteger(value) && !Number.isSafeInteger(value));
+  if (rounded !== undefined) {
+    const keyword = only === undefined ? "enum" : "const";
+    throw unsupported(keyword, ` for integers beyond 2^53, such as about ${rounded}`);
+  }
+  if (only === undefined || list === undefined) return values;
+  const text = JSON.stringify(only[0]);
   return (list as readonly unknown[]).filter((item) => JSON.stringify(item) === text);
 }
 

@@ -1,9 +1,20 @@
 /** JSON strings under length, pattern and format. */
 import { codeOf } from "../../entry-at.ts";
 import { ANY_CHAR, characters, JSON_ESCAPED, jsonCharacters, minus } from "../characters.ts";
-import { alt, bytes, GrammarError, literal, many, type Node, repeat, seq } from "../grammar.ts";
+import {
+  alt,
+  bytes,
+  EMPTY,
+  GrammarError,
+  literal,
+  many,
+  type Node,
+  repeat,
+  seq,
+} from "../grammar.ts";
 import { intersect, subtract } from "../intersect.ts";
 import { parseRegex } from "../regex.ts";
+import { type Lengths, lengths, ofLength } from "./lengths.ts";
 
 export const QUOTE = literal('"');
 
@@ -47,7 +58,7 @@ export function strings(limits: StringLimits): Node {
   );
   let { minLength, maxLength } = limits;
   for (const format of limits.formats) {
-    const pattern = FORMATS[format];
+    const pattern = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
     if (pattern === undefined) continue;
     let shape: Shape = shapeOf(pattern);
     if (maxLength < shape.max) {
@@ -64,48 +75,51 @@ export function strings(limits: StringLimits): Node {
   const [first, ...others] = shapes;
   if (first === undefined) return seq(QUOTE, repeat(FREE_CHAR, minLength, maxLength), QUOTE);
   const limited = minLength > 0 || maxLength !== Number.POSITIVE_INFINITY;
-  if (limited) others.push(repeat(PLAIN_CHAR, minLength, maxLength));
-  const like = others.reduce(intersect, first);
   const unlike = limits.unlike.map((pattern) => parseRegex(pattern, { json: true, search: true }));
-  return seq(QUOTE, unlike.reduce(subtract, like), QUOTE);
+  try {
+    const like = others.reduce(intersect, first);
+    const fitting = limited ? ofLengths(like, { min: minLength, max: maxLength }) : like;
+    return seq(QUOTE, unlike.reduce(subtract, fitting), QUOTE);
+  } catch (error) {
+    if (!(error instanceof GrammarError)) throw error;
+    const keywords = [
+      ...(limits.patterns.length + limits.unlike.length > 0 ? ["pattern"] : []),
+      ...(limits.formats.length > 0 ? ["format"] : []),
+      ...(limits.without.length > 0 ? ["not"] : []),
+      ...(minLength > 0 ? ["minLength"] : []),
+      ...(maxLength !== Number.POSITIVE_INFINITY ? ["maxLength"] : []),
+    ];
+    throw new GrammarError(
+      `the keywords ${keywords.map((one) => `"${one}"`).join(", ")} together need too many states`,
+    );
+  }
 }
 
-interface Shape {
+/** Up to here states are counted, and no text is lost. */
+const COUNTED_LENGTH = 256;
+
+function ofLengths(node: Node, limits: Lengths): Node {
+  const { min, max } = limits;
+  const counted = () => intersect(node, repeat(PLAIN_CHAR, min, max));
+  if (Math.max(min, Number.isFinite(max) ? max : 0) > COUNTED_LENGTH) {
+    return ofLength(node, limits) ?? counted();
+  }
+  try {
+    return counted();
+  } catch (error) {
+    const shaped = error instanceof GrammarError ? ofLength(node, limits) : undefined;
+    if (shaped === undefined) throw error;
+    return shaped;
+  }
+}
+
+interface Shape extends Lengths {
   readonly node: Node;
-  /** Lengths of its texts, in characters. */
-  readonly min: number;
-  readonly max: number;
 }
 
 function shapeOf(pattern: string): Shape {
   const node = parseRegex(pattern, { json: true });
   return { node, ...lengths(node) };
-}
-
-/** Of the texts of a format, in characters: formats are ASCII, and none is escaped in JSON. */
-function lengths(node: Node): { readonly min: number; readonly max: number } {
-  switch (node.kind) {
-    case "bytes":
-      return { min: 1, max: 1 };
-    case "seq":
-      return node.items
-        .map(lengths)
-        .reduce((a, b) => ({ min: a.min + b.min, max: a.max + b.max }), {
-          min: 0,
-          max: 0,
-        });
-    case "alt":
-      return node.options.map(lengths).reduce((a, b) => ({
-        min: Math.min(a.min, b.min),
-        max: Math.max(a.max, b.max),
-      }));
-    case "repeat": {
-      const item = lengths(node.item);
-      return { min: item.min * node.min, max: item.max === 0 ? 0 : item.max * node.max };
-    }
-    case "rule":
-      return { min: 0, max: Number.POSITIVE_INFINITY };
-  }
 }
 
 const DATE =
@@ -147,6 +161,12 @@ const FORMATS: Readonly<Record<string, string>> = {
   "relative-json-pointer": "(?:0|[1-9]\\d{0,2})(?:/[A-Za-z0-9_-]{0,32}){0,8}",
   regex: "[A-Za-z0-9 _-]{0,64}",
 };
+
+/** Texts of a format, as they stand outside JSON; undefined: it is an annotation. */
+export function formatShape(format: string): Node | undefined {
+  const pattern = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
+  return pattern === undefined ? undefined : parseRegex(pattern);
+}
 
 /** Of a label of a host's name, and of what stands before an email's @. */
 const LABEL_LENGTH = 63;
@@ -235,16 +255,16 @@ const RAW_TEXT = many(characters(RAW));
 const rawExcept = new Map<string, Node>();
 const MAX_KEPT = 2_000;
 
-function rawCharacterExcept(codes: readonly number[]): Node {
+/** A text that begins with none of the characters. */
+function rawTextExcept(codes: readonly number[]): Node {
   const key = codes.join();
   let node = rawExcept.get(key);
   if (node === undefined) {
-    node = characters(
-      minus(
-        RAW,
-        codes.map((code) => [code, code]),
-      ),
+    const others = minus(
+      RAW,
+      codes.map((code) => [code, code]),
     );
+    node = seq(characters(others), RAW_TEXT);
     if (rawExcept.size >= MAX_KEPT) rawExcept.clear();
     rawExcept.set(key, node);
   }
@@ -270,15 +290,16 @@ function textsExcept(names: Iterable<string>): Node {
   }
   const build = (branch: Branch, depth: number): Node => {
     if (depth > 500) throw new GrammarError("a property name is too long");
-    const others = rawCharacterExcept([...branch.next.keys()].sort((a, b) => a - b));
-    const options = [...branch.next].map(([code, child]) => {
+    const options = [rawTextExcept([...branch.next.keys()].sort((a, b) => a - b))];
+    if (!branch.ends) options.push(EMPTY);
+    for (const [code, child] of branch.next) {
       const text = String.fromCodePoint(code);
       // Escaped characters never begin a free key: their branch is unreachable.
-      if (JSON.stringify(text).length !== text.length + 2) return undefined;
-      return seq(literal(text), build(child, depth + 1));
-    });
-    const parts = options.filter((option) => option !== undefined);
-    return alt(...(branch.ends ? [] : [literal("")]), seq(others, RAW_TEXT), ...parts);
+      if (JSON.stringify(text).length !== text.length + 2) continue;
+      // Written out, as this is most of what a schema with hundreds of names costs.
+      options.push({ kind: "seq", items: [literal(text), build(child, depth + 1)] });
+    }
+    return { kind: "alt", options };
   };
   return build(root, 0);
 }

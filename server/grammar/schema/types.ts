@@ -13,11 +13,7 @@ export function impliedTypes(flat: Flat): ReadonlySet<Type> {
     0
   )
     implied.add("object");
-  if (
-    flat.additional !== undefined ||
-    flat.minProperties > 0 ||
-    Number.isFinite(flat.maxProperties)
-  )
+  if (flat.rests.length > 0 || flat.minProperties > 0 || Number.isFinite(flat.maxProperties))
     implied.add("object");
   if (
     flat.prefix.length > 0 ||
@@ -33,6 +29,7 @@ export function impliedTypes(flat: Flat): ReadonlySet<Type> {
     Number.isFinite(flat.maxLength)
   )
     implied.add("string");
-  if (flat.numeric.length + flat.divisors.length > 0) implied.add("number");
+  if (flat.numeric.length + flat.divisors.length + flat.indivisible.length > 0)
+    implied.add("number");
   return implied.size > 0 ? implied : new Set(TYPES.filter((type) => type !== "integer"));
 }

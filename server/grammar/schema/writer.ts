@@ -9,6 +9,8 @@ export interface Writer {
   readonly gap: Node;
   readonly anyValue: Node;
   value(schemas: All): Node;
+  /** Keys that are none of the names, written one way. */
+  keysExcept(names: ReadonlySet<string>): Node;
   /** A schema that holds only where `schema` does not; false where it cannot be said. */
   opposite(schema: Schema): Schema;
 }

@@ -135,6 +135,24 @@ const CASES: readonly Case[] = [
     no: [{}, { ab: "x" }, { c: 1 }],
   },
   {
+    name: "bounds beyond what doubles keep",
+    schema: { type: "number", minimum: -1e300, maximum: 1e22 },
+    yes: [-3.5, 0, 999_999_999_999],
+    no: ["raw:1e+22", "raw:1e+22.0", "raw:1e23"],
+  },
+  {
+    name: "a pattern beside a length that no product of states could count",
+    schema: { type: "string", pattern: "^https?://[^/]+/.+$", maxLength: 900, minLength: 300 },
+    yes: [`http://a/${"x".repeat(320)}`, `https://é.de/${'"'.repeat(320)}`],
+    no: [`http://a/${"x".repeat(250)}`, `http://a/${"x".repeat(900)}`, "x".repeat(320)],
+  },
+  {
+    name: "a repeated group of a great least length",
+    schema: { type: "string", pattern: "^([a-z][0-9])+$", minLength: 999 },
+    yes: ["a1".repeat(500)],
+    no: ["a1".repeat(499)],
+  },
+  {
     name: "multiples of 1",
     schema: { type: "integer", multipleOf: 1, minimum: 3, maximum: 12 },
     yes: [3, 7, 12],
@@ -287,12 +305,21 @@ describe.each(CASES)("$name", ({ schema, yes, no }) => {
 });
 
 it.each([
-  [{ not: { multipleOf: 3 } }, "not"],
+  [{ type: "integer", not: { multipleOf: 1009 } }, "multipleOf"],
   [{ type: "array", uniqueItems: true }, "uniqueItems"],
   [{ multipleOf: 0.123456789 }, "multipleOf"],
   [{ multipleOf: 1e-12 }, "multipleOf"],
-  [{ if: { multipleOf: 3 }, else: { required: ["a"] }, then: false }, '"if"'],
-  [{ allOf: [{ contains: { const: 1 } }, { contains: { const: 2 } }] }, '"contains".* twice'],
+  [{ type: "number", minimum: 1e-30 }, "more digits than are exact"],
+  [
+    { if: { additionalProperties: { type: "null" } }, else: { required: ["a"] }, then: false },
+    '"if"',
+  ],
+  [{ allOf: [1, 2, 3, 4, 5].map((one) => ({ contains: { const: one } })) }, '"contains".* 5 times'],
+  [{ enum: [2 ** 53 + 2] }, '"enum" is not supported for integers beyond 2\\^53'],
+  [
+    { properties: { a: { anyOf: [{}, { items: { type: "array", uniqueItems: true } }] } } },
+    '"uniqueItems" is not supported \\(at #/properties/a/anyOf/1/items\\)',
+  ],
   [{ $ref: "#nowhere" }, "points to nothing"],
   [{ pattern: "\\p{Nowhere}" }, "Unicode property"],
   [{ $ref: "https://example.com/schema" }, "\\$ref"],

@@ -51,6 +51,9 @@ describe("a regular expression", () => {
     const search = (source: string) => parseRegex(source, { search: true });
     check(search("b"), ["b", ["abc", "b"], ["ac"]]);
     check(search("^b|c$"), ["^b|c$", ["bx", "xc"], ["xbx"]]);
+    check(search("^$|(^(?:x y){0,2}z$)"), ["", ["", "z", "x yz"], ["az", "zz"]]);
+    check(search("^([^,]|$)"), ["", ["", "a", "ab,"], [",", ",a"]]);
+    check(search("(a|^)b($|c)d?"), ["", ["b", "ab", "xabcdx", "bcd"], ["xb", "bx", "xbc"]]);
   });
 
   it("is written as JSON writes it where it stands in a JSON string", () => {
@@ -79,6 +82,7 @@ describe("a regular expression", () => {
     ["\\u{110000}", "a bad \\u escape"],
     ["a^b", "an anchor in its middle"],
     ["(a$)b", "an anchor in its middle"],
+    ["(^a)*", "an anchor in a group that is repeated"],
     ["(".repeat(300), "too deep a nesting"],
   ])("%s is refused by name", (source, why) => {
     expect(() => parseRegex(source)).toThrow(why);

@@ -1,0 +1,76 @@
+/**
+ * Tokens as a trie of their bytes, laid out flat in depth-first order, so that a mask is
+ * one forward scan: where a byte is refused the scan jumps past the whole subtree.
+ *
+ *     i        0     1    2    3    4        node 1 = "a", 2 = "ab", 3 = "ac", 4 = "b"
+ *     byte     –     a    b    c    b
+ *     end      5     4    3    4    5        node i's subtree is [i, end[i])
+ */
+import { entryAt } from "../entry-at.ts";
+
+/** Plain data in shared memory. */
+export interface Trie {
+  readonly byte: Uint8Array;
+  readonly depth: Uint16Array;
+  readonly end: Int32Array;
+  /** Tokens that end at node i: `tokens[first[i] .. first[i] + here[i])`. */
+  readonly first: Int32Array;
+  readonly here: Uint16Array;
+  readonly tokens: Int32Array;
+}
+
+/** `order`: ids by their texts, none of them empty. */
+export function layOutTrie(texts: readonly Uint8Array[], order: readonly number[]): Trie {
+  const byte: number[] = [0];
+  const depth: number[] = [0];
+  const first: number[] = [0];
+  const path: number[] = [0];
+  const end: number[] = [0];
+  const here: number[] = [0];
+  let previous: Uint8Array = NONE;
+  const closeBelow = (level: number) => {
+    for (const node of path.splice(level + 1)) end[node] = byte.length;
+  };
+  for (const [k, id] of order.entries()) {
+    const text = entryAt(texts, id);
+    let common = 0;
+    while (common < text.length && common < previous.length && text[common] === previous[common])
+      common++;
+    closeBelow(common);
+    for (let i = common; i < text.length; i++) {
+      path.push(byte.length);
+      byte.push(entryAt(text, i));
+      depth.push(i + 1);
+      first.push(k);
+      end.push(0);
+      here.push(0);
+    }
+    // Equal texts follow each other: the node on top is theirs.
+    const node = entryAt(path, path.length - 1);
+    here[node] = entryAt(here, node) + 1;
+    previous = text;
+  }
+  closeBelow(0);
+  end[0] = byte.length;
+  return {
+    byte: shared(Uint8Array, byte),
+    depth: shared(Uint16Array, depth),
+    end: shared(Int32Array, end),
+    first: shared(Int32Array, first),
+    here: shared(Uint16Array, here),
+    tokens: shared(Int32Array, order),
+  };
+}
+
+const NONE = new Uint8Array(0);
+
+interface SharedArray<T> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: SharedArrayBuffer): T & { set(values: ArrayLike<number>): void };
+}
+
+export function shared<T>(kind: SharedArray<T>, values: ArrayLike<number>): T {
+  const array = new kind(new SharedArrayBuffer(values.length * kind.BYTES_PER_ELEMENT));
+  array.set(values);
+  return array;
+}
