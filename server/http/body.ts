@@ -57,7 +57,7 @@ export function bodyLimits(
   return {
     bytes,
     depth: DEPTH,
-    values: Math.min(MAX_VALUES, PROMPTS * maxModelLen + vocabSize + FREE),
+    values: Math.min(MAX_VALUES, Math.max(PROMPTS, texts) * maxModelLen + vocabSize + FREE),
     keys: Math.min(MAX_KEYS, KEYS_A_MESSAGE * maxModelLen + FREE),
     lists: {
       ...{ messages: maxModelLen, tools },

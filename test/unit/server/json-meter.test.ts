@@ -119,6 +119,8 @@ describe("what a JSON text is made of", () => {
     const small = bodyLimits(1, { maxModelLen: 512, vocabSize: 512 });
     const texts = bodyLimits(1, { maxModelLen: 512, vocabSize: 512, texts: 4096 });
     expect([small, texts].map(({ lists }) => lists["input"])).toEqual([512, 4096]);
+    const short = bodyLimits(1, { maxModelLen: 48, vocabSize: 512, texts: 4096 });
+    expect(short.values).toBeGreaterThan(4096 * 48); // all texts at their longest
     const large = bodyLimits(1, { maxModelLen: 1_000_000, vocabSize: 200_000 });
     expect(small.values).toBeLessThan(large.values);
     expect(small.keys).toBeLessThan(large.keys);
