@@ -254,8 +254,10 @@ export function findTensor(checkpoint: Checkpoint, name: string): StoredTensor {
   const stored = checkpoint.tensors.get(name);
   if (stored) return stored;
   const count = checkpoint.tensors.size;
+  const files = new Set([...checkpoint.tensors.values()].map(({ file }) => file));
+  const [only = ""] = files.size === 1 ? files : [];
   throw new CheckpointError(
-    `${checkpoint.folder}: tensor "${name}" is missing; the checkpoint has ${count} tensors${nearest(checkpoint, name)}`,
+    `${join(checkpoint.folder, only)}: tensor "${name}" is missing; the checkpoint has ${count} tensors${nearest(checkpoint, name)}`,
   );
 }
 

@@ -3,11 +3,11 @@ import type { StoredTensor } from "../model.ts";
 
 export interface IntegerRows {
   /** [rows, in] */
-  readonly codes: Uint8Array;
+  readonly codes: Uint8Array<ArrayBuffer>;
   readonly bits: number;
   /** [rows, groups] */
   readonly scales: Float32Array;
-  readonly zeros: Uint8Array;
+  readonly zeros: Uint8Array<ArrayBuffer>;
   readonly groups: number;
   /** Group of every input; absent: in order, as many each. */
   readonly order?: Int32Array;

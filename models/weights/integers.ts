@@ -106,6 +106,8 @@ function packed(
 /** Nibble of each of eight neighbouring outputs in a word of AWQ. */
 const AWQ_NIBBLES = [0, 4, 1, 5, 2, 6, 3, 7] as const;
 
+const TOGETHER = 64;
+
 /** GPTQ and AWQ keep outputs side by side: all is read for any rows. */
 function words(
   stored: StoredTensor,
@@ -123,15 +125,21 @@ function words(
   const shiftOf = (output: number): number =>
     kind === "awq" ? 4 * (AWQ_NIBBLES[output & 7] ?? 0) : bits * (output % each);
   const codes = new Uint8Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    const output = begin + row;
-    for (let input = 0; input < width; input++) {
-      const word =
-        kind === "awq"
-          ? (lying[input * (out / 8) + (output >> 3)] as number) >>> shiftOf(output)
-          : (lying[Math.floor(input / each) * out + output] as number) >>> (bits * (input % each));
-      codes[row * width + input] = word & mask;
-    }
+  // Some outputs at a time: their words are neighbours, and so are the codes of each.
+  for (let top = 0; top < rows; top += TOGETHER) {
+    const bottom = Math.min(rows, top + TOGETHER);
+    for (let input = 0; input < width; input += kind === "awq" ? 1 : each)
+      for (let row = top; row < bottom; row++) {
+        const output = begin + row;
+        const at = row * width + input;
+        if (kind === "awq") {
+          const word = lying[input * (out / 8) + (output >> 3)] as number;
+          codes[at] = (word >>> shiftOf(output)) & mask;
+          continue;
+        }
+        let word = lying[(input / each) * out + output] as number;
+        for (let i = at; i < at + each; i++, word >>>= bits) codes[i] = word & mask;
+      }
   }
   const groups = packing.scales.shape[0] ?? 1;
   const all = from.numbers(packing.scales);

@@ -47,7 +47,9 @@ export function lowerSegment(
   quantization: Format,
   conversion: Conversion = {},
 ): Lowered {
-  return new Lowering(segment, weights, quantization, conversion).build();
+  const lowering = new Lowering(segment, weights, quantization, conversion);
+  // What is kept elsewhere is written at once.
+  return lowering.keeps ? weights.overwriting(() => lowering.build()) : lowering.build();
 }
 
 class Lowering {
@@ -55,6 +57,8 @@ class Lowering {
   readonly #weights: ShardReader;
   readonly #quantization: Format;
   readonly #graph: GraphBuilder;
+  /** Large weights are written to a file. */
+  readonly keeps: boolean;
   readonly #rounding: Rounding | undefined;
   /** All matrices of the segment lie in their file as the graph wants them. */
   readonly #mapped: boolean;
@@ -76,6 +80,7 @@ class Lowering {
       quantization === "none" &&
       segment.ops.flatMap(matricesOf).every((weight) => weights.range(weight) !== undefined);
     // A graph maps from one folder: its checkpoint's, or where converted weights are kept.
+    this.keeps = keep !== undefined && !this.#mapped;
     this.#graph = new GraphBuilder(segment.name, this.#mapped ? undefined : keep);
     this.#integers = new IntegerProducts(this.#graph);
   }

@@ -14,6 +14,9 @@ import { type StoredBlocks, storedBlocks, storedInt8 } from "./stored-blocks.ts"
 /** A matrix and its bias. */
 export type Part = Pick<LinearOp, "weight" | "bias" | "partial">;
 
+/** Elements of a matrix that is large; smaller weights may stay in a graph. */
+const LARGE = 2 ** 18;
+
 export class ShardReader {
   readonly rank: number;
   /** The folder that ranges are relative to, links resolved: the runtime maps no file outside it. */
@@ -21,6 +24,7 @@ export class ShardReader {
   readonly #ranks: number;
   readonly #checkpoint: Checkpoint;
   readonly #reader: WeightReader;
+  #reused: Float32Array<ArrayBuffer> | undefined;
 
   constructor(checkpoint: Checkpoint, rank: number, ranks: number) {
     this.rank = rank;
@@ -70,17 +74,41 @@ export class ShardReader {
 
   /** The rank's part as F32, row-major. */
   read(weight: Weight): Float32Array<ArrayBuffer> {
-    const [rows = 0, width = 1] = shardShape(weight, this.rank, this.#ranks);
-    const target = new Float32Array(rows * width);
-    this.#reader.read(weight, shardWeight(weight, this.rank, this.#ranks), target);
-    return target;
+    return this.stack([{ weight }]);
   }
 
   /** The rank's parts of several matrices, one below the other. */
   stack(parts: readonly Part[]): Float32Array<ArrayBuffer> {
-    const [only] = parts;
-    if (parts.length === 1 && only !== undefined) return this.read(only.weight);
-    return concatenate(parts.map(({ weight }) => this.read(weight)));
+    const ends: number[] = [];
+    for (const { weight } of parts) {
+      const { rows, width } = this.size(weight);
+      ends.push((ends.at(-1) ?? 0) + rows * width);
+    }
+    const whole = this.#room(ends.at(-1) ?? 0);
+    parts.forEach(({ weight }, part) => {
+      const target = whole.subarray(ends[part - 1] ?? 0, ends[part]);
+      this.#reader.read(weight, shardWeight(weight, this.rank, this.#ranks), target);
+    });
+    return whole;
+  }
+
+  /**
+   * What `work` reads of large matrices is in one array, which its next read overwrites: the
+   * collector would be late for one each.
+   */
+  overwriting<T>(work: () => T): T {
+    this.#reused = new Float32Array(0);
+    try {
+      return work();
+    } finally {
+      this.#reused = undefined;
+    }
+  }
+
+  #room(count: number): Float32Array<ArrayBuffer> {
+    if (this.#reused === undefined || count < LARGE) return new Float32Array(count);
+    if (this.#reused.length < count) this.#reused = new Float32Array(count);
+    return this.#reused.subarray(0, count);
   }
 
   /** Were the parts published in one way, so that they can be one product as they are? */

@@ -82,9 +82,9 @@ interface Cut {
   readonly bits: number;
   readonly block: number;
   readonly groups: number;
-  readonly codes: Uint8Array;
+  readonly codes: Uint8Array<ArrayBuffer>;
   readonly scales: Float32Array;
-  readonly zeros: Uint8Array;
+  readonly zeros: Uint8Array<ArrayBuffer>;
   readonly inputs?: Int32Array<ArrayBuffer>;
 }
 
@@ -125,7 +125,7 @@ function inOrder(rows: IntegerRows, order: Int32Array, block: number): Cut | und
   return { ...rows, codes, block, inputs };
 }
 
-function nibbles(codes: Uint8Array): Uint8Array {
+function nibbles(codes: Uint8Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(codes.length / 2);
   for (let i = 0; i < out.length; i++)
     out[i] = (codes[2 * i] as number) | ((codes[2 * i + 1] as number) << 4);
@@ -133,7 +133,7 @@ function nibbles(codes: Uint8Array): Uint8Array {
 }
 
 /** Rows of an odd number end in half a byte. */
-function rowNibbles(zeros: Uint8Array, groups: number): Uint8Array {
+function rowNibbles(zeros: Uint8Array, groups: number): Uint8Array<ArrayBuffer> {
   const bytes = Math.ceil(groups / 2);
   const out = new Uint8Array((zeros.length / groups) * bytes);
   zeros.forEach((zero, i) => {
@@ -144,7 +144,9 @@ function rowNibbles(zeros: Uint8Array, groups: number): Uint8Array {
   return out;
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+function join(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
