@@ -53,10 +53,10 @@ function median(numbers: readonly number[]): number {
 }
 
 function posted(url: string, body: object): Buffer {
-  const { host } = new URL(url);
   const text = JSON.stringify(body);
-  const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json`;
-  return Buffer.from(`${head}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: ${new URL(url).host}`;
+  const told = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}`;
+  return Buffer.from(`${head}\r\n${told}\r\n\r\n${text}`);
 }
 
 const chat = (model: string, tokens: number, further: object = {}): object => ({
@@ -71,7 +71,7 @@ async function opened(url: string): Promise<Socket> {
   return socket;
 }
 
-/** Does an answer, headers and all, stand whole in this text? Throws for one that is no 200. */
+/** Is an answer whole? Throws for one that is no 200. */
 function isWhole(text: string): boolean {
   const head = text.indexOf("\r\n\r\n");
   if (head < 0) return false;
@@ -139,9 +139,7 @@ async function short(): Promise<void> {
   const own = await serverOf(["--served-model-name", "m"]);
   const peer = values.peer === undefined ? undefined : await startPeer(values.peer);
   const count = Number(values.requests);
-  const rates: number[] = [];
-  const peers: number[] = [];
-  const processor: number[] = [];
+  const [rates, peers, processor]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round <= Number(values.rounds); round++) {
     const before = await own.cpu();
     const rate = await burst(own.url, posted(own.url, chat("m", 1)), count);
@@ -181,14 +179,13 @@ function pacedServer(streams: number, ms: number): Promise<ForkedServer> {
 async function openStreams(
   url: string,
   { streams, told }: { readonly streams: number; readonly told: (stream: number) => void },
-): Promise<readonly Socket[]> {
+): Promise<void> {
   const request = posted(url, chat("m", PACED_TOKENS, { ignore_eos: true, stream: true }));
-  const sockets: Socket[] = [];
-  while (sockets.length < streams) {
-    const more = Math.min(OPENED_AT_ONCE, streams - sockets.length);
+  for (let first = 0; first < streams; first += OPENED_AT_ONCE) {
+    const more = Math.min(OPENED_AT_ONCE, streams - first);
     const some = await Promise.all(Array.from({ length: more }, () => opened(url)));
-    for (const socket of some) {
-      const stream = sockets.push(socket) - 1;
+    for (const [at, socket] of some.entries()) {
+      const stream = first + at;
       socket.on("data", (data) => {
         for (let at = data.indexOf("data: {"); at >= 0; at = data.indexOf("data: {", at + 7)) {
           told(stream);
@@ -197,7 +194,6 @@ async function openStreams(
       socket.write(request);
     }
   }
-  return sockets;
 }
 
 async function paced(streams: number): Promise<void> {
@@ -250,5 +246,4 @@ const parts = new Set(values.only.split(","));
 if (parts.has("short")) await short();
 if (parts.has("paced")) for (const one of values.paced.split(",")) await paced(Number(one));
 if (parts.has("open")) await open(Number(values.open));
-say(`load ${loadavg()[0]?.toFixed(1)}`);
 process.exit(0); // streams are still open
