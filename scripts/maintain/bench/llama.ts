@@ -12,6 +12,9 @@
  *
  *     cmake -B build -DCMAKE_BUILD_TYPE=Release && cmake --build build --target llama-batched-bench llama-quantize
  *
+ * Where it ends with SIGILL the system forbids AMX that the processor names: GGML_NATIVE=OFF and
+ * GGML_AVX2, _FMA, _F16C, _BMI2, _AVX512, _AVX512_VNNI, _AVX512_VBMI, _AVX512_BF16=ON.
+ *
  * llama.cpp keeps its KV cache in F16. Above a context of 128 the steps at 128 are timed too, and
  * how much slower the longer ones are is told for both.
  *
@@ -222,14 +225,15 @@ async function batchedBench(
   const poll = setInterval(() => {
     resident = Math.max(resident, peakOf(child.pid));
   }, 100);
-  const code = await new Promise<number | null>((resolve, reject) => {
+  const ending = await new Promise<number | string | null>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", resolve);
+    child.once("close", (code, signal) => resolve(code ?? signal));
   });
   clearInterval(poll);
   // The logger may write the lines to either.
   const lines = `${text}\n${errors}`.split("\n").filter((line) => line.startsWith('{"n_kv_max"'));
-  if (code !== 0 || lines.length === 0) throw new Error(`${program} ended with ${code}: ${errors}`);
+  if (ending !== 0 || lines.length === 0)
+    throw new Error(`${program} ended with ${ending}: ${errors}`);
   return { lines: lines.map((line) => JSON.parse(line) as Line), resident };
 }
 
