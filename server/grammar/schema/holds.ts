@@ -129,14 +129,25 @@ const characters = (value: unknown) =>
 const items = (value: unknown) => (Array.isArray(value) ? value.length : undefined);
 const properties = (value: unknown) => (isObject(value) ? Object.keys(value).length : undefined);
 
-function matches(pattern: unknown, text: string): Verdict {
-  if (typeof pattern !== "string") return undefined;
+/** Patterns as they run, for the many values of a list; absent where one cannot be read. */
+const patterns = new Map<string, Automaton | undefined>();
+const MAX_PATTERNS = 256;
+
+function automatonOf(pattern: string): Automaton | undefined {
+  if (patterns.has(pattern)) return patterns.get(pattern);
+  let automaton: Automaton | undefined;
   try {
-    return new Automaton(parseRegex(pattern, { search: true })).accepts(text);
+    automaton = new Automaton(parseRegex(pattern, { search: true }));
   } catch (error) {
-    if (error instanceof GrammarError) return undefined;
-    throw error;
+    if (!(error instanceof GrammarError)) throw error;
   }
+  if (patterns.size >= MAX_PATTERNS) patterns.clear();
+  patterns.set(pattern, automaton);
+  return automaton;
+}
+
+function matches(pattern: unknown, text: string): Verdict {
+  return typeof pattern === "string" ? automatonOf(pattern)?.accepts(text) : undefined;
 }
 
 /** A bound, and draft 4's flag beside it that leaves the bound itself out. */
@@ -186,6 +197,15 @@ const unevaluated =
 
 const unknown: Check = () => undefined;
 
+/** A long list is asked for each of its own values. */
+const texts = new WeakMap<readonly unknown[], ReadonlySet<string>>();
+
+function textsOf(values: readonly unknown[]): ReadonlySet<string> {
+  const known = texts.get(values) ?? new Set(values.map(canonical));
+  texts.set(values, known);
+  return known;
+}
+
 const CHECKS: Readonly<Record<string, Check>> = {
   type: ({ given, value, schema }) => {
     const names: readonly unknown[] = Array.isArray(given) ? given : [given];
@@ -194,7 +214,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     );
   },
   enum: ({ given, value }) =>
-    Array.isArray(given) ? given.some((one) => sameValue(one, value)) : undefined,
+    Array.isArray(given) ? textsOf(given).has(canonical(value)) : undefined,
   const: ({ given, value }) => sameValue(given, value),
   minimum: bound("exclusiveMinimum", (a, b) => a < b),
   maximum: bound("exclusiveMaximum", (a, b) => a > b),

@@ -147,6 +147,16 @@ const CASES: readonly Case[] = [
     no: [`http://a/${"x".repeat(250)}`, `http://a/${"x".repeat(900)}`, "x".repeat(320)],
   },
   {
+    name: "a list of ten thousand, which asks for none of them twice",
+    schema: {
+      type: "string",
+      enum: Array.from({ length: 10_000 }, (_, at) => `value ${at}`),
+      not: { pattern: "7$" },
+    },
+    yes: ["value 0", "value 9999"],
+    no: ["value 7", "value 10000"],
+  },
+  {
     name: "a repeated group of a great least length",
     schema: { type: "string", pattern: "^([a-z][0-9])+$", minLength: 999 },
     yes: ["a1".repeat(500)],
