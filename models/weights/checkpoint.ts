@@ -63,6 +63,9 @@ const FORMATS: Readonly<Record<string, WeightFormat>> = Object.freeze({
 /** As the reference implementation limits it, in bytes. */
 const HEADER_LIMIT = 100_000_000;
 
+/** What to do about a file that was cut. */
+const AGAIN = "; fetch it again";
+
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
@@ -100,6 +103,10 @@ function readShards(folder: string): Map<string, StoredTensor> {
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || file.includes("/") || file.includes("\\"))
       throw new CheckpointError(`${path}: tensor "${name}" must name a file of this folder`);
+    if (!shards.has(file) && !existsSync(join(folder, file)))
+      throw new CheckpointError(
+        `${join(folder, file)}: no such file, though ${INDEX} names it; fetch it too`,
+      );
     const shard = shards.get(file) ?? readHeader(folder, file);
     shards.set(file, shard);
     const tensor = shard.get(name);
@@ -121,7 +128,9 @@ function readHeader(folder: string, file: string): Map<string, StoredTensor> {
     const size = fstatSync(descriptor).size;
     const prefix = Buffer.alloc(8);
     if (readSync(descriptor, prefix, 0, 8, 0) < 8)
-      throw new CheckpointError(`${path}: truncated: expected at least 8 bytes, found ${size}`);
+      throw new CheckpointError(
+        `${path}: truncated: expected at least 8 bytes, found ${size}${AGAIN}`,
+      );
     const length = Number(prefix.readBigUInt64LE());
     if (length > HEADER_LIMIT)
       throw new CheckpointError(
@@ -131,7 +140,7 @@ function readHeader(folder: string, file: string): Map<string, StoredTensor> {
     readSync(descriptor, header, 0, header.length, 8);
     if (header.length < length)
       throw new CheckpointError(
-        `${path}: truncated: expected a header of ${length} bytes, found ${header.length}`,
+        `${path}: truncated: expected a header of ${length} bytes, found ${header.length}${AGAIN}`,
       );
     return readTensors(path, file, parseJson(path, header.toString("utf8")), 8 + length, size);
   } finally {
@@ -152,7 +161,7 @@ function readTensors(
     const tensor = readTensor(path, file, name, entry, dataBegin);
     if (tensor.end > fileSize)
       throw new CheckpointError(
-        `${path}: truncated: tensor "${name}" ends at byte ${tensor.end}, the file has ${fileSize} bytes`,
+        `${path}: truncated: tensor "${name}" ends at byte ${tensor.end}, the file has ${fileSize} bytes${AGAIN}`,
       );
     tensors.set(name, tensor);
   }

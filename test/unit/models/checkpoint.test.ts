@@ -76,9 +76,21 @@ describe("a checkpoint's index", () => {
   const whole = safetensors({ a: f32([1, 2, 3, 4]) });
   const tensor = (entry: string): Buffer => withHeader(`{"a":${entry}}`, new Uint8Array(16));
   const broken: readonly (readonly [string, Uint8Array, RegExp])[] = [
-    ["an empty file", new Uint8Array(0), /model\.safetensors: truncated: expected at least 8/],
-    ["a cut header", whole.subarray(0, 20), /truncated: expected a header of \d+ bytes, found 12/],
-    ["cut data", whole.subarray(0, -4), /truncated: tensor "a" ends at byte \d+, the file has \d+/],
+    [
+      "an empty file",
+      new Uint8Array(0),
+      /model\.safetensors: truncated: expected at least 8 bytes, found 0; fetch it again$/,
+    ],
+    [
+      "a cut header",
+      whole.subarray(0, 20),
+      /truncated: expected a header of \d+ bytes, found 12; fetch it again$/,
+    ],
+    [
+      "cut data",
+      whole.subarray(0, -4),
+      /truncated: tensor "a" ends at byte \d+, the file has \d+ bytes; fetch it again$/,
+    ],
     ["no safetensors", Buffer.from("version https://git-lfs"), /not a safetensors file/],
     ["a header that is no JSON", withHeader("{not json"), /corrupt: its JSON does not parse/],
     ["a header that is a list", withHeader("[]"), /corrupt: expected a JSON object/],
@@ -114,7 +126,9 @@ describe("a checkpoint's index", () => {
     const point = (file: string): void =>
       write(JSON.stringify({ weight_map: { a: file } }), "model.safetensors.index.json");
     point("one.safetensors");
-    expect(() => indexCheckpoint(folder)).toThrow(/one\.safetensors: no such file/);
+    expect(() => indexCheckpoint(folder)).toThrow(
+      /one\.safetensors: no such file, though model\.safetensors\.index\.json names it; fetch it too$/,
+    );
     write(safetensors({ b: f32([1]) }), "one.safetensors");
     expect(() => indexCheckpoint(folder)).toThrow(/one\.safetensors: tensor "a" is missing/);
     point("../one.safetensors");
