@@ -132,8 +132,8 @@ export class Automaton {
 
   /**
    * A state that takes the same texts of up to `length` bytes as this one: counts
-   * that no such text can exhaust are cut to `length`. States deep inside a long
-   * bounded string thereby share one.
+   * that no such text can exhaust have no end, or are cut to `length`. States inside a long
+   * bounded string thereby share one, which is that of an unbounded one.
    */
   capped(state: State, length: number): State {
     let memo = this.#capped.get(length);
@@ -264,9 +264,8 @@ export class Automaton {
       if (link === undefined) continue;
       const counted = link.node?.kind === "repeat" && !this.#isNullable(link.node.item);
       const min = counted ? Math.min(link.min, length) : link.min;
-      const max = counted ? Math.min(link.max, Math.max(length, min)) : link.max;
-      const keepsEndless = link.max === Number.POSITIVE_INFINITY;
-      capped = this.#way(link.node, capped, min, keepsEndless ? link.max : max);
+      const max = counted && link.max >= length ? Number.POSITIVE_INFINITY : link.max;
+      capped = this.#way(link.node, capped, min, max);
       memo.set(link, capped);
     }
     return capped ?? way;
