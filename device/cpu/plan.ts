@@ -6,7 +6,7 @@
 import { type Architecture, architectureWeights } from "../../models/architecture.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
-import { bytesAsIntegers } from "../../models/weights/gguf/blocks.ts";
+import { sizeAsIntegers } from "../../models/weights/gguf/blocks.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";
@@ -204,13 +204,23 @@ function weightBytes(model: Model, ranks: number, quantization: Quantization): n
     }, 0);
 }
 
-/** Codes and a scale a group; what is not in groups is F32. */
+/** Of a block without a zero of its own the runtime holds 8 bytes more than its scale, of one with a zero that alone (measured). */
+const BLOCK_BYTES = 12;
+const ZEROED_BYTES = 5;
+
+/** Codes and what a group has besides; what is not in groups is F32. */
 function storedBytes(shape: readonly number[], stored: StoredTensor | undefined): number {
   const elements = shape.reduce((product, size) => product * size, 1);
   const packing = stored?.packing;
   if (packing === undefined || packing.kind === "fp8") return 4 * elements;
-  if (packing.kind === "ggml") return elements * bytesAsIntegers(packing.type);
-  return "bits" in packing ? (elements * packing.bits) / 8 + elements / 32 : elements * 1.125;
+  if (packing.kind === "ggml") {
+    const { bits, group, zeroed } = sizeAsIntegers(packing.type);
+    return (elements * bits) / 8 + (elements / group) * (zeroed ? ZEROED_BYTES : BLOCK_BYTES);
+  }
+  if (packing.kind === "int8") return elements + BLOCK_BYTES * (elements / (shape.at(-1) ?? 1));
+  return "bits" in packing
+    ? (elements * packing.bits) / 8 + BLOCK_BYTES * (elements / 128)
+    : elements + BLOCK_BYTES * (elements / 32);
 }
 
 function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantization): number {
@@ -219,5 +229,5 @@ function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantiz
   if (weight.shape.length < 2 || quantization === "none") return 4 * elements;
   if (quantization !== "int4") return elements + 4 * (elements / width);
   const block = blockOf(width);
-  return block === undefined ? 4 * elements : elements / 2 + 4 * (elements / block);
+  return block === undefined ? 4 * elements : elements / 2 + BLOCK_BYTES * (elements / block);
 }

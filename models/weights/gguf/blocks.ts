@@ -28,10 +28,17 @@ export function isShifted(type: string): type is ShiftedType {
 const layoutOf = (type: BlockType): ScaledLayout | ShiftedLayout =>
   isShifted(type) ? SHIFTED[type] : SCALED[type];
 
-/** Bytes that a number takes as `blockRows` gives it: its code, and its part of a scale and a zero. */
-export function bytesAsIntegers(type: BlockType): number {
+/** What a number takes as `blockRows` gives it: bits of its code, numbers that share a scale, and whether they have a zero. */
+export function sizeAsIntegers(type: BlockType): {
+  readonly bits: number;
+  readonly group: number;
+  readonly zeroed: boolean;
+} {
   const layout = layoutOf(type);
-  return "bits" in layout ? layout.bits / 8 + 4 / layout.group : 1 + 5 / layout.group;
+  const { group } = layout;
+  return "bits" in layout
+    ? { bits: layout.bits, group, zeroed: false }
+    : { bits: 8, group, zeroed: true };
 }
 
 type Rows = { readonly begin: number; readonly end: number };
