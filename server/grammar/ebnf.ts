@@ -19,6 +19,7 @@ import {
   repeat,
   seq,
 } from "./grammar.ts";
+import { unrecursed } from "./lark.ts";
 
 type Token =
   | { readonly kind: "name" | "text" | "symbol"; readonly value: string }
@@ -60,7 +61,7 @@ class EbnfParser {
     this.#at += 2;
     const rule = this.#ruleOf(name.value);
     if (rule.body !== undefined) throw new GrammarError(`rule "${name.value}" is defined twice`);
-    rule.body = this.#alternatives(0);
+    rule.body = unrecursed(rule, this.#alternatives(0));
     if (this.#symbol() === ")") throw new GrammarError('a ")" was never opened');
   }
 

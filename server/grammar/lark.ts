@@ -261,7 +261,7 @@ function flagsOf(flags: string): { readonly caseless: boolean; readonly dotAll: 
 }
 
 /** `a: b | a c` takes the texts of `b c*`: an automaton goes from left to right. */
-function unrecursed(rule: Rule, body: Node): Node {
+export function unrecursed(rule: Rule, body: Node): Node {
   const options = body.kind === "alt" ? body.options : [body];
   const isSelf = (node: Node | undefined) => node?.kind === "rule" && node.rule === rule;
   const first = (option: Node) => (option.kind === "seq" ? option.items[0] : option);

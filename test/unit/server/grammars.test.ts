@@ -97,6 +97,7 @@ describe("EBNF", () => {
     ["root ::= [^\\]a-] [é-ü]?", ["b", "xé", "🙂"], ["]", "a", "-"]],
     ['root ::= "" | "a"* "b"?', ["", "aab"], ["ba"]],
     ["root ::= [a\\-z]", ["-", "z"], ["m"]],
+    ['root ::= root "a" | root "b" | "c"', ["c", "caab"], ["a", "ac"]],
     ['root ::= "🙂" [🙂-🙄]', ["🙂🙃"], ["🙂🙅"]],
   ];
   it.each(CASES)("%s", (...one) => check(parseEbnf(one[0]), one));
