@@ -121,7 +121,8 @@ describe("architecture", () => {
       /^server\/(?:adapters|anthropic|inference|injection|kv-events|openai|ops|pooling|profiler|requests|world)\//;
     const wrong = imports.filter(
       ({ file, target }) =>
-        (file.startsWith("server/settings/") && /^server\/(?!settings\/|entry-at\.ts)/.test(target)) ||
+        (file.startsWith("server/settings/") &&
+          /^server\/(?!settings\/|entry-at\.ts)/.test(target)) ||
         (file.startsWith("server/http/") && SERVES.test(target)),
     );
     expect(say(wrong)).toEqual([]);
