@@ -134,6 +134,7 @@ export const BECOME = {
   TextRefusedError: "bad-request",
   ChatTemplateError: "bad-request",
   GrammarError: "bad-request",
+  SchemaError: "bad-request",
   ThreadTaskError: "bad-request",
   QueueFullError: "overloaded",
   EngineClosedError: "overloaded",
