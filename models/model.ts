@@ -2,7 +2,7 @@
 import type { Architecture } from "./architecture.ts";
 import type { WeightFormat } from "./ops.ts";
 import type { JoinedPair } from "./tokenizer/pairs.ts";
-import type { BlockType } from "./weights/gguf/layouts.ts";
+import type { BlockType } from "./weights/ggml/layouts.ts";
 
 /** One tensor of a checkpoint, where it lies. */
 export interface StoredTensor {

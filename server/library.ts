@@ -11,6 +11,7 @@ import type { PositionLogprobs, TokenId } from "../device/device.ts";
 import { parseSettings } from "./config.ts";
 import { type ChatFields, prepareChat } from "./generation/chat.ts";
 import type { ChoiceDelta } from "./generation/choice.ts";
+import type { SamplingFields } from "./generation/fields.ts";
 import { Generation, type GenerationTask } from "./generation/generate.ts";
 import {
   checkedSampling,
@@ -21,7 +22,6 @@ import {
 import { idsPrompt, type Prompt, textPrompt } from "./generation/prompt.ts";
 import { badRequest } from "./http/errors.ts";
 import type { ChatMessage } from "./openai/chat/schema.ts";
-import type { SamplingFields } from "./openai/fields.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world/world.ts";

@@ -5,7 +5,7 @@ import type { Trust } from "../device/trust.ts";
 import type { GenerationRequest } from "../engine/sequence.ts";
 import type { ChatTemplate, GenerationDefaults, Tokenizer } from "../models/model.ts";
 import type { AdapterRegistry } from "./adapters/registry.ts";
-import type { Engines, Handle } from "./generation/engines.ts";
+import type { Engines, Handle } from "./engines.ts";
 import type { OutputPlanner } from "./generation/planner.ts";
 import type { RequestTemplates } from "./generation/request-template.ts";
 import { ApiError } from "./http/errors.ts";

@@ -4,7 +4,7 @@
  */
 import type { FastifyBaseLogger } from "fastify";
 import type { EngineEvent } from "../engine/events.ts";
-import type { Engines } from "./generation/engines.ts";
+import type { Engines } from "./engines.ts";
 import type { LoadReport } from "./metrics/load-watch.ts";
 import { latenessOf } from "./metrics/neuron-metrics.ts";
 

@@ -6,7 +6,7 @@
 import { type Architecture, architectureWeights } from "../../models/architecture.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
-import { sizeAsIntegers } from "../../models/weights/gguf/blocks.ts";
+import { sizeAsIntegers } from "../../models/weights/ggml/blocks.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";

@@ -3,8 +3,8 @@ import type { Machine } from "../machine.ts";
 import { startOf } from "./compile.ts";
 import { type MemoryPlan, memoryTable } from "./memory.ts";
 import type { Plan } from "./plan.ts";
+import { rankName } from "./price/spans.ts";
 import { trustOf } from "./price/trust.ts";
-import { rankName } from "./profile/spans.ts";
 import { ProfileTotals } from "./profile/summary.ts";
 
 export function machineOf(plan: Plan, memory: MemoryPlan): Machine {

@@ -5,7 +5,7 @@
  */
 import type { Packing, StoredTensor } from "../model.ts";
 import { CheckpointError } from "./checkpoint.ts";
-import { blockRows } from "./gguf/blocks.ts";
+import { blockRows } from "./ggml/blocks.ts";
 import type { Bytes, IntegerRows, Numbers } from "./integer-rows.ts";
 
 export type IntegerPacking = Exclude<Packing, { readonly kind: "fp8" }>;

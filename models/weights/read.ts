@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Checkpoint, StoredTensor } from "../model.ts";
 import type { Weight, Within } from "../ops.ts";
 import { CheckpointError, findTensor } from "./checkpoint.ts";
-import { isShifted, shiftedRows } from "./gguf/blocks.ts";
+import { isShifted, shiftedRows } from "./ggml/blocks.ts";
 import type { IntegerRows } from "./integer-rows.ts";
 import { integerRows, pickRows, widen } from "./integers.ts";
 import type { Range } from "./shard.ts";

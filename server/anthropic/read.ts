@@ -1,8 +1,8 @@
 /** A request of /v1/messages in the chat's terms, as vLLM translates it. */
 import type { ChatAsk, ChatFields } from "../generation/chat.ts";
+import { unbuiltField } from "../generation/fields.ts";
 import { badRequest } from "../http/errors.ts";
 import { invalidShape } from "../http/validation.ts";
-import { unbuiltField } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import { chatMessages, toolChanges } from "./blocks.ts";
 import type { CountTokensRequest, MessagesRequest } from "./schema.ts";

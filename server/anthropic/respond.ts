@@ -1,14 +1,14 @@
 /** Answers of /v1/messages, to the byte as vLLM's: blocks, and the events that tell of them. */
 import { randomUUID } from "node:crypto";
+import type { ChatAnswer, ChatFormat } from "../exchange/chat-format.ts";
+import type { StreamResponder } from "../exchange/exchange.ts";
 import {
   finishOf,
   type OutputDelta,
   type OutputFinish,
   type OutputPart,
 } from "../generation/parts.ts";
-import type { ChatAnswer, ChatFormat } from "../http/chat-format.ts";
 import type { ApiError } from "../http/errors.ts";
-import type { StreamResponder } from "../http/exchange.ts";
 import type { SseEvent } from "../http/sse.ts";
 import { readMessages } from "./read.ts";
 import { type MessagesRequest, messagesRequest } from "./schema.ts";

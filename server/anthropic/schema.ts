@@ -1,6 +1,6 @@
 /** POST /v1/messages and /v1/messages/count_tokens: what comes in. Blocks are read in messages.ts. */
 import { type Static, Type } from "typebox";
-import { nullable } from "../openai/fields.ts";
+import { nullable } from "../generation/fields.ts";
 
 const text = Type.String();
 const object = Type.Record(Type.String(), Type.Unknown());

@@ -4,10 +4,10 @@
  * of prompts, parsers or engines.
  */
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
-import type { RequestFields, SamplingFields } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
 import { type ChatPromptFields, chatPrompt } from "./chat-prompt.ts";
 import type { ChoiceDelta } from "./choice.ts";
+import type { RequestFields, SamplingFields } from "./fields.ts";
 import type { GenerationTask, Running } from "./generate.ts";
 import type { CheckedSampling } from "./params.ts";
 import { ChoiceReader, PLAIN } from "./parser.ts";

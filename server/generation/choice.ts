@@ -8,8 +8,8 @@ import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { FinishReason } from "../../engine/sequence.ts";
 import type { Decoder } from "../../models/model.ts";
 import { appended } from "../appended.ts";
-import type { Life } from "../requests/life.ts";
-import type { Receiver, SequenceEvent } from "./engines.ts";
+import type { Receiver, SequenceEvent } from "../engines.ts";
+import type { Life } from "../metrics/life.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 export interface ChoiceFinish {

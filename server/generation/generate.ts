@@ -10,12 +10,12 @@ import type { Joining } from "../../engine/joining.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Decoder, Tokenizer } from "../../models/model.ts";
+import type { Engines, Handle } from "../engines.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
+import type { Life } from "../metrics/life.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
-import type { Life } from "../requests/life.ts";
 import type { TraceOrigin, Traces } from "../tracing/traces.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "./choice.ts";
-import type { Engines, Handle } from "./engines.ts";
 
 /** Last prompt ids that a stream of text goes on from: a SentencePiece word keeps its space then. */
 const GOES_ON_FROM = 8;

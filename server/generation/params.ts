@@ -8,7 +8,7 @@ import type { SamplingParams } from "../../engine/sequence.ts";
 import type { GenerationDefaults } from "../../models/model.ts";
 import { badRequest, notSampled } from "../http/errors.ts";
 import { pyFloat } from "../http/shape/python.ts";
-import type { SamplingFields } from "../openai/fields.ts";
+import type { SamplingFields } from "./fields.ts";
 import type { BeamOptions } from "./generate.ts";
 
 /** Limits of vLLM's environment variables, at their defaults. */

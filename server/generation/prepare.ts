@@ -1,8 +1,8 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import { badRequest, notImplemented, notSampled } from "../http/errors.ts";
-import { type SharedFields, unbuiltField } from "../openai/fields.ts";
 import type { Serving } from "../serving.ts";
+import { type SharedFields, unbuiltField } from "./fields.ts";
 import type { GenerationTask } from "./generate.ts";
 import {
   type CheckedSampling,

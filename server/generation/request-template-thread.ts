@@ -1,7 +1,7 @@
 /** Thread entry: renders chat templates that came with requests, and large chats. */
 import { parentPort } from "node:worker_threads";
 import { createChatTemplate } from "../../models/tokenizer/chat-template.ts";
-import { lowerPriority } from "./lower-priority.ts";
+import { lowerPriority } from "../lower-priority.ts";
 import type { TemplateAnswer, TemplateTask } from "./request-template.ts";
 
 lowerPriority();

@@ -5,8 +5,8 @@
  */
 import type { ChatTemplate } from "../../models/model.ts";
 import { specialTokens } from "../../models/tokenizer/chat-template.ts";
+import { GuardedThread, ThreadBusyError } from "../guarded-thread.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
-import { GuardedThread, ThreadBusyError } from "./guarded-thread.ts";
 
 type Input = Parameters<ChatTemplate["render"]>[0];
 

@@ -1,6 +1,6 @@
 /** Thread entry: builds grammars one at a time, so that a hostile one stops nobody. */
 import { parentPort } from "node:worker_threads";
-import { lowerPriority } from "../generation/lower-priority.ts";
+import { lowerPriority } from "../lower-priority.ts";
 import { GrammarError } from "./grammar.ts";
 import { buildGrammar, type GrammarSpec } from "./spec.ts";
 import { firstMask, walkBytes, walkTokens } from "./try-out.ts";

@@ -3,7 +3,7 @@
  * each there, as well as the vocabulary's trie. Requests that already run hold finished
  * grammars and notice nothing when a thread must be replaced.
  */
-import { GuardedThread, type ThreadLimits, ThreadTaskError } from "../generation/guarded-thread.ts";
+import { GuardedThread, type ThreadLimits, ThreadTaskError } from "../guarded-thread.ts";
 import type { ThreadBudget } from "./budget.ts";
 import type { BuildAnswer, BuildTask } from "./builder-thread.ts";
 import { CompiledGrammar } from "./constraint.ts";

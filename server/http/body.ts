@@ -4,7 +4,7 @@
  * in a thread. A body that stops arriving ends, and bodies under way are bounded together.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { GuardedThread, ThreadBusyError } from "../generation/guarded-thread.ts";
+import { GuardedThread, ThreadBusyError } from "../guarded-thread.ts";
 import type { ParseAnswer } from "./body-thread.ts";
 import { ApiError, badRequest } from "./errors.ts";
 import { type JsonLimits, JsonMeter } from "./json-meter.ts";

@@ -1,6 +1,6 @@
 /** Log-probabilities that a generator told by ids, with the tokens' names. */
 import { type Static, Type } from "typebox";
-import { nullable } from "../openai/fields.ts";
+import { nullable } from "../generation/fields.ts";
 import { TokenNames } from "../openai/logprobs.ts";
 import type { Serving } from "../serving.ts";
 

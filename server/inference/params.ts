@@ -3,8 +3,8 @@
  * body, and written with the fields, and in the order, in which vLLM writes them.
  */
 import { type Static, Type } from "typebox";
+import { nullable, type SamplingFields, fields as shared } from "../generation/fields.ts";
 import type { CheckedSampling } from "../generation/params.ts";
-import { nullable, type SamplingFields, fields as shared } from "../openai/fields.ts";
 
 const number = Type.Optional(Type.Number());
 const integer = Type.Optional(Type.Integer());

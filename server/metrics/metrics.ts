@@ -3,7 +3,7 @@ import { collectDefaultMetrics } from "prom-client";
 import type { Nanos } from "../../device/clock.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import type { Handle } from "../generation/engines.ts";
+import type { Handle } from "../engines.ts";
 import { type AdapterUse, adapterSeries } from "./adapter-metrics.ts";
 import { Curve, type CurvePoint } from "./curve.ts";
 import { EngineMetrics } from "./engine-metrics.ts";

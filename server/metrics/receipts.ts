@@ -19,7 +19,7 @@ import type { Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
-import type { Handle } from "../generation/engines.ts";
+import type { Handle } from "../engines.ts";
 
 /** ns by cause; they add up to the time they are a receipt of. */
 export type Causes = Readonly<Record<string, Nanos>>;

@@ -1,6 +1,6 @@
 /** POST /invocations (SageMaker): a chat or a completion, by the shape of the body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { answerChat } from "../http/chat-format.ts";
+import { answerChat } from "../exchange/chat-format.ts";
 import { badRequest } from "../http/errors.ts";
 import { jsonDetail, shapeCheck } from "../http/validation.ts";
 import type { Serving } from "../serving.ts";

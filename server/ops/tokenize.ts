@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import type { Tokenizer } from "../../models/model.ts";
 import { chatPrompt } from "../generation/chat-prompt.ts";
+import { nullable, optional } from "../generation/fields.ts";
 import { textPrompt } from "../generation/prompt.ts";
 import { badRequest } from "../http/errors.ts";
 import { isObject } from "../http/shape/python.ts";
@@ -11,7 +12,6 @@ import { BEFORE } from "../http/shape/schema.ts";
 import { fits } from "../http/validation.ts";
 import { checkGenerationPrompt } from "../openai/chat/body-checks.ts";
 import { chatRequest } from "../openai/chat/schema.ts";
-import { nullable, optional } from "../openai/fields.ts";
 import { type Serving, servedName } from "../serving.ts";
 
 const boolean = Type.Boolean();

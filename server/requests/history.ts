@@ -8,10 +8,10 @@ import type { Clock, Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
-import type { Handle } from "../generation/engines.ts";
+import type { Handle } from "../engines.ts";
 import type { GenerationTimings, Running } from "../generation/generate.ts";
-import { Life } from "./life.ts";
-import { StepLog } from "./step-log.ts";
+import { Life } from "../metrics/life.ts";
+import { StepLog } from "../metrics/step-log.ts";
 
 /** Steps of an engine that are remembered: four minutes of 8 ms each. */
 const LOGGED_STEPS = 32_768;

@@ -2,9 +2,9 @@
 import type { Nanos } from "../../device/clock.ts";
 import { MILLISECOND } from "../../device/clock.ts";
 import type { Trust } from "../../device/trust.ts";
+import type { Life } from "../metrics/life.ts";
+import type { LoggedStep, StepLog } from "../metrics/step-log.ts";
 import type { KeptRequest } from "./history.ts";
-import type { Life } from "./life.ts";
-import type { LoggedStep, StepLog } from "./step-log.ts";
 
 const ms = (nanos: Nanos): number => nanos / MILLISECOND;
 

@@ -1,8 +1,8 @@
 /** Endless work of one client and small work of another, on the threads they share. */
 import { afterEach, expect, it } from "vitest";
-import { GuardedThread, ThreadBusyError } from "../../server/generation/guarded-thread.ts";
 import type { TemplateAnswer, TemplateTask } from "../../server/generation/request-template.ts";
 import { RequestTemplates } from "../../server/generation/request-template.ts";
+import { GuardedThread, ThreadBusyError } from "../../server/guarded-thread.ts";
 
 let templates: RequestTemplates | undefined;
 let thread: GuardedThread<TemplateTask, TemplateAnswer> | undefined;

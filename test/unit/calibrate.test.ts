@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import type { Effects } from "../../device/trainium/effects.ts";
 import { projectPath } from "../../models/weights/project-files.ts";
 import { fromRows, learntText } from "../../scripts/commands/calibrate/main.ts";
-import { type Measurement, solve } from "../../scripts/commands/calibrate/solve.ts";
 import {
   calibratedMarkdown,
   readCalibrated,
 } from "../../scripts/commands/validate/calibrate-left-out.ts";
 import { constantsHash } from "../../scripts/commands/validate/json.ts";
 import type { Row } from "../../scripts/commands/validate/rows.ts";
+import { type Measurement, solve } from "../../scripts/commands/validate/solve.ts";
 
 /** ms of a step of 10 with 2 of the host's, and of a prompt of 100 with 20. */
 const step = ({ decode }: Effects): number => 8 * decode + 2;

@@ -11,7 +11,6 @@ import type { Span, StepCost } from "../../trace.ts";
 import { constant } from "../constants.ts";
 import { type StepShape, siteOf } from "../kernels/kernel.ts";
 import { type Buckets, bucketOf, bucketsOf, type Plan } from "../plan.ts";
-import { stepSpans } from "../profile/spans.ts";
 import { headSite, layerGroups, lowerEdge, lowerLayer } from "./lower.ts";
 import type {
   GraphCost,
@@ -22,6 +21,7 @@ import type {
   Parts,
   TimedCall,
 } from "./receipt.ts";
+import { stepSpans } from "./spans.ts";
 import { timeCall } from "./time.ts";
 
 export class CostModel {

@@ -7,8 +7,8 @@ import { type Op, weightsOf } from "../../../models/ops.ts";
 import { localUnits, type StepShape } from "../kernels/kernel.ts";
 import { localBytes } from "../memory.ts";
 import { FORMAT_BYTES, type Plan } from "../plan.ts";
-import { opFlops } from "../profile/flops.ts";
 import { linkBandwidth } from "./collectives.ts";
+import { opFlops } from "./flops.ts";
 import { layerGroups } from "./lower.ts";
 
 /** ns of a step on one rank. */

@@ -6,9 +6,9 @@ import { type TieredBand, trustText } from "../../trust.ts";
 import { growth, layMemory, type MemoryGrowth } from "../memory.ts";
 import type { Plan } from "../plan.ts";
 import type { CostModel } from "../price/cost-model.ts";
+import { rankName } from "../price/spans.ts";
 import { trustOf } from "../price/trust.ts";
 import { type Advice, advise } from "./advice.ts";
-import { rankName } from "./spans.ts";
 import { type ProfiledShape, type ProfiledStep, profileSteps } from "./steps.ts";
 import type { CollectiveRow, OpRow, ProfileSummary, ProfileTotals } from "./summary.ts";
 

@@ -2,8 +2,8 @@
 import { dirname } from "node:path";
 import type { ConfigReader } from "../../config.ts";
 import type { Checkpoint, StoredTensor } from "../../model.ts";
+import { isBlockType } from "../ggml/blocks.ts";
 import type { GgufArchitecture } from "./architectures.ts";
-import { isBlockType } from "./blocks.ts";
 import type { GgufFile, GgufTensor } from "./file.ts";
 
 const OUTSIDE: Readonly<Record<string, string>> = {

@@ -17,7 +17,7 @@ import { priceRow } from "../validate/price.ts";
 import { table } from "../validate/report.ts";
 import { type Row, readRows } from "../validate/rows.ts";
 import { onceASetUp } from "../validate/serving.ts";
-import { type Measurement, meanError, type Solution, solve, withinOf } from "./solve.ts";
+import { type Measurement, meanError, type Solution, solve, withinOf } from "../validate/solve.ts";
 
 const measured = rowsOf("Measurements");
 const output = rowsOf("Output");

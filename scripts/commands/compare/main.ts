@@ -5,9 +5,9 @@
 import { writeFile } from "node:fs/promises";
 import { rowsOf } from "../../../server/settings/row.ts";
 import { UsageError } from "../../usage.ts";
-import { evalsCompared } from "../eval/compare-tables.ts";
 import { parseFlags } from "../flags.ts";
 import { table } from "../validate/report.ts";
+import { evalsCompared } from "./eval-tables.ts";
 import { type Compared, comparisonState } from "./page.ts";
 import { readSide, type Side } from "./side.ts";
 import { type Comparison, pointsCompared, profilesCompared } from "./tables.ts";

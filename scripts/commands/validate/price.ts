@@ -2,9 +2,9 @@
 import type { ConstantTable } from "../../../device/trainium/constants.ts";
 import type { Effects } from "../../../device/trainium/effects.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
+import { stepFlops } from "../../../device/trainium/price/flops.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
 import { isCovered, tierOf } from "../../../device/trainium/price/tier.ts";
-import { stepFlops } from "../../../device/trainium/profile/flops.ts";
 import type { Tier } from "../../../device/trust.ts";
 import { FLOOR, type Peer, peerServing, TWO_CONSTANTS } from "./baseline.ts";
 import { tokenMilliseconds } from "./drafts.ts";

@@ -7,7 +7,7 @@
  * analysis is reasoning, final and commentary are content, a recipient
  * `functions.…` makes a call.
  */
-import { MarkerScan, type ToolOutput } from "../tools/output.ts";
+import { MarkerScan, type ToolOutput } from "../tool-output.ts";
 
 const CHANNEL = "<|channel|>";
 const MESSAGE = "<|message|>";

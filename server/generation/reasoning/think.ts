@@ -3,7 +3,7 @@
  * opening one may be in the prompt, text counts as reasoning until the closing one,
  * even if that never comes (as in vLLM); a tool call that begins ends it, too.
  */
-import { MarkerScan } from "../tools/output.ts";
+import { MarkerScan } from "../tool-output.ts";
 import type { ThoughtMarks } from "./registry.ts";
 
 export interface Split {

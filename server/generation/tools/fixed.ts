@@ -1,6 +1,7 @@
 /** Parsers of output that a constraint has made calls of and nothing else. */
+
+import type { ToolOutput, ToolParser } from "../tool-output.ts";
 import { JsonCall } from "./json-call.ts";
-import type { ToolOutput, ToolParser } from "./output.ts";
 
 /** Named choice: the whole output is the arguments of one call. */
 export class ArgumentsParser implements ToolParser {

@@ -1,6 +1,6 @@
 /** gpt-oss's calls alone, for a server without its reasoning parser: reasoning is dropped. */
 import { HarmonyParser } from "../reasoning/harmony.ts";
-import type { ToolOutput, ToolParser } from "./output.ts";
+import type { ToolOutput, ToolParser } from "../tool-output.ts";
 
 export class HarmonyTools implements ToolParser {
   readonly #parser: HarmonyParser;

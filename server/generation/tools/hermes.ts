@@ -1,6 +1,7 @@
 /** `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3. */
+
+import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { JsonCall } from "./json-call.ts";
-import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
 const OPEN = "<tool_call>";
 const CLOSE = "</tool_call>";

@@ -3,8 +3,9 @@
  * order. Arguments go out as they come once the name is known; text that turns out
  * to be no call is handed back whole.
  */
+
+import { isBlank, type ToolOutput } from "../tool-output.ts";
 import { JsonValueScan, parseJson } from "./json-text.ts";
-import { isBlank, type ToolOutput } from "./output.ts";
 
 const ARGUMENT_KEYS: ReadonlySet<string> = new Set(["arguments", "parameters"]);
 

@@ -2,8 +2,9 @@
  * Calls as JSON objects after a marker: Granite's in a list, `<|tool_call|>[{…}, {…}]`,
  * MiniMax-M1's on lines, `<tool_calls>\n{…}\n{…}\n</tool_calls>`.
  */
+
+import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { JsonCall } from "./json-call.ts";
-import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
 export interface JsonCallMarks {
   readonly open: readonly string[];

@@ -1,5 +1,5 @@
 /** Follows JSON text by the character: where does a value end? */
-import { isBlank } from "./output.ts";
+import { isBlank } from "../tool-output.ts";
 
 /** One JSON value. Brackets and quotes are followed, the rest is taken on trust. */
 export class JsonValueScan {

@@ -8,8 +8,9 @@
  *
  * The tool's schema says which values are JSON.
  */
+
+import { MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { jsonArgument, type ParameterTypes } from "./arguments.ts";
-import { MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
 const OPEN = "<tool_call>";
 const CLOSE = "</tool_call>";

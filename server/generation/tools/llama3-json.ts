@@ -2,8 +2,9 @@
  * `{"name": …, "parameters": {…}}`, after `<|python_tag|>` or at the very start; more after `;` or on
  * lines of their own. Llama 3.x.
  */
+
+import { isBlank, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { JsonCall } from "./json-call.ts";
-import { isBlank, type ToolOutput, type ToolParser } from "./output.ts";
 
 const TAG = "<|python_tag|>";
 

@@ -11,8 +11,9 @@
  *
  * Arguments go out as they come. What stands after the calls is no text.
  */
+
+import { MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { JsonValueScan } from "./json-text.ts";
-import { MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
 export interface Marks {
   readonly open: string;

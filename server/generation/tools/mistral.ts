@@ -2,9 +2,10 @@
  * `[TOOL_CALLS]` and then either a list of `{"name": …, "arguments": {…}}` (to v7)
  * or `name{…}`, `name[CALL_ID]id[ARGS]{…}` with the marker before each (from v11).
  */
+
+import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { JsonCall } from "./json-call.ts";
 import { JsonValueScan } from "./json-text.ts";
-import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
 const MARKER = "[TOOL_CALLS]";
 const NAME = /^\s*([A-Za-z0-9_.-]+)\s*(?:\[CALL_ID\][A-Za-z0-9]*)?(?:\[ARGS\])?\s*$/;

@@ -4,7 +4,7 @@ import type { ParsedPart } from "../parts.ts";
 import type { ThoughtCounter } from "../reasoning/count.ts";
 import { HarmonyParser } from "../reasoning/harmony.ts";
 import { type ReasoningSplitter, ThinkSplitter } from "../reasoning/think.ts";
-import { ToolOutput, type ToolParser } from "./output.ts";
+import { ToolOutput, type ToolParser } from "../tool-output.ts";
 import { newToolCallId } from "./registry.ts";
 
 export interface ParserParts {

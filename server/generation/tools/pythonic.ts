@@ -1,6 +1,6 @@
 /** `[get_weather(city="Paris", days=3), other()]`: a list of calls in Python. Llama 3.2, ToolACE. */
 
-import { isBlank, type ToolOutput, type ToolParser } from "./output.ts";
+import { isBlank, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { PythonReader } from "./python-literal.ts";
 
 const NAME_START = /^[A-Za-z_]$/;

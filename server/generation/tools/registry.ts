@@ -1,5 +1,6 @@
 /** Tool-call formats by the names of `--tool-call-parser`. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { ToolOutput, type ToolParser } from "../tool-output.ts";
 import { type ParameterTypes, parameterTypes } from "./arguments.ts";
 import { HarmonyTools } from "./harmony.ts";
 import { HermesParser } from "./hermes.ts";
@@ -8,7 +9,6 @@ import { KeyedParser } from "./keyed.ts";
 import { Llama3JsonParser } from "./llama3-json.ts";
 import { DEEPSEEK_V3, DEEPSEEK_V31, KIMI, MarkedParser, type Marks } from "./marked.ts";
 import { MistralParser } from "./mistral.ts";
-import { ToolOutput, type ToolParser } from "./output.ts";
 import { PythonicParser } from "./pythonic.ts";
 import { MINIMAX, QWEN, TaggedParser, type Tags } from "./tagged.ts";
 

@@ -14,8 +14,9 @@
  * complete, since its type decides how it is written; it is complete, too, where
  * the model forgot its closing tag and the next parameter or the end of the call begins.
  */
+
+import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { jsonArgument, type ParameterTypes } from "./arguments.ts";
-import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "./output.ts";
 
 export interface Tags {
   readonly open: string;

@@ -3,6 +3,8 @@
  * (vllm-compatible shapes; a stream carries only fields that were set).
  */
 import { entryAt } from "../../entry-at.ts";
+import type { ChatAnswer, ChatFormat } from "../../exchange/chat-format.ts";
+import type { StreamResponder } from "../../exchange/exchange.ts";
 import { contentText } from "../../generation/chat-prompt.ts";
 import { PLAIN } from "../../generation/parser.ts";
 import {
@@ -13,8 +15,6 @@ import {
   textOf,
 } from "../../generation/parts.ts";
 import { streamOptions } from "../../generation/prepare.ts";
-import type { ChatAnswer, ChatFormat } from "../../http/chat-format.ts";
-import type { StreamResponder } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { DONE, event, failed, TextChunk } from "../events.ts";

@@ -1,10 +1,10 @@
 /** Text completions, to the byte: keys in vLLM's order, nulls where vLLM has them. */
 import { entryAt } from "../../entry-at.ts";
+import type { Exchange, StreamResponder } from "../../exchange/exchange.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
 import type { Running } from "../../generation/generate.ts";
 import type { StreamOptions } from "../../generation/prepare.ts";
 import type { Prompt } from "../../generation/prompt.ts";
-import type { Exchange, StreamResponder } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { DONE, event, failed, TextChunk } from "../events.ts";

@@ -1,6 +1,7 @@
 /** POST /v1/completions: one or many prompts, text or ids. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
+import { Exchange } from "../../exchange/exchange.ts";
 import type { CheckedSampling } from "../../generation/params.ts";
 import type { OutputFields } from "../../generation/planner.ts";
 import {
@@ -14,7 +15,6 @@ import {
 } from "../../generation/prepare.ts";
 import { idsPrompt, type Prompt, textPrompt } from "../../generation/prompt.ts";
 import { ApiError, badRequest } from "../../http/errors.ts";
-import { Exchange } from "../../http/exchange.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import { completionResponse, completionStream } from "./respond.ts";
 import { COMPLETION_UNBUILT, type CompletionRequest, completionRequest } from "./schema.ts";

@@ -1,7 +1,7 @@
 /** POST /v1/completions: what comes in, in vLLM's order of fields. */
 import { type Static, Type } from "typebox";
+import { fields, guidedFields, nullable, optional } from "../../generation/fields.ts";
 import { withBodyChecks } from "../../http/validation.ts";
-import { fields, guidedFields, nullable, optional } from "../fields.ts";
 import { COMPLETION_CHECKS } from "./body-checks.ts";
 
 const bytes = Type.String({ format: "bytes" });

@@ -1,10 +1,11 @@
 /** One response under way: its items, its events, its end. */
+
+import type { StreamResponder } from "../../exchange/exchange.ts";
 import type { ChatGeneration } from "../../generation/chat.ts";
 import type { ChoiceDelta } from "../../generation/choice.ts";
 import type { OutputDelta } from "../../generation/parts.ts";
 import type { WholeOutput } from "../../generation/whole.ts";
 import type { ApiError } from "../../http/errors.ts";
-import type { StreamResponder } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { TokenNames } from "../logprobs.ts";

@@ -1,8 +1,9 @@
 /** Responses that run without a client: started, watched and cancelled through the store. */
+
+import { type Exchange, generationError } from "../../exchange/exchange.ts";
 import type { Asker } from "../../generation/chat.ts";
 import { Generation, withAdapter } from "../../generation/generate.ts";
 import { ApiError, toApiError } from "../../http/errors.ts";
-import { type Exchange, generationError } from "../../http/exchange.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { failure, type ResponseAnswer, responseStream, wholeResponse } from "./answer.ts";

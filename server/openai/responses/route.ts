@@ -1,8 +1,8 @@
 /** POST /v1/responses, GET /v1/responses/{id}, POST /v1/responses/{id}/cancel. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Exchange } from "../../exchange/exchange.ts";
 import { type ChatGeneration, chatGeneration } from "../../generation/chat.ts";
 import { ApiError } from "../../http/errors.ts";
-import { Exchange } from "../../http/exchange.ts";
 import { EventStream } from "../../http/sse.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import { type ResponseAnswer, responseStream, wholeResponse } from "./answer.ts";

@@ -1,9 +1,9 @@
 /** POST /v1/responses: what comes in. Items are read in input.ts, tools in tools.ts. */
 import { type Static, Type } from "typebox";
+import { fields, nullable } from "../../generation/fields.ts";
 import { badRequest } from "../../http/errors.ts";
 import { withBodyChecks } from "../../http/validation.ts";
 import { checkCacheSalt } from "../body-checks.ts";
-import { fields, nullable } from "../fields.ts";
 import { type Fields, isFields, noSuchChoice } from "./fields.ts";
 
 const text = Type.String();

@@ -7,14 +7,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
 import { entryAt } from "../../entry-at.ts";
+import { Exchange } from "../../exchange/exchange.ts";
+import { nullable } from "../../generation/fields.ts";
 import { samplingParams } from "../../generation/params.ts";
 import { samplingContext } from "../../generation/prepare.ts";
 import { badRequest } from "../../http/errors.ts";
-import { Exchange } from "../../http/exchange.ts";
 import { withBodyChecks } from "../../http/validation.ts";
 import { type Serving, servedName } from "../../serving.ts";
 import { checkCacheSalt } from "../body-checks.ts";
-import { nullable } from "../fields.ts";
 import { tokenCounts } from "../usage.ts";
 
 const ids = Type.Array(Type.Integer());

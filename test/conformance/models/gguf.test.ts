@@ -11,7 +11,7 @@ import { loadLines } from "../../../device/cpu/load-lines.ts";
 import { planMemory } from "../../../device/cpu/plan.ts";
 import { loadModel } from "../../../models/load.ts";
 import type { Checkpoint, StoredTensor } from "../../../models/model.ts";
-import { isBlockType } from "../../../models/weights/gguf/blocks.ts";
+import { isBlockType } from "../../../models/weights/ggml/blocks.ts";
 import { type GgufFile, readGguf } from "../../../models/weights/gguf/file.ts";
 import { widen } from "../../../models/weights/integers.ts";
 import { WeightReader } from "../../../models/weights/read.ts";

@@ -3,7 +3,7 @@ import type { Engine } from "../../../engine/engine.ts";
 import type { EngineEvent, EngineListener } from "../../../engine/events.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import type { Decoder } from "../../../models/model.ts";
-import { Engines, type Receiver, type SequenceEvent } from "../../../server/generation/engines.ts";
+import { Engines, type Receiver, type SequenceEvent } from "../../../server/engines.ts";
 import { Generation, type GenerationTask } from "../../../server/generation/generate.ts";
 
 /** An engine that does as it is told: events are said by hand. */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../../engine/engine.ts";
 import { parseSettings } from "../../../server/config.ts";
-import { Engines } from "../../../server/generation/engines.ts";
+import { Engines } from "../../../server/engines.ts";
 import { parallelRanks } from "../../../server/world/parallel.ts";
 
 const ranks = (line: string, moe = true) =>

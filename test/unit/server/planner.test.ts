@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readTokenizer } from "../../../models/tokenizer/tokenizer.ts";
 import { callsOf } from "../../../server/generation/parts.ts";
-import { createPlanner } from "../../../server/grammar/planner.ts";
-import { finishReason } from "../../../server/grammar/tool-plan.ts";
+import { createPlanner } from "../../../server/generation/planning.ts";
+import { finishReason } from "../../../server/generation/tool-plan.ts";
 
 const NAMED = { type: "function", function: { name: "f" } };
 const tokenizer = readTokenizer(readFileSync("models/tiny/llama/tokenizer.json", "utf8"), "t");

@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import type { Clock } from "../../../device/clock.ts";
 import type { Engine } from "../../../engine/engine.ts";
 import type { EngineListener, StepFinished } from "../../../engine/events.ts";
+import { Life } from "../../../server/metrics/life.ts";
+import { StepLog } from "../../../server/metrics/step-log.ts";
 import { RequestHistory } from "../../../server/requests/history.ts";
-import { Life } from "../../../server/requests/life.ts";
-import { StepLog } from "../../../server/requests/step-log.ts";
 
 const step = (at: number, ids: readonly number[] = []): StepFinished => ({
   type: "step-finished",

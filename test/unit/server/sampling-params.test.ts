@@ -1,7 +1,7 @@
 /** What sampling refuses that no schema can: limits, and what a model without words or logits lacks. */
 import { expect, it } from "vitest";
+import type { SamplingFields } from "../../../server/generation/fields.ts";
 import { samplingParams } from "../../../server/generation/params.ts";
-import type { SamplingFields } from "../../../server/openai/fields.ts";
 
 const encode = async (text: string) => Int32Array.from(text, (char) => char.charCodeAt(0) % 100);
 

@@ -19,9 +19,9 @@ import type { Span, SpanArgs } from "../../trace.ts";
 import type { Engine } from "../chips/chip.ts";
 import { type StepShape, siteOf, tensorRate } from "../kernels/kernel.ts";
 import type { Plan } from "../plan.ts";
-import type { GraphRun, Part, Parts, TimedCall } from "../price/receipt.ts";
 import { moduleOf } from "../roles.ts";
 import { flopsByPath, stepFlops } from "./flops.ts";
+import type { GraphRun, Part, Parts, TimedCall } from "./receipt.ts";
 
 /** As the plug-in labels its graphs. */
 export function graphName({ phase, rows, queries, context }: StepShape): string {

@@ -1,9 +1,9 @@
 /** One line a request, with its timings, and the HTTP series. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { routeOf } from "../http/route-facts.ts";
 import { UNCOUNTED } from "../metrics/http-metrics.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Serving } from "../serving.ts";
-import { routeOf } from "./route-facts.ts";
 
 /** nginx's status for a client that left before there was an answer. */
 const CLIENT_LEFT = 499;

@@ -1,5 +1,5 @@
 /** Where a tool parser puts what it finds; joined until it is taken. */
-import { joinPart, type ParsedPart } from "../parts.ts";
+import { joinPart, type ParsedPart } from "./parts.ts";
 
 /** Reads text character by character, so that no split of it can matter. */
 export interface ToolParser {

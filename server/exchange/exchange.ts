@@ -15,13 +15,13 @@ import {
   type Running,
   withAdapter,
 } from "../generation/generate.ts";
+import { ApiError, badRequest, toApiError } from "../http/errors.ts";
+import type { RouteFacts } from "../http/route-facts.ts";
+import { EventStream, type SseEvent } from "../http/sse.ts";
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
 import { adapterNamed, type Serving } from "../serving.ts";
 import type { TraceContext } from "../tracing/span.ts";
 import type { TraceOrigin } from "../tracing/traces.ts";
-import { ApiError, badRequest, toApiError } from "./errors.ts";
-import type { RouteFacts } from "./route-facts.ts";
-import { EventStream, type SseEvent } from "./sse.ts";
 
 /** What of a generation the request's log line and its timings need. */
 export interface RequestRecord {

@@ -1,9 +1,9 @@
 /** Two evaluations side by side, as `trainyard compare` says it. */
 import { fixed } from "../../load/column.ts";
 import { UsageError } from "../../usage.ts";
-import type { Comparison } from "../compare/tables.ts";
-import { compareEvals, type QualityDifference } from "./compare.ts";
-import { ALL, type EvalResult } from "./result.ts";
+import { compareEvals, type QualityDifference } from "../eval/compare.ts";
+import { ALL, type EvalResult } from "../eval/result.ts";
+import type { Comparison } from "./tables.ts";
 
 /** Throws UsageError where they are not of the same questions. */
 export function evalsCompared(a: EvalResult, b: EvalResult): Comparison {

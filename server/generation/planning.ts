@@ -4,31 +4,31 @@
  */
 import type { Constraint } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
-import { ThreadBusyError } from "../generation/guarded-thread.ts";
-import type { OutputFields, OutputPlan, OutputPlanner } from "../generation/planner.ts";
-import { ThoughtCounter } from "../generation/reasoning/count.ts";
+import { ThreadBudget } from "../grammar/budget.ts";
+import { GrammarBuilder } from "../grammar/builder.ts";
+import { ClosingConstraint, type WaysOut, waysOut } from "../grammar/closing.ts";
+import { type CompiledGrammar, GrammarConstraint } from "../grammar/constraint.ts";
+import { structuredSpec } from "../grammar/fields.ts";
+import { GrammarError } from "../grammar/grammar.ts";
+import { callHeader, HARMONY_MARKS, HarmonyCallConstraint } from "../grammar/harmony-call.ts";
+import { type GrammarSpec, specText, type ToolSchema } from "../grammar/spec.ts";
+import { ThinkingConstraint } from "../grammar/thinking.ts";
+import { type TokenTexts, textsOf } from "../grammar/vocabulary.ts";
+import { ThreadBusyError } from "../guarded-thread.ts";
+import { ApiError, badRequest, notSampled } from "../http/errors.ts";
+import type { OutputFields, OutputPlan, OutputPlanner } from "./planner.ts";
+import { ThoughtCounter } from "./reasoning/count.ts";
 import {
   REASONING_PARSERS,
   type ReasoningFormat,
   reasoningFormat,
   thinks,
-} from "../generation/reasoning/registry.ts";
-import { ThinkSplitter } from "../generation/reasoning/think.ts";
-import { type ToolWish, toolWish } from "../generation/tools/choice.ts";
-import { createOutputParser, type ParserParts } from "../generation/tools/output-parser.ts";
-import { TOOL_PARSERS, toolFormat } from "../generation/tools/registry.ts";
-import { ApiError, badRequest, notSampled } from "../http/errors.ts";
-import { ThreadBudget } from "./budget.ts";
-import { GrammarBuilder } from "./builder.ts";
-import { ClosingConstraint, type WaysOut, waysOut } from "./closing.ts";
-import { type CompiledGrammar, GrammarConstraint } from "./constraint.ts";
-import { structuredSpec } from "./fields.ts";
-import { GrammarError } from "./grammar.ts";
-import { callHeader, HARMONY_MARKS, HarmonyCallConstraint } from "./harmony-call.ts";
-import { type GrammarSpec, specText, type ToolSchema } from "./spec.ts";
-import { ThinkingConstraint } from "./thinking.ts";
+} from "./reasoning/registry.ts";
+import { ThinkSplitter } from "./reasoning/think.ts";
 import { byName, finishReason, harmonyTools, toolReader, toolsSpec } from "./tool-plan.ts";
-import { type TokenTexts, textsOf } from "./vocabulary.ts";
+import { type ToolWish, toolWish } from "./tools/choice.ts";
+import { createOutputParser, type ParserParts } from "./tools/output-parser.ts";
+import { TOOL_PARSERS, toolFormat } from "./tools/registry.ts";
 
 export interface PlannerOptions {
   /** Absent: ids only, and no structured output. */

@@ -8,7 +8,7 @@
  * given out before is not touched.
  */
 import type { Worker } from "node:worker_threads";
-import { startThread } from "../../device/thread.ts";
+import { startThread } from "../device/thread.ts";
 
 export interface ThreadLimits {
   /** Of processor time, and at least as much on the clock. */

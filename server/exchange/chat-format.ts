@@ -6,8 +6,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
 import { type ChatAsk, type ChatGeneration, chatGeneration } from "../generation/chat.ts";
 import type { OutputDelta } from "../generation/parts.ts";
+import type { ApiError } from "../http/errors.ts";
 import { type Serving, servedName } from "../serving.ts";
-import type { ApiError } from "./errors.ts";
 import { Exchange, type StreamResponder } from "./exchange.ts";
 
 /** All that an answer is made of. */

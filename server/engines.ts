@@ -5,11 +5,11 @@
  * the device computes while the streams are written. Whatever a receiver throws
  * ends its own request here; it reaches neither the engine nor the process.
  */
-import type { SequenceId } from "../../device/device.ts";
-import type { Engine } from "../../engine/engine.ts";
-import type { EngineEvent } from "../../engine/events.ts";
-import type { Joining } from "../../engine/joining.ts";
-import type { GenerationRequest } from "../../engine/sequence.ts";
+import type { SequenceId } from "../device/device.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { EngineEvent } from "../engine/events.ts";
+import type { Joining } from "../engine/joining.ts";
+import type { GenerationRequest } from "../engine/sequence.ts";
 
 /** Events of one sequence. */
 export type SequenceEvent = Extract<EngineEvent, { readonly id: SequenceId }>;

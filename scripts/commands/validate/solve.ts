@@ -4,7 +4,7 @@
  */
 
 import { type Effects, NO_EFFECTS } from "../../../device/trainium/effects.ts";
-import { SERVED as SPREADS } from "../validate/fit.ts";
+import { SERVED as SPREADS } from "./fit.ts";
 
 /** One measurement: what the model says of it under effects, and what was measured. */
 export interface Measurement {

@@ -4,7 +4,7 @@
  * OpenAI's kinds are checked only when the prompt is made.
  */
 import { Type } from "typebox";
-import { nullable, optional } from "../fields.ts";
+import { nullable, optional } from "./fields.ts";
 
 const text = Type.String();
 

@@ -1,11 +1,12 @@
 /** What a request's tools ask of its output: which grammar holds it, who reads it, how it ends. */
-import type { FinishedOutput } from "../generation/planner.ts";
-import type { ToolWish } from "../generation/tools/choice.ts";
-import { ArgumentsParser, CallListParser } from "../generation/tools/fixed.ts";
-import { ToolOutput } from "../generation/tools/output.ts";
-import type { ParserParts } from "../generation/tools/output-parser.ts";
-import { createToolParser, newToolCallId, toolFormat } from "../generation/tools/registry.ts";
-import type { GrammarSpec, ToolSchema } from "./spec.ts";
+
+import type { GrammarSpec, ToolSchema } from "../grammar/spec.ts";
+import type { FinishedOutput } from "./planner.ts";
+import { ToolOutput } from "./tool-output.ts";
+import type { ToolWish } from "./tools/choice.ts";
+import { ArgumentsParser, CallListParser } from "./tools/fixed.ts";
+import type { ParserParts } from "./tools/output-parser.ts";
+import { createToolParser, newToolCallId, toolFormat } from "./tools/registry.ts";
 
 /** The tools of which gpt-oss must call one, in its own format; undefined: it need not, or is none. */
 export function harmonyTools(

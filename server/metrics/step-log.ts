@@ -6,7 +6,7 @@
 import type { Nanos } from "../../device/clock.ts";
 import type { StepFinished } from "../../engine/events.ts";
 import { entryAt } from "../entry-at.ts";
-import { type Causes, causesOf } from "../metrics/receipts.ts";
+import { type Causes, causesOf } from "./receipts.ts";
 
 export interface LoggedStep {
   readonly at: Nanos;

@@ -2,9 +2,9 @@
 
 import type { Nanos } from "../../device/clock.ts";
 import { appended } from "../appended.ts";
+import type { SequenceEvent } from "../engines.ts";
 import { entryAt } from "../entry-at.ts";
-import type { SequenceEvent } from "../generation/engines.ts";
-import { type Causes, Receipt } from "../metrics/receipts.ts";
+import { type Causes, Receipt } from "./receipts.ts";
 import type { LoggedStep } from "./step-log.ts";
 
 /** A step's share of a prompt. */
