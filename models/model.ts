@@ -1,8 +1,6 @@
 /** A model as loaded: architecture, weights, words. Everything but the tokenizer is plain data. */
 import type { Architecture } from "./architecture.ts";
 import type { WeightFormat } from "./ops.ts";
-import type { JoinedPair } from "./tokenizer/pairs.ts";
-import type { BlockType } from "./weights/ggml/layouts.ts";
 
 /** One tensor of a checkpoint, where it lies. */
 export interface StoredTensor {
@@ -56,6 +54,12 @@ export type Packing =
       readonly order?: StoredTensor;
     };
 
+/** ggml's quantised types: integers times a scale. */
+export type ScaledType = "Q4_0" | "Q5_0" | "Q8_0" | "Q3_K" | "Q6_K" | "IQ4_NL" | "IQ4_XS" | "MXFP4";
+/** The others, which subtract a minimum besides. */
+export type ShiftedType = "Q4_1" | "Q5_1" | "Q2_K" | "Q4_K" | "Q5_K";
+export type BlockType = ScaledType | ShiftedType;
+
 /** Index of model.safetensors or of its shards; reads nothing until asked. Plain data. */
 export interface Checkpoint {
   readonly folder: string;
@@ -84,6 +88,13 @@ export interface Decoder {
   push(token: number): string;
   /** The rest, at the end. */
   end(): string;
+}
+
+/** Two texts as one prompt. */
+export interface JoinedPair {
+  readonly ids: Int32Array;
+  /** Where tokens of the second text's type begin; absent: the file gives all one type. */
+  readonly secondFrom?: number;
 }
 
 export interface Tokenizer {

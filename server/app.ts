@@ -51,6 +51,7 @@ import { profileRoutes } from "./ops/profile.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { uiRoutes } from "./ops/ui.ts";
 import { MOST_INPUTS } from "./pooling/inputs.ts";
+import type { Pooler } from "./pooling/pooler.ts";
 import { poolingRoutes } from "./pooling/routes.ts";
 import { requestsRoutes } from "./requests/route.ts";
 import type { Serving } from "./serving.ts";
@@ -64,6 +65,8 @@ export interface AppParts {
   readonly metrics: Metrics;
   /** Absent: models answer all requests. */
   readonly fixed?: FixedAnswers;
+  /** Absent: texts are generated, not pooled. */
+  readonly pooler?: Pooler;
   /** Absent: nothing is logged. */
   readonly logger?: FastifyBaseLogger;
   /** True from the first signal on: requests that still come in are turned away. */
@@ -81,7 +84,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     app,
     bodyLimits(settings["max-request-body-bytes"], {
       ...serving,
-      ...(serving.pooling && { texts: MOST_INPUTS }),
+      ...(parts.pooler && { texts: MOST_INPUTS }),
     }),
   );
   answerErrors(app);
@@ -107,12 +110,12 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const load = trackLoad(app, settings["enable-server-load-tracking"]);
   await app.register(async (routes) => {
     operatorRoutes(routes, parts, load);
-    clientRoutes(routes, serving);
+    clientRoutes(routes, parts);
     await routes.register(async (scope) => {
       injectFaults(scope, serving, metrics);
       recordWhereAsked(scope, settings);
       if (parts.fixed !== undefined) answerFixed(scope, settings, parts.fixed);
-      generatingRoutes(scope, serving);
+      generatingRoutes(scope, parts);
     });
     await routes.register(async (scope) => profileRoutes(scope, serving));
   });
@@ -142,11 +145,11 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
 }
 
 /** What clients of the API call, but for what generates. */
-function clientRoutes(routes: FastifyInstance, serving: Serving): void {
+function clientRoutes(routes: FastifyInstance, { serving, pooler }: AppParts): void {
   modelsRoute(routes, serving);
-  if (serving.settings["allow-runtime-lora-updating"]) adapterRoutes(routes, serving);
+  if (serving.settings["allow-runtime-lora-updating"]) adapterRoutes(routes, serving.adapters);
   tokenizeRoutes(routes, serving);
-  if (serving.pooling !== undefined) return;
+  if (pooler !== undefined) return;
   countTokensRoute(routes, serving);
   if (serving.settings["enable-scale-out"]) {
     renderRoutes(routes, serving);
@@ -156,9 +159,9 @@ function clientRoutes(routes: FastifyInstance, serving: Serving): void {
 }
 
 /** What models answer: where a test may let something go wrong. */
-function generatingRoutes(routes: FastifyInstance, serving: Serving): void {
-  if (serving.pooling !== undefined) {
-    poolingRoutes(routes, serving, serving.pooling);
+function generatingRoutes(routes: FastifyInstance, { serving, pooler }: AppParts): void {
+  if (pooler !== undefined) {
+    poolingRoutes(routes, serving, pooler);
     return;
   }
   chatFormatRoute(routes, serving, chatFormat);

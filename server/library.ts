@@ -13,6 +13,7 @@ import { type ChatFields, prepareChat } from "./generation/chat.ts";
 import type { ChoiceDelta } from "./generation/choice.ts";
 import type { SamplingFields } from "./generation/fields.ts";
 import { Generation, type GenerationTask } from "./generation/generate.ts";
+import type { ChatMessage } from "./generation/messages.ts";
 import {
   checkedSampling,
   engineRequest,
@@ -21,7 +22,6 @@ import {
 } from "./generation/prepare.ts";
 import { idsPrompt, type Prompt, textPrompt } from "./generation/prompt.ts";
 import { badRequest } from "./http/errors.ts";
-import type { ChatMessage } from "./openai/chat/schema.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world/world.ts";

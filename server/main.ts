@@ -66,6 +66,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       serving: world.serving,
       metrics: world.metrics,
       ...optional("fixed", world.fixed),
+      ...optional("pooler", world.pooler),
       logger,
       draining: () => draining,
       ...httpsOf(settings),

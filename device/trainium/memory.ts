@@ -4,11 +4,11 @@
  *
  *     [ weights, adapters | runtime and scratch | KV pool ............ | free ]
  */
+import { isAdapted } from "../../models/adapters.ts";
 import { architectureWeights, type KvGroup } from "../../models/architecture.ts";
 import type { Weight } from "../../models/ops.ts";
 import { localKvHeads, localShape, padded } from "./kernels/kernel.ts";
 import { FORMAT_BYTES, type Plan, rankOf } from "./plan.ts";
-import { adapterBytes } from "./price/adapters.ts";
 
 export interface MemoryPlan {
   /** Bytes of HBM that one logical core owns. */
@@ -182,4 +182,21 @@ export function memoryTable(plan: Plan, memory: MemoryPlan): string {
       `${name.padEnd(8)} ${(bytes / GIB).toFixed(2).padStart(7)} GiB  ${note}`.trimEnd(),
     )
     .join("\n");
+}
+
+/** Bytes on one rank of all places for adapters. */
+export function adapterBytes(plan: Plan): number {
+  const { adapters, architecture, formats } = plan;
+  if (adapters === undefined) return 0;
+  const elements = architecture.layers.reduce(
+    (sum, { ops }) =>
+      sum +
+      ops.reduce((own, op) => {
+        if (op.op !== "linear" || !isAdapted(op.path)) return own;
+        const [out, width] = localShape(op.weight, plan);
+        return own + adapters.maxRank * (out + width);
+      }, 0),
+    0,
+  );
+  return adapters.inStep * elements * FORMAT_BYTES[formats.dense];
 }

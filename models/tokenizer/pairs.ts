@@ -1,5 +1,6 @@
 /** Two texts as one: what tokenizer.json's post-processor puts around and between them. */
 import { isObject } from "../config.ts";
+import type { JoinedPair } from "../model.ts";
 
 /** A part of the whole: one of the texts, or ids of special tokens. */
 interface Part {
@@ -7,12 +8,6 @@ interface Part {
   readonly ids: readonly number[];
   /** Of the second text, to models that tell them apart. */
   readonly second: boolean;
-}
-
-export interface JoinedPair {
-  readonly ids: Int32Array;
-  /** Where tokens of the second text's type begin; absent: the file gives all one type. */
-  readonly secondFrom?: number;
 }
 
 export class PairTemplate {

@@ -6,12 +6,12 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigReader, isObject, ModelConfigError } from "../config.ts";
-import type { Decoder, Tokenizer } from "../model.ts";
+import type { Decoder, JoinedPair, Tokenizer } from "../model.ts";
 import { isThere, readText } from "../weights/files.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
 import { addedEnds, type Ends } from "./ends.ts";
-import { type JoinedPair, PairTemplate } from "./pairs.ts";
+import { PairTemplate } from "./pairs.ts";
 import { distrusted } from "./published.ts";
 import { readTextRules } from "./text-rules.ts";
 import { wordPieceFile } from "./word-piece.ts";

@@ -17,12 +17,12 @@ import { writeProfile } from "../../device/trainium/profile/read.ts";
 import { type ProfileTotals, summaryJson } from "../../device/trainium/profile/summary.ts";
 import { trustText } from "../../device/trust.ts";
 import { rowsOf } from "../../server/settings/row.ts";
+import { table } from "../report/table.ts";
 import { UsageError } from "../usage.ts";
 import { buildSystem } from "../virtual/system.ts";
 import { parseFlags } from "./flags.ts";
 import { count } from "./kinds.ts";
 import { SYSTEM_FLAGS, systemFrom } from "./system-flags.ts";
-import { table } from "./validate/report.ts";
 
 const stepRows = rowsOf("Step");
 const output = rowsOf("Output");

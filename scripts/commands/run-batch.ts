@@ -75,7 +75,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const file = await open(output, "w");
   try {
     await world.simulatedStart?.run();
-    const app = await buildApp({ serving: world.serving, metrics: world.metrics });
+    const app = await buildApp({
+      serving: world.serving,
+      metrics: world.metrics,
+      ...(world.pooler !== undefined && { pooler: world.pooler }),
+    });
     const [key] = settings["api-key"];
     let failed = 0;
     await runBatch(lines, {

@@ -2,7 +2,6 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
-import type { Serving } from "../serving.ts";
 import { type AdapterRegistry, described } from "./registry.ts";
 
 const loadRequest = Type.Object({
@@ -17,7 +16,8 @@ const unloadRequest = Type.Object({
   lora_int_id: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
 });
 
-export function adapterRoutes(app: FastifyInstance, { adapters }: Serving): void {
+/** `adapters`: absent without `--enable-lora`. */
+export function adapterRoutes(app: FastifyInstance, adapters: AdapterRegistry | undefined): void {
   app.post<{ Body: Static<typeof loadRequest> }>(
     "/v1/load_lora_adapter",
     { schema: { body: loadRequest } },

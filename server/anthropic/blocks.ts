@@ -1,7 +1,8 @@
 /** Messages of blocks to chat messages: results of tools become messages of their own. */
+
+import type { ChatMessage } from "../generation/messages.ts";
 import { badRequest } from "../http/errors.ts";
 import { invalidShape } from "../http/validation.ts";
-import type { ChatMessage } from "../openai/chat/schema.ts";
 import type { Block, Content, CountTokensRequest } from "./schema.ts";
 
 /** A client's header with a hash of its own for each request, which no cache would survive. */

@@ -6,8 +6,8 @@ import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Adapter } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import type { FixedReply } from "../fixed/answers.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
+import type { FixedReply } from "../generation/chat.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import {
   Generation,

@@ -1,18 +1,13 @@
 /** All fixed answers of a server, and whose turn it is. */
 import type { TokenId } from "../../device/device.ts";
 import type { Tokenizer } from "../../models/model.ts";
-import type { FixedChat, PreparedChat } from "../generation/chat.ts";
-import type { GenerationTask } from "../generation/generate.ts";
+import type { FixedReply, PreparedChat } from "../generation/chat.ts";
 import type { FaultSpec } from "../settings/fault-spec.ts";
 import type { AnswerError, CheckedLine, Match } from "../settings/match-lines.ts";
 import { FixedAnswer } from "./answer.ts";
 import { type Asked, holds } from "./asked.ts";
 
-/** An answer that was chosen for a request. */
-export interface FixedReply extends FixedChat {
-  force(task: GenerationTask): GenerationTask;
-}
-
+/** What was chosen for a request. */
 export interface Chosen {
   /** Of the file, from 1. */
   readonly line: number;

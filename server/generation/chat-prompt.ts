@@ -3,11 +3,11 @@
 import type { ChatTemplate } from "../../models/model.ts";
 import { badRequest, notImplemented } from "../http/errors.ts";
 import { checkItems } from "../http/validation.ts";
-import type { ChatMessage } from "../openai/chat/schema.ts";
-import { type Serving, servedName } from "../serving.ts";
 import { isLarge } from "./large.ts";
+import type { ChatMessage } from "./messages.ts";
 import type { OutputPlan } from "./planner.ts";
 import { checkCharacters, type Prompt, type TokenizeOptions, textPrompt } from "./prompt.ts";
+import type { ServedModel } from "./served-model.ts";
 
 /** Fields of a chat that decide how its prompt reads; /tokenize has them too. */
 export interface ChatPromptFields {
@@ -20,7 +20,7 @@ export interface ChatPromptFields {
 }
 
 export async function chatPrompt(
-  serving: Serving,
+  serving: ServedModel,
   body: ChatPromptFields,
   { plan, tokenize }: { readonly plan: OutputPlan; readonly tokenize: TokenizeOptions },
 ): Promise<Prompt> {
@@ -54,7 +54,7 @@ export async function chatPrompt(
   for (const { content } of body.messages) {
     if (Array.isArray(content)) checkItems(content);
   }
-  const model = servedName(serving, undefined);
+  const [model] = serving.names;
   if (serving.tokenizer !== undefined) {
     checkCharacters(characters(body.messages, model), serving.tokenizer, serving);
   }
@@ -77,7 +77,7 @@ export async function chatPrompt(
 
 /** `given`: a template that came with the request and is trusted. */
 async function rendered(
-  { templates, chatTemplate }: Serving,
+  { templates, chatTemplate }: ServedModel,
   given: string | undefined,
   input: Parameters<ChatTemplate["render"]>[0],
 ): Promise<string> {

@@ -4,7 +4,6 @@
  * of prompts, parsers or engines.
  */
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
-import type { Serving } from "../serving.ts";
 import { type ChatPromptFields, chatPrompt } from "./chat-prompt.ts";
 import type { ChoiceDelta } from "./choice.ts";
 import type { RequestFields, SamplingFields } from "./fields.ts";
@@ -21,6 +20,7 @@ import {
   tokenizeOptions,
 } from "./prepare.ts";
 import type { Prompt } from "./prompt.ts";
+import type { ServedModel } from "./served-model.ts";
 import { type WholeOutput, wholeOutput } from "./whole.ts";
 
 /** What a chat asks for, whatever its wire format: shapes are checked, meanings not yet. */
@@ -54,6 +54,11 @@ export interface FixedChat {
   chat(prepared: PreparedChat): PreparedChat;
 }
 
+/** The same for whatever is asked. */
+export interface FixedReply extends FixedChat {
+  force(task: GenerationTask): GenerationTask;
+}
+
 export interface PreparedChat {
   readonly fields: ChatFields;
   readonly plan: OutputPlan;
@@ -64,7 +69,7 @@ export interface PreparedChat {
 
 /** The prompt that a chat makes, and what its fields ask of the output. Throws ApiError. */
 export async function chatPromptOf(
-  serving: Serving,
+  serving: ServedModel,
   fields: ChatFields,
   given?: OutputPlan,
 ): Promise<{ readonly plan: OutputPlan; readonly prompt: Prompt }> {
@@ -75,7 +80,7 @@ export async function chatPromptOf(
 
 /** Checks all that can be checked before the engine sees it. Throws ApiError. */
 export async function prepareChat(
-  serving: Serving,
+  serving: ServedModel,
   { fields, wish, plan: given }: ChatAsk,
   asker: Pick<Asker, "priority" | "rank">,
 ): Promise<PreparedChat> {
@@ -90,7 +95,7 @@ export async function prepareChat(
 
 /** Undefined: nobody wants the answer any more. */
 export async function chatGeneration(
-  serving: Serving,
+  serving: ServedModel,
   ask: ChatAsk,
   asker: Asker,
 ): Promise<ChatGeneration | undefined> {
@@ -113,7 +118,7 @@ export class ChatGeneration {
   constructor(
     prepared: PreparedChat,
     generation: Running,
-    { settings, parsedTools }: Pick<Serving, "settings" | "parsedTools">,
+    { settings, parsedTools }: Pick<ServedModel, "settings" | "parsedTools">,
     { requestType: request = "other", fixed }: Pick<Asker, "requestType" | "fixed"> = {},
   ) {
     this.prepared = prepared;

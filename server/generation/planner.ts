@@ -5,20 +5,14 @@
  * Routes know only the plan.
  */
 import type { Constraint } from "../../engine/sequence.ts";
+import type { ConstraintFields } from "../grammar/fields.ts";
 import type { OutputParser } from "./parser.ts";
 
 /** The fields a plan depends on; shapes are checked by the route's schema, meanings by the planner. */
-export interface OutputFields {
+export interface OutputFields extends ConstraintFields {
   readonly tools?: readonly unknown[] | null;
   readonly tool_choice?: unknown;
   readonly parallel_tool_calls?: boolean | null;
-  readonly response_format?: unknown;
-  readonly structured_outputs?: unknown;
-  readonly guided_json?: unknown;
-  readonly guided_regex?: unknown;
-  readonly guided_choice?: unknown;
-  readonly guided_grammar?: unknown;
-  readonly guided_json_object?: unknown;
   readonly include_reasoning?: boolean | null;
   readonly reasoning_effort?: string | null;
   readonly thinking_token_budget?: number | null;

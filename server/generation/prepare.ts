@@ -1,7 +1,6 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import { badRequest, notImplemented, notSampled } from "../http/errors.ts";
-import type { Serving } from "../serving.ts";
 import { type SharedFields, unbuiltField } from "./fields.ts";
 import type { GenerationTask } from "./generate.ts";
 import {
@@ -12,6 +11,7 @@ import {
 } from "./params.ts";
 import type { OutputPlan } from "./planner.ts";
 import { checkCharacters, outputBudget, type Prompt, type TokenizeOptions } from "./prompt.ts";
+import type { ServedModel } from "./served-model.ts";
 
 type Body = SharedFields & Readonly<Record<string, unknown>>;
 
@@ -27,7 +27,7 @@ export function checkBody(body: Body, unbuilt: readonly string[]): void {
   if (field !== undefined) throw notImplemented(field);
 }
 
-export function streamOptions(body: Body, { settings }: Serving): StreamOptions {
+export function streamOptions(body: Body, { settings }: ServedModel): StreamOptions {
   const forced = settings["enable-force-include-usage"];
   const includeUsage = forced || (body.stream_options?.include_usage ?? false);
   return {
@@ -56,7 +56,7 @@ export interface SamplingWish extends Omit<SamplingRequest, "maxTokens"> {
 
 /** Checks that the prompt fits and turns the fields into parameters. */
 export async function checkedSampling(
-  serving: Serving,
+  serving: ServedModel,
   body: Body,
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
 ): Promise<CheckedSampling> {
@@ -72,7 +72,7 @@ export async function checkedSampling(
 
 /** A search draws nothing: as many choices as beams, from the likeliest of twice as many tokens. */
 async function beamSampling(
-  serving: Serving,
+  serving: ServedModel,
   body: Body,
   request: SamplingRequest,
 ): Promise<CheckedSampling> {
@@ -96,7 +96,7 @@ async function beamSampling(
 }
 
 /** What the parameters of any request are checked against. */
-export function samplingContext(serving: Serving): SamplingContext {
+export function samplingContext(serving: ServedModel): SamplingContext {
   const { defaults, vocabSize, maxModelLen, samples, settings, tokenizer } = serving;
   return {
     defaults,
@@ -142,7 +142,7 @@ export async function engineRequest(
 }
 
 export function generationTask(
-  { settings }: Serving,
+  { settings }: ServedModel,
   body: Body,
   {
     requests,

@@ -1,10 +1,20 @@
 /** The fields by which a request asks for structured output, to one specification. */
 
-import type { OutputFields } from "../generation/planner.ts";
 import { badRequest } from "../http/errors.ts";
 import { pyRepr } from "../http/shape/python.ts";
 import { isObject, type Schema } from "./schema/flat.ts";
 import type { GrammarSpec } from "./spec.ts";
+
+/** Of a request: shapes are checked by the route's schema. */
+export interface ConstraintFields {
+  readonly response_format?: unknown;
+  readonly structured_outputs?: unknown;
+  readonly guided_json?: unknown;
+  readonly guided_regex?: unknown;
+  readonly guided_choice?: unknown;
+  readonly guided_grammar?: unknown;
+  readonly guided_json_object?: unknown;
+}
 
 const KINDS = ["json", "regex", "choice", "grammar", "json_object", "structural_tag"] as const;
 
@@ -15,7 +25,7 @@ interface Wanted {
 }
 
 /** Undefined: plain text. Throws ApiError naming the field. */
-export function structuredSpec(fields: OutputFields): Wanted | undefined {
+export function structuredSpec(fields: ConstraintFields): Wanted | undefined {
   const wanted = [
     fromResponseFormat(fields.response_format),
     fromStructured(fields.structured_outputs),
@@ -158,7 +168,7 @@ function invalidTag(field: string) {
   return badRequest(`Invalid ${field} structural_tag specification.`, field);
 }
 
-function fromGuided(fields: OutputFields): readonly (Wanted | undefined)[] {
+function fromGuided(fields: ConstraintFields): readonly (Wanted | undefined)[] {
   return (["json", "regex", "choice", "grammar", "json_object"] as const).map((kind) => {
     const field = `guided_${kind}` as const;
     const value = fields[field];

@@ -1,6 +1,7 @@
 /** What is to be embedded: texts, ids or a chat, checked and turned into prompts. */
 import { type Static, Type } from "typebox";
 import { chatPrompt } from "../generation/chat-prompt.ts";
+import type { ChatMessage } from "../generation/messages.ts";
 import {
   checkCharacters,
   idsPrompt,
@@ -10,7 +11,6 @@ import {
   textPrompt,
 } from "../generation/prompt.ts";
 import { badRequest } from "../http/errors.ts";
-import type { ChatMessage } from "../openai/chat/schema.ts";
 import type { Serving } from "../serving.ts";
 import type { Pooler } from "./pooler.ts";
 

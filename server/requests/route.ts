@@ -3,14 +3,27 @@
  * the request with number `after` did, and those under way. GET /requests/:number: one's life.
  */
 import type { FastifyInstance } from "fastify";
+import type { Trust } from "../../device/trust.ts";
 import { ApiError } from "../http/errors.ts";
-import type { Serving } from "../serving.ts";
+import type { Settings } from "../settings/table.ts";
+import type { RequestHistory } from "./history.ts";
 import { lifeOf, summaryOf } from "./respond.ts";
 
 const LIMIT = 1000;
 
-export function requestsRoutes(app: FastifyInstance, serving: Serving): void {
-  const { history, trust } = serving;
+export function requestsRoutes(
+  app: FastifyInstance,
+  {
+    history,
+    trust,
+    settings,
+  }: {
+    /** Absent: nothing is remembered, and there is no route. */
+    readonly history?: RequestHistory;
+    readonly trust?: Trust;
+    readonly settings: Settings;
+  },
+): void {
   if (history === undefined) return;
   app.get<{ Querystring: { limit?: string; after?: string } }>("/requests", async ({ query }) => {
     const limit = count("limit", query.limit) ?? LIMIT;
@@ -21,7 +34,7 @@ export function requestsRoutes(app: FastifyInstance, serving: Serving): void {
     return {
       now: Date.now(),
       kept: over.length,
-      most: serving.settings["request-history-entries"],
+      most: settings["request-history-entries"],
       under_way: history.underWay.map(summaryOf),
       requests: told.map(summaryOf),
     };

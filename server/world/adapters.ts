@@ -2,7 +2,7 @@
 
 import { readModules } from "../adapters/modules.ts";
 import { AdapterRegistry, described } from "../adapters/registry.ts";
-import type { ModelNames } from "../serving.ts";
+import type { ModelNames } from "../generation/served-model.ts";
 import { SettingsError } from "../settings/error.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Rank } from "./ranks.ts";

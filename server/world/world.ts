@@ -12,12 +12,13 @@ import type { Model } from "../../models/model.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
 import { Engines } from "../engines.ts";
 import type { FixedAnswers } from "../fixed/answers.ts";
+import type { ModelNames } from "../generation/served-model.ts";
 import { type KvEventsConfig, kvEventSource } from "../kv-events/config.ts";
 import type { KvEventFeed } from "../kv-events/feed.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { poolerOf } from "../pooling/pooler.ts";
+import { type Pooler, poolerOf } from "../pooling/pooler.ts";
 import { readProfilerConfig } from "../profiler/config.ts";
-import type { ModelNames, Serving } from "../serving.ts";
+import type { Serving } from "../serving.ts";
 import { shapingSettings } from "../settings/shown.ts";
 import type { Settings } from "../settings/table.ts";
 import { openTraces, type Traces } from "../tracing/traces.ts";
@@ -45,6 +46,8 @@ export interface World {
   readonly kvEvents?: KvEventFeed;
   /** Present with `--matches`. */
   readonly fixed?: FixedAnswers;
+  /** Of a server that embeds texts and generates none. */
+  readonly pooler?: Pooler;
   /** Milliseconds of each part of the start. */
   readonly startup: Readonly<Record<string, number>>;
   /** What was asked for and is not done, in a line each. */
@@ -137,6 +140,7 @@ async function build(
     notes: [...served.notes, ...text.notes],
     ...optional("kvEvents", feed),
     ...optional("fixed", fixed),
+    ...optional("pooler", poolerOf(served, device)),
     ...optional("simulatedStart", start),
     close: async () => {
       await group.close();
@@ -200,7 +204,6 @@ function servingOf(served: Served, text: Text, running: Running): Serving {
       ),
     }),
     ...optional("adapters", running.adapters),
-    ...optional("pooling", poolerOf(served, device)),
     ...optional("profiler", profiler),
     ...optional("receipts", receipts),
     ...optional("history", history),

@@ -22,7 +22,6 @@ import {
   type Work,
   weightsMove,
 } from "../kernels/kernel.ts";
-import { FORMAT_BYTES, type Plan } from "../plan.ts";
 import type { Role } from "../roles.ts";
 import type { KernelCall } from "./receipt.ts";
 
@@ -71,21 +70,4 @@ function work(op: LinearOp, rank: number, site: Site): Work {
     regions: 3,
     fixed: 0,
   };
-}
-
-/** Bytes on one rank of all places for adapters. */
-export function adapterBytes(plan: Plan): number {
-  const { adapters, architecture, formats } = plan;
-  if (adapters === undefined) return 0;
-  const elements = architecture.layers.reduce(
-    (sum, { ops }) =>
-      sum +
-      ops.reduce((own, op) => {
-        if (op.op !== "linear" || !isAdapted(op.path)) return own;
-        const [out, width] = localShape(op.weight, plan);
-        return own + adapters.maxRank * (out + width);
-      }, 0),
-    0,
-  );
-  return adapters.inStep * elements * FORMAT_BYTES[formats.dense];
 }

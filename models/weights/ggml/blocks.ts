@@ -3,17 +3,15 @@
  * subtract a minimum besides as 8-bit codes that come close to them (fitted.ts). In F32 each is
  * what ggml makes of it: products of halves and small integers are exact, and a sum is rounded once.
  */
-import type { StoredTensor } from "../../model.ts";
+import type { BlockType, ShiftedType, StoredTensor } from "../../model.ts";
 import type { Bytes, IntegerRows, Moved } from "../integer-rows.ts";
 import { fitted } from "./fitted.ts";
 import {
-  type BlockType,
   SCALED,
   type ScaleAndMinimum,
   type ScaledLayout,
   SHIFTED,
   type ShiftedLayout,
-  type ShiftedType,
 } from "./layouts.ts";
 
 export function isBlockType(type: string): type is BlockType {

@@ -2,6 +2,7 @@
  * How ggml's quantised types lie in a block. Most are integers times a scale; the others
  * subtract a minimum besides. Layouts: ggml-common.h and ggml-quants.c of llama.cpp.
  */
+import type { ScaledType, ShiftedType } from "../../model.ts";
 import { halfTable } from "../small-floats.ts";
 
 interface Size {
@@ -180,7 +181,7 @@ export const SCALED = {
       return 2 ** (byte(block, 0) - 128);
     },
   },
-} satisfies Readonly<Record<string, ScaledLayout>>;
+} satisfies Readonly<Record<ScaledType, ScaledLayout>>;
 
 /** Of Q4_K and Q5_K: two halves, then 12 bytes of eight scales and eight minima of 6 bits. */
 function sixBits(block: Uint8Array, group: number, numbers: ScaleAndMinimum): void {
@@ -271,8 +272,4 @@ export const SHIFTED = {
       sixBits(block, group, numbers);
     },
   },
-} satisfies Readonly<Record<string, ShiftedLayout>>;
-
-export type ScaledType = keyof typeof SCALED;
-export type ShiftedType = keyof typeof SHIFTED;
-export type BlockType = ScaledType | ShiftedType;
+} satisfies Readonly<Record<ShiftedType, ShiftedLayout>>;

@@ -4,9 +4,9 @@
  */
 import { writeFile } from "node:fs/promises";
 import { rowsOf } from "../../../server/settings/row.ts";
+import { table } from "../../report/table.ts";
 import { UsageError } from "../../usage.ts";
 import { parseFlags } from "../flags.ts";
-import { table } from "../validate/report.ts";
 import { evalsCompared } from "./eval-tables.ts";
 import { type Compared, comparisonState } from "./page.ts";
 import { readSide, type Side } from "./side.ts";

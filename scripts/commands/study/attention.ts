@@ -7,7 +7,7 @@ import type { StepShape } from "../../../device/trainium/kernels/kernel.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import type { TimedCall } from "../../../device/trainium/price/receipt.ts";
 import { moduleOf } from "../../../device/trainium/roles.ts";
-import { table } from "../validate/report.ts";
+import { table } from "../../report/table.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import type { Study } from "./study.ts";
 

@@ -8,7 +8,7 @@ import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import { sha256 } from "../../../server/sha256.ts";
-import { table } from "../validate/report.ts";
+import { table } from "../../report/table.ts";
 import { studyModel } from "./model.ts";
 import type { Study } from "./study.ts";
 

@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
 import type { WeightFormat } from "../../../models/ops.ts";
 import { Progress } from "../../../server/progress.ts";
-import { table } from "../validate/report.ts";
+import { table } from "../../report/table.ts";
 import { frontierChart } from "./chart.ts";
 import {
   BAND,

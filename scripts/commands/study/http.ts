@@ -12,7 +12,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { RealClock } from "../../../device/clocks/real.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { NODE_FLAGS } from "../../node-flags.ts";
-import { table } from "../validate/report.ts";
+import { table } from "../../report/table.ts";
 import { bareLoop, gapsOf, judgeGaps, MEDIAN_SHARE, TAIL_MILLISECONDS } from "./gaps.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import { readStream } from "./stream-reader.ts";

@@ -1,5 +1,5 @@
 /** Each principle of fast kernels toggled alone (talk row 7), on one model and machine. */
-import { table } from "../validate/report.ts";
+import { table } from "../../report/table.ts";
 import { studyModel } from "./model.ts";
 import { PRINCIPLES_MODEL, principleTimes, SHAPES } from "./principles-times.ts";
 import type { Study } from "./study.ts";

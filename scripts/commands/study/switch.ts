@@ -9,7 +9,7 @@ import { trainium2 } from "../../../device/trainium/chips/trainium2.ts";
 import { findInstance, type InstanceSpec } from "../../../device/trainium/instances.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
-import { table } from "../validate/report.ts";
+import { table } from "../../report/table.ts";
 import { studyModel, studyPlan } from "./model.ts";
 import type { Study } from "./study.ts";
 

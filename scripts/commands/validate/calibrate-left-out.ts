@@ -6,10 +6,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type Effects, NO_EFFECTS } from "../../../device/trainium/effects.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { table as tableText } from "../../report/table.ts";
 import { constantsHash } from "./json.ts";
 import { fitsWithoutTables } from "./left-out.ts";
 import { PARTS, type Priced, priceRow } from "./price.ts";
-import { bySetUp, errorOf, table as tableText } from "./report.ts";
+import { bySetUp, errorOf } from "./report.ts";
 import type { Row } from "./rows.ts";
 import { onceASetUp } from "./serving.ts";
 import { type Measurement, solve, withinOf } from "./solve.ts";

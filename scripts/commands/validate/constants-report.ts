@@ -5,9 +5,9 @@
 import type { Constant } from "../../../device/trainium/constant.ts";
 import { CONSTANTS } from "../../../device/trainium/constants.ts";
 import { SAME } from "../../../device/trainium/stacks/constants.ts";
+import { table } from "../../report/table.ts";
 import { ASSUMED } from "./assumed.ts";
 import { constantsHash } from "./json.ts";
-import { table } from "./report.ts";
 
 /** Most constants that rows may move, and fewest tables that must move each. */
 export const MOST_FITTED = 45;

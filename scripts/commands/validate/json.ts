@@ -1,10 +1,11 @@
 /** `--json`: figures by group and part, and what was refused, for programs. */
 import { createHash } from "node:crypto";
 import { ALL_CONSTANTS } from "../../../device/trainium/constants.ts";
+import { table } from "../../report/table.ts";
 import { type Answer, PARTS, type Part, type Priced, type Unpriced } from "./price.ts";
 import { isMiddle } from "./read/metric.ts";
 import { findArchitecture } from "./read/model.ts";
-import { bySetUp, errorOf, table, withinBand } from "./report.ts";
+import { bySetUp, errorOf, withinBand } from "./report.ts";
 import type { Row } from "./rows.ts";
 import { tableOf } from "./tables.ts";
 

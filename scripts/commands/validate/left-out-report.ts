@@ -1,9 +1,10 @@
 /** The table of errors left out, by group and part; kept beside the rows, with the constants it belongs to. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { table } from "../../report/table.ts";
 import type { LeftOut } from "./left-out.ts";
 import { PARTS } from "./price.ts";
-import { bySetUp, errorOf, table } from "./report.ts";
+import { bySetUp, errorOf } from "./report.ts";
 import type { TierBand } from "./tiers.ts";
 
 export interface GroupErrors {

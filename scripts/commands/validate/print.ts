@@ -1,9 +1,11 @@
 /** What `trainyard validate` says of all answers, as text. */
+
+import { table } from "../../report/table.ts";
 import { peersTable } from "./json.ts";
 import { printLeftOut, readLeftOut } from "./left-out-report.ts";
 import { type Answer, PARTS, type Priced } from "./price.ts";
 import { isMiddle } from "./read/metric.ts";
-import { printGroups, table, withinBand } from "./report.ts";
+import { printGroups, withinBand } from "./report.ts";
 
 /** Errors by group, tails and odd set-ups apart; with the ones left out where the rows are the project's. */
 export function overview(answers: readonly Answer[], own: boolean): readonly string[] {

@@ -1,5 +1,6 @@
 /** Errors per group and part: mean over set-ups, worst, bootstrap interval, share within bands, baseline. */
 import { halfWidth } from "../../../device/trainium/price/bands.ts";
+import { table } from "../../report/table.ts";
 import { PARTS, type Part, type Priced } from "./price.ts";
 
 export interface GroupReport {
@@ -128,20 +129,4 @@ export function printGroups(priced: readonly Priced[]): string {
     return [line(its, its.group), ...below];
   });
   return table([head, ...lines]);
-}
-
-export function table(lines: readonly (readonly string[])[]): string {
-  const widths = (lines[0] ?? []).map((_, column) =>
-    Math.max(...lines.map((line) => (line[column] ?? "").length)),
-  );
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

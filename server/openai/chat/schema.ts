@@ -1,12 +1,10 @@
 /** POST /v1/chat/completions: what comes in, in vLLM's order of fields. */
 import { type Static, Type } from "typebox";
 import { fields, guidedFields, nullable, optional } from "../../generation/fields.ts";
-import { type ChatMessage, message } from "../../generation/messages.ts";
+import { message } from "../../generation/messages.ts";
 import { BEFORE } from "../../http/shape/schema.ts";
 import { withBodyChecks } from "../../http/validation.ts";
 import { CHAT_CHECKS, checkCallItems } from "./body-checks.ts";
-
-export type { ChatMessage };
 
 const text = Type.String();
 const boolean = Type.Boolean();

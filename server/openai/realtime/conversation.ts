@@ -1,6 +1,6 @@
 /** The items of a realtime conversation: as OpenAI's text mode has them, and as chat messages. */
 import { randomUUID } from "node:crypto";
-import type { ChatMessage } from "../chat/schema.ts";
+import type { ChatMessage } from "../../generation/messages.ts";
 import { RealtimeBytes, type SocketBytes } from "./bytes.ts";
 import { RealtimeError } from "./errors.ts";
 

@@ -1,7 +1,8 @@
 /** Items of a conversation to chat messages: some messages are made of several items. */
+
+import type { ChatMessage } from "../../generation/messages.ts";
 import { badRequest } from "../../http/errors.ts";
 import { invalidShape } from "../../http/validation.ts";
-import type { ChatMessage } from "../chat/schema.ts";
 import { type Fields, isFields } from "./fields.ts";
 import type { ResponsesRequest } from "./schema.ts";
 import { CUSTOM_INPUT } from "./tools.ts";

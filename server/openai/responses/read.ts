@@ -1,9 +1,9 @@
 /** A response's body in the chat's terms, with vLLM's checks in vLLM's order. */
 import type { ChatAsk, ChatFields } from "../../generation/chat.ts";
 import { unbuiltField } from "../../generation/fields.ts";
+import type { ChatMessage } from "../../generation/messages.ts";
 import { ApiError, badRequest } from "../../http/errors.ts";
 import type { Serving } from "../../serving.ts";
-import type { ChatMessage } from "../chat/schema.ts";
 import { isFields } from "./fields.ts";
 import { type EarlierItems, inputMessages, isContinued } from "./input.ts";
 import { RESPONSES_UNBUILT, type ResponsesRequest } from "./schema.ts";

@@ -3,9 +3,10 @@
  * cancelled. Bounded in count and bytes; the oldest that have ended go first, and
  * where all are still running nothing more is taken.
  */
+
+import type { ChatMessage } from "../../generation/messages.ts";
 import { ApiError } from "../../http/errors.ts";
 import type { SseEvent } from "../../http/sse.ts";
-import type { ChatMessage } from "../chat/schema.ts";
 import type { ResponseObject, ResponseStatus } from "./describe.ts";
 import type { Fields } from "./fields.ts";
 import type { EarlierItems } from "./input.ts";

@@ -1,8 +1,8 @@
 /** What adapters add to the price of a step and to memory: as NxD compiles them, whoever names one. */
 import { expect, it } from "vitest";
-import { layMemory } from "../../../device/trainium/memory.ts";
+import { adapterBytes, layMemory } from "../../../device/trainium/memory.ts";
 import type { Plan } from "../../../device/trainium/plan.ts";
-import { ADAPTER_KERNEL, adapterBytes } from "../../../device/trainium/price/adapters.ts";
+import { ADAPTER_KERNEL } from "../../../device/trainium/price/adapters.ts";
 import { CostModel } from "../../../device/trainium/price/cost-model.ts";
 import { planFor } from "../../../device/trainium/settings.ts";
 import { catalogueModel } from "../../support/catalogue.ts";
