@@ -57,7 +57,7 @@ async function child(folder: string, cache: string, quantization: string): Promi
   const status = readFileSync("/proc/self/status", "utf8");
   const peakBytes = 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
   if (!(device instanceof CpuDevice)) throw new Error("createCpuDevice made another device.");
-  const { weightBytes } = device.plan;
+  const weightBytes = device.plan.weightBytes + device.plan.secondCopyBytes;
   const cost: Cost = { seconds, peakBytes, weightBytes, line: device.loadLines.join("; ") };
   process.stdout.write(`${JSON.stringify(cost)}\n`);
   await device.close();

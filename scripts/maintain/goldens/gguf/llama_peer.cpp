@@ -4,6 +4,9 @@
 //   llama_peer LIBRARIES hashes MODEL                 every tensor's numbers as F32, FNV-1a of their bytes
 //   llama_peer LIBRARIES tokenize MODEL TEXTS         ids of each text (a file, texts apart by a NUL)
 //   llama_peer LIBRARIES greedy MODEL STEPS ID,…;ID,… of each prompt: greedy ids, the smallest lead, first and last logits
+//   llama_peer LIBRARIES read MODEL ID,…;ID,…       of each text in one batch: the choice after every id, the last logits.
+//                                                    Where LIBRARIES has the BLAS backend it widens a batch's weights and
+//                                                    rounds no activation: llama.cpp's answer for the file as it is
 //
 // LIBRARIES is the folder of ggml's backends. Made for make_gguf.py, which compiles it.
 #include <cstdio>
@@ -65,6 +68,7 @@ static int hashes(const char * path) {
 static llama_model * load(const char * path) {
     auto params = llama_model_default_params();
     params.n_gpu_layers = 0;
+    params.use_extra_bufts = false; // weights as in the file: BLAS reads none that are packed anew
     return llama_model_load_from_file(path, params);
 }
 
@@ -90,21 +94,45 @@ static void print(const char * name, const std::vector<float> & values) {
     printf("]");
 }
 
-static int greedy(const char * path, int steps, const char * prompts) {
-    llama_model * model = load(path);
-    if (!model) return fail("not loaded");
+static llama_context * start(llama_model * model) {
     auto params = llama_context_default_params();
     params.n_ctx = params.n_batch = params.n_ubatch = 256;
     params.n_threads = params.n_threads_batch = 1;
     params.type_k = params.type_v = GGML_TYPE_F32;
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-    llama_context * context = llama_init_from_model(model, params);
+    return llama_init_from_model(model, params);
+}
+
+static std::vector<std::vector<llama_token>> texts_of(const char * list) {
+    std::vector<std::vector<llama_token>> texts;
+    std::stringstream stream(list);
+    for (std::string text; std::getline(stream, text, ';');) {
+        std::stringstream ids(text);
+        texts.emplace_back();
+        for (std::string id; std::getline(ids, id, ',');) texts.back().push_back(std::stoi(id));
+    }
+    return texts;
+}
+
+static int best_of(const float * logits, int vocabulary) {
+    int best = 0;
+    for (int i = 1; i < vocabulary; i++) if (logits[i] > logits[best]) best = i;
+    return best;
+}
+
+static void print(const std::vector<llama_token> & ids) {
+    printf("\"output_ids\":[");
+    for (size_t i = 0; i < ids.size(); i++) printf("%s%d", i ? "," : "", ids[i]);
+    printf("]");
+}
+
+static int greedy(const char * path, int steps, const char * prompts) {
+    llama_model * model = load(path);
+    if (!model) return fail("not loaded");
+    llama_context * context = start(model);
     const int vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(model));
-    std::stringstream list(prompts);
-    for (std::string prompt; std::getline(list, prompt, ';');) {
-        std::vector<llama_token> ids, output;
-        std::stringstream stream(prompt);
-        for (std::string id; std::getline(stream, id, ',');) ids.push_back(std::stoi(id));
+    for (auto & ids : texts_of(prompts)) {
+        std::vector<llama_token> output;
         std::vector<float> first, last;
         float margin = 1e30f;
         llama_memory_clear(llama_get_memory(context), true);
@@ -114,18 +142,47 @@ static int greedy(const char * path, int steps, const char * prompts) {
             const float * logits = llama_get_logits_ith(context, -1);
             last.assign(logits, logits + vocabulary);
             if (!step) first = last;
-            int best = 0;
-            for (int i = 1; i < vocabulary; i++) if (logits[i] > logits[best]) best = i;
+            const int best = best_of(logits, vocabulary);
             for (int i = 0; i < vocabulary; i++) if (i != best) margin = std::min(margin, logits[best] - logits[i]);
             output.push_back(best);
         }
-        printf("{\"output_ids\":[");
-        for (size_t i = 0; i < output.size(); i++) printf("%s%d", i ? "," : "", output[i]);
-        printf("],\"margin\":%.6g,", margin);
+        printf("{");
+        print(output);
+        printf(",\"margin\":%.6g,", margin);
         print("first_logits", first);
         printf(",");
         print("last_logits", last);
         printf("}\n");
+    }
+    return 0;
+}
+
+static int read(const char * path, const char * texts) {
+    llama_model * model = load(path);
+    if (!model) return fail("not loaded");
+    llama_context * context = start(model);
+    const int vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(model));
+    for (auto & ids : texts_of(texts)) {
+        llama_memory_clear(llama_get_memory(context), true);
+        llama_batch batch = llama_batch_init(ids.size(), 0, 1);
+        for (llama_token id : ids) {
+            const int at = batch.n_tokens++;
+            batch.token[at] = id;
+            batch.pos[at] = at;
+            batch.n_seq_id[at] = 1;
+            batch.seq_id[at][0] = 0;
+            batch.logits[at] = true;
+        }
+        if (llama_decode(context, batch)) return fail("not decoded");
+        std::vector<llama_token> choices;
+        for (int at = 0; at < batch.n_tokens; at++) choices.push_back(best_of(llama_get_logits_ith(context, at), vocabulary));
+        const float * last = llama_get_logits_ith(context, -1);
+        printf("{");
+        print(choices);
+        printf(",");
+        print("last_logits", { last, last + vocabulary });
+        printf("}\n");
+        llama_batch_free(batch);
     }
     return 0;
 }
@@ -140,5 +197,6 @@ int main(int argc, char ** argv) {
     if (command == "hashes") return hashes(argv[3]);
     if (command == "tokenize" && argc == 5) return tokenize(argv[3], argv[4]);
     if (command == "greedy" && argc == 6) return greedy(argv[3], std::stoi(argv[4]), argv[5]);
+    if (command == "read" && argc == 5) return read(argv[3], argv[4]);
     return fail("unknown command: " + command);
 }

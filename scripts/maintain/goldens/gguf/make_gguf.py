@@ -6,7 +6,10 @@ LLAMA_CPP is a checkout (its converter and headers), LIBRARIES a folder with its
 ships both, as a git bundle and in its package for the platform. Needs transformers, torch and g++.
 `twin` is the file widened to F32 by llama.cpp's quantize: what it computes of that has no rounding of
 activations, which it does where weights are not F32. A prompt is kept when both give the same ids, every
-choice beating the second by MARGIN.
+choice beating the second by MARGIN. `read` is what it computes of the file itself when it reads the whole
+text in one batch through its BLAS backend, which widens weights and rounds nothing; experts and projections
+narrower than 32 do not go through that, so models that have them have no `read`. LIBRARIES needs
+libggml-blas.so (its one source file, with OpenBLAS).
 """
 from __future__ import annotations
 
@@ -145,7 +148,18 @@ def peer(*arguments: str) -> list:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def cases_of(target: Path, twin: Path, vocabulary: int) -> list[dict]:
+def read(name: str, target: Path, case: dict) -> list[float] | None:
+    settings = SIZE | MODELS[name][1]
+    narrow = settings["num_key_value_heads"] * settings["head_dim"] < 32
+    if narrow or any("experts" in key for key in settings):
+        return None
+    prompt, output = case["prompt_ids"], case["output_ids"]
+    (answer,) = peer("read", str(target), ",".join(map(str, prompt + output[:-1])))
+    assert answer["output_ids"][len(prompt) - 1 :] == output, name
+    return short(answer["last_logits"])
+
+
+def cases_of(name: str, target: Path, twin: Path, vocabulary: int) -> list[dict]:
     drawn = random.Random(7)
     prompts = [[drawn.randrange(vocabulary - 10) for _ in range(drawn.randrange(4, 40))] for _ in range(TRIES)]
     text = ";".join(",".join(map(str, prompt)) for prompt in prompts)
@@ -168,6 +182,9 @@ def cases_of(target: Path, twin: Path, vocabulary: int) -> list[dict]:
     print(f"  logits spread by {spread:.2f}; rounding of activations moves them by up to {max(errors):.4f}, ids alike in {same} of {TRIES}")
     for case in kept[1:]:
         del case["logits"]
+    batch = read(name, target, kept[0])
+    if batch is not None:
+        kept[0]["logits"]["read"] = [batch]
     return kept
 
 
@@ -194,7 +211,7 @@ def make(name: str) -> None:
                 {"text": text, "ids": ids, "source": [piece.bos_id(), *piece.encode(text)] if piece else hf.encode(text)}
                 for text, ids in zip(TEXTS, peer("tokenize", str(target), str(texts)))
             ],
-            "cases": cases_of(target, twin, len(hf)),
+            "cases": cases_of(name, target, twin, len(hf)),
         }
     (OUT / f"{name}.json").write_text(json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n")
     print(name, target.stat().st_size, len(golden["cases"]))
