@@ -44,10 +44,14 @@ export function drawModel(name: string): DrawnModel {
   cpSync(join(DRAWN, name, "config.json"), join(folder, "config.json"));
   writeSafetensors(join(folder, "model.safetensors"), tensors);
   const cases = golden.cases.map((each) => ({ ...each, prompt: each.prompt_ids.join(" ") }));
-  const asked = join(DRAWN, name, "vllm.json");
-  const vllm = existsSync(asked)
-    ? (JSON.parse(readFileSync(asked, "utf8")) as { readonly output_ids: readonly number[][] })
-    : undefined;
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  return { folder, tensors, cases, vllm: vllm?.output_ids, remove };
+  return { folder, tensors, cases, vllm: idsOfVllm(name), remove };
+}
+
+/** vLLM's ids of the model's prompts, if it was asked. */
+export function idsOfVllm(name: string): readonly (readonly number[])[] | undefined {
+  const path = join(DRAWN, name, "vllm.json");
+  if (!existsSync(path)) return undefined;
+  const asked = JSON.parse(readFileSync(path, "utf8")) as { readonly output_ids: number[][] };
+  return asked.output_ids;
 }
