@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+const COMPILED = "test/support/compiled.ts";
+
 const project = (name: string, timeoutSeconds: number, globalSetup: readonly string[] = []) => ({
   test: {
     name,
@@ -8,6 +10,7 @@ const project = (name: string, timeoutSeconds: number, globalSetup: readonly str
     hookTimeout: timeoutSeconds * 1000,
     setupFiles: ["test/support/setup.ts"],
     globalSetup: [...globalSetup],
+    expect: { poll: { interval: 5, timeout: 20_000 } },
   },
 });
 
@@ -30,10 +33,10 @@ export default defineConfig({
     },
     projects: [
       project("unit", 20),
-      project("conformance", 60),
-      project("api", 60),
-      project("e2e", 120, ["test/support/build-pages.ts"]),
-      project("compat", 120),
+      project("conformance", 60, [COMPILED]),
+      project("api", 60, [COMPILED]),
+      project("e2e", 120, [COMPILED, "test/support/build-pages.ts"]),
+      project("compat", 120, [COMPILED]),
     ],
   },
 });

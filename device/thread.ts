@@ -6,19 +6,17 @@
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type ResourceLimits, Worker } from "node:worker_threads";
+import { entryOf } from "../models/weights/project-files.ts";
 
-/** Is this file run from its source? */
-const FROM_SOURCE = import.meta.url.endsWith(".ts");
-
-/** `entry` is a sibling module without its extension, e.g. `./rank`. */
+/** `entry` is a sibling module of `base` without its extension, e.g. `./rank`. */
 export function startThread(
   entry: string,
   base: string,
   workerData: unknown,
   resourceLimits: ResourceLimits = {},
 ): Worker {
-  const url = new URL(`${entry}${FROM_SOURCE ? ".ts" : ".js"}`, base);
-  if (!FROM_SOURCE) return new Worker(fileURLToPath(url), { workerData, resourceLimits });
+  const { url, source } = entryOf(entry, base);
+  if (!source) return new Worker(fileURLToPath(url), { workerData, resourceLimits });
   // `require` resolves to the CommonJS build; beside it lies the one to import.
   const resolved = createRequire(import.meta.url).resolve("tsx/esm/api");
   const tsx = pathToFileURL(resolved.replace(/\.cjs$/, ".mjs")).href;

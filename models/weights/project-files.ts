@@ -1,7 +1,10 @@
 /** Finds files that ship with the project, from the sources as from dist/. */
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+/** Is this file run from its source? */
+const FROM_SOURCE = import.meta.url.endsWith(".ts");
 
 let root: string | undefined;
 
@@ -17,4 +20,25 @@ function findRoot(folder: string): string {
   const above = dirname(folder);
   if (above === folder) throw new Error("The project's package.json was not found.");
   return findRoot(above);
+}
+
+/** A module of ours that a thread or a process begins with. */
+export interface Entry {
+  readonly url: URL;
+  /** TypeScript: tsx has to be registered first. */
+  readonly source: boolean;
+}
+
+/**
+ * `entry` is a sibling of `base` without its extension, e.g. `./rank`. From source it is the source,
+ * or what the tests' set-up compiled of it: TRAINYARD_COMPILED is a folder laid out as the project is.
+ * tsx loads a module's imports anew in every thread, which takes longer than most tests.
+ */
+export function entryOf(entry: string, base: string): Entry {
+  if (!FROM_SOURCE) return { url: new URL(`${entry}.js`, base), source: false };
+  const url = new URL(`${entry}.ts`, base);
+  const compiled = process.env["TRAINYARD_COMPILED"];
+  if (compiled === undefined) return { url, source: true };
+  const path = relative(projectPath(), fileURLToPath(url)).replace(/\.ts$/, ".js");
+  return { url: pathToFileURL(join(compiled, path)), source: false };
 }

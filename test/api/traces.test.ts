@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseSettings } from "../../server/config.ts";
+import { compiled } from "../support/compiled.ts";
 import {
   type OtlpReceiver,
   otlpGrpcReceiver,
@@ -40,8 +41,8 @@ async function loaded(endpoint: string): Promise<readonly (readonly string[])[]>
   const script = `
     import { createRequire } from "node:module";
     import { pino } from "pino";
-    import { parseSettings } from "./server/config.ts";
-    import { serve } from "./server/main.ts";
+    import { parseSettings } from "${compiled("server/config.js")}";
+    import { serve } from "${compiled("server/main.js")}";
     const served = async (flags) => {
       const { settings } = parseSettings([...${JSON.stringify(MODEL)}, "--port", "0", ...flags]);
       const server = await serve(settings, pino({ level: "silent" }));
@@ -58,7 +59,7 @@ async function loaded(endpoint: string): Promise<readonly (readonly string[])[]>
     const without = await served([]);
     console.log(JSON.stringify([without, await served(["--otlp-traces-endpoint", "${endpoint}"])]));
     process.exit(0);`;
-  const flags = ["--import", "tsx", "--input-type=module", "-e", script];
+  const flags = ["--input-type=module", "-e", script];
   const { stdout } = await promisify(execFile)(process.execPath, flags);
   return JSON.parse(stdout) as readonly (readonly string[])[];
 }

@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadModel } from "../../models/load.ts";
 import { cachedModels } from "../../models/weights/hub-cache.ts";
 import { type FetchProgress, fetchModel, hubSettings } from "../../models/weights/hub-fetch.ts";
+import { CLI } from "../support/compiled.ts";
 import { goldens } from "../support/golden.ts";
 import { COMMIT, LoopbackHub } from "../support/hub.ts";
 
@@ -187,7 +188,7 @@ it("the environment says where the hub is, with which token, and whether it is a
 
 describe("trainyard pull", () => {
   const pull = (...args: readonly string[]) =>
-    spawn(process.execPath, ["--import", "tsx", "scripts/cli.ts", "pull", ...args], {
+    spawn(process.execPath, [CLI, "pull", ...args], {
       env: { ...process.env, HF_HUB_CACHE: cache, HF_ENDPOINT: endpoint },
     });
   const ended = async (

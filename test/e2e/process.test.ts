@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { CLI } from "../support/compiled.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -19,7 +20,7 @@ interface Served {
 }
 
 function trainyard(...argv: string[]): Served {
-  const child = spawn(process.execPath, ["--import", "tsx", "scripts/cli.ts", ...argv]);
+  const child = spawn(process.execPath, [CLI, ...argv]);
   children.push(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
