@@ -2,122 +2,107 @@
  * Runs a grammar byte by byte. A state is the set of all ways the grammar may go
  * on; a way is a linked list of what is still to match (a stack, shared by
  * structure). Lists and states are kept once, so a state met again is the same
- * object and its steps are array look-ups: a DFA built only where text goes.
+ * object and its steps are look-ups in one table: a DFA built only where text goes.
  *
  * Nothing is compiled ahead, therefore a bound such as maxLength 4,000 costs
  * nothing until reached. Work is counted, in ways looked at, and so are the bytes
  * that the tables hold; past what a caller allows, a GrammarError is thrown.
  */
 import { entryAt } from "../entry-at.ts";
-import { checkGrammar, GrammarError, hasByte, type Node, type Rule } from "./grammar.ts";
+import { GrammarError, type Node } from "./grammar.ts";
+import { ALT, BYTES, type GrammarTable, layOutGrammar, RULE, SEQ } from "./table.ts";
+import { type State, type Way, Ways } from "./ways.ts";
 
-/** Still to match: `node` (with what is left of its count, for a repeat), then `next`. */
-interface Way {
-  readonly id: number;
-  /** Absent: the end of the text. */
-  readonly node: Node | undefined;
-  readonly min: number;
-  readonly max: number;
-  readonly next: Way | undefined;
-  /** Equal for ways that differ in counts alone, and seldom for others. */
-  readonly shape: number;
-  closure: Closure | undefined;
-}
+export type { State } from "./ways.ts";
 
-interface Closure {
-  /** Ways whose node is a leaf. */
-  readonly leaves: readonly Way[];
-  readonly ends: boolean;
-}
-
-export interface State {
-  readonly id: number;
-  readonly leaves: readonly Way[];
-  /** The text may end here. */
-  readonly ends: boolean;
-  /** By byte: the next state, REFUSED, or UNKNOWN where not asked yet. */
-  next: State[];
-}
-
-const marker = (id: number): State => ({ id, leaves: [], ends: false, next: [] });
-export const REFUSED = marker(-1);
-export const UNKNOWN = marker(-2);
-/** Of every state that was never stepped from: most are the ends of tokens. */
-const UNASKED: State[] = new Array<State>(256).fill(UNKNOWN);
+/** In `next`: not asked yet, and refused. */
+export const UNKNOWN = 0;
+export const REFUSED = -1;
 
 /** Ways in one state, and steps of one closure. */
-const MAX_WAYS = 4_096;
-const MAX_CLOSURE = 20_000;
+const MAX_WAYS = 20_000;
+const MAX_CLOSURE = 100_000;
 
 /** What things weigh, in bytes: measured over heaps full of them, rounded up. */
-const STATE_BYTES = 300;
-const STEPS_BYTES = 256 * 8;
+const STATE_BYTES = 200;
 const LEAF_BYTES = 16;
-const WAY_BYTES = 250;
-/** A new state costs as much time as so many ways looked at. */
+/** A new state costs as much time as so many ways looked at; so many leaves asked for a byte as one. */
 const STATE_WORK = 10;
+const LEAVES_A_WORK = 8;
+
+const FIRST_ROWS = 16;
 
 export class Automaton {
-  readonly #root: Node;
-  /** Parts that can end. */
-  readonly #productive: ReadonlySet<Node>;
-  readonly #nodeIds = new Map<Node, number>();
-  readonly #nullable = new Map<Node, boolean>();
-  #ways = new Map<string, Way>();
-  #byWays = new Map<string, State>();
-  #stateCount = 0;
-  #capped = new Map<number, Map<Way, Way>>();
-  #wayCount = 0;
-  readonly #alike = new Uint32Array(8);
-  #end: Way;
+  readonly grammar: GrammarTable;
+  /** Steps: of the row at `rows[state's index]`, by class of bytes: the index of the next state, REFUSED or UNKNOWN. */
+  next: Int32Array<ArrayBuffer>;
+  /** By a state's index; 0: nothing was asked of it, and row 0 knows nothing. */
+  rows = new Int32Array(FIRST_ROWS);
+  #rowsEnd: number;
+  #states: (State | undefined)[] = [undefined];
+  #byHash = new Map<number, State>();
+  #ways = new Ways();
+  #epoch = 0;
+  readonly #alike: Int32Array;
+  #stamp = 0;
   start: State;
   /** Ways looked at so far. */
   work = 0;
   /** `work` at which a GrammarError is thrown. */
   workLimit = Number.POSITIVE_INFINITY;
-  /** Bytes that the tables hold, about. */
-  bytes = 0;
+  #stateBytes = 0;
 
   /** Throws GrammarError where no finite text satisfies the grammar. */
-  constructor(root: Node) {
-    this.#root = root;
-    this.#productive = checkGrammar(root);
-    this.#end = this.#way(undefined, undefined);
-    this.start = this.#state([this.#way(root, this.#end)]);
+  constructor(grammar: Node | GrammarTable) {
+    this.grammar = "classOf" in grammar ? grammar : layOutGrammar(grammar);
+    const { classes, words } = this.grammar;
+    this.next = new Int32Array(FIRST_ROWS * classes);
+    this.#rowsEnd = classes;
+    this.#alike = new Int32Array(words);
+    this.start = this.#state([this.#ways.of(0, this.#ways.end, this.grammar)]);
+  }
+
+  /** Bytes that the tables hold, about. */
+  get bytes(): number {
+    return this.#stateBytes + this.#ways.bytes + this.next.byteLength + this.rows.byteLength;
   }
 
   /** Undefined: the grammar refuses the byte. */
   step(state: State, byte: number): State | undefined {
-    const known = state.next[byte];
-    const next = known === undefined || known === UNKNOWN ? this.find(state, byte) : known;
-    return next === REFUSED ? undefined : next;
+    const index = this.indexOf(state);
+    const of = entryAt(this.grammar.classOf, byte);
+    const known = entryAt(this.next, entryAt(this.rows, index) + of);
+    const after = known === UNKNOWN ? this.find(index, of) : known;
+    return after === REFUSED ? undefined : this.#states[after];
   }
 
-  /** A step not asked before; may be REFUSED. It is known then for all bytes that no leaf tells apart. */
-  find(state: State, byte: number): State {
-    const { leaves } = state;
-    this.#spend(leaves.length);
+  /** Of a state, in the tables as they are now. */
+  indexOf(state: State): number {
+    return state.epoch === this.#epoch ? state.index : this.#keep(state).index;
+  }
+
+  /** A step not asked before: an index, or REFUSED. It is known then for all classes that no leaf tells apart. */
+  find(index: number, of: number): number {
+    const { leaves } = this.#states[index] as State; // an index that this has given
+    const { sets, words, classes } = this.grammar;
+    this.#spend(1 + Math.floor(leaves.length / LEAVES_A_WORK));
     const alike = this.#alike.fill(-1);
     const ways: Way[] = [];
-    for (const leaf of leaves) {
-      if (leaf.node?.kind !== "bytes" || leaf.next === undefined) continue;
-      const { set } = leaf.node;
-      const takes = hasByte(set, byte);
-      if (takes) ways.push(leaf.next);
-      for (let word = 0; word < 8; word++) {
-        const bits = entryAt(set, word);
+    for (const { set, next } of leaves) {
+      const at = set * words;
+      const takes = ((entryAt(sets, at + (of >> 5)) >>> (of & 31)) & 1) === 1;
+      if (takes) ways.push(next as Way); // a leaf has one
+      for (let word = 0; word < words; word++) {
+        const bits = entryAt(sets, at + word);
         alike[word] = entryAt(alike, word) & (takes ? bits : ~bits);
       }
     }
-    const next = ways.length === 0 ? REFUSED : this.#state(ways);
-    if (state.next === UNASKED) {
-      state.next = new Array<State>(256).fill(UNKNOWN);
-      this.bytes += STEPS_BYTES;
+    const after = ways.length === 0 ? REFUSED : this.indexOf(this.#state(ways));
+    const row = this.#row(index);
+    for (let other = 0; other < classes; other++) {
+      if ((entryAt(alike, other >> 5) >>> (other & 31)) & 1) this.next[row + other] = after;
     }
-    for (let other = 0; other < 256; other++) {
-      if (hasByte(alike, other)) state.next[other] = next;
-    }
-    return next;
+    return after;
   }
 
   run(state: State, text: Uint8Array): State | undefined {
@@ -130,32 +115,50 @@ export class Automaton {
     return this.run(this.start, new TextEncoder().encode(text))?.ends ?? false;
   }
 
+  /** Does the leaf take the byte? */
+  takes({ set }: Way, byte: number): boolean {
+    const { sets, words, classOf } = this.grammar;
+    const of = entryAt(classOf, byte);
+    return ((entryAt(sets, set * words + (of >> 5)) >>> (of & 31)) & 1) === 1;
+  }
+
   /**
    * A state that takes the same texts of up to `length` bytes as this one: counts
    * that no such text can exhaust have no end, or are cut to `length`. States inside a long
    * bounded string thereby share one, which is that of an unbounded one.
    */
   capped(state: State, length: number): State {
-    let memo = this.#capped.get(length);
-    if (memo === undefined) {
-      memo = new Map();
-      this.#capped.set(length, memo);
-    }
-    const known = memo;
-    return this.#state(
-      state.leaves.map((way) => this.#cap(way, length, known)),
-      state.ends,
-    );
+    const known = state.cap;
+    if (known?.length === length && known.state.epoch === this.#epoch) return known.state;
+    const leaves = state.leaves.map((way) => this.#ways.capped(way, length, this.grammar));
+    const capped = this.#state(leaves, state.ends);
+    state.cap = { length, state: capped };
+    return capped;
   }
 
   /** Drops the tables, which are filled again as text needs them; states in use stay valid. */
   forget(): void {
-    this.bytes = 0;
-    this.#ways = new Map();
-    this.#byWays = new Map();
-    this.#capped = new Map();
-    this.#end = this.#way(undefined, undefined);
-    this.start = this.#state([this.#way(this.#root, this.#end)]);
+    const { classes } = this.grammar;
+    this.#epoch++;
+    this.#stateBytes = 0;
+    this.next = new Int32Array(FIRST_ROWS * classes);
+    this.rows = new Int32Array(FIRST_ROWS);
+    this.#rowsEnd = classes;
+    this.#states = [undefined];
+    this.#byHash = new Map();
+    this.#ways.forget();
+    this.start = this.#state([this.#ways.of(0, this.#ways.end, this.grammar)]);
+  }
+
+  /** Where a state's steps stand. */
+  #row(index: number): number {
+    const known = entryAt(this.rows, index);
+    if (known !== 0) return known;
+    const row = this.#rowsEnd;
+    this.#rowsEnd += this.grammar.classes;
+    if (this.#rowsEnd > this.next.length) this.next = grown(this.next);
+    this.rows[index] = row;
+    return row;
   }
 
   #spend(ways: number): void {
@@ -166,133 +169,136 @@ export class Automaton {
   }
 
   #state(from: readonly Way[], ends = false): State {
-    const leaves = new Set<Way>();
+    const [only] = from;
+    // Most steps lead one way on, and that to a state that is known.
+    if (
+      from.length === 1 &&
+      only?.state?.epoch === this.#epoch &&
+      only.state.ends === (ends || only.ends)
+    )
+      return only.state;
+    const leaves: Way[] = [];
     let mayEnd = ends;
+    for (const way of from) this.#close(way);
+    const stamp = ++this.#stamp;
     for (const way of from) {
-      const closure = this.#closure(way);
-      this.#spend(1 + closure.leaves.length);
-      mayEnd ||= closure.ends;
-      for (const leaf of closure.leaves) leaves.add(leaf);
+      const closed = way.leaves ?? [];
+      this.#spend(1 + closed.length);
+      mayEnd ||= way.ends;
+      for (const leaf of closed) {
+        if (leaf.seen === stamp) continue;
+        leaf.seen = stamp;
+        leaves.push(leaf);
+      }
     }
-    const kept = leaves.size > 1 ? withoutCovered(leaves) : [...leaves];
+    const kept = withoutCovered(leaves);
     if (kept.length > MAX_WAYS) throw new GrammarError("it is too ambiguous");
-    const sorted = kept.sort((a, b) => a.id - b.id);
-    const key = `${mayEnd ? "e" : ""}${sorted.map((leaf) => leaf.id).join(",")}`;
-    let state = this.#byWays.get(key);
-    if (state === undefined) {
-      state = { id: this.#stateCount++, leaves: sorted, ends: mayEnd, next: UNASKED };
-      this.#byWays.set(key, state);
-      this.bytes += STATE_BYTES + LEAF_BYTES * sorted.length;
-      this.#spend(STATE_WORK);
-    }
+    const state = this.#keep({
+      leaves: sorted(kept),
+      ends: mayEnd,
+      index: 0,
+      epoch: -1,
+      twin: undefined,
+      cap: undefined,
+    });
+    if (from.length === 1 && only !== undefined && only.ends === mayEnd) only.state = state;
     return state;
   }
 
-  /** What can come first along a way: leaves, and whether the text may end. */
-  #closure(start: Way): Closure {
-    if (start.closure !== undefined) return start.closure;
-    const leaves = new Set<Way>();
+  /** The one that is kept of states that are equal. */
+  #keep(state: State): State {
+    const { leaves, ends } = state;
+    let hash = ends ? 1 : 0;
+    for (const { id } of leaves) hash = (Math.imul(hash, 0x9e3779b1) + id) | 0;
+    const first = this.#byHash.get(hash);
+    for (let known = first; known !== undefined; known = known.twin) {
+      if (known.ends === ends && same(known.leaves, leaves)) return known;
+    }
+    state.index = this.#states.length;
+    state.epoch = this.#epoch;
+    state.twin = first;
+    this.#byHash.set(hash, state);
+    this.#states.push(state);
+    if (state.index >= this.rows.length) this.rows = grown(this.rows);
+    this.#stateBytes += STATE_BYTES + LEAF_BYTES * leaves.length;
+    this.#spend(STATE_WORK);
+    return state;
+  }
+
+  /** Finds what can come first along a way: leaves, and whether the text may end. */
+  #close(start: Way): void {
+    if (start.leaves !== undefined) return;
+    const leaves: Way[] = [];
+    const { kind, first, parts, productive } = this.grammar;
+    const stamp = ++this.#stamp;
+    let seen = 1;
     let ends = false;
-    const seen = new Set<Way>([start]);
+    start.seen = stamp;
     const open = [start];
     const visit = (way: Way) => {
-      if (seen.has(way) || (way.node !== undefined && !this.#productive.has(way.node))) return;
+      if (way.seen === stamp) return;
       this.#spend(1);
-      if (seen.size > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
-      seen.add(way);
+      if (++seen > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
+      way.seen = stamp;
       open.push(way);
+    };
+    const enter = (part: number, next: Way) => {
+      if (entryAt(productive, part) === 1) visit(this.#ways.of(part, next, this.grammar));
     };
     for (let way = open.pop(); way !== undefined; way = open.pop()) {
       const { node, next } = way;
-      if (node === undefined || next === undefined) ends = true;
-      else if (node.kind === "bytes") leaves.add(way);
-      else if (node.kind === "rule") visit(this.#way(bodyOf(node.rule), next));
-      else if (node.kind === "alt")
-        for (const option of node.options) visit(this.#way(option, next));
-      else if (node.kind === "seq") {
-        visit(node.items.reduceRight((rest, item) => this.#way(item, rest), next));
+      if (next === undefined) {
+        ends = true;
+        continue;
+      }
+      const at = entryAt(first, node);
+      const of = entryAt(kind, node);
+      if (of === BYTES) leaves.push(way);
+      else if (of === RULE) enter(entryAt(parts, at), next);
+      else if (of === ALT) {
+        for (let k = at; k < entryAt(first, node + 1); k++) enter(entryAt(parts, k), next);
+      } else if (of === SEQ) {
+        const after = this.#ways.following(way, next, this.grammar);
+        if (at + way.low < entryAt(first, node + 1)) enter(entryAt(parts, at + way.low), after);
+        else visit(next);
       } else {
-        if (way.min === 0) visit(next);
-        if (way.max > 0) {
-          const rest = this.#way(node, next, Math.max(way.min - 1, 0), way.max - 1);
-          visit(this.#way(node.item, rest));
-        }
+        if (way.low === 0) visit(next);
+        if (way.high > 0) enter(entryAt(parts, at), this.#ways.once(way, next));
       }
     }
-    start.closure = { leaves: [...leaves], ends };
-    this.bytes += LEAF_BYTES * leaves.size;
-    return start.closure;
-  }
-
-  #way(node: Node | undefined, next: Way | undefined, min?: number, max?: number): Way {
-    const repeated = node?.kind === "repeat" ? node : undefined;
-    const least = min ?? repeated?.min ?? 0;
-    const most = max ?? repeated?.max ?? 0;
-    const key = `${this.#nodeId(node)},${next?.id ?? -1},${least},${most}`;
-    let way = this.#ways.get(key);
-    if (way === undefined) {
-      const shape = (Math.imul(next?.shape ?? 0, 31) + this.#nodeId(node)) | 0;
-      way = { id: this.#wayCount++, node, min: least, max: most, next, shape, closure: undefined };
-      this.#ways.set(key, way);
-      this.bytes += WAY_BYTES;
-    }
-    return way;
-  }
-
-  #nodeId(node: Node | undefined): number {
-    if (node === undefined) return -1;
-    let id = this.#nodeIds.get(node);
-    if (id === undefined) {
-      id = this.#nodeIds.size;
-      this.#nodeIds.set(node, id);
-    }
-    return id;
-  }
-
-  #cap(way: Way, length: number, memo: Map<Way, Way>): Way {
-    // Along the list from its end, so that a deep stack does not recurse.
-    const chain: Way[] = [];
-    let at: Way | undefined = way;
-    let capped: Way | undefined;
-    for (; at !== undefined; at = at.next) {
-      capped = memo.get(at);
-      if (capped !== undefined) break;
-      chain.push(at);
-    }
-    for (let i = chain.length - 1; i >= 0; i--) {
-      const link = chain[i];
-      if (link === undefined) continue;
-      const counted = link.node?.kind === "repeat" && !this.#isNullable(link.node.item);
-      const min = counted ? Math.min(link.min, length) : link.min;
-      const max = counted && link.max >= length ? Number.POSITIVE_INFINITY : link.max;
-      capped = this.#way(link.node, capped, min, max);
-      memo.set(link, capped);
-    }
-    return capped ?? way;
-  }
-
-  #isNullable(node: Node): boolean {
-    const known = this.#nullable.get(node);
-    if (known !== undefined) return known;
-    // A rule that is still open counts as nullable: it then is not cut, which is safe.
-    this.#nullable.set(node, true);
-    const is =
-      node.kind === "bytes"
-        ? false
-        : node.kind === "seq"
-          ? node.items.every((item) => this.#isNullable(item))
-          : node.kind === "alt"
-            ? node.options.some((option) => this.#isNullable(option))
-            : node.kind === "repeat"
-              ? node.min === 0 || this.#isNullable(node.item)
-              : this.#isNullable(bodyOf(node.rule));
-    this.#nullable.set(node, is);
-    return is;
+    start.ends = ends;
+    start.leaves = leaves;
+    this.#ways.bytes += LEAF_BYTES * leaves.length;
   }
 }
 
+function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * array.length);
+  larger.set(array);
+  return larger;
+}
+
+function same(a: readonly Way[], b: readonly Way[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** By their ids; most are few. */
+function sorted(ways: Way[]): Way[] {
+  if (ways.length > 24) return ways.sort((a, b) => a.id - b.id);
+  for (let i = 1; i < ways.length; i++) {
+    const way = ways[i] as Way; // within its bounds
+    let at = i;
+    for (; at > 0 && (ways[at - 1] as Way).id > way.id; at--) ways[at] = ways[at - 1] as Way;
+    ways[at] = way;
+  }
+  return ways;
+}
+
 /** Without those whose texts all go another of them too: counts that may end sooner and go on longer. */
-function withoutCovered(leaves: ReadonlySet<Way>): Way[] {
+function withoutCovered(leaves: Way[]): Way[] {
+  if (leaves.length < 2 || !leaves.some(({ counted }) => counted)) return leaves;
   const byShape = new Map<number, Way[]>();
   for (const leaf of leaves) {
     const alike = byShape.get(leaf.shape);
@@ -309,12 +315,7 @@ function covers(a: Way, b: Way): boolean {
   let [one, other]: (Way | undefined)[] = [a, b];
   for (; one !== other; one = one.next, other = other.next) {
     if (one === undefined || other === undefined || one.node !== other.node) return false;
-    if (one.min > other.min || one.max < other.max) return false;
+    if (one.low > other.low || one.high < other.high) return false;
   }
   return true;
-}
-
-function bodyOf(rule: Rule): Node {
-  if (rule.body === undefined) throw new GrammarError(`rule "${rule.name}" is not defined`);
-  return rule.body;
 }

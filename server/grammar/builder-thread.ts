@@ -3,9 +3,9 @@ import { parentPort } from "node:worker_threads";
 import { lowerPriority } from "../lower-priority.ts";
 import { GrammarError } from "./grammar.ts";
 import { buildGrammar, type GrammarSpec } from "./spec.ts";
+import { type GrammarTable, layOutGrammar } from "./table.ts";
 import { firstMask, walkBytes, walkTokens } from "./try-out.ts";
 import { layOut, type TokenTexts, Vocabulary, type VocabularyData } from "./vocabulary.ts";
-import { type FlatNode, flatten } from "./wire.ts";
 
 export interface BuildTask {
   /** Written by specText. */
@@ -17,7 +17,7 @@ export interface BuildTask {
 export type BuildAnswer =
   | {
       readonly ok: true;
-      readonly grammar: readonly FlatNode[];
+      readonly grammar: GrammarTable;
       readonly vocabulary: VocabularyData;
       /** Of the start. */
       readonly mask: Int32Array;
@@ -35,14 +35,15 @@ port?.on("message", (task: BuildTask) => port.postMessage(answer(task)));
 
 function answer(task: BuildTask): BuildAnswer {
   try {
-    const root = buildGrammar(JSON.parse(task.text) as GrammarSpec); // written by specText
-    walkBytes(root);
+    const spec = JSON.parse(task.text) as GrammarSpec; // written by specText
+    const grammar = layOutGrammar(buildGrammar(spec));
+    walkBytes(grammar);
     vocabulary ??= new Vocabulary(
       "data" in task.vocabulary ? task.vocabulary.data : layOut(task.vocabulary.words),
     );
-    const mask = firstMask(root, vocabulary);
-    walkTokens(root, vocabulary);
-    return { ok: true, grammar: flatten(root), vocabulary: vocabulary.data, mask };
+    const mask = firstMask(grammar, vocabulary);
+    walkTokens(grammar, vocabulary);
+    return { ok: true, grammar, vocabulary: vocabulary.data, mask };
   } catch (error) {
     if (error instanceof GrammarError) return { ok: false, refused: true, message: error.message };
     // The stack is what nesting runs out of.

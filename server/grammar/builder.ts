@@ -10,7 +10,6 @@ import { CompiledGrammar } from "./constraint.ts";
 import { GrammarError } from "./grammar.ts";
 import { type GrammarSpec, specText } from "./spec.ts";
 import { type TokenTexts, Vocabulary } from "./vocabulary.ts";
-import { unflatten } from "./wire.ts";
 
 export class GrammarBuilder {
   readonly #thread: GuardedThread<BuildTask, BuildAnswer>;
@@ -49,8 +48,7 @@ export class GrammarBuilder {
       throw answer.refused ? new GrammarError(answer.message) : new Error(answer.message);
     }
     this.#vocabulary ??= new Vocabulary(answer.vocabulary);
-    const root = unflatten(answer.grammar);
-    const grammar = new CompiledGrammar(root, this.#vocabulary, this.#budget);
+    const grammar = new CompiledGrammar(answer.grammar, this.#vocabulary, this.#budget);
     grammar.seed(answer.mask);
     return grammar;
   }

@@ -8,7 +8,8 @@ import { entryAt } from "../entry-at.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
 import { SequenceBudget, ThreadBudget } from "./budget.ts";
 import { GrammarError, type Node } from "./grammar.ts";
-import { plainBytes } from "./slices.ts";
+import { bytesApart, plainBytes } from "./slices.ts";
+import type { GrammarTable } from "./table.ts";
 import type { Trie } from "./trie.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -20,17 +21,19 @@ export class CompiledGrammar {
   readonly automaton: Automaton;
   readonly #masks = new Map<State, Int32Array>();
   readonly #thread: ThreadBudget;
-  /** State after each byte of the token under scan. */
-  readonly #path: State[];
+  /** Index of the state after each byte of the token under scan. */
+  readonly #path: Int32Array;
+  readonly #apart: readonly number[];
   /** Nodes of the vocabulary looked at so far. */
   scanned = 0;
 
   /** Throws GrammarError where the grammar can never be satisfied. `thread`: shared by all of it. */
-  constructor(root: Node, vocabulary: Vocabulary, thread = new ThreadBudget()) {
+  constructor(grammar: Node | GrammarTable, vocabulary: Vocabulary, thread = new ThreadBudget()) {
     this.vocabulary = vocabulary;
-    this.automaton = new Automaton(root);
+    this.automaton = new Automaton(grammar);
     this.#thread = thread;
-    this.#path = new Array(vocabulary.data.longest + 1).fill(this.automaton.start);
+    this.#path = new Int32Array(vocabulary.data.longest + 1);
+    this.#apart = bytesApart(this.automaton);
   }
 
   /** Bytes of tables and masks, about. */
@@ -93,7 +96,7 @@ export class CompiledGrammar {
 
   #scan(from: State): Int32Array {
     const { size, trie, slices } = this.vocabulary.data;
-    const free = plainBytes(this.automaton, from);
+    const free = plainBytes(this.automaton, from, this.#apart);
     const slice = slices.find(({ longest }) => longest <= free);
     const mask = slice?.mask.slice() ?? new Int32Array((size + 31) >> 5);
     this.#scanTrie(from, slice?.rest ?? trie, mask);
@@ -102,28 +105,39 @@ export class CompiledGrammar {
 
   /** Every index below is within its array, which is what the casts rest on. */
   #scanTrie(from: State, { byte, depth, end, first, here, tokens }: Trie, mask: Int32Array): void {
+    const { automaton } = this;
+    const { classOf } = automaton.grammar;
+    let { next, rows } = automaton;
     const path = this.#path;
     const count = byte.length;
-    path[0] = from;
+    let looked = 0;
+    path[0] = automaton.indexOf(from);
     for (let i = 1; i < count; ) {
-      this.scanned++;
+      looked++;
       const level = depth[i] as number;
-      const before = path[level - 1] as State;
-      let after = before.next[byte[i] as number] as State;
-      if (after === UNKNOWN) after = this.automaton.find(before, byte[i] as number);
+      const before = path[level - 1] as number;
+      const of = classOf[byte[i] as number] as number;
+      let after = next[(rows[before] as number) + of] as number;
+      if (after === UNKNOWN) {
+        after = automaton.find(before, of);
+        ({ next, rows } = automaton);
+      }
       if (after === REFUSED) {
         i = end[i] as number;
         continue;
       }
       path[level] = after;
-      const start = first[i] as number;
-      const to = start + (here[i] as number);
-      for (let k = start; k < to; k++) {
-        const id = tokens[k] as number;
-        mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
+      const ending = here[i] as number;
+      if (ending > 0) {
+        const start = first[i] as number;
+        for (let k = start; k < start + ending; k++) {
+          const id = tokens[k] as number;
+          mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
+        }
       }
       i++;
     }
+    this.scanned += looked;
   }
 
   #forgetOldest(): void {

@@ -139,31 +139,6 @@ export function literals(texts: readonly string[]): Node {
   return build(root);
 }
 
-/**
- * Refuses what can never end and what refers to itself before taking a byte.
- * Returns the parts that can end: the others are dead ends, not to be entered.
- */
-export function checkGrammar(root: Node): ReadonlySet<Node> {
-  const nodes = reachable(root);
-  const productive = fixpoint(nodes, (node, known) => {
-    if (node.kind === "bytes") return node.set.some((word) => word !== 0);
-    if (node.kind === "seq") return node.items.every(known);
-    if (node.kind === "alt") return node.options.some(known);
-    if (node.kind === "repeat") return node.min === 0 || known(node.item);
-    return node.rule.body !== undefined && known(node.rule.body);
-  });
-  if (!productive.has(root)) throw new GrammarError("no finite text can satisfy it");
-  const nullable = fixpoint(nodes, (node, known) => {
-    if (node.kind === "bytes") return false;
-    if (node.kind === "seq") return node.items.every(known);
-    if (node.kind === "alt") return node.options.some(known);
-    if (node.kind === "repeat") return node.min === 0 || known(node.item);
-    return node.rule.body !== undefined && known(node.rule.body);
-  });
-  refuseLeftRecursion(nodes, nullable);
-  return productive;
-}
-
 /** The node and all it is made of. */
 export function reachable(root: Node): Node[] {
   const seen = new Set<Node>([root]);
@@ -180,53 +155,4 @@ function children(node: Node): readonly Node[] {
   if (node.rule.body === undefined)
     throw new GrammarError(`rule "${node.rule.name}" is not defined`);
   return [node.rule.body];
-}
-
-function fixpoint(
-  nodes: readonly Node[],
-  holds: (node: Node, known: (node: Node) => boolean) => boolean,
-): Set<Node> {
-  const known = new Set<Node>();
-  const isKnown = (node: Node) => known.has(node);
-  // Children come after parents in `nodes`, so backwards settles most in one pass.
-  for (let before = -1; before !== known.size; ) {
-    before = known.size;
-    for (let i = nodes.length - 1; i >= 0; i--) {
-      const node = nodes[i];
-      if (node !== undefined && !known.has(node) && holds(node, isKnown)) known.add(node);
-    }
-  }
-  return known;
-}
-
-function refuseLeftRecursion(nodes: readonly Node[], nullable: ReadonlySet<Node>): void {
-  const state = new Map<Node, "open" | "done">();
-  for (const start of nodes) {
-    const stack: { node: Node; left: readonly Node[]; at: number }[] = [];
-    const open = (node: Node) => {
-      if (state.get(node) === "done") return;
-      if (state.get(node) === "open") {
-        const name = node.kind === "rule" ? ` (rule "${node.rule.name}")` : "";
-        throw new GrammarError(`it refers to itself before taking any text${name}`);
-      }
-      state.set(node, "open");
-      stack.push({ node, left: leftmost(node, nullable), at: 0 });
-    };
-    open(start);
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const child = top.left[top.at++];
-      if (child !== undefined) open(child);
-      else {
-        state.set(top.node, "done");
-        stack.pop();
-      }
-    }
-  }
-}
-
-/** Parts that may come first. */
-function leftmost(node: Node, nullable: ReadonlySet<Node>): readonly Node[] {
-  if (node.kind !== "seq") return children(node);
-  const firstTaking = node.items.findIndex((item) => !nullable.has(item));
-  return firstTaking < 0 ? node.items : node.items.slice(0, firstTaking + 1);
 }

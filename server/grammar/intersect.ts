@@ -3,17 +3,16 @@
  * or that one has and the other has not, as a grammar: the product of their
  * automata, one rule for each pair of states.
  */
+import { entryAt } from "../entry-at.ts";
 import { Automaton, type State } from "./automaton.ts";
 import {
   alt,
   bytes,
   EMPTY,
   GrammarError,
-  hasByte,
   NEVER,
   type Node,
   type Rule,
-  reachable,
   ref,
   seq,
 } from "./grammar.ts";
@@ -45,7 +44,7 @@ function product(
   const right = new Automaton(b);
   const rules = new Map<string, { readonly rule: Rule; readonly pair: Pair }>();
   const ruleOf = (pair: Pair): Rule => {
-    const key = `${pair[0].id},${pair[1]?.id ?? ""}`;
+    const key = `${pair[0].index},${pair[1]?.index ?? ""}`;
     let entry = rules.get(key);
     if (entry === undefined) {
       if (rules.size >= MAX_PAIRS) throw new GrammarError("its conditions together are too large");
@@ -54,7 +53,7 @@ function product(
     }
     return entry.rule;
   };
-  const classes = byteClasses([a, b]);
+  const classes = byteClasses(left, right);
   const start = ruleOf([left.start, right.start]);
   let found = false;
   // A Map yields what is added while it is walked.
@@ -78,14 +77,11 @@ function product(
   return found ? ref(start) : NEVER;
 }
 
-/** Bytes that no leaf tells apart: one of each class stands for all. */
-function byteClasses(roots: readonly Node[]): readonly (readonly number[])[] {
-  const sets = new Set(
-    roots.flatMap(reachable).flatMap((node) => (node.kind === "bytes" ? [node.set] : [])),
-  );
-  const classes = new Map<string, number[]>();
+/** Bytes that neither tells apart: one of each list stands for all. */
+function byteClasses(a: Automaton, b: Automaton): readonly (readonly number[])[] {
+  const classes = new Map<number, number[]>();
   for (let byte = 0; byte < 256; byte++) {
-    const key = Array.from(sets, (set) => (hasByte(set, byte) ? "1" : "0")).join("");
+    const key = 256 * entryAt(a.grammar.classOf, byte) + entryAt(b.grammar.classOf, byte);
     const alike = classes.get(key) ?? [];
     classes.set(key, alike);
     alike.push(byte);

@@ -63,12 +63,20 @@ export function slicesOf(texts: readonly Uint8Array[], order: readonly number[])
 
 const isPlain = (text: Uint8Array): boolean => PLAIN.run(PLAIN.start, text)?.ends === true;
 
+/** Bytes of plain text, one of all that neither it nor the automaton tells apart. */
+export function bytesApart({ grammar: { classOf } }: Automaton): readonly number[] {
+  const found = new Map<number, number>();
+  for (let byte = 0; byte < 256; byte++)
+    found.set(256 * entryAt(PLAIN.grammar.classOf, byte) + entryAt(classOf, byte), byte);
+  return [...found.values()];
+}
+
 /**
  * So many bytes of any plain text are sure to be taken from `start` on; Infinity: all. A
- * lower bound: what takes too long to find out counts as refused. Throws GrammarError where
- * the automaton's own limit is met.
+ * lower bound: what takes too long to find out counts as refused. `apart`: as bytesApart.
+ * Throws GrammarError where the automaton's own limit is met.
  */
-export function plainBytes(automaton: Automaton, start: State): number {
+export function plainBytes(automaton: Automaton, start: State, apart: readonly number[]): number {
   const seen = new Map<State, Set<State>>();
   const limit = automaton.work + MAX_WORK;
   let steps = 0;
@@ -76,7 +84,7 @@ export function plainBytes(automaton: Automaton, start: State): number {
   for (let bytes = 0; bytes < FURTHEST; bytes++) {
     const next: (readonly [State, State])[] = [];
     for (const [state, plain] of level) {
-      for (let byte = 0; byte < 256; byte++) {
+      for (const byte of apart) {
         const further = PLAIN.step(plain, byte);
         if (further === undefined) continue;
         const after = automaton.step(state, byte);

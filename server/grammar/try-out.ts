@@ -5,7 +5,7 @@
 import { Automaton } from "./automaton.ts";
 import { MASK_WORK, SequenceBudget, ThreadBudget } from "./budget.ts";
 import { CompiledGrammar } from "./constraint.ts";
-import { hasByte, type Node } from "./grammar.ts";
+import type { GrammarTable } from "./table.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Byte by byte: far, and cheap. */
@@ -17,18 +17,18 @@ const TOKEN_STEPS = 10;
 /** Nodes of the vocabulary looked at in all: a walk ends where this is spent. */
 const TOKEN_NODES = 1_500_000;
 
+const BYTES: readonly number[] = Array.from({ length: 256 }, (_, byte) => byte);
+
 /** Throws GrammarError. */
-export function walkBytes(root: Node): void {
-  const automaton = new Automaton(root);
+export function walkBytes(grammar: GrammarTable): void {
+  const automaton = new Automaton(grammar);
   const random = randomOf(1);
   for (let walk = 0; walk < WALKS; walk++) {
     let state = automaton.start;
     for (let step = 0; step < STEPS; step++) {
-      const leaf = state.leaves[random(state.leaves.length)]?.node;
-      if (leaf?.kind !== "bytes") break;
-      const taken = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) =>
-        hasByte(leaf.set, byte),
-      );
+      const leaf = state.leaves[random(state.leaves.length)];
+      if (leaf === undefined) break;
+      const taken = BYTES.filter((byte) => automaton.takes(leaf, byte));
       automaton.workLimit = automaton.work + MASK_WORK;
       const next = automaton.step(state, taken[random(taken.length)] ?? 0);
       if (next === undefined) break;
@@ -38,15 +38,15 @@ export function walkBytes(root: Node): void {
 }
 
 /** Throws GrammarError. */
-export function firstMask(root: Node, vocabulary: Vocabulary): Int32Array {
-  const grammar = new CompiledGrammar(root, vocabulary, new Unhurried());
+export function firstMask(table: GrammarTable, vocabulary: Vocabulary): Int32Array {
+  const grammar = new CompiledGrammar(table, vocabulary, new Unhurried());
   return grammar.mask(grammar.automaton.start, new SequenceBudget());
 }
 
 /** Throws GrammarError. */
-export function walkTokens(root: Node, vocabulary: Vocabulary): void {
-  const grammar = new CompiledGrammar(root, vocabulary, new Unhurried());
-  grammar.seed(firstMask(root, vocabulary));
+export function walkTokens(table: GrammarTable, vocabulary: Vocabulary): void {
+  const grammar = new CompiledGrammar(table, vocabulary, new Unhurried());
+  grammar.seed(firstMask(table, vocabulary));
   const random = randomOf(7);
   for (let walk = 0; walk < TOKEN_WALKS; walk++) {
     const budget = new SequenceBudget();

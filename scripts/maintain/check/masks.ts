@@ -1,6 +1,6 @@
 /**
  * The longest that one mask holds up the engine's thread at a large vocabulary: schemas of the
- * suites, regular expressions and Lark grammars, each followed along a text it allows and along a
+ * suites and grammars that are hard on masks (mask-cases.ts), each followed along a text it allows and along a
  * random one. Time is the processor's, the lesser of two runs, so that a busy machine changes it
  * little; work is counted beside it, in nodes of the vocabulary's trie and ways of the grammar.
  *
@@ -17,12 +17,13 @@ import { gunzipSync } from "node:zlib";
 import { SequenceBudget } from "../../../server/grammar/budget.ts";
 import { CompiledGrammar } from "../../../server/grammar/constraint.ts";
 import { GrammarError, type Node } from "../../../server/grammar/grammar.ts";
-import { parseLark } from "../../../server/grammar/lark.ts";
-import { parseRegex } from "../../../server/grammar/regex.ts";
 import { compileSchema } from "../../../server/grammar/schema/compile.ts";
 import type { Schema } from "../../../server/grammar/schema/flat.ts";
+import { buildGrammar, specText } from "../../../server/grammar/spec.ts";
+import { layOutGrammar } from "../../../server/grammar/table.ts";
 import { firstMask } from "../../../server/grammar/try-out.ts";
 import type { Vocabulary } from "../../../server/grammar/vocabulary.ts";
+import { HARD_CASES } from "./mask-cases.ts";
 import { readVocabulary } from "./read-vocabulary.ts";
 import { SUITES, schemaData } from "./schemas.ts";
 
@@ -44,40 +45,11 @@ interface MaskCost {
   readonly after: string;
 }
 
-const REGEXES: readonly (readonly [string, string])[] = [
-  ["[\\s\\S]{0,4000}", "Any text at all, with “quotes”, 日本語 and 🦜."],
-  ["(?:\\p{L}+[ ,.]?){1,200}", "Wörter und words, слова."],
-  ["[^\\n]*\\n(?:- [^\\n]*\\n){1,20}", "A list\n- of one\n- of two\n"],
-  ["(?:[a-z]+@[a-z]+\\.(?:com|org)[;\\n]){1,50}", "ab@cd.org;ef@gh.com\n"],
-  ["\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?Z", "2026-11-30T12:00:00.25Z"],
-  ["(?:(?:[a-z]{1,9} ){0,9}[a-z]{1,9}\\. ){1,30}", "the cat sat. the dog ran. "],
-  ["(?:.|\\n){1,2000}END", "some text\nmore\nEND"],
-];
-const LARKS: readonly (readonly [string, string])[] = [
-  [
-    'start: expr\n?expr: term (("+"|"-") term)*\n?term: atom (("*"|"/") atom)*\n?atom: NUMBER | NAME | "(" expr ")"\n%import common.NUMBER\n%import common.CNAME -> NAME\n%import common.WS\n%ignore WS',
-    "a + (b2 * 3.5) / count - 1",
-  ],
-  [
-    'start: statement+\nstatement: "select" cols "from" NAME ("where" cond)? ";"\ncols: "*" | NAME ("," NAME)*\ncond: NAME "=" ESCAPED_STRING\n%import common.CNAME -> NAME\n%import common.ESCAPED_STRING\n%import common.WS\n%ignore WS',
-    'select a, bc from table where a = "x y";',
-  ],
-  [
-    "start: (WORD | NUMBER | /[^\\w\\s]+/ | WS)+\n%import common.WORD\n%import common.NUMBER\n%import common.WS",
-    "Some words, 12 of them!",
-  ],
-];
-
 function cases(every: number): Case[] {
   const found: Case[] = [
-    ...REGEXES.map(([source, text]) => ({
-      name: `regex ${source}`,
-      node: () => parseRegex(source),
-      text,
-    })),
-    ...LARKS.map(([source, text]) => ({
-      name: `lark ${source.slice(0, 40)}`,
-      node: () => parseLark(source),
+    ...HARD_CASES.map(({ spec, text }) => ({
+      name: `${spec.kind} ${specText(spec).slice(0, 80)}`,
+      node: () => buildGrammar(spec),
       text,
     })),
     { name: "any JSON object", node: () => compileSchema({ type: "object" }) },
@@ -168,8 +140,7 @@ function follow(
     const [nodes, ways] = [grammar.scanned, grammar.automaton.work];
     const began = process.cpuUsage();
     const mask = grammar.mask(state, budget);
-    const { user, system } = process.cpuUsage(began);
-    const cost = { name, ms: (user + system) / 1000, after: after.slice(-40) };
+    const cost = { name, ms: processorMs(began), after: after.slice(-40) };
     costs.push({ ...cost, nodes: grammar.scanned - nodes, ways: grammar.automaton.work - ways });
     const id = typeof ids === "function" ? pick(mask, ids) : ids[step];
     const next = id === undefined ? undefined : grammar.after(state, id, budget);
@@ -188,8 +159,13 @@ function lesser(first: readonly MaskCost[], second: readonly MaskCost[]): MaskCo
 
 export interface MasksReport {
   readonly grammars: number;
-  readonly refused: number;
+  /** Not compiled. */
+  readonly refused: readonly string[];
+  /** Compiled, but a mask was too much work. */
+  readonly failed: readonly string[];
   readonly costs: readonly MaskCost[];
+  /** Milliseconds of the processor that grammars take to compile, in the builder's thread. */
+  readonly compiled: readonly { readonly name: string; readonly ms: number }[];
 }
 
 /** Costs of the masks of every case, the dearest first. */
@@ -200,26 +176,48 @@ export function checkMasks(vocabulary: Vocabulary, every: number): MasksReport {
     if (text !== "") byText.set(text, id);
   }
   const costs: MaskCost[] = [];
-  let grammars = 0;
-  let refused = 0;
+  const compiled: { readonly name: string; readonly ms: number }[] = [];
+  const refused: string[] = [];
+  const failed: string[] = [];
   for (const { name, node, text } of cases(every)) {
-    try {
-      const root = node();
-      const one = (ids: readonly number[] | (() => number)): MaskCost[] => {
-        const grammar = new CompiledGrammar(root, vocabulary);
-        grammar.seed(firstMask(root, vocabulary));
-        return follow({ name, grammar, vocabulary }, ids);
-      };
-      const given = text === undefined ? [] : idsOf(text, byText, vocabulary.data.longest);
-      costs.push(...lesser(one(given), one(given)));
-      costs.push(...lesser(one(randomOf(grammars + 1)), one(randomOf(grammars + 1))));
-      grammars++;
-    } catch (error) {
-      if (!(error instanceof GrammarError)) throw error;
-      refused++;
+    const began = process.cpuUsage();
+    const table = orRefused(() => layOutGrammar(node()));
+    if (table instanceof GrammarError) {
+      refused.push(`${name}: ${table.message}`);
+      continue;
     }
+    compiled.push({ name, ms: processorMs(began) });
+    const one = (ids: readonly number[] | (() => number)): MaskCost[] => {
+      const grammar = new CompiledGrammar(table, vocabulary);
+      grammar.seed(firstMask(table, vocabulary));
+      return follow({ name, grammar, vocabulary }, ids);
+    };
+    const given = text === undefined ? [] : idsOf(text, byText, vocabulary.data.longest);
+    const seed = compiled.length;
+    const found = orRefused(() => [
+      ...lesser(one(given), one(given)),
+      ...lesser(one(randomOf(seed)), one(randomOf(seed))),
+    ]);
+    if (found instanceof GrammarError) failed.push(`${name}: ${found.message}`);
+    else costs.push(...found);
   }
-  return { grammars, refused, costs: costs.sort((a, b) => b.ms - a.ms) };
+  costs.sort((a, b) => b.ms - a.ms);
+  compiled.sort((a, b) => b.ms - a.ms);
+  return { grammars: compiled.length - failed.length, refused, failed, costs, compiled };
+}
+
+function orRefused<T>(find: () => T): T | GrammarError {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof GrammarError) return error;
+    throw error;
+  }
+}
+
+function processorMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
 }
 
 function run(argv: readonly string[]): number {
@@ -246,11 +244,12 @@ function run(argv: readonly string[]): number {
   process.stdout.write(
     `${values.tokenizer}: ${size} ids, ${trie.byte.length} nodes, longest ${longest} bytes\n`,
   );
-  const { grammars, refused, costs } = checkMasks(vocabulary, Number(values.every));
+  const report = checkMasks(vocabulary, Number(values.every));
+  const { grammars, refused, failed, costs, compiled } = report;
   const at = (share: number): string =>
     (costs[Math.floor(costs.length * share)]?.ms ?? 0).toFixed(2);
   process.stdout.write(
-    `${grammars} grammars (${refused} refused), ${costs.length} masks: max ${at(0)} ms, p99.9 ${at(0.001)}, p99 ${at(0.01)}, p50 ${at(0.5)} ms of processor time\n`,
+    `${grammars} grammars (${refused.length} refused, ${failed.length} given up), ${costs.length} masks: max ${at(0)} ms, p99.9 ${at(0.001)}, p99 ${at(0.01)}, p50 ${at(0.5)} ms of processor time\n`,
   );
   const most = (of: (cost: MaskCost) => number): number =>
     costs.reduce((top, cost) => Math.max(top, of(cost)), 0);
@@ -262,6 +261,10 @@ function run(argv: readonly string[]): number {
       `  ${ms.toFixed(2)} ms, ${nodes} nodes, ${ways} ways: ${name.slice(0, 60)} after ${JSON.stringify(after)}\n`,
     );
   }
+  for (const one of [...failed, ...refused].slice(0, Number(values.show)))
+    process.stdout.write(`  not held: ${one.slice(0, 200)}\n`);
+  for (const { name, ms } of compiled.slice(0, Number(values.show)))
+    process.stdout.write(`  compiled in ${ms.toFixed(0)} ms: ${name.slice(0, 60)}\n`);
   const over = costs.filter(({ ms }) => ms > Number(values.limit)).length;
   process.stdout.write(`over ${values.limit} ms: ${over}\n`);
   return over === 0 ? 0 : 1;

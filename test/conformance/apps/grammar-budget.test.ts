@@ -14,6 +14,7 @@ import { CompiledGrammar, GrammarConstraint } from "../../../server/grammar/cons
 import { GrammarError, type Node } from "../../../server/grammar/grammar.ts";
 import { parseRegex } from "../../../server/grammar/regex.ts";
 import { buildGrammar } from "../../../server/grammar/spec.ts";
+import { layOutGrammar } from "../../../server/grammar/table.ts";
 import { firstMask, walkBytes, walkTokens } from "../../../server/grammar/try-out.ts";
 import { Vocabulary } from "../../../server/grammar/vocabulary.ts";
 
@@ -33,9 +34,10 @@ const END = VOCABULARY.size - 1;
 const WORDS = (VOCABULARY.size + 31) >> 5;
 
 function admit(root: Node): void {
-  walkBytes(root);
-  firstMask(root, VOCABULARY);
-  walkTokens(root, VOCABULARY);
+  const grammar = layOutGrammar(root);
+  walkBytes(grammar);
+  firstMask(grammar, VOCABULARY);
+  walkTokens(grammar, VOCABULARY);
 }
 
 const regex = (pattern: string): [string, Node] => [pattern, parseRegex(pattern)];

@@ -8,9 +8,9 @@ import type { Node } from "../../../server/grammar/grammar.ts";
 import { intersect } from "../../../server/grammar/intersect.ts";
 import { parseRegex } from "../../../server/grammar/regex.ts";
 import { buildGrammar } from "../../../server/grammar/spec.ts";
+import { layOutGrammar } from "../../../server/grammar/table.ts";
 import { ThinkingConstraint } from "../../../server/grammar/thinking.ts";
 import { Vocabulary } from "../../../server/grammar/vocabulary.ts";
-import { flatten, unflatten } from "../../../server/grammar/wire.ts";
 
 const encoder = new TextEncoder();
 /** Ids 0 to 255 are bytes, then some longer tokens; the last ends an output. */
@@ -240,7 +240,7 @@ describe("thinking", () => {
 
 it("crosses threads unchanged", () => {
   for (const grammar of GRAMMARS) {
-    const copy = new Automaton(unflatten(structuredClone(flatten(grammar))));
+    const copy = new Automaton(structuredClone(layOutGrammar(grammar)));
     const original = new Automaton(grammar);
     for (const text of ["", "ab", "aabb", "x-y", "abcd", '{"a": "ab"}', '{"b": true}', "é"])
       expect(copy.accepts(text)).toBe(original.accepts(text));
