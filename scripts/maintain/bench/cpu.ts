@@ -31,6 +31,7 @@ import {
   prefill,
   readBandwidth,
 } from "./device-steps.ts";
+import { SHAPE_494M } from "./shapes.ts";
 
 const STREAMS = [1, 4, 8, 16];
 const PROMPT_TOKENS = 32;
@@ -38,24 +39,8 @@ const GUESSES = [1, 2, 4, 8];
 /** Chances that a guess holds which speed-ups are told for. */
 const CHANCES = [0.6, 0.8, 0.95];
 
-/** Shape of Qwen2.5-0.5B: huggingface.co/Qwen/Qwen2.5-0.5B/blob/main/config.json */
-const SHAPE_494M = {
-  architectures: ["Qwen2ForCausalLM"],
-  model_type: "qwen2",
-  hidden_size: 896,
-  num_hidden_layers: 24,
-  num_attention_heads: 14,
-  num_key_value_heads: 2,
-  intermediate_size: 4864,
-  vocab_size: 151_936,
-  max_position_embeddings: 32_768,
-  rms_norm_eps: 1e-6,
-  rope_theta: 1_000_000,
-  tie_word_embeddings: true,
-};
-
 /**
- * A model of that shape whose tensors all lie over one file of random BF16
+ * A model of a shape whose tensors all lie over one file of random BF16
  * numbers: as much to read and to compute as distinct ones, in a quarter of the disk.
  */
 function randomModel(folder: string, config: Readonly<Record<string, unknown>>): Model {

@@ -3,22 +3,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:f
 import { join } from "node:path";
 import { architectureWeights } from "../../../../models/architecture.ts";
 import { describe } from "../../../../models/registry.ts";
-
-/** Shape of Qwen2.5-0.5B: huggingface.co/Qwen/Qwen2.5-0.5B/blob/main/config.json */
-const SHAPE = {
-  architectures: ["Qwen2ForCausalLM"],
-  model_type: "qwen2",
-  hidden_size: 896,
-  num_hidden_layers: 24,
-  num_attention_heads: 14,
-  num_key_value_heads: 2,
-  intermediate_size: 4864,
-  vocab_size: 151_936,
-  max_position_embeddings: 32_768,
-  rms_norm_eps: 1e-6,
-  rope_theta: 1_000_000,
-  tie_word_embeddings: true,
-};
+import { SHAPE_494M } from "../shapes.ts";
 
 type Shape = readonly number[];
 
@@ -81,9 +66,9 @@ export function writeFolder(folder: string, name: string): void {
   const format = FORMATS[name];
   if (format === undefined) throw new Error(`no format ${name}`);
   mkdirSync(folder, { recursive: true });
-  const config = { ...SHAPE, ...(format.config && { quantization_config: format.config }) };
+  const config = { ...SHAPE_494M, ...(format.config && { quantization_config: format.config }) };
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
-  const tensors = architectureWeights(describe(SHAPE)).flatMap((weight) => {
+  const tensors = architectureWeights(describe(SHAPE_494M)).flatMap((weight) => {
     const [out = 1, width] = weight.shape;
     const stem = weight.name.replace(/\.weight$/, "");
     const packed = width !== undefined && weight.name.includes(".layers.") && format.matrix;

@@ -5,22 +5,7 @@ import { architectureWeights } from "../../../../models/architecture.ts";
 import { describe } from "../../../../models/registry.ts";
 import { ARCHITECTURES } from "../../../../models/weights/gguf/architectures.ts";
 import { TENSOR_TYPES } from "../../../../models/weights/gguf/types.ts";
-
-/** As Qwen2.5-0.5B's, with rows of whole blocks of 256: of its own 896 no type of these blocks can be made. */
-const SHAPE = {
-  architectures: ["Qwen2ForCausalLM"],
-  model_type: "qwen2",
-  hidden_size: 1024,
-  num_hidden_layers: 24,
-  num_attention_heads: 16,
-  num_key_value_heads: 2,
-  intermediate_size: 3840,
-  vocab_size: 151_936,
-  max_position_embeddings: 32_768,
-  rms_norm_eps: 1e-6,
-  rope_theta: 1_000_000,
-  tie_word_embeddings: true,
-};
+import { SHAPE_OF_256 } from "../shapes.ts";
 
 interface Mix {
   readonly most: string;
@@ -64,14 +49,14 @@ const text = (value: string): Buffer => Buffer.concat([u64(value.length), Buffer
 /** Keys of type 4 (32 bits), 6 (float) and 8 (text). */
 const KEYS: readonly (readonly [key: string, type: number, value: Buffer])[] = [
   ["general.architecture", 8, text("qwen2")],
-  ["qwen2.context_length", 4, u32(SHAPE.max_position_embeddings)],
-  ["qwen2.embedding_length", 4, u32(SHAPE.hidden_size)],
-  ["qwen2.block_count", 4, u32(SHAPE.num_hidden_layers)],
-  ["qwen2.feed_forward_length", 4, u32(SHAPE.intermediate_size)],
-  ["qwen2.attention.head_count", 4, u32(SHAPE.num_attention_heads)],
-  ["qwen2.attention.head_count_kv", 4, u32(SHAPE.num_key_value_heads)],
-  ["qwen2.attention.layer_norm_rms_epsilon", 6, f32(SHAPE.rms_norm_eps)],
-  ["qwen2.rope.freq_base", 6, f32(SHAPE.rope_theta)],
+  ["qwen2.context_length", 4, u32(SHAPE_OF_256.max_position_embeddings)],
+  ["qwen2.embedding_length", 4, u32(SHAPE_OF_256.hidden_size)],
+  ["qwen2.block_count", 4, u32(SHAPE_OF_256.num_hidden_layers)],
+  ["qwen2.feed_forward_length", 4, u32(SHAPE_OF_256.intermediate_size)],
+  ["qwen2.attention.head_count", 4, u32(SHAPE_OF_256.num_attention_heads)],
+  ["qwen2.attention.head_count_kv", 4, u32(SHAPE_OF_256.num_key_value_heads)],
+  ["qwen2.attention.layer_norm_rms_epsilon", 6, f32(SHAPE_OF_256.rms_norm_eps)],
+  ["qwen2.rope.freq_base", 6, f32(SHAPE_OF_256.rope_theta)],
 ];
 
 interface Tensor {
@@ -86,12 +71,14 @@ export function writeGguf(folder: string, name: string): void {
   const mix = MIXES[name];
   if (mix === undefined) throw new Error(`no mix ${name}`);
   mkdirSync(folder, { recursive: true });
-  const tensors = architectureWeights(describe(SHAPE)).map(({ name: weight, shape }): Tensor => {
-    const type = shape.length === 1 ? "F32" : typeOf(weight, mix);
-    const { block = 1, bytes = 0 } = layoutOf(type);
-    const count = shape.reduce((product, size) => product * size, 1);
-    return { name: named(weight), shape, type, bytes: (count / block) * bytes };
-  });
+  const tensors = architectureWeights(describe(SHAPE_OF_256)).map(
+    ({ name: weight, shape }): Tensor => {
+      const type = shape.length === 1 ? "F32" : typeOf(weight, mix);
+      const { block = 1, bytes = 0 } = layoutOf(type);
+      const count = shape.reduce((product, size) => product * size, 1);
+      return { name: named(weight), shape, type, bytes: (count / block) * bytes };
+    },
+  );
   const file = openSync(join(folder, "model.gguf"), "w");
   const head = Buffer.concat([
     Buffer.from("GGUF"),

@@ -1,89 +1,17 @@
 /** Shapes that are compared with llama.cpp, and the tensors of each in both its namings. */
 
+import { SHAPE_135M, SHAPE_494M, SHAPE_MOE, type ShapeConfig } from "../shapes.ts";
+
 export interface Shape {
-  /** config.json. */
-  readonly config: {
-    readonly hidden_size: number;
-    readonly num_hidden_layers: number;
-    readonly num_attention_heads: number;
-    readonly num_key_value_heads: number;
-    readonly head_dim: number;
-    readonly intermediate_size: number;
-    readonly vocab_size: number;
-    readonly max_position_embeddings: number;
-    readonly rms_norm_eps: number;
-    readonly rope_theta: number;
-    readonly moe_intermediate_size?: number;
-    readonly num_experts?: number;
-    readonly num_experts_per_tok?: number;
-  } & Readonly<Record<string, unknown>>;
+  readonly config: ShapeConfig;
   /** GGUF's `general.architecture`. */
   readonly arch: "qwen2" | "llama" | "qwen3moe";
 }
 
-const COMMON = {
-  max_position_embeddings: 32_768,
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: true,
-  hidden_act: "silu",
-} as const;
-
 export const SHAPES: Readonly<Record<string, Shape>> = {
-  /** huggingface.co/Qwen/Qwen2.5-0.5B/blob/main/config.json */
-  "494m": {
-    arch: "qwen2",
-    config: {
-      ...COMMON,
-      architectures: ["Qwen2ForCausalLM"],
-      model_type: "qwen2",
-      hidden_size: 896,
-      num_hidden_layers: 24,
-      num_attention_heads: 14,
-      num_key_value_heads: 2,
-      head_dim: 64,
-      intermediate_size: 4864,
-      vocab_size: 151_936,
-      rope_theta: 1_000_000,
-    },
-  },
-  /** huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/config.json */
-  "135m": {
-    arch: "llama",
-    config: {
-      ...COMMON,
-      architectures: ["LlamaForCausalLM"],
-      model_type: "llama",
-      hidden_size: 576,
-      num_hidden_layers: 30,
-      num_attention_heads: 9,
-      num_key_value_heads: 3,
-      head_dim: 64,
-      intermediate_size: 1536,
-      vocab_size: 49_152,
-      rope_theta: 100_000,
-    },
-  },
-  /** 1.3B parameters, of which a token uses 0.25B: of no model, made for its size. */
-  moe: {
-    arch: "qwen3moe",
-    config: {
-      ...COMMON,
-      architectures: ["Qwen3MoeForCausalLM"],
-      model_type: "qwen3_moe",
-      hidden_size: 1024,
-      num_hidden_layers: 16,
-      num_attention_heads: 16,
-      num_key_value_heads: 4,
-      head_dim: 64,
-      intermediate_size: 768,
-      moe_intermediate_size: 768,
-      num_experts: 32,
-      num_experts_per_tok: 4,
-      norm_topk_prob: true,
-      vocab_size: 49_152,
-      rope_theta: 1_000_000,
-    },
-  },
+  "494m": { arch: "qwen2", config: SHAPE_494M },
+  "135m": { arch: "llama", config: SHAPE_135M },
+  moe: { arch: "qwen3moe", config: SHAPE_MOE },
 };
 
 /** A tensor of llama.cpp's, and those of the folder that it holds one after the other. */
