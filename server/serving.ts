@@ -45,15 +45,25 @@ export function adapterNamed(
 
 /** The name to report, the first of the base model's as in vLLM, or the adapter's; throws 404 for a model that is not served. */
 export function servedName(serving: Serving, model: string | null | undefined): string {
-  const [first] = serving.names;
-  if (model === undefined || model === null || model === "") return first;
+  const name = nameOf(serving, model);
+  if (name !== undefined) return name;
+  throw new ApiError(
+    "not-found",
+    `The model \`${model}\` does not exist. Valid aliases: ${serving.names.join(", ")}.`,
+    { param: "model" },
+  );
+}
+
+/** The same for what pools: vLLM names neither the field there nor the aliases. */
+export function pooledName(serving: Serving, model: string | null | undefined): string {
+  const name = nameOf(serving, model);
+  if (name !== undefined) return name;
+  throw new ApiError("not-found", `The model \`${model}\` does not exist.`);
+}
+
+function nameOf(serving: Serving, model: string | null | undefined): string | undefined {
+  const { names } = serving;
+  if (model === undefined || model === null || model === "") return names[0];
   if (adapterNamed(serving, model) !== undefined) return model;
-  if (!serving.names.includes(model)) {
-    throw new ApiError(
-      "not-found",
-      `The model \`${model}\` does not exist. Valid aliases: ${serving.names.join(", ")}.`,
-      { param: "model" },
-    );
-  }
-  return first;
+  return names.includes(model) ? names[0] : undefined;
 }

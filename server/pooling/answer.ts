@@ -7,7 +7,7 @@ import { Exchange } from "../exchange/exchange.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { tokenCounts } from "../openai/usage.ts";
-import { type Serving, servedName } from "../serving.ts";
+import { pooledName, type Serving } from "../serving.ts";
 import type { PoolingBody, PoolingPrompt } from "./inputs.ts";
 import type { Pooler } from "./pooler.ts";
 import { drawnOf } from "./synthetic.ts";
@@ -41,7 +41,7 @@ export class PoolingExchange {
     http: { readonly request: FastifyRequest; readonly reply: FastifyReply },
     { prefix, body }: { readonly prefix: string; readonly body: Asked },
   ) {
-    this.model = servedName(serving, body.model);
+    this.model = pooledName(serving, body.model);
     const requestId = body.request_id ?? randomUUID().replaceAll("-", "").slice(0, 16);
     this.#exchange = new Exchange(serving, http, { prefix, requestId, model: body.model }, "-");
     this.#pooler = pooler;
