@@ -3,12 +3,12 @@
  * on; a way is a linked list of what is still to match (a stack, shared by
  * structure). Lists and states are kept once, so a state met again is the same
  * object and its steps are look-ups in one table: a DFA built only where text goes.
+ * Hot: arrays are indexed within their bounds, which is what the casts rest on.
  *
  * Nothing is compiled ahead, therefore a bound such as maxLength 4,000 costs
  * nothing until reached. Work is counted, in ways looked at, and so are the bytes
  * that the tables hold; past what a caller allows, a GrammarError is thrown.
  */
-import { entryAt } from "../entry-at.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import { ALT, BYTES, type GrammarTable, layOutGrammar, RULE, SEQ } from "./table.ts";
 import { type State, type Way, Ways } from "./ways.ts";
@@ -70,8 +70,8 @@ export class Automaton {
   /** Undefined: the grammar refuses the byte. */
   step(state: State, byte: number): State | undefined {
     const index = this.indexOf(state);
-    const of = entryAt(this.grammar.classOf, byte);
-    const known = entryAt(this.next, entryAt(this.rows, index) + of);
+    const of = this.grammar.classOf[byte] as number;
+    const known = this.next[(this.rows[index] as number) + of] as number;
     const after = known === UNKNOWN ? this.find(index, of) : known;
     return after === REFUSED ? undefined : this.#states[after];
   }
@@ -90,24 +90,25 @@ export class Automaton {
     const ways: Way[] = [];
     for (const { set, next } of leaves) {
       const at = set * words;
-      const takes = ((entryAt(sets, at + (of >> 5)) >>> (of & 31)) & 1) === 1;
+      const takes = (((sets[at + (of >> 5)] as number) >>> (of & 31)) & 1) === 1;
       if (takes) ways.push(next as Way); // a leaf has one
       for (let word = 0; word < words; word++) {
-        const bits = entryAt(sets, at + word);
-        alike[word] = entryAt(alike, word) & (takes ? bits : ~bits);
+        const bits = sets[at + word] as number;
+        alike[word] = (alike[word] as number) & (takes ? bits : ~bits);
       }
     }
     const after = ways.length === 0 ? REFUSED : this.indexOf(this.#state(ways));
     const row = this.#row(index);
+    const { next } = this;
     for (let other = 0; other < classes; other++) {
-      if ((entryAt(alike, other >> 5) >>> (other & 31)) & 1) this.next[row + other] = after;
+      if (((alike[other >> 5] as number) >>> (other & 31)) & 1) next[row + other] = after;
     }
     return after;
   }
 
   run(state: State, text: Uint8Array): State | undefined {
     let at: State | undefined = state;
-    for (let i = 0; i < text.length && at !== undefined; i++) at = this.step(at, entryAt(text, i));
+    for (let i = 0; i < text.length && at !== undefined; i++) at = this.step(at, text[i] as number);
     return at;
   }
 
@@ -118,8 +119,8 @@ export class Automaton {
   /** Does the leaf take the byte? */
   takes({ set }: Way, byte: number): boolean {
     const { sets, words, classOf } = this.grammar;
-    const of = entryAt(classOf, byte);
-    return ((entryAt(sets, set * words + (of >> 5)) >>> (of & 31)) & 1) === 1;
+    const of = classOf[byte] as number;
+    return (((sets[set * words + (of >> 5)] as number) >>> (of & 31)) & 1) === 1;
   }
 
   /**
@@ -152,7 +153,7 @@ export class Automaton {
 
   /** Where a state's steps stand. */
   #row(index: number): number {
-    const known = entryAt(this.rows, index);
+    const known = this.rows[index] as number;
     if (known !== 0) return known;
     const row = this.#rowsEnd;
     this.#rowsEnd += this.grammar.classes;
@@ -243,7 +244,7 @@ export class Automaton {
       open.push(way);
     };
     const enter = (part: number, next: Way) => {
-      if (entryAt(productive, part) === 1) visit(this.#ways.of(part, next, this.grammar));
+      if (productive[part] === 1) visit(this.#ways.of(part, next, this.grammar));
     };
     for (let way = open.pop(); way !== undefined; way = open.pop()) {
       const { node, next } = way;
@@ -251,19 +252,19 @@ export class Automaton {
         ends = true;
         continue;
       }
-      const at = entryAt(first, node);
-      const of = entryAt(kind, node);
+      const at = first[node] as number;
+      const end = first[node + 1] as number;
+      const of = kind[node];
       if (of === BYTES) leaves.push(way);
-      else if (of === RULE) enter(entryAt(parts, at), next);
-      else if (of === ALT) {
-        for (let k = at; k < entryAt(first, node + 1); k++) enter(entryAt(parts, k), next);
+      else if (of === RULE || of === ALT) {
+        for (let k = at; k < end; k++) enter(parts[k] as number, next);
       } else if (of === SEQ) {
         const after = this.#ways.following(way, next, this.grammar);
-        if (at + way.low < entryAt(first, node + 1)) enter(entryAt(parts, at + way.low), after);
+        if (at + way.low < end) enter(parts[at + way.low] as number, after);
         else visit(next);
       } else {
         if (way.low === 0) visit(next);
-        if (way.high > 0) enter(entryAt(parts, at), this.#ways.once(way, next));
+        if (way.high > 0) enter(parts[at] as number, this.#ways.once(way, next));
       }
     }
     start.ends = ends;
@@ -296,9 +297,22 @@ function sorted(ways: Way[]): Way[] {
   return ways;
 }
 
+const FEW = 48;
+
+/** May any two differ in counts alone? */
+function haveTwins(leaves: readonly Way[]): boolean {
+  if (!leaves.some(({ counted }) => counted)) return false;
+  if (leaves.length > FEW) return true;
+  for (let i = 1; i < leaves.length; i++) {
+    const { shape } = leaves[i] as Way; // within its bounds
+    for (let j = 0; j < i; j++) if ((leaves[j] as Way).shape === shape) return true;
+  }
+  return false;
+}
+
 /** Without those whose texts all go another of them too: counts that may end sooner and go on longer. */
 function withoutCovered(leaves: Way[]): Way[] {
-  if (leaves.length < 2 || !leaves.some(({ counted }) => counted)) return leaves;
+  if (leaves.length < 2 || !haveTwins(leaves)) return leaves;
   const byShape = new Map<number, Way[]>();
   for (const leaf of leaves) {
     const alike = byShape.get(leaf.shape);

@@ -1,12 +1,12 @@
 /**
  * What grammars may take of the engine's thread and of memory. Work is counted in
- * ways looked at (automaton.ts), some eight million of them a second: counts refuse the
+ * ways looked at (automaton.ts), some four to eight million of them a second: counts refuse the
  * same grammar on every machine, however busy.
  */
 import { GrammarError } from "./grammar.ts";
 
 /** One mask: with the scan of a vocabulary of 150k below 30 ms (scripts/maintain/check/masks.ts). */
-export const MASK_WORK = 300_000;
+export const MASK_WORK = 120_000;
 /** Where all masks since the event loop last turned took `TURN_WORK` together, one more may take this. */
 export const CROWDED_MASK_WORK = 20_000;
 export const TURN_WORK = 1_000_000;

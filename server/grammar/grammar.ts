@@ -97,8 +97,11 @@ const encoder = new TextEncoder();
 const SINGLE: readonly Node[] = Array.from({ length: 256 }, (_, byte) => bytes([byte, byte]));
 const single = (byte: number): Node => SINGLE[byte] ?? NEVER;
 
-export function literal(text: string): Node {
-  const items = Array.from(encoder.encode(text), single);
+export const literal = (text: string): Node => spelled(encoder.encode(text));
+
+/** These bytes. */
+export function spelled(text: Uint8Array): Node {
+  const items = Array.from(text, single);
   const [only] = items;
   return items.length === 1 && only !== undefined ? only : { kind: "seq", items };
 }

@@ -1,8 +1,7 @@
 /**
  * Ways that a grammar may go on, as linked lists of what is still to match, and states, which
- * are sets of them; equal ways are kept once.
+ * are sets of them; equal ways are kept once. Hot: the casts rest on nodes being within the table.
  */
-import { entryAt } from "../entry-at.ts";
 import { BYTES, type GrammarTable, REPEAT, UNBOUNDED } from "./table.ts";
 
 /** Still to match: `node`, from where it is, then `next`. */
@@ -63,16 +62,16 @@ export class Ways {
 
   /** A node from its beginning. */
   of(node: number, next: Way, { kind, first, parts }: GrammarTable): Way {
-    const at = entryAt(first, node);
-    const of = entryAt(kind, node);
-    if (of === BYTES) return this.#way(node, 0, 0, next, entryAt(parts, at));
+    const at = first[node] as number;
+    const of = kind[node];
+    if (of === BYTES) return this.#way(node, 0, 0, next, parts[at] as number);
     if (of !== REPEAT) return this.#way(node, 0, 0, next, NO_SET);
-    return this.#way(node, entryAt(parts, at + 1), entryAt(parts, at + 2), next, COUNTED);
+    return this.#way(node, parts[at + 1] as number, parts[at + 2] as number, next, COUNTED);
   }
 
   /** What follows the next part of a sequence. */
   following({ node, low }: Way, next: Way, { first }: GrammarTable): Way {
-    const left = entryAt(first, node + 1) - entryAt(first, node) - low;
+    const left = (first[node + 1] as number) - (first[node] as number) - low;
     return left < 2 ? next : this.#way(node, low + 1, low + 1, next, NO_SET);
   }
 
@@ -99,8 +98,7 @@ export class Ways {
     }
     for (const link of chain.reverse()) {
       const { node, low, high, set } = link;
-      const item = entryAt(parts, entryAt(first, node));
-      const cut = set === COUNTED && nullable[item] === 0;
+      const cut = set === COUNTED && nullable[parts[first[node] as number] as number] === 0;
       const least = cut ? Math.min(low, length) : low;
       const most = cut && high >= length ? UNBOUNDED : high;
       capped = this.#way(node, least, most, capped ?? this.end, set);

@@ -1,10 +1,12 @@
 /** JSON objects: declared properties in their order, then others where allowed. */
+import { entryAt } from "../../entry-at.ts";
 import { Automaton } from "../automaton.ts";
 import { alt, EMPTY, GrammarError, literal, NEVER, type Node, repeat, seq } from "../grammar.ts";
 import { intersect, subtract } from "../intersect.ts";
 import { parseRegex } from "../regex.ts";
 import { isOpen } from "./disjoint.ts";
 import type { All, Flat } from "./flat.ts";
+import { type Fork, NO_FORK, withText } from "./forks.ts";
 import { unsupported } from "./read.ts";
 import { FREE_STRING, QUOTE } from "./strings.ts";
 import type { Writer } from "./writer.ts";
@@ -17,7 +19,10 @@ interface Pattern {
 }
 
 interface Property {
-  readonly pair: Node;
+  /** As it is written. */
+  readonly key: string;
+  /** NEVER where it may not be there. */
+  readonly value: Node;
   readonly required: boolean;
 }
 
@@ -45,8 +50,7 @@ export function objects(flat: Flat, writer: Writer): Node {
     const key = JSON.stringify(name);
     const fits = allowed === undefined || (keyTest?.accepts(key) ?? false);
     const value = fits ? writer.value(conditions(name)) : NEVER;
-    const pair = value === NEVER ? NEVER : seq(literal(key), literal(":"), writer.gap, value);
-    return { pair, required: flat.required.has(name) };
+    return { key, value, required: flat.required.has(name) };
   });
   const other = allowed === NEVER ? NEVER : otherPair(flat, names, patterns, allowed, writer);
   const body = members(properties, other, flat, writer);
@@ -117,11 +121,7 @@ function kinds(patterns: readonly Pattern[]): readonly (readonly Pattern[])[] {
   return sets;
 }
 
-/**
- * The members, built from the last back. `after(i, n)` is what may follow when the
- * properties before i were decided and n members were written; n counts no further
- * than the limits ask for.
- */
+/** The members; how many were written is counted no further than the limits ask for. */
 function members(properties: readonly Property[], other: Node, flat: Flat, writer: Writer): Node {
   const required = properties.filter((property) => property.required).length;
   const least = flat.minProperties <= required ? 0 : flat.minProperties;
@@ -130,7 +130,6 @@ function members(properties: readonly Property[], other: Node, flat: Flat, write
   const top = Math.max(1, least, Number.isFinite(most) ? most : 0);
   if (top * properties.length > 50_000) throw new GrammarError("its property counts are too large");
   const comma = seq(literal(","), writer.space);
-  const memo = new Map<string, Node>();
   const others = (written: number): Node => {
     const min = Math.max(0, least - written);
     const max = most - written;
@@ -141,33 +140,34 @@ function members(properties: readonly Property[], other: Node, flat: Flat, write
     const list = seq(other, repeat(seq(comma, other), Math.max(0, min - 1), max - 1));
     return min > 0 ? list : alt(EMPTY, list);
   };
-  const after = (i: number, written: number): Node => {
-    const property = properties[i];
-    if (property === undefined) return others(written);
-    const key = `${i},${written}`;
-    const known = memo.get(key);
-    if (known !== undefined) return known;
-    const options: Node[] = [];
-    if (property.pair !== NEVER && written < most) {
-      const rest = after(i + 1, Math.min(written + 1, top));
-      if (rest !== NEVER)
-        options.push({
-          kind: "seq",
-          items: [...(written > 0 ? [comma] : []), property.pair, rest],
-        });
-    }
-    if (!property.required) {
-      const rest = after(i + 1, written);
-      if (rest !== NEVER) options.push(rest);
-    }
-    // Not flattened: the parts are shared, and copies would grow with the square.
-    const node: Node = options.length === 0 ? NEVER : { kind: "alt", options };
-    memo.set(key, node);
-    return node;
+  const members = (fork: Fork, last: Node, written: number): Node => {
+    if (fork === NO_FORK) return last;
+    const next: Node = written > 0 ? { kind: "seq", items: [comma, fork.node] } : fork.node;
+    return last === NEVER ? next : { kind: "alt", options: [next, last] };
   };
-  // From the back, so that hundreds of properties do not recurse.
-  for (let i = properties.length - 1; i >= 0; i--) {
-    for (let written = 0; written <= Math.min(i, top); written++) after(i, written);
+  // `after[n]`: what may follow n members when the properties before the one at hand are decided;
+  // from the last property back.
+  const places = Array.from({ length: top + 1 }, (_, written) => written);
+  let forks = places.map(() => NO_FORK);
+  // With fewer than are required nothing ends.
+  let lasts = places.map((written) =>
+    written < Math.min(required, top) ? NEVER : others(written),
+  );
+  let after = places.map((written) => members(NO_FORK, entryAt(lasts, written), written));
+  for (const { key, value, required } of properties.toReversed()) {
+    const later = after;
+    forks = places.map((written) => {
+      const fork = required ? NO_FORK : entryAt(forks, written);
+      const rest = written < most ? entryAt(later, Math.min(written + 1, top)) : NEVER;
+      if (value === NEVER || rest === NEVER) return fork;
+      return withText(fork, key, { kind: "seq", items: [COLON, writer.gap, value, rest] });
+    });
+    if (required) lasts = places.map(() => NEVER);
+    after = places.map((written) =>
+      members(entryAt(forks, written), entryAt(lasts, written), written),
+    );
   }
-  return after(0, 0);
+  return entryAt(after, 0);
 }
+
+const COLON = literal(":");

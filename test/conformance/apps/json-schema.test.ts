@@ -1,5 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Automaton } from "../../../server/grammar/automaton.ts";
+import { MASK_WORK } from "../../../server/grammar/budget.ts";
+import { GrammarError } from "../../../server/grammar/grammar.ts";
 import { compileSchema } from "../../../server/grammar/schema/compile.ts";
 
 const accepts = (schema: object | boolean, compact = false) => {
@@ -409,3 +412,59 @@ describe.each(["email", "hostname", "uri", "iri-reference", "json-pointer", "reg
     );
   },
 );
+
+describe("properties whose names begin alike", () => {
+  const NAMES = ["a", "ab", "abc", "b", "bé", "bè", '"q'];
+
+  it("may be there in every number and choice that the schema allows, in their order", () => {
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(NAMES, { minLength: 1, maxLength: 5 }),
+        fc.record({ required: fc.nat(31), least: fc.nat(3), most: fc.nat(5), open: fc.boolean() }),
+        (names, { required, least, most, open }) => {
+          const must = names.filter((_, i) => (required >> i) & 1);
+          const schema = {
+            properties: Object.fromEntries(names.map((name) => [name, { type: "integer" }])),
+            ...{ required: must, minProperties: least, maxProperties: most },
+            additionalProperties: open ? { type: "null" } : false,
+          };
+          let fits: ReturnType<typeof accepts>;
+          try {
+            fits = accepts(schema, true);
+          } catch (error) {
+            if (error instanceof GrammarError) return; // nothing satisfies it, or it is not supported
+            throw error;
+          }
+          for (let choice = 0; choice < 2 ** names.length; choice++) {
+            const chosen = names.filter((_, i) => (choice >> i) & 1);
+            for (const more of open ? [[], ["z"]] : [[]]) {
+              const value = Object.fromEntries([
+                ...chosen.map((name) => [name, 1] as const),
+                ...more.map((name) => [name, null] as const),
+              ]);
+              const size = chosen.length + more.length;
+              const right =
+                size >= least && size <= most && must.every((name) => chosen.includes(name));
+              expect([value, fits(value)]).toEqual([value, right]);
+            }
+            const turned = chosen.toReversed().map((name) => `${JSON.stringify(name)}:1`);
+            if (chosen.length > 1) expect(fits(`raw:{${turned}}`)).toBe(false);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("are as little work by thousands", () => {
+    const names = Array.from({ length: 5_000 }, (_, i) => `${(i * 7919).toString(36)}_name`);
+    const properties = Object.fromEntries(names.map((name) => [name, { type: "integer" }]));
+    const automaton = new Automaton(compileSchema({ properties } as never, { compact: true })); // a schema
+    const chosen = names.filter((_, i) => i % 611 === 7);
+    automaton.workLimit = MASK_WORK;
+    const text = JSON.stringify(Object.fromEntries(chosen.map((name) => [name, 1])));
+    expect(automaton.accepts(text)).toBe(true);
+    const turned = JSON.stringify(Object.fromEntries(chosen.toReversed().map((name) => [name, 1])));
+    expect(automaton.accepts(turned)).toBe(false);
+  });
+});
