@@ -9,11 +9,12 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { createServer, request } from "node:http";
+import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import fastify from "fastify";
+import { readStreams } from "./read-stream.ts";
 
 const { values } = parseArgs({
   options: {
@@ -140,29 +141,6 @@ class Server {
   }
 }
 
-/** Runs one stream to its end; resolves with the number of events. */
-function stream(url: string): Promise<number> {
-  const body = JSON.stringify({
-    prompt: "hello there",
-    max_tokens: TOKENS,
-    ignore_eos: true,
-    stream: true,
-  });
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": body.length };
-    const asked = request(`${url}/v1/completions`, { method: "POST", headers }, (response) => {
-      let events = 0;
-      response.on("data", (data: Buffer) => {
-        for (let at = data.indexOf("\n\n"); at >= 0; at = data.indexOf("\n\n", at + 2)) events++;
-      });
-      response.on("end", () => resolve(events));
-      response.on("error", reject);
-    });
-    asked.on("error", reject);
-    asked.end(body);
-  });
-}
-
 interface Round {
   readonly rate: number;
   /** Server CPU, microseconds an event or request. */
@@ -172,9 +150,8 @@ interface Round {
 async function streamRound(server: Server): Promise<Round> {
   const before = await server.cpu();
   const began = performance.now();
-  const counts = await Promise.all(Array.from({ length: STREAMS }, () => stream(server.url)));
+  const events = await readStreams(server.url, { streams: STREAMS, tokens: TOKENS });
   const seconds = (performance.now() - began) / 1000;
-  const events = counts.reduce((a, b) => a + b, 0);
   return { rate: events / seconds, cpu: ((await server.cpu()) - before) / events };
 }
 

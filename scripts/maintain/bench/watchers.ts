@@ -10,11 +10,11 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { WebSocket } from "ws";
 import { type ForkedServer, forkServer } from "./forked-server.ts";
+import { readStreams } from "./read-stream.ts";
 
 const { values } = parseArgs({
   options: {
@@ -52,25 +52,6 @@ async function startWatching(url: string): Promise<ChildProcess> {
   return child;
 }
 
-function stream(url: string): Promise<number> {
-  const body = JSON.stringify({
-    ...{ prompt: "hello there", max_tokens: TOKENS, ignore_eos: true, stream: true },
-  });
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": body.length };
-    const asked = request(`${url}/v1/completions`, { method: "POST", headers }, (response) => {
-      let events = 0;
-      response.on("data", (data: Buffer) => {
-        for (let at = data.indexOf("\n\n"); at >= 0; at = data.indexOf("\n\n", at + 2)) events++;
-      });
-      response.on("end", () => resolve(events));
-      response.on("error", reject);
-    });
-    asked.on("error", reject);
-    asked.end(body);
-  });
-}
-
 /** Events a second: of the server's processor, and of the wall. */
 interface Round {
   readonly processor: number;
@@ -80,9 +61,8 @@ interface Round {
 async function round(server: ForkedServer): Promise<Round> {
   const before = await server.cpu();
   const began = performance.now();
-  const counts = await Promise.all(Array.from({ length: STREAMS }, () => stream(server.url)));
+  const events = await readStreams(server.url, { streams: STREAMS, tokens: TOKENS });
   const seconds = (performance.now() - began) / 1000;
-  const events = counts.reduce((sum, count) => sum + count, 0);
   return { processor: (1e6 * events) / ((await server.cpu()) - before), wall: events / seconds };
 }
 

@@ -1,11 +1,10 @@
 /** A sweep of this page: lists as the command line takes them, points as they are done. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
+import { AskEnd, useAsk } from "../ask.tsx";
 import { CATALOG_IDS } from "../catalog-ids.ts";
 import { digits } from "../figures.ts";
 import { Known } from "../known.tsx";
-import { query, remember } from "../route.ts";
 import { FIRST, type SweepAsk, stopSweep, sweep, sweeping, tasksOf } from "./sweep.ts";
 
 const FIELDS: readonly (readonly [keyof SweepAsk, string, string])[] = [
@@ -24,34 +23,11 @@ const HINTS: Partial<Record<keyof SweepAsk, string>> = {
   set: "hbm.bandwidth=2x",
 };
 
-function askOf(link: URLSearchParams): SweepAsk {
-  return Object.fromEntries(
-    Object.entries(FIRST).map(([name, value]) => [name, link.get(name) ?? value]),
-  ) as unknown as SweepAsk; // the same names as FIRST
-}
-
 export function SweepForm({ children }: { readonly children: ComponentChildren }) {
-  const [ask, setAsk] = useState(() => askOf(query.value));
-  const [failure, setFailure] = useState<string>();
-  const run = (): void => {
-    setFailure(undefined);
-    try {
-      const tasks = tasksOf(ask);
-      sweep(nameOf(ask), tasks);
-      remember("run", "1");
-    } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
-    }
-  };
-  // A link of a sweep that was run runs it again: in virtual time it comes out the same.
-  useEffect(() => {
-    if (query.value.get("run") === "1" && sweeping.value === undefined) run();
-  }, []);
-  const set = (name: keyof SweepAsk, value: string): void => {
-    remember(name, value === FIRST[name] ? undefined : value);
-    remember("run", undefined);
-    setAsk({ ...ask, [name]: value });
-  };
+  const { ask, set, run, failure } = useAsk<SweepAsk>(FIRST, {
+    begin: (its) => sweep(nameOf(its), tasksOf(its)),
+    begun: () => sweeping.value !== undefined,
+  });
   return (
     <form
       onSubmit={(event) => {
@@ -60,18 +36,10 @@ export function SweepForm({ children }: { readonly children: ComponentChildren }
       }}
     >
       <Fields ask={ask} set={set} />
-      <div class="row under">
-        <button type="submit" class="primary">
-          Sweep here
-        </button>
+      <AskEnd title="Sweep here" failure={failure}>
         {children}
         <Progress />
-      </div>
-      {failure !== undefined && (
-        <p class="error" role="alert">
-          {failure}
-        </p>
-      )}
+      </AskEnd>
     </form>
   );
 }

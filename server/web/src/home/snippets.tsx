@@ -1,12 +1,12 @@
 /** The request of the playground as curl, Node and Python. */
 import { useState } from "preact/hooks";
+import { CopyButton } from "../copy-button.tsx";
 import { type Ask, bodyOf } from "./conversation.ts";
 
 type Language = "curl" | "Node" | "Python";
 
 export function Snippets({ model, ask }: { readonly model: string; readonly ask: Ask }) {
   const [language, setLanguage] = useState<Language>("curl");
-  const [copied, setCopied] = useState(false);
   const text = codeOf(language, model, ask);
   return (
     <section class="panel snippet" aria-labelledby="code-title">
@@ -23,16 +23,7 @@ export function Snippets({ model, ask }: { readonly model: string; readonly ask:
               {name}
             </button>
           ))}
-          <button
-            type="button"
-            onClick={async () => {
-              await navigator.clipboard.writeText(text);
-              setCopied(true);
-              setTimeout(() => setCopied(false), 1500);
-            }}
-          >
-            {copied ? "Copied" : "Copy"}
-          </button>
+          <CopyButton text={text} />
         </div>
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls is reached by keyboard */}

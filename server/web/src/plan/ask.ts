@@ -50,12 +50,6 @@ export const FIRST: PlanAsk = {
   seconds: String(seconds),
 };
 
-export function askOf(link: URLSearchParams): PlanAsk {
-  return Object.fromEntries(
-    Object.entries(FIRST).map(([name, value]) => [name, link.get(name) ?? value]),
-  ) as unknown as PlanAsk; // the same names as FIRST
-}
-
 /** Throws a sentence that names the field. */
 export function planOptions(ask: PlanAsk): PlanOptions {
   const number = (title: string, text: string, ok: (value: number) => boolean): number => {

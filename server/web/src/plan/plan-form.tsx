@@ -1,10 +1,9 @@
 /** Load, promise and systems as a form over `trainyard plan`; the link holds what is asked. */
-import { useEffect, useState } from "preact/hooks";
 import { INSTANCES } from "../../../../device/trainium/instances.ts";
+import { AskEnd, useAsk } from "../ask.tsx";
 import { CATALOG_IDS } from "../catalog-ids.ts";
 import { Known } from "../known.tsx";
-import { query, remember } from "../route.ts";
-import { askOf, FIRST, type PlanAsk, planOptions } from "./ask.ts";
+import { FIRST, type PlanAsk, planOptions } from "./ask.ts";
 import { makePlan, planning, stopPlan } from "./planning.ts";
 
 interface Field {
@@ -58,26 +57,10 @@ const RARE: readonly Field[] = [
 ];
 
 export function PlanForm() {
-  const [ask, setAsk] = useState(() => askOf(query.value));
-  const [failure, setFailure] = useState<string>();
-  const run = (): void => {
-    setFailure(undefined);
-    try {
-      makePlan(planOptions(ask));
-      remember("run", "1");
-    } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
-    }
-  };
-  // A link of a plan that was made makes it again: in virtual time it comes out the same.
-  useEffect(() => {
-    if (query.value.get("run") === "1" && planning.value === undefined) run();
-  }, []);
-  const set = (name: keyof PlanAsk, value: string): void => {
-    remember(name, value === FIRST[name] ? undefined : value);
-    remember("run", undefined);
-    setAsk({ ...ask, [name]: value });
-  };
+  const { ask, set, run, failure } = useAsk<PlanAsk>(FIRST, {
+    begin: (its) => makePlan(planOptions(its)),
+    begun: () => planning.value !== undefined,
+  });
   return (
     <form
       class="panel"
@@ -99,17 +82,9 @@ export function PlanForm() {
       </details>
       <Known id="plan-models" values={CATALOG_IDS} />
       <Known id="plan-machines" values={INSTANCES.map(({ name }) => name)} />
-      <div class="row under">
-        <button type="submit" class="primary">
-          Find systems
-        </button>
+      <AskEnd title="Find systems" failure={failure}>
         <Progress />
-      </div>
-      {failure !== undefined && (
-        <p class="error" role="alert">
-          {failure}
-        </p>
-      )}
+      </AskEnd>
     </form>
   );
 }
