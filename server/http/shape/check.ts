@@ -14,6 +14,7 @@
  * A check runs twice when it fails: first for speed on what JSON.parse gave,
  * then on the exact numbers to complain.
  */
+import { entryAt } from "../../entry-at.ts";
 import { isObject, PyNumber } from "./python.ts";
 import {
   boolean,
@@ -35,6 +36,7 @@ import {
   FAIL,
   LAX,
   type Lazy,
+  NONE,
   type ShapeSchema,
 } from "./schema.ts";
 
@@ -100,29 +102,30 @@ function union(branches: readonly ShapeSchema[]): Check {
   // Of vLLM's own models pydantic's paths show a wrapper, which vLLM takes out again: they have no title.
   const checks = branches.map((branch) => ({ check: compile(branch), name: branch.title }));
   return (value, state) => {
-    const { exactness, fields, lazy, complaints } = state;
+    const { fields, lazy, complaints } = state;
     const silent = new CheckState();
     silent.anyWidth = state.anyWidth;
-    let best: { value: unknown; exactness: number; fields?: number; lazy: Lazy[] } | undefined;
+    let best: (Fit & { readonly value: unknown; readonly lazy: readonly Lazy[] }) | undefined;
     for (const { check } of checks) {
       silent.exactness = EXACT;
       silent.fields = undefined;
-      silent.lazy = [];
+      silent.lazy = NONE;
       const read = check(value, silent);
       if (read === FAIL) continue;
-      const found = {
-        value: read,
-        exactness: silent.exactness,
-        ...(silent.fields !== undefined && { fields: silent.fields }),
-        lazy: silent.lazy,
-      };
-      if (best === undefined || better(found, best)) best = found;
-      if (found.exactness === EXACT && found.fields === undefined) break;
+      if (best === undefined || better(silent, best)) {
+        best = {
+          value: read,
+          exactness: silent.exactness,
+          fields: silent.fields,
+          lazy: silent.lazy,
+        };
+      }
+      if (silent.exactness === EXACT && silent.fields === undefined) break;
     }
     if (best !== undefined) {
-      state.exactness = Math.min(exactness, best.exactness);
+      state.lower(best.exactness);
       if (best.fields !== undefined) state.fields = (fields ?? 0) + best.fields;
-      state.lazy = best.lazy.length === 0 ? lazy : [...lazy, ...best.lazy];
+      if (best.lazy.length > 0) state.lazy = [...lazy, ...best.lazy];
       return best.value;
     }
     if (complaints === undefined) return FAIL;
@@ -137,7 +140,7 @@ function union(branches: readonly ShapeSchema[]): Check {
 
 interface Fit {
   readonly exactness: number;
-  readonly fields?: number;
+  readonly fields: number | undefined;
 }
 
 function better(one: Fit, than: Fit): boolean {
@@ -269,24 +272,81 @@ function noObject(schema: ShapeSchema, value: unknown, state: CheckState) {
   });
 }
 
+interface Field {
+  readonly name: string;
+  readonly check: Check;
+  readonly required: boolean;
+}
+
 function object(schema: ShapeSchema): Check {
   const required = new Set(schema.required);
-  const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => ({
-    name,
-    check: compile(field),
-    required: required.has(name),
-  }));
+  const properties = Object.entries(schema.properties ?? {});
+  const fields = properties.map(
+    ([name, field]): Field => ({ name, check: compile(field), required: required.has(name) }),
+  );
+  const quick = quickFields(fields, properties);
+  const complained = complaining(schema, fields);
   return (value, state) => {
     if (!isObject(value)) return noObject(schema, value, state);
+    if (state.complaints !== undefined) return complained(value, state);
+    const set = quick(value, state);
+    if (set === undefined) return FAIL;
+    if (schema["x-model"] !== "typed-dict") state.lower(LAX);
+    let out: Record<string, unknown> | undefined;
+    for (const { name, check } of set) {
+      const read = check(value[name], state);
+      if (read === FAIL) return FAIL;
+      if (read === value[name]) continue;
+      out ??= { ...value };
+      out[name] = read;
+    }
+    state.fields = (state.fields ?? 0) + set.length;
+    return out ?? value;
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * What of a value is to be checked, in the schema's order, where nobody asks why it fails;
+ * undefined where it does so already: what it must have is missing, or a word that tells the
+ * kinds of a union apart is another's. A value has a few fields of the many that it might have.
+ */
+function quickFields(
+  fields: readonly Field[],
+  properties: readonly (readonly [string, ShapeSchema])[],
+): (value: Fields, state: CheckState) => readonly Field[] | undefined {
+  const places = new Map(fields.map(({ name }, place) => [name, place]));
+  const needed = fields.filter(({ required }) => required);
+  const words = needed.filter(
+    ({ name }) => properties[places.get(name) ?? -1]?.[1].const !== undefined,
+  );
+  return (value, state) => {
+    for (const { name, check } of words) if (check(value[name], state) === FAIL) return undefined;
+    for (const { name } of needed) if (!Object.hasOwn(value, name)) return undefined;
+    const found: number[] = [];
+    for (const name of Object.keys(value)) {
+      const place = places.get(name);
+      if (place === undefined) continue;
+      let at = found.length;
+      for (; at > 0 && entryAt(found, at - 1) > place; at--) found[at] = entryAt(found, at - 1);
+      found[at] = place;
+    }
+    return found.map((place) => entryAt(fields, place));
+  };
+}
+
+/** All fields in the schema's order, each that fails with its complaint. */
+function complaining(schema: ShapeSchema, fields: readonly Field[]) {
+  return (value: Fields, state: CheckState): unknown => {
     let failed = false;
     let set = 0;
     let out: Record<string, unknown> | undefined;
     if (schema["x-model"] !== "typed-dict") state.lower(LAX);
-    for (const field of fields) {
-      const { name } = field;
+    for (const { name, check, required } of fields) {
       if (Object.hasOwn(value, name)) {
         state.complaints?.path.push(name);
-        const read = field.check(value[name], state);
+        const read = check(value[name], state);
         state.complaints?.path.pop();
         if (read === FAIL) failed = true;
         else if (read !== value[name]) {
@@ -294,11 +354,10 @@ function object(schema: ShapeSchema): Check {
           out[name] = read;
         }
         set++;
-      } else if (field.required) {
+      } else if (required) {
         failed = true;
         state.fail({ type: "missing", message: "Field required", input: value }, name);
       }
-      if (failed && state.complaints === undefined) return FAIL;
     }
     if (failed) return FAIL;
     state.fields = (state.fields ?? 0) + set;

@@ -24,10 +24,11 @@ export function literal(values: readonly string[]): Check {
   const last = entryAt(quoted, quoted.length - 1);
   const expected = quoted.length < 2 ? last : `${quoted.slice(0, -1).join(", ")} or ${last}`;
   const message = `Input should be ${expected}`;
-  return (value, state) =>
-    allowed.has(value)
-      ? value
-      : state.fail({ type: "literal_error", message, input: value, context: { expected } });
+  return (value, state) => {
+    if (allowed.has(value)) return value;
+    if (state.complaints === undefined) return FAIL;
+    return state.fail({ type: "literal_error", message, input: value, context: { expected } });
+  };
 }
 
 export function text({ minLength, maxLength, format }: ShapeSchema): Check {

@@ -44,12 +44,14 @@ export const EXACT = 2;
 /** A list whose items are checked later. */
 export type Lazy = readonly [items: readonly unknown[], schema: Check];
 
+export const NONE: readonly Lazy[] = [];
+
 export class CheckState {
   /** Absent: the first failure ends the check. */
   readonly complaints: Complaints | undefined;
   exactness = EXACT;
   fields: number | undefined;
-  lazy: Lazy[] = [];
+  lazy: readonly Lazy[] = NONE;
   /** Integers past 2^53 were checked on their digits before. */
   anyWidth = false;
 
