@@ -91,7 +91,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.decorateRequest("record");
   // Hooks call back: of each promise a request would wait a turn.
   app.addHook("onRequest", (request, _reply, done) => {
-    request.record = {};
+    request.record = { began: serving.clock.now() };
     if (parts.draining?.() && !PROBES.has(request.url)) {
       done(new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 }));
     } else done();

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Nanos } from "../../device/clock.ts";
 import type { Adapter } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
@@ -25,9 +26,13 @@ import type { TraceOrigin } from "../tracing/traces.ts";
 
 /** What of a generation the request's log line and its timings need. */
 export interface RequestRecord {
+  /** When its headers were there. */
+  readonly began: Nanos;
   /** Absent: turned away before, or a path nobody serves. */
   route?: RouteFacts;
   id?: string;
+  /** Of the history, where that is kept. */
+  number?: number;
   promptTokens?: number;
   generation?: Running;
   ignored?: readonly string[];
@@ -89,10 +94,11 @@ export class Exchange {
     this.#request = request;
     this.#reply = reply;
     this.id = "id" in named ? named.id : requestIdOf(request, named);
-    this.created = Math.floor(Date.now() / 1000);
+    const now = Date.now();
+    this.created = Math.floor(now / 1000);
     request.record.id = this.id;
     this.adapter = adapterNamed(serving, named.model);
-    serving.history?.begin(request);
+    serving.history?.begin(request, now);
     if (serving.traces !== undefined) {
       this.origin = {
         arrived: serving.clock.now(),

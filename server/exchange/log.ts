@@ -1,5 +1,6 @@
 /** One line a request, with its timings, and the HTTP series. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { SECOND } from "../../device/clock.ts";
 import { routeOf } from "../http/route-facts.ts";
 import { UNCOUNTED } from "../metrics/http-metrics.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -11,25 +12,26 @@ const CLIENT_LEFT = 499;
 /** Calls once the answer is written whole or its client has left; fastify's onResponse knows only the first. */
 export function whenOver(
   app: FastifyInstance,
-  over: (request: FastifyRequest, reply: FastifyReply, seconds: number) => void,
+  over: (request: FastifyRequest, reply: FastifyReply) => void,
 ): void {
   app.addHook("onRequest", (request, reply, done) => {
-    const began = performance.now();
     // It comes after a whole answer too, in the turn of its end.
-    reply.raw.once("close", () => over(request, reply, (performance.now() - began) / 1000));
+    reply.raw.once("close", () => over(request, reply));
     done();
   });
 }
 
 export function logRequests(
   app: FastifyInstance,
-  { settings, history }: Serving,
+  { settings, history, clock }: Serving,
   metrics: Metrics,
 ): void {
-  whenOver(app, (request, reply, seconds) => {
+  const silent = settings["disable-access-log"];
+  whenOver(app, (request, reply) => {
     const handler = routeOf(request) ?? "none";
     const { raw } = reply;
     const status = raw.headersSent ? raw.statusCode : CLIENT_LEFT;
+    const seconds = (clock.now() - request.record.began) / SECOND;
     history?.end(request, { status, gone: !raw.writableFinished });
     metrics.http.observe({
       handler,
@@ -39,7 +41,7 @@ export function logRequests(
       responseBytes: request.record.streamedBytes ?? Number(raw.getHeader("content-length") ?? 0),
       seconds,
     });
-    if (settings["disable-access-log"] || UNCOUNTED.has(handler)) return;
+    if (silent || UNCOUNTED.has(handler)) return;
     request.log.info(
       {
         method: request.method,

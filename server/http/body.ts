@@ -152,14 +152,17 @@ function receive(
 
 /** Of a body that is awaited. */
 interface Awaited {
-  /** When more of it came last, ms. */
-  since: number;
+  /** Looks that found nothing more of it. */
+  looks: number;
   readonly late: () => void;
 }
 
+/** Looks in the time that a body has. */
+const LOOKS = 10;
+
 /**
- * Ends bodies of which nothing more came for a while: one timer for all, since nearly every
- * body is there in the turn in which it is first waited for.
+ * Ends bodies of which nothing more came for a while: one timer looks at all, since nearly every
+ * body is there in the turn in which it is first waited for, and no clock is read for those.
  */
 class Patience {
   readonly #ms: number;
@@ -171,14 +174,14 @@ class Patience {
   }
 
   wait(late: () => void): Awaited {
-    const one = { since: performance.now(), late };
+    const one = { looks: 0, late };
     this.#all.add(one);
-    if (this.#timer === undefined) this.#lookIn(this.#ms);
+    this.#timer ??= setInterval(() => this.#look(), Math.ceil(this.#ms / LOOKS)).unref();
     return one;
   }
 
   more(one: Awaited): void {
-    one.since = performance.now();
+    one.looks = 0;
   }
 
   done(one: Awaited): void {
@@ -186,19 +189,14 @@ class Patience {
   }
 
   #look(): void {
-    this.#timer = undefined;
-    const now = performance.now();
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const one of [...this.#all]) {
-      if (now - one.since >= this.#ms) one.late();
-      else oldest = Math.min(oldest, one.since);
+    if (this.#all.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
     }
-    if (this.#all.size === 0) return;
-    this.#lookIn(Math.max(1, oldest + this.#ms - now));
-  }
-
-  #lookIn(ms: number): void {
-    this.#timer = setTimeout(() => this.#look(), ms).unref();
+    for (const one of [...this.#all]) {
+      // The first of them may come at once.
+      if (one.looks++ === LOOKS) one.late();
+    }
   }
 }
 

@@ -48,6 +48,7 @@ export interface KeptRequest {
 }
 
 interface Open {
+  readonly request: FastifyRequest;
   readonly number: number;
   readonly arrived: number;
   readonly writes: Nanos[];
@@ -64,7 +65,8 @@ export class RequestHistory {
   readonly #clock: Clock;
   /** By engine: those that live. */
   readonly #lives: readonly Map<SequenceId, Life>[];
-  readonly #open = new Map<FastifyRequest, Open>();
+  /** By number. */
+  readonly #open = new Map<number, Open>();
   readonly #over = new Map<number, KeptRequest>();
   /**
    * The same in the order of their ends: those before `#first` are given up, and of those
@@ -106,19 +108,22 @@ export class RequestHistory {
     return life;
   }
 
-  /** A request for tokens has come. */
-  begin(request: FastifyRequest): void {
+  /** A request for tokens has come, at so many Unix ms. */
+  begin(request: FastifyRequest, arrived: number): void {
+    const number = ++this.#last;
     const writes: Nanos[] = [];
-    this.#open.set(request, { number: ++this.#last, arrived: Date.now(), writes });
+    this.#open.set(number, { request, number, arrived, writes });
+    request.record.number = number;
     request.record.wrote = () => writes.push(this.#clock.now());
   }
 
   /** Its answer is written whole, or its client left. Of other requests: nothing. */
   end(request: FastifyRequest, how: { readonly status: number; readonly gone: boolean }): void {
-    const open = this.#open.get(request);
+    const { number = 0 } = request.record;
+    const open = this.#open.get(number);
     if (open === undefined) return;
-    this.#open.delete(request);
-    const kept = keptOf(request, open, how);
+    this.#open.delete(number);
+    const kept = keptOf(open, how);
     const { finished } = kept.timings ?? {};
     if (finished !== undefined) for (const life of kept.lives) life.endAt(finished);
     this.#over.set(kept.number, kept);
@@ -134,7 +139,7 @@ export class RequestHistory {
 
   /** In the order of their arrival. */
   get underWay(): readonly KeptRequest[] {
-    return [...this.#open].map(([request, open]) => keptOf(request, open));
+    return Array.from(this.#open.values(), (open) => keptOf(open));
   }
 
   find(number: number): KeptRequest | undefined {
@@ -199,8 +204,7 @@ function marksOf({ lives, writes }: KeptRequest): number {
 
 /** What is kept of it; the generation itself holds the prompt. */
 function keptOf(
-  { record, url }: FastifyRequest,
-  { number, arrived, writes }: Open,
+  { request: { record, url }, number, arrived, writes }: Open,
   how?: { readonly status: number; readonly gone: boolean },
 ): KeptRequest {
   const { generation } = record;

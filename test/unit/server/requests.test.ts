@@ -44,7 +44,7 @@ function world(entries: number, marks: number) {
   const history = new RequestHistory([engine], { entries, marks, timeScale: 1, clock });
   const serve = (id: number, tokens: number): void => {
     const request = { record: {}, url: "/v1/completions" } as FastifyRequest; // what is read of it
-    history.begin(request);
+    history.begin(request, 0);
     const life = history.follow({ engine: 0, id }, 0);
     const tell: EngineListener = (event) => {
       if ("id" in event) life.receive(event);
