@@ -42,8 +42,9 @@ export class Candidates {
     const scale = 1 / params.temperature;
     const { ids, weights } = this;
     const bins = this.#bins;
-    const massOf = this.#binMass.fill(0);
+    const massOf = this.#binMass;
     const nucleus = params.topP < 1;
+    if (nucleus) massOf.fill(0);
     let count = 0;
     let total = 0;
     for (let id = 0; id < size; id++) {

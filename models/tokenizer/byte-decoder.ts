@@ -128,10 +128,20 @@ export class StreamDecoder implements Decoder {
 
   /** Reads ids for their effect: as many as it takes to be past the beginning, then the last few. */
   #passOver(ids: readonly number[] | Int32Array): void {
+    if (this.#endsWhole(ids[ids.length - 1] ?? -1)) {
+      this.#first = false;
+      return;
+    }
     let at = 0;
     while (at < ids.length && (this.#first || this.#strips > 0)) this.push(ids[at++] ?? -1);
     for (at = Math.max(at, ids.length - REACH); at < ids.length; at++) this.push(ids[at] ?? -1);
     this.#utf8.passOver();
+  }
+
+  /** Whole characters, after which nothing of what came before is held, nor is there a beginning to strip. */
+  #endsWhole(id: number): boolean {
+    if (this.#strips > 0 || this.#table.rules.firstDiffers || this.#skip?.has(id)) return false;
+    return (this.#table.text(id) ?? "") !== "";
   }
 }
 

@@ -126,9 +126,15 @@ function loop(node: Node): Write {
     let text = "";
     for (let index = 0; index < length; index++) {
       scope["loop"] = {
-        ...{ index: index + 1, index0: index, revindex: length - index },
-        ...{ revindex0: length - index - 1, first: index === 0, last: index === length - 1 },
-        ...{ length, previtem: items[index - 1], nextitem: items[index + 1] },
+        index: index + 1,
+        index0: index,
+        revindex: length - index,
+        revindex0: length - index - 1,
+        first: index === 0,
+        last: index === length - 1,
+        length,
+        previtem: items[index - 1],
+        nextitem: items[index + 1],
       };
       scope[name] = items[index];
       text += body(scope);

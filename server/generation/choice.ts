@@ -10,6 +10,7 @@ import type { Decoder } from "../../models/model.ts";
 import { appended } from "../appended.ts";
 import type { Receiver, SequenceEvent } from "../engines.ts";
 import type { Life } from "../metrics/life.ts";
+import { entryAt } from "../entry-at.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 export interface ChoiceFinish {
@@ -161,11 +162,11 @@ export class Choice implements Receiver {
         if (event.pooled !== undefined) this.#pooled = event.pooled;
         // The token that ends the output (EOS, a stop id) is counted but has no text.
         const ends = next?.type === "request-finished" && next.reason === "stop";
-        event.tokens.forEach((id, position) => {
-          if (this.finish !== undefined) return;
-          const silent = ends && position === event.tokens.length - 1 && !this.#options.includeStop;
-          this.#push(id, event.logprobs?.[position], silent);
-        });
+        const { tokens } = event;
+        for (let at = 0; at < tokens.length && this.finish === undefined; at++) {
+          const silent = ends && at === tokens.length - 1 && !this.#options.includeStop;
+          this.#push(entryAt(tokens, at), event.logprobs?.[at], silent);
+        }
         return;
       }
       case "request-finished":
@@ -188,6 +189,10 @@ export class Choice implements Receiver {
     if (silent) return;
     this.#decoder ??= this.#options.decoder?.();
     const text = this.#decoder?.push(id) ?? "";
+    if (this.#options.stop.length === 0) {
+      this.#text += text;
+      return;
+    }
     this.#stops ??= new StopStrings(this.#options.stop, this.#options.includeStop);
     const found = this.#stops.push(text, this.tokens > this.#options.minTokens);
     this.#text += found.text;

@@ -159,13 +159,15 @@ export class Generation {
   #textOptions(request: GenerationRequest, task: GenerationTask): TextOptions {
     const { tokenizer } = this.#parts;
     const { skipSpecialTokens: skipSpecial, decoder } = task;
-    const after = request.prompt.slice(-GOES_ON_FROM);
+    const after = () => request.prompt.slice(-GOES_ON_FROM);
     return {
       stop: task.stop,
       includeStop: task.includeStop,
       minTokens: request.params.minTokens,
       ...(task.interval !== undefined && { interval: task.interval }),
-      ...(tokenizer && { decoder: decoder ?? (() => tokenizer.decoder({ skipSpecial, after })) }),
+      ...(tokenizer && {
+        decoder: decoder ?? (() => tokenizer.decoder({ skipSpecial, after: after() })),
+      }),
     };
   }
 

@@ -67,40 +67,60 @@ export async function samplingParams(
   checkLogprobs("sample", "logprobs", logprobs, context);
   checkLogprobs("prompt", "prompt_logprobs", promptLogprobs, context);
   if (stop.includes("")) throw badRequest("stop cannot contain an empty string.");
-  const { n, temperature, topP, topK, minP, ...penalties } = drawn;
+  const { n, temperature, topP, topK, minP } = drawn;
   const greedy = temperature === 0;
   if (greedy && n > 1) {
     throw badRequest(`n must be 1 when using greedy sampling, got ${n}.`);
   }
-  const { seed } = fields;
+  // In the order of their complaints.
+  const bias = logitBias(fields.logit_bias, vocabSize);
+  const allowed = allowedIds(fields.allowed_token_ids, vocabSize);
+  const badWords = await badWordIds(fields.bad_words, context);
+  const params = {
+    maxTokens,
+    minTokens,
+    temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
+    topP: greedy ? 1 : topP,
+    topK: greedy || topK === -1 ? 0 : topK,
+    minP: greedy ? 0 : minP,
+    repetitionPenalty: drawn.repetitionPenalty,
+    presencePenalty: drawn.presencePenalty,
+    frequencyPenalty: drawn.frequencyPenalty,
+    logitBias: bias,
+    badWords,
+    stopTokenIds: stopIds(fields.stop_token_ids, vocabSize),
+    eosTokenIds: defaults.eosTokenIds,
+    ignoreEos: fields.ignore_eos ?? false,
+  };
+  const further = furtherParams(fields, request, { vocabSize, allowed });
   return {
     n,
     stop,
     includeStop: fields.include_stop_str_in_output ?? false,
-    params: {
-      maxTokens,
-      minTokens,
-      temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
-      topP: greedy ? 1 : topP,
-      topK: greedy || topK === -1 ? 0 : topK,
-      minP: greedy ? 0 : minP,
-      ...penalties,
-      ...(seed !== undefined && seed !== null && seed !== -1 && { seed }),
-      logitBias: logitBias(fields.logit_bias, vocabSize),
-      ...allowedIds(fields.allowed_token_ids, vocabSize),
-      badWords: await badWordIds(fields.bad_words ?? [], context),
-      stopTokenIds: distinct(
-        inVocabulary("stop_token_ids", fields.stop_token_ids ?? [], vocabSize),
-      ),
-      eosTokenIds: defaults.eosTokenIds,
-      ignoreEos: fields.ignore_eos ?? false,
-      ...(logprobs !== undefined && {
-        // Ids that were asked for by name come instead of the likeliest.
-        logprobs: fields.logprob_token_ids?.length ? 0 : logprobs,
-      }),
-      ...logprobIds(fields.logprob_token_ids, request, context),
-      ...(promptLogprobs !== undefined && { promptLogprobs }),
-    },
+    params: further === undefined ? params : { ...params, ...further },
+  };
+}
+
+/** What few requests ask for; undefined: nothing of it. */
+function furtherParams(
+  fields: SamplingFields,
+  request: SamplingRequest,
+  { vocabSize, allowed }: { readonly vocabSize: number; readonly allowed: Ids | undefined },
+): Partial<SamplingParams> | undefined {
+  const { seed, logprob_token_ids: named } = fields;
+  const { logprobs, promptLogprobs } = request;
+  const seeded = seed !== undefined && seed !== null && seed !== -1;
+  const asked = (allowed ?? logprobs ?? promptLogprobs) !== undefined;
+  if (!(seeded || asked || named?.length)) return undefined;
+  return {
+    ...(seeded && { seed }),
+    ...(allowed !== undefined && { allowedTokenIds: allowed }),
+    ...(logprobs !== undefined && {
+      // Ids that were asked for by name come instead of the likeliest.
+      logprobs: named?.length ? 0 : logprobs,
+    }),
+    ...logprobIds(named, request, vocabSize),
+    ...(promptLogprobs !== undefined && { promptLogprobs }),
   };
 }
 
@@ -201,13 +221,16 @@ function checkLogprobs(
   }
 }
 
+const NO_BIAS: ReadonlyMap<TokenId, number> = new Map();
+
 function logitBias(
   given: Readonly<Record<string, number>> | null | undefined,
   vocabSize: number,
 ): ReadonlyMap<TokenId, number> {
+  if (given === undefined || given === null) return NO_BIAS;
   const bias = new Map<TokenId, number>();
   const invalid: string[] = [];
-  for (const [key, value] of Object.entries(given ?? {})) {
+  for (const [key, value] of Object.entries(given)) {
     if (/^\s*[+-]?\d+\s*$/.test(key)) bias.set(Number(key), Math.min(100, Math.max(-100, value)));
     else invalid.push(`'${key}'`);
   }
@@ -228,8 +251,10 @@ function listed(items: readonly unknown[]): string {
   return `[${items.slice(0, 20).join(", ")}]`;
 }
 
-function allowedIds(given: readonly number[] | null | undefined, vocabSize: number) {
-  if (given === undefined || given === null) return {};
+type Ids = readonly number[];
+
+function allowedIds(given: Ids | null | undefined, vocabSize: number): Ids | undefined {
+  if (given === undefined || given === null) return undefined;
   if (given.length === 0) {
     throw badRequest("allowed_token_ids is not None and empty!", "allowed_token_ids", "[]");
   }
@@ -241,15 +266,21 @@ function allowedIds(given: readonly number[] | null | undefined, vocabSize: numb
       listed(outside),
     );
   }
-  return { allowedTokenIds: distinct(given) };
+  return distinct(given);
 }
 
+function stopIds(given: Ids | null | undefined, vocabSize: number): Ids {
+  return given?.length ? distinct(inVocabulary("stop_token_ids", given, vocabSize)) : NO_IDS;
+}
+
+const NO_IDS: Ids = [];
+
 /** Each once: what is looked at at every step is bounded by the vocabulary. */
-function distinct(ids: readonly number[]): readonly number[] {
+function distinct(ids: Ids): Ids {
   return [...new Set(ids)];
 }
 
-function inVocabulary(name: string, ids: readonly number[], vocabSize: number): readonly number[] {
+function inVocabulary(name: string, ids: Ids, vocabSize: number): Ids {
   const outside = ids.filter((id) => id < 0 || id >= vocabSize);
   if (outside.length > 0) {
     throw badRequest(
@@ -264,7 +295,7 @@ function inVocabulary(name: string, ids: readonly number[], vocabSize: number): 
 function logprobIds(
   given: readonly number[] | null | undefined,
   request: SamplingRequest,
-  { vocabSize }: SamplingContext,
+  vocabSize: number,
 ) {
   if (!given?.length) return {};
   if (request.logprobs === undefined) {
@@ -285,10 +316,10 @@ function logprobIds(
 
 /** As vLLM: a word is banned at the start of a text and after a space. */
 async function badWordIds(
-  words: readonly string[],
+  words: readonly string[] | null | undefined,
   { encode }: SamplingContext,
 ): Promise<readonly (readonly TokenId[])[]> {
-  if (words.length === 0) return [];
+  if (!words?.length) return [];
   if (encode === undefined) {
     throw badRequest("bad_words needs a tokenizer, which this model has not.", "bad_words");
   }

@@ -53,6 +53,9 @@ export interface PlannerOptions {
   readonly compileMs?: number;
 }
 
+/** Of most requests. */
+const PLAIN_TEXT: OutputPlan = {};
+
 /** Grammars kept for requests that ask for the same again. */
 const MAX_GRAMMARS = 32;
 
@@ -87,6 +90,7 @@ class Planner implements OutputPlanner {
   }
 
   async plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {
+    if (this.#options.reasoningParser === undefined && asksNothing(fields)) return PLAIN_TEXT;
     const structured = structuredSpec(fields);
     const wish = kind === "chat" ? this.#wish(fields) : undefined;
     const thinking = kind === "chat" ? this.#thinking(fields) : undefined;
@@ -320,6 +324,16 @@ class Planner implements OutputPlanner {
       );
     return textsOf(tokenizer, vocabSize);
   }
+}
+
+/** No field that a plan depends on is given where no reasoning is parsed. */
+function asksNothing(fields: OutputFields): boolean {
+  const tools = fields.tools ?? fields.tool_choice ?? null;
+  const format = fields.response_format ?? fields.structured_outputs ?? null;
+  const json = fields.guided_json ?? fields.guided_json_object ?? null;
+  const guided = fields.guided_regex ?? fields.guided_choice ?? fields.guided_grammar ?? null;
+  const thought = fields.reasoning_effort ?? fields.thinking_token_budget ?? null;
+  return (tools ?? format ?? json ?? guided ?? thought) === null;
 }
 
 /** The prompt ends the reasoning itself, as templates do where thinking is off. */
