@@ -112,7 +112,8 @@ export class Engine {
     const length = request.prompt.length;
     this.#admissible({ promptLength: length, n, pools: request.pooling !== undefined });
     const arrival = this.#clock.now();
-    const ids = Array.from({ length: n }, (_, index) => this.#nextId + index);
+    const first = this.#nextId;
+    const ids = n === 1 ? [first] : Array.from({ length: n }, (_, index) => first + index);
     this.#nextId += n;
     if (!this.#busy) this.#progressAt = arrival;
     this.#coming += n;

@@ -1,6 +1,7 @@
 /** A model as loaded: architecture, weights, words. Everything but the tokenizer is plain data. */
 import type { Architecture } from "./architecture.ts";
 import type { WeightFormat } from "./ops.ts";
+import type { Soon } from "./soon.ts";
 
 /** One tensor of a checkpoint, where it lies. */
 export interface StoredTensor {
@@ -102,7 +103,7 @@ export interface Tokenizer {
   readonly vocabSize: number;
   readonly specialIds: ReadonlySet<number>;
   /** Rejects with TextRefusedError for a text that cannot be tokenised here. */
-  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<Int32Array>;
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Soon<Int32Array>;
   /** (optional) Two texts as a model that compares them wants them, of `most` tokens at most. Rejects as `encode`. */
   encodePair?(first: string, second: string, most?: number): Promise<JoinedPair>;
   /** Throws ModelConfigError where hostile texts end the process that reads the file; for servers. */

@@ -72,6 +72,7 @@ export class BlockPool {
   forgottenSince(since: number): readonly BlockId[] | undefined {
     const count = this.#forgotten - since;
     if (count > REMEMBERED || since < this.#cleared) return undefined;
+    if (count === 0) return NO_BLOCKS;
     return Array.from({ length: count }, (_, i) => this.#lost[(since + i) % REMEMBERED] ?? NONE);
   }
 
@@ -235,3 +236,4 @@ export class BlockPool {
 }
 
 const NONE = -1;
+const NO_BLOCKS: readonly BlockId[] = [];

@@ -11,7 +11,8 @@ export class PrefixMatch {
   /** Published blocks of the prefix, in order. They are not held yet. */
   readonly blocks: BlockId[] = [];
   readonly #pool: BlockPool;
-  readonly #places = new Map<BlockId, number>();
+  /** Of each block; made when one is first looked for. */
+  #places: Map<BlockId, number> | undefined;
   /** The pool's versions at the last look. */
   #forgotten: number;
   #idled: number;
@@ -32,7 +33,7 @@ export class PrefixMatch {
     for (;;) {
       const block = next(this.blocks.length);
       if (block === undefined) return;
-      this.#places.set(block, this.blocks.length);
+      this.#places?.set(block, this.blocks.length);
       this.#count(block, this.blocks.push(block) - 1);
     }
   }
@@ -58,6 +59,8 @@ export class PrefixMatch {
     let first = this.blocks.length;
     const lost = this.#pool.forgottenSince(this.#forgotten);
     if (lost === undefined) return 0;
+    if (lost.length === 0) return first;
+    this.#places ??= new Map(this.blocks.map((block, place) => [block, place]));
     for (const block of lost) {
       const place = this.#places.get(block);
       if (place !== undefined && place < first) first = place;
@@ -67,7 +70,7 @@ export class PrefixMatch {
 
   #cut(length: number): void {
     for (let place = length; place < this.blocks.length; place++) {
-      this.#places.delete(this.blocks[place] ?? -1);
+      this.#places?.delete(this.blocks[place] ?? -1);
       if (this.#idle[place]) this.#unheld--;
     }
     this.blocks.length = length;

@@ -197,9 +197,12 @@ class Added {
 
   /** Appends ids of added tokens and has `plain` append those of what lies between; false when it says so. */
   split(text: string, ids: number[], plain: (text: string) => boolean): boolean {
-    if (this.#pattern === undefined) return text === "" || plain(text);
+    const pattern = this.#pattern;
+    if (pattern === undefined) return text === "" || plain(text);
     let end = 0;
-    for (const { 0: token, index } of text.matchAll(this.#pattern)) {
+    pattern.lastIndex = 0;
+    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+      const { 0: token, index } = match;
       if (index > end && !plain(text.slice(end, index))) return false;
       ids.push(this.#ids.get(token) ?? 0);
       end = index + token.length;

@@ -81,10 +81,13 @@ function isolated(pattern: string): Pieces | undefined {
   }
   return (text, out) => {
     let end = 0;
-    for (const match of text.matchAll(regex)) {
+    regex.lastIndex = 0;
+    for (let match = regex.exec(text); match !== null; match = regex.exec(text)) {
       if (match.index > end) out.push(text.slice(end, match.index));
       const [piece] = match;
-      if (piece !== "") out.push(piece);
+      if (piece === "")
+        regex.lastIndex++; // it would be found again
+      else out.push(piece);
       end = match.index + piece.length;
     }
     if (end < text.length) out.push(text.slice(end));

@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { ModelConfigError } from "../config.ts";
+import type { Soon } from "../soon.ts";
 import { AsciiEncoder } from "./ascii-encoder.ts";
 import { EncoderProcess, EncoderStartError } from "./encoder-process.ts";
 import { nativeEncode, nativeTokenizer } from "./native.ts";
@@ -14,7 +15,7 @@ import { checkText, TextRefusedError } from "./text-limits.ts";
 
 export interface Encoder {
   /** Rejects with TextRefusedError where the text is at fault. */
-  encode(text: string, addSpecialTokens: boolean): Promise<Int32Array>;
+  encode(text: string, addSpecialTokens: boolean): Soon<Int32Array>;
   /** Throws ModelConfigError where hostile texts end the process that reads the file. */
   probe(): Promise<void>;
 }
@@ -63,9 +64,11 @@ class TrustedEncoder implements Encoder {
     this.#ascii = AsciiEncoder.read(file.parsed);
   }
 
-  async encode(text: string, addSpecialTokens: boolean): Promise<Int32Array> {
-    const short = this.#ascii?.encode(text, addSpecialTokens);
-    if (short !== undefined) return short;
+  encode(text: string, addSpecialTokens: boolean): Soon<Int32Array> {
+    return this.#ascii?.encode(text, addSpecialTokens) ?? this.#encode(text, addSpecialTokens);
+  }
+
+  async #encode(text: string, addSpecialTokens: boolean): Promise<Int32Array> {
     checkText(text);
     const { length } = text;
     if (length > MAX_HERE) {

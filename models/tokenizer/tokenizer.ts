@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigReader, isObject, ModelConfigError } from "../config.ts";
 import type { Decoder, JoinedPair, Tokenizer } from "../model.ts";
+import { type Soon, soon } from "../soon.ts";
 import { isThere, readText } from "../weights/files.ts";
 import { StreamDecoder, TokenBytes } from "./byte-decoder.ts";
 import { createEncoder, type Encoder } from "./encoder.ts";
@@ -150,12 +151,16 @@ class FileTokenizer implements Tokenizer {
     return this.#table.size;
   }
 
-  async encode(
+  encode(
     text: string,
     { addSpecialTokens = true }: { readonly addSpecialTokens?: boolean } = {},
-  ): Promise<Int32Array> {
-    const ids = await this.#encoder.encode(text, addSpecialTokens);
-    if (!addSpecialTokens) return ids;
+  ): Soon<Int32Array> {
+    const ids = this.#encoder.encode(text, addSpecialTokens);
+    return addSpecialTokens ? soon(ids, (read) => this.#withEnds(read)) : ids;
+  }
+
+  /** As tokenizer_config.json says. */
+  #withEnds(ids: Int32Array): Int32Array {
     const { before, after } = this.#ends;
     const first = before === undefined ? undefined : this.id(before);
     const last = after === undefined ? undefined : this.id(after);

@@ -38,7 +38,7 @@ export function hygiene(input: HygieneInput): Notice[] {
 }
 
 function repetitions(requests: readonly WorkRequest[]): Notice[] {
-  const seen = new Set<string>();
+  const seen = new Set<string | number>();
   for (const { prompt } of requests) {
     seen.add(
       prompt.type === "ids"

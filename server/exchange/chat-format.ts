@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
+import { type Soon, soon } from "../../models/soon.ts";
 import { type ChatAsk, type ChatGeneration, chatGeneration } from "../generation/chat.ts";
 import type { OutputDelta } from "../generation/parts.ts";
 import type { ApiError } from "../http/errors.ts";
@@ -61,7 +62,7 @@ export function chatFormatRoute<Body extends ChatBody>(
 }
 
 /** The answer to a body of the format's shape. */
-export async function answerChat<Body extends ChatBody>(
+export function answerChat<Body extends ChatBody>(
   serving: Serving,
   format: ChatFormat<Body>,
   {
@@ -69,20 +70,23 @@ export async function answerChat<Body extends ChatBody>(
     reply,
     body,
   }: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly body: Body },
-): Promise<unknown> {
+): Soon<unknown> {
   const model = servedName(serving, body.model);
   const exchange = new Exchange(
     serving,
     { request, reply },
     { prefix: format.prefix, requestId: body.request_id, model: body.model },
   );
-  const chat = await chatGeneration(serving, format.read(serving, body), exchange);
-  if (chat === undefined) return reply.hijack();
-  const answer = { serving, exchange, model, body, chat };
-  if (body.stream) {
-    await exchange.stream(chat.generation, format.stream(answer));
-    return reply;
-  }
-  const deltas = await exchange.collect(chat.generation);
-  return deltas === undefined ? reply.hijack() : format.respond(answer, chat.read(deltas));
+  return soon(chatGeneration(serving, format.read(serving, body), exchange), (chat) => {
+    if (chat === undefined) return reply.hijack();
+    const answer = { serving, exchange, model, body, chat };
+    if (body.stream) {
+      return exchange.stream(chat.generation, format.stream(answer)).then(() => reply);
+    }
+    return exchange
+      .collect(chat.generation)
+      .then((deltas) =>
+        deltas === undefined ? reply.hijack() : format.respond(answer, chat.read(deltas)),
+      );
+  });
 }

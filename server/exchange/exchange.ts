@@ -180,8 +180,11 @@ export class Exchange {
   }
 
   /** Everything at once: one delta a choice. Undefined: nobody is there to answer. */
-  async collect(generation: Running): Promise<readonly ChoiceDelta[] | undefined> {
-    const deltas = await generation.collect();
+  collect(generation: Running): Promise<readonly ChoiceDelta[] | undefined> {
+    return generation.collect().then((deltas) => this.#collected(deltas));
+  }
+
+  #collected(deltas: readonly ChoiceDelta[]): readonly ChoiceDelta[] | undefined {
     if (this.#gone) return undefined;
     const failed = deltas.find((delta) => delta.finish?.reason === "error");
     if (failed !== undefined) throw generationError(failed.finish?.error, this.#narrowed);

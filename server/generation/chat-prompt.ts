@@ -1,6 +1,7 @@
 /** Chat messages to a prompt: vLLM's checks, the model's template, the tokenizer. */
 
 import type { ChatTemplate } from "../../models/model.ts";
+import { type Soon, soon } from "../../models/soon.ts";
 import { badRequest, notImplemented } from "../http/errors.ts";
 import { checkItems } from "../http/validation.ts";
 import { isLarge } from "./large.ts";
@@ -19,11 +20,11 @@ export interface ChatPromptFields {
   readonly documents?: readonly unknown[] | null;
 }
 
-export async function chatPrompt(
+export function chatPrompt(
   serving: ServedModel,
   body: ChatPromptFields,
   { plan, tokenize }: { readonly plan: OutputPlan; readonly tokenize: TokenizeOptions },
-): Promise<Prompt> {
+): Soon<Prompt> {
   if (body.messages.length === 0) {
     throw badRequest(
       "Cannot apply chat template to an empty conversation. Provide at least one message.",
@@ -71,16 +72,17 @@ export async function chatPrompt(
       ...plan.templateVariables,
     },
   };
-  const text = await rendered(serving, body.chat_template || undefined, input);
-  return textPrompt(text, serving.tokenizer, serving, tokenize);
+  return soon(rendered(serving, body.chat_template || undefined, input), (text) =>
+    textPrompt(text, serving.tokenizer, serving, tokenize),
+  );
 }
 
 /** `given`: a template that came with the request and is trusted. */
-async function rendered(
+function rendered(
   { templates, chatTemplate }: ServedModel,
   given: string | undefined,
   input: Parameters<ChatTemplate["render"]>[0],
-): Promise<string> {
+): Soon<string> {
   if (given !== undefined) return templates.render(given, input);
   if (chatTemplate === undefined) throw notImplemented("chat_template");
   if (chatTemplate.source !== undefined && isLarge(input)) {

@@ -3,6 +3,7 @@
  * deltas are read as parts. Wire formats stand on both sides of it and know nothing
  * of prompts, parsers or engines.
  */
+import { type Soon, soon } from "../../models/soon.ts";
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
 import { type ChatPromptFields, chatPrompt } from "./chat-prompt.ts";
 import type { ChoiceDelta } from "./choice.ts";
@@ -68,41 +69,46 @@ export interface PreparedChat {
 }
 
 /** The prompt that a chat makes, and what its fields ask of the output. Throws ApiError. */
-export async function chatPromptOf(
+export function chatPromptOf(
   serving: ServedModel,
   fields: ChatFields,
   given?: OutputPlan,
-): Promise<{ readonly plan: OutputPlan; readonly prompt: Prompt }> {
-  const plan = given ?? (await serving.planner.plan(fields, "chat"));
-  const tokenize = tokenizeOptions(fields, false);
-  return { plan, prompt: await chatPrompt(serving, fields, { plan, tokenize }) };
+): Soon<{ readonly plan: OutputPlan; readonly prompt: Prompt }> {
+  return soon(given ?? serving.planner.plan(fields, "chat"), (plan) => {
+    const tokenize = tokenizeOptions(fields, false);
+    return soon(chatPrompt(serving, fields, { plan, tokenize }), (prompt) => ({ plan, prompt }));
+  });
 }
 
 /** Checks all that can be checked before the engine sees it. Throws ApiError. */
-export async function prepareChat(
+export function prepareChat(
   serving: ServedModel,
   { fields, wish, plan: given }: ChatAsk,
   asker: Pick<Asker, "priority" | "rank">,
-): Promise<PreparedChat> {
-  const { plan, prompt } = await chatPromptOf(serving, fields, given);
-  const sampling = await checkedSampling(serving, fields, { prompt, wish });
-  const priority = asker.priority(fields.priority);
-  const request = await engineRequest(fields, prompt, { sampling, plan, priority });
-  const { rank } = asker;
-  const task = generationTask(serving, fields, { requests: [request], sampling, plan, rank });
-  return { fields, plan, prompt, sampling, task };
+): Soon<PreparedChat> {
+  return soon(chatPromptOf(serving, fields, given), ({ plan, prompt }) =>
+    soon(checkedSampling(serving, fields, { prompt, wish }), (sampling) => {
+      const priority = asker.priority(fields.priority);
+      return soon(engineRequest(fields, prompt, { sampling, plan, priority }), (request) => {
+        const of = { requests: [request], sampling, plan, rank: asker.rank };
+        const task = generationTask(serving, fields, of);
+        return { fields, plan, prompt, sampling, task };
+      });
+    }),
+  );
 }
 
 /** Undefined: nobody wants the answer any more. */
-export async function chatGeneration(
+export function chatGeneration(
   serving: ServedModel,
   ask: ChatAsk,
   asker: Asker,
-): Promise<ChatGeneration | undefined> {
-  const asked = await prepareChat(serving, ask, asker);
-  const prepared = asker.fixed?.chat(asked) ?? asked;
-  const generation = asker.start(prepared.task);
-  return generation && new ChatGeneration(prepared, generation, serving, asker);
+): Soon<ChatGeneration | undefined> {
+  return soon(prepareChat(serving, ask, asker), (asked) => {
+    const prepared = asker.fixed?.chat(asked) ?? asked;
+    const generation = asker.start(prepared.task);
+    return generation && new ChatGeneration(prepared, generation, serving, asker);
+  });
 }
 
 /** A chat under way. */

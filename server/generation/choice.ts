@@ -9,8 +9,8 @@ import type { FinishReason } from "../../engine/sequence.ts";
 import type { Decoder } from "../../models/model.ts";
 import { appended } from "../appended.ts";
 import type { Receiver, SequenceEvent } from "../engines.ts";
-import type { Life } from "../metrics/life.ts";
 import { entryAt } from "../entry-at.ts";
+import type { Life } from "../metrics/life.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 export interface ChoiceFinish {
@@ -60,6 +60,8 @@ export class Choice implements Receiver {
   /** Prompt tokens that were found in the prefix cache. */
   cached = 0;
   finish: ChoiceFinish | undefined;
+  /** Its generation knows that something of it can be taken. */
+  listed = false;
   /** Told of all events, where lives are followed. */
   life: Life | undefined;
   readonly times: ChoiceTimes = {};

@@ -10,6 +10,7 @@ import type { Joining } from "../../engine/joining.ts";
 import { EngineClosedError, PromptTooLongError, QueueFullError } from "../../engine/options.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import type { Decoder, Tokenizer } from "../../models/model.ts";
+import { appended } from "../appended.ts";
 import type { Engines, Handle } from "../engines.ts";
 import { ApiError, badRequest } from "../http/errors.ts";
 import type { Life } from "../metrics/life.ts";
@@ -111,14 +112,15 @@ export class Generation {
   readonly #parts: GenerationParts;
   readonly #task: GenerationTask;
   /** Of the choices that joined, in their order. */
-  readonly #handles: Handle[] = [];
+  #handles: Handle[] = [];
   /** Whose completions are still to join, the next one last. */
   #groups: Group[] = [];
   /** By choice, where they are kept. */
-  readonly receipts: Receipt[] = [];
+  receipts: Receipt[] = [];
   /** Of the first MOST_LIVES choices, where they are followed. */
-  readonly lives: Life[] = [];
-  readonly #untaken = new Set<Choice>();
+  lives: Life[] = [];
+  /** Each once: those that gained something. */
+  #untaken: Choice[] = [];
   readonly #submitted: Nanos;
   #finished: Nanos | undefined;
   #left: number;
@@ -129,22 +131,24 @@ export class Generation {
     this.#parts = parts;
     this.#task = task;
     this.#submitted = parts.clock.now();
-    const choices: Choice[] = [];
+    let choices: Choice[] = [];
     this.choices = choices;
     this.#left = 0;
     try {
       for (const request of task.requests) {
         const engine = parts.engines.choose(task.rank);
-        this.#groups.push({ engine, request, joining: parts.engines.open(engine, request) });
+        const joining = parts.engines.open(engine, request);
+        this.#groups = appended(this.#groups, { engine, request, joining });
       }
       const changed = (choice: Choice): void => this.#changed(choice);
       const failed = (error: Error): void => this.#fail(error);
       for (const { request, joining } of this.#groups) {
         const options = this.#textOptions(request, task);
         for (let i = 0; i < joining.ids.length; i++) {
-          choices.push(new Choice(choices.length, options, changed, failed));
+          choices = appended(choices, new Choice(choices.length, options, changed, failed));
         }
       }
+      this.choices = choices;
       this.#groups.reverse();
       this.#left = choices.length;
       this.#join();
@@ -184,13 +188,13 @@ export class Generation {
       submitted?.(engine, request, handles, from);
       for (const handle of handles) {
         const choice = this.choices[this.#handles.length];
-        this.#handles.push(handle);
+        this.#handles = appended(this.#handles, handle);
         const receipt = receipts?.open(handle, this.#submitted);
-        if (receipt !== undefined) this.receipts.push(receipt);
+        if (receipt !== undefined) this.receipts = appended(this.receipts, receipt);
         if (choice === undefined) continue;
         if (history !== undefined && this.lives.length < MOST_LIVES) {
           choice.life = history.follow(handle, this.#submitted);
-          this.lives.push(choice.life);
+          this.lives = appended(this.lives, choice.life);
         }
         engines.listen(handle, choice);
       }
@@ -237,29 +241,28 @@ export class Generation {
 
   /** What came since the last time, one delta a choice. */
   take(): readonly ChoiceDelta[] {
-    const [only] = this.#untaken;
-    if (only !== undefined && this.#untaken.size === 1) {
-      this.#untaken.clear();
-      const delta = only.take();
-      return delta === undefined ? [] : [delta];
+    const changed = this.#untaken;
+    this.#untaken = [];
+    if (changed.length > 1) changed.sort((a, b) => a.index - b.index);
+    let deltas: ChoiceDelta[] = [];
+    for (const choice of changed) {
+      choice.listed = false;
+      const delta = choice.take();
+      if (delta !== undefined) deltas = appended(deltas, delta);
     }
-    const changed = [...this.#untaken].sort((a, b) => a.index - b.index);
-    this.#untaken.clear();
-    return changed.flatMap((choice) => choice.take() ?? []);
+    return deltas;
   }
 
   /** Waits for the end and takes everything: one delta a choice, in order. */
-  async collect(): Promise<readonly ChoiceDelta[]> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (!this.done) {
-      await new Promise<void>((resolve, reject) => {
-        this.onFail = reject;
-        this.onChange = () => {
-          if (this.done) resolve();
-        };
-      });
-    }
-    return this.take();
+  collect(): Promise<readonly ChoiceDelta[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.done) return Promise.resolve(this.take());
+    return new Promise((resolve, reject) => {
+      this.onFail = reject;
+      this.onChange = () => {
+        if (this.done) resolve(this.take());
+      };
+    });
   }
 
   /**
@@ -305,7 +308,8 @@ export class Generation {
   }
 
   #changed(choice: Choice): void {
-    this.#untaken.add(choice);
+    if (!choice.listed) this.#untaken = appended(this.#untaken, choice);
+    choice.listed = true;
     if (choice.finish !== undefined) {
       this.#left--;
       this.#finished = choice.times.last;

@@ -14,9 +14,12 @@ export function isLarge(value: unknown, values = VALUES, characters = CHARACTERS
     if (typeof next === "string") charactersLeft -= next.length;
     if (--valuesLeft < 0 || charactersLeft < 0) return true;
     if (typeof next !== "object" || next === null) continue;
-    const inside = Array.isArray(next) ? next : Object.values(next);
-    if (inside.length > valuesLeft) return true;
-    for (const each of inside) open.push(each);
+    if (Array.isArray(next)) {
+      if (next.length > valuesLeft) return true;
+      for (const each of next) open.push(each);
+    } else {
+      for (const name in next) open.push((next as Readonly<Record<string, unknown>>)[name]); // an object
+    }
   }
   return false;
 }

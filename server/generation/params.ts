@@ -6,6 +6,7 @@
 import type { TokenId } from "../../device/device.ts";
 import type { SamplingParams } from "../../engine/sequence.ts";
 import type { GenerationDefaults } from "../../models/model.ts";
+import { type Soon, soon } from "../../models/soon.ts";
 import { badRequest, notSampled } from "../http/errors.ts";
 import { pyFloat } from "../http/shape/python.ts";
 import type { SamplingFields } from "./fields.ts";
@@ -28,7 +29,7 @@ export interface SamplingContext {
   /** False: ids are not drawn from logits, so there are no log-probabilities. */
   readonly samples: boolean;
   /** Bad words as ids: each word as it stands at a start and after a space. */
-  readonly encode?: (text: string) => Promise<Int32Array>;
+  readonly encode?: (text: string) => Soon<Int32Array>;
 }
 
 /** What the endpoints spell differently. */
@@ -52,11 +53,11 @@ export interface CheckedSampling {
 const LOWEST_TEMPERATURE = 0.01;
 
 /** Throws ApiError 400, with vLLM's message where vLLM has one. */
-export async function samplingParams(
+export function samplingParams(
   fields: SamplingFields,
   request: SamplingRequest,
   context: SamplingContext,
-): Promise<CheckedSampling> {
+): Soon<CheckedSampling> {
   const { defaults, vocabSize } = context;
   const drawn = drawing(fields, defaults);
   const minTokens = fields.min_tokens ?? 0;
@@ -75,30 +76,31 @@ export async function samplingParams(
   // In the order of their complaints.
   const bias = logitBias(fields.logit_bias, vocabSize);
   const allowed = allowedIds(fields.allowed_token_ids, vocabSize);
-  const badWords = await badWordIds(fields.bad_words, context);
-  const params = {
-    maxTokens,
-    minTokens,
-    temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
-    topP: greedy ? 1 : topP,
-    topK: greedy || topK === -1 ? 0 : topK,
-    minP: greedy ? 0 : minP,
-    repetitionPenalty: drawn.repetitionPenalty,
-    presencePenalty: drawn.presencePenalty,
-    frequencyPenalty: drawn.frequencyPenalty,
-    logitBias: bias,
-    badWords,
-    stopTokenIds: stopIds(fields.stop_token_ids, vocabSize),
-    eosTokenIds: defaults.eosTokenIds,
-    ignoreEos: fields.ignore_eos ?? false,
-  };
-  const further = furtherParams(fields, request, { vocabSize, allowed });
-  return {
-    n,
-    stop,
-    includeStop: fields.include_stop_str_in_output ?? false,
-    params: further === undefined ? params : { ...params, ...further },
-  };
+  return soon(badWordIds(fields.bad_words, context), (badWords) => {
+    const params = {
+      maxTokens,
+      minTokens,
+      temperature: greedy ? 0 : Math.max(temperature, LOWEST_TEMPERATURE),
+      topP: greedy ? 1 : topP,
+      topK: greedy || topK === -1 ? 0 : topK,
+      minP: greedy ? 0 : minP,
+      repetitionPenalty: drawn.repetitionPenalty,
+      presencePenalty: drawn.presencePenalty,
+      frequencyPenalty: drawn.frequencyPenalty,
+      logitBias: bias,
+      badWords,
+      stopTokenIds: stopIds(fields.stop_token_ids, vocabSize),
+      eosTokenIds: defaults.eosTokenIds,
+      ignoreEos: fields.ignore_eos ?? false,
+    };
+    const further = furtherParams(fields, request, { vocabSize, allowed });
+    return {
+      n,
+      stop,
+      includeStop: fields.include_stop_str_in_output ?? false,
+      params: further === undefined ? params : { ...params, ...further },
+    };
+  });
 }
 
 /** What few requests ask for; undefined: nothing of it. */
@@ -315,11 +317,20 @@ function logprobIds(
 }
 
 /** As vLLM: a word is banned at the start of a text and after a space. */
-async function badWordIds(
+function badWordIds(
   words: readonly string[] | null | undefined,
+  context: SamplingContext,
+): Soon<BadWords> {
+  return words?.length ? encodedWords(words, context) : NO_WORDS;
+}
+
+type BadWords = SamplingParams["badWords"];
+const NO_WORDS: BadWords = [];
+
+async function encodedWords(
+  words: readonly string[],
   { encode }: SamplingContext,
-): Promise<readonly (readonly TokenId[])[]> {
-  if (!words?.length) return [];
+): Promise<BadWords> {
   if (encode === undefined) {
     throw badRequest("bad_words needs a tokenizer, which this model has not.", "bad_words");
   }

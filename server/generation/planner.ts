@@ -5,6 +5,7 @@
  * Routes know only the plan.
  */
 import type { Constraint } from "../../engine/sequence.ts";
+import type { Soon } from "../../models/soon.ts";
 import type { ConstraintFields } from "../grammar/fields.ts";
 import type { OutputParser } from "./parser.ts";
 
@@ -46,6 +47,6 @@ export interface OutputPlan {
 
 export interface OutputPlanner {
   /** Throws ApiError 400 naming the field. */
-  plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan>;
+  plan(fields: OutputFields, kind: "chat" | "completion"): Soon<OutputPlan>;
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  */
 import type { Constraint } from "../../engine/sequence.ts";
 import type { Tokenizer } from "../../models/model.ts";
+import type { Soon } from "../../models/soon.ts";
 import { ThreadBudget } from "../grammar/budget.ts";
 import { GrammarBuilder } from "../grammar/builder.ts";
 import { ClosingConstraint, type WaysOut, waysOut } from "../grammar/closing.ts";
@@ -89,8 +90,12 @@ class Planner implements OutputPlanner {
     this.#builder = new GrammarBuilder(() => this.#words(), limits, new ThreadBudget());
   }
 
-  async plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {
-    if (this.#options.reasoningParser === undefined && asksNothing(fields)) return PLAIN_TEXT;
+  plan(fields: OutputFields, kind: "chat" | "completion"): Soon<OutputPlan> {
+    const plain = this.#options.reasoningParser === undefined && asksNothing(fields);
+    return plain ? PLAIN_TEXT : this.#plan(fields, kind);
+  }
+
+  async #plan(fields: OutputFields, kind: "chat" | "completion"): Promise<OutputPlan> {
     const structured = structuredSpec(fields);
     const wish = kind === "chat" ? this.#wish(fields) : undefined;
     const thinking = kind === "chat" ? this.#thinking(fields) : undefined;

@@ -1,5 +1,6 @@
 /** Steps that chat and text completions take alike, between the schema and the engine. */
 import type { GenerationRequest } from "../../engine/sequence.ts";
+import { type Soon, soon } from "../../models/soon.ts";
 import { badRequest, notImplemented, notSampled } from "../http/errors.ts";
 import { type SharedFields, unbuiltField } from "./fields.ts";
 import type { GenerationTask } from "./generate.ts";
@@ -55,11 +56,11 @@ export interface SamplingWish extends Omit<SamplingRequest, "maxTokens"> {
 }
 
 /** Checks that the prompt fits and turns the fields into parameters. */
-export async function checkedSampling(
+export function checkedSampling(
   serving: ServedModel,
   body: Body,
   { prompt, wish }: { readonly prompt: Prompt; readonly wish: SamplingWish },
-): Promise<CheckedSampling> {
+): Soon<CheckedSampling> {
   const completion = body["max_completion_tokens"] ?? null;
   const param = completion === null ? "max_tokens" : "max_completion_tokens";
   const budget = outputBudget(prompt, wish.maxTokens, { ...serving, param });
@@ -114,7 +115,7 @@ export function samplingContext(serving: ServedModel): SamplingContext {
 }
 
 /** The request for the engine; constraints are compiled here, before the engine sees it. */
-export async function engineRequest(
+export function engineRequest(
   body: Body,
   prompt: Prompt,
   {
@@ -126,19 +127,22 @@ export async function engineRequest(
     readonly plan: OutputPlan;
     readonly priority: number;
   },
-): Promise<GenerationRequest> {
+): Soon<GenerationRequest> {
   if (sampling.beams !== undefined && plan.constraints !== undefined) {
     throw badRequest("Beam search does not support structured outputs.", "use_beam_search");
   }
-  const constraints = await plan.constraints?.(sampling.n, prompt.text);
-  return {
+  const request = {
     prompt: prompt.ids,
     params: sampling.params,
     n: sampling.beams === undefined ? sampling.n : 1,
     priority,
     ...(body.cache_salt && { salt: body.cache_salt }),
-    ...(constraints !== undefined && { constraints }),
   };
+  if (plan.constraints === undefined) return request;
+  return soon(plan.constraints(sampling.n, prompt.text), (constraints) => ({
+    ...request,
+    constraints,
+  }));
 }
 
 export function generationTask(

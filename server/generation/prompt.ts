@@ -3,6 +3,7 @@
  * it can serve; what cannot fit is refused here with vLLM's messages.
  */
 import type { Tokenizer } from "../../models/model.ts";
+import { type Soon, soon } from "../../models/soon.ts";
 import { badRequest } from "../http/errors.ts";
 
 export interface Prompt {
@@ -26,20 +27,22 @@ export interface TokenizeOptions {
   readonly outputKept?: number;
 }
 
-export async function textPrompt(
+export function textPrompt(
   text: string,
   tokenizer: Tokenizer | undefined,
   limits: PromptLimits,
   options: TokenizeOptions,
-): Promise<Prompt> {
+): Soon<Prompt> {
   if (tokenizer === undefined) {
     throw badRequest("This model has no tokenizer: send token ids as the prompt.", "prompt");
   }
   checkCharacters(text.length, tokenizer, limits);
-  const ids = await tokenizer.encode(text, { addSpecialTokens: options.addSpecialTokens });
-  // A tokenizer may have tokens beyond the model's vocabulary: they cannot be embedded.
-  checkIds(ids, limits);
-  return { ids: truncate(ids, limits, options), text };
+  const { addSpecialTokens } = options;
+  return soon(tokenizer.encode(text, { addSpecialTokens }), (ids) => {
+    // A tokenizer may have tokens beyond the model's vocabulary: they cannot be embedded.
+    checkIds(ids, limits);
+    return { ids: truncate(ids, limits, options), text };
+  });
 }
 
 export function idsPrompt(

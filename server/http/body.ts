@@ -4,6 +4,7 @@
  * in a thread. A body that stops arriving ends, and bodies under way are bounded together.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { soon } from "../../models/soon.ts";
 import { GuardedThread, ThreadBusyError } from "../guarded-thread.ts";
 import type { ParseAnswer } from "./body-thread.ts";
 import { ApiError, badRequest } from "./errors.ts";
@@ -79,27 +80,43 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
   const patience = new Patience(limits.idleMs);
   app.addHook("onClose", () => thread.close());
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", async (request: FastifyRequest) => {
-    const bytes = await receive(request, { limits, held, patience });
-    const body = bytes.length > LARGE ? await parseApart(thread, bytes) : parseBytes(bytes);
-    checkLists(body, limits);
-    return body;
+  app.addContentTypeParser("application/json", (request: FastifyRequest, _payload, done) => {
+    const parse = (bytes: Buffer): unknown =>
+      bytes.length > LARGE ? parseApart(thread, bytes) : parseBytes(bytes);
+    const checked = (body: unknown): unknown => {
+      checkLists(body, limits);
+      return body;
+    };
+    const received = (bytes: Buffer): void => {
+      let body: unknown;
+      try {
+        body = soon(parse(bytes), checked);
+      } catch (error) {
+        done(asError(error));
+        return;
+      }
+      if (body instanceof Promise) body.then((read) => done(null, read), done);
+      else done(null, body);
+    };
+    receive(request, { limits, held, patience }, { received, refused: done });
   });
 }
 
-/** Bytes of the body. Throws ApiError once it has arrived, so that the client reads the answer. */
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(String(error));
+
+interface Receiving {
+  readonly limits: BodyLimits;
+  readonly held: { bytes: number };
+  readonly patience: Patience;
+}
+
+/** Calls back with the bytes of the body; with an error once it has arrived, so that the client reads the answer. */
 function receive(
   { raw, headers }: FastifyRequest,
-  {
-    limits,
-    held,
-    patience,
-  }: {
-    readonly limits: BodyLimits;
-    readonly held: { bytes: number };
-    readonly patience: Patience;
-  },
-): Promise<Buffer> {
+  { limits, held, patience }: Receiving,
+  told: { received(bytes: Buffer): void; refused(error: ApiError): void },
+): void {
   const meter = new JsonMeter(limits);
   const chunks: Buffer[] = [];
   let length = 0;
@@ -124,30 +141,28 @@ function receive(
   const declared = Number(headers["content-length"] ?? 0);
   if (declared > limits.bytes) refuse(tooLarge(limits.bytes));
   if (declared > limits.underWay) throw tooLarge(limits.bytes);
-  return new Promise((resolve, reject) => {
-    const over = (error?: ApiError): void => {
-      patience.done(awaited);
-      raw.off("data", data).off("end", end).off("error", gone).off("close", gone);
-      held.bytes -= length;
-      const [first] = chunks;
-      if (error !== undefined) reject(error);
-      // Most bodies come in one piece.
-      else if (first !== undefined && chunks.length === 1) resolve(first);
-      else resolve(Buffer.concat(chunks, length));
-    };
-    const late = (): void => {
-      raw.resume();
-      over(new ApiError("timeout", `No more of the body came for ${limits.idleMs / 1000} s.`));
-    };
-    const data = (chunk: Buffer): void => {
-      patience.more(awaited);
-      take(chunk);
-    };
-    const end = (): void => over(refused);
-    const gone = (): void => over(badRequest("The client left before its body had arrived."));
-    const awaited = patience.wait(late);
-    raw.on("data", data).on("end", end).on("error", gone).on("close", gone);
-  });
+  const over = (error?: ApiError): void => {
+    patience.done(awaited);
+    raw.off("data", data).off("end", end).off("error", gone).off("close", gone);
+    held.bytes -= length;
+    const [first] = chunks;
+    if (error !== undefined) told.refused(error);
+    // Most bodies come in one piece.
+    else if (first !== undefined && chunks.length === 1) told.received(first);
+    else told.received(Buffer.concat(chunks, length));
+  };
+  const late = (): void => {
+    raw.resume();
+    over(new ApiError("timeout", `No more of the body came for ${limits.idleMs / 1000} s.`));
+  };
+  const data = (chunk: Buffer): void => {
+    patience.more(awaited);
+    take(chunk);
+  };
+  const end = (): void => over(refused);
+  const gone = (): void => over(badRequest("The client left before its body had arrived."));
+  const awaited = patience.wait(late);
+  raw.on("data", data).on("end", end).on("error", gone).on("close", gone);
 }
 
 /** Of a body that is awaited. */

@@ -76,8 +76,8 @@ export class LoadWatch {
    * Digest of a prompt → seconds of its last arrival; full, it is the older one and the next
    * begins. (To take the oldest out of one Map is to step over all that left it before.)
    */
-  #prompts = new Map<string, number>();
-  #olderPrompts = new Map<string, number>();
+  #prompts = new Map<number, number>();
+  #olderPrompts = new Map<number, number>();
   #lastEnd: Nanos = Number.NEGATIVE_INFINITY;
   #told = true;
   /** The last answer of `noticed`, and of how many requests since when. */
@@ -98,7 +98,7 @@ export class LoadWatch {
     from = 0,
   ): void {
     const { prompt, params } = request;
-    const key = from === 0 ? digest(prompt) : "";
+    const key = from === 0 ? digest(prompt) : -1;
     const earlier = this.#prompts.get(key) ?? this.#olderPrompts.get(key);
     ids.forEach((id, index) => {
       const open = this.#open[engine]?.get(id);

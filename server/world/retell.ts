@@ -22,6 +22,7 @@ import type {
   TokenId,
 } from "../../device/device.ts";
 import type { Tokenizer } from "../../models/model.ts";
+import type { Soon } from "../../models/soon.ts";
 
 export interface Languages {
   /** Of the ids that the engine knows. */
@@ -76,7 +77,7 @@ export class RetoldWords implements Device {
   #last: Promise<void> = Promise.resolve();
   #step = 0;
   /** Counted ids of the letter that texts are encoded after. */
-  #letter: Promise<Int32Array> | undefined;
+  #letter: Soon<Int32Array> | undefined;
 
   /** `inner` samples its own ids and takes contexts of any length. */
   constructor(inner: Device, languages: Languages) {

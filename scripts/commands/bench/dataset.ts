@@ -35,7 +35,7 @@ export async function wordsFor(
     }
     return {
       ids: plainIds(tokenizer.vocabSize, tokenizer.specialIds),
-      encode: (text) => tokenizer.encode(text, { addSpecialTokens: false }),
+      encode: async (text) => tokenizer.encode(text, { addSpecialTokens: false }),
       decode: async (ids) => tokenizer.decode(ids),
     };
   }

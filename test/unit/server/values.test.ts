@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { soon } from "../../../models/soon.ts";
 import { parseSettings } from "../../../server/config.ts";
 import { jsonArgument, parameterTypes } from "../../../server/generation/tools/arguments.ts";
 import { PythonReader } from "../../../server/generation/tools/python-literal.ts";
@@ -159,5 +160,19 @@ describe("sampling defaults", () => {
     expect(config('{"method": "ngram", "num_speculative_tokens": 2}')?.maxTokens).toBe(2);
     expect(() => config('{"method": "tea leaves"}')).toThrow(/^--speculative-config: /);
     expect(speculativeConfig(parseSettings([]).settings)).toBeUndefined();
+  });
+});
+
+describe("what is there soon", () => {
+  it("goes on at once where the value is there, and when it comes where it is not", async () => {
+    const twice = (value: number): number => {
+      if (value < 0) throw new RangeError("less than nothing");
+      return 2 * value;
+    };
+    expect(soon(2, twice)).toBe(4);
+    expect(() => soon(-1, twice)).toThrow(RangeError);
+    expect(await soon(Promise.resolve(3), twice)).toBe(6);
+    await expect(soon(Promise.resolve(-1), twice)).rejects.toThrow(RangeError);
+    expect(soon(1, (value) => soon(twice(value), twice))).toBe(4);
   });
 });
