@@ -13,6 +13,7 @@ import type { StoreOptions } from "./converted/store.ts";
 import { Experts } from "./experts.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
+import type { BlockBits } from "./graph/quantise.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
 import { Head } from "./head.ts";
@@ -45,6 +46,8 @@ export interface RankSettings {
   /** Absent: rows name no adapters. */
   readonly maxAdapterRank?: number;
   readonly quantization: Quantization;
+  /** Of int4's blocks; absent: 4. */
+  readonly blockBits?: BlockBits;
   /** int4 weights are held a second time in int8, for steps of many rows. */
   readonly twoCopies?: boolean;
   /** The same products whatever a step's rows. */
@@ -132,18 +135,18 @@ export class Forward {
     const crossing: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
     const opener = new Opener(this.#weights, {
       quantization,
+      blockBits: settings.blockBits,
       second: crossing,
       batchInvariant,
       store: settings.store,
       bytes: settings.weightBytes,
       from: { ...settings, twoCopies, adapters },
     });
-    const total = countSegments(this.#program);
     let opened = 0;
     const open: Open = (segment, threads) => {
       breathe();
       const runner = opener.open(segment, threads);
-      onOpened(++opened, total);
+      onOpened(++opened, countSegments(this.#program));
       return runner;
     };
     try {

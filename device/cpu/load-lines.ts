@@ -11,7 +11,7 @@ export function loadLines(
     quantization,
     convertedWeights,
   }: Pick<DeviceSettings, "model" | "quantization" | "convertedWeights">,
-  { weightBytes, secondCopyBytes, ranks }: MemoryPlan,
+  { weightBytes, secondCopyBytes, blockBits, ranks }: MemoryPlan,
   loaded: Loaded | undefined,
 ): readonly string[] {
   const stored = mebibytes(model.checkpoint?.bytes ?? 0);
@@ -23,13 +23,17 @@ export function loadLines(
     "kept-now": `converted, kept in ${convertedWeights?.folder}`,
     "in-memory": `converted in memory (${loaded?.why})`,
   }[loaded?.how ?? "as-stored"];
-  const computed = format === "stored" && hasFp8(model) ? NAMES.none : NAMES[format];
+  const name = format === "int4" && blockBits === 8 ? SMALL_INT4 : NAMES[format];
+  const computed = format === "stored" && hasFp8(model) ? NAMES.none : name;
   return [
     `weights    ${stored} as stored (${model.format}); ${mebibytes(weightBytes)} in memory${each} as ${computed}, ${how}`,
-    ...copyLines(format, secondCopyBytes, loaded?.crossing),
-    ...roundingLines(model, format, loaded?.rounded),
+    ...copyLines(format, name, secondCopyBytes, loaded?.crossing),
+    ...roundingLines(model, format, name, loaded?.rounded),
   ];
 }
+
+/** What int4 is for a model whose weights stay in caches (plan.ts). */
+const SMALL_INT4 = "8-bit blocks (so small a model is no quicker in int4)";
 
 const NAMES = {
   none: "F32",
@@ -57,13 +61,14 @@ export function partsOfAll(
 /** Which copies of int4 weights are held, and what each is for. */
 function copyLines(
   format: keyof typeof NAMES,
+  name: string,
   bytes: number,
   crossing: number | undefined,
 ): readonly string[] {
   if (format !== "int4") return [];
   return [
     bytes === 0
-      ? "copies     1: int4 whatever a step's rows"
+      ? `copies     1: ${name} whatever a step's rows`
       : `copies     2: int8 as well, ${mebibytes(bytes)} more, for steps of ${crossing} rows and more (measured); --weight-copies 1 does without`,
   ];
 }
@@ -72,14 +77,13 @@ function copyLines(
 function roundingLines(
   model: Model,
   format: keyof typeof NAMES,
+  name: string,
   rounded: number | undefined,
 ): readonly string[] {
   const fp8 = hasFp8(model);
   if (rounded !== undefined) {
     const what =
-      format === "stored"
-        ? "8-bit codes for groups with minima"
-        : `${fp8 ? "FP8 to " : ""}${NAMES[format]}`;
+      format === "stored" ? "8-bit codes for groups with minima" : `${fp8 ? "FP8 to " : ""}${name}`;
     const every = format === "stored" ? "group" : "row";
     const percent = (100 * rounded).toPrecision(2);
     return [

@@ -6,6 +6,7 @@
 import { Scratch } from "./converted/scratch.ts";
 import { type Opened, openEntry, type StoreOptions } from "./converted/store.ts";
 import { type Format, lowerSegment, type Quantization } from "./graph/lower.ts";
+import type { BlockBits } from "./graph/quantise.ts";
 import { Rounding } from "./graph/rounding.ts";
 import type { ShardReader } from "./graph/shard-reader.ts";
 import type { Segment } from "./graph/steps.ts";
@@ -27,6 +28,7 @@ export interface Loaded {
 
 export interface OpenerOptions {
   readonly quantization: Quantization;
+  readonly blockBits?: BlockBits | undefined;
   /** Weights are held a second time in int8, for steps of as many rows as this says. */
   readonly second?: Crossing | undefined;
   /** The same products whatever a step's rows. */
@@ -45,6 +47,7 @@ const SCRATCH_BYTES = 2 ** 26;
 export class Opener {
   readonly #weights: ShardReader;
   readonly #format: Format;
+  readonly #blockBits: BlockBits | undefined;
   readonly #small: boolean;
   readonly #second: Crossing | undefined;
   readonly #invariant: boolean;
@@ -56,7 +59,8 @@ export class Opener {
   #opened = 0;
 
   constructor(weights: ShardReader, options: OpenerOptions) {
-    const { quantization, second, batchInvariant = false, store, bytes, from } = options;
+    const { quantization, blockBits, second, batchInvariant = false, store, bytes, from } = options;
+    this.#blockBits = blockBits;
     this.#weights = weights;
     this.#second = second;
     this.#invariant = batchInvariant;
@@ -124,6 +128,7 @@ export class Opener {
     { threads, format }: { readonly threads: number; readonly format: Format },
   ): Runner {
     const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
+      blockBits: this.#blockBits,
       keep: (data) => entry.keep(data),
       rounding: this.#roundingOf(format),
     });
@@ -141,6 +146,7 @@ export class Opener {
   #inMemory(segment: Segment, threads: number, format: Format): Runner {
     const scratch = this.#scratch;
     const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
+      blockBits: this.#blockBits,
       ...(scratch && { keep: (data) => scratch.keep(data) }),
       rounding: this.#roundingOf(format),
     });

@@ -11,7 +11,7 @@ import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
-import { blockOf } from "./graph/quantise.ts";
+import { type BlockBits, blockOf } from "./graph/quantise.ts";
 import type { KvFormat } from "./kernel/kv-layout.ts";
 import { poolBytesPerBlock } from "./kv-pool.ts";
 
@@ -35,6 +35,8 @@ export interface MemoryPlan {
   readonly weightBytes: number;
   /** On each rank, of int4 weights that are held a second time in int8; 0: they are not. */
   readonly secondCopyBytes: number;
+  /** Of int4's blocks. */
+  readonly blockBits: BlockBits;
   readonly kvFormat: KvFormat;
   readonly kvBytesPerBlock: number;
   readonly kvBytes: number;
@@ -95,6 +97,7 @@ export function planMemory(
     maxTokens: settings.maxTokens ?? DEFAULT_MAX_TOKENS,
     maxContext,
     weightBytes: weightBytes(model, ranks, quantization),
+    blockBits: blockBits(model),
     secondCopyBytes: quantization === "int4" ? secondCopyBytes(model, settings, free) : 0,
     kvFormat,
     kvBytesPerBlock,
@@ -170,6 +173,13 @@ export function quantizationOf(name: string | undefined, checkpoint?: Checkpoint
   throw new Error(`The cpu device has no quantization "${name}"; known: int4, int8, w8a16.`);
 }
 
+/** Weights that so few bytes hold stay in caches: 4 bits would not be read any quicker, and cost the most here. */
+const CACHED_BYTES = 2 ** 23;
+
+function blockBits(model: Model): BlockBits {
+  return weightBytes(model, 1, "int8") <= CACHED_BYTES ? 8 : 4;
+}
+
 /** What `--weight-copies` comes to; batch invariance wants one kind of product, so one copy. */
 function secondCopyBytes(
   model: Model,
@@ -188,6 +198,7 @@ function secondCopyBytes(
 /** Bytes a rank streams a step: the embedding table is read row by row from its file. */
 function weightBytes(model: Model, ranks: number, quantization: Quantization): number {
   const { architecture } = model;
+  const format = quantization === "int4" ? blockBits(model) : quantization;
   const tied = architecture.tiedHead;
   const table = architecture.prologue.find((op) => op.op === "embed")?.table.name;
   return architectureWeights(architecture)
@@ -196,10 +207,7 @@ function weightBytes(model: Model, ranks: number, quantization: Quantization): n
       const shape = shardShape(weight, 0, ranks);
       const stored = model.checkpoint?.tensors.get(weight.name.replace("{e}", "0"));
       return (
-        sum +
-        (quantization === "stored"
-          ? storedBytes(shape, stored)
-          : bytesOf(shape, weight, quantization))
+        sum + (format === "stored" ? storedBytes(shape, stored) : bytesOf(shape, weight, format))
       );
     }, 0);
 }
@@ -223,11 +231,18 @@ function storedBytes(shape: readonly number[], stored: StoredTensor | undefined)
     : elements + BLOCK_BYTES * (elements / 32);
 }
 
-function bytesOf(shape: readonly number[], weight: Weight, quantization: Quantization): number {
+/** `format`: the bits of blocks, or else. */
+function bytesOf(
+  shape: readonly number[],
+  weight: Weight,
+  format: BlockBits | Exclude<Quantization, "int4" | "stored">,
+): number {
   const elements = shape.reduce((product, size) => product * size, 1);
   const width = shape.at(-1) ?? 1;
-  if (weight.shape.length < 2 || quantization === "none") return 4 * elements;
-  if (quantization !== "int4") return elements + 4 * (elements / width);
+  if (weight.shape.length < 2 || format === "none") return 4 * elements;
+  if (typeof format === "string") return elements + 4 * (elements / width);
   const block = blockOf(width);
-  return block === undefined ? 4 * elements : elements / 2 + BLOCK_BYTES * (elements / block);
+  return block === undefined
+    ? 4 * elements
+    : (elements * format) / 8 + BLOCK_BYTES * (elements / block);
 }

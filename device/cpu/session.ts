@@ -62,6 +62,8 @@ export class Session implements Runner {
       graphOptimizationLevel: "all",
       // Step sizes vary: remembered allocation patterns would rarely fit.
       enableMemPattern: false,
+      // Each session's arena would keep what its largest step needed: malloc gives it to the next.
+      enableCpuMemArena: false,
       // Errors are thrown; the runtime need not print them too.
       logSeverityLevel: 4,
       externalData: graph.externalData,

@@ -30,6 +30,7 @@ export function startRanks(
       expertParallel: settings.own["enable-expert-parallel"] === true,
       ...(settings.adapters && { maxAdapterRank: settings.adapters.maxRank }),
       quantization: quantizationOf(settings.quantization, checkpoint),
+      blockBits: plan.blockBits,
       twoCopies: plan.secondCopyBytes > 0,
       batchInvariant: settings.own["batch-invariant"] === true,
       blockSize: plan.blockSize,

@@ -151,8 +151,13 @@ const WIDE = {
   vocab_size: 2048,
 } as const;
 
-/** Its widths are whole blocks of 4-bit weights. */
-const INT4 = { ...QWEN_LIKE, hidden_size: 192, intermediate_size: 256 } as const;
+/** Its widths are whole blocks of weights, which are so many that they are of 4 bits. */
+const INT4 = {
+  ...QWEN_LIKE,
+  hidden_size: 192,
+  intermediate_size: 256,
+  vocab_size: 44_032,
+} as const;
 /** Whatever the format: the flag's promise. */
 const INVARIANT = { "batch-invariant": true } as const;
 

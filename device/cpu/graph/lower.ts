@@ -15,7 +15,13 @@ import type {
 import type { BuiltGraph, Keep } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
 import { IntegerProducts } from "./integer-product.ts";
-import { blockOf, type Int8Weight, quantiseBlocks, quantiseInt8 } from "./quantise.ts";
+import {
+  type BlockBits,
+  blockOf,
+  type Int8Weight,
+  quantiseBlocks,
+  quantiseInt8,
+} from "./quantise.ts";
 import type { Rounding } from "./rounding.ts";
 import type { ShardReader } from "./shard-reader.ts";
 import type { PerHead, Products, Segment, SegmentOp } from "./steps.ts";
@@ -32,6 +38,8 @@ const PART_BYTES = 1 << 25;
 
 /** Where weights go that are converted, and what is to be known of it. */
 export interface Conversion {
+  /** Of int4's blocks (plan.ts); absent: 4. */
+  readonly blockBits?: BlockBits | undefined;
   readonly keep?: Keep;
   readonly rounding?: Rounding | undefined;
 }
@@ -60,6 +68,7 @@ class Lowering {
   /** Large weights are written to a file. */
   readonly keeps: boolean;
   readonly #rounding: Rounding | undefined;
+  readonly #blockBits: BlockBits;
   /** All matrices of the segment lie in their file as the graph wants them. */
   readonly #mapped: boolean;
   /** Norms that were computed with the sum they read. */
@@ -70,12 +79,13 @@ class Lowering {
     segment: Segment,
     weights: ShardReader,
     quantization: Format,
-    { keep, rounding }: Conversion,
+    { keep, rounding, blockBits = 4 }: Conversion,
   ) {
     this.#segment = segment;
     this.#weights = weights;
     this.#quantization = quantization;
     this.#rounding = rounding;
+    this.#blockBits = blockBits;
     this.#mapped =
       quantization === "none" &&
       segment.ops.flatMap(matricesOf).every((weight) => weights.range(weight) !== undefined);
@@ -243,17 +253,18 @@ class Lowering {
       graph.node("Concat", parts, { axis: 1 }, op.out);
     } else if (format === "int4" && block !== undefined) {
       const exact = this.#weights.stack(op.parts);
-      const { codes, scales } = quantiseBlocks(exact, block);
-      this.#rounding?.blocks(exact, width, block, { codes, scales });
+      const rounded = quantiseBlocks(exact, block, this.#blockBits);
+      this.#rounding?.blocks(exact, width, block, rounded);
+      const { bits, codes, scales } = rounded;
       const name = nameOf(op);
       const inputs = [
         op.in,
-        graph.weight(name, "uint8", [rows, width / block, block / 2], codes),
+        graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),
         graph.weight(`${name}.scales`, "float", [scales.length], scales),
       ];
       const bias = this.#bias(op);
       if (bias !== undefined) inputs.push("", "", bias);
-      const attributes = { K: width, N: rows, bits: 4, block_size: block, accuracy_level: 4 };
+      const attributes = { K: width, N: rows, bits, block_size: block, accuracy_level: 4 };
       graph.node("ms.MatMulNBits", inputs, attributes, op.out);
     } else if (format === "int8") {
       const exact = this.#weights.stack(op.parts);

@@ -1,9 +1,9 @@
 /**
  * Weight quantisation, done on a rank's own shard, so blocks never straddle ranks.
  *
- * Blocks of 4 bits along the input, as MatMulNBits stores them: value = (code − 8) · scale,
- * the scale signed so that the largest magnitude is −8 (as llama.cpp's Q4_0). int8 rows:
- * one scale per output channel, value = int · scale.
+ * Blocks of 4 or 8 bits along the input, as MatMulNBits stores them: value = (code − half) · scale,
+ * half = 2^(bits − 1), the scale signed so that the largest magnitude is −half (as llama.cpp's
+ * Q4_0). int8 rows: one scale per output channel, value = int · scale.
  */
 
 /** Input widths that are no multiple of this keep F32 weights. */
@@ -15,40 +15,56 @@ export function blockOf(width: number): number | undefined {
   return width % SMALLEST_BLOCK === 0 ? SMALLEST_BLOCK : undefined;
 }
 
+/** Bits of a weight in a block. */
+export type BlockBits = 4 | 8;
+
 export interface BlockWeight {
-  /** [out, blocks, block / 2], low nibble first. */
+  readonly bits: BlockBits;
+  /** [out, blocks, block · bits / 8]; of 4 bits the low half of a byte is first. */
   readonly codes: Uint8Array<ArrayBuffer>;
   /** [out, blocks] */
   readonly scales: Float32Array<ArrayBuffer>;
 }
 
 /** `weight` is [out, in] row-major; `block` divides `in`. */
-export function quantiseBlocks(weight: Float32Array, block: number): BlockWeight {
-  const codes = new Uint8Array(weight.length / 2);
+export function quantiseBlocks(
+  weight: Float32Array,
+  block: number,
+  bits: BlockBits = 4,
+): BlockWeight {
+  const codes = new Uint8Array((weight.length * bits) / 8);
   const scales = new Float32Array(weight.length / block);
+  const half = 2 ** (bits - 1);
+  const most = 2 * half - 1;
   for (let b = 0; b < scales.length; b++) {
     const begin = b * block;
-    let peak = 0;
-    let size = 0;
-    for (let i = begin; i < begin + block; i++) {
-      const value = weight[i] as number;
-      const its = value < 0 ? -value : value;
-      if (its > size) {
-        size = its;
-        peak = value;
-      }
-    }
-    const scale = Math.fround(peak / -8);
+    const scale = Math.fround(peakOf(weight, begin, begin + block) / -half);
     scales[b] = scale;
     const inverse = scale === 0 ? 0 : 1 / scale;
     for (let i = begin; i < begin + block; i++) {
-      // −8 … 7 to 0 … 15, to nearest.
-      const rounded = ((weight[i] as number) * inverse + 8.5) | 0;
-      const code = rounded > 15 ? 15 : rounded;
-      codes[i >> 1] = (codes[i >> 1] as number) | (code << (4 * (i & 1)));
+      // −half … half − 1 to 0 … most, to nearest.
+      const rounded = ((weight[i] as number) * inverse + half + 0.5) | 0;
+      const code = rounded > most ? most : rounded;
+      if (bits === 8) codes[i] = code;
+      else codes[i >> 1] = (codes[i >> 1] as number) | (code << (4 * (i & 1)));
     }
   }
-  return { codes, scales };
+  return { bits, codes, scales };
+}
+
+/** The element of largest magnitude. */
+function peakOf(weight: Float32Array, begin: number, end: number): number {
+  let peak = 0;
+  let size = 0;
+  for (let i = begin; i < end; i++) {
+    const value = weight[i] as number;
+    const its = value < 0 ? -value : value;
+    if (its > size) {
+      size = its;
+      peak = value;
+    }
+  }
+  return peak;
 }
 
 export interface Int8Weight {

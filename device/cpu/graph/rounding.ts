@@ -16,11 +16,14 @@ export class Rounding {
     return this.#squares === 0 ? undefined : Math.sqrt(this.#differences / this.#squares);
   }
 
-  /** Of `exact` [out, in] as blocks of 4 bits. */
-  blocks(exact: Float32Array, width: number, block: number, { codes, scales }: BlockWeight): void {
+  /** Of `exact` [out, in] in blocks. */
+  blocks(exact: Float32Array, width: number, block: number, weight: BlockWeight): void {
+    const { bits, codes, scales } = weight;
+    const codeAt = (at: number): number =>
+      bits === 8 ? (codes[at] as number) : ((codes[at >> 1] as number) >> (4 * (at & 1))) & 15;
+    const half = 2 ** (bits - 1);
     this.#take(exact, width, (at) => {
-      const code = ((codes[at >> 1] as number) >> (4 * (at & 1))) & 15;
-      return (code - 8) * (scales[Math.floor(at / block)] as number);
+      return (codeAt(at) - half) * (scales[Math.floor(at / block)] as number);
     });
   }
 

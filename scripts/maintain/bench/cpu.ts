@@ -21,6 +21,7 @@ import { loadModel } from "../../../models/load.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../../models/model.ts";
 import { describe } from "../../../models/registry.ts";
 import { projectPath } from "../../../models/weights/project-files.ts";
+import { rerunAsLaunched } from "./as-launched.ts";
 import {
   decode,
   execute,
@@ -192,4 +193,4 @@ async function bench(
   await device.close();
 }
 
-await main();
+if (!(await rerunAsLaunched())) await main();

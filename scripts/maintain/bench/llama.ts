@@ -5,7 +5,8 @@
  * how fast memory could be read in the same run. Usage:
  *
  *     tsx scripts/maintain/bench/llama.ts --llama BIN [--model 494m|135m|moe] [--copies auto|1|2]
- *         [--rounds 5] [--context 32] [--streams 1,4,8,16] [--kv-cache-dtype auto]
+ *         [--quantization int4] [--rounds 5] [--context 32] [--streams 1,4,8,16]
+ *         [--kv-cache-dtype auto] [--folder FOLDER]
  *
  * BIN is the folder of llama-batched-bench and llama-quantize. A build of the source inside the
  * package node-llama-cpp (llama/gitRelease.bundle, a git bundle):
@@ -16,9 +17,10 @@
  * GGML_AVX2, _FMA, _F16C, _BMI2, _AVX512, _AVX512_VNNI, _AVX512_VBMI, _AVX512_BF16=ON.
  *
  * llama.cpp keeps its KV cache in F16. Above a context of 128 the steps at 128 are timed too, and
- * how much slower the longer ones are is told for both.
+ * how much slower the longer ones are is told for both. Contexts above 512 llama.cpp computes once,
+ * in the middle round, for it takes minutes; it decodes as many steps then as in all rounds.
  *
- * Our steps choose the likeliest id of each row; llama-batched-bench chooses none.
+ * Ours runs in the environment of our launchers (huge pages), llama.cpp in its own. Our steps choose the likeliest id of each row; llama-batched-bench chooses none.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
@@ -28,6 +30,7 @@ import { parseArgs } from "node:util";
 import { RealClock } from "../../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../../device/cpu/device.ts";
 import { loadModel } from "../../../models/load.ts";
+import { peerEnvironment, rerunAsLaunched } from "./as-launched.ts";
 import { decode, Greedy, median, PREFILL_TOKENS, prefill, readBandwidth } from "./device-steps.ts";
 import { SHAPES } from "./peer/shapes.ts";
 import { writeModels } from "./peer/write.ts";
@@ -42,7 +45,7 @@ const SHORT = 128;
 const MOST_OTHER_BYTES = 250e6;
 
 /** Tokens a second by what was done. */
-type Speeds = ReadonlyMap<string, number>;
+type Speeds = Map<string, number>;
 
 const MIB = 2 ** 20;
 
@@ -52,6 +55,7 @@ async function main(): Promise<void> {
       llama: { type: "string" },
       model: { type: "string", default: "494m" },
       copies: { type: "string", default: "auto" },
+      quantization: { type: "string", default: "int4" },
       rounds: { type: "string", default: "5" },
       context: { type: "string", default: "32" },
       streams: { type: "string", default: "1,4,8,16" },
@@ -69,24 +73,33 @@ async function main(): Promise<void> {
     context: Number(values.context),
     streams: values.streams.split(",").map(Number),
     cache: values["kv-cache-dtype"],
+    copies: values.copies,
+    quantization: values.quantization,
+    rounds: Number(values.rounds),
   };
   const threads = availableParallelism();
   const before = process.memoryUsage().rss;
-  const device = await open(folder, join(values.folder, "converted"), values.copies, work);
+  const device = await open(folder, join(values.folder, "converted"), work);
   for (const line of device.loadLines) console.log(line);
   const bandwidth = await readBandwidth(threads);
   const { weightBytes, secondCopyBytes } = device.plan;
   console.log(
     `${values.model}, ${threads} threads, context ${work.context}; memory read ${(bandwidth / 1e9).toFixed(1)} GB/s; load ${loadavg()[0]?.toFixed(1)}`,
   );
+  const peer = { llama: values.llama, gguf, threads };
   const [ours, theirs]: [Speeds[], Speeds[]] = [[], []];
+  let long: Theirs | undefined;
   let resident = 0;
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < work.rounds; round++) {
     ours.push(await runOurs(device, work));
-    const run = await runTheirs(values.llama, gguf, threads, work);
+    const run = await runTheirs(peer, work);
     theirs.push(run.speeds);
-    resident = Math.max(resident, run.resident);
+    if (work.context > PREFILL_TOKENS && round === work.rounds >> 1)
+      long = await runBatches(peer, work, { tokens: work.context, decoded: work.rounds * DECODED });
+    resident = Math.max(resident, run.resident, long?.resident ?? 0);
   }
+  for (const speeds of theirs)
+    for (const [name, speed] of long?.speeds ?? []) speeds.set(name, speed);
   print(ours, theirs, { weightBytes, bandwidth });
   if (work.context > SHORT) printSlowdowns(ours, theirs, work);
   const mine = process.memoryUsage().rss - before;
@@ -136,6 +149,9 @@ interface Work {
   readonly context: number;
   readonly streams: readonly number[];
   readonly cache: string;
+  readonly copies: string;
+  readonly quantization: string;
+  readonly rounds: number;
 }
 
 const contexts = ({ context }: Work): readonly number[] =>
@@ -147,8 +163,7 @@ const named = (streams: number, context: number, work: Work): string =>
 async function open(
   folder: string,
   store: string,
-  copies: string,
-  { context, streams, cache }: Work,
+  { context, streams, cache, copies, quantization }: Work,
 ): Promise<CpuDevice> {
   mkdirSync(store, { recursive: true });
   const maxContext = Math.max(PREFILL_TOKENS, context + 2 * DECODED) + 1;
@@ -157,7 +172,7 @@ async function open(
     clock: new RealClock(),
     sampler: new Greedy(),
     tensorParallelSize: 1,
-    quantization: "int4",
+    quantization,
     maxContext,
     maxRows: Math.max(...streams),
     kvCacheBytes: 3 * 2 ** 30,
@@ -181,30 +196,50 @@ async function runOurs(device: CpuDevice, work: Work): Promise<Speeds> {
   return speeds;
 }
 
-async function runTheirs(
-  llama: string,
-  gguf: string,
-  threads: number,
-  work: Work,
-): Promise<{ readonly speeds: Speeds; readonly resident: number }> {
-  const speeds = new Map<string, number>();
-  const { context, streams } = work;
-  const cells = Math.max(PREFILL_TOKENS + 1, Math.max(...streams) * (context + DECODED));
-  const run = (tokens: number, generated: number, rows: readonly number[]) =>
-    batchedBench(join(llama, "llama-batched-bench"), [
-      ...["-m", gguf, "-t", String(threads), "-c", String(cells), "-ub", String(PREFILL_TOKENS)],
-      ...["-npp", String(tokens), "-ntg", String(generated), "-npl", rows.join()],
-      ...["--output-format", "jsonl"],
-    ]);
+interface Peer {
+  readonly llama: string;
+  readonly gguf: string;
+  readonly threads: number;
+}
+
+interface Theirs {
+  readonly speeds: Speeds;
+  readonly resident: number;
+}
+
+async function runTheirs(peer: Peer, work: Work): Promise<Theirs> {
+  const { llama, gguf, threads } = peer;
+  const speeds: Speeds = new Map();
   let resident = 0;
-  for (const tokens of contexts(work)) {
-    const decoding = await run(tokens, DECODED, streams);
-    for (const { pl, speed_tg } of decoding.lines) speeds.set(named(pl, tokens, work), speed_tg);
-    resident = Math.max(resident, decoding.resident);
+  for (const tokens of contexts(work).filter((each) => each <= PREFILL_TOKENS)) {
+    const run = await runBatches(peer, work, { tokens, decoded: DECODED });
+    for (const [name, speed] of run.speeds) speeds.set(name, speed);
+    resident = Math.max(resident, run.resident);
   }
-  const prompts = await run(PREFILL_TOKENS, 1, [1]);
+  const prompts = await batchedBench(join(llama, "llama-batched-bench"), [
+    ...["-m", gguf, "-t", String(threads), "-c", String(PREFILL_TOKENS + 1)],
+    ...["-ub", String(PREFILL_TOKENS), "-npp", String(PREFILL_TOKENS), "-ntg", "1", "-npl", "1"],
+    ...["--output-format", "jsonl"],
+  ]);
   for (const { speed_pp } of prompts.lines) speeds.set("prefill", speed_pp);
   return { speeds, resident: Math.max(resident, prompts.resident) };
+}
+
+/** Decodes so many tokens after so many, with each number of streams. */
+async function runBatches(
+  { llama, gguf, threads }: Peer,
+  work: Work,
+  { tokens, decoded }: { readonly tokens: number; readonly decoded: number },
+): Promise<Theirs> {
+  const cells = Math.max(...work.streams) * (tokens + decoded);
+  const { lines, resident } = await batchedBench(join(llama, "llama-batched-bench"), [
+    ...["-m", gguf, "-t", String(threads), "-c", String(cells), "-ub", String(PREFILL_TOKENS)],
+    ...["-npp", String(tokens), "-ntg", String(decoded), "-npl", work.streams.join()],
+    ...["--output-format", "jsonl"],
+  ]);
+  const speeds: Speeds = new Map();
+  for (const { pl, speed_tg } of lines) speeds.set(named(pl, tokens, work), speed_tg);
+  return { speeds, resident };
 }
 
 /** A line of llama-batched-bench: sequences, tokens a second of prompts and of outputs. */
@@ -218,7 +253,10 @@ async function batchedBench(
   program: string,
   args: readonly string[],
 ): Promise<{ readonly lines: readonly Line[]; readonly resident: number }> {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    env: peerEnvironment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [text, errors, resident] = ["", "", 0];
   child.stdout.on("data", (data: Buffer) => (text += data));
   child.stderr.on("data", (data: Buffer) => (errors += data));
@@ -272,4 +310,4 @@ function spread(values: readonly number[], digits: number): string {
   return `${median(values).toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
-await main();
+if (!(await rerunAsLaunched())) await main();

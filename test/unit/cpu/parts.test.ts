@@ -94,6 +94,17 @@ describe("quantisation", () => {
     expect(error / weight.length).toBeLessThan(0.5 / 8 / 3);
   });
 
+  it("blocks of 8 bits keep every value within half a step", () => {
+    const { codes, scales } = quantiseBlocks(weight, 32, 8);
+    expect(codes.length).toBe(weight.length);
+    weight.forEach((value, i) => {
+      const scale = scales[Math.floor(i / 32)] ?? 0;
+      const away = Math.abs(((codes[i] ?? 0) - 128) * scale - value);
+      // The far end of the range has one step less.
+      expect(away).toBeLessThanOrEqual(Math.abs(scale) * ((codes[i] ?? 0) === 255 ? 1.001 : 0.501));
+    });
+  });
+
   it("int4 blocks are 128 where they fit, else 32, else none", () => {
     expect([4864, 160, 100].map(blockOf)).toEqual([128, 32, undefined]);
   });
@@ -248,6 +259,20 @@ describe("memory plan", () => {
     expect(() => int4(both, 2 ** 40)).toThrow("--weight-copies 2 and --batch-invariant");
     const other = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int8" };
     expect(planMemory(model, other, 2 ** 40).secondCopyBytes).toBe(0);
+  });
+
+  it("holds int4 in 8 bits where all weights stay in caches", () => {
+    const int4 = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int4", own: {} };
+    const [small, large] = [301, 200_000].map((vocab_size) => {
+      const its = describeModel({ ...QWEN_LIKE, vocab_size });
+      return planMemory({ ...model, architecture: its }, int4, 0);
+    });
+    expect(small?.blockBits).toBe(8);
+    expect(large?.blockBits).toBe(4);
+    const bytes = (vocab_size: number): number => vocab_size * QWEN_LIKE.hidden_size;
+    // 12 bytes a block of 32 beside the codes.
+    expect(large?.weightBytes).toBeGreaterThan(bytes(200_000) * (0.5 + 12 / 32));
+    expect(large?.weightBytes).toBeLessThan(bytes(200_000) * (1 + 12 / 32));
   });
 
   it("prints as a table", () => {

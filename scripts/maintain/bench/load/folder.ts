@@ -53,7 +53,31 @@ export const FORMATS: Readonly<Record<string, Format>> = {
   },
   "W8A8 int8": {
     rest: "BF16",
-    config: { quant_method: "compressed-tensors", format: "int-quantized" },
+    config: {
+      quant_method: "compressed-tensors",
+      format: "int-quantized",
+      quantization_status: "compressed",
+      ignore: ["lm_head"],
+      config_groups: {
+        group_0: {
+          targets: ["Linear"],
+          weights: {
+            num_bits: 8,
+            type: "int",
+            symmetric: true,
+            strategy: "channel",
+            dynamic: false,
+          },
+          input_activations: {
+            num_bits: 8,
+            type: "int",
+            symmetric: true,
+            strategy: "token",
+            dynamic: true,
+          },
+        },
+      },
+    },
     matrix: (stem, out, width) => [
       { name: `${stem}.weight`, dtype: "I8", shape: [out, width] },
       { name: `${stem}.weight_scale`, dtype: "F32", shape: [out, 1], value: 0.001 },
