@@ -4,7 +4,6 @@
  */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Nanos } from "../../device/clock.ts";
 import type { Adapter } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
@@ -17,38 +16,16 @@ import {
   withAdapter,
 } from "../generation/generate.ts";
 import { ApiError, badRequest, toApiError } from "../http/errors.ts";
-import type { RouteFacts } from "../http/route-facts.ts";
 import { EventStream, type SseEvent } from "../http/sse.ts";
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
 import { adapterNamed, type Serving } from "../serving.ts";
 import type { TraceContext } from "../tracing/span.ts";
 import type { TraceOrigin } from "../tracing/traces.ts";
 
-/** What of a generation the request's log line and its timings need. */
-export interface RequestRecord {
-  /** When its headers were there. */
-  readonly began: Nanos;
-  /** Absent: turned away before, or a path nobody serves. */
-  route?: RouteFacts;
-  id?: string;
-  /** Of the history, where that is kept. */
-  number?: number;
-  promptTokens?: number;
-  generation?: Running;
-  ignored?: readonly string[];
-  /** Bytes of a stream so far. */
-  streamedBytes?: number;
-  /** Told of each write of a stream, where that is kept. */
-  wrote?: () => void;
-  /** What was answered instead of what was asked for. */
-  error?: string;
-  /** What the file of matches says; absent: the model answers. */
-  fixed?: FixedReply;
-}
-
-declare module "fastify" {
-  interface FastifyRequest {
-    record: RequestRecord;
+declare module "../http/record.ts" {
+  interface RequestRecord {
+    /** What the file of matches says; absent: the model answers. */
+    fixed?: FixedReply;
   }
 }
 

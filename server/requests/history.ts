@@ -13,6 +13,15 @@ import type { GenerationTimings, Running } from "../generation/generate.ts";
 import { Life } from "../metrics/life.ts";
 import { StepLog } from "../metrics/step-log.ts";
 
+declare module "../http/record.ts" {
+  interface RequestRecord {
+    /** Of the history, where that is kept. */
+    number?: number;
+    promptTokens?: number;
+    generation?: Running;
+  }
+}
+
 /** Steps of an engine that are remembered: four minutes of 8 ms each. */
 const LOGGED_STEPS = 32_768;
 /** Times kept of all requests together, 8 bytes each. */
