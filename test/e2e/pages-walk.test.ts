@@ -1,13 +1,14 @@
 /** Every page on both devices, dark, light and on a phone, while requests go on. */
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   keepAsking,
   type Look,
   NO_BROWSER,
   openBrowser,
-  soundLook,
+  type Stop,
   visitPage,
+  walk,
 } from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -24,8 +25,7 @@ const DEVICES = {
 
 const SWEEP = "models=Qwen/Qwen3-0.6B&tp=4&users=1..4&shape=64/16&run=1";
 
-/** Where to go, and what is there when the page shows what it is there to show. */
-const STOPS: readonly (readonly [string, (page: Page) => Promise<void>])[] = [
+const STOPS: readonly Stop[] = [
   ["home", async (page) => page.getByRole("button", { name: "Send" }).waitFor()],
   ["live", async (page) => page.getByRole("img", { name: /^Output tokens.s against/ }).waitFor()],
   [
@@ -68,13 +68,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`every page ${NO_BROWSER ?? ""}`, () =
     });
 
     it.each(Object.entries(LOOKS))("%s", async (_name, look) => {
-      await visitPage(browser, `${server.url}/#/home`, look, async (page) => {
-        for (const [link, ready] of STOPS) {
-          await page.evaluate(`location.hash = ${JSON.stringify(`#/${link}`)}`);
-          await ready(page);
-          await soundLook(page);
-        }
-      });
+      await visitPage(browser, `${server.url}/#/home`, look, (page) => walk(page, STOPS));
       // The load was there to the end, and was served.
       const { requests } = (await server.get("/requests?limit=3")).json;
       expect(requests.map((one: { status: number }) => one.status)).toEqual([200, 200, 200]);

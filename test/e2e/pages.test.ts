@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSpanFile } from "../../device/span-file.ts";
 import { CostModel } from "../../device/trainium/price/cost-model.ts";
@@ -16,7 +16,16 @@ import { run as runSweep } from "../../scripts/commands/sweep/main.ts";
 import { INTERACTIVITY } from "../../scripts/report/point.ts";
 import { pointsIn } from "../../scripts/report/read-points.ts";
 import { catalogueModel } from "../support/catalogue.ts";
-import { csvOf, LOOKS, type Look, NO_BROWSER, openBrowser, visitPage } from "../support/pages.ts";
+import {
+  csvOf,
+  LOOKS,
+  type Look,
+  NO_BROWSER,
+  openBrowser,
+  type Stop,
+  visitPage,
+  walk,
+} from "../support/pages.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const DEVICES = {
@@ -67,25 +76,28 @@ describe.skipIf(NO_BROWSER !== undefined)(`pages ${NO_BROWSER ?? ""}`, () => {
   }
 
   const OSS = "model=openai/gpt-oss-120b&instance=trn2.48xlarge&tensorParallel=16&rows=4";
-  const VIEWS = [
-    ["summary", (page: Page) => page.getByRole("heading", { name: "What would help" })],
-    ["timeline", (page: Page) => page.getByRole("img", { name: /Timeline of \d{3,} spans/ })],
-    ["hierarchy", (page: Page) => page.getByRole("button", { name: "self_attn" })],
-    ["operations", (page: Page) => page.getByRole("cell", { name: /^attention: / })],
-    ["roofline", (page: Page) => page.getByRole("img", { name: /^Roofline of one rank/ })],
-    ["memory", (page: Page) => page.getByRole("img", { name: /^Memory against users/ })],
-    ["compare", (page: Page) => page.getByRole("heading", { name: "Side by side" })],
-  ] as const;
+  const VIEWS: readonly Stop[] = (
+    [
+      ["summary", (page) => page.getByRole("heading", { name: "What would help" })],
+      ["timeline", (page) => page.getByRole("img", { name: /Timeline of \d{3,} spans/ })],
+      ["hierarchy", (page) => page.getByRole("button", { name: "self_attn" })],
+      ["operations", (page) => page.getByRole("cell", { name: /^attention: / })],
+      ["roofline", (page) => page.getByRole("img", { name: /^Roofline of one rank/ })],
+      ["memory", (page) => page.getByRole("img", { name: /^Memory against users/ })],
+      ["compare", (page) => page.getByRole("heading", { name: "Side by side" })],
+    ] satisfies readonly (readonly [string, (page: Page) => Locator])[]
+  ).map(([view, sign]) => [
+    `explorer?${OSS}&layers=each&view=${view}`,
+    async (page) => {
+      if (view === "hierarchy") await page.getByRole("button", { name: "layers.0" }).click();
+      await sign(page).first().waitFor();
+    },
+  ]);
 
   for (const look of [LOOKS[0], LOOKS[3]]) {
     it(`explorer, every view, ${look.join(" ")}`, async () => {
       const url = servers.get("trainium")?.url;
-      for (const [view, sign] of VIEWS) {
-        await visit(`${url}/#/explorer?${OSS}&layers=each&view=${view}`, look, async (page) => {
-          if (view === "hierarchy") await page.getByRole("button", { name: "layers.0" }).click();
-          await sign(page).first().waitFor();
-        });
-      }
+      await visit(`${url}/#/${VIEWS[0]?.[0]}`, look, (page) => walk(page, VIEWS));
     });
   }
 

@@ -26,8 +26,10 @@ export function openBrowser(): Promise<Browser> {
 /** Serious and critical findings, a line each. */
 export async function axeFindings(page: Page): Promise<readonly string[]> {
   // Through the debugger: the page's own policy lets no inline script in.
+  if (await page.evaluate("window.axe === undefined"))
+    await page.evaluate(`${axe.source}; undefined`);
   const found = await page.evaluate(
-    `${axe.source}; axe.run().then(({ violations }) => violations
+    `axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, nodes }) => id + ": " + nodes.slice(0, 3).map(({ html }) => html.slice(0, 200)).join(" | ")))`,
   );
@@ -72,8 +74,20 @@ export async function visitPage(
   await page.close();
 }
 
+/** Where to go within a page, and what is there when it shows what it is there to show. */
+export type Stop = readonly [link: string, ready: (page: Page) => Promise<void>];
+
+/** Goes from link to link and looks at each before it leaves; at the last one, `visitPage` looks. */
+export async function walk(page: Page, stops: readonly Stop[]): Promise<void> {
+  for (const [at, [link, ready]] of stops.entries()) {
+    if (at > 0) await soundLook(page);
+    await page.evaluate(`location.hash = ${JSON.stringify(`#/${link}`)}`);
+    await ready(page);
+  }
+}
+
 /** Nothing serious for axe, nothing cut off at the right. */
-export async function soundLook(page: Page): Promise<void> {
+async function soundLook(page: Page): Promise<void> {
   expect(await axeFindings(page), page.url()).toEqual([]);
   const fits = await page.evaluate("document.documentElement.scrollWidth <= innerWidth");
   expect(fits, `${page.url()}: nothing is cut off at the right`).toBe(true);
