@@ -108,6 +108,8 @@ export interface Batch {
   readonly copies: readonly { readonly from: BlockId; readonly to: BlockId }[];
   /** (optional) The same step may be repeated up to so many times, each adding one token a row. */
   readonly repeat?: number;
+  /** (optional) Whatever else is due meanwhile changes nothing of the repetitions: they go on past it. */
+  readonly through?: boolean;
 }
 
 /** Log-probabilities of one sampled or prompt position. */
@@ -161,7 +163,10 @@ export interface Sampler {
     logits: Float32Array,
     width: number,
   ): readonly PositionLogprobs[];
-  /** (optional) Of a row without drafts: is the likeliest id its answer, with nothing else asked? Then `sample` may not be called for it. Absent: never. */
+  /**
+   * (optional) Is the likeliest id of each position its answer, with nothing else asked? Then `sample` may
+   * not be called for it, nor for guesses where `ends` is known. Absent: never.
+   */
   greedy?(id: SequenceId): boolean;
   /** (optional) Does the id end its sequence? Absent: not known. */
   ends?(id: SequenceId, token: TokenId): boolean;

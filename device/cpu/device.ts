@@ -25,7 +25,7 @@ import type { DeviceSettings } from "../settings.ts";
 import type { TraceSink } from "../trace.ts";
 import { NO_DRAFT } from "./draft.ts";
 import { createEncoderDevice } from "./encoder/device.ts";
-import { NO_ID } from "./head.ts";
+import { isGreedy, verified } from "./greedy.ts";
 import { loadLines } from "./load-lines.ts";
 import type { MemoryPlan } from "./plan.ts";
 import { attentionParity, KV_FORMAT_NAMES, planMemory } from "./plan.ts";
@@ -320,7 +320,7 @@ export class CpuDevice implements Device {
       setImmediate(then, { error: packed, kvLost: false });
       return;
     }
-    const windows = planWindows(batch.rows, ({ id }) => this.#sampler.greedy?.(id) ?? false);
+    const windows = planWindows(batch.rows, (row) => isGreedy(this.#sampler, row));
     const ask = (index: number): void => {
       const window = windows[index];
       const { tokens, what } = window ?? NOTHING;
@@ -360,12 +360,9 @@ export class CpuDevice implements Device {
       return;
     }
     if (kind === "likeliest") {
-      const token = this.ranks.ids[take.at] ?? NO_ID;
-      const sampled =
-        token === NO_ID
-          ? this.#sampler.sample(row, Float32Array.of(Number.NaN)) // which says that there is none
-          : { tokens: [token], accepted: 0 };
-      gathered.sampled.set(row.id, sampled);
+      const ids = this.ranks.ids.subarray(take.at, take.at + take.count);
+      const of = { sampler: this.#sampler, vocabSize: this.vocabSize };
+      gathered.sampled.set(row.id, verified(row, ids, of));
       return;
     }
     const logits = this.#logits(take);

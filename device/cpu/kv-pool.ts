@@ -188,8 +188,8 @@ export class KvPool {
     const { blockSize, kvHeads, headDim, valueDim } = this.#shape;
     const { keyBlockBytes, valueBlockBytes, keyHeadBytes, valueHeadBytes } = this.#layout;
     const writer = this.#writer;
-    const key = headCopy(k.data, writer.vector, headDim);
-    const value = headCopy(v.data, writer.vector, valueDim);
+    const key = headCopy(k.data, writer.target, headDim);
+    const value = headCopy(v.data, writer.target, valueDim);
     for (const row of this.#rows) {
       for (let i = 0; i < row.count; i++) {
         const token = row.offset + i;
@@ -198,13 +198,17 @@ export class KvPool {
         const keys = this.#keysOf(layer) + block * keyBlockBytes;
         const values = this.#valuesOf(layer) + block * valueBlockBytes;
         for (let head = 0; head < kvHeads; head++) {
+          const keyPlace = this.#keyPlace(keys + head * keyHeadBytes, position);
           key.from = k.at + token * k.stride + head * headDim;
+          writer.aim(key, keyPlace);
           if (rotary) rotary.copy(key, position);
           else copyHead(key);
-          writer.write(headDim, this.#keyPlace(keys + head * keyHeadBytes, position));
+          writer.write(headDim, keyPlace);
+          const valuePlace = this.#valuePlace(values + head * valueHeadBytes, position);
           value.from = v.at + token * v.stride + head * valueDim;
+          writer.aim(value, valuePlace);
           copyHead(value);
-          writer.write(valueDim, this.#valuePlace(values + head * valueHeadBytes, position));
+          writer.write(valueDim, valuePlace);
         }
       }
     }
@@ -318,4 +322,5 @@ const headCopy = (source: Float32Array, target: Float32Array, headDim: number): 
   headDim,
   from: 0,
   to: 0,
+  stride: 1,
 });

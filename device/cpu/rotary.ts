@@ -2,13 +2,14 @@
 import type { RopeOp } from "../../models/ops.ts";
 import { rotaryTable } from "../../models/rope.ts";
 
-/** One head's way: `headDim` elements from `source[from…]` to `target[to…]`. */
+/** One head's way: `headDim` elements from `source[from…]` to every `stride`-th of `target[to…]`. */
 export interface HeadCopy {
   readonly source: Float32Array;
   readonly target: Float32Array;
   readonly headDim: number;
   from: number;
   to: number;
+  stride: number;
 }
 
 /** What a table is made of. */
@@ -46,7 +47,7 @@ export class RotaryTable {
    * Element i turns with element i + rotaryDim / 2, interleaved 2i with 2i + 1; those from
    * rotaryDim on stay.
    */
-  copy({ source, target, headDim, from, to }: HeadCopy, position: number): void {
+  copy({ source, target, headDim, from, to, stride }: HeadCopy, position: number): void {
     const half = this.#half;
     const apart = this.#apart;
     const next = this.#next;
@@ -59,15 +60,15 @@ export class RotaryTable {
       const first = i * next;
       const x = source[from + first] as number;
       const y = source[from + first + apart] as number;
-      target[to + first] = x * c - y * s;
-      target[to + first + apart] = y * c + x * s;
+      target[to + first * stride] = x * c - y * s;
+      target[to + (first + apart) * stride] = y * c + x * s;
     }
     for (let i = 2 * half; i < headDim; i++) {
-      target[to + i] = source[from + i] as number;
+      target[to + i * stride] = source[from + i] as number;
     }
   }
 }
 
-export function copyHead({ source, target, headDim, from, to }: HeadCopy): void {
-  for (let i = 0; i < headDim; i++) target[to + i] = source[from + i] as number;
+export function copyHead({ source, target, headDim, from, to, stride }: HeadCopy): void {
+  for (let i = 0; i < headDim; i++) target[to + i * stride] = source[from + i] as number;
 }

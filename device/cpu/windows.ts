@@ -18,7 +18,7 @@ export interface Take {
 }
 
 export interface Window {
-  /** `likeliest`: an id each. */
+  /** `likeliest`: an id for each position. */
   readonly what: "logits" | "likeliest" | "hidden";
   /** By place among the step's tokens. */
   readonly tokens: Int32Array;
@@ -35,8 +35,8 @@ interface Piece {
 }
 
 /**
- * `greedy`: the likeliest id is a row's answer. Where that is so of all rows no logits leave the
- * ranks; where it is not, the head is better run once for all of them.
+ * `greedy`: the likeliest id of each position is a row's answer. Where that is so of all rows no
+ * logits leave the ranks; where it is not, the head is better run once for all of them.
  */
 export function planWindows(
   rows: readonly BatchRow[],
@@ -50,9 +50,7 @@ export function planWindows(
   }
   const logits = pieces.filter(({ kind }) => kind !== "hidden");
   const hidden = pieces.filter(({ kind }) => kind === "hidden");
-  const ids = logits.every(
-    ({ kind, row }) => kind === "sample" && row.drafted === 0 && greedy(row),
-  );
+  const ids = logits.every(({ kind, row }) => kind === "sample" && greedy(row));
   const asked = ids ? logits.map((piece) => ({ ...piece, kind: "likeliest" as const })) : logits;
   return [...fill(ids ? "likeliest" : "logits", asked), ...fill("hidden", hidden)];
 }

@@ -4,10 +4,14 @@ import { planSlots } from "../../../device/cpu/buffers.ts";
 import { compileProgram } from "../../../device/cpu/graph/program.ts";
 import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
 import { flowsRead } from "../../../device/cpu/graph/steps.ts";
+import { isGreedy, verified } from "../../../device/cpu/greedy.ts";
+import { NO_ID } from "../../../device/cpu/head.ts";
 import { planMemory, planTable } from "../../../device/cpu/plan.ts";
 import { findCrossing } from "../../../device/cpu/two-formats.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
+import { TokenSampler } from "../../../engine/sample/sampler.ts";
+import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import type { Model } from "../../../models/model.ts";
 import { describe as describeModel } from "../../../models/registry.ts";
 import { blockRange, row } from "../../support/device-driver.ts";
@@ -21,6 +25,43 @@ const model: Model = {
   format: "f32",
   generation: { eosTokenIds: [] },
 };
+
+describe("guesses of greedy rows", () => {
+  it("hold as the sampler says, to the end of the sequence or where no id is likeliest", () => {
+    const random = seeded(3);
+    const vocabSize = 4;
+    const below = (count: number): number => Math.floor(random() * count);
+    const lengths = new Set<number>();
+    for (let round = 0; round < 300; round++) {
+      const [here, there] = [new TokenSampler(), new TokenSampler()];
+      const drafted = below(5);
+      const context = Int32Array.from({ length: 3 + drafted }, () => below(2));
+      const its = { ...row(0, [...context], { start: 2, blocks: [0] }), drafted };
+      const params = { ...DEFAULT_SAMPLING, temperature: 0, stopTokenIds: [3] };
+      for (const sampler of [here, there])
+        sampler.add({ id: 0, params, promptLength: 3, tokens: context });
+      const ids = Int32Array.from({ length: drafted + 1 }, () =>
+        below(20) === 0 ? NO_ID : below(4),
+      );
+      const logits = new Float32Array(ids.length * vocabSize).fill(Number.NaN);
+      ids.forEach((id, at) => {
+        if (id !== NO_ID) logits[at * vocabSize + id] = 2;
+      });
+      expect(isGreedy(here, its)).toBe(true);
+      const found = verified(its, ids, { sampler: here, vocabSize });
+      expect(found).toEqual(there.sample(its, logits));
+      expect(here.takeFault(0)).toEqual(there.takeFault(0));
+      lengths.add(found.tokens.length);
+    }
+    expect(lengths.size).toBeGreaterThan(3);
+    expect(
+      isGreedy(
+        { sample: () => ({ tokens: [], accepted: 0 }), prompt: () => [], greedy: () => true },
+        { ...row(0, [1, 2], { start: 0, blocks: [] }), drafted: 1 },
+      ),
+    ).toBe(false);
+  });
+});
 
 describe("program", () => {
   it("is cut at attention alone with one rank", () => {
@@ -192,7 +233,11 @@ describe("windows", () => {
       ["logits", "hidden"],
     ]);
     const drafted = row(0, [1, 2], { drafted: 1, blocks: [0] });
-    expect(planWindows([drafted], () => true)[0]?.what).toBe("logits");
+    expect(planWindows([drafted], () => true)[0]).toMatchObject({
+      what: "likeliest",
+      takes: [{ count: 2 }],
+    });
+    expect(planWindows([drafted])[0]?.what).toBe("logits");
     const end = row(0, [1, 2, 3, 4], { start: 2, want: "all", blocks: [0] });
     expect(planWindows([end])[0]?.takes.map(({ kind, count }) => [kind, count])).toEqual([
       ["prompt", 1],
