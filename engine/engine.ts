@@ -60,6 +60,8 @@ export class Engine {
   #endedAt: Nanos = 0;
   #meanInterval: Nanos = 0;
   #idlers: (() => void)[] = [];
+  readonly #onTurn = (): void => this.#step();
+  readonly #onResult = (result: StepResult): void => this.#landed(result);
   readonly #host: Host = {
     join: (part, lead) => this.#join(part, lead),
     forgo: (count, promptLength) => this.#forgo(count, promptLength),
@@ -264,7 +266,7 @@ export class Engine {
   #wake(): void {
     if (this.#asked || this.#closed) return;
     this.#asked = true;
-    this.#clock.at(this.#clock.now(), () => this.#step(), "step");
+    this.#clock.at(this.#clock.now(), this.#onTurn, "step");
   }
 
   #step(): void {
@@ -279,7 +281,7 @@ export class Engine {
       this.#tell();
       if (flight === undefined) return;
       this.#flights.push(flight);
-      this.#device.execute(flight.batch, (result) => this.#landed(result));
+      this.#device.execute(flight.batch, this.#onResult);
     }
   }
 

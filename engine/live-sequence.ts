@@ -21,7 +21,7 @@ import {
   type SequenceId,
   type TokenId,
 } from "../device/device.ts";
-import type { BlockHash } from "./kv/block-hash.ts";
+import type { BlockName } from "./kv/block-hash.ts";
 import type { Holder } from "./kv/holder.ts";
 import type { PrefixMatch } from "./kv/prefix-match.ts";
 import { PooledState } from "./pooled-state.ts";
@@ -76,7 +76,7 @@ export class LiveSequence implements Sequence, Holder {
   epoch = 0;
   /** Asked to end; done when its steps in flight are. */
   ending: FinishReason | undefined;
-  readonly hashes: BlockHash[];
+  readonly hashes: BlockName[];
   published = 0;
   match: PrefixMatch | undefined;
   cachedTokens = 0;
@@ -138,7 +138,7 @@ export class LiveSequence implements Sequence, Holder {
     this.unread = "names" in prompt;
     if ("names" in prompt) {
       this.tokens = zeros(this.limit);
-      this.hashes = [...prompt.names];
+      this.hashes = prompt.names.slice();
     } else {
       this.tokens = prompt instanceof Int32Array ? prompt : Int32Array.from(prompt);
       this.hashes = [];

@@ -36,8 +36,12 @@ export interface EngineOptions {
   readonly seed?: number;
   /** Absent: no speculation. */
   readonly speculative?: Speculation;
-  /** Offer the device `Batch.repeat` where nothing but length can end a row. For virtual time; absent: off. */
-  readonly repeat?: boolean;
+  /**
+   * Offer the device `Batch.repeat` where nothing but length can end a row. `alone`: nothing but
+   * requests comes from outside, so that where all seats are taken a repetition goes on past
+   * arrivals. For virtual time; absent: off.
+   */
+  readonly repeat?: boolean | "alone";
   /** Report blocks-stored, -removed and -cleared; absent: off. */
   readonly kvEvents?: boolean;
 }

@@ -8,23 +8,20 @@
  *     K and V are right for [0, position + n − 1): the last id is not computed yet
  */
 import type { Nanos } from "../device/clock.ts";
-import {
-  type Batch,
-  type BatchRow,
-  type Sampled,
-  type StepResult,
-  samples,
-} from "../device/device.ts";
+import type { Batch, Sampled, StepResult } from "../device/device.ts";
 import { endingOf } from "./ending.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { Suspect } from "./recovery.ts";
 import type { Roster } from "./roster.ts";
 import type { PlannedRow } from "./step-plan.ts";
+import type { StepRow } from "./step-row.ts";
 
 /** A step under way. */
 export interface Flight {
   readonly batch: Batch;
   readonly scheduledAt: Nanos;
+  /** The batch's. */
+  readonly rows: readonly StepRow[];
   /** What each row of the batch was planned as, in order. */
   readonly planned: readonly PlannedRow[];
   /** Rows that reach the end of their context keep places for the ids they sample. */
@@ -52,15 +49,15 @@ export function applySuccess(
 ): void {
   const { result, faults } = outcome;
   const { ends } = result;
-  const { planned, batch, keepPlaces } = flight;
+  const { planned, rows, keepPlaces } = flight;
   for (let index = 0; index < planned.length; index++) {
     const its = planned[index];
-    const row = batch.rows[index];
+    const row = rows[index];
     if (its === undefined || row === undefined) continue;
     const { sequence, epoch } = its;
     roster.landed(sequence);
     if (sequence.status === "ended") continue;
-    if (keepPlaces && endsInId(row)) sequence.dropPending();
+    if (keepPlaces && row.endsInId) sequence.dropPending();
     const current = sequence.epoch === epoch;
     const fault = faults.takeFault(sequence.id);
     const sampled = result.sampled.get(sequence.id);
@@ -76,7 +73,7 @@ export function applySuccess(
 function applyRow(
   roster: Roster,
   sequence: LiveSequence,
-  row: BatchRow,
+  row: StepRow,
   of: {
     readonly sampled: Sampled | undefined;
     /** The sequence still has the blocks that the row wrote to. */
@@ -91,7 +88,7 @@ function applyRow(
     sequence.promptLogprobs.length = Math.min(sequence.promptLogprobs.length, row.start);
     sequence.promptLogprobs.push(...(sampled?.prompt ?? []));
   }
-  if (!reaches(row)) {
+  if (!row.reaches) {
     if (current) wrote(roster, sequence, position);
     return;
   }
@@ -112,7 +109,7 @@ function applyRow(
 function pool(
   roster: Roster,
   sequence: LiveSequence,
-  row: BatchRow,
+  row: StepRow,
   of: { readonly states: Float32Array | undefined; readonly current: boolean },
 ): void {
   const { states, current } = of;
@@ -120,23 +117,13 @@ function pool(
   const { pooled, id } = sequence;
   if (states !== undefined) pooled?.add(states, row.want === "states" ? row.count : 1);
   wrote(roster, sequence, row.start + row.count);
-  if (!reaches(row)) return;
+  if (!row.reaches) return;
   const vector = pooled?.vector;
   roster.emit({
     ...{ type: "tokens-emitted", at: roster.now, id, tokens: [], drafted: 0, accepted: 0 },
     ...(vector && { pooled: vector }),
   });
   roster.end(sequence, { reason: "stop" });
-}
-
-/** Is its context computed to the end? */
-function reaches(row: BatchRow): boolean {
-  return row.start + row.count === row.context.length;
-}
-
-/** Will it sample an id that has no place yet? */
-export function endsInId(row: BatchRow): boolean {
-  return reaches(row) && samples(row);
 }
 
 /** Writes the ids up to the one that ends the sequence. */
@@ -159,7 +146,7 @@ function emitTokens(
   roster: Roster,
   sequence: LiveSequence,
   of: {
-    readonly row: BatchRow;
+    readonly row: StepRow;
     readonly sampled: Sampled;
     readonly emitted: number;
     readonly ends: readonly Nanos[] | undefined;
@@ -258,9 +245,9 @@ export function applyVoid(roster: Roster, flight: Flight): void {
 function undo(flight: Flight): Suspect[] {
   const suspects: Suspect[] = [];
   flight.planned.forEach(({ sequence, epoch }, index) => {
-    const row = flight.batch.rows[index];
+    const row = flight.rows[index];
     if (row === undefined || sequence.status === "ended") return;
-    if (flight.keepPlaces && endsInId(row)) sequence.dropPending();
+    if (flight.keepPlaces && row.endsInId) sequence.dropPending();
     sequence.keepDraft(0);
     if (sequence.epoch === epoch) sequence.computed = row.start;
     suspects.push({

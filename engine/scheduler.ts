@@ -9,7 +9,7 @@
  */
 import type { Nanos } from "../device/clock.ts";
 import type { DeviceLimits } from "../device/device.ts";
-import { formBatch, grantRepeats } from "./form-batch.ts";
+import { formBatch, grantRepeats, ONCE } from "./form-batch.ts";
 import type { LiveSequence } from "./live-sequence.ts";
 import type { EngineOptions } from "./options.ts";
 import type { Flight } from "./outcome.ts";
@@ -78,9 +78,12 @@ export class Scheduler {
     const plan = new StepPlan(this.#limits, this.#roster.maxRunning, this.#maxTokens);
     this.#plan(plan);
     if (plan.rows.length === 0) return undefined;
-    const repeats = this.#options.repeat && this.#limits.inFlight === 1 && !this.#guesser;
-    const repeat = repeats ? grantRepeats(this.#roster, plan) : 1;
-    return formBatch(this.#roster, plan.rows, { keepPlaces: this.maxInFlight > 1, repeat });
+    const { repeat } = this.#options;
+    const repeats =
+      repeat && this.#limits.inFlight === 1 && !this.#guesser
+        ? grantRepeats(this.#roster, plan, repeat === "alone")
+        : ONCE;
+    return formBatch(this.#roster, plan.rows, { keepPlaces: this.maxInFlight > 1, repeats });
   }
 
   /** Who could use guesses in the next step: one known token to compute, and room after it. */
@@ -112,7 +115,7 @@ export class Scheduler {
       return;
     }
     if (mixLong !== false && longRunsToEnd !== true) {
-      const running = [...this.#roster.running];
+      const running = this.#roster.running.slice();
       this.#planRunning(plan, "short", running);
       this.#planRunning(plan, "long", running);
       if (!plan.preempted) this.#admit(plan);
@@ -135,7 +138,7 @@ export class Scheduler {
 
   /** Rows for those who run already, without policies of our own. */
   #planInOrder(plan: StepPlan): void {
-    for (const sequence of [...this.#roster.running]) {
+    for (const sequence of this.#roster.running.slice()) {
       if (plan.room <= 0) return;
       if (sequence.status !== "running" || !isReady(sequence)) continue;
       const turn = this.#planRow(plan, sequence);
@@ -152,7 +155,11 @@ export class Scheduler {
   }
 
   /** Rows of one kind for those who run already: a copy, since a row may cost another its place. */
-  #planRunning(plan: StepPlan, kind: "long" | "short", running = [...this.#roster.running]): void {
+  #planRunning(
+    plan: StepPlan,
+    kind: "long" | "short",
+    running = this.#roster.running.slice(),
+  ): void {
     const { recovery } = this.#roster;
     for (const sequence of running) {
       if (!plan.takes(kind === "long")) return;

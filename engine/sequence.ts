@@ -6,7 +6,6 @@
 import type { Nanos } from "../device/clock.ts";
 import type { Adapter, BlockId, SequenceId, TokenId } from "../device/device.ts";
 import type { PoolingKind } from "../models/model.ts";
-import type { BlockHash } from "./kv/block-hash.ts";
 
 /** Names and meanings as in vLLM's SamplingParams. */
 export interface SamplingParams {
@@ -82,8 +81,8 @@ export interface Constraint {
  */
 export interface UnreadPrompt {
   readonly length: number;
-  /** Names of its full blocks, equal where their ids and all before would be; none begins with "own". */
-  readonly names: readonly BlockHash[];
+  /** Names of its full blocks, equal where their ids and all before would be: whole numbers from 0 on. */
+  readonly names: readonly number[];
 }
 
 /** At least one id. An Int32Array is read where it lies, and must not change. */

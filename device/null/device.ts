@@ -140,7 +140,7 @@ export class NullDevice implements Device {
   /** How often the step is made: while it starts before anything else happens. */
   #repetitions(batch: Batch, start: Nanos, price: Nanos): number {
     const most = batch.repeat ?? 1;
-    const next = this.#options.clock.next?.();
+    const next = batch.through ? undefined : this.#options.clock.next?.();
     // Only values that need no sampler can be made ahead of the engine.
     if (most === 1 || this.#options.values !== "ids") return 1;
     if (price === 0 || next === undefined) return most;
@@ -150,13 +150,14 @@ export class NullDevice implements Device {
   #sample(row: BatchRow, repeated: number): Sampled | undefined {
     const end = row.start + row.count;
     const prompt = row.want === "all" ? this.#prompt(row) : undefined;
-    if (end < row.context.length || !samples(row)) {
+    const { context } = row;
+    if (end < context.length || !samples(row)) {
       return prompt === undefined ? undefined : { tokens: [], accepted: 0, prompt };
     }
     const first = end - row.drafted;
-    const known = row.context[first - 1] ?? 0;
+    const known = context[first - 1] ?? 0;
     const last = known === PENDING_TOKEN ? (this.#last.get(row.id) ?? 0) : known;
-    const before = row.context[first - 2] ?? 0;
+    const before = context[first - 2] ?? 0;
     const sampled =
       this.#options.values === "ids"
         ? this.#ids(before, last, repeated)

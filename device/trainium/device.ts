@@ -194,7 +194,8 @@ export class TrainiumDevice implements Device {
     const first = this.cost.price(batch, this.#previous);
     const most = this.#inner === undefined ? (batch.repeat ?? 1) : 1;
     if (most === 1) return { cost: first, repeated: 1 };
-    const next = this.#clock.next?.() ?? Number.POSITIVE_INFINITY;
+    const due = batch.through ? undefined : this.#clock.next?.();
+    const next = due ?? Number.POSITIVE_INFINITY;
     const parts: Record<string, Nanos> = { ...first.parts };
     let duration = first.duration;
     let repeated = 1;
@@ -218,7 +219,7 @@ export class TrainiumDevice implements Device {
     for (const row of batch.rows) {
       const end = row.start + row.count;
       const prompt = row.want === "all" ? this.#promptOf(row) : undefined;
-      if (end < row.context.length || !samples(row)) {
+      if (!samples(row) || (row.want === "all" && end < row.context.length)) {
         if (prompt !== undefined) sampled.set(row.id, { tokens: [], accepted: 0, prompt });
         continue;
       }

@@ -13,6 +13,9 @@ import type { Adapter } from "../../device/device.ts";
 /** 32 bytes as a latin-1 string: compact, and a key of a Map. */
 export type BlockHash = string;
 
+/** What a block is called: its hash; or a number, where ids are not known (`UnreadPrompt`). */
+export type BlockName = BlockHash | number;
+
 /** SHA-256 of the bytes, which are the caller's again afterwards. Handed in: runtimes have different ones. */
 export type Sha256 = (bytes: Uint8Array) => BlockHash;
 
@@ -141,6 +144,7 @@ export class BlockHasher {
   }
 }
 
-export function hashBytes(blockHash: BlockHash): Uint8Array {
-  return Uint8Array.from(blockHash, (char) => char.charCodeAt(0));
+/** Of a number the bytes of its digits. */
+export function hashBytes(name: BlockName): Uint8Array {
+  return Uint8Array.from(String(name), (char) => char.charCodeAt(0));
 }

@@ -11,7 +11,7 @@
  * a block found again leaves from the middle in O(1) (vLLM's FreeKVCacheBlockQueue).
  */
 import type { BlockId } from "../../device/device.ts";
-import type { BlockHash } from "./block-hash.ts";
+import type { BlockName } from "./block-hash.ts";
 
 /** Lost names that are remembered by block; who looks more rarely walks the whole prefix again. */
 const REMEMBERED = 1024;
@@ -25,11 +25,11 @@ export class BlockPool {
   /** Links of the free queue; index `total` is the ring's anchor, NONE: not free. */
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
-  readonly #hashes: (BlockHash | undefined)[];
-  readonly #byHash = new Map<BlockHash, BlockId>();
+  readonly #hashes: (BlockName | undefined)[];
+  readonly #byHash = new Map<BlockName, BlockId>();
   /** Further blocks of the same content, in order of naming; the first is found when the one in #byHash goes. */
-  readonly #doubles = new Map<BlockHash, BlockId[]>();
-  readonly #evicted: (hash: BlockHash) => void;
+  readonly #doubles = new Map<BlockName, BlockId[]>();
+  readonly #evicted: (hash: BlockName) => void;
   #free: number;
   /** The last blocks that lost their names, a ring. */
   readonly #lost = new Int32Array(REMEMBERED);
@@ -39,12 +39,12 @@ export class BlockPool {
   #idled = 0;
 
   /** `evicted` is told when a published block's content is given up. */
-  constructor(total: number, evicted: (hash: BlockHash) => void = () => {}) {
+  constructor(total: number, evicted: (hash: BlockName) => void = () => {}) {
     this.total = total;
     this.#free = total;
     this.#evicted = evicted;
     this.#references = new Int32Array(total);
-    this.#hashes = new Array<BlockHash | undefined>(total).fill(undefined);
+    this.#hashes = new Array<BlockName | undefined>(total).fill(undefined);
     this.#next = new Int32Array(total + 1);
     this.#previous = new Int32Array(total + 1);
     for (let i = 0; i <= total; i++) {
@@ -71,6 +71,7 @@ export class BlockPool {
   /** Blocks that lost their names since `forgotten` stood at `since`; undefined: more than are remembered, or all. */
   forgottenSince(since: number): readonly BlockId[] | undefined {
     const count = this.#forgotten - since;
+    if (count === 0) return NO_BLOCKS;
     if (count > REMEMBERED || since < this.#cleared) return undefined;
     if (count === 0) return NO_BLOCKS;
     return Array.from({ length: count }, (_, i) => this.#lost[(since + i) % REMEMBERED] ?? NONE);
@@ -132,7 +133,7 @@ export class BlockPool {
     return kinds;
   }
 
-  find(hash: BlockHash): BlockId | undefined {
+  find(hash: BlockName): BlockId | undefined {
     return this.#byHash.get(hash);
   }
 
@@ -140,7 +141,7 @@ export class BlockPool {
    * Names a held block. False when its content is known under another block: it is found when
    * that one goes (as vLLM: duplicates are not merged).
    */
-  publish(block: BlockId, hash: BlockHash): boolean {
+  publish(block: BlockId, hash: BlockName): boolean {
     const known = this.#byHash.has(hash);
     this.#forget(block);
     this.#hashes[block] = hash;
@@ -163,7 +164,7 @@ export class BlockPool {
   }
 
   /** Hashes that can be found. */
-  published(): IterableIterator<BlockHash> {
+  published(): IterableIterator<BlockName> {
     return this.#byHash.keys();
   }
 
@@ -201,7 +202,7 @@ export class BlockPool {
   }
 
   /** The name is a double's from now on, if there is one. */
-  #unname(block: BlockId, hash: BlockHash): void {
+  #unname(block: BlockId, hash: BlockName): void {
     const doubles = this.#doubles.get(hash);
     const heir = doubles?.[0];
     if (doubles === undefined || heir === undefined) {

@@ -6,7 +6,7 @@
  *               shared, full          the last may be partial
  */
 import type { BlockId, SequenceId } from "../../device/device.ts";
-import type { BlockHash, HashKeys } from "./block-hash.ts";
+import type { BlockName, HashKeys } from "./block-hash.ts";
 import type { PrefixMatch } from "./prefix-match.ts";
 
 export interface Holder extends HashKeys {
@@ -28,7 +28,7 @@ export interface Holder extends HashKeys {
   /** Only appended to, or replaced: a batch may hold it. */
   blocks: BlockId[];
   /** Names of its full blocks, as far as known; the first `published` were offered to the cache. */
-  readonly hashes: BlockHash[];
+  readonly hashes: BlockName[];
   published: number;
   /** While it waits: what was found of it in the cache. */
   match: PrefixMatch | undefined;

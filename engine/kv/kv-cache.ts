@@ -79,7 +79,7 @@ export class KVCache {
     const reserve = spare ? Math.floor(WATERMARK * this.total) : 0;
     if (fresh + reserve > pool.free - (match?.unheld ?? 0)) return false;
     for (const block of found) pool.retain(block);
-    const blocks = [...found];
+    const blocks = found.slice();
     pool.take(this.blocksOf(tokens) - found.length, blocks);
     holder.blocks = blocks;
     holder.published = found.length;

@@ -5,7 +5,7 @@
  * At least one token is always left to compute: sampling needs its logits.
  */
 import type { Adapter, TokenId } from "../../device/device.ts";
-import { type BlockHash, BlockHasher, hashBytes, type Sha256 } from "./block-hash.ts";
+import { BlockHasher, type BlockName, hashBytes, type Sha256 } from "./block-hash.ts";
 import { BlockPool } from "./block-pool.ts";
 import type { Holder } from "./holder.ts";
 import { PrefixMatch } from "./prefix-match.ts";
@@ -29,6 +29,8 @@ export class PrefixCache {
   readonly #enabled: boolean;
   readonly #hasher: BlockHasher;
   readonly #report: ((change: KvChange) => void) | undefined;
+  /** Blocks named by whose they are. */
+  #owned = 0;
 
   constructor(options: {
     readonly blocks: number;
@@ -79,16 +81,17 @@ export class PrefixCache {
     this.#report?.({ type: "blocks-cleared" });
   }
 
-  #hash(holder: Holder, index: number): BlockHash {
+  #hash(holder: Holder, index: number): BlockName {
     const { hashes } = holder;
     for (let next = hashes.length; next <= index; next++) {
       if (holder.unread) {
-        hashes.push(`own ${holder.id} ${next}`); // holds what was sampled: nobody else has it
+        hashes.push(-++this.#owned); // holds what was sampled: nobody else has it
         continue;
       }
       const begin = next * this.#blockSize;
       const range = [begin, begin + this.#blockSize] as const;
-      const parent = hashes[next - 1] ?? this.#hasher.root;
+      const before = hashes[next - 1];
+      const parent = typeof before === "string" ? before : this.#hasher.root;
       hashes.push(this.#hasher.hash(parent, holder.tokens, range, holder));
     }
     return hashes[index] ?? this.#hasher.root;

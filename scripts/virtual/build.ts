@@ -230,7 +230,7 @@ async function buildEngine(
       maxNumSeqs: spec.maxNumSeqs,
       maxNumBatchedTokens: spec.maxNumBatchedTokens ?? device.limits.maxTokens,
       enablePrefixCaching: spec.prefixCaching,
-      repeat: build.singleSteps !== true,
+      repeat: build.singleSteps === true ? false : "alone",
       seed: spec.seed,
       ...(speculative === undefined
         ? {}

@@ -15,7 +15,7 @@ export interface WorkRequest {
    * Names of the prompt's full blocks of so many tokens, equal where their ids and all before are;
    * undefined where only the ids tell. Absent: never known without them.
    */
-  readonly names?: (blockTokens: number) => readonly string[] | undefined;
+  readonly names?: (blockTokens: number) => readonly number[] | undefined;
   /** Seconds from the start of the run; absent: the arrival process decides. */
   readonly arrival?: number;
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Nanos } from "../../clock.ts";
-import { type Batch, samples } from "../../device.ts";
+import { type Batch, type BatchRow, samples } from "../../device.ts";
 import type { Span, StepCost } from "../../trace.ts";
 import { constant } from "../constants.ts";
 import { type StepShape, siteOf } from "../kernels/kernel.ts";
@@ -24,11 +24,36 @@ import type {
 import { stepSpans } from "./spans.ts";
 import { timeCall } from "./time.ts";
 
+/** Rows that decode or verify, taken together: all that their price depends on. */
+export interface ShortRows {
+  readonly count: number;
+  /** Tokens computed of one row, at most. */
+  readonly queries: number;
+  /** Tokens of the longest context, and of all together. */
+  readonly longest: number;
+  readonly context: number;
+  /** Rows of the batch that end in an id, long ones too. */
+  readonly wanted: number;
+}
+
+/** A price under way. */
+interface Sum {
+  /** Of it all, whatever the parts' shares: rows of one graph cost the same to the nanosecond. */
+  exact: Nanos;
+  readonly parts: Parts;
+  readonly runs: GraphRun[];
+  paddedTokens: number;
+  paddedRows: number;
+}
+
 export class CostModel {
   readonly plan: Plan;
   readonly buckets: Buckets;
   readonly #groups: readonly LayerGroup[];
   readonly #graphs = new Map<string, GraphCost>();
+  /** The last of each phase: a step's is most often that of the step before. */
+  readonly #latest: Partial<Record<StepShape["phase"], GraphCost>> = {};
+  #hosts: Readonly<Record<"prompt" | "step" | "row", Nanos>> | undefined;
 
   constructor(plan: Plan, groups = layerGroups(plan.architecture)) {
     this.plan = plan;
@@ -38,12 +63,19 @@ export class CostModel {
 
   /** The graph of exactly this shape, priced once. */
   graph(shape: StepShape): GraphCost {
-    const key = `${shape.phase} ${shape.rows} ${shape.queries} ${shape.context}`;
-    let cost = this.#graphs.get(key);
-    if (cost === undefined) {
-      cost = this.#price(shape);
-      this.#graphs.set(key, cost);
-    }
+    const { phase, rows, queries, context } = shape;
+    const latest = this.#latest[phase];
+    if (
+      latest !== undefined &&
+      latest.shape.rows === rows &&
+      latest.shape.queries === queries &&
+      latest.shape.context === context
+    )
+      return latest;
+    const key = `${phase} ${rows} ${queries} ${context}`;
+    const cost = this.#graphs.get(key) ?? this.#price(shape);
+    this.#graphs.set(key, cost);
+    this.#latest[phase] = cost;
     return cost;
   }
 
@@ -52,59 +84,66 @@ export class CostModel {
    * continues the same rows is launched ahead of the host, any other waits.
    */
   price(batch: Batch, previous?: Batch): StepCost {
-    const { plan, buckets } = this;
-    const parts: Parts = {};
-    const runs: GraphRun[] = [];
-    let paddedTokens = 0;
-    let paddedRows = 0;
-    const short = batch.rows.filter((row) => row.count <= 1 + row.drafted);
-    for (const row of batch.rows) {
-      if (row.count <= 1 + row.drafted) continue;
-      const tokens = bucketOf(buckets.tokens, row.count);
-      paddedTokens += tokens - row.count;
-      const known = row.start + row.count;
-      const context = row.start > 0 ? Math.max(bucketOf(buckets.contexts, known), tokens) : tokens;
-      const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
-      runs.push({ graph, live: { ...graph.shape, queries: row.count, context: known } });
-      addPadded(parts, graph.parts, { compute: row.count / tokens });
-      // A prompt whose every position is wanted passes in chunks, and is taken in once.
-      const ends = row.start + row.count >= row.context.length;
-      add(parts, "host", row.want === "none" || !ends ? 0 : this.#host("prompt"));
-    }
-    if (short.length > 0) {
-      const rows = bucketOf(buckets.rows, short.length);
-      let longest = 0;
-      let queries = 1;
-      let context = 0;
-      for (const row of short) {
-        longest = Math.max(longest, row.start + row.count);
-        queries = Math.max(queries, row.count);
-        context += row.start + row.count;
-      }
-      const bucket = bucketOf(buckets.contexts, longest);
-      paddedRows = rows - short.length;
-      paddedTokens += paddedRows * queries;
-      const graph = this.graph({ phase: "decode", rows, queries, context: bucket });
-      const live = { rows: short.length, context: context / short.length };
-      runs.push({ graph, live: { ...graph.shape, ...live } });
-      addPadded(parts, graph.parts, { kv: context / (rows * bucket) });
-      add(parts, "host", this.#host("step") + this.#host("row") * short.length);
-    }
-    if (!plan.onDeviceSampling) {
-      const wanted = batch.rows.filter(samples).length;
-      const compiled = short.length > 0 ? bucketOf(buckets.rows, short.length) : 1;
-      add(parts, "sampling", samplingNanos(plan, compiled, wanted));
-    }
-    if (!plan.asyncScheduling || !continues(batch, previous)) {
-      add(parts, "host", constant(plan.constants, "runtime.sync-gap"));
-    }
-    return finish(parts, { paddedTokens, paddedRows }, (duration) =>
-      stepSpans(plan, runs, { parts, duration }),
-    );
+    const sum = nothing();
+    for (const row of batch.rows) if (isLong(row)) this.#addLong(sum, row);
+    const ahead = this.plan.asyncScheduling && continues(batch, previous);
+    return this.#priced(sum, shortRowsOf(batch), ahead);
   }
 
-  #host(what: "prompt" | "step" | "row"): number {
-    return constant(this.plan.constants, `stack.${what}.${this.plan.stack.name}`);
+  /** The price of the same rows `steps` steps on, of which each continues the one before. */
+  repetition(rows: ShortRows, steps: number): StepCost {
+    const { count, longest, context } = rows;
+    const later = { ...rows, longest: longest + steps, context: context + steps * count };
+    const sum = nothing();
+    return this.#priced(sum, later, this.plan.asyncScheduling);
+  }
+
+  /** With the rows that are not long, and what the step waits for. */
+  #priced(sum: Sum, rows: ShortRows, ahead: boolean): StepCost {
+    const { plan, buckets } = this;
+    const { parts, runs } = sum;
+    if (rows.count > 0) this.#addShort(sum, rows);
+    if (!plan.onDeviceSampling) {
+      const compiled = rows.count > 0 ? bucketOf(buckets.rows, rows.count) : 1;
+      include(sum, "sampling", samplingNanos(plan, compiled, rows.wanted));
+    }
+    if (!ahead) include(sum, "host", constant(plan.constants, "runtime.sync-gap"));
+    return finish(sum, (duration) => stepSpans(plan, runs, { parts, duration }));
+  }
+
+  #addLong(sum: Sum, row: BatchRow): void {
+    const { buckets } = this;
+    const tokens = bucketOf(buckets.tokens, row.count);
+    sum.paddedTokens += tokens - row.count;
+    const known = row.start + row.count;
+    const context = row.start > 0 ? Math.max(bucketOf(buckets.contexts, known), tokens) : tokens;
+    const graph = this.graph({ phase: "prefill", rows: 1, queries: tokens, context });
+    sum.runs.push({ graph, live: { ...graph.shape, queries: row.count, context: known } });
+    addGraph(sum, graph, { compute: row.count / tokens });
+    // A prompt whose every position is wanted passes in chunks, and is taken in once.
+    const ends = row.want === "last" || (row.want !== "none" && known >= row.context.length);
+    include(sum, "host", ends ? this.#host.prompt : 0);
+  }
+
+  #addShort(sum: Sum, { count, queries, longest, context }: ShortRows): void {
+    const { buckets } = this;
+    const rows = bucketOf(buckets.rows, count);
+    const bucket = bucketOf(buckets.contexts, longest);
+    sum.paddedRows = rows - count;
+    sum.paddedTokens += sum.paddedRows * queries;
+    const graph = this.graph({ phase: "decode", rows, queries, context: bucket });
+    const { phase } = graph.shape;
+    sum.runs.push({ graph, live: { phase, rows: count, queries, context: context / count } });
+    addGraph(sum, graph, { kv: context / (rows * bucket) });
+    const { step, row } = this.#host;
+    include(sum, "host", step + row * count);
+  }
+
+  get #host(): Readonly<Record<"prompt" | "step" | "row", Nanos>> {
+    const { constants, stack } = this.plan;
+    const of = (what: string): Nanos => constant(constants, `stack.${what}.${stack.name}`);
+    this.#hosts ??= { prompt: of("prompt"), step: of("step"), row: of("row") };
+    return this.#hosts;
   }
 
   #price(shape: StepShape): GraphCost {
@@ -158,23 +197,57 @@ export function samplingNanos({ constants }: Plan, compiled: number, live: numbe
 }
 
 /** Does a batch hold the same rows as the one before, each one step on? */
-export function continues(batch: Batch, previous: Batch | undefined): boolean {
-  if (previous === undefined || previous.rows.length !== batch.rows.length) return false;
-  if (batch.rows.every((row, index) => previous.rows[index]?.id === row.id)) return true;
+export function continues({ rows }: Batch, previous: Batch | undefined): boolean {
+  if (previous === undefined || previous.rows.length !== rows.length) return false;
+  if (rows.every((row, index) => previous.rows[index]?.id === row.id)) return true;
   // Rows keep their places on the device whatever order they are handed over in.
   const before = new Set(previous.rows.map(({ id }) => id));
-  return batch.rows.every(({ id }) => before.has(id));
+  return rows.every(({ id }) => before.has(id));
+}
+
+/** Those of the batch that are not long. */
+export function shortRowsOf({ rows }: Batch): ShortRows {
+  let count = 0;
+  let queries = 1;
+  let longest = 0;
+  let context = 0;
+  let wanted = 0;
+  for (const row of rows) {
+    if (samples(row)) wanted++;
+    if (isLong(row)) continue;
+    const known = row.start + row.count;
+    count++;
+    queries = Math.max(queries, row.count);
+    longest = Math.max(longest, known);
+    context += known;
+  }
+  return { count, queries, longest, context, wanted };
+}
+
+function isLong({ count, drafted }: BatchRow): boolean {
+  return count > 1 + drafted;
 }
 
 function add(parts: Parts, part: Part, nanos: number): void {
   parts[part] = (parts[part] ?? 0) + nanos;
 }
 
-/** Adds `from`, with the unused share of the named parts counted as padding. */
-function addPadded(parts: Parts, from: Parts, used: Parts): void {
-  for (const part in from) {
+function nothing(): Sum {
+  return { exact: 0, parts: {}, runs: [], paddedTokens: 0, paddedRows: 0 };
+}
+
+function include(sum: Sum, part: Part, nanos: number): void {
+  sum.exact += nanos;
+  add(sum.parts, part, nanos);
+}
+
+/** Adds a graph, with the unused share of the named parts counted as padding. */
+function addGraph(sum: Sum, graph: GraphCost, used: Parts): void {
+  sum.exact += graph.nanos;
+  const { parts } = sum;
+  for (const part in graph.parts) {
     const name = part as Part; // what a Parts has for keys
-    const nanos = from[name] ?? 0;
+    const nanos = graph.parts[name] ?? 0;
     const share = used[name] ?? 1;
     add(parts, name, nanos * share);
     if (share < 1) add(parts, "padding", nanos * (1 - share));
@@ -183,18 +256,22 @@ function addPadded(parts: Parts, from: Parts, used: Parts): void {
 
 /** Rounds the parts so that they add up to the rounded duration. */
 function finish(
-  parts: Parts,
-  padding: { readonly paddedTokens: number; readonly paddedRows: number },
+  { exact, parts, paddedTokens, paddedRows }: Sum,
   spans: (duration: Nanos) => readonly Span[],
 ): StepCost {
+  const duration = Math.round(exact);
   const rounded: Record<string, Nanos> = {};
-  let exact = 0;
-  let duration = 0;
+  let upTo = 0;
+  let done = 0;
+  let last = "";
   for (const part in parts) {
-    exact += parts[part as Part] ?? 0; // what a Parts has for keys
-    const whole = Math.round(exact) - duration;
-    duration += whole;
+    upTo += parts[part as Part] ?? 0; // what a Parts has for keys
+    const whole = Math.round(upTo) - done;
+    done += whole;
     if (whole !== 0) rounded[part] = whole;
+    last = part;
   }
-  return { duration, parts: rounded, ...padding, spans: () => spans(duration) };
+  // The parts' own sum is off by its last bits: seldom enough to be rounded otherwise.
+  if (done !== duration) rounded[last] = (rounded[last] ?? 0) + duration - done;
+  return { duration, parts: rounded, paddedTokens, paddedRows, spans: () => spans(duration) };
 }

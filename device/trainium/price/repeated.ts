@@ -6,13 +6,12 @@ import type { Nanos } from "../../clock.ts";
 import type { Batch } from "../../device.ts";
 import type { StepCost } from "../../trace.ts";
 import { bucketOf } from "../plan.ts";
-import type { CostModel } from "./cost-model.ts";
+import { type CostModel, type ShortRows, shortRowsOf } from "./cost-model.ts";
 
 export class RepeatedStep {
   readonly #model: CostModel;
-  readonly #batch: Batch;
+  readonly #rows: ShortRows;
   readonly #parts: Record<string, Nanos>;
-  readonly #longest: number;
   /** Repetitions until now; the batch itself is none. */
   #done = 0;
   /** What the first in the bucket under way costs, its number, and the last one's. */
@@ -28,9 +27,8 @@ export class RepeatedStep {
   /** `parts`: where `settle` adds those of the repetitions. */
   constructor(model: CostModel, batch: Batch, parts: Record<string, Nanos>) {
     this.#model = model;
-    this.#batch = batch;
+    this.#rows = shortRowsOf(batch);
     this.#parts = parts;
-    this.#longest = batch.rows.reduce((most, row) => Math.max(most, row.start + row.count), 0);
   }
 
   /** Once more; its duration. */
@@ -63,18 +61,14 @@ export class RepeatedStep {
 
   /** The bucket that a repetition is the first in; its price. */
   #enter(step: number): StepCost {
-    const bucket = bucketOf(this.#model.buckets.contexts, this.#longest + step);
-    const first = this.#price(step);
+    const { longest } = this.#rows;
+    const bucket = bucketOf(this.#model.buckets.contexts, longest + step);
+    const first = this.#model.repetition(this.#rows, step);
     this.#from = step;
-    this.#until = bucket - this.#longest;
-    const last = this.#price(Math.max(step, this.#until));
+    this.#until = bucket - longest;
+    const last = this.#model.repetition(this.#rows, Math.max(step, this.#until));
     this.#filled = (first.parts["padding"] ?? 0) - (last.parts["padding"] ?? 0);
     this.#first = first;
     return first;
-  }
-
-  #price(step: number): StepCost {
-    const rows = this.#batch.rows.map((row) => ({ ...row, start: row.start + step }));
-    return this.#model.price({ ...this.#batch, rows }, this.#batch);
   }
 }

@@ -102,7 +102,7 @@ describe("block pool", () => {
 
   it("evicts what was released first, of one sequence its tail", () => {
     const evicted: string[] = [];
-    const pool = new BlockPool(4, (hash) => evicted.push(hash));
+    const pool = new BlockPool(4, (name) => evicted.push(String(name)));
     const blocks: number[] = [];
     pool.take(4, blocks);
     blocks.slice(0, 3).forEach((block, index) => {
