@@ -37,7 +37,11 @@ export function hygiene(input: HygieneInput): Notice[] {
   return [...seen, ...served.filter(({ code }) => !codes.has(code))];
 }
 
+/** Ids that tell most prompts apart. */
+const BEGINNING = 32;
+
 function repetitions(requests: readonly WorkRequest[]): Notice[] {
+  if (!beginAlike(requests)) return [];
   const seen = new Set<string | number>();
   for (const { prompt } of requests) {
     seen.add(
@@ -48,6 +52,19 @@ function repetitions(requests: readonly WorkRequest[]): Notice[] {
   }
   const again = requests.length - seen.size;
   return again === 0 ? [] : [repeatedPrompts(again, requests.length)];
+}
+
+/** Do any two begin with the same ids, or may they? Only then are all ids read. */
+function beginAlike(requests: readonly WorkRequest[]): boolean {
+  const seen = new Set<string>();
+  for (const { prompt } of requests) {
+    if (prompt.type !== "ids") return true;
+    const { ids } = prompt;
+    const beginning = `${digest(ids.subarray(0, BEGINNING))} of ${ids.length}`;
+    if (seen.has(beginning)) return true;
+    seen.add(beginning);
+  }
+  return false;
 }
 
 function lateness(late: number | undefined, records: readonly RequestRecord[]): Notice[] {

@@ -42,8 +42,8 @@ export function drawIds(
   ids: Words["ids"],
   { random, start = 0 }: { readonly random: Random; readonly start?: number },
 ): Int32Array {
-  const last = ids.length - 1;
-  for (let index = start; index < out.length; index++) out[index] = ids.at(random.integer(0, last));
+  random.fill(out, start, ids.length - 1);
+  for (let index = start; index < out.length; index++) out[index] = ids.at(out[index] ?? 0);
   return out;
 }
 

@@ -50,6 +50,24 @@ export class Random {
     return low + Math.floor(this.uniform() * (high - low + 1));
   }
 
+  /** `out` from `start` on, each as `integer(0, last)` would draw it. */
+  fill(out: Int32Array, start: number, last: number): void {
+    let [a, b, c, d] = [this.#a, this.#b, this.#c, this.#d];
+    for (let index = start; index < out.length; index++) {
+      const product = Math.imul(b, 5);
+      const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
+      const shifted = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= shifted;
+      d = (d << 11) | (d >>> 21);
+      out[index] = Math.floor((result / 4294967296) * (last + 1));
+    }
+    [this.#a, this.#b, this.#c, this.#d] = [a, b, c, d];
+  }
+
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.uniform());
   }

@@ -31,7 +31,7 @@ export async function runPoint(
   try {
     const words = { ids: idRange(0, system.model.architecture.vocabSize) };
     const { warmups, requests } = pointRequests(workload, concurrency, words);
-    await runVirtual(system, warmups, { concurrency });
+    await runVirtual(system, warmups, { concurrency, gaps: false });
     const run = await runVirtual(system, requests, { concurrency });
     const metrics = metricsOf(run.records, run.duration);
     const facts = factsOf(system);

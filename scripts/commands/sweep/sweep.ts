@@ -1,4 +1,4 @@
-/** Runs the points of a sweep in order, resuming what is already on disk. */
+/** The points of a sweep, in order, resuming what is already on disk. */
 
 import { DEFAULT_CONSTANTS } from "../../../device/trainium/constants.ts";
 import { VERSION } from "../../../server/version.ts";
@@ -9,9 +9,15 @@ import { reason } from "../../usage.ts";
 import { systemLabel } from "../../virtual/build.ts";
 import { type SweepOptions, systemsOf } from "./flags.ts";
 import { httpPoint, liveWords } from "./http-point.ts";
+import {
+  measureAll,
+  type Outcome,
+  type Told,
+  threadsFor,
+  type VirtualTask,
+} from "./side-by-side.ts";
 import { checkFolder, loadPoint, pointKey, savePoint } from "./store.ts";
 import type { MeasuredPoint } from "./to-point.ts";
-import { ModelShelf, virtualPoint } from "./virtual-point.ts";
 
 export interface SweepOutcome {
   readonly points: readonly Point[];
@@ -40,49 +46,91 @@ interface Task {
   readonly key: string;
   readonly system: string;
   readonly concurrency: number;
-  run(): Promise<MeasuredPoint>;
+  /** In virtual time, or over HTTP. */
+  readonly what: VirtualTask | (() => Promise<MeasuredPoint>);
 }
 
+/** What a task came to, by its place among the tasks. */
+interface Found {
+  readonly points: Point[];
+  readonly refusals: Refusal[];
+  resumed: number;
+  incomplete: number;
+}
+
+/** `onPoint` hears of points as they come: those read back first, then by when they ended. */
 export async function sweep(
   options: SweepOptions,
   onPoint: (point: Point) => void = () => {},
 ): Promise<SweepOutcome> {
-  const points: Point[] = [];
-  const refusals: Refusal[] = [];
   const { out } = options.flags;
-  let resumed = 0;
-  let incomplete = 0;
   const tasks = await tasksOf(options);
   if (out !== undefined) await checkFolder(out, new Set(tasks.map(({ key }) => key)));
-  for (const task of tasks) {
+  const found: Found = { points: [], refusals: [], resumed: 0, incomplete: 0 };
+  const open: number[] = [];
+  for (const [place, task] of tasks.entries()) {
     const saved = out === undefined ? undefined : await loadPoint(out, task.key);
-    if (saved !== undefined) {
-      resumed++;
-      points.push(saved);
-      onPoint(saved);
+    if (saved === undefined) {
+      open.push(place);
       continue;
     }
-    let measured: MeasuredPoint;
-    try {
-      measured = await task.run();
-    } catch (error) {
-      // A system that cannot hold this point is a finding; the others go on.
-      refusals.push({ ...task, why: reason(error) });
-      continue;
-    }
-    const { completed, requests, failed } = measured.point;
-    if (completed === 0) {
-      const why = `none of ${requests} requests was answered; the first: ${measured.firstError ?? "unknown"}`;
-      refusals.push({ ...task, why });
-      continue;
-    }
-    // Figures of a point with failures are shown with their notice, and asked for again next time.
-    if (failed > 0) incomplete++;
-    else if (out !== undefined) await savePoint(out, task.key, measured);
-    points.push(measured.point);
-    onPoint(measured.point);
+    found.resumed++;
+    found.points[place] = saved;
+    onPoint(saved);
   }
+  const saving: Promise<void>[] = [];
+  await measureTasks(
+    open.map((place) => tasks[place] as Task), // places of tasks
+    ({ task: index, outcome }) => {
+      const place = open[index] as number; // of those that were asked for
+      const task = tasks[place] as Task;
+      const kept = keep(found, place, task, outcome);
+      if (kept === undefined) return;
+      if (out !== undefined && kept.point.failed === 0) {
+        const saved = savePoint(out, task.key, kept);
+        saved.catch(() => {}); // awaited below
+        saving.push(saved);
+      }
+      onPoint(kept.point);
+    },
+  );
+  await Promise.all(saving);
+  const { resumed, incomplete } = found;
+  const [points, refusals] = [Object.values(found.points), Object.values(found.refusals)];
   return { points: labelled(points), refused: refusedSystems(refusals), resumed, incomplete };
+}
+
+/** Those in virtual time on as many threads as pay; over HTTP one after the other. */
+async function measureTasks(tasks: readonly Task[], tell: (told: Told) => void): Promise<void> {
+  const virtual = tasks.flatMap(({ what }) => (typeof what === "function" ? [] : what));
+  if (virtual.length === tasks.length) return measureAll(virtual, threadsFor(virtual), tell);
+  for (const [task, { what }] of tasks.entries()) {
+    if (typeof what === "function") tell({ task, outcome: await what().catch(reason) });
+  }
+}
+
+/** The point, unless nothing was answered: a system that cannot hold it is a finding, and the others go on. */
+function keep(
+  found: Found,
+  place: number,
+  task: Task,
+  outcome: Outcome,
+): MeasuredPoint | undefined {
+  const { system, concurrency } = task;
+  if (typeof outcome === "string") {
+    found.refusals[place] = { system, concurrency, why: outcome };
+    return undefined;
+  }
+  const { completed, requests, failed } = outcome.point;
+  if (completed === 0) {
+    const why = `none of ${requests} requests was answered; the first: ${outcome.firstError ?? "unknown"}`;
+    found.refusals[place] = { system, concurrency, why };
+    return undefined;
+  }
+  // Figures of a point with failures are shown with their notice, and asked for again next time.
+  if (failed > 0) found.incomplete++;
+  found.points[place] = outcome.point;
+  return outcome;
 }
 
 interface Refusal extends Pick<Task, "system" | "concurrency"> {
@@ -112,10 +160,9 @@ async function tasksOf(options: SweepOptions): Promise<Task[]> {
       key: pointKey([FORMAT, withoutUser(url), settings, told, workload, concurrency]),
       system: `${model.id} at ${withoutUser(url)}`,
       concurrency,
-      run: () => httpPoint(url, options, concurrency, { model, words, settings }),
+      what: () => httpPoint(url, options, concurrency, { model, words, settings }),
     }));
   }
-  const shelf = new ModelShelf();
   // One system after the other, each over all concurrencies.
   const systems = flags.concurrency.flatMap((concurrency) =>
     systemsOf(options, concurrency).map((spec, order) => ({ spec, order, concurrency })),
@@ -125,6 +172,6 @@ async function tasksOf(options: SweepOptions): Promise<Task[]> {
     key: pointKey([FORMAT, BASIS, spec, workload, concurrency]),
     system: `${spec.model} on ${systemLabel(spec)}`,
     concurrency,
-    run: () => virtualPoint(spec, workload, concurrency, shelf),
+    what: { spec, workload, concurrency },
   }));
 }

@@ -1,16 +1,17 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { judge, type Slo } from "../../../scripts/commands/plan/slo.ts";
-import { parseSweep } from "../../../scripts/commands/sweep/flags.ts";
+import { parseSweep, systemsOf } from "../../../scripts/commands/sweep/flags.ts";
 import { sweepTable } from "../../../scripts/commands/sweep/print.ts";
 import {
   parseConcurrency,
   parseShape,
   pointRequests,
 } from "../../../scripts/commands/sweep/protocol.ts";
+import { measureAll, threadsFor } from "../../../scripts/commands/sweep/side-by-side.ts";
 import { sweep } from "../../../scripts/commands/sweep/sweep.ts";
 import type { SystemSpec } from "../../../scripts/virtual/build.ts";
 import { buildEngines, buildSystem } from "../../../scripts/virtual/system.ts";
@@ -81,20 +82,43 @@ describe("virtual time", () => {
     expect(await once()).toBe(await once());
   });
 
-  it("is the same with repeated steps and without", async () => {
-    const timed = requests(12).map((request, index) => ({ ...request, arrival: index * 0.02 }));
-    const seen = async (singleSteps: boolean) => {
-      const system = await buildSystem({ ...SPEC, maxNumSeqs: 8 }, { singleSteps });
-      const run = await runVirtual(system, timed, {});
-      await system.close();
-      return run.records.map(({ ttft, latency }) => [ttft, latency]);
-    };
-    const [runs, single] = [(await seen(false)).flat(), (await seen(true)).flat()];
-    expect(runs.length).toBe(single.length);
-    // Prices are rounded to a nanosecond a step, or a run.
-    for (const [index, seconds] of runs.entries())
-      expect(seconds).toBeCloseTo(single[index] ?? 0, 6);
-  });
+  /** More than there are seats for, some of which come while all are taken; over several context buckets. */
+  const crowd = (outputLen: number, apart: number): WorkRequest[] =>
+    randomRequests(
+      40,
+      {
+        ...{ inputLen: 300, inputRatio: 0.9, outputLen, outputRatio: 0.9 },
+        ...{ meaning: "vllm", prefixLen: 64 },
+      },
+      words,
+      new Random(5),
+    ).map((request, index) => ({ ...request, arrival: index * apart }));
+
+  it.each<[string, Partial<SystemSpec>, number, number]>([
+    ["a queue before full seats", { maxNumSeqs: 4 }, 60, 0.05],
+    ["seats to spare", { maxNumSeqs: 32 }, 60, 0.03],
+    ["two replicas", { maxNumSeqs: 4, dataParallel: 2 }, 60, 0.03],
+    ["a pool that preempts", { maxNumSeqs: 16, blockSize: 32, blocks: 70 }, 200, 0.01],
+    ["plain kernels", { maxNumSeqs: 4, kernels: "plain" }, 100, 0.05],
+  ])(
+    "is bit for bit the same in runs of steps and one by one: %s",
+    async (_, spec, output, apart) => {
+      const seen = async (singleSteps: boolean, concurrency?: number) => {
+        const system = await buildSystem({ ...SPEC, maxModelLen: 2048, ...spec }, { singleSteps });
+        const load = concurrency === undefined ? {} : { concurrency };
+        const { records, duration, steps } = await runVirtual(system, crowd(output, apart), load);
+        await system.close();
+        const { tokens, paddedTokens, busy, mostRunning, mostWaiting } = steps;
+        const totals = { tokens, paddedTokens, steps: steps.steps, mostRunning, mostWaiting };
+        return { records, duration, totals, busy: Math.round(1e9 * busy) };
+      };
+      for (const users of [undefined, 6]) {
+        const [runs, single] = [await seen(false, users), await seen(true, users)];
+        expect(runs.records.every(({ ok }) => ok)).toBe(true);
+        expect(runs).toEqual(single);
+      }
+    },
+  );
 
   it("is the same whether a trace's prompts are made of ids or known by their blocks' names", async () => {
     // Few different blocks, shared, cut and gone on with in all ways; a pool that gives up and preempts.
@@ -276,6 +300,30 @@ describe("sweep", () => {
       expect(four?.latency.tpot.median).toBeGreaterThan(one?.latency.tpot.median ?? 0);
     }
     expect(sweepTable(points)).toContain("tokens/s/user");
+  });
+
+  it("measures points on several threads as on one, a refused one too", async () => {
+    const options = flags("--tp", "4,64");
+    const tasks = options.flags.concurrency.flatMap((concurrency) =>
+      systemsOf(options, concurrency).map((spec) => ({
+        spec,
+        workload: options.workload,
+        concurrency,
+      })),
+    );
+    const measure = async (threads: number) => {
+      const outcomes: unknown[] = [];
+      await measureAll(tasks, threads, ({ task, outcome }) => {
+        outcomes[task] = typeof outcome === "string" ? outcome : outcome.point;
+      });
+      return outcomes;
+    };
+    const alone = await measure(1);
+    expect(alone.filter((outcome) => typeof outcome === "string").length).toBe(2);
+    expect(await measure(2)).toEqual(alone);
+    expect(threadsFor(tasks)).toBe(1);
+    const dear = tasks.map((task) => ({ ...task, concurrency: 256 }));
+    expect(threadsFor(dear)).toBe(Math.min(availableParallelism(), dear.length));
   });
 
   it("reads back what an earlier sweep left, and runs the rest", async () => {

@@ -64,6 +64,14 @@ describe("Random", () => {
   });
 
   it("reaches both ends of an integer range and nothing beyond", () => {
+    const [one, many] = [new Random(7), new Random(7)];
+    const filled = new Int32Array(50);
+    many.fill(filled, 10, 999);
+    expect([...filled]).toEqual([
+      ...new Array<number>(10).fill(0),
+      ...Array.from({ length: 40 }, () => one.integer(0, 999)),
+    ]);
+    expect(many.bits()).toBe(one.bits());
     const values = sample((random) => random.integer(3, 6));
     expect(new Set(values)).toEqual(new Set([3, 4, 5, 6]));
   });

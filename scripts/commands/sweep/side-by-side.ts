@@ -1,0 +1,95 @@
+/**
+ * Points of simulated systems side by side: none knows of another, so each is what it would be
+ * alone. Threads take the next one from a common count, the dearest first; this one is one of them.
+ */
+import { availableParallelism } from "node:os";
+import { startThread } from "../../../device/thread.ts";
+import { reason } from "../../usage.ts";
+import type { SystemSpec } from "../../virtual/build.ts";
+import type { Workload } from "./protocol.ts";
+import type { MeasuredPoint } from "./to-point.ts";
+import { ModelShelf, virtualPoint } from "./virtual-point.ts";
+
+export interface VirtualTask {
+  readonly spec: SystemSpec;
+  readonly workload: Workload;
+  readonly concurrency: number;
+}
+
+/** What came of a point, or why nothing did. */
+export type Outcome = MeasuredPoint | string;
+
+/** What threads have in common. */
+export interface Shared {
+  readonly tasks: readonly VirtualTask[];
+  /** Numbers of tasks in the order in which they are taken, and how many are. */
+  readonly order: readonly number[];
+  readonly taken: SharedArrayBuffer;
+}
+
+/** From a thread to the one that started it. */
+export interface Told {
+  readonly task: number;
+  readonly outcome: Outcome;
+}
+
+/** Requests times users that take about as long as a thread takes to start. */
+const WORTH_A_THREAD = 20_000;
+
+/** Roughly what a point costs: each answer is a step of all users. */
+const costOf = ({ workload, concurrency }: VirtualTask): number =>
+  concurrency ** 2 * (workload.requestsPerUser + workload.warmupsPerUser);
+
+/** As many as pay. */
+export function threadsFor(tasks: readonly VirtualTask[]): number {
+  const costs = tasks.map(costOf);
+  const all = costs.reduce((sum, cost) => sum + cost, 0);
+  const beside = all - Math.max(0, ...costs);
+  return Math.min(availableParallelism(), tasks.length, 1 + Math.floor(beside / WORTH_A_THREAD));
+}
+
+/** `tell` hears of each task as it ends, in any order. */
+export async function measureAll(
+  tasks: readonly VirtualTask[],
+  threads: number,
+  tell: (told: Told) => void,
+): Promise<void> {
+  const order = [...tasks.keys()];
+  const cost = (task: number): number => costOf(tasks[task] as VirtualTask); // a key of it
+  if (threads > 1) order.sort((a, b) => cost(b) - cost(a));
+  const shared: Shared = { tasks, order, taken: new SharedArrayBuffer(4) };
+  const open = new Set(order);
+  let failure = "";
+  const hear = (told: Told): void => {
+    open.delete(told.task);
+    tell(told);
+  };
+  const others = Array.from({ length: threads - 1 }, () => {
+    const thread = startThread("./point-thread", import.meta.url, shared);
+    thread.on("message", hear);
+    thread.on("error", (error) => {
+      failure = reason(error);
+    });
+    return new Promise((resolve) => thread.on("exit", resolve));
+  });
+  await takeTasks(shared, hear);
+  await Promise.all(others);
+  for (const task of open) tell({ task, outcome: failure });
+}
+
+/** Takes tasks until none is left. */
+export async function takeTasks(
+  { tasks, order, taken }: Shared,
+  tell: (told: Told) => void,
+): Promise<void> {
+  const shelf = new ModelShelf();
+  const count = new Int32Array(taken);
+  for (;;) {
+    const number = order[Atomics.add(count, 0, 1)];
+    const task = tasks[number ?? -1];
+    if (number === undefined || task === undefined) return;
+    const { spec, workload, concurrency } = task;
+    const outcome = await virtualPoint(spec, workload, concurrency, shelf).catch(reason);
+    tell({ task: number, outcome });
+  }
+}
