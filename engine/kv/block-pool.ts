@@ -71,7 +71,6 @@ export class BlockPool {
   /** Blocks that lost their names since `forgotten` stood at `since`; undefined: more than are remembered, or all. */
   forgottenSince(since: number): readonly BlockId[] | undefined {
     const count = this.#forgotten - since;
-    if (count === 0) return NO_BLOCKS;
     if (count > REMEMBERED || since < this.#cleared) return undefined;
     if (count === 0) return NO_BLOCKS;
     return Array.from({ length: count }, (_, i) => this.#lost[(since + i) % REMEMBERED] ?? NONE);
@@ -80,13 +79,20 @@ export class BlockPool {
   /** Appends `count` fresh blocks to `blocks`, or changes nothing and returns false. */
   take(count: number, blocks: BlockId[]): boolean {
     if (count > this.#free) return false;
+    const anchor = this.total;
+    let block = this.#next[anchor] ?? NONE;
     for (let i = 0; i < count; i++) {
-      const block = this.#next[this.total] ?? NONE;
-      this.#unlink(block);
+      const next = this.#next[block] ?? NONE;
+      this.#next[block] = NONE;
+      this.#previous[block] = NONE;
       this.#forget(block);
       this.#references[block] = 1;
       blocks.push(block);
+      block = next;
     }
+    this.#next[anchor] = block;
+    this.#previous[block] = anchor;
+    this.#free -= count;
     return true;
   }
 

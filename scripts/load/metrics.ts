@@ -3,6 +3,7 @@
  * seconds as vLLM does: a request counts in every second that it touches.
  */
 
+import { type Runs, runsOf } from "./gaps.ts";
 import { type RequestRecord, timePerOutputToken } from "./record.ts";
 import { type Summary, summarise } from "./statistics.ts";
 
@@ -58,6 +59,7 @@ export function measure(
   const summary = (values: ArrayLike<number>): Summary => summarise(values, options.percentiles);
   const { goodput } = options;
   const peaks = peaksOf(done);
+  const gaps = gapsOf(done);
   return {
     duration,
     completed: done.length,
@@ -77,7 +79,7 @@ export function measure(
     latency: {
       ttft: summary(done.map((record) => record.ttft * 1000)),
       tpot: summary(tpots),
-      itl: summary(gaps(done)),
+      itl: summarise(gaps.values, options.percentiles, gaps.counts),
       e2el: summary(done.map((record) => record.latency * 1000)),
     },
     meanUserRate: tpots.length === 0 ? 0 : userRates / tpots.length,
@@ -96,12 +98,15 @@ export function isGood(record: RequestRecord, limits: Goodput): boolean {
   );
 }
 
-/** Gaps of all records in milliseconds, in one array. */
-function gaps(records: readonly RequestRecord[]): Float64Array {
-  const all = new Float64Array(records.reduce((sum, record) => sum + record.itl.length, 0));
+/** Gaps of all records in milliseconds, in one list of runs. */
+function gapsOf(records: readonly RequestRecord[]): Required<Runs> {
+  const runs = records.map(({ itl }) => runsOf(itl));
+  const count = runs.reduce((sum, { values }) => sum + values.length, 0);
+  const all = { values: new Float64Array(count), counts: new Float64Array(count).fill(1) };
   let end = 0;
-  for (const { itl } of records) {
-    for (let index = 0; index < itl.length; index++) all[end++] = (itl[index] ?? 0) * 1000;
+  for (const { values, counts } of runs) {
+    if (counts !== undefined) all.counts.set(counts, end);
+    for (let run = 0; run < values.length; run++) all.values[end++] = (values[run] ?? 0) * 1000;
   }
   return all;
 }
@@ -120,18 +125,25 @@ function peaksOf(records: readonly RequestRecord[]): { tokens: number; requests:
   const entered = new Float64Array(seconds + 1);
   const second = (time: number): number => Math.min(seconds - 1, Math.floor(time - first));
   for (const record of records) {
-    let at = record.sent + record.ttft;
     // A chunk may hold several tokens: each chunk counts its share.
     const each = record.outputTokens / (record.itl.length + 1);
-    const count = (time: number): void => {
-      const index = second(time);
-      tokens[index] = (tokens[index] ?? 0) + each;
-    };
-    count(at);
-    for (let index = 0; index < record.itl.length; index++) {
-      at += record.itl[index] ?? 0;
-      count(at);
+    const { values, counts } = runsOf(record.itl);
+    let at = record.sent + record.ttft;
+    let index = second(at);
+    let inSecond = each;
+    for (let run = 0; run < values.length; run++) {
+      const gap = values[run] ?? 0;
+      for (let left = counts === undefined ? 1 : (counts[run] ?? 0); left > 0; left--) {
+        at += gap;
+        if (at - first >= index + 1 && index < seconds - 1) {
+          tokens[index] = (tokens[index] ?? 0) + inSecond;
+          index = second(at);
+          inSecond = 0;
+        }
+        inSecond += each;
+      }
     }
+    tokens[index] = (tokens[index] ?? 0) + inSecond;
     const [begin, end] = [second(record.sent), second(record.sent + record.latency)];
     entered[begin] = (entered[begin] ?? 0) + 1;
     entered[end + 1] = (entered[end + 1] ?? 0) - 1;

@@ -1,3 +1,5 @@
+import type { Gaps } from "./gaps.ts";
+
 /** What was seen of one request, whichever clock it ran under. Times in seconds. */
 export interface RequestRecord {
   readonly ok: boolean;
@@ -12,7 +14,7 @@ export interface RequestRecord {
   /** Send to the last chunk with choices. */
   readonly latency: number;
   /** Gaps between chunks with choices. */
-  readonly itl: ArrayLike<number>;
+  readonly itl: ArrayLike<number> | Gaps;
   readonly promptTokens: number;
   readonly outputTokens: number;
   /** Output tokens asked for. */

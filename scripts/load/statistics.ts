@@ -22,10 +22,14 @@ export function ascending(values: ArrayLike<number>): Float64Array {
   return new Float64Array(values).sort();
 }
 
-/** All zero when there are no values, as in vLLM's results. */
-export function summarise(values: ArrayLike<number>, percentiles: readonly number[]): Summary {
-  const { length } = values;
-  const tally = tallied(values);
+/** All zero when there are no values, as in vLLM's results. `counts`: how often each value stands in the list. */
+export function summarise(
+  values: ArrayLike<number>,
+  percentiles: readonly number[],
+  counts?: ArrayLike<number>,
+): Summary {
+  const length = counts === undefined ? values.length : sumOf(counts);
+  const tally = tallied(values, counts);
   const mean = length === 0 ? 0 : addedUp(tally, (value) => value) / length;
   const squares = addedUp(tally, (value) => (value - mean) ** 2);
   const at = (percentile: number): number => percentileIn(tally, length, percentile);
@@ -46,21 +50,33 @@ interface Tally {
 /** Different values up to which counting is quicker than sorting. */
 const MOST_COUNTED = 2 ** 16;
 
-/** Gaps of simulated time are few values, many million times, one after another: counted, not sorted. */
-function tallied(values: ArrayLike<number>): Tally {
+/** Gaps of simulated time are few values, many million times: counted, not sorted. */
+function tallied(values: ArrayLike<number>, given?: ArrayLike<number>): Tally {
   const counts = new Map<number, number>();
-  const { length } = values;
-  for (let from = 0, to = 0; from < length; from = to) {
-    const value = values[from] ?? 0;
-    while (to < length && values[to] === value) to++;
-    if (to === from) to++; // not a number
-    counts.set(value, (counts.get(value) ?? 0) + to - from);
-    if (counts.size > MOST_COUNTED) {
-      return { values: ascending(values), counts: new Float64Array(length).fill(1) };
-    }
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? 0;
+    counts.set(value, (counts.get(value) ?? 0) + (given === undefined ? 1 : (given[index] ?? 0)));
+    if (counts.size > MOST_COUNTED) return sortedTally(values, given);
   }
   const different = ascending([...counts.keys()]);
   return { values: different, counts: different.map((value) => counts.get(value) ?? 0) };
+}
+
+/** Of too many different values. */
+function sortedTally(values: ArrayLike<number>, given?: ArrayLike<number>): Tally {
+  if (given === undefined)
+    return { values: ascending(values), counts: new Float64Array(values.length).fill(1) };
+  const order = Int32Array.from({ length: values.length }, (_, index) => index);
+  order.sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+  const sorted = (list: ArrayLike<number>): Float64Array =>
+    Float64Array.from(order, (index) => list[index] ?? 0);
+  return { values: sorted(values), counts: sorted(given) };
+}
+
+function sumOf(counts: ArrayLike<number>): number {
+  let sum = 0;
+  for (let index = 0; index < counts.length; index++) sum += counts[index] ?? 0;
+  return sum;
 }
 
 /** Sum of `of` each value, added one by one from the least on: rounded as if they stood in a list. */

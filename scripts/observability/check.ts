@@ -143,8 +143,8 @@ async function loadServer(
       // An event is a step's tokens: several with speculation.
       const each = (record.outputTokens - 1) / Math.max(1, record.itl.length);
       if (at > from && at <= to) tokens++;
-      for (let index = 0; index < record.itl.length; index++) {
-        at += record.itl[index] ?? 0;
+      for (const gap of Array.from(record.itl)) {
+        at += gap;
         if (at > from && at <= to) tokens += each;
       }
     }

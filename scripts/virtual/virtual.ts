@@ -13,6 +13,7 @@ import type {
   TokensEmitted,
 } from "../../engine/events.ts";
 import { type AnyRequest, DEFAULT_SAMPLING, type UnreadPrompt } from "../../engine/sequence.ts";
+import { Gaps } from "../load/gaps.ts";
 import type { RequestRecord } from "../load/record.ts";
 import type { WorkRequest } from "../workload/request.ts";
 import type { VirtualEngine, VirtualSystem } from "./build.ts";
@@ -48,8 +49,7 @@ interface Progress {
   first: number | undefined;
   last: number;
   preemptions: number;
-  gaps: Float64Array;
-  gapCount: number;
+  readonly gaps: Gaps;
 }
 
 export interface VirtualLoad {
@@ -78,8 +78,6 @@ export async function runVirtual(
   return run.finish();
 }
 
-const NO_GAPS = new Float64Array(0);
-
 class Run {
   readonly #system: VirtualSystem;
   readonly #requests: readonly WorkRequest[];
@@ -103,7 +101,7 @@ class Run {
   #end: number;
   /** The last repeated step's, and what lies between them. */
   #moments: readonly Nanos[] = [];
-  #apart = NO_GAPS;
+  #apart = new Gaps();
 
   constructor(system: VirtualSystem, requests: readonly WorkRequest[], load: VirtualLoad) {
     this.#system = system;
@@ -165,8 +163,7 @@ class Run {
           first: undefined,
           last: this.#system.clock.now(),
           preemptions: 0,
-          gaps: this.#gaps ? new Float64Array(request.outputTokens) : NO_GAPS,
-          gapCount: 0,
+          gaps: new Gaps(),
         });
       }
     } catch (error) {
@@ -229,21 +226,18 @@ class Run {
     const { moments } = event;
     this.#chunk(progress, moments?.[0] ?? event.at);
     if (moments === undefined || moments.length < 2) return;
-    if (this.#gaps) {
-      progress.gaps.set(this.#between(moments), progress.gapCount);
-      progress.gapCount += moments.length - 1;
-    }
+    if (this.#gaps) progress.gaps.addAll(this.#between(moments));
     progress.last = moments[moments.length - 1] ?? progress.last;
   }
 
   /** Seconds from one to the next. A step's moments are the same for all its rows. */
-  #between(moments: readonly Nanos[]): Float64Array {
+  #between(moments: readonly Nanos[]): Gaps {
     if (moments === this.#moments) return this.#apart;
-    const apart = new Float64Array(moments.length - 1);
+    const apart = new Gaps();
     let last = moments[0] ?? 0;
     for (let index = 1; index < moments.length; index++) {
       const moment = moments[index] ?? last;
-      apart[index - 1] = (moment - last) / SECOND;
+      apart.add((moment - last) / SECOND);
       last = moment;
     }
     this.#moments = moments;
@@ -253,7 +247,7 @@ class Run {
 
   #chunk(progress: Progress, moment: Nanos): void {
     if (progress.first === undefined) progress.first = moment;
-    else if (this.#gaps) progress.gaps[progress.gapCount++] = (moment - progress.last) / SECOND;
+    else if (this.#gaps) progress.gaps.add((moment - progress.last) / SECOND);
     progress.last = moment;
   }
 
@@ -272,7 +266,7 @@ class Run {
       sent: (progress.submitted - this.#origin) / SECOND,
       ttft: ((progress.first ?? progress.submitted) - progress.submitted) / SECOND,
       latency: (progress.last - progress.submitted) / SECOND,
-      itl: progress.gaps.subarray(0, progress.gapCount),
+      itl: progress.gaps,
       promptTokens: event.promptTokens,
       outputTokens: event.outputTokens,
       wantedTokens: request.outputTokens,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseBench } from "../../../scripts/commands/bench/flags.ts";
 import { run as runReplay } from "../../../scripts/commands/replay/main.ts";
+import { Gaps } from "../../../scripts/load/gaps.ts";
 import { runLoad } from "../../../scripts/load/load.ts";
 import { isGood, measure } from "../../../scripts/load/metrics.ts";
 import { overload } from "../../../scripts/load/overload.ts";
@@ -59,6 +60,35 @@ describe("statistics", () => {
 });
 
 describe("metrics", () => {
+  it("are the same of gaps taken together where they are equal, of few and of very many", () => {
+    const random = new Random(5);
+    for (const different of [7, 100_000]) {
+      const lists = Array.from({ length: 300 }, () =>
+        Array.from({ length: 60 }, () => random.integer(1, different) / different).flatMap((gap) =>
+          new Array<number>(random.integer(1, 8)).fill(gap),
+        ),
+      );
+      const seen = (of: (list: readonly number[]) => RequestRecord["itl"]) =>
+        measure(
+          lists.map((list, index) =>
+            record({ sent: index / 7, itl: of(list), outputTokens: list.length + 1, latency: 400 }),
+          ),
+          500,
+          { percentiles: [50, 99.9] },
+        );
+      const together = (list: readonly number[]): Gaps => {
+        const gaps = new Gaps();
+        for (const gap of list) gaps.add(gap);
+        const twice = new Gaps();
+        twice.addAll(gaps);
+        expect(twice.length).toBe(list.length);
+        return twice;
+      };
+      expect(seen(together)).toEqual(seen((list) => list));
+      expect(lists.map((list) => Array.from(together(list)))).toEqual(lists);
+    }
+  });
+
   it("follow vLLM's definitions", () => {
     const metrics = measure(
       [
