@@ -2,10 +2,11 @@
  * One request and its answer, as every generating endpoint has it: the id, the
  * client that may leave, the generation it waits for, and what the log tells.
  */
-import { randomUUID } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Adapter } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
+import { entryAt } from "../entry-at.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
 import type { FixedReply } from "../generation/chat.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
@@ -252,8 +253,21 @@ function traceContext({ headers }: FastifyRequest): TraceContext {
   };
 }
 
+/** Bytes of ids that are drawn at once: to ask for those of one costs more than the id. */
+const drawn = Buffer.alloc(16 * 256);
+let used = drawn.length;
+
+/** The hexadecimal digits of a random UUID (RFC 9562, version 4). */
 export function hexId(): string {
-  return randomUUID().replaceAll("-", "");
+  if (used === drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  const [from, version, variant] = [used, used + 6, used + 8];
+  used += 16;
+  drawn[version] = 0x40 | (entryAt(drawn, version) & 0x0f);
+  drawn[variant] = 0x80 | (entryAt(drawn, variant) & 0x3f);
+  return drawn.toString("hex", from, used);
 }
 
 /** Does a request narrow what may be sampled, so that nothing may be left? */

@@ -35,6 +35,14 @@ export interface ChoiceDelta {
   readonly finish?: ChoiceFinish;
 }
 
+/** While it is put together. */
+type Growing = { -readonly [Name in keyof ChoiceDelta]: ChoiceDelta[Name] };
+
+/** Nothing is ever pushed to these: what is appended to an empty list makes a list of its own. */
+const NO_IDS: TokenId[] = [];
+const NO_LOGPROBS: PositionLogprobs[] = [];
+const NO_EVENTS: SequenceEvent[] = [];
+
 export interface TextOptions {
   readonly stop: readonly string[];
   readonly includeStop: boolean;
@@ -69,12 +77,12 @@ export class Choice implements Receiver {
   /** Made at the first token, as is the decoder: of thousands of completions, most wait. */
   #stops: StopStrings | undefined;
   #decoder: Decoder | undefined;
-  #events: SequenceEvent[] = [];
+  #events = NO_EVENTS;
   readonly #changed: (choice: Choice) => void;
   readonly #failed: (error: Error) => void;
   #text = "";
-  #ids: TokenId[] = [];
-  #logprobs: PositionLogprobs[] = [];
+  #ids = NO_IDS;
+  #logprobs = NO_LOGPROBS;
   #promptLogprobs: readonly PositionLogprobs[] | undefined;
   #pooled: Float32Array | undefined;
   #untaken = false;
@@ -99,7 +107,7 @@ export class Choice implements Receiver {
 
   flush(): void {
     const events = this.#events;
-    this.#events = [];
+    this.#events = NO_EVENTS;
     if (this.finish !== undefined) return;
     for (let index = 0; index < events.length && this.finish === undefined; index++) {
       const event = events[index];
@@ -115,7 +123,7 @@ export class Choice implements Receiver {
   }
 
   fail(error: Error): void {
-    this.#events = [];
+    this.#events = NO_EVENTS;
     this.finish ??= { reason: "error", stopReason: null, error };
     this.#failed(error);
   }
@@ -124,18 +132,14 @@ export class Choice implements Receiver {
   take(): ChoiceDelta | undefined {
     if (!this.#untaken) return undefined;
     this.#untaken = false;
-    const delta: ChoiceDelta = {
-      index: this.index,
-      text: this.#text,
-      ids: this.#ids,
-      logprobs: this.#logprobs,
-      ...(this.#promptLogprobs !== undefined && { promptLogprobs: this.#promptLogprobs }),
-      ...(this.#pooled !== undefined && { pooled: this.#pooled }),
-      ...(this.finish !== undefined && { finish: this.finish }),
-    };
+    const { index, finish } = this;
+    const delta: Growing = { index, text: this.#text, ids: this.#ids, logprobs: this.#logprobs };
+    if (this.#promptLogprobs !== undefined) delta.promptLogprobs = this.#promptLogprobs;
+    if (this.#pooled !== undefined) delta.pooled = this.#pooled;
+    if (finish !== undefined) delta.finish = finish;
     this.#text = "";
-    this.#ids = [];
-    this.#logprobs = [];
+    this.#ids = NO_IDS;
+    this.#logprobs = NO_LOGPROBS;
     this.#promptLogprobs = undefined;
     this.#pooled = undefined;
     return delta;

@@ -6,6 +6,7 @@ import { entryAt } from "../../entry-at.ts";
 import type { ChatAnswer, ChatFormat } from "../../exchange/chat-format.ts";
 import type { StreamResponder } from "../../exchange/exchange.ts";
 import { contentText } from "../../generation/chat-prompt.ts";
+import type { ChoiceDelta } from "../../generation/choice.ts";
 import { PLAIN } from "../../generation/parser.ts";
 import {
   finishOf,
@@ -169,8 +170,8 @@ function chatStream(answer: Answer): StreamResponder {
     deltas: (deltas) => {
       const events = started ? [] : [...chunks.start()];
       started = true;
-      for (const delta of chat.read(deltas)) {
-        const one = chunks.write(delta);
+      for (const delta of deltas) {
+        const one = chunks.plain(delta) ?? chunks.write(chat.reader(delta.index).read(delta));
         if (one !== undefined) events.push(one);
       }
       return events;
@@ -231,6 +232,13 @@ class ChunkWriter {
     );
     const echo = echoed(this.#answer);
     return echo === "" ? events : [...events, ...each({ content: echo })];
+  }
+
+  /** A piece of text that nobody has to read for its parts; undefined: it is another delta. */
+  plain({ index, text, finish }: ChoiceDelta): SseEvent | undefined {
+    const plain = this.#bare && finish === undefined && text !== "";
+    if (!plain || this.#answer.chat.reader(index).parser !== PLAIN) return undefined;
+    return this.#textChunk(index).event(text);
   }
 
   /** Undefined: nothing is to be told of it. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { soon } from "../../../models/soon.ts";
 import { parseSettings } from "../../../server/config.ts";
+import { hexId } from "../../../server/exchange/exchange.ts";
 import { jsonArgument, parameterTypes } from "../../../server/generation/tools/arguments.ts";
 import { PythonReader } from "../../../server/generation/tools/python-literal.ts";
 import { samplingDefaults } from "../../../server/world/generation-defaults.ts";
@@ -161,6 +162,12 @@ describe("sampling defaults", () => {
     expect(() => config('{"method": "tea leaves"}')).toThrow(/^--speculative-config: /);
     expect(speculativeConfig(parseSettings([]).settings)).toBeUndefined();
   });
+});
+
+it("ids are a random UUID's digits, none of them twice", () => {
+  const ids = Array.from({ length: 600 }, hexId); // more than are drawn at once
+  expect(new Set(ids).size).toBe(600);
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
 });
 
 describe("what is there soon", () => {
