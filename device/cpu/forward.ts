@@ -11,7 +11,7 @@ import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
 import type { StoreOptions } from "./converted/store.ts";
 import { Experts } from "./experts.ts";
-import type { Quantization } from "./graph/lower.ts";
+import { lowerSegment, type Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import type { BlockBits } from "./graph/quantise.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
@@ -23,7 +23,7 @@ import { KvPool } from "./kv-pool.ts";
 import { type Loaded, Opener } from "./opener.ts";
 import { RotaryTable } from "./rotary.ts";
 import { Router } from "./routing.ts";
-import type { Runner } from "./session.ts";
+import { type Runner, Session } from "./session.ts";
 import {
   type Crossing,
   MOST_ROWS_TRIED,
@@ -154,10 +154,9 @@ export class Forward {
       this.#head = new Head({
         program: this.#program,
         runner: open(this.#program.head, settings.threads),
+        open: (segment) => this.#asStored(segment),
         allReduce,
-        rank,
-        ranks,
-        vocabSize: architecture.vocabSize,
+        ...{ rank, ranks, vocabSize: architecture.vocabSize },
         given: this.#given,
       });
     } catch (error) {
@@ -179,6 +178,12 @@ export class Forward {
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
     if (crossing !== undefined) crossing.rows = this.#measureCrossing();
     this.loaded = { ...loaded, ...(crossing && { crossing: crossing.rows }) };
+  }
+
+  /** What has no products, so nothing to convert. */
+  #asStored(segment: Segment): Runner {
+    const { folder } = this.#weights;
+    return new Session(lowerSegment(segment, this.#weights, "none"), { threads: 1, folder });
   }
 
   /** At the start of every request to the ranks. */

@@ -1,13 +1,15 @@
 /** What a rank says of the wanted tokens of a step: logits over its share of the vocabulary, the likeliest ids, hidden states. */
 import { argmax } from "../argmax.ts";
 import type { AllReduce } from "./all-reduce.ts";
-import type { Program } from "./graph/steps.ts";
+import type { Program, Segment } from "./graph/steps.ts";
 import { type Runner, Tensor } from "./session.ts";
 import type { RowsGiven } from "./two-formats.ts";
 
 export interface HeadOptions {
   readonly program: Program;
   readonly runner: Runner;
+  /** Opens what comes before the head's product; asked where states are wanted, which are few servers. */
+  readonly open: (segment: Segment) => Runner;
   readonly allReduce: AllReduce;
   readonly rank: number;
   readonly ranks: number;
@@ -24,6 +26,7 @@ export class Head {
   readonly #firstId: number;
   /** Megabytes at large vocabularies: kept from step to step. */
   #logits = new Float32Array(0);
+  #norm: Runner | undefined;
 
   constructor(options: HeadOptions) {
     this.#options = options;
@@ -68,40 +71,54 @@ export class Head {
     });
   }
 
-  /** Normed hidden states of the wanted tokens, `[wanted, hidden]`. */
+  /** Normed hidden states of the wanted tokens, `[wanted, hidden]`: the head's product is not made. */
   hidden(states: Float32Array, wanted: Int32Array, target: Float32Array): void {
-    const { width } = this.#options.program.final;
-    const normed = new Float32Array(this.#options.given(wanted.length) * width);
-    this.#run(states, wanted, normed);
-    target.set(normed.subarray(0, wanted.length * width));
+    const { norm, hidden, final } = this.#options.program;
+    const rows = wanted.length;
+    const input = this.#gather(states, wanted, rows);
+    const [from] = norm?.inputs ?? [];
+    if (norm === undefined || from === undefined) {
+      target.set(input);
+      return;
+    }
+    this.#norm ??= this.#options.open(norm);
+    const normed = new Float32Array(rows * final.width);
+    this.#norm.run(
+      { [from.name]: new Tensor("float32", input, [rows, hidden.width]) },
+      { [final.name]: new Tensor("float32", normed, [rows, final.width]) },
+    );
+    target.set(normed);
   }
 
   close(): void {
     this.#options.runner.close();
+    this.#norm?.close();
   }
 
-  /** The rank's logits `[wanted, share of the vocabulary]`; `normed` takes the head's input. */
-  #run(states: Float32Array, wanted: Int32Array, normed?: Float32Array): Float32Array {
-    const { hidden, head, logits, final } = this.#options.program;
-    const rows = this.#options.given(wanted.length);
-    const input = new Float32Array(rows * hidden.width);
+  /** States of the wanted tokens, one after the other; rows beyond them are 0. */
+  #gather(states: Float32Array, wanted: Int32Array, rows: number): Float32Array {
+    const { width } = this.#options.program.hidden;
+    const input = new Float32Array(rows * width);
     wanted.forEach((token, row) => {
-      const begin = token * hidden.width;
-      input.set(states.subarray(begin, begin + hidden.width), row * hidden.width);
+      const begin = token * width;
+      input.set(states.subarray(begin, begin + width), row * width);
     });
+    return input;
+  }
+
+  /** The rank's logits `[wanted, share of the vocabulary]`. */
+  #run(states: Float32Array, wanted: Int32Array): Float32Array {
+    const { hidden, head, logits } = this.#options.program;
+    const rows = this.#options.given(wanted.length);
+    const input = this.#gather(states, wanted, rows);
     const size = rows * logits.width;
     if (this.#logits.length < size) this.#logits = new Float32Array(size);
     const out = this.#logits.subarray(0, size);
-    const tensor = (data: Float32Array, width: number): Tensor =>
-      new Tensor("float32", data, [rows, width]);
     const [from] = head.inputs;
     if (from === undefined) throw new Error("cpu: the head has no input.");
     this.#options.runner.run(
-      { [from.name]: tensor(input, hidden.width) },
-      {
-        [logits.name]: tensor(out, logits.width),
-        ...(normed && { [final.name]: tensor(normed, final.width) }),
-      },
+      { [from.name]: new Tensor("float32", input, [rows, hidden.width]) },
+      { [logits.name]: new Tensor("float32", out, [rows, logits.width]) },
     );
     return out;
   }

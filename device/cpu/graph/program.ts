@@ -47,15 +47,20 @@ export function compileProgram(architecture: Architecture, share: Share): Progra
   const logits = end.flow("logits");
   const last = rest.at(-1);
   if (last?.op !== "linear") throw new Error("cpu: the epilogue must end in the head's product.");
-  const final = end.flow(last.in);
-  const [head, ...more] = end.finish([logits, final]);
+  const [head, ...more] = end.finish([logits]);
   if (head?.kind !== "run" || more.length > 0) {
     throw new Error("cpu: the epilogue must be one segment.");
   }
+  const before = new Cutter(share);
+  before.define(take.out, hidden.width);
+  before.take("head.", rest.slice(0, -1));
+  const final = before.flow(last.in);
+  const [norm] = before.finish([final]);
   return {
     body: steps,
     hidden,
     head: head.segment,
+    ...(norm?.kind === "run" && { norm: norm.segment }),
     final,
     logits,
     cache: cacheShape(steps, ranks),

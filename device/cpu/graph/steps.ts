@@ -150,6 +150,8 @@ export interface Program {
   readonly hidden: Flow;
   /** From wanted rows of the hidden state to their logits (the rank's share of the vocabulary). */
   readonly head: Segment;
+  /** The same up to the head's product, for who wants states alone; absent: nothing comes before it. */
+  readonly norm?: Segment;
   /** Input of the head's product: the normed hidden state. */
   readonly final: Flow;
   readonly logits: Flow;

@@ -90,6 +90,14 @@ describe("program", () => {
     expect(widths).toEqual([151, 150]);
   });
 
+  it("gives states without the head's product to who wants states alone", () => {
+    const { norm, head, final } = compileProgram(architecture, { rank: 0, ranks: 1 });
+    expect(norm?.outputs).toEqual([final]);
+    expect(norm?.inputs).toEqual(head.inputs);
+    expect(norm?.ops.map(({ op }) => op)).toEqual(["rms-norm"]);
+    expect(head.ops.map(({ op }) => op)).toEqual(["rms-norm", "products"]);
+  });
+
   it("names the op that the device lacks", () => {
     const layer = architecture.layers[0];
     const ops = [{ op: "take-wanted", path: "model.layers.0", in: "hidden", out: "x" }] as const;
