@@ -39,7 +39,7 @@ const LENGTHS: readonly number[] = [Number.POSITIVE_INFINITY, 32, 16, 8];
 const FURTHEST = 32;
 /** Steps and ways that a walk may look at: less than the scan that it saves. */
 const MAX_STEPS = 60_000;
-const MAX_WORK = 20_000;
+const MAX_WORK = 6_000;
 
 /** `order`: ids by their texts, none of them empty. */
 export function slicesOf(texts: readonly Uint8Array[], order: readonly number[]): readonly Slice[] {
