@@ -154,8 +154,17 @@ describe("quantisation", () => {
     });
   });
 
-  it("int4 blocks are 128 where they fit, else 32, else none", () => {
-    expect([4864, 160, 100].map(blockOf)).toEqual([128, 32, undefined]);
+  it("int4 takes the scale that leaves the smaller error, and cuts the largest for it", () => {
+    // One far out among fifteen steps of a finer scale; and a block that fills the usual one.
+    const finer = Float32Array.from({ length: 32 }, (_, i) => (i === 0 ? -9 : (i % 15) - 7));
+    const usual = Float32Array.from({ length: 32 }, (_, i) => (i === 0 ? -8 : (i % 16) - 8));
+    expect(quantiseBlocks(finer, 32).scales).toEqual(Float32Array.of(1));
+    expect((quantiseBlocks(finer, 32).codes[0] ?? 0) & 15).toBe(0);
+    expect(quantiseBlocks(usual, 32).scales).toEqual(Float32Array.of(1));
+  });
+
+  it("int4 blocks are 128 where they fit, else 64, else 32, else none", () => {
+    expect([4864, 576, 160, 100].map(blockOf)).toEqual([128, 64, 32, undefined]);
   });
 
   it("int8 transposes and keeps every value within half a step; zeros stay zeros", () => {
