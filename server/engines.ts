@@ -37,8 +37,8 @@ interface Listening {
   failed: boolean;
 }
 
-/** Receivers that are called before the event loop turns: some 5 ms of writing. */
-const FLUSHED_AT_ONCE = 512;
+/** Receivers that are called before the event loop turns: a millisecond or two of writing, for which others wait. */
+const FLUSHED_AT_ONCE = 128;
 
 export class Engines {
   readonly all: readonly Engine[];
