@@ -5,14 +5,14 @@
  * in turns with them those that speak of it.
  *
  *     npx tsx scripts/maintain/mutate/main.ts [--folders engine,server,scripts/commands] [--count 100]
- *         [--seed 1] [--from 0] [--to 100] [--tests test/unit,test/api,test/conformance]
+ *         [--seed 1] [--from 0] [--to 100] [--only 3,17] [--tests test/unit,test/api,test/conformance]
  *         [--most 10] [--timeout SECONDS] [--after LOG]
  *
  * `--from` and `--to` take a part of the faults of a seed, so that a long run can be
- * cut. `--most`: test files a fault is put to at most; one that they miss is counted as
- * missed, though a test further away may catch it. `--after`: what an earlier run printed;
- * the test that caught a fault then is asked first. Exit code 1 when fewer than four
- * of five are caught.
+ * cut; `--only` takes those whose numbers an earlier run printed. `--most`: test files a
+ * fault is put to at most; one that they miss is counted as missed, though a test further
+ * away may catch it. `--after`: what an earlier run printed; the test that caught a fault
+ * then is asked first. Exit code 1 when fewer than four of five are caught.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -36,6 +36,7 @@ const { values: flags } = parseArgs({
     seed: { type: "string", default: "1" },
     from: { type: "string", default: "0" },
     to: { type: "string" },
+    only: { type: "string" },
     tests: { type: "string", default: "test/unit,test/api,test/conformance" },
     most: { type: "string", default: "10" },
     timeout: { type: "string", default: "300" },
@@ -131,13 +132,14 @@ function caughtBefore(): ReadonlyMap<string, string> {
   return new Map(
     lines.flatMap((line, at) => {
       const test = /^ {10}(test\/\S+)/.exec(lines[at + 1] ?? "")?.[1];
-      return test === undefined ? [] : [[unnumbered(line.slice("caught    ".length)), test]];
+      return test === undefined ? [] : [[unnumbered(line), test]];
     }),
   );
 }
 
-/** Lines move. */
-const unnumbered = (said: string): string => said.replace(/:\d+ {2}/, "  ");
+/** The fault alone: numbers and lines move, and outcomes differ. */
+const unnumbered = (said: string): string =>
+  said.replace(/^(?:\w+ +\d+ {2})?/, "").replace(/:\d+ {2}/, "  ");
 
 function said({ file, line, kind, was, becomes }: Mutant): string {
   return `${kind.padEnd(10)}  ${file}:${line}  ${was.trim()}  →  ${becomes.trim() || "(dropped)"}`;
@@ -191,10 +193,11 @@ async function main(): Promise<number> {
     .flatMap(sources)
     .filter((file) => !file.startsWith(NOT_PLANTED));
   const all = files.flatMap((file) => mutantsOf(file, readFileSync(`${ROOT}${file}`, "utf8")));
-  const chosen = choose(all, Number(flags.count), Number(flags.seed)).slice(
-    Number(flags.from),
-    Number(flags.to ?? flags.count),
-  );
+  const only = flags.only?.split(",").map(Number);
+  const chosen = choose(all, Number(flags.count), Number(flags.seed))
+    .map((mutant, number) => ({ mutant, number }))
+    .slice(Number(flags.from), Number(flags.to ?? flags.count))
+    .filter(({ number }) => only?.includes(number) ?? true);
   console.log(
     `${all.length} places in ${files.length} files; ${chosen.length} by seed ${flags.seed}`,
   );
@@ -204,7 +207,7 @@ async function main(): Promise<number> {
   const soundness = new Soundness(runner);
   const tally = new Tally();
   try {
-    for (const mutant of chosen) {
+    for (const { mutant, number } of chosen) {
       const known = before.get(unnumbered(said(mutant)));
       const tests = [
         ...new Set([...(known === undefined ? [] : [known]), ...nearest(mutant.file)]),
@@ -213,7 +216,7 @@ async function main(): Promise<number> {
       const test = tests.find((its) => by?.startsWith(its));
       if (test !== undefined) await soundness.check(test);
       tally.add(mutant, outcome);
-      console.log(`${outcome.padEnd(8)}  ${said(mutant)}`);
+      console.log(`${outcome.padEnd(8)}  ${String(number).padStart(3)}  ${said(mutant)}`);
       if (by !== undefined) console.log(`          ${by}`);
     }
   } finally {

@@ -27,6 +27,8 @@ const vitest = await createVitest(
     config: false,
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/support/setup.ts"],
+    globalSetup: ["test/support/compiled.ts"],
+    expect: { poll: { interval: 5, timeout: 20_000 } },
     pool: "forks",
     maxWorkers: 1,
     watch: false,
