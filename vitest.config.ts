@@ -2,16 +2,11 @@ import { defineConfig } from "vitest/config";
 
 const COMPILED = "test/support/compiled.ts";
 
-interface Ways {
-  readonly globalSetup?: readonly string[];
-  /** false: a worker loads modules once, not once a file; its tests leave no state in them. */
-  readonly isolate?: boolean;
-}
-
-const project = (name: string, timeoutSeconds: number, { globalSetup = [], isolate }: Ways) => ({
+const project = (name: string, timeoutSeconds: number, globalSetup: readonly string[] = []) => ({
   test: {
     name,
-    isolate: isolate ?? true,
+    // A worker loads modules once, not once a file: tests leave no state in them. Those of e2e begin alone.
+    isolate: name === "e2e",
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeoutSeconds * 1000,
     hookTimeout: timeoutSeconds * 1000,
@@ -39,11 +34,11 @@ export default defineConfig({
       },
     },
     projects: [
-      project("unit", 20, { isolate: false }),
-      project("conformance", 60, { globalSetup: [COMPILED] }),
-      project("api", 60, { globalSetup: [COMPILED], isolate: false }),
-      project("e2e", 120, { globalSetup: [COMPILED, "test/support/build-pages.ts"] }),
-      project("compat", 120, { globalSetup: [COMPILED] }),
+      project("unit", 20),
+      project("conformance", 60, [COMPILED]),
+      project("api", 60, [COMPILED]),
+      project("e2e", 120, [COMPILED, "test/support/build-pages.ts"]),
+      project("compat", 120, [COMPILED]),
     ],
   },
 });
