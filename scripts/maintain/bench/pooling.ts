@@ -1,6 +1,8 @@
 /**
  * Embeddings a second beside another server of the same folder (vLLM's CPU build): the same
- * texts, so many in flight, the two in turn; each round's ratio is of the same minute.
+ * texts, so many in flight, the two in turn; each round's ratio is of the same minute. Start each
+ * server in a session of its own (setsid): on a busy machine Linux shares the processor out by
+ * session (sched_autogroup), and one begun beside other commands waits for a core most of its time.
  *
  *     npx tsx scripts/maintain/bench/pooling.ts OUR_URL PEER_URL [--tokens 64] [--in-flight 8] [--requests 200] [--rounds 5]
  */
