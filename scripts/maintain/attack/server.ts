@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { gunzipSync } from "node:zlib";
+import { NODE_FLAGS } from "../../node-flags.ts";
 
 /** 40 tokens a second. */
 const STEP_NANOS = 25_000_000;
@@ -49,7 +50,7 @@ export async function startTarget(data: string, port: number): Promise<Target> {
   const child = spawn(
     process.execPath,
     [
-      "--concurrent-recompilation-delay=2",
+      ...NODE_FLAGS,
       "dist/scripts/cli.js",
       "serve",
       folder,

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { pino } from "pino";
 import { parseSettings } from "../../../server/config.ts";
 import { serve } from "../../../server/main.ts";
+import { NODE_FLAGS } from "../../node-flags.ts";
 
 export interface ForkedServer {
   readonly url: string;
@@ -17,7 +18,9 @@ export interface ForkedServer {
 
 /** `argv` as of `trainyard serve`. */
 export async function forkServer(argv: readonly string[]): Promise<ForkedServer> {
-  const child = fork(fileURLToPath(import.meta.url), [...argv], { execArgv: ["--import", "tsx"] });
+  const child = fork(fileURLToPath(import.meta.url), [...argv], {
+    execArgv: [...NODE_FLAGS, "--import", "tsx"],
+  });
   const [{ url }] = (await once(child, "message")) as [{ url: string }]; // sent below
   const asked = async (): Promise<{ readonly cpu: number; readonly memory: number }> => {
     child.send("what it used");

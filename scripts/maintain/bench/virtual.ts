@@ -13,6 +13,7 @@ import { join, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { NODE_FLAGS } from "../../node-flags.ts";
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +45,7 @@ function run(args: readonly string[]): Cost {
   const began = performance.now();
   const child = spawnSync(
     process.execPath,
-    ["--import", `data:text/javascript,${encodeURIComponent(told)}`, ...args],
+    [...NODE_FLAGS, "--import", `data:text/javascript,${encodeURIComponent(told)}`, ...args],
     { encoding: "utf8", maxBuffer: 2 ** 26 },
   );
   const wall = (performance.now() - began) / 1000;
