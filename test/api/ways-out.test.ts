@@ -44,6 +44,7 @@ describe("tools of /v1/responses", () => {
     [[{ type: "oven" }], undefined, "type of this tool is unknown"],
     [[{ type: "custom", name: "c", format: { type: "grammar" } }], undefined, "grammar format"],
     [[tool("f")], { type: "function", name: "g" }, "tool_choice"],
+    [[space("a", tool("f"))], { type: "function", name: "g" }, "tool_choice"],
     [[tool("f")], { type: "function" }, "tool_choice"],
     [[tool("f")], "sometimes", "tool_choice"],
     [

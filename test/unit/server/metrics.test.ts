@@ -90,6 +90,14 @@ describe("the tokens of a step", () => {
         Number(new RegExp(`vllm:iteration_tokens_total_${name}\\{[^}]*\\} (.*)`).exec(text)?.[1]);
       expect(value("sum")).toBe(of.prompt - of.cached + of.outputs);
       expect(value("count")).toBe(of.steps);
+      const from = (source: string): number =>
+        Number(
+          new RegExp(`prompt_tokens_by_source_total\\{[^}]*source="${source}"[^}]*\\} (.*)`).exec(
+            text,
+          )?.[1],
+        );
+      expect(from("local_cache_hit")).toBe(of.cached);
+      expect(from("local_compute")).toBe(of.prompt - of.cached);
     }
   });
 });
