@@ -213,7 +213,8 @@ export class NullDevice implements Device {
 
   /** The id that the turned row favours. */
   #likeliest(before: TokenId, last: TokenId): TokenId {
-    return (this.#peak - this.#turn(before, last) + this.vocabSize) % this.vocabSize;
+    const at = this.#peak - this.#turn(before, last);
+    return at < 0 ? at + this.vocabSize : at;
   }
 
   #turn(before: TokenId, last: TokenId): number {
