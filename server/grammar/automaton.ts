@@ -192,7 +192,7 @@ export class Automaton {
         leaves.push(leaf);
       }
     }
-    const kept = withoutCovered(leaves);
+    const kept = withoutCovered(leaves, (others) => this.#spend(others >> 3));
     if (kept.length > MAX_WAYS) throw new GrammarError("it is too ambiguous");
     const state = this.#keep({
       leaves: sorted(kept),
@@ -310,12 +310,16 @@ function haveTwins(leaves: readonly Way[]): boolean {
   return false;
 }
 
-/** Without those whose texts all go another of them too: counts that may end sooner and go on longer. */
-function withoutCovered(leaves: Way[]): Way[] {
+/**
+ * Without those whose texts all go another of them too: counts that may end sooner and go on
+ * longer. `look` hears how many others a leaf is held against.
+ */
+function withoutCovered(leaves: Way[], look: (others: number) => void): Way[] {
   if (leaves.length < 2 || !haveTwins(leaves)) return leaves;
   const byShape = new Map<number, Way[]>();
   for (const leaf of leaves) {
     const alike = byShape.get(leaf.shape);
+    look(alike?.length ?? 0);
     if (alike === undefined) byShape.set(leaf.shape, [leaf]);
     else if (!alike.some((other) => covers(other, leaf))) {
       byShape.set(leaf.shape, [...alike.filter((other) => !covers(leaf, other)), leaf]);

@@ -107,11 +107,11 @@ export class CompiledGrammar {
   #scanTrie(from: State, { byte, depth, end, first, here, tokens }: Trie, mask: Int32Array): void {
     const { automaton } = this;
     const { classOf } = automaton.grammar;
-    let { next, rows } = automaton;
     const path = this.#path;
+    path[0] = automaton.indexOf(from); // first: it may lay the tables out anew
+    let { next, rows } = automaton;
     const count = byte.length;
     let looked = 0;
-    path[0] = automaton.indexOf(from);
     for (let i = 1; i < count; ) {
       looked++;
       const level = depth[i] as number;

@@ -20,6 +20,8 @@ export interface ConvertedFrom {
   /** Are segments cut where adapters add? */
   readonly adapters: boolean;
   readonly quantization: string;
+  /** Of int4's blocks. */
+  readonly blockBits?: number;
   /** Are they held a second time in int8? */
   readonly twoCopies?: boolean;
 }
@@ -46,12 +48,14 @@ export function keyOf(from: ConvertedFrom): string {
     expertParallel = false,
     adapters,
     quantization,
+    blockBits,
     twoCopies = false,
   } = from;
   const said = JSON.stringify([
     sourcesOf(checkpoint).map(([path]) => path),
     architecture,
     [rank, ranks, expertParallel, adapters, quantization, twoCopies],
+    quantization === "int4" ? blockBits : undefined,
     codeKey(),
   ]);
   return createHash("sha256").update(said).digest("hex").slice(0, 32);

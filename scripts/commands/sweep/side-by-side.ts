@@ -3,6 +3,7 @@
  * alone. Threads take the next one from a common count, the dearest first; this one is one of them.
  */
 import { availableParallelism } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import { startThread } from "../../../device/thread.ts";
 import { reason } from "../../usage.ts";
 import type { SystemSpec } from "../../virtual/build.ts";
@@ -33,6 +34,9 @@ export interface Told {
   readonly outcome: Outcome;
 }
 
+/** What a point came to is told to this, and waited for: it may be written down. */
+export type Tell = (told: Told) => void | Promise<void>;
+
 /** Requests times users that take about as long as a thread takes to start. */
 const WORTH_A_THREAD = 20_000;
 
@@ -52,17 +56,21 @@ export function threadsFor(tasks: readonly VirtualTask[]): number {
 export async function measureAll(
   tasks: readonly VirtualTask[],
   threads: number,
-  tell: (told: Told) => void,
+  tell: Tell,
 ): Promise<void> {
   const order = [...tasks.keys()];
   const cost = (task: number): number => costOf(tasks[task] as VirtualTask); // a key of it
   if (threads > 1) order.sort((a, b) => cost(b) - cost(a));
   const shared: Shared = { tasks, order, taken: new SharedArrayBuffer(4) };
   const open = new Set(order);
-  let failure = "";
-  const hear = (told: Told): void => {
+  let failure = "its thread ended early";
+  const heard: Promise<void>[] = [];
+  const hear = (told: Told): Promise<void> => {
     open.delete(told.task);
-    tell(told);
+    const one = (async () => tell(told))();
+    one.catch(() => {}); // awaited below
+    heard.push(one);
+    return one;
   };
   const others = Array.from({ length: threads - 1 }, () => {
     const thread = startThread("./point-thread", import.meta.url, shared);
@@ -70,18 +78,20 @@ export async function measureAll(
     thread.on("error", (error) => {
       failure = reason(error);
     });
-    return new Promise((resolve) => thread.on("exit", resolve));
+    return { thread, ended: new Promise((resolve) => thread.on("exit", resolve)) };
   });
-  await takeTasks(shared, hear);
-  await Promise.all(others);
-  for (const task of open) tell({ task, outcome: failure });
+  try {
+    await takeTasks(shared, hear);
+    await Promise.all(others.map(({ ended }) => ended));
+    await Promise.all(heard);
+  } finally {
+    for (const { thread } of others) void thread.terminate();
+  }
+  for (const task of open) await tell({ task, outcome: failure });
 }
 
 /** Takes tasks until none is left. */
-export async function takeTasks(
-  { tasks, order, taken }: Shared,
-  tell: (told: Told) => void,
-): Promise<void> {
+export async function takeTasks({ tasks, order, taken }: Shared, tell: Tell): Promise<void> {
   const shelf = new ModelShelf();
   const count = new Int32Array(taken);
   for (;;) {
@@ -90,6 +100,7 @@ export async function takeTasks(
     if (number === undefined || task === undefined) return;
     const { spec, workload, concurrency } = task;
     const outcome = await virtualPoint(spec, workload, concurrency, shelf).catch(reason);
-    tell({ task: number, outcome });
+    await tell({ task: number, outcome });
+    await setImmediate(); // what other threads tell comes through, and signals do
   }
 }

@@ -12,7 +12,7 @@ import { httpPoint, liveWords } from "./http-point.ts";
 import {
   measureAll,
   type Outcome,
-  type Told,
+  type Tell,
   threadsFor,
   type VirtualTask,
 } from "./side-by-side.ts";
@@ -78,34 +78,28 @@ export async function sweep(
     found.points[place] = saved;
     onPoint(saved);
   }
-  const saving: Promise<void>[] = [];
   await measureTasks(
     open.map((place) => tasks[place] as Task), // places of tasks
-    ({ task: index, outcome }) => {
+    async ({ task: index, outcome }) => {
       const place = open[index] as number; // of those that were asked for
       const task = tasks[place] as Task;
       const kept = keep(found, place, task, outcome);
       if (kept === undefined) return;
-      if (out !== undefined && kept.point.failed === 0) {
-        const saved = savePoint(out, task.key, kept);
-        saved.catch(() => {}); // awaited below
-        saving.push(saved);
-      }
+      if (out !== undefined && kept.point.failed === 0) await savePoint(out, task.key, kept);
       onPoint(kept.point);
     },
   );
-  await Promise.all(saving);
   const { resumed, incomplete } = found;
   const [points, refusals] = [Object.values(found.points), Object.values(found.refusals)];
   return { points: labelled(points), refused: refusedSystems(refusals), resumed, incomplete };
 }
 
 /** Those in virtual time on as many threads as pay; over HTTP one after the other. */
-async function measureTasks(tasks: readonly Task[], tell: (told: Told) => void): Promise<void> {
+async function measureTasks(tasks: readonly Task[], tell: Tell): Promise<void> {
   const virtual = tasks.flatMap(({ what }) => (typeof what === "function" ? [] : what));
   if (virtual.length === tasks.length) return measureAll(virtual, threadsFor(virtual), tell);
   for (const [task, { what }] of tasks.entries()) {
-    if (typeof what === "function") tell({ task, outcome: await what().catch(reason) });
+    if (typeof what === "function") await tell({ task, outcome: await what().catch(reason) });
   }
 }
 

@@ -147,7 +147,9 @@ function members(properties: readonly Property[], other: Node, flat: Flat, write
   };
   // `after[n]`: what may follow n members when the properties before the one at hand are decided;
   // from the last property back.
-  const places = Array.from({ length: top + 1 }, (_, written) => written);
+  // No more are written of them than there are.
+  const last = Math.min(top, properties.length);
+  const places = Array.from({ length: last + 1 }, (_, written) => written);
   let forks = places.map(() => NO_FORK);
   // With fewer than are required nothing ends.
   let lasts = places.map((written) =>
@@ -158,7 +160,7 @@ function members(properties: readonly Property[], other: Node, flat: Flat, write
     const later = after;
     forks = places.map((written) => {
       const fork = required ? NO_FORK : entryAt(forks, written);
-      const rest = written < most ? entryAt(later, Math.min(written + 1, top)) : NEVER;
+      const rest = written < most ? entryAt(later, Math.min(written + 1, last)) : NEVER;
       if (value === NEVER || rest === NEVER) return fork;
       return withText(fork, key, { kind: "seq", items: [COLON, writer.gap, value, rest] });
     });

@@ -65,6 +65,23 @@ const CASES: readonly Case[] = [
     no: [{}, { a: 1, b: 1, c: 1 }],
   },
   {
+    name: "more members allowed than anybody writes",
+    schema: {
+      type: "object",
+      properties: { a: { type: "integer" } },
+      additionalProperties: true,
+      maxProperties: 40_000,
+    },
+    yes: [{}, { a: 1, b: 2 }],
+    no: [{ a: "x" }],
+  },
+  {
+    name: "the same, none declared",
+    schema: { type: "object", maxProperties: 1e9 },
+    yes: [{}, { a: 1 }],
+    no: [[]],
+  },
+  {
     name: "patternProperties",
     schema: {
       type: "object",
