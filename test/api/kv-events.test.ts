@@ -1,14 +1,27 @@
 /** KV-cache events as a router reads them. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { decode } from "@msgpack/msgpack";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Dealer, Subscriber } from "zeromq";
 import { startServer, type TestServer } from "../support/server.ts";
 
-const PORT = 20_000 + (process.pid % 20_000);
 let server: TestServer;
+let replayPort: number;
 const subscriber = new Subscriber();
 
+/** Two that nobody has. */
+async function freePorts(): Promise<readonly [number, number]> {
+  const [one, other] = [createServer().listen(0), createServer().listen(0)];
+  await Promise.all([once(one, "listening"), once(other, "listening")]);
+  const ports = [one, other].map((each) => (each.address() as AddressInfo).port); // they listen on TCP
+  await Promise.all([one, other].map((each) => once(each.close(), "close")));
+  return ports as [number, number];
+}
+
 beforeAll(async () => {
+  const [port, replay] = await freePorts();
+  replayPort = replay;
   server = await startServer([
     "models/tiny/llama",
     "--device",
@@ -18,12 +31,12 @@ beforeAll(async () => {
     "--kv-events-config",
     JSON.stringify({
       enable_kv_cache_events: true,
-      endpoint: `tcp://*:${PORT}`,
-      replay_endpoint: `tcp://127.0.0.1:${PORT + 1}`,
+      endpoint: `tcp://*:${port}`,
+      replay_endpoint: `tcp://127.0.0.1:${replay}`,
       topic: "kv@pod@tiny",
     }),
   ]);
-  subscriber.connect(`tcp://127.0.0.1:${PORT}`);
+  subscriber.connect(`tcp://127.0.0.1:${port}`);
   subscriber.subscribe("kv@pod@");
 });
 afterAll(async () => {
@@ -64,7 +77,7 @@ describe("kv events", () => {
     expect(events[0]?.["token_ids"]).toHaveLength(8);
 
     const dealer = new Dealer();
-    dealer.connect(`tcp://127.0.0.1:${PORT + 1}`);
+    dealer.connect(`tcp://127.0.0.1:${replayPort}`);
     await dealer.send(["", Buffer.alloc(8)]);
     const replayed: bigint[] = [];
     for await (const [, number] of dealer) {
