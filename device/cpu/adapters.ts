@@ -8,10 +8,10 @@ import { adaptedProducts } from "../../models/adapters.ts";
 import type { Architecture } from "../../models/architecture.ts";
 import { WeightReader } from "../../models/weights/read.ts";
 import { shardShape, shardWeight } from "../../models/weights/shard.ts";
+import { createMemory, link, type Memory } from "../wasm.ts";
 import type { AdaptStep } from "./graph/steps.ts";
 import type { LowRank, LowRankShape } from "./kernel/low-rank.ts";
 import { lowRankModule, packDown, packUp, padded } from "./kernel/low-rank.ts";
-import { createMemory, link, type Memory } from "./kernel/wasm.ts";
 import type { StepRow } from "./wire.ts";
 
 /** Rows given to the kernel at once. */

@@ -1,5 +1,5 @@
 /** What a rank says of the wanted tokens of a step: logits over its share of the vocabulary, the likeliest ids, hidden states. */
-import { argmax } from "../argmax.ts";
+import { LogitRows } from "../logits.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import type { Program, Segment } from "./graph/steps.ts";
 import { type Runner, Tensor } from "./session.ts";
@@ -25,7 +25,7 @@ export class Head {
   /** First id of the rank's share of the vocabulary. */
   readonly #firstId: number;
   /** Megabytes at large vocabularies: kept from step to step. */
-  #logits = new Float32Array(0);
+  readonly #logits = new LogitRows();
   #norm: Runner | undefined;
 
   constructor(options: HeadOptions) {
@@ -56,7 +56,7 @@ export class Head {
     const candidates = new Float32Array(wanted.length * ranks * 2);
     for (let row = 0; row < wanted.length; row++) {
       const part = out.subarray(row * width, (row + 1) * width);
-      const best = argmax(part);
+      const best = this.#logits.likeliest(part);
       const entry = (row * ranks + rank) * 2;
       candidates[entry] = best === undefined ? Number.NEGATIVE_INFINITY : (part[best] as number);
       candidates[entry + 1] = best === undefined ? NO_ID : best + this.#firstId;
@@ -111,9 +111,7 @@ export class Head {
     const { hidden, head, logits } = this.#options.program;
     const rows = this.#options.given(wanted.length);
     const input = this.#gather(states, wanted, rows);
-    const size = rows * logits.width;
-    if (this.#logits.length < size) this.#logits = new Float32Array(size);
-    const out = this.#logits.subarray(0, size);
+    const out = this.#logits.reserve(rows * logits.width);
     const [from] = head.inputs;
     if (from === undefined) throw new Error("cpu: the head has no input.");
     this.#options.runner.run(

@@ -5,13 +5,14 @@
  *
  *     [ control | tables | queries | outputs | scratch ][ layer 0: keys, values ][ layer 1 … ]
  */
+
+import { createMemory } from "../wasm.ts";
 import type { CacheShape } from "./graph/steps.ts";
 import { attentionModule } from "./kernel/attention.ts";
 import type { KernelLayout, KvFormat } from "./kernel/kv-layout.ts";
 import { CHUNK, kernelLayout } from "./kernel/kv-layout.ts";
 import { mergeModule } from "./kernel/merge.ts";
 import { AttentionTeam, CONTROL_BYTES } from "./kernel/team.ts";
-import { createMemory } from "./kernel/wasm.ts";
 import { HeadWriter, type Place } from "./kv-writer.ts";
 import type { HeadCopy, RotaryTable } from "./rotary.ts";
 import { copyHead } from "./rotary.ts";

@@ -22,12 +22,13 @@ import type {
   SequenceId,
   TokenId,
 } from "../../device/device.ts";
+import { LogitRows } from "../../device/logits.ts";
 import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "../../device/random.ts";
 import type { Constraint, SamplingParams, Sequence } from "../sequence.ts";
 import { addBias, applyMask, forbid, forbidBadWords, maskOf } from "./logits.ts";
 import { logprobsOf } from "./logprobs.ts";
 import { TokenHistory } from "./penalties.ts";
-import { Candidates } from "./truncate.ts";
+import { Candidates, truncates } from "./truncate.ts";
 
 export type LogprobsMode =
   | "raw_logprobs"
@@ -68,6 +69,7 @@ export class TokenSampler implements Sampler {
   readonly #states = new Map<SequenceId, State>();
   readonly #faults = new Map<SequenceId, Error>();
   readonly #candidates = new Candidates();
+  readonly #whole = new LogitRows();
   #kept = new Float32Array(0);
   #mask = new Int32Array(0);
 
@@ -236,9 +238,16 @@ export class TokenSampler implements Sampler {
     history?.penalize(logits, params);
   }
 
-  #draw(state: State, logits: Float32Array, position: number): TokenId | undefined {
-    if (!this.#candidates.gather(logits, state.params)) return undefined;
-    return this.#candidates.at(uniform(state.key, position));
+  #draw({ params, key }: State, logits: Float32Array, position: number): TokenId | undefined {
+    const u = uniform(key, position);
+    const listed = params.logprobs !== undefined && !this.#raw;
+    if (!listed && !truncates(params, logits.length)) {
+      const row = this.#whole.reserve(logits.length);
+      row.set(logits);
+      return this.#whole.draw(row, params.temperature, u);
+    }
+    if (!this.#candidates.gather(logits, params)) return undefined;
+    return this.#candidates.at(u);
   }
 
   #constrain(constraint: Constraint, logits: Float32Array): void {

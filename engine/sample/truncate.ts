@@ -1,5 +1,6 @@
 /**
- * Temperature, min_p, top_k, top_p and the draw, in vLLM's order. min_p and top_k
+ * Temperature, min_p, top_k, top_p and the draw, in vLLM's order, where any of them leaves ids
+ * out; where none does, device/logits.ts draws. min_p and top_k
  * are thresholds on the logits, so one pass gathers the candidates; top_p orders
  * them by bins of 1/16 nat and sorts only the bin where the mass is reached. The
  * vocabulary is never copied or sorted.
@@ -14,6 +15,11 @@ const BINS = NEGLIGIBLE_NATS * BINS_PER_NAT + 1;
 
 /** Up to this k a heap of k logits finds the k-th largest; above, selection on a copy. */
 const HEAP_K = 256;
+
+/** Whether any id of `size` may be left out. */
+export function truncates({ minP, topK, topP }: SamplingParams, size: number): boolean {
+  return topP < 1 || minP > 0 || (topK > 0 && topK < size);
+}
 
 /** Reused from row to row; grows to the largest vocabulary. */
 export class Candidates {

@@ -9,15 +9,11 @@
  * depends on the token and the keys and values it sees, bit for bit, and not on blocks,
  * batch or thread. Chunks are put together by merge.ts. Layouts: kv-layout.ts.
  */
-import { Frame } from "./frame.ts";
-import { CHUNK, type KernelShape } from "./kv-layout.ts";
-import { roundQueries, roundWeights, widenSums } from "./rounding.ts";
-import { softmaxPass } from "./softmax.ts";
-import type { Code, Local, Memory } from "./wasm.ts";
+
+import type { Code, Local, Memory } from "../../wasm.ts";
 import {
   f32x4,
   get,
-  hasMultiplyAdd,
   i16x8,
   i32,
   i32x4,
@@ -25,8 +21,15 @@ import {
   loop,
   sequence,
   set,
+  takesMultiplyAdd,
   v128,
-} from "./wasm.ts";
+} from "../../wasm.ts";
+import { Frame } from "./frame.ts";
+import { CHUNK, type KernelShape } from "./kv-layout.ts";
+import { roundQueries, roundWeights, widenSums } from "./rounding.ts";
+import { softmaxPass } from "./softmax.ts";
+
+const hasMultiplyAdd = takesMultiplyAdd();
 
 /** Heads that share a load. */
 const TOGETHER = 4;

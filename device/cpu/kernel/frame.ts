@@ -4,10 +4,22 @@
  *
  *     scratch  [ scores ][ weights of 16 bits ][ queries of 16 bits ][ a scale for each head ]
  */
+
+import type { Code, Local } from "../../wasm.ts";
+import {
+  F32,
+  FunctionBuilder,
+  f32x4,
+  get,
+  I32,
+  i32,
+  loop,
+  sequence,
+  set,
+  V128,
+} from "../../wasm.ts";
 import type { KernelLayout, KernelShape } from "./kv-layout.ts";
 import { CHUNK, kernelLayout } from "./kv-layout.ts";
-import type { Code, Local } from "./wasm.ts";
-import { F32, FunctionBuilder, f32x4, get, I32, i32, loop, sequence, set, V128 } from "./wasm.ts";
 
 export class Frame {
   readonly shape: KernelShape;

@@ -8,7 +8,7 @@
  * Four ranks share the load of their inputs, sixteen outputs that of a rank's value, and two
  * rows share the load of the weights.
  */
-import type { Code, Local } from "./wasm.ts";
+import type { Code, Local } from "../../wasm.ts";
 import {
   FunctionBuilder,
   f32,
@@ -22,7 +22,7 @@ import {
   V128,
   v128,
   when,
-} from "./wasm.ts";
+} from "../../wasm.ts";
 
 export const RANKS_TOGETHER = 4;
 export const OUTPUTS_TOGETHER = 16;

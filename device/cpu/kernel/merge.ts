@@ -2,9 +2,8 @@
  * Puts the chunks of one query's attention together, in their order: each chunk's sums and
  * weights stand by its own largest score, and are brought to the largest of all.
  */
-import { powerOfTwo } from "./exponential.ts";
-import { type KernelShape, kernelLayout } from "./kv-layout.ts";
-import type { Code, Memory } from "./wasm.ts";
+import { powerOfTwo } from "../../exponential.ts";
+import type { Code, Memory } from "../../wasm.ts";
 import {
   FunctionBuilder,
   f32,
@@ -18,7 +17,8 @@ import {
   set,
   V128,
   v128,
-} from "./wasm.ts";
+} from "../../wasm.ts";
+import { type KernelShape, kernelLayout } from "./kv-layout.ts";
 
 /**
  * merge(out, partials, end, sinks)

@@ -3,10 +3,10 @@
  * integers as F32 again. A query is rounded by its largest element, weights (of the softmax,
  * times the value's scale) by the largest of the chunk.
  */
-import { ROUNDING } from "./exponential.ts";
+import { ROUNDING } from "../../exponential.ts";
+import type { Code } from "../../wasm.ts";
+import { f32, f32x4, get, i16x8, i32, i32x4, loop, sequence, set, v128 } from "../../wasm.ts";
 import { acrossLanes, type Frame } from "./frame.ts";
-import type { Code } from "./wasm.ts";
-import { f32, f32x4, get, i16x8, i32, i32x4, loop, sequence, set, v128 } from "./wasm.ts";
 
 /** Scales of what is 0 throughout: a division by them stays finite. */
 export const LEAST = 1e-20;

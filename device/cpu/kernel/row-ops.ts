@@ -9,8 +9,8 @@
  * (Tried and dropped: four rows that share the load of their weights. No quicker a row.)
  */
 import type { Activation } from "../../../models/ops.ts";
-import { exponential } from "./exponential.ts";
-import type { Code, FunctionBuilder, Local } from "./wasm.ts";
+import { exponential } from "../../exponential.ts";
+import type { Code, FunctionBuilder, Local } from "../../wasm.ts";
 import {
   F32,
   f32,
@@ -25,7 +25,7 @@ import {
   set,
   V128,
   v128,
-} from "./wasm.ts";
+} from "../../wasm.ts";
 
 /** Outputs of a product computed side by side: four registers of four. */
 export const OUTPUTS_TOGETHER = 16;

@@ -5,12 +5,12 @@
  * products read the weights once for all of them.
  */
 
+import { type Code, createMemory, FunctionBuilder, link, sequence } from "../../wasm.ts";
 import { quantisePairs } from "../graph/quantise.ts";
 import type { ShardReader } from "../graph/shard-reader.ts";
 import type { Products, Segment, SegmentOp } from "../graph/steps.ts";
 import type { Runner, Tensors } from "../session.ts";
 import { type Area, type Integers, OUTPUTS_TOGETHER, RowOps } from "./row-ops.ts";
-import { type Code, createMemory, FunctionBuilder, link, sequence } from "./wasm.ts";
 
 const PAGE_BYTES = 65_536;
 const ALIGNED = 64;

@@ -9,11 +9,11 @@
  */
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../../thread.ts";
+import type { Memory } from "../../wasm.ts";
 import type { Attend } from "./attention.ts";
 import { linkAttention } from "./attention.ts";
 import { CHUNK, type KernelLayout } from "./kv-layout.ts";
 import { linkMerge, type Merge } from "./merge.ts";
-import type { Memory } from "./wasm.ts";
 
 /** A helper is woken for jobs of so many multiply-adds, about 0.1 ms. */
 const WORTH_WAKING = 1 << 20;

@@ -1,7 +1,9 @@
 /** The sampler, against a plain reference that sorts everything. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { argmax } from "../../../device/argmax.ts";
 import type { BatchRow } from "../../../device/device.ts";
+import { LogitRows } from "../../../device/logits.ts";
 import { keyOfSeed, keyOfSequence, uniform } from "../../../device/random.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
 import { applyMask } from "../../../engine/sample/logits.ts";
@@ -119,6 +121,85 @@ describe("truncation", () => {
       expect(Math.abs(expMinus(nats) / Math.exp(-nats) - 1)).toBeLessThan(1e-10);
     }
     expect(expMinus(2000)).toBe(0);
+  });
+});
+
+describe("a whole vocabulary", () => {
+  const logit = fc.oneof(
+    { weight: 20, arbitrary: fc.float({ min: -30, max: 30, noNaN: true }) },
+    { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.NEGATIVE_INFINITY, -200, 30) },
+  );
+  // Lengths about whole stretches of 512, and none.
+  const lengths = fc.constantFrom(0, 1, 5, 511, 512, 513, 1024, 1543, 3000);
+  const vocabulary = lengths.chain((length) =>
+    fc.array(logit, { minLength: length, maxLength: length }),
+  );
+  const rows = new LogitRows();
+  /** Behind another row, as the rows of a step lie. */
+  const placed = (logits: readonly number[], before: number): Float32Array => {
+    const all = rows.reserve(before + logits.length).fill(1e9);
+    all.set(logits, before);
+    return all.subarray(before);
+  };
+
+  it("has the likeliest id that a plain look finds", () => {
+    fc.assert(
+      fc.property(vocabulary, fc.nat(600), (logits, before) => {
+        expect(rows.likeliest(placed(logits, before))).toBe(argmax(Float32Array.from(logits)));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("is drawn from at u of its mass, to a millionth", () => {
+    fc.assert(
+      fc.property(
+        vocabulary,
+        fc.nat(600),
+        fc.double({ min: 0.05, max: 5, noNaN: true }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (logits, before, temperature, u) => {
+          const id = rows.draw(placed(logits, before), temperature, u);
+          const finite = logits.filter((value) => value > Number.NEGATIVE_INFINITY);
+          if (finite.length === 0) {
+            expect(id).toBeUndefined();
+            return;
+          }
+          const top = Math.max(...finite);
+          const weight = (value: number): number =>
+            value > Number.NEGATIVE_INFINITY ? Math.exp((value - top) / temperature) : 0;
+          const masses = logits.map((value) => weight(Math.fround(value)));
+          const upTo = (end: number): number =>
+            masses.slice(0, end).reduce((sum, mass) => sum + mass, 0);
+          const total = upTo(masses.length);
+          expect(masses[id ?? -1]).toBeGreaterThan(0);
+          expect(upTo(id ?? 0) / total).toBeLessThan(u + 1e-6);
+          expect(upTo((id ?? 0) + 1) / total).toBeGreaterThan(u - 1e-6);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it("begins with the first id that weighs anything", () => {
+    const logits = placed([...new Array<number>(1024).fill(-1e5), -3, 0], 0);
+    expect(rows.draw(logits, 1, 0)).toBe(1024);
+  });
+
+  it("gives nothing where a logit is infinite, and refuses logits that lie elsewhere", () => {
+    const endless = placed(new Array<number>(600).fill(1), 0);
+    endless[7] = Number.POSITIVE_INFINITY;
+    expect(rows.draw(endless, 1, 0.5)).toBeUndefined();
+    expect(() => rows.likeliest(new Float32Array(600))).toThrow("reserve");
+  });
+
+  it("is what the sampler draws from where nothing is left out", () => {
+    const logits = Array.from({ length: 3000 }, (_, id) => Math.sin(id) * 4);
+    for (let seed = 0; seed < 5; seed++) {
+      const whole = sample(logits, { temperature: 0.8, seed });
+      const sorted = sample(logits, { temperature: 0.8, seed, topK: 2999 });
+      expect(whole.tokens).toEqual(sorted.tokens);
+    }
   });
 });
 

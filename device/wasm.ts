@@ -119,7 +119,7 @@ export const f32x4 = {
   /** The higher of two in one instruction; `a` where one is no number. */
   higher: binary(...simd(0xeb)),
   toInt: unary(...simd(0xf8)),
-  /** a · b + sum in one instruction, where `hasMultiplyAdd`. */
+  /** a · b + sum in one instruction, where `takesMultiplyAdd`. */
   multiplyAdd: (a: Code, b: Code, sum: Code): Code => [...a, ...b, ...sum, ...simd(0x105)],
   fromInt: unary(...simd(0xfa)),
 };
@@ -178,8 +178,8 @@ export class FunctionBuilder {
     return Array.from({ length: count }, () => this.local(type));
   }
 
-  /** The module's bytes; `pages` is the size of the memory. */
-  module(name: string, body: Code, pages: number): Uint8Array<ArrayBuffer> {
+  /** The module's bytes; `pages` is the size of the shared memory, absent: any that is not shared. */
+  module(name: string, body: Code, pages?: number): Uint8Array<ArrayBuffer> {
     const text = (value: string): number[] => [
       ...unsigned(value.length),
       ...new TextEncoder().encode(value),
@@ -191,19 +191,11 @@ export class FunctionBuilder {
     ];
     const locals = this.#locals.flatMap((type) => [1, type]);
     const code = [...unsigned(this.#locals.length), ...locals, ...body, 0x0b];
+    const size = pages === undefined ? [0, 1] : [3, ...unsigned(pages), ...unsigned(pages)];
     return Uint8Array.from([
       ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       ...section(1, 1, 0x60, ...unsigned(this.#params.length), ...this.#params, 0),
-      ...section(
-        2,
-        1,
-        ...text("env"),
-        ...text("memory"),
-        2,
-        3,
-        ...unsigned(pages),
-        ...unsigned(pages),
-      ),
+      ...section(2, 1, ...text("env"), ...text("memory"), 2, ...size),
       ...section(3, 1, 0),
       ...section(7, 1, ...text(name), 0, 0),
       ...section(10, 1, ...unsigned(code.length), ...code),
@@ -216,9 +208,17 @@ export interface Memory {
   readonly buffer: SharedArrayBuffer;
 }
 
+/** A memory of one thread. */
+export interface OwnMemory {
+  readonly buffer: ArrayBuffer;
+}
+
 /** What is used of the WebAssembly global, for which Node's types have no value. */
 declare const WebAssembly: {
-  readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => Memory;
+  readonly Memory: {
+    new (size: { initial: number; maximum: number; shared: true }): Memory;
+    new (size: { initial: number; maximum: number }): OwnMemory;
+  };
   readonly validate: (bytes: Uint8Array<ArrayBuffer>) => boolean;
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   readonly Instance: new (
@@ -232,15 +232,23 @@ export function createMemory(pages: number): Memory {
   return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
+export function createOwnMemory(pages: number): OwnMemory {
+  return new WebAssembly.Memory({ initial: pages, maximum: pages });
+}
+
 /** The module's exported function, linked to the memory. */
-export function link(name: string, bytes: Uint8Array<ArrayBuffer>, memory: Memory): unknown {
+export function link(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  memory: Memory | OwnMemory,
+): unknown {
   const module = new WebAssembly.Module(bytes);
   return new WebAssembly.Instance(module, { env: { memory } }).exports[name];
 }
 
-/** Relaxed SIMD, which Node has from 22 on: half the instructions of a sum of products. */
-export const hasMultiplyAdd: boolean = (() => {
+/** Whether relaxed SIMD is taken: a product and its sum as one instruction. */
+export function takesMultiplyAdd(): boolean {
   const build = new FunctionBuilder(V128);
   const x = get(0);
   return WebAssembly.validate(build.module("test", set(0, f32x4.multiplyAdd(x, x, x)), 1));
-})();
+}

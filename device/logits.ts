@@ -1,0 +1,229 @@
+/**
+ * What is asked of a row of logits, four at a time: the likeliest id, and a draw at a temperature.
+ * WebAssembly says of each stretch of a row how high it reaches, or what its ids weigh together;
+ * the id is looked for in one stretch alone.
+ *
+ *     [ a number for each stretch of a row | rows of logits ]
+ */
+import { argmax } from "./argmax.ts";
+import type { TokenId } from "./device.ts";
+import { powerOfTwo } from "./exponential.ts";
+import type { Code, Local } from "./wasm.ts";
+import {
+  createOwnMemory,
+  F32,
+  FunctionBuilder,
+  f32,
+  f32x4,
+  get,
+  I32,
+  i32,
+  link,
+  loop,
+  sequence,
+  set,
+  V128,
+  v128,
+} from "./wasm.ts";
+
+const PAGE_BYTES = 65_536;
+
+/** Logits of a stretch. */
+const STRETCH = 512;
+const STRETCH_BYTES = 4 * STRETCH;
+
+/** Registers that gather side by side: an addition takes four cycles. */
+const SIDE_BY_SIDE = 4;
+
+/** Writes a number for each of the stretches in `[begin, end)`, byte addresses, from address 0 on. */
+type OfStretches = (begin: number, end: number, top: number, scale: number) => void;
+
+export class LogitRows {
+  #answers = new Float32Array(0);
+  #rows = new Float32Array(0);
+  /** Undefined: nothing was reserved. */
+  #ofStretches: { readonly largest: OfStretches; readonly weigh: OfStretches } | undefined;
+  readonly #weights = new Float64Array(STRETCH);
+
+  /** Room for `size` logits; what stood there is lost when it grows. */
+  reserve(size: number): Float32Array<ArrayBuffer> {
+    if (this.#ofStretches === undefined || this.#rows.length < size) {
+      const stretches = 16 * (Math.floor(size / STRETCH / 16) + 1);
+      const memory = createOwnMemory(Math.ceil((4 * (stretches + size)) / PAGE_BYTES));
+      this.#answers = new Float32Array(memory.buffer, 0, stretches);
+      this.#rows = new Float32Array(memory.buffer, 4 * stretches);
+      // The modules' one function takes these four numbers.
+      const linked = (name: string, bytes: Uint8Array<ArrayBuffer>): OfStretches =>
+        link(name, bytes, memory) as OfStretches;
+      this.#ofStretches = {
+        largest: linked("largest", largestModule()),
+        weigh: linked("weigh", weighModule()),
+      };
+    }
+    return this.#rows.subarray(0, size);
+  }
+
+  /** The likeliest id of a view that `reserve` gave, or of a part of it; as argmax.ts. */
+  likeliest(row: Float32Array): TokenId | undefined {
+    const stretches = this.#ask("largest", row, 0, 0);
+    let best = Number.NEGATIVE_INFINITY;
+    let at = -1;
+    for (let stretch = 0; stretch < stretches; stretch++) {
+      const value = this.#answers[stretch] as number; // stretch < stretches
+      if (value > best) {
+        best = value;
+        at = stretch * STRETCH;
+      }
+    }
+    const rest = stretches * STRETCH;
+    const last = argmax(row.subarray(rest));
+    if (last !== undefined && (row[rest + last] as number) > best) return rest + last;
+    return at < 0 ? undefined : row.indexOf(best, at);
+  }
+
+  /**
+   * The id at `u`, 0 ≤ u < 1, of what ids weigh one after the other: e^(logit / temperature).
+   * Undefined where no logit is finite, or one is +∞.
+   */
+  draw(row: Float32Array, temperature: number, u: number): TokenId | undefined {
+    const likeliest = this.likeliest(row);
+    const top = row[likeliest ?? -1] ?? Number.NaN;
+    if (!Number.isFinite(top)) return undefined;
+    const scale = 1 / temperature;
+    const stretches = this.#ask("weigh", row, top, scale * Math.LOG2E);
+    const last = this.#weighEach(row.subarray(stretches * STRETCH), top, scale);
+    let total = last;
+    for (let stretch = 0; stretch < stretches; stretch++) total += this.#answers[stretch] as number;
+    let target = u * total;
+    for (let stretch = 0; stretch <= stretches; stretch++) {
+      const mass = stretch < stretches ? (this.#answers[stretch] as number) : last;
+      if (target < mass) {
+        const first = stretch * STRETCH;
+        const within = row.subarray(first, first + STRETCH);
+        const place = this.#place(within, target / mass, top, scale);
+        // Undefined: four at a time nothing weighs less than 2^−126.
+        if (place !== undefined) return first + place;
+      }
+      target -= mass;
+    }
+    return likeliest; // rounding left a last bit of mass
+  }
+
+  /** What the ids of a stretch weigh, into #weights; the sum. */
+  #weighEach(stretch: Float32Array, top: number, scale: number): number {
+    let sum = 0;
+    for (let at = 0; at < stretch.length; at++) {
+      const value = stretch[at] as number; // at < length
+      const weight = value > Number.NEGATIVE_INFINITY ? Math.exp((value - top) * scale) : 0; // NaN is not
+      this.#weights[at] = weight;
+      sum += weight;
+    }
+    return sum;
+  }
+
+  /** Where the sum over a stretch passes `share` of it, 0 ≤ share < 1; undefined where it is 0. */
+  #place(stretch: Float32Array, share: number, top: number, scale: number): number | undefined {
+    let target = share * this.#weighEach(stretch, top, scale);
+    let last: number | undefined;
+    for (let at = 0; at < stretch.length; at++) {
+      const weight = this.#weights[at] as number; // at < length
+      if (weight === 0) continue;
+      if (target < weight) return at;
+      target -= weight;
+      last = at;
+    }
+    return last; // rounding left a last bit of mass
+  }
+
+  /** How many whole stretches the row has. */
+  #ask(what: "largest" | "weigh", row: Float32Array, top: number, scale: number): number {
+    const ask = this.#ofStretches?.[what];
+    if (ask === undefined || row.buffer !== this.#rows.buffer)
+      throw new Error("These logits do not lie where reserve() said.");
+    const stretches = Math.floor(row.length / STRETCH);
+    ask(row.byteOffset, row.byteOffset + stretches * STRETCH_BYTES, top, scale);
+    return stretches;
+  }
+}
+
+/** Parameters and locals of the two functions. */
+class Frame {
+  readonly build = new FunctionBuilder(I32, I32, F32, F32);
+  readonly begin: Local = 0;
+  readonly end: Local = 1;
+  readonly top: Local = 2;
+  readonly scale: Local = 3;
+  readonly pointer = this.build.local(I32);
+  readonly answer = this.build.local(I32);
+  readonly inner = this.build.local(I32);
+  readonly gathered = this.build.locals(V128, SIDE_BY_SIDE);
+
+  /** The stretch at #pointer: `each` takes the register at an offset from #inner, `write` gives the number. */
+  module(
+    name: string,
+    start: number,
+    each: (gathered: Local, offset: number) => Code,
+    write: Code,
+  ): Uint8Array<ArrayBuffer> {
+    const { pointer, answer, inner, gathered } = this;
+    const stretch = sequence(
+      ...gathered.map((register) => set(register, f32x4.const(start))),
+      loop(
+        inner,
+        get(pointer),
+        i32.add(get(pointer), i32.const(STRETCH_BYTES)),
+        16 * SIDE_BY_SIDE,
+        sequence(...gathered.map((register, index) => each(register, 16 * index))),
+      ),
+      f32.store(get(answer), write),
+      set(answer, i32.add(get(answer), i32.const(4))),
+    );
+    const all = loop(pointer, get(this.begin), get(this.end), STRETCH_BYTES, stretch);
+    return this.build.module(name, all);
+  }
+
+  /** One number of all registers and lanes. */
+  across(two: (a: Code, b: Code) => Code, lanes: (a: Code, b: Code) => Code): Code {
+    const [first = 0, ...others] = this.gathered;
+    const lane = (index: number): Code => f32x4.lane(get(first), index);
+    return sequence(
+      set(
+        first,
+        others.reduce((sum, register) => two(get(register), sum), get(first)),
+      ),
+      lanes(lanes(lane(0), lane(1)), lanes(lane(2), lane(3))),
+    );
+  }
+}
+
+/** What is no number is passed over. */
+function largestModule(): Uint8Array<ArrayBuffer> {
+  const frame = new Frame();
+  const each = (highest: Local, offset: number): Code =>
+    set(highest, f32x4.higher(get(highest), v128.load(get(frame.inner), offset)));
+  return frame.module(
+    "largest",
+    Number.NEGATIVE_INFINITY,
+    each,
+    frame.across(f32x4.higher, f32.max),
+  );
+}
+
+function weighModule(): Uint8Array<ArrayBuffer> {
+  const frame = new Frame();
+  const x = frame.build.local(V128);
+  const scratch = frame.build.local(V128);
+  const octaves = (value: Code): Code =>
+    f32x4.mul(f32x4.sub(value, f32x4.splat(get(frame.top))), f32x4.splat(get(frame.scale)));
+  const each = (sum: Local, offset: number): Code => {
+    const value = v128.load(get(frame.inner), offset);
+    // Whatever is no number is not more than −∞ either.
+    const number = f32x4.more(value, f32x4.const(Number.NEGATIVE_INFINITY));
+    return sequence(
+      set(x, octaves(value)),
+      powerOfTwo(x, scratch),
+      set(sum, f32x4.add(get(sum), v128.and(get(x), number))),
+    );
+  };
+  return frame.module("weigh", 0, each, frame.across(f32x4.add, f32.add));
+}
