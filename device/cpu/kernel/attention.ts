@@ -11,25 +11,12 @@
  */
 
 import type { Code, Local, Memory } from "../../wasm.ts";
-import {
-  f32x4,
-  get,
-  i16x8,
-  i32,
-  i32x4,
-  link,
-  loop,
-  sequence,
-  set,
-  takesMultiplyAdd,
-  v128,
-} from "../../wasm.ts";
+import { f32x4, get, i16x8, i32, i32x4, link, loop, sequence, set, v128 } from "../../wasm.ts";
+import { hasMultiplyAdd } from "../relaxed-simd.ts";
 import { Frame } from "./frame.ts";
 import { CHUNK, type KernelShape } from "./kv-layout.ts";
 import { roundQueries, roundWeights, widenSums } from "./rounding.ts";
 import { softmaxPass } from "./softmax.ts";
-
-const hasMultiplyAdd = takesMultiplyAdd();
 
 /** Heads that share a load. */
 const TOGETHER = 4;
