@@ -37,8 +37,14 @@ interface Listening {
   failed: boolean;
 }
 
-/** Receivers that are called before the event loop turns: a millisecond or two of writing, for which others wait. */
-const FLUSHED_AT_ONCE = 128;
+/**
+ * Receivers that are called before the event loop turns: a share of those that wait. Where steps
+ * are quicker than the writing, tokens meanwhile join those that wait, and a write takes several
+ * events. No fewer than FEWEST, since a turn costs too; MOST is a millisecond of writing, for which others wait.
+ */
+const SHARE = 1 / 4;
+const FEWEST = 16;
+const MOST = 128;
 
 export class Engines {
   readonly all: readonly Engine[];
@@ -142,8 +148,9 @@ export class Engines {
   /** The first of those who wait; between them and the others everybody else has a turn. */
   #flush(): void {
     const first: Listening[] = [];
+    const count = Math.min(MOST, Math.max(FEWEST, Math.ceil(SHARE * this.#dirty.size)));
     for (const one of this.#dirty) {
-      if (first.length === FLUSHED_AT_ONCE) break;
+      if (first.length === count) break;
       first.push(one);
     }
     for (const one of first) this.#dirty.delete(one);

@@ -190,26 +190,26 @@ export class Exchange {
         this.#request.log.error({ err: error }, "stream failed");
         end(responder.failed(toApiError(error)));
       };
-      const write = (): void => {
+      const write = (more: boolean): void => {
         if (this.#gone || ended || events.blocked) return;
         // A parser's bug ends this request, not the server.
         try {
           const deltas = generation.take();
           const failed = deltas.find((delta) => delta.finish?.reason === "error");
           if (failed !== undefined) throw generationError(failed.finish?.error, this.#narrowed);
-          const more = deltas.length > 0 ? responder.deltas(deltas) : [];
-          if (generation.done) end([...more, ...responder.end()]);
-          else if (deltas.length > 0) events.send(more);
+          const chunks = deltas.length > 0 ? responder.deltas(deltas) : [];
+          if (generation.done) end([...chunks, ...responder.end()]);
+          else events.send(chunks, more);
         } catch (error) {
           fail(error);
         }
       };
-      events.onDrain = write;
+      events.onDrain = () => write(false);
       generation.onChange = write;
       if (responder.begin !== undefined && !this.#gone) events.send(responder.begin());
       generation.onFail = fail;
       this.#reply.raw.on("close", resolve);
-      write();
+      write(false);
     });
   }
 

@@ -39,7 +39,7 @@ export class BeamSearch implements Running {
   readonly choices: readonly BeamChoice[];
   readonly receipts = [];
   readonly lives = [];
-  onChange: () => void = () => {};
+  onChange: (more: boolean) => void = () => {};
   onFail: (error: Error) => void = () => {};
   readonly #parts: GenerationParts;
   readonly #task: GenerationTask;
@@ -97,7 +97,7 @@ export class BeamSearch implements Running {
   async collect(): Promise<readonly ChoiceDelta[]> {
     if (!this.done && this.#failure === undefined) {
       await new Promise<void>((resolve) => {
-        this.onChange = resolve;
+        this.onChange = () => resolve();
         this.onFail = () => resolve();
       });
     }
@@ -196,7 +196,7 @@ export class BeamSearch implements Running {
         };
       }),
     );
-    this.onChange();
+    this.onChange(false);
   }
 
   #fail(error: Error): void {

@@ -78,7 +78,7 @@ export class Choice implements Receiver {
   #stops: StopStrings | undefined;
   #decoder: Decoder | undefined;
   #events = NO_EVENTS;
-  readonly #changed: (choice: Choice) => void;
+  readonly #changed: (choice: Choice, more: boolean) => void;
   readonly #failed: (error: Error) => void;
   #text = "";
   #ids = NO_IDS;
@@ -87,11 +87,14 @@ export class Choice implements Receiver {
   #pooled: Float32Array | undefined;
   #untaken = false;
 
-  /** `changed` is called after each flush that brought something, `failed` where that threw. */
+  /**
+   * `changed` is called for each step of a flush that can be taken, with whether another call is
+   * sure to follow in the same flush; `failed` where that threw.
+   */
   constructor(
     index: number,
     options: TextOptions,
-    changed: (choice: Choice) => void,
+    changed: (choice: Choice, more: boolean) => void,
     failed: (error: Error) => void = () => {},
   ) {
     this.index = index;
@@ -116,10 +119,10 @@ export class Choice implements Receiver {
       this.#apply(event, next);
       // One delta a step, however many steps ended since; the end goes with the last text.
       const step = event.type === "tokens-emitted" && next?.type === "tokens-emitted";
-      if (step && this.finish === undefined && this.#due()) this.#changed(this);
+      if (step && this.finish === undefined && this.#due()) this.#changed(this, !this.#holds);
     }
     // Once with the end, and never after it.
-    if (this.#untaken && this.#due()) this.#changed(this);
+    if (this.#untaken && this.#due()) this.#changed(this, false);
   }
 
   fail(error: Error): void {
@@ -143,6 +146,11 @@ export class Choice implements Receiver {
     this.#promptLogprobs = undefined;
     this.#pooled = undefined;
     return delta;
+  }
+
+  /** The next step's delta may have to wait for others. */
+  get #holds(): boolean {
+    return this.#options.interval !== undefined;
   }
 
   /** The first delta goes out at once, and so does the last. */

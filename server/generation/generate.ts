@@ -105,8 +105,11 @@ export type Running = Omit<Generation, "choices"> & {
 
 export class Generation {
   readonly choices: readonly Choice[];
-  /** Called when something can be taken. Set it before the event loop turns. */
-  onChange: () => void = () => {};
+  /**
+   * Called when something can be taken; `more`: it is called again before the event loop turns, so
+   * that what is made of this may go out with that. Set it before the event loop turns.
+   */
+  onChange: (more: boolean) => void = () => {};
   /** Called instead, once, when the request cannot go on: a bug of ours. Nothing of it runs any more. */
   onFail: (error: Error) => void = () => {};
   readonly #parts: GenerationParts;
@@ -140,7 +143,7 @@ export class Generation {
         const joining = parts.engines.open(engine, request);
         this.#groups = appended(this.#groups, { engine, request, joining });
       }
-      const changed = (choice: Choice): void => this.#changed(choice);
+      const changed = (choice: Choice, more: boolean): void => this.#changed(choice, more);
       const failed = (error: Error): void => this.#fail(error);
       for (const { request, joining } of this.#groups) {
         const options = this.#textOptions(request, task);
@@ -296,7 +299,7 @@ export class Generation {
       choice.finish ??= { reason: "abort", stopReason: null };
       this.#left--;
     }
-    if (this.done) setImmediate(() => this.onChange());
+    if (this.done) setImmediate(() => this.onChange(false));
   }
 
   #fail(error: Error): void {
@@ -307,7 +310,7 @@ export class Generation {
     this.onFail(error);
   }
 
-  #changed(choice: Choice): void {
+  #changed(choice: Choice, more: boolean): void {
     if (!choice.listed) this.#untaken = appended(this.#untaken, choice);
     choice.listed = true;
     if (choice.finish !== undefined) {
@@ -319,7 +322,7 @@ export class Generation {
       if (handle !== undefined && byText) this.#parts.engines.finish(handle, "stop");
       if (this.#parts.traces !== undefined) this.#trace(this.#parts.traces, choice);
     }
-    this.onChange();
+    this.onChange(more);
   }
 
   /** As vLLM: what was aborted leaves no span. */

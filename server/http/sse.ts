@@ -23,6 +23,8 @@ export class EventStream {
   onDrain: () => void = () => {};
   #blocked = false;
   #opened = false;
+  /** Of events that go out with the next ones. */
+  #held = "";
   /** Written to past the response; absent: its own writing is used. */
   #socket: Socket | undefined;
   readonly #reply: FastifyReply;
@@ -39,13 +41,15 @@ export class EventStream {
     return this.#blocked;
   }
 
-  /** All in one write. */
-  send(events: readonly SseEvent[]): void {
+  /** All in one write; `more`: with those of the next call, which comes before the event loop turns. */
+  send(events: readonly SseEvent[], more = false): void {
+    const text = this.#held + textOf(events);
+    this.#held = more ? text : "";
+    if (more || text === "") return;
     const { raw } = this.#reply;
     const first = !this.#opened;
     if (first) this.#open();
-    const text = textOf(events);
-    if (raw.destroyed || text === "") return;
+    if (raw.destroyed) return;
     const bytes = Buffer.byteLength(text);
     const { record } = this.#reply.request;
     record.wrote?.();
@@ -67,6 +71,7 @@ export class EventStream {
   end(events: readonly SseEvent[]): void {
     this.#socket?.cork();
     this.send(events);
+    if (!this.#opened) this.#open();
     this.#reply.raw.end();
     this.#socket?.uncork();
   }

@@ -72,6 +72,26 @@ describe("Choice", () => {
     ]);
   });
 
+  it.each([
+    { interval: undefined, calls: ["a more", "bc more", "d", "e"] },
+    { interval: 2, calls: ["a", "bc", "de"] },
+  ])("says with a delta whether another follows in the flush (%j)", ({ interval, calls }) => {
+    const found: string[] = [];
+    const options = { stop: [], includeStop: false, minTokens: 0, decoder };
+    const made = new Choice(0, interval ? { ...options, interval } : options, (changed, more) => {
+      found.push(`${changed.take()?.text}${more ? " more" : ""}`);
+    });
+    const emit = (text: string): void =>
+      made.receive({
+        ...{ type: "tokens-emitted", id: 1, at: 0, tokens: ids(text), drafted: 0, accepted: 0 },
+      });
+    for (const text of ["a", "bc", "d"]) emit(text);
+    made.flush();
+    emit("e");
+    made.flush();
+    expect(found).toEqual(calls);
+  });
+
   it("knows when it was first scheduled, and when its tokens came", () => {
     const { made } = choice();
     const scheduled = (at: number, resumed: boolean): void =>
