@@ -234,9 +234,12 @@ class ChunkWriter {
     return echo === "" ? events : [...events, ...each({ content: echo })];
   }
 
-  /** A piece of text that nobody has to read for its parts; undefined: it is another delta. */
+  /**
+   * A piece of text that nobody has to read for its parts; undefined: it is another delta. Half a
+   * character is a chunk of empty text, unless a server that parses tells nothing of it.
+   */
   plain({ index, text, finish }: ChoiceDelta): SseEvent | undefined {
-    const plain = this.#bare && finish === undefined && text !== "";
+    const plain = this.#bare && finish === undefined && (text !== "" || !this.#parsed);
     if (!plain || this.#answer.chat.reader(index).parser !== PLAIN) return undefined;
     return this.#textChunk(index).event(text);
   }
