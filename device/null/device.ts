@@ -245,7 +245,8 @@ export function createNullDevice(settings: DeviceSettings): Promise<Device> {
       maxTokens: settings.maxTokens ?? 8192,
       maxContext,
       maxDrafted: settings.maxDrafted ?? 16,
-      inFlight: settings.inFlight ?? 1,
+      // Where a step takes time the next is planned meanwhile, as on other devices.
+      inFlight: settings.inFlight ?? (stepNanos > 0 && clock.kind === "real" ? 2 : 1),
       ...(settings.adapters && { maxAdapters: settings.adapters.inStep }),
     },
     ...(stepNanos > 0 ? { price: () => stepNanos } : {}),

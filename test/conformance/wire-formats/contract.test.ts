@@ -26,6 +26,7 @@ beforeAll(async () => {
     ...["models/tiny/llama", "--device", "null", "--served-model-name", "m"],
     "--enable-scale-out",
     ...["--additional-config", `{"null-step-nanos": ${STEP_NANOS}}`],
+    "--no-async-scheduling", // one step under way: what is free is free by the next
   ]);
   failFrom = failing(server);
 });
