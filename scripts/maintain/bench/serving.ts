@@ -175,6 +175,26 @@ function pacedServer(streams: number, ms: number): Promise<ForkedServer> {
   ]);
 }
 
+const EVENT = Buffer.from("data: {");
+/** All streams are read into it: a buffer for each read costs as much as reading, and the server's cores are these. */
+const read = Buffer.allocUnsafe(1 << 16);
+
+/** A connection whose events `told` hears of. */
+async function counted(url: string, told: () => void): Promise<Socket> {
+  const { port, hostname } = new URL(url);
+  const callback = (bytes: number): boolean => {
+    const data = read.subarray(0, bytes);
+    for (let at = data.indexOf(EVENT); at >= 0; at = data.indexOf(EVENT, at + EVENT.length)) told();
+    return true;
+  };
+  const socket = connect({
+    ...{ port: Number(port), host: hostname, noDelay: true },
+    onread: { buffer: read, callback },
+  });
+  await once(socket, "connect");
+  return socket;
+}
+
 /** Opens streams; `told` hears of each event, with its stream's number. */
 async function openStreams(
   url: string,
@@ -183,16 +203,10 @@ async function openStreams(
   const request = posted(url, chat("m", PACED_TOKENS, { ignore_eos: true, stream: true }));
   for (let first = 0; first < streams; first += OPENED_AT_ONCE) {
     const more = Math.min(OPENED_AT_ONCE, streams - first);
-    const some = await Promise.all(Array.from({ length: more }, () => opened(url)));
-    for (const [at, socket] of some.entries()) {
-      const stream = first + at;
-      socket.on("data", (data) => {
-        for (let at = data.indexOf("data: {"); at >= 0; at = data.indexOf("data: {", at + 7)) {
-          told(stream);
-        }
-      });
-      socket.write(request);
-    }
+    const some = await Promise.all(
+      Array.from({ length: more }, (_, at) => counted(url, () => told(first + at))),
+    );
+    for (const socket of some) socket.write(request);
   }
 }
 
