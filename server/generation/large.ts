@@ -18,7 +18,10 @@ export function isLarge(value: unknown, values = VALUES, characters = CHARACTERS
       if (next.length > valuesLeft) return true;
       for (const each of next) open.push(each);
     } else {
-      for (const name in next) open.push((next as Readonly<Record<string, unknown>>)[name]); // an object
+      for (const name in next) {
+        if (open.length > valuesLeft) return true;
+        open.push((next as Readonly<Record<string, unknown>>)[name]); // an object
+      }
     }
   }
   return false;
