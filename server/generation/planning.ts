@@ -12,6 +12,7 @@ import { type CompiledGrammar, GrammarConstraint } from "../grammar/constraint.t
 import { structuredSpec } from "../grammar/fields.ts";
 import { GrammarError } from "../grammar/grammar.ts";
 import { callHeader, HARMONY_MARKS, HarmonyCallConstraint } from "../grammar/harmony-call.ts";
+import { KeptGrammars } from "../grammar/kept.ts";
 import { type GrammarSpec, specText, type ToolSchema } from "../grammar/spec.ts";
 import { ThinkingConstraint } from "../grammar/thinking.ts";
 import { type TokenTexts, textsOf } from "../grammar/vocabulary.ts";
@@ -57,9 +58,6 @@ export interface PlannerOptions {
 /** Of most requests. */
 const PLAIN_TEXT: OutputPlan = {};
 
-/** Grammars kept for requests that ask for the same again. */
-const MAX_GRAMMARS = 32;
-
 /** Throws with the known names when a parser's name is unknown. */
 export function createPlanner(options: PlannerOptions): OutputPlanner {
   const { toolParser, reasoningParser } = options;
@@ -81,7 +79,7 @@ export function createPlanner(options: PlannerOptions): OutputPlanner {
 class Planner implements OutputPlanner {
   readonly #options: PlannerOptions;
   readonly #builder: GrammarBuilder;
-  readonly #grammars = new Map<string, Promise<CompiledGrammar>>();
+  readonly #grammars = new KeptGrammars();
   #waysOut: WaysOut | undefined;
 
   constructor(options: PlannerOptions) {
@@ -298,26 +296,11 @@ class Planner implements OutputPlanner {
     const { endIds } = this.#options;
     const refusal = (error: GrammarError) => invalid(error, spec, field);
     try {
-      const grammar = await this.#grammar(specText(spec), spec);
+      const grammar = await this.#grammars.get(specText(spec), () => this.#builder.build(spec));
       return () => this.#closing(new GrammarConstraint(grammar, endIds, refusal), grammar);
     } catch (error) {
       throw compileError(error, spec, field);
     }
-  }
-
-  /** Requests that want the same at the same time wait for the same. */
-  #grammar(key: string, spec: GrammarSpec): Promise<CompiledGrammar> {
-    const known = this.#grammars.get(key);
-    const grammar = known ?? this.#builder.build(spec);
-    // The newest last: a Map keeps the order of insertion.
-    this.#grammars.delete(key);
-    this.#grammars.set(key, grammar);
-    if (known === undefined) {
-      grammar.catch(() => this.#grammars.delete(key));
-      const [oldest] = this.#grammars.keys();
-      if (this.#grammars.size > MAX_GRAMMARS && oldest !== undefined) this.#grammars.delete(oldest);
-    }
-    return grammar;
   }
 
   #words(): TokenTexts {

@@ -10,7 +10,9 @@
  * that the tables hold; past what a caller allows, a GrammarError is thrown.
  */
 import { GrammarError, type Node } from "./grammar.ts";
-import { ALT, BYTES, type GrammarTable, layOutGrammar, RULE, SEQ } from "./table.ts";
+import { ALT, RULE, SEQ } from "./shape.ts";
+import { OPTIONS } from "./switches.ts";
+import { type GrammarTable, layOutGrammar } from "./table.ts";
 import { type State, type Way, Ways } from "./ways.ts";
 
 export type { State } from "./ways.ts";
@@ -26,9 +28,10 @@ const MAX_CLOSURE = 100_000;
 /** What things weigh, in bytes: measured over heaps full of them, rounded up. */
 const STATE_BYTES = 200;
 const LEAF_BYTES = 16;
-/** A new state costs as much time as so many ways looked at; so many leaves asked for a byte as one. */
+/** A new state costs as much time as so many ways looked at; so many leaves asked for a byte as one, and so many classes told. */
 const STATE_WORK = 10;
 const LEAVES_A_WORK = 8;
+const CLASSES_A_WORK = 128;
 
 const FIRST_ROWS = 16;
 
@@ -39,6 +42,8 @@ export class Automaton {
   /** By a state's index; 0: nothing was asked of it, and row 0 knows nothing. */
   rows = new Int32Array(FIRST_ROWS);
   #rowsEnd: number;
+  /** By length, what `capped` found of each index; 0: not asked yet. */
+  #caps: Int32Array<ArrayBuffer>[] = [];
   #states: (State | undefined)[] = [undefined];
   #byHash = new Map<number, State>();
   #ways = new Ways();
@@ -64,16 +69,22 @@ export class Automaton {
 
   /** Bytes that the tables hold, about. */
   get bytes(): number {
-    return this.#stateBytes + this.#ways.bytes + this.next.byteLength + this.rows.byteLength;
+    const tables = [this.next, this.rows, ...this.#caps];
+    const inTables = tables.reduce((sum, table) => sum + (table?.byteLength ?? 0), 0);
+    return this.#stateBytes + this.#ways.bytes + inTables;
   }
 
   /** Undefined: the grammar refuses the byte. */
   step(state: State, byte: number): State | undefined {
     const index = this.indexOf(state);
-    const of = this.grammar.classOf[byte] as number;
-    const known = this.next[(this.rows[index] as number) + of] as number;
-    const after = known === UNKNOWN ? this.find(index, of) : known;
+    const after = this.after(index, this.grammar.classOf[byte] as number);
     return after === REFUSED ? undefined : this.#states[after];
+  }
+
+  /** The same by index, of a class of bytes: an index, or REFUSED. */
+  after(index: number, of: number): number {
+    const known = this.next[(this.rows[index] as number) + of] as number;
+    return known === UNKNOWN ? this.find(index, of) : known;
   }
 
   /** Of a state, in the tables as they are now. */
@@ -84,14 +95,22 @@ export class Automaton {
   /** A step not asked before: an index, or REFUSED. It is known then for all classes that no leaf tells apart. */
   find(index: number, of: number): number {
     const { leaves } = this.#states[index] as State; // an index that this has given
-    const { sets, words, classes } = this.grammar;
-    this.#spend(1 + Math.floor(leaves.length / LEAVES_A_WORK));
+    const { sets, words, classes, switches } = this.grammar;
+    this.#spend(1 + Math.floor(leaves.length / LEAVES_A_WORK + classes / CLASSES_A_WORK));
     const alike = this.#alike.fill(-1);
     const ways: Way[] = [];
-    for (const { set, next } of leaves) {
-      const at = set * words;
+    for (const leaf of leaves) {
+      let at = leaf.set * words;
       const takes = (((sets[at + (of >> 5)] as number) >>> (of & 31)) & 1) === 1;
-      if (takes) ways.push(next as Way); // a leaf has one
+      if (takes) {
+        const option = this.#option(leaf, of);
+        const next = leaf.next as Way; // a leaf has one
+        if (option === 0) ways.push(next);
+        else {
+          at = (switches[option] as number) * words;
+          ways.push(this.#ways.within(switches[option + 1] as number, next, this.grammar));
+        }
+      }
       for (let word = 0; word < words; word++) {
         const bits = sets[at + word] as number;
         alike[word] = (alike[word] as number) & (takes ? bits : ~bits);
@@ -104,6 +123,19 @@ export class Automaton {
       if (((alike[other >> 5] as number) >>> (other & 31)) & 1) next[row + other] = after;
     }
     return after;
+  }
+
+  /** Of a switch that takes the class: where the option that does stands; 0: the leaf is none. */
+  #option({ node }: Way, of: number): number {
+    const { switchAt, switches, sets, words } = this.grammar;
+    const from = switchAt[node] as number;
+    if (from === 0) return 0;
+    let option = from + OPTIONS;
+    while (
+      !(((sets[(switches[option] as number) * words + (of >> 5)] as number) >>> (of & 31)) & 1)
+    )
+      option += 2;
+    return option;
   }
 
   run(state: State, text: Uint8Array): State | undefined {
@@ -124,27 +156,44 @@ export class Automaton {
   }
 
   /**
-   * A state that takes the same texts of up to `length` bytes as this one: counts
-   * that no such text can exhaust have no end, or are cut to `length`. States inside a long
-   * bounded string thereby share one, which is that of an unbounded one.
+   * By index: a state that takes the same texts of up to `length` bytes as this one: counts
+   * that no such text can exhaust have no end. States inside a long bounded string thereby
+   * share one, which is that of an unbounded one.
    */
-  capped(state: State, length: number): State {
-    const known = state.cap;
-    if (known?.length === length && known.state.epoch === this.#epoch) return known.state;
-    const leaves = state.leaves.map((way) => this.#ways.capped(way, length, this.grammar));
-    const capped = this.#state(leaves, state.ends);
-    state.cap = { length, state: capped };
+  capped(index: number, length: number): number {
+    // Of powers of two, from 4 on.
+    const level = length <= 4 ? 0 : 30 - Math.clz32(length - 1);
+    const known = this.#caps[level]?.[index];
+    if (known !== undefined && known !== 0) return known;
+    const { leaves, ends } = this.#states[index] as State; // an index that this has given
+    let capped = index;
+    if (leaves.some(({ counted }) => counted)) {
+      const ways = leaves.map((way) => this.#ways.capped(way, 4 << level, this.grammar));
+      capped = this.indexOf(this.#state(ways, ends));
+    }
+    let caps = this.#caps[level];
+    if (caps === undefined || caps.length < this.rows.length) {
+      const larger = new Int32Array(this.rows.length);
+      if (caps !== undefined) larger.set(caps);
+      this.#caps[level] = caps = larger;
+    }
+    caps[index] = capped;
     return capped;
   }
 
-  /** Drops the tables, which are filled again as text needs them; states in use stay valid. */
+  /**
+   * Drops the tables, which are filled again as text needs them; states in use stay valid, and
+   * hold on to no others.
+   */
   forget(): void {
     const { classes } = this.grammar;
+    for (const state of this.#states) if (state !== undefined) state.twin = undefined;
     this.#epoch++;
     this.#stateBytes = 0;
     this.next = new Int32Array(FIRST_ROWS * classes);
     this.rows = new Int32Array(FIRST_ROWS);
     this.#rowsEnd = classes;
+    this.#caps = [];
     this.#states = [undefined];
     this.#byHash = new Map();
     this.#ways.forget();
@@ -200,7 +249,6 @@ export class Automaton {
       index: 0,
       epoch: -1,
       twin: undefined,
-      cap: undefined,
     });
     if (from.length === 1 && only !== undefined && only.ends === mayEnd) only.state = state;
     return state;
@@ -230,7 +278,7 @@ export class Automaton {
   #close(start: Way): void {
     if (start.leaves !== undefined) return;
     const leaves: Way[] = [];
-    const { kind, first, parts, productive } = this.grammar;
+    const { kind, first, parts, productive, switchAt, switches } = this.grammar;
     const stamp = ++this.#stamp;
     let seen = 1;
     let ends = false;
@@ -255,11 +303,13 @@ export class Automaton {
       const at = first[node] as number;
       const end = first[node + 1] as number;
       const of = kind[node];
-      if (of === BYTES) leaves.push(way);
-      else if (of === RULE || of === ALT) {
+      if (way.set >= 0) {
+        leaves.push(way);
+        if (switches[(switchAt[node] as number) + 1] === 1) visit(next);
+      } else if (of === RULE || of === ALT) {
         for (let k = at; k < end; k++) enter(parts[k] as number, next);
       } else if (of === SEQ) {
-        const after = this.#ways.following(way, next, this.grammar);
+        const after = this.#ways.following(node, way.low, next, this.grammar);
         if (at + way.low < end) enter(parts[at + way.low] as number, after);
         else visit(next);
       } else {

@@ -5,23 +5,23 @@
  */
 import { GrammarError } from "./grammar.ts";
 
-/** One mask: with the scan of a vocabulary of 150k below 30 ms (scripts/maintain/check/masks.ts). */
-export const MASK_WORK = 120_000;
+/** One mask: twice what the dearest of scripts/maintain/check/masks.ts needs at a vocabulary of 150k. */
+export const MASK_WORK = 40_000;
 /** Where all masks since the event loop last turned took `TURN_WORK` together, one more may take this. */
 export const CROWDED_MASK_WORK = 20_000;
 export const TURN_WORK = 1_000_000;
 /** One sequence over its life, and more for each id of it. */
 export const SEQUENCE_WORK = 4_000_000;
 const WORK_PER_ID = 2_000;
-/** Tables of one grammar before they are dropped and refilled. */
+/** What one grammar has found out before it is dropped and found again. */
 export const GRAMMAR_BYTES = 24 * 2 ** 20;
-/** Of all grammars that are kept. */
+/** Of all grammars, with their tables. */
 export const ALL_BYTES = 96 * 2 ** 20;
 
 /** Calls back once the event loop has turned. */
 export type Turn = (done: () => void) => void;
 
-/** Something whose memory can be taken back. */
+/** Something whose memory can be taken back, all or most of it. */
 export interface Holder {
   /** Held now, about. */
   readonly bytes: number;
@@ -63,7 +63,6 @@ export class ThreadBudget {
 
   /** The grammar was used and may have grown: others give their memory back where all is too much. */
   used(grammar: Holder): void {
-    if (grammar.bytes > GRAMMAR_BYTES) grammar.forget();
     const { bytes } = grammar;
     if (this.#held.get(grammar) === bytes) return;
     this.#note(grammar, bytes);

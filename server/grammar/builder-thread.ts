@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { lowerPriority } from "../lower-priority.ts";
 import { GrammarError } from "./grammar.ts";
 import { buildGrammar, type GrammarSpec } from "./spec.ts";
-import { type GrammarTable, layOutGrammar } from "./table.ts";
+import { type GrammarTable, layOutGrammar, tableArrays } from "./table.ts";
 import { firstMask, walkBytes, walkTokens } from "./try-out.ts";
 import { layOut, type TokenTexts, Vocabulary, type VocabularyData } from "./vocabulary.ts";
 
@@ -31,7 +31,15 @@ const port = parentPort;
 let vocabulary: Vocabulary | undefined;
 
 port?.postMessage("ready");
-port?.on("message", (task: BuildTask) => port.postMessage(answer(task)));
+port?.on("message", (task: BuildTask) => {
+  const found = answer(task);
+  port.postMessage(found, found.ok ? moved(found) : []);
+});
+
+/** What crosses without a copy. */
+function moved({ grammar, mask }: Extract<BuildAnswer, { ok: true }>): readonly ArrayBuffer[] {
+  return [...tableArrays(grammar), mask].map(({ buffer }) => buffer as ArrayBuffer); // none is shared
+}
 
 function answer(task: BuildTask): BuildAnswer {
   try {

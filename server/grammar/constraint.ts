@@ -6,24 +6,29 @@
 import type { Constraint } from "../../engine/sequence.ts";
 import { entryAt } from "../entry-at.ts";
 import { Automaton, REFUSED, type State, UNKNOWN } from "./automaton.ts";
-import { SequenceBudget, ThreadBudget } from "./budget.ts";
+import { GRAMMAR_BYTES, SequenceBudget, ThreadBudget } from "./budget.ts";
 import { GrammarError, type Node } from "./grammar.ts";
-import { bytesApart, plainBytes } from "./slices.ts";
-import type { GrammarTable } from "./table.ts";
+import { KindWalks, NONE, PLAIN, SLICE_WORK } from "./kinds.ts";
+import { type GrammarTable, tableArrays } from "./table.ts";
 import type { Trie } from "./trie.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Bytes of masks kept for a grammar: some 200 at a vocabulary of 152k. */
 const MAX_MASK_BYTES = 4 * 2 ** 20;
+/** Nodes of a subtree that a walk over states may spare. */
+const WORTH_A_WALK = 8;
 
 export class CompiledGrammar {
   readonly vocabulary: Vocabulary;
   readonly automaton: Automaton;
-  readonly #masks = new Map<State, Int32Array>();
+  /** By index of the state. */
+  readonly #masks = new Map<number, Int32Array>();
   readonly #thread: ThreadBudget;
   /** Index of the state after each byte of the token under scan. */
   readonly #path: Int32Array;
-  readonly #apart: readonly number[];
+  readonly #walks: KindWalks;
+  /** Of its table. */
+  readonly tableBytes: number;
   /** Nodes of the vocabulary looked at so far. */
   scanned = 0;
 
@@ -33,23 +38,36 @@ export class CompiledGrammar {
     this.automaton = new Automaton(grammar);
     this.#thread = thread;
     this.#path = new Int32Array(vocabulary.data.longest + 1);
-    this.#apart = bytesApart(this.automaton);
+    this.#walks = new KindWalks(this.automaton);
+    const arrays = tableArrays(this.automaton.grammar);
+    this.tableBytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  /** Bytes of tables and masks, about. */
+  /** Steps so far of walks over kinds of text. */
+  get walked(): number {
+    return this.#walks.steps;
+  }
+
+  /** All that it weighs, about. */
   get bytes(): number {
-    return this.automaton.bytes + this.#masks.size * 4 * ((this.vocabulary.data.size + 31) >> 5);
+    return this.tableBytes + this.#foundBytes;
+  }
+
+  /** Of what `forget` drops. */
+  get #foundBytes(): number {
+    const masks = this.#masks.size * 4 * ((this.vocabulary.data.size + 31) >> 5);
+    return this.automaton.bytes + this.#walks.bytes + masks;
   }
 
   /** A mask that another thread has found for the start. */
   seed(mask: Int32Array): void {
-    const start = this.automaton.capped(this.automaton.start, this.vocabulary.data.longest);
-    this.#masks.set(start, mask);
+    this.#masks.set(this.#capped(this.automaton.start), mask);
   }
 
   /** Drops tables and masks; constraints go on. */
   forget(): void {
     this.#masks.clear();
+    this.#walks.forget();
     this.automaton.forget();
   }
 
@@ -75,13 +93,14 @@ export class CompiledGrammar {
     } finally {
       automaton.workLimit = Number.POSITIVE_INFINITY;
       this.#thread.spend(automaton.work - before);
+      if (this.#foundBytes > GRAMMAR_BYTES) this.forget();
       this.#thread.used(this);
       budget.spend(automaton.work - before);
     }
   }
 
   #mask(state: State): Int32Array {
-    const capped = this.automaton.capped(state, this.vocabulary.data.longest);
+    const capped = this.#capped(state);
     let mask = this.#masks.get(capped);
     if (mask === undefined) {
       mask = this.#scan(capped);
@@ -94,21 +113,29 @@ export class CompiledGrammar {
     return mask;
   }
 
-  #scan(from: State): Int32Array {
+  /** What the vocabulary can tell of a state. */
+  #capped(state: State): number {
+    return this.automaton.capped(this.automaton.indexOf(state), this.vocabulary.data.longest);
+  }
+
+  #scan(start: number): Int32Array {
     const { size, trie, slices } = this.vocabulary.data;
-    const free = plainBytes(this.automaton, from, this.#apart);
-    const slice = slices.find(({ longest }) => longest <= free);
+    this.#walks.begin();
+    const slice = slices.find(({ longest }) =>
+      this.#walks.takes(this.automaton.capped(start, longest), PLAIN, longest, SLICE_WORK),
+    );
     const mask = slice?.mask.slice() ?? new Int32Array((size + 31) >> 5);
-    this.#scanTrie(from, slice?.rest ?? trie, mask);
+    this.#scanTrie(start, slice?.rest ?? trie, mask);
     return mask;
   }
 
   /** Every index below is within its array, which is what the casts rest on. */
-  #scanTrie(from: State, { byte, depth, end, first, here, tokens }: Trie, mask: Int32Array): void {
+  #scanTrie(start: number, trie: Trie, mask: Int32Array): void {
+    const { byte, depth, end, first, here, kinds, below } = trie;
     const { automaton } = this;
     const { classOf } = automaton.grammar;
     const path = this.#path;
-    path[0] = automaton.indexOf(from); // first: it may lay the tables out anew
+    path[0] = start;
     let { next, rows } = automaton;
     const count = byte.length;
     let looked = 0;
@@ -122,20 +149,29 @@ export class CompiledGrammar {
         after = automaton.find(before, of);
         ({ next, rows } = automaton);
       }
+      const behind = end[i] as number;
       if (after === REFUSED) {
-        i = end[i] as number;
+        i = behind;
         continue;
       }
-      path[level] = after;
-      const ending = here[i] as number;
-      if (ending > 0) {
-        const start = first[i] as number;
-        for (let k = start; k < start + ending; k++) {
-          const id = tokens[k] as number;
-          mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
+      let whole = behind === i + 1;
+      if (!whole) {
+        if (behind - i >= WORTH_A_WALK) {
+          const [kind, bytes] = [kinds[i] as number, below[i] as number];
+          after = automaton.capped(after, bytes);
+          whole = kind !== NONE && this.#walks.takes(after, kind, bytes);
+          ({ next, rows } = automaton);
         }
+        path[level] = after;
       }
-      i++;
+      const from = first[i] as number;
+      allow(
+        mask,
+        trie.tokens,
+        from,
+        whole ? (first[behind] as number) : from + (here[i] as number),
+      );
+      i = whole ? behind : i + 1;
     }
     this.scanned += looked;
   }
@@ -143,6 +179,13 @@ export class CompiledGrammar {
   #forgetOldest(): void {
     const [oldest] = this.#masks.keys();
     if (oldest !== undefined) this.#masks.delete(oldest);
+  }
+}
+
+function allow(mask: Int32Array, tokens: Int32Array, from: number, to: number): void {
+  for (let k = from; k < to; k++) {
+    const id = tokens[k] as number; // within its bounds
+    mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
   }
 }
 

@@ -5,23 +5,15 @@
  */
 import { entryAt } from "../entry-at.ts";
 import { type ByteSet, GrammarError, hasByte, type Node, reachable } from "./grammar.ts";
+import { ALT, BYTES, REPEAT, RULE, SEQ, type Shape } from "./shape.ts";
+import { type Switches, switchesOf } from "./switches.ts";
 
-export const BYTES = 0;
-export const SEQ = 1;
-export const ALT = 2;
-export const REPEAT = 3;
-export const RULE = 4;
 const KINDS = { bytes: BYTES, seq: SEQ, alt: ALT, repeat: REPEAT, rule: RULE } as const;
 
 /** A count without an end; longer finite ones are taken for it. */
 export const UNBOUNDED = 2 ** 30 - 1;
 
-/** Nodes are numbers, the root is 0. */
-export interface GrammarTable {
-  readonly kind: Uint8Array;
-  /** Parts of node n: `parts[first[n] .. first[n + 1])`. Of bytes: their set; of a repeat: its item, least and most. */
-  readonly first: Int32Array;
-  readonly parts: Int32Array;
+export interface GrammarTable extends Shape, Switches {
   /** It can end: 1. Others are dead ends, not to be entered. */
   readonly productive: Uint8Array;
   /** It can take no byte: 1. */
@@ -32,6 +24,12 @@ export interface GrammarTable {
   /** Words of a set of classes: set s is `sets[s * words .. (s + 1) * words)`. */
   readonly words: number;
   readonly sets: Int32Array;
+}
+
+/** All that it consists of, each with a buffer of its own. */
+export function tableArrays(table: GrammarTable): readonly (Uint8Array | Int32Array)[] {
+  const { kind, first, parts, productive, nullable, classOf, sets, switchAt, switches } = table;
+  return [kind, first, parts, productive, nullable, classOf, sets, switchAt, switches];
 }
 
 /**
@@ -64,10 +62,9 @@ export function layOutGrammar(root: Node): GrammarTable {
   if (productive[0] === 0) throw new GrammarError("no finite text can satisfy it");
   const nullable = holding(shape, () => false);
   refuseLeftRecursion(shape, nullable, names);
-  return { ...shape, productive, nullable, ...sets.layOut() };
+  const switches = switchesOf(shape, productive, sets.list, (set) => sets.idOf(set));
+  return { ...shape, productive, nullable, ...switches, ...sets.layOut() };
 }
-
-type Shape = Pick<GrammarTable, "kind" | "first" | "parts">;
 
 /** Rules that stand for rules are seen through so far; where they go in a circle one of them is left. */
 const MOST_HOPS = 64;

@@ -7,13 +7,17 @@
  *     end      5     4    3    4    5        node i's subtree is [i, end[i])
  */
 import { entryAt } from "../entry-at.ts";
+import { kindsBeneath } from "./kinds.ts";
 
 /** Plain data in shared memory. */
 export interface Trie {
   readonly byte: Uint8Array;
   readonly depth: Uint16Array;
   readonly end: Int32Array;
-  /** Tokens that end at node i: `tokens[first[i] .. first[i] + here[i])`. */
+  /** Bytes of the longest text that goes on from node i, and the kind that all such texts are of (kinds.ts). */
+  readonly below: Uint16Array;
+  readonly kinds: Uint8Array;
+  /** Tokens of node i's subtree: `tokens[first[i] .. first[end[i]])`; the first `here[i]` of them end at i. */
   readonly first: Int32Array;
   readonly here: Uint16Array;
   readonly tokens: Int32Array;
@@ -23,6 +27,7 @@ export interface Trie {
 export function layOutTrie(texts: readonly Uint8Array[], order: readonly number[]): Trie {
   const byte: number[] = [0];
   const depth: number[] = [0];
+  const parent: number[] = [0];
   const first: number[] = [0];
   const path: number[] = [0];
   const end: number[] = [0];
@@ -38,6 +43,7 @@ export function layOutTrie(texts: readonly Uint8Array[], order: readonly number[
       common++;
     closeBelow(common);
     for (let i = common; i < text.length; i++) {
+      parent.push(entryAt(path, path.length - 1));
       path.push(byte.length);
       byte.push(entryAt(text, i));
       depth.push(i + 1);
@@ -52,10 +58,18 @@ export function layOutTrie(texts: readonly Uint8Array[], order: readonly number[
   }
   closeBelow(0);
   end[0] = byte.length;
+  first.push(order.length);
+  const below = new Uint16Array(byte.length);
+  for (let node = byte.length - 1; node > 0; node--) {
+    const above = entryAt(parent, node);
+    below[above] = Math.max(entryAt(below, above), entryAt(below, node) + 1);
+  }
   return {
     byte: shared(Uint8Array, byte),
     depth: shared(Uint16Array, depth),
     end: shared(Int32Array, end),
+    below: shared(Uint16Array, below),
+    kinds: shared(Uint8Array, kindsBeneath(byte, parent)),
     first: shared(Int32Array, first),
     here: shared(Uint16Array, here),
     tokens: shared(Int32Array, order),

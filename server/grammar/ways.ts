@@ -2,7 +2,8 @@
  * Ways that a grammar may go on, as linked lists of what is still to match, and states, which
  * are sets of them; equal ways are kept once. Hot: the casts rest on nodes being within the table.
  */
-import { BYTES, type GrammarTable, REPEAT, UNBOUNDED } from "./table.ts";
+import { BYTES, REPEAT, SEQ } from "./shape.ts";
+import { type GrammarTable, UNBOUNDED } from "./table.ts";
 
 /** Still to match: `node`, from where it is, then `next`. */
 export interface Way {
@@ -13,13 +14,13 @@ export interface Way {
   readonly high: number;
   /** Absent: the end of the text. */
   readonly next: Way | undefined;
-  /** Of bytes: their set; else NO_SET, or COUNTED of a repeat. */
+  /** Of bytes and of a switch: the set of what they take; else NO_SET, or COUNTED of a repeat. */
   readonly set: number;
   /** Equal for ways that differ in counts alone, and seldom for others. */
   readonly shape: number;
   /** Counts stand in it. */
   readonly counted: boolean;
-  /** What can come first: ways whose node is bytes; undefined: not asked yet. */
+  /** What can come first: ways whose node is bytes or a switch; undefined: not asked yet. */
   leaves: readonly Way[] | undefined;
   /** The text may end before it takes a byte; known with `leaves`. */
   ends: boolean;
@@ -38,8 +39,6 @@ export interface State {
   epoch: number;
   /** Another state of the same hash. */
   twin: State | undefined;
-  /** What `capped` found. */
-  cap: { readonly length: number; readonly state: State } | undefined;
 }
 
 const NO_SET = -1;
@@ -61,24 +60,38 @@ export class Ways {
   #capped = new Map<number, Map<Way, Way>>();
 
   /** A node from its beginning. */
-  of(node: number, next: Way, { kind, first, parts }: GrammarTable): Way {
+  of(node: number, next: Way, { kind, first, parts, switchAt, switches }: GrammarTable): Way {
     const at = first[node] as number;
     const of = kind[node];
     if (of === BYTES) return this.#way(node, 0, 0, next, parts[at] as number);
+    const switched = switchAt[node] as number;
+    if (switched !== 0) return this.#way(node, 0, 0, next, switches[switched] as number);
     if (of !== REPEAT) return this.#way(node, 0, 0, next, NO_SET);
     return this.#way(node, parts[at + 1] as number, parts[at + 2] as number, next, COUNTED);
   }
 
-  /** What follows the next part of a sequence. */
-  following({ node, low }: Way, next: Way, { first }: GrammarTable): Way {
+  /** What follows the next part of a sequence, so many of which were matched. */
+  following(node: number, low: number, next: Way, { first }: GrammarTable): Way {
     const left = (first[node + 1] as number) - (first[node] as number) - low;
     return left < 2 ? next : this.#way(node, low + 1, low + 1, next, NO_SET);
   }
 
+  /** What follows the first byte of an option of a switch. */
+  within(option: number, next: Way, table: GrammarTable): Way {
+    const { kind, first, parts } = table;
+    let [node, rest] = [option, next];
+    while (kind[node] === SEQ) {
+      rest = this.following(node, 0, rest, table);
+      node = parts[first[node] as number] as number;
+    }
+    return rest;
+  }
+
   /** What follows one more of a repeat's. */
   once({ node, low, high }: Way, next: Way): Way {
+    const least = low === UNBOUNDED ? UNBOUNDED : Math.max(low - 1, 0);
     const most = high === UNBOUNDED ? UNBOUNDED : high - 1;
-    return this.#way(node, Math.max(low - 1, 0), most, next, COUNTED);
+    return this.#way(node, least, most, next, COUNTED);
   }
 
   /** As Automaton.capped, of one way. */
@@ -99,7 +112,7 @@ export class Ways {
     for (const link of chain.reverse()) {
       const { node, low, high, set } = link;
       const cut = set === COUNTED && nullable[parts[first[node] as number] as number] === 0;
-      const least = cut ? Math.min(low, length) : low;
+      const least = cut && low >= length ? UNBOUNDED : low;
       const most = cut && high >= length ? UNBOUNDED : high;
       capped = this.#way(node, least, most, capped ?? this.end, set);
       memo.set(link, capped);
@@ -107,8 +120,9 @@ export class Ways {
     return capped ?? way;
   }
 
-  /** Ways in use stay valid; equal ones may come beside them. */
+  /** Ways in use stay valid, and hold on to what follows them alone; equal ones may come beside them. */
   forget(): void {
+    for (const way of this.#places) if (way !== undefined) way.leaves = way.state = undefined;
     this.bytes = 0;
     this.#places = new Array(FIRST_PLACES).fill(undefined);
     this.#count = 0;

@@ -123,6 +123,9 @@ function randomOf(seed: number): () => number {
   };
 }
 
+/** Nodes of the trie, and steps that spare others. */
+const looksOf = ({ scanned, walked }: CompiledGrammar): number => scanned + walked;
+
 /** Costs of all masks but the first along a text, or along what `random` picks. */
 function follow(
   {
@@ -137,11 +140,11 @@ function follow(
   let state = grammar.automaton.start;
   let after = "";
   for (let step = 0; step < (typeof ids === "function" ? STEPS : ids.length); step++) {
-    const [nodes, ways] = [grammar.scanned, grammar.automaton.work];
+    const [nodes, ways] = [looksOf(grammar), grammar.automaton.work];
     const began = process.cpuUsage();
     const mask = grammar.mask(state, budget);
     const cost = { name, ms: processorMs(began), after: after.slice(-40) };
-    costs.push({ ...cost, nodes: grammar.scanned - nodes, ways: grammar.automaton.work - ways });
+    costs.push({ ...cost, nodes: looksOf(grammar) - nodes, ways: grammar.automaton.work - ways });
     const id = typeof ids === "function" ? pick(mask, ids) : ids[step];
     const next = id === undefined ? undefined : grammar.after(state, id, budget);
     if (id === undefined || next === undefined) break;
@@ -220,6 +223,12 @@ function processorMs(since: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
+function tell(what: string, { name, ms, nodes, ways, after }: MaskCost): void {
+  process.stdout.write(
+    `  ${what}${ms.toFixed(2)} ms, ${nodes} nodes, ${ways} ways: ${name.slice(0, 60)} after ${JSON.stringify(after)}\n`,
+  );
+}
+
 function run(argv: readonly string[]): number {
   const { values } = parseArgs({
     args: [...argv],
@@ -251,15 +260,10 @@ function run(argv: readonly string[]): number {
   process.stdout.write(
     `${grammars} grammars (${refused.length} refused, ${failed.length} given up), ${costs.length} masks: max ${at(0)} ms, p99.9 ${at(0.001)}, p99 ${at(0.01)}, p50 ${at(0.5)} ms of processor time\n`,
   );
-  const most = (of: (cost: MaskCost) => number): number =>
-    costs.reduce((top, cost) => Math.max(top, of(cost)), 0);
-  process.stdout.write(
-    `most nodes ${most(({ nodes }) => nodes)}, most ways ${most(({ ways }) => ways)}\n`,
-  );
-  for (const { name, ms, nodes, ways, after } of costs.slice(0, Number(values.show))) {
-    process.stdout.write(
-      `  ${ms.toFixed(2)} ms, ${nodes} nodes, ${ways} ways: ${name.slice(0, 60)} after ${JSON.stringify(after)}\n`,
-    );
+  for (const cost of costs.slice(0, Number(values.show))) tell("", cost);
+  for (const count of ["nodes", "ways"] as const) {
+    const [most] = costs.toSorted((a, b) => b[count] - a[count]);
+    if (most !== undefined) tell(`most ${count}: `, most);
   }
   for (const one of [...failed, ...refused].slice(0, Number(values.show)))
     process.stdout.write(`  not held: ${one.slice(0, 200)}\n`);

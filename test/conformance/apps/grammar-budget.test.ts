@@ -6,12 +6,14 @@ import {
   CROWDED_MASK_WORK,
   GRAMMAR_BYTES,
   MASK_WORK,
+  SEQUENCE_WORK,
   SequenceBudget,
   ThreadBudget,
   TURN_WORK,
 } from "../../../server/grammar/budget.ts";
 import { CompiledGrammar, GrammarConstraint } from "../../../server/grammar/constraint.ts";
 import { GrammarError, type Node } from "../../../server/grammar/grammar.ts";
+import { KeptGrammars } from "../../../server/grammar/kept.ts";
 import { parseRegex } from "../../../server/grammar/regex.ts";
 import { buildGrammar } from "../../../server/grammar/spec.ts";
 import { layOutGrammar } from "../../../server/grammar/table.ts";
@@ -48,14 +50,16 @@ const json = (schema: object): [string, Node] => [
 
 const ebnf = (text: string): [string, Node] => [text, buildGrammar({ kind: "grammar", text })];
 
-/** The same count of ways on every machine. */
-const blowUp = (places: number, tail = 60): string =>
-  `(.|\\n)*(${LETTERS.slice(0, places)
-    .map((letter) => `${letter}(.|\\n){${tail}}`)
+/** Each letter is remembered for as long as a token lasts, by so many ways: the same count on every machine. */
+const blowUp = (places: number, copies = 20): string => {
+  const ways = Array.from({ length: copies }, (_, i) => `(.|\\n){2}[${LETTERS[i]}Q]`).join("|");
+  return `(.|\\n)*(${LETTERS.slice(0, places)
+    .map((letter) => `${letter}(${ways})`)
     .join("|")})Q`;
+};
 
 describe("a grammar that grows out of hand", () => {
-  it.each([regex(blowUp(8, 200)), regex(blowUp(20, 90))])("is not let in: %s", (_, root) => {
+  it.each([regex(blowUp(8)), regex(blowUp(20, 26))])("is not let in: %s", (_, root) => {
     expect(() => admit(root)).toThrow(GrammarError);
   });
 
@@ -95,7 +99,7 @@ describe("a grammar that grows out of hand", () => {
 });
 
 /** Harmless for so many letters, then not at all. */
-const late = (letters: number): Node => parseRegex(`x{${letters}}${blowUp(20, 90)}`);
+const late = (letters: number): Node => parseRegex(`x{${letters}}${blowUp(20)}`);
 const X = 120;
 const A = 97;
 
@@ -156,7 +160,7 @@ describe("a budget that is spent while an answer is generated", () => {
   it("one sequence spends no more than its own, however long it runs", () => {
     const budget = new SequenceBudget();
     const masks = (): void => {
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < (4 * SEQUENCE_WORK) / MASK_WORK; i++) {
         budget.earn();
         budget.spend(MASK_WORK / 2);
       }
@@ -164,6 +168,16 @@ describe("a budget that is spent while an answer is generated", () => {
     expect(masks).toThrow("too much work for one answer");
   });
 });
+
+/** How many objects hang on one. */
+function objectsFrom(root: object): number {
+  const seen = new Set<object>([root]);
+  for (const one of seen) {
+    for (const value of Object.values(one))
+      if (typeof value === "object" && value !== null) seen.add(value);
+  }
+  return seen.size;
+}
 
 describe("memory", () => {
   it("of all grammars together is bounded, and those that gave theirs back go on", () => {
@@ -185,17 +199,83 @@ describe("memory", () => {
     expect(ALL_BYTES).toBeLessThan(128 * 2 ** 20);
   });
 
+  it("of a grammar counts the table it was built as, which it keeps", () => {
+    const words = Array.from({ length: 3_000 }, (_, i) => (i * 7919).toString(36));
+    const thread = new ThreadBudget(() => {});
+    const grammar = new CompiledGrammar(
+      buildGrammar({ kind: "choice", options: words }),
+      VOCABULARY,
+      thread,
+    );
+    const constraint = new GrammarConstraint(grammar, [END]);
+    constraint.mask(new Int32Array(WORDS));
+    expect(grammar.tableBytes).toBeGreaterThan(3_000 * 8);
+    expect(thread.bytes).toBe(grammar.bytes);
+    grammar.forget();
+    expect(grammar.bytes).toBeGreaterThan(grammar.tableBytes);
+    expect(grammar.bytes).toBeLessThan(grammar.tableBytes + 2 ** 16);
+  });
+
+  it("of states that nothing uses is let go, whatever followed a state in use", () => {
+    const automaton = new Automaton(parseRegex("(.{0,3000}a.{0,3000}){4}"));
+    const used = automaton.start;
+    let state = used;
+    for (let i = 0; i < 1_000; i++) state = automaton.step(state, A + 1) ?? used;
+    const before = objectsFrom(used);
+    automaton.forget();
+    expect(before).toBeGreaterThan(2_000);
+    expect(objectsFrom(used)).toBeLessThan(50);
+    expect(automaton.run(used, encoder.encode("ba"))?.leaves.length).toBeGreaterThan(0);
+  });
+
   it("is about what the tables weigh", () => {
-    const automaton = new Automaton(parseRegex("(.{0,30}a.{0,30}){4}"));
+    const automaton = new Automaton(parseRegex("(.{0,30000}a.{0,30000}){4}"));
     const before = process.memoryUsage().heapUsed;
     let state = automaton.start;
-    const rows: unknown[] = [];
-    for (let i = 0; i < 1_500; i++) {
-      for (const byte of [A, A + 1]) rows.push(automaton.step(state, byte));
-      state = automaton.step(state, i % 7 === 0 ? A : A + 1) ?? automaton.start;
-    }
+    for (let i = 0; i < 12_000; i++)
+      state = automaton.step(state, i % 700 === 0 ? A : A + 1) ?? automaton.start;
     const grown = process.memoryUsage().heapUsed - before;
     expect(automaton.bytes).toBeGreaterThan(0.2 * grown);
+  });
+});
+
+describe("grammars that are kept", () => {
+  const built = (options: readonly string[]) =>
+    new CompiledGrammar(buildGrammar({ kind: "choice", options }), VOCABULARY);
+  const none = () => Promise.reject(new Error("built again"));
+
+  it("are those last used, as many as may be", async () => {
+    const kept = new KeptGrammars({ grammars: 2, tableBytes: 2 ** 20 });
+    for (const name of ["a", "b"]) await kept.get(name, async () => built([name]));
+    const first = await kept.get("a", none);
+    await kept.get("c", async () => built(["c"]));
+    expect(await kept.get("a", none)).toBe(first);
+    await expect(kept.get("b", none)).rejects.toThrow("built again");
+  });
+
+  it("are fewer where their tables are large, but always the last", async () => {
+    const words = (letter: string) =>
+      Array.from({ length: 1_000 }, (_, i) => letter + (i * 7919).toString(36));
+    const { tableBytes } = built(words("a"));
+    const kept = new KeptGrammars({ grammars: 32, tableBytes: 2.5 * tableBytes });
+    for (const name of ["a", "b", "c"]) await kept.get(name, async () => built(words(name)));
+    expect(kept.size).toBe(2);
+    await kept.get("d", async () => built(["a", "b", "c", "d", "e", "f"].flatMap(words)));
+    expect(kept.size).toBe(1);
+  });
+
+  it("are built once for all who want them, and again where that failed", async () => {
+    const kept = new KeptGrammars();
+    let count = 0;
+    const build = async () => {
+      if (++count === 1) throw new GrammarError("not this time");
+      return built(["a"]);
+    };
+    const both = [kept.get("a", build), kept.get("a", build)];
+    for (const one of both) await expect(one).rejects.toThrow("not this time");
+    const again = [kept.get("a", build), kept.get("a", build)];
+    expect(await again[0]).toBe(await again[1]);
+    expect(count).toBe(2);
   });
 });
 
