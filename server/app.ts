@@ -15,12 +15,12 @@ import { adapterRoutes } from "./adapters/route.ts";
 import { countTokensRoute } from "./anthropic/count.ts";
 import { messagesFormat } from "./anthropic/respond.ts";
 import { chatFormatRoute } from "./exchange/chat-format.ts";
-import { hexId } from "./exchange/exchange.ts";
 import { logRequests, whenOver } from "./exchange/log.ts";
 import type { FixedAnswers } from "./fixed/answers.ts";
 import { answerFixed } from "./fixed/hook.ts";
 import { recordAnswers } from "./fixed/record.ts";
 import { WITHOUT_EFFECT } from "./generation/fields.ts";
+import { hexId } from "./hex-id.ts";
 import { requireKeys } from "./http/auth.ts";
 import { bodyLimits, readBodies } from "./http/body.ts";
 import { answerOrigins, isPreflight } from "./http/cors.ts";
@@ -90,8 +90,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   answerErrors(app);
   app.decorateRequest("record");
   // Hooks call back: of each promise a request would wait a turn.
-  app.addHook("onRequest", (request, _reply, done) => {
+  app.addHook("onRequest", (request, reply, done) => {
     request.record = { began: serving.clock.now() };
+    request.log = reply.log = app.log;
     if (parts.draining?.() && !PROBES.has(request.url)) {
       done(new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 }));
     } else done();
@@ -125,8 +126,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 /** Fastify as it listens: HTTP or HTTPS, limits and time-outs. */
 function transport({ serving: { settings }, logger, https }: AppParts): FastifyInstance {
   // One type for both transports: routes do not care.
-  return fastify({
-    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+  const app = fastify({
     ...(https === undefined
       ? { http: { IncomingMessage: PlainMessage } }
       : { https: { ...https, IncomingMessage: PlainMessage } }),
@@ -142,6 +142,9 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
       void reply.code(known.status).send(known.answer());
     },
   }) as unknown as FastifyInstance;
+  // Given to fastify it would have a child for each request, and hear of each answer's end.
+  if (logger !== undefined) app.log = logger;
+  return app;
 }
 
 /** What clients of the API call, but for what generates. */
@@ -236,7 +239,7 @@ function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const known = errorOf(error);
     if (known.status >= 500 && known.code === "internal") {
-      request.log.error({ err: known.cause ?? known }, "request failed");
+      request.log.error({ reqId: request.id, err: known.cause ?? known }, "request failed");
     }
     request.record.error = known.message;
     if (known.retryAfterSeconds !== undefined) {

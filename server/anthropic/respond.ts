@@ -1,5 +1,5 @@
 /** Answers of /v1/messages, to the byte as vLLM's: blocks, and the events that tell of them. */
-import { randomUUID } from "node:crypto";
+
 import type { ChatAnswer, ChatFormat } from "../exchange/chat-format.ts";
 import type { StreamResponder } from "../exchange/exchange.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type OutputFinish,
   type OutputPart,
 } from "../generation/parts.ts";
+import { hexId } from "../hex-id.ts";
 import type { ApiError } from "../http/errors.ts";
 import type { SseEvent } from "../http/sse.ts";
 import { readMessages } from "./read.ts";
@@ -193,7 +194,7 @@ function event(data: Readonly<Record<string, unknown>> & { readonly type: string
 }
 
 /** A thought goes back to the server as it came; nothing is signed. */
-const signature = (): string => randomUUID().replaceAll("-", "");
+const signature = hexId;
 
 /** Undefined: the arguments are cut off. */
 function parsedInput(text: string): unknown {

@@ -2,11 +2,9 @@
  * One request and its answer, as every generating endpoint has it: the id, the
  * client that may leave, the generation it waits for, and what the log tells.
  */
-import { randomFillSync } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Adapter } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
-import { entryAt } from "../entry-at.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
 import type { FixedReply } from "../generation/chat.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
@@ -16,6 +14,7 @@ import {
   type Running,
   withAdapter,
 } from "../generation/generate.ts";
+import { hexId } from "../hex-id.ts";
 import { ApiError, badRequest, toApiError } from "../http/errors.ts";
 import { EventStream, type SseEvent } from "../http/sse.ts";
 import type { ToolParse } from "../metrics/frontend-metrics.ts";
@@ -154,7 +153,8 @@ export class Exchange {
     const shown = first.pooling
       ? { pooling: first.pooling }
       : { ...params, stop, logitBias: Object.fromEntries(logitBias) };
-    this.#request.log.info({ id: this.id, promptTokens, n: first.n, params: shown }, "received");
+    const { id, log } = this.#request;
+    log.info({ reqId: id, id: this.id, promptTokens, n: first.n, params: shown }, "received");
   }
 
   /** Everything at once: one delta a choice. Undefined: nobody is there to answer. */
@@ -187,7 +187,8 @@ export class Exchange {
           reject(error);
           return;
         }
-        this.#request.log.error({ err: error }, "stream failed");
+        const { id, log } = this.#request;
+        log.error({ reqId: id, err: error }, "stream failed");
         end(responder.failed(toApiError(error)));
       };
       const write = (more: boolean): void => {
@@ -251,23 +252,6 @@ function traceContext({ headers }: FastifyRequest): TraceContext {
     ...(typeof traceparent === "string" && { traceparent }),
     ...(typeof tracestate === "string" && { tracestate }),
   };
-}
-
-/** Bytes of ids that are drawn at once: to ask for those of one costs more than the id. */
-const drawn = Buffer.alloc(16 * 256);
-let used = drawn.length;
-
-/** The hexadecimal digits of a random UUID (RFC 9562, version 4). */
-export function hexId(): string {
-  if (used === drawn.length) {
-    randomFillSync(drawn);
-    used = 0;
-  }
-  const [from, version, variant] = [used, used + 6, used + 8];
-  used += 16;
-  drawn[version] = 0x40 | (entryAt(drawn, version) & 0x0f);
-  drawn[variant] = 0x80 | (entryAt(drawn, variant) & 0x3f);
-  return drawn.toString("hex", from, used);
 }
 
 /** Does a request narrow what may be sampled, so that nothing may be left? */

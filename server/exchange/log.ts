@@ -44,6 +44,7 @@ export function logRequests(
     if (silent || UNCOUNTED.has(handler)) return;
     request.log.info(
       {
+        reqId: request.id,
         method: request.method,
         url: request.url.split("?")[0],
         status,

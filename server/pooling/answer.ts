@@ -1,11 +1,12 @@
 /** What all pooling routes do alike: who asked for which model, pooled states of prompts, and the counts. */
-import { randomUUID } from "node:crypto";
+
 import { setImmediate as turn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
 import type { Prompt } from "../generation/prompt.ts";
+import { hexId } from "../hex-id.ts";
 import { tokenCounts } from "../openai/usage.ts";
 import { pooledName, type Serving } from "../serving.ts";
 import type { PoolingBody, PoolingPrompt } from "./inputs.ts";
@@ -42,7 +43,7 @@ export class PoolingExchange {
     { prefix, body }: { readonly prefix: string; readonly body: Asked },
   ) {
     this.model = pooledName(serving, body.model);
-    const requestId = body.request_id ?? randomUUID().replaceAll("-", "").slice(0, 16);
+    const requestId = body.request_id ?? hexId().slice(0, 16);
     this.#exchange = new Exchange(serving, http, { prefix, requestId, model: body.model }, "-");
     this.#pooler = pooler;
     this.#body = body;

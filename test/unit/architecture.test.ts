@@ -120,6 +120,7 @@ describe("architecture", () => {
     // Each uses those above its line here; a folder that is not named stands with the wire formats.
     const STOREYS = [
       "entry-at.ts appended.ts engines.ts guarded-thread.ts lower-priority.ts progress.ts sha256.ts version.ts",
+      "hex-id.ts",
       "settings metrics",
       "http tracing kv-events profiler config.ts listen.ts stats-log.ts",
       "grammar adapters",

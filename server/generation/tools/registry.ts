@@ -1,5 +1,6 @@
 /** Tool-call formats by the names of `--tool-call-parser`. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { hexId } from "../../hex-id.ts";
 import { ToolOutput, type ToolParser } from "../tool-output.ts";
 import { type ParameterTypes, parameterTypes } from "./arguments.ts";
 import { HarmonyTools } from "./harmony.ts";
@@ -90,7 +91,7 @@ export function createToolParser(
 }
 
 export function newToolCallId(): string {
-  return `chatcmpl-tool-${randomUUID().replaceAll("-", "")}`;
+  return `chatcmpl-tool-${hexId()}`;
 }
 
 const ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

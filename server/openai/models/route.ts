@@ -1,6 +1,7 @@
 /** GET /v1/models: one card for each name the model answers to, and for each adapter. */
-import { randomUUID } from "node:crypto";
+
 import type { FastifyInstance } from "fastify";
+import { hexId } from "../../hex-id.ts";
 import type { Serving } from "../../serving.ts";
 
 export function modelsRoute(app: FastifyInstance, serving: Serving): void {
@@ -33,7 +34,7 @@ function card(of: {
 
 function permission(created: number): object {
   const one = {
-    id: `modelperm-${randomUUID().replaceAll("-", "")}`,
+    id: `modelperm-${hexId()}`,
     object: "model_permission",
     created,
     allow_create_engine: false,

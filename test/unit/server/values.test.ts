@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { soon } from "../../../models/soon.ts";
 import { parseSettings } from "../../../server/config.ts";
-import { hexId } from "../../../server/exchange/exchange.ts";
 import { jsonArgument, parameterTypes } from "../../../server/generation/tools/arguments.ts";
 import { PythonReader } from "../../../server/generation/tools/python-literal.ts";
+import { hexId } from "../../../server/hex-id.ts";
 import { samplingDefaults } from "../../../server/world/generation-defaults.ts";
 import { speculativeConfig } from "../../../server/world/speculation.ts";
 
