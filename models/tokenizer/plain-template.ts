@@ -8,8 +8,34 @@
 import { isObject } from "../config.ts";
 import { type HelperName, helperName } from "./python-values.ts";
 
-/** Names and their values; an inner scope's prototype is the one around it. */
-type Scope = Record<string, unknown>;
+/**
+ * Names and their values. No object whose prototype is the scope around it: the runtime makes
+ * a class of objects for each prototype, and keeps that, and the scope by it, for long.
+ */
+class Scope {
+  readonly #values = new Map<string, unknown>();
+  readonly #around: Scope | undefined;
+
+  constructor(around?: Scope) {
+    this.#around = around;
+  }
+
+  get(name: string): unknown {
+    const value = this.#values.get(name);
+    const own = value !== undefined || this.#around === undefined || this.#values.has(name);
+    return own ? value : this.#around?.get(name);
+  }
+
+  set(name: string, value: unknown): void {
+    this.#values.set(name, value);
+  }
+
+  /** What the scope around says is read again. */
+  forget(name: string): void {
+    this.#values.delete(name);
+  }
+}
+
 type Read = (scope: Scope) => unknown;
 type Write = (scope: Scope) => string;
 type Node = Readonly<Record<string, unknown>>;
@@ -29,24 +55,23 @@ function leave(): never {
 
 export class PlainTemplate {
   readonly #write: Write;
-  readonly #globals: Scope;
+  readonly #globals = new Scope();
   #left = 0;
 
   /** `globals` are what every template may use; functions among them are the engine's. */
   constructor(program: object, globals: Readonly<Record<string, unknown>>) {
     this.#write = block((program as Node)["body"]); // a program of the engine
-    this.#globals = Object.create(null) as Scope;
     for (const [name, value] of Object.entries(globals)) {
-      this.#globals[name] = typeof value === "function" ? OPAQUE : value;
+      this.#globals.set(name, typeof value === "function" ? OPAQUE : value);
     }
-    this.#globals["namespace"] = OPAQUE;
+    this.#globals.set("namespace", OPAQUE);
   }
 
   /** Undefined: the engine is to render. */
   render(variables: Readonly<Record<string, unknown>>): string | undefined {
     if (this.#left >= GIVEN_UP) return undefined;
-    const scope = inside(this.#globals);
-    for (const name of Object.keys(variables)) scope[name] = variables[name];
+    const scope = new Scope(this.#globals);
+    for (const name of Object.keys(variables)) scope.set(name, variables[name]);
     try {
       const text = this.#write(scope);
       this.#left = 0;
@@ -58,8 +83,6 @@ export class PlainTemplate {
     }
   }
 }
-
-const inside = (scope: Scope): Scope => Object.create(scope) as Scope;
 
 /** Statements, one after the other. */
 function block(nodes: unknown): Write {
@@ -85,7 +108,7 @@ function statement(node: Node): Write {
       if (name === undefined || !isObject(node["value"])) return leave;
       const value = expression(node["value"]);
       return (scope) => {
-        scope[name] = value(scope);
+        scope.set(name, value(scope));
         return "";
       };
     }
@@ -93,7 +116,7 @@ function statement(node: Node): Write {
       const name = nameOf(node["name"]);
       if (name === undefined) return leave;
       return (scope) => {
-        scope[name] = OPAQUE;
+        scope.set(name, OPAQUE);
         return "";
       };
     }
@@ -118,14 +141,14 @@ function loop(node: Node): Write {
   const over = expression(node["iterable"]);
   const [body, otherwise] = [block(node["body"]), block(node["defaultBlock"])];
   return (around) => {
-    const scope = inside(around);
+    const scope = new Scope(around);
     const items = over(scope);
     if (!Array.isArray(items)) return leave();
     const { length } = items;
     if (length === 0) return otherwise(scope);
     let text = "";
     for (let index = 0; index < length; index++) {
-      scope["loop"] = {
+      scope.set("loop", {
         index: index + 1,
         index0: index,
         revindex: length - index,
@@ -135,8 +158,8 @@ function loop(node: Node): Write {
         length,
         previtem: items[index - 1],
         nextitem: items[index + 1],
-      };
-      scope[name] = items[index];
+      });
+      scope.set(name, items[index]);
       text += body(scope);
     }
     return text;
@@ -157,7 +180,7 @@ function expression(node: unknown): Read {
     }
     case "Identifier": {
       const name = String(node["value"]);
-      return (scope) => scope[name];
+      return (scope) => scope.get(name);
     }
     case "MemberExpression":
       return member(node);
@@ -307,7 +330,7 @@ function called(node: Node): Read {
   if (!helper("fresh")) return leave;
   const names = args.map((name) => (isObject(name) ? String(name["value"]) : ""));
   return (scope) => {
-    for (const name of names) delete scope[name];
+    for (const name of names) scope.forget(name);
     return "";
   };
 }
