@@ -5,10 +5,12 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { soon } from "../../models/soon.ts";
+import { appended } from "../appended.ts";
 import { GuardedThread, ThreadBusyError } from "../guarded-thread.ts";
 import type { ParseAnswer } from "./body-thread.ts";
 import { ApiError, badRequest } from "./errors.ts";
 import { type JsonLimits, JsonMeter } from "./json-meter.ts";
+import { type BodyReader, readBody } from "./message.ts";
 import { parseBytes } from "./validation.ts";
 
 export interface BodyLimits extends JsonLimits {
@@ -111,65 +113,97 @@ interface Receiving {
   readonly patience: Patience;
 }
 
-/** Calls back with the bytes of the body; with an error once it has arrived, so that the client reads the answer. */
-function receive(
-  { raw, headers }: FastifyRequest,
-  { limits, held, patience }: Receiving,
-  told: { received(bytes: Buffer): void; refused(error: ApiError): void },
-): void {
-  const meter = new JsonMeter(limits);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  let refused: ApiError | undefined;
-  const refuse = (error: ApiError): void => {
-    refused ??= error;
-    held.bytes -= length;
-    length = 0;
-    chunks.length = 0;
-  };
-  const take = (chunk: Buffer): void => {
-    if (refused !== undefined) return;
-    length += chunk.length;
-    held.bytes += chunk.length;
-    chunks.push(chunk);
-    const over = meter.read(chunk);
-    if (length > limits.bytes) refuse(tooLarge(limits.bytes));
-    else if (held.bytes > limits.underWay) refuse(tooMany());
-    else if (over !== undefined) refuse(badRequest(`The request's body ${over}.`));
-  };
-  // What is refused is read to its end and thrown away: a client that writes does not read.
-  const declared = Number(headers["content-length"] ?? 0);
-  if (declared > limits.bytes) refuse(tooLarge(limits.bytes));
-  if (declared > limits.underWay) throw tooLarge(limits.bytes);
-  const over = (error?: ApiError): void => {
-    patience.done(awaited);
-    raw.off("data", data).off("end", end).off("error", gone).off("close", gone);
-    held.bytes -= length;
-    const [first] = chunks;
-    if (error !== undefined) told.refused(error);
-    // Most bodies come in one piece.
-    else if (first !== undefined && chunks.length === 1) told.received(first);
-    else told.received(Buffer.concat(chunks, length));
-  };
-  const late = (): void => {
-    raw.resume();
-    over(new ApiError("timeout", `No more of the body came for ${limits.idleMs / 1000} s.`));
-  };
-  const data = (chunk: Buffer): void => {
-    patience.more(awaited);
-    take(chunk);
-  };
-  const end = (): void => over(refused);
-  const gone = (): void => over(badRequest("The client left before its body had arrived."));
-  const awaited = patience.wait(late);
-  raw.on("data", data).on("end", end).on("error", gone).on("close", gone);
+interface Told {
+  received(bytes: Buffer): void;
+  refused(error: ApiError): void;
 }
 
-/** Of a body that is awaited. */
+/** Calls back with the bytes of the body; with an error once it has arrived, so that the client reads the answer. */
+function receive({ raw, headers }: FastifyRequest, by: Receiving, told: Told): void {
+  const declared = Number(headers["content-length"] ?? 0);
+  if (declared > by.limits.underWay) throw tooLarge(by.limits.bytes);
+  const arriving = new Arriving(by, told, raw);
+  // What is refused is read to its end and thrown away: a client that writes does not read.
+  if (declared > by.limits.bytes) arriving.refuse(tooLarge(by.limits.bytes));
+  arriving.read();
+}
+
+/** A body under way. */
+class Arriving implements BodyReader, Awaited {
+  looks = 0;
+  readonly #by: Receiving;
+  readonly #told: Told;
+  readonly #raw: FastifyRequest["raw"];
+  readonly #meter: JsonMeter;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #refused: ApiError | undefined;
+  #stop = (): void => {};
+
+  constructor(by: Receiving, told: Told, raw: FastifyRequest["raw"]) {
+    this.#by = by;
+    this.#told = told;
+    this.#raw = raw;
+    this.#meter = new JsonMeter(by.limits);
+  }
+
+  read(): void {
+    this.#by.patience.wait(this);
+    this.#stop = readBody(this.#raw, this);
+  }
+
+  refuse(error: ApiError): void {
+    this.#refused ??= error;
+    this.#by.held.bytes -= this.#length;
+    this.#length = 0;
+    this.#chunks = [];
+  }
+
+  piece(chunk: Buffer): void {
+    this.looks = 0;
+    if (this.#refused !== undefined) return;
+    const { limits, held } = this.#by;
+    this.#length += chunk.length;
+    held.bytes += chunk.length;
+    this.#chunks = appended(this.#chunks, chunk);
+    const over = this.#meter.read(chunk);
+    if (this.#length > limits.bytes) this.refuse(tooLarge(limits.bytes));
+    else if (held.bytes > limits.underWay) this.refuse(tooMany());
+    else if (over !== undefined) this.refuse(badRequest(`The request's body ${over}.`));
+  }
+
+  end(): void {
+    this.#over(this.#refused);
+  }
+
+  gone(): void {
+    this.#over(badRequest("The client left before its body had arrived."));
+  }
+
+  late(): void {
+    this.#stop();
+    this.#raw.resume();
+    const seconds = this.#by.limits.idleMs / 1000;
+    this.#over(new ApiError("timeout", `No more of the body came for ${seconds} s.`));
+  }
+
+  #over(error: ApiError | undefined): void {
+    this.#by.patience.done(this);
+    this.#by.held.bytes -= this.#length;
+    const chunks = this.#chunks;
+    const [first] = chunks;
+    if (error !== undefined) this.#told.refused(error);
+    // Most bodies come in one piece.
+    else if (first !== undefined && chunks.length === 1) this.#told.received(first);
+    else this.#told.received(Buffer.concat(chunks, this.#length));
+  }
+}
+
+/** A body that is awaited. */
 interface Awaited {
   /** Looks that found nothing more of it. */
   looks: number;
-  readonly late: () => void;
+  late(): void;
 }
 
 /** Looks in the time that a body has. */
@@ -188,15 +222,9 @@ class Patience {
     this.#ms = ms;
   }
 
-  wait(late: () => void): Awaited {
-    const one = { looks: 0, late };
+  wait(one: Awaited): void {
     this.#all.add(one);
     this.#timer ??= setInterval(() => this.#look(), Math.ceil(this.#ms / LOOKS)).unref();
-    return one;
-  }
-
-  more(one: Awaited): void {
-    one.looks = 0;
   }
 
   done(one: Awaited): void {
