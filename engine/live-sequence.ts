@@ -21,6 +21,7 @@ import {
   type SequenceId,
   type TokenId,
 } from "../device/device.ts";
+import { newIds } from "../models/ids.ts";
 import type { BlockName } from "./kv/block-hash.ts";
 import type { Holder } from "./kv/holder.ts";
 import type { PrefixMatch } from "./kv/prefix-match.ts";
@@ -180,7 +181,7 @@ export class LiveSequence implements Sequence, Holder {
       const first = this.promptLength + Math.min(this.params.maxTokens, likely) + 1;
       const room = Math.max(first, Math.ceil(1.5 * this.tokens.length));
       const size = Math.max(end, Math.min(room, this.limit + 1));
-      const grown = new Int32Array(size);
+      const grown = newIds(size);
       grown.set(this.tokens);
       this.tokens = grown;
     }

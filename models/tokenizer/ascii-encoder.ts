@@ -6,6 +6,7 @@
  * answers, it gives the package's ids.
  */
 import { isObject } from "../config.ts";
+import { idsOf } from "../ids.ts";
 import { type Pieces, readPieces } from "./ascii-pieces.ts";
 
 /** Characters of a text that is read here: at most about a millisecond of the event loop. */
@@ -55,7 +56,7 @@ export class AsciiEncoder {
     const ids: number[] = addSpecialTokens ? [...this.#before] : [];
     if (!this.#added.split(text, ids, (plain) => this.#plain(plain, ids))) return undefined;
     if (addSpecialTokens) ids.push(...this.#after);
-    return Int32Array.from(ids);
+    return idsOf(ids);
   }
 
   /** False where a piece is not read here. */
