@@ -28,9 +28,13 @@ import {
 
 const PAGE_BYTES = 65_536;
 
-/** Logits of a stretch. */
-const STRETCH = 512;
-const STRETCH_BYTES = 4 * STRETCH;
+/**
+ * Logits of a stretch, of long rows and of others: what is left of a row, and the stretch that is
+ * looked into, go one by one, and are most of what a row of a few hundred costs.
+ */
+const LONG_STRETCH = 512;
+const SHORT_STRETCH = 64;
+const LONG_ROW = 8_192;
 
 /** Registers that gather side by side: an addition takes four cycles. */
 const SIDE_BY_SIDE = 4;
@@ -38,26 +42,37 @@ const SIDE_BY_SIDE = 4;
 /** Writes a number for each of the stretches in `[begin, end)`, byte addresses, from address 0 on. */
 type OfStretches = (begin: number, end: number, top: number, scale: number) => void;
 
+interface Asking {
+  readonly largest: OfStretches;
+  readonly weigh: OfStretches;
+}
+
 export class LogitRows {
   #answers = new Float32Array(0);
   #rows = new Float32Array(0);
-  /** Undefined: nothing was reserved. */
-  #ofStretches: { readonly largest: OfStretches; readonly weigh: OfStretches } | undefined;
-  readonly #weights = new Float64Array(STRETCH);
+  /** By the length of a stretch; undefined: nothing was reserved. */
+  #ofStretches: { readonly [length: number]: Asking } | undefined;
 
   /** Room for `size` logits; what stood there is lost when it grows. */
   reserve(size: number): Float32Array<ArrayBuffer> {
     if (this.#ofStretches === undefined || this.#rows.length < size) {
-      const stretches = 16 * (Math.floor(size / STRETCH / 16) + 1);
-      const memory = createOwnMemory(Math.ceil((4 * (stretches + size)) / PAGE_BYTES));
+      // Numbers for as many stretches as all of the memory could have.
+      const least = ((size + 16) * SHORT_STRETCH) / (SHORT_STRETCH - 1);
+      const pages = Math.ceil((4 * least) / PAGE_BYTES);
+      const stretches = 16 * Math.ceil((pages * PAGE_BYTES) / 4 / SHORT_STRETCH / 16);
+      const memory = createOwnMemory(pages);
       this.#answers = new Float32Array(memory.buffer, 0, stretches);
       this.#rows = new Float32Array(memory.buffer, 4 * stretches);
       // The modules' one function takes these four numbers.
       const linked = (name: string, bytes: Uint8Array<ArrayBuffer>): OfStretches =>
         link(name, bytes, memory) as OfStretches;
+      const asking = (length: number): Asking => ({
+        largest: linked("largest", largestModule(4 * length)),
+        weigh: linked("weigh", weighModule(4 * length)),
+      });
       this.#ofStretches = {
-        largest: linked("largest", largestModule()),
-        weigh: linked("weigh", weighModule()),
+        [SHORT_STRETCH]: asking(SHORT_STRETCH),
+        [LONG_STRETCH]: asking(LONG_STRETCH),
       };
     }
     return this.#rows.subarray(0, size);
@@ -65,6 +80,7 @@ export class LogitRows {
 
   /** The likeliest id of a view that `reserve` gave, or of a part of it; as argmax.ts. */
   likeliest(row: Float32Array): TokenId | undefined {
+    const length = stretchOf(row);
     const stretches = this.#ask("largest", row, 0, 0);
     let best = Number.NEGATIVE_INFINITY;
     let at = -1;
@@ -72,10 +88,10 @@ export class LogitRows {
       const value = this.#answers[stretch] as number; // stretch < stretches
       if (value > best) {
         best = value;
-        at = stretch * STRETCH;
+        at = stretch * length;
       }
     }
-    const rest = stretches * STRETCH;
+    const rest = stretches * length;
     const last = argmax(row.subarray(rest));
     if (last !== undefined && (row[rest + last] as number) > best) return rest + last;
     return at < 0 ? undefined : row.indexOf(best, at);
@@ -90,17 +106,17 @@ export class LogitRows {
     const top = row[likeliest ?? -1] ?? Number.NaN;
     if (!Number.isFinite(top)) return undefined;
     const scale = 1 / temperature;
+    const length = stretchOf(row);
     const stretches = this.#ask("weigh", row, top, scale * Math.LOG2E);
-    const last = this.#weighEach(row.subarray(stretches * STRETCH), top, scale);
+    const last = weightOf(row.subarray(stretches * length), top, scale);
     let total = last;
     for (let stretch = 0; stretch < stretches; stretch++) total += this.#answers[stretch] as number;
     let target = u * total;
     for (let stretch = 0; stretch <= stretches; stretch++) {
       const mass = stretch < stretches ? (this.#answers[stretch] as number) : last;
       if (target < mass) {
-        const first = stretch * STRETCH;
-        const within = row.subarray(first, first + STRETCH);
-        const place = this.#place(within, target / mass, top, scale);
+        const first = stretch * length;
+        const place = placeIn(row.subarray(first, first + length), target, top, scale);
         // Undefined: four at a time nothing weighs less than 2^−126.
         if (place !== undefined) return first + place;
       }
@@ -109,41 +125,49 @@ export class LogitRows {
     return likeliest; // rounding left a last bit of mass
   }
 
-  /** What the ids of a stretch weigh, into #weights; the sum. */
-  #weighEach(stretch: Float32Array, top: number, scale: number): number {
-    let sum = 0;
-    for (let at = 0; at < stretch.length; at++) {
-      const value = stretch[at] as number; // at < length
-      const weight = value > Number.NEGATIVE_INFINITY ? Math.exp((value - top) * scale) : 0; // NaN is not
-      this.#weights[at] = weight;
-      sum += weight;
-    }
-    return sum;
-  }
-
-  /** Where the sum over a stretch passes `share` of it, 0 ≤ share < 1; undefined where it is 0. */
-  #place(stretch: Float32Array, share: number, top: number, scale: number): number | undefined {
-    let target = share * this.#weighEach(stretch, top, scale);
-    let last: number | undefined;
-    for (let at = 0; at < stretch.length; at++) {
-      const weight = this.#weights[at] as number; // at < length
-      if (weight === 0) continue;
-      if (target < weight) return at;
-      target -= weight;
-      last = at;
-    }
-    return last; // rounding left a last bit of mass
-  }
-
   /** How many whole stretches the row has. */
   #ask(what: "largest" | "weigh", row: Float32Array, top: number, scale: number): number {
-    const ask = this.#ofStretches?.[what];
+    const length = stretchOf(row);
+    const ask = this.#ofStretches?.[length]?.[what];
     if (ask === undefined || row.buffer !== this.#rows.buffer)
       throw new Error("These logits do not lie where reserve() said.");
-    const stretches = Math.floor(row.length / STRETCH);
-    ask(row.byteOffset, row.byteOffset + stretches * STRETCH_BYTES, top, scale);
+    const stretches = Math.floor(row.length / length);
+    ask(row.byteOffset, row.byteOffset + 4 * stretches * length, top, scale);
     return stretches;
   }
+}
+
+function stretchOf(row: Float32Array): number {
+  return row.length < LONG_ROW ? SHORT_STRETCH : LONG_STRETCH;
+}
+
+function weightAt(value: number, top: number, scale: number): number {
+  return value > Number.NEGATIVE_INFINITY ? Math.exp((value - top) * scale) : 0; // NaN is not
+}
+
+function weightOf(stretch: Float32Array, top: number, scale: number): number {
+  let sum = 0;
+  for (let at = 0; at < stretch.length; at++) sum += weightAt(stretch[at] as number, top, scale); // at < length
+  return sum;
+}
+
+/** Where the sum over a stretch passes `target`; the last that weighs anything where rounding keeps it below. */
+function placeIn(
+  stretch: Float32Array,
+  target: number,
+  top: number,
+  scale: number,
+): number | undefined {
+  let left = target;
+  let last: number | undefined;
+  for (let at = 0; at < stretch.length; at++) {
+    const weight = weightAt(stretch[at] as number, top, scale); // at < length
+    if (weight === 0) continue;
+    if (left < weight) return at;
+    left -= weight;
+    last = at;
+  }
+  return last;
 }
 
 /** Parameters and locals of the two functions. */
@@ -158,10 +182,13 @@ class Frame {
   readonly inner = this.build.local(I32);
   readonly gathered = this.build.locals(V128, SIDE_BY_SIDE);
 
-  /** The stretch at #pointer: `each` takes the register at an offset from #inner, `write` gives the number. */
+  /** For stretches of so many bytes, one at #pointer: `each` takes the register at an offset from #inner, `write` gives the number. */
   module(
-    name: string,
-    start: number,
+    {
+      name,
+      bytes,
+      start,
+    }: { readonly name: string; readonly bytes: number; readonly start: number },
     each: (gathered: Local, offset: number) => Code,
     write: Code,
   ): Uint8Array<ArrayBuffer> {
@@ -171,14 +198,14 @@ class Frame {
       loop(
         inner,
         get(pointer),
-        i32.add(get(pointer), i32.const(STRETCH_BYTES)),
+        i32.add(get(pointer), i32.const(bytes)),
         16 * SIDE_BY_SIDE,
         sequence(...gathered.map((register, index) => each(register, 16 * index))),
       ),
       f32.store(get(answer), write),
       set(answer, i32.add(get(answer), i32.const(4))),
     );
-    const all = loop(pointer, get(this.begin), get(this.end), STRETCH_BYTES, stretch);
+    const all = loop(pointer, get(this.begin), get(this.end), bytes, stretch);
     return this.build.module(name, all);
   }
 
@@ -196,20 +223,19 @@ class Frame {
   }
 }
 
-/** What is no number is passed over. */
-function largestModule(): Uint8Array<ArrayBuffer> {
+/** Of stretches of so many bytes. What is no number is passed over. */
+function largestModule(bytes: number): Uint8Array<ArrayBuffer> {
   const frame = new Frame();
   const each = (highest: Local, offset: number): Code =>
     set(highest, f32x4.higher(get(highest), v128.load(get(frame.inner), offset)));
   return frame.module(
-    "largest",
-    Number.NEGATIVE_INFINITY,
+    { name: "largest", bytes, start: Number.NEGATIVE_INFINITY },
     each,
     frame.across(f32x4.higher, f32.max),
   );
 }
 
-function weighModule(): Uint8Array<ArrayBuffer> {
+function weighModule(bytes: number): Uint8Array<ArrayBuffer> {
   const frame = new Frame();
   const x = frame.build.local(V128);
   const scratch = frame.build.local(V128);
@@ -225,5 +251,5 @@ function weighModule(): Uint8Array<ArrayBuffer> {
       set(sum, f32x4.add(get(sum), v128.and(get(x), number))),
     );
   };
-  return frame.module("weigh", 0, each, frame.across(f32x4.add, f32.add));
+  return frame.module({ name: "weigh", bytes, start: 0 }, each, frame.across(f32x4.add, f32.add));
 }

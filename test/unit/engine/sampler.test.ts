@@ -129,12 +129,13 @@ describe("a whole vocabulary", () => {
     { weight: 20, arbitrary: fc.float({ min: -30, max: 30, noNaN: true }) },
     { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.NEGATIVE_INFINITY, -200, 30) },
   );
-  // Lengths about whole stretches of 512, and none.
-  const lengths = fc.constantFrom(0, 1, 5, 511, 512, 513, 1024, 1543, 3000);
+  // Lengths about whole stretches of 64 and, in long rows, of 512, and none.
+  const lengths = fc.constantFrom(0, 1, 5, 63, 64, 65, 320, 1543, 8191, 8192, 8193, 9000);
   const vocabulary = lengths.chain((length) =>
     fc.array(logit, { minLength: length, maxLength: length }),
   );
   const rows = new LogitRows();
+  rows.reserve(0); // the room for a page's rows is a page's, however few were asked for first
   /** Behind another row, as the rows of a step lie. */
   const placed = (logits: readonly number[], before: number): Float32Array => {
     const all = rows.reserve(before + logits.length).fill(1e9);
