@@ -21,6 +21,7 @@ import type { KvFormat } from "./kernel/kv-layout.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { type Loaded, Opener } from "./opener.ts";
+import { fitsPrompts, PromptAttention } from "./prompt-attention.ts";
 import { RotaryTable } from "./rotary.ts";
 import { Router } from "./routing.ts";
 import { type Runner, Session } from "./session.ts";
@@ -76,11 +77,17 @@ interface Run {
   readonly session: Runner;
 }
 
+interface Attend extends Extract<Step, { kind: "attend" }> {
+  readonly options: AttentionOptions;
+  /** Absent: the kernel attends whatever the step is. */
+  readonly prompts?: PromptAttention;
+}
+
 /** A step of the program, ready to run. */
 type Ready =
   | Exclude<Step, { kind: "run" } | { kind: "attend" } | { kind: "experts" }>
   | Run
-  | (Extract<Step, { kind: "attend" }> & { readonly options: AttentionOptions })
+  | Attend
   | (ExpertsStep & { readonly runner: Experts });
 
 /** A layer of more experts has a thread for each, not a team: a session's threads are its own. */
@@ -108,6 +115,8 @@ export class Forward {
   readonly #adapters: RankAdapters | undefined;
   /** By their descriptions: layers may turn apart. */
   readonly #rotary = new Map<string, RotaryTable>();
+  /** By how they attend: they have no weights. */
+  readonly #prompts = new Map<string, PromptAttention>();
   /** What loading came to. */
   readonly loaded: Loaded;
   readonly #given: RowsGiven;
@@ -230,6 +239,7 @@ export class Forward {
       if (step.kind === "run") step.session.close();
       if (step.kind === "experts") step.runner.close();
     }
+    for (const prompts of this.#prompts.values()) prompts.close();
     this.#head.close();
     this.#weights.close();
   }
@@ -267,9 +277,12 @@ export class Forward {
           at,
           stride: flow.width,
         });
-        const { layer, options } = each;
+        const { layer, options, prompts } = each;
+        const out = buffers.view(each.out, tokens);
         this.#pool.write(layer, columns(each.k), columns(each.v), options.rotary);
-        this.#pool.attend(layer, columns(each.q), buffers.view(each.out, tokens), options);
+        if (prompts?.takes(step.rows)) {
+          prompts.attend(step.rows, buffers.view(each.q.flow, tokens), out, options.rotary);
+        } else this.#pool.attend(layer, columns(each.q), out, options);
         return;
       }
       case "experts": {
@@ -313,9 +326,11 @@ export class Forward {
       return { ...step, runner: new Experts(step, router, runners, this.#given) };
     }
     if (step.kind !== "attend") return step;
+    const prompts = this.#promptsOf(step);
     const { scale, window, chunked, temperature, sinks } = step.op;
     return {
       ...step,
+      ...(prompts && { prompts }),
       options: {
         scale,
         ...(window !== undefined && { window }),
@@ -325,6 +340,21 @@ export class Forward {
         ...(sinks && { sinks: this.#weights.read(sinks) }),
       },
     };
+  }
+
+  /** Where a row's results depend on its neighbours anyway: its prompt may come in one step or in several. */
+  #promptsOf(step: Extract<Step, { kind: "attend" }>): PromptAttention | undefined {
+    const { quantization, batchInvariant = false, kvFormat, threads } = this.#settings;
+    const inBlocks = quantization === "int4" || quantization === "stored";
+    const { cache } = this.#program;
+    if (batchInvariant || !inBlocks || kvFormat !== "f32" || !fitsPrompts(step, cache))
+      return undefined;
+    const { interleaved = false } = step.rope ?? {};
+    const how = { scale: step.op.scale, rotates: step.rope !== undefined, interleaved };
+    const key = JSON.stringify(how);
+    const known = this.#prompts.get(key) ?? new PromptAttention(cache, how, threads);
+    this.#prompts.set(key, known);
+    return known;
   }
 
   #turning({ rotaryDim, theta, scaling, interleaved }: RopeOp): RotaryTable {

@@ -43,6 +43,12 @@ export class RotaryTable {
     }
   }
 
+  /** Of the first `positions`: [positions, rotaryDim / 2] each. */
+  upTo(positions: number): { readonly cos: Float32Array; readonly sin: Float32Array } {
+    const size = positions * this.#half;
+    return { cos: this.#cos.subarray(0, size), sin: this.#sin.subarray(0, size) };
+  }
+
   /**
    * Element i turns with element i + rotaryDim / 2, interleaved 2i with 2i + 1; those from
    * rotaryDim on stay.

@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { KvFormat } from "../../../device/cpu/kernel/kv-layout.ts";
 import type { AttentionOptions, Columns, PoolShape } from "../../../device/cpu/kv-pool.ts";
 import { KvPool } from "../../../device/cpu/kv-pool.ts";
+import { fitsPrompts, PromptAttention } from "../../../device/cpu/prompt-attention.ts";
+import { RotaryTable } from "../../../device/cpu/rotary.ts";
 import type { StepRow } from "../../../device/cpu/wire.ts";
 import { seeded } from "../../support/random-model.ts";
 
@@ -214,6 +216,75 @@ describe.each(EACH)(
     });
   },
 );
+
+describe("whole prompts through the runtime's operator", () => {
+  const turnings = [undefined, { rotaryDim: 32, theta: 1e4 }];
+  const ways = [...turnings, { rotaryDim: 32, theta: 1e4, interleaved: true as const }];
+  const shape = { layers: 1, heads: 6, kvHeads: 2, headDim: 32, valueDim: 32 };
+  const width = 320;
+  const rows: readonly StepRow[] = [
+    { start: 0, count: 70, offset: 0, blocks: Int32Array.of(3, 1, 2) },
+    { start: 0, count: 33, offset: 70, blocks: Int32Array.of(5, 4) },
+  ];
+
+  it.each(ways)("attend as the kernel does: %o", (turning) => {
+    const random = seeded(5);
+    const qkv = Float32Array.from({ length: 103 * width }, () => 4 * (random() - 0.5));
+    const part = (at: number): Columns => ({ data: qkv, at, stride: width });
+    const rotary = turning && new RotaryTable(turning, 128);
+    const limits = { blockSize: 32, blocks: 8, maxContext: 128, maxTokens: 128, maxRows: 4 };
+    const cache = new KvPool({ ...shape, ...limits, threads: 1, format: "f32" });
+    const expected = new Float32Array(103 * 192);
+    cache.begin(rows);
+    cache.write(0, part(192), part(256), rotary);
+    cache.attend(0, part(0), expected, { scale: 0.2, ...(rotary && { rotary }) });
+    const how = { scale: 0.2, rotates: rotary !== undefined, ...turning };
+    const prompts = new PromptAttention(shape, how, 1);
+    const out = new Float32Array(expected.length);
+    prompts.attend(rows, qkv, out, rotary);
+    prompts.close();
+    const worst = out.reduce((most, x, i) => Math.max(most, Math.abs(x - (expected[i] ?? 0))), 0);
+    expect(worst).toBeLessThan(5e-6);
+  });
+
+  it("take steps of prompts from their first token on, neither short nor long", () => {
+    const prompts = new PromptAttention(shape, { scale: 1, rotates: false }, 1);
+    const row = rows[0] as StepRow;
+    expect(prompts.takes(rows)).toBe(true);
+    expect(prompts.takes([...rows, { ...row, start: 1 }])).toBe(false);
+    expect(prompts.takes([{ ...row, count: 31 }])).toBe(false);
+    // 6 heads of 2,000 by 2,000 scores are more than 64 MiB.
+    expect(prompts.takes([{ ...row, count: 2000 }])).toBe(false);
+    prompts.close();
+  });
+
+  it("want queries, keys and values side by side, and no window, sinks or partial turning", () => {
+    const flow = { name: "qkv", width };
+    const op = {
+      op: "attention",
+      path: "attention",
+      ...{ q: "q", k: "k", v: "v", out: "out", kvGroup: 0 },
+      ...{ heads: 6, kvHeads: 2, headDim: 32, scale: 1 },
+    } as const;
+    const at = (begin: number) => ({ flow, at: begin });
+    const out = { name: "out", width: 192 };
+    const step = { kind: "attend", op, layer: 0, q: at(0), k: at(192), v: at(256), out } as const;
+    const rope = {
+      op: "rope",
+      path: "rope",
+      in: "q",
+      out: "q",
+      heads: 6,
+      headDim: 32,
+      theta: 1,
+    } as const;
+    expect(fitsPrompts(step, shape)).toBe(true);
+    expect(fitsPrompts({ ...step, rope: { ...rope, rotaryDim: 32 } }, shape)).toBe(true);
+    expect(fitsPrompts({ ...step, rope: { ...rope, rotaryDim: 16 } }, shape)).toBe(false);
+    expect(fitsPrompts({ ...step, k: at(256), v: at(192) }, shape)).toBe(false);
+    expect(fitsPrompts({ ...step, op: { ...op, window: 8 } }, shape)).toBe(false);
+  });
+});
 
 it.each(FORMATS)("%s: gives the same bits with a helper's help", async (format) => {
   const shape = { layers: 1, heads: 14, kvHeads: 2, headDim: 64, valueDim: 64, format };
