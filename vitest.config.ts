@@ -12,7 +12,8 @@ const project = (name: string, timeoutSeconds: number, globalSetup: readonly str
     hookTimeout: timeoutSeconds * 1000,
     setupFiles: ["test/support/setup.ts"],
     globalSetup: [...globalSetup],
-    expect: { poll: { interval: 5, timeout: 20_000 } },
+    // Shorter than the test: what was waited for is told.
+    expect: { poll: { interval: 5, timeout: Math.min(20_000, timeoutSeconds * 500) } },
   },
 });
 

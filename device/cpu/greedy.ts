@@ -1,5 +1,6 @@
 /** Rows whose answer is the likeliest id of each position: ranks choose it, guesses are verified here. */
 import type { BatchRow, Sampled, Sampler, TokenId } from "../device.ts";
+import { verified } from "../verified.ts";
 import { NO_ID } from "./head.ts";
 
 /** Guesses have to be known to end their sequence or not. */
@@ -8,23 +9,20 @@ export function isGreedy(sampler: Sampler, { id, drafted }: BatchRow): boolean {
   return known && (sampler.greedy?.(id) ?? false);
 }
 
-/** Of a row's likeliest ids those up to the first that is not what was guessed, or ends the sequence. */
-export function verified(
+/** What the sampler would say of a row whose likeliest ids are known. */
+export function sampledOf(
   row: BatchRow,
   likeliest: Int32Array,
   of: { readonly sampler: Sampler; readonly vocabSize: number },
 ): Sampled {
   const { sampler, vocabSize } = of;
-  const { id, drafted, context } = row;
-  const guesses = row.start + row.count - drafted;
-  const tokens: TokenId[] = [];
-  for (let index = 0; index <= drafted; index++) {
-    const token = likeliest[index] ?? NO_ID;
-    if (token === NO_ID) return sampler.sample(row, logitsOf(tokens, drafted + 1, vocabSize));
-    tokens.push(token);
-    const held = index < drafted && token === context[guesses + index];
-    if (!held || sampler.ends?.(id, token)) break;
-  }
+  const { tokens, missing } = verified(
+    row,
+    (index) => (likeliest[index] === NO_ID ? undefined : likeliest[index]),
+    (token) => sampler.ends?.(row.id, token) ?? false,
+  );
+  if (missing !== undefined)
+    return sampler.sample(row, logitsOf(tokens, row.drafted + 1, vocabSize));
   return { tokens, accepted: tokens.length - 1 };
 }
 

@@ -24,6 +24,7 @@ import type {
 } from "../../device/device.ts";
 import { LogitRows } from "../../device/logits.ts";
 import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "../../device/random.ts";
+import { verified } from "../../device/verified.ts";
 import type { Constraint, SamplingParams, Sequence } from "../sequence.ts";
 import { addBias, applyMask, forbid, forbidBadWords, maskOf } from "./logits.ts";
 import { logprobsOf } from "./logprobs.ts";
@@ -136,23 +137,23 @@ export class TokenSampler implements Sampler {
       this.#faults.delete(row.id); // the fault's own step failed, and comes again
       state.faultedAt = undefined;
     }
-    const tokens: TokenId[] = [];
     const logprobs: PositionLogprobs[] = [];
-    for (let index = 0; index <= row.drafted; index++) {
-      const view = row.drafted === 0 ? logits : logits.subarray(index * width, (index + 1) * width);
-      const token =
-        state === undefined || state.plain
+    const { tokens, missing } = verified(
+      row,
+      (index) => {
+        const from = index * width;
+        const view = row.drafted === 0 ? logits : logits.subarray(from, from + width);
+        return state === undefined || state.plain
           ? argmax(view)
           : this.#choose(state, view, { row, position: position + index, logprobs });
-      if (token === undefined) {
-        const nothing = `No id can be sampled at position ${position + index}: no logit is finite.`;
-        this.#faults.set(row.id, state?.constraint?.failure ?? new Error(nothing));
-        if (state !== undefined) state.faultedAt = position + index;
-        break;
-      }
-      tokens.push(token);
-      const guess = index < row.drafted ? row.context[position + index] : undefined;
-      if (token !== guess || (state !== undefined && isStop(state, token))) break;
+      },
+      (token) => state !== undefined && isStop(state, token),
+    );
+    if (missing !== undefined) {
+      const at = position + missing;
+      const nothing = `No id can be sampled at position ${at}: no logit is finite.`;
+      this.#faults.set(row.id, state?.constraint?.failure ?? new Error(nothing));
+      if (state !== undefined) state.faultedAt = at;
     }
     const accepted = Math.max(0, tokens.length - 1);
     return state?.params.logprobs === undefined

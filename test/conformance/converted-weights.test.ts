@@ -14,6 +14,7 @@ import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, expect, it, vi } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
+import { keyOfCode } from "../../device/cpu/converted/entry-key.ts";
 import { Scratch } from "../../device/cpu/converted/scratch.ts";
 import { openEntry } from "../../device/cpu/converted/store.ts";
 import type { CpuDevice } from "../../device/cpu/device.ts";
@@ -36,10 +37,18 @@ const wide = randomModel({
   vocab_size: 2048,
   num_hidden_layers: 1,
 });
+/** Of more than 8 MiB: int4 of a smaller one is held in 8-bit blocks. */
+const large = randomModel({
+  ...QWEN_LIKE,
+  hidden_size: 192,
+  vocab_size: 48_000,
+  num_hidden_layers: 1,
+});
 const experts = drawModel("gpt-oss");
 const store = mkdtempSync(join(tmpdir(), "converted-"));
 afterAll(() => {
   wide.remove();
+  large.remove();
   experts.remove();
   rmSync(store, { recursive: true, force: true });
 });
@@ -56,8 +65,9 @@ async function start(options: {
   readonly mostBytes?: number;
   readonly folder?: string;
   readonly model?: Model;
+  readonly own?: Readonly<Record<string, unknown>>;
 }): Promise<Start> {
-  const { quantization, ranks = 1, mostBytes = 2 ** 30, folder = store } = options;
+  const { quantization, ranks = 1, mostBytes = 2 ** 30, folder = store, own = {} } = options;
   const sampler = new RecordingSampler();
   const device = (await createCpuDevice({
     model: options.model ?? wide.model,
@@ -65,7 +75,7 @@ async function start(options: {
     sampler,
     tensorParallelSize: ranks,
     seed: 0,
-    own: {},
+    own,
     convertedWeights: { folder, mostBytes },
     quantization,
   })) as CpuDevice;
@@ -90,6 +100,8 @@ it("is converted once, and gives the same bits from what was kept", async () => 
   expect(second.lines[1]).toMatch(/^rounding {3}int8 moved the weights by 0\.\d+ %/);
   expect(second.lines[1]).toBe(first.lines[1]);
   expect(second.lines[0]).toContain(`converted before, mapped from ${store}`);
+  // The runtime writes a log where it reports its use.
+  expect(existsSync(join(tmpdir(), `mat-debug-${process.pid}.log`))).toBe(false);
 });
 
 it("keeps experts too", async () => {
@@ -103,7 +115,13 @@ it("keeps experts too", async () => {
 
 it("keeps every rank's part and every format apart", async () => {
   const before = entries().length;
-  await start({ quantization: "int4" });
+  // Of two copies the machine's speed says which computes.
+  const four = { quantization: "int4", model: large.model, own: { "weight-copies": "1" } };
+  const int4 = await start(four);
+  expect(int4.lines[0]).toContain("in memory as int4, converted, kept in");
+  const again = await start(four);
+  expect(again.how).toBe("kept-before");
+  expect(again.logits).toEqual(int4.logits);
   const two = await start({ quantization: "int8", ranks: 2 });
   expect(two.how).toBe("kept-now");
   expect(entries()).toHaveLength(before + 3);
@@ -119,6 +137,23 @@ it("is ignored when the source's time or size changed, and replaced", async () =
   expect((await start({ quantization: "int8" })).how).toBe("kept-before");
   writeFileSync(weights, Buffer.concat([readFileSync(weights), Buffer.alloc(8)]));
   expect((await start({ quantization: "int8" })).how).toBe("kept-now");
+});
+
+it("is known by the code that converts, in folders below folders too", () => {
+  const code = join(store, "code");
+  mkdirSync(join(code, "below"), { recursive: true });
+  writeFileSync(join(code, "top.ts"), "1");
+  const keys = [keyOfCode([code])];
+  for (const [name, text] of [
+    ["below/a.ts", "1"],
+    ["below/a.ts", "2"],
+    ["below/b.md", "no code"],
+  ] as const) {
+    writeFileSync(join(code, name), text);
+    keys.push(keyOfCode([code]));
+  }
+  rmSync(code, { recursive: true });
+  expect(new Set(keys).size).toBe(3);
 });
 
 it("has one writer: who comes second converts in memory", async () => {

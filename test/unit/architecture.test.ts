@@ -105,7 +105,7 @@ describe("architecture", () => {
   });
 
   it("the engine sees contracts, never a backend", () => {
-    const contracts = ["device", "clock", "trace", "argmax", "logits", "random"];
+    const contracts = ["device", "clock", "trace", "argmax", "logits", "random", "verified"];
     const allowed = new Set(contracts.map((name) => `device/${name}.ts`));
     const wrong = imports.filter(
       ({ file, target, typeOnly }) =>

@@ -62,19 +62,23 @@ export function keyOf(from: ConvertedFrom): string {
 }
 
 /** Folders of the code that decides what weights become. */
-const CODE = ["../graph", "../../../models/weights"] as const;
+const CODE = ["../graph", "../../../models/weights"].map((folder) =>
+  join(dirname(fileURLToPath(import.meta.url)), folder),
+);
 
 let code: string | undefined;
 
 /** Changes with the code that converts: nobody has to think of raising a version. */
 function codeKey(): string {
-  if (code !== undefined) return code;
-  const hash = createHash("sha256");
-  for (const folder of CODE) {
-    const path = join(dirname(fileURLToPath(import.meta.url)), folder);
-    for (const name of readdirSync(path).sort())
-      if (/\.(ts|js)$/.test(name)) hash.update(name).update(readFileSync(join(path, name)));
-  }
-  code = hash.digest("hex");
+  code ??= keyOfCode(CODE);
   return code;
+}
+
+/** Of all modules in the folders and in those below them. */
+export function keyOfCode(folders: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const folder of folders)
+    for (const name of readdirSync(folder, { encoding: "utf8", recursive: true }).sort())
+      if (/\.(ts|js)$/.test(name)) hash.update(name).update(readFileSync(join(folder, name)));
+  return hash.digest("hex");
 }

@@ -27,7 +27,16 @@ import { kvHeadsPerRank, shardShape } from "../../../models/weights/shard.ts";
 import { Adapts, productsTogether } from "./adapts.ts";
 import { expertsOfRank } from "./experts.ts";
 import { attendingLatents, queriesOfLatents, valuesOfLatents } from "./latent.ts";
-import type { CacheShape, Columns, Flow, Program, SegmentOp, Share, Step } from "./steps.ts";
+import type {
+  CacheShape,
+  Columns,
+  Flow,
+  Program,
+  Segment,
+  SegmentOp,
+  Share,
+  Step,
+} from "./steps.ts";
 import { readsOf, withLiveOutputs } from "./steps.ts";
 
 /** Throws for ops that this device does not compute, naming them. */
@@ -47,24 +56,26 @@ export function compileProgram(architecture: Architecture, share: Share): Progra
   const logits = end.flow("logits");
   const last = rest.at(-1);
   if (last?.op !== "linear") throw new Error("cpu: the epilogue must end in the head's product.");
-  const [head, ...more] = end.finish([logits]);
-  if (head?.kind !== "run" || more.length > 0) {
-    throw new Error("cpu: the epilogue must be one segment.");
-  }
+  const head = onlySegment(end.finish([logits]));
   const before = new Cutter(share);
   before.define(take.out, hidden.width);
   before.take("head.", rest.slice(0, -1));
   const final = before.flow(last.in);
-  const [norm] = before.finish([final]);
+  const norm = before.finish([final]);
   return {
     body: steps,
     hidden,
-    head: head.segment,
-    ...(norm?.kind === "run" && { norm: norm.segment }),
+    head,
+    ...(norm.length > 0 && { norm: onlySegment(norm) }),
     final,
     logits,
     cache: cacheShape(steps, ranks),
   };
+}
+
+function onlySegment([first, ...more]: readonly Step[]): Segment {
+  if (first?.kind === "run" && more.length === 0) return first.segment;
+  throw new Error("cpu: the epilogue must be one segment.");
 }
 
 function cacheShape(steps: readonly Step[], ranks: number): CacheShape {

@@ -40,16 +40,24 @@ export type Tell = (told: Told) => void | Promise<void>;
 /** Requests times users that take about as long as a thread takes to start. */
 const WORTH_A_THREAD = 20_000;
 
+/** Of memory that a thread takes at most while it is at a usual point. */
+const THREAD_BYTES = 2 ** 28;
+
 /** Roughly what a point costs: each answer is a step of all users. */
 const costOf = ({ workload, concurrency }: VirtualTask): number =>
   concurrency ** 2 * (workload.requestsPerUser + workload.warmupsPerUser);
 
-/** As many as pay. */
-export function threadsFor(tasks: readonly VirtualTask[]): number {
+/** As many as pay, in memory that can be had. */
+export function threadsFor(
+  tasks: readonly VirtualTask[],
+  free = process.availableMemory(),
+): number {
   const costs = tasks.map(costOf);
   const all = costs.reduce((sum, cost) => sum + cost, 0);
   const beside = all - Math.max(0, ...costs);
-  return Math.min(availableParallelism(), tasks.length, 1 + Math.floor(beside / WORTH_A_THREAD));
+  const paid = 1 + Math.floor(beside / WORTH_A_THREAD);
+  const held = 1 + Math.floor(free / THREAD_BYTES);
+  return Math.min(availableParallelism(), tasks.length, paid, held);
 }
 
 /** `tell` hears of each task as it ends, in any order. */

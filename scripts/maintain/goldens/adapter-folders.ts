@@ -154,9 +154,12 @@ export function makeAdapter(
 }
 
 /** OUT/base, and a folder for each of ADAPTERS. */
-export function makeFolders(out: string): void {
-  makeBase(join(out, "base"));
-  for (const [name, shape] of Object.entries(ADAPTERS)) makeAdapter(join(out, name), shape);
+export function makeFolders(
+  out: string,
+  config: Readonly<Record<string, unknown>> = BASE_CONFIG,
+): void {
+  makeBase(join(out, "base"), config);
+  for (const [name, shape] of Object.entries(ADAPTERS)) makeAdapter(join(out, name), shape, config);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -7,7 +7,7 @@ import { query, remember } from "./route.ts";
 type Asked<Ask> = { readonly [Name in keyof Ask]: string };
 
 /** What the link says, and `first` where it says nothing. */
-export function askedIn<Ask extends Asked<Ask>>(link: URLSearchParams, first: Ask): Ask {
+function askedIn<Ask extends Asked<Ask>>(link: URLSearchParams, first: Ask): Ask {
   return Object.fromEntries(
     Object.entries(first).map(([name, value]) => [name, link.get(name) ?? value]),
   ) as unknown as Ask; // the same names as `first`

@@ -7,7 +7,7 @@ import type { Adapter } from "../../../device/device.ts";
 import { loadModel } from "../../../models/load.ts";
 import { readAdapter } from "../../../models/weights/adapter.ts";
 import { mergeAdapter } from "../../../models/weights/merge.ts";
-import { makeFolders } from "../../../scripts/maintain/goldens/adapter-folders.ts";
+import { BASE_CONFIG, makeFolders } from "../../../scripts/maintain/goldens/adapter-folders.ts";
 import { GreedyEngine, type GreedySetup } from "../../support/greedy.ts";
 import { startServer } from "../../support/server.ts";
 
@@ -26,8 +26,8 @@ const goldens = JSON.parse(
 const ADAPTERS = { inStep: 2, inMemory: 2, maxRank: 64 };
 
 let folder = "";
-const adapter = (name: string, id: number): Adapter => {
-  const path = join(folder, name);
+const adapter = (root: string, name: string, id: number): Adapter => {
+  const path = join(root, name);
   return { id, name, path, folder: path };
 };
 
@@ -37,16 +37,18 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** `root` holds the base and its adapters. */
 async function withAdapters<T>(
   setup: GreedySetup,
   use: (engine: GreedyEngine, named: Readonly<Record<string, Adapter>>) => Promise<T>,
+  root = folder,
 ): Promise<T> {
-  const engine = await GreedyEngine.start(join(folder, "base"), {
+  const engine = await GreedyEngine.start(join(root, "base"), {
     adapters: ADAPTERS,
     blockSize: 16,
     ...setup,
   });
-  const named = { r8: adapter("r8", 1), r64: adapter("r64", 2) };
+  const named = { r8: adapter(root, "r8", 1), r64: adapter(root, "r64", 2) };
   try {
     for (const each of Object.values(named)) await engine.device.adapters?.load(each);
     return await use(engine, named);
@@ -98,8 +100,12 @@ describe("adapters in one batch", () => {
   });
 
   it.each(["int8", "int4"])("stand beside a base quantised to %s", async (quantization) => {
+    // Of more than 8 MiB: a smaller one's int4 is held in 8-bit blocks.
+    const root = join(folder, quantization);
+    makeFolders(root, { ...BASE_CONFIG, intermediate_size: 2048 });
     const own = { "batch-invariant": true };
-    await withAdapters({ quantization, own }, async (engine, named) => {
+    const test = async (engine: GreedyEngine, named: Readonly<Record<string, Adapter>>) => {
+      expect(engine.device.loadLines?.[0]).toContain(`in memory as ${quantization}, `);
       const prompts = asked(named).slice(0, 6);
       const mixed = await engine.adapted(prompts, 24);
       const texts = new Set(mixed.map(({ outputs }) => outputs.join()));
@@ -108,7 +114,8 @@ describe("adapters in one batch", () => {
         const [alone] = await engine.adapted([prompt], 24);
         expect(alone?.outputs).toEqual(mixed[index]?.outputs);
       }
-    });
+    };
+    await withAdapters({ quantization, own }, test, root);
   });
 
   it.each([

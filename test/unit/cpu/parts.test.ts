@@ -4,7 +4,7 @@ import { planSlots } from "../../../device/cpu/buffers.ts";
 import { compileProgram } from "../../../device/cpu/graph/program.ts";
 import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph/quantise.ts";
 import { flowsRead } from "../../../device/cpu/graph/steps.ts";
-import { isGreedy, verified } from "../../../device/cpu/greedy.ts";
+import { isGreedy, sampledOf } from "../../../device/cpu/greedy.ts";
 import { NO_ID } from "../../../device/cpu/head.ts";
 import { planMemory, planTable } from "../../../device/cpu/plan.ts";
 import { findCrossing } from "../../../device/cpu/two-formats.ts";
@@ -48,7 +48,7 @@ describe("guesses of greedy rows", () => {
         if (id !== NO_ID) logits[at * vocabSize + id] = 2;
       });
       expect(isGreedy(here, its)).toBe(true);
-      const found = verified(its, ids, { sampler: here, vocabSize });
+      const found = sampledOf(its, ids, { sampler: here, vocabSize });
       expect(found).toEqual(there.sample(its, logits));
       expect(here.takeFault(0)).toEqual(there.takeFault(0));
       lengths.add(found.tokens.length);

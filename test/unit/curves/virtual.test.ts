@@ -323,7 +323,10 @@ describe("sweep", () => {
     expect(await measure(2)).toEqual(alone);
     expect(threadsFor(tasks)).toBe(1);
     const dear = tasks.map((task) => ({ ...task, concurrency: 256 }));
-    expect(threadsFor(dear)).toBe(Math.min(availableParallelism(), dear.length));
+    const most = Math.min(availableParallelism(), dear.length);
+    expect(threadsFor(dear)).toBe(most);
+    expect(threadsFor(dear, 2 ** 20)).toBe(1);
+    expect(threadsFor(dear, 2 ** 28)).toBe(Math.min(2, most));
   });
 
   it("reads back what an earlier sweep left, and runs the rest", async () => {
