@@ -344,7 +344,7 @@ export class Engine {
   /** Guesses for the next step, before it is asked for. */
   #propose(): void {
     const speculator = this.#speculator;
-    if (speculator === undefined || this.#flights.length > 0) return;
+    if (speculator === undefined || speculator.resting || this.#flights.length > 0) return;
     const candidates = this.#scheduler.draftable(speculator.maxTokens);
     speculator.propose(candidates, (requests, drafts) => {
       this.#scheduler.setDrafts(requests, drafts);

@@ -64,8 +64,10 @@ export class AdaptiveLength {
   #rest = PLAIN_STEPS;
   #guessing = true;
   #learned = 0;
-  /** The step before was plain: what follows it is a plain step's pace. */
-  #afterPlain = false;
+  /** The step before: after a plain one a plain step has its usual pace, after guesses the host's work is not hidden yet. */
+  #before: "plain" | "guesses" | "prompts" = "prompts";
+  /** The last guesses were a try's. */
+  #tried = false;
   /** Those of the step before. */
   #known: ReadonlySet<SequenceId> = new Set();
   #plainEvery = PLAIN_FIRST_AFTER;
@@ -99,7 +101,7 @@ export class AdaptiveLength {
     this.#widest = Math.max(this.#widest, step.drafted);
     if (short) this.#model.observeStep(step.tokens, step.duration);
     this.#settle(step);
-    this.#afterPlain = short && drafting === undefined;
+    this.#before = !short ? "prompts" : drafting === undefined ? "plain" : "guesses";
     if (drafting === undefined) this.#model.observeNone(ids);
     // What was decided for others does not bind those that all begin now.
     if (!ids.some((id) => this.#known.has(id)) && ids.length > 0) this.#beginAnew();
@@ -243,9 +245,14 @@ export class AdaptiveLength {
       const { duration, behind } = drafting;
       const typical = behind === 0;
       const gained = rows + accepted;
-      const tried = this.#trying;
+      this.#tried = this.#trying;
       const took = { interval, drafting: duration, step: usual };
-      ledger.round({ rows, ids: gained, ...took, typical, tried });
-    } else if (this.#afterPlain) ledger.plain(rows, interval);
+      ledger.round({ rows, ids: gained, ...took, typical, tried: this.#tried });
+    } else if (this.#before === "plain") ledger.plain(rows, interval);
+    else if (this.#before === "guesses") {
+      const step = this.#model.stepTime(tokens);
+      const took = { interval, drafting: 0, step };
+      ledger.round({ rows, ids: rows, ...took, typical: false, tried: this.#tried });
+    }
   }
 }

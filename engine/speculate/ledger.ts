@@ -30,7 +30,7 @@ const KEPT = 5;
 /** Paces of sizes that differ by no more than this factor stand for each other. */
 const NEAR = 1.5;
 
-/** A step with guesses, or after an attempt to make some. */
+/** A step with guesses, or after an attempt to make some; and the one that follows, whose host's work nothing hides. */
 export interface Round {
   readonly rows: number;
   /** Ids gained, all rows together. */

@@ -78,7 +78,6 @@ export class Speculator {
     candidates: readonly ProposalRequest[],
     done: (requests: readonly ProposalRequest[], drafts: Proposals) => void,
   ): void {
-    if (this.resting) return;
     const requests = this.#fit(candidates);
     if (requests.length === 0) return;
     const behind = requests.filter(({ sequence }) => !this.#isCaughtUp(sequence)).length;
