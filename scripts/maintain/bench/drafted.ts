@@ -2,23 +2,23 @@
  * What a draft model of a tenth gains where a guess holds with a known chance: both models
  * random, so the target's greedy ids are recorded first, and a wrapper round the real draft
  * device puts each recorded id in place of its own with that chance, seeded. Costs are the
- * real ones; engine, ledger and verification are the server's. Rounds without and with guesses
- * alternate over one target device.
+ * real ones; engine, ledger and sampler are the server's, so ranks choose the ids of greedy rows.
+ * Rounds without and with guesses alternate over one target device.
  *
  *     npx tsx scripts/maintain/bench/drafted.ts [--chance 0.8] [--streams 1] [--guesses 4]
  *         [--rounds 5] [--tokens 192] [--folder DIR]
  *
- * What was recorded stays the target's answer: int4 products of one row and of several differ
- * in their last bits, and the likeliest of random logits with them.
+ * What was recorded stays the target's answer, which a wrapper round its device says: int4 products
+ * of one row and of several differ in their last bits, and the likeliest of random logits with them.
  */
 import { existsSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { argmax } from "../../../device/argmax.ts";
 import { RealClock } from "../../../device/clocks/real.ts";
 import { createCpuDevice } from "../../../device/cpu/device.ts";
-import type { BatchRow, Device, Sampled, Sampler, TokenId } from "../../../device/device.ts";
+import type { BatchRow, Device, Sampled, TokenId } from "../../../device/device.ts";
+import { verified } from "../../../device/verified.ts";
 import { Engine } from "../../../engine/engine.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
@@ -26,9 +26,11 @@ import type { DraftDevice } from "../../../engine/speculate/draft-model.ts";
 import { createProposer, readSpeculativeConfig } from "../../../engine/speculate/registry.ts";
 import { loadModel } from "../../../models/load.ts";
 import { sha256 } from "../../../server/sha256.ts";
+import { rerunAsLaunched } from "./as-launched.ts";
 import { median } from "./device-steps.ts";
 import { SHAPES, type Shape } from "./peer/shapes.ts";
 import { writeModels } from "./peer/write.ts";
+import { medians, Watch } from "./watch.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -47,6 +49,7 @@ const GUESSES = Number(flags.guesses);
 const TOKENS = Number(flags.tokens);
 const PROMPT = 32;
 const TARGET = "494m";
+const clock = new RealClock();
 
 /** A tenth of the target's parameters, most of them the vocabulary's. */
 function tenth({ config, arch }: Shape): Shape {
@@ -63,32 +66,22 @@ function tenth({ config, arch }: Shape): Shape {
   };
 }
 
-/** Greedy, until it has recorded a stream; from then on what it recorded, at the same cost. */
-class Script implements Sampler {
+/** The target's ids: recorded while it answers without guesses, and its answer from then on, at the same cost. */
+class Script {
   readonly #streams = new Map<TokenId, TokenId[]>();
   recording = true;
 
-  sample({ context, drafted }: BatchRow, logits: Float32Array): Sampled {
-    const width = logits.length / (drafted + 1);
-    const known = context.length - drafted;
-    const ids: TokenId[] = [];
-    for (let index = 0; index <= drafted; index++) {
-      const best = argmax(logits.subarray(index * width, (index + 1) * width)) ?? 0;
-      if (this.recording) this.#of(context).push(best);
-      const id = this.next(context, known + index) ?? best;
-      ids.push(id);
-      if (index === drafted || context[known + index] !== id) break;
-    }
-    return { tokens: ids, accepted: ids.length - 1 };
-  }
-
-  prompt(): readonly [] {
-    return [];
-  }
-
-  /** As the server's sampler: steps without guesses need no logits. */
-  greedy(): boolean {
-    return !this.recording;
+  /** What the script says of a row, where the target said `own`. */
+  sampled(row: BatchRow, own: Sampled): Sampled {
+    const known = row.start + row.count - row.drafted;
+    const stream = this.#of(row.context);
+    if (this.recording) stream.push(...own.tokens);
+    const { tokens } = verified(
+      row,
+      (index) => stream[known + index - PROMPT] ?? own.tokens.at(-1),
+      () => false,
+    );
+    return { tokens, accepted: tokens.length - 1 };
   }
 
   /** The id at a position of the stream that begins as this context does. */
@@ -102,6 +95,34 @@ class Script implements Sampler {
     this.#streams.set(first, ids);
     return ids;
   }
+}
+
+/** What stays as the device has it. */
+const passedOn = (device: Device): Device => ({
+  name: device.name,
+  limits: device.limits,
+  can: device.can,
+  vocabSize: device.vocabSize,
+  execute: (batch, done) => device.execute(batch, done),
+  release: (ids) => device.release(ids),
+  close: () => device.close(),
+});
+
+/** The target, its ids the script's. */
+function scripted(device: Device, script: Script): Device {
+  return {
+    ...passedOn(device),
+    execute: (batch, done) =>
+      device.execute(batch, (result) => {
+        if (!result.ok) throw result.error;
+        const rows = new Map(batch.rows.map((row) => [row.id, row]));
+        const sampled = [...result.sampled].map(([id, own]) => {
+          const row = rows.get(id);
+          return [id, row === undefined ? own : script.sampled(row, own)] as const;
+        });
+        done({ ...result, sampled: new Map(sampled) });
+      }),
+  };
 }
 
 /** The draft device, its ids as likely to hold as asked. */
@@ -126,24 +147,15 @@ function withChance(device: Device, script: Script): DraftDevice {
       done(new Map(replaced));
     });
   };
-  return {
-    name: device.name,
-    limits: device.limits,
-    can: device.can,
-    vocabSize: device.vocabSize,
-    execute: (batch, done) => device.execute(batch, done),
-    release: (ids) => device.release(ids),
-    close: () => device.close(),
-    draft,
-  };
+  return { ...passedOn(device), draft };
 }
 
-async function open(name: string, shape: Shape, sampler: Sampler): Promise<Device> {
+async function open(name: string, shape: Shape, sampler: TokenSampler): Promise<Watch> {
   const folder = join(flags.folder, name);
   if (!existsSync(join(folder, "model.safetensors"))) writeModels(folder, shape);
-  return createCpuDevice({
+  const device = await createCpuDevice({
     model: await loadModel(folder),
-    clock: new RealClock(),
+    clock,
     sampler,
     tensorParallelSize: 1,
     quantization: "int4",
@@ -155,6 +167,7 @@ async function open(name: string, shape: Shape, sampler: Sampler): Promise<Devic
     own: {},
     convertedWeights: { folder: join(flags.folder, "converted"), mostBytes: 2 ** 36 },
   });
+  return new Watch(device, clock);
 }
 
 /** What a round of all streams came to. */
@@ -186,50 +199,77 @@ function rounds(engine: Engine, vocabSize: number): () => Promise<Round> {
   };
 }
 
-const script = new Script();
-const shape = SHAPES[TARGET];
-if (shape === undefined) throw new Error(`No shape ${TARGET}.`);
-const target = await open(TARGET, shape, script);
-const draft = withChance(await open(`${TARGET}-tenth`, tenth(shape), new Script()), script);
-const counts = { drafted: 0, accepted: 0 };
-const config = readSpeculativeConfig({
-  method: "draft_model",
-  model: "draft",
-  num_speculative_tokens: GUESSES,
-});
-const proposer = await createProposer({ config, target, draft });
-const clock = new RealClock();
-const options = { maxNumSeqs: STREAMS, maxNumBatchedTokens: 512, enablePrefixCaching: false };
-const parts = { device: target, clock, sampler: new TokenSampler(), sha256 };
-const plain = new Engine(parts, options);
-const guessing = new Engine(parts, { ...options, speculative: { proposer, maxTokens: GUESSES } });
-guessing.subscribe((event) => {
-  if (event.type !== "tokens-emitted") return;
-  counts.drafted += event.drafted;
-  counts.accepted += event.accepted;
-});
-const [without, withGuesses] = [plain, guessing].map((each) => rounds(each, target.vocabSize));
-if (without === undefined || withGuesses === undefined) throw new Error("There are two engines.");
-await without();
-script.recording = false;
-await withGuesses(); // learns what guesses cost
-const pairs: { readonly plain: Round; readonly guessing: Round }[] = [];
-for (let round = 0; round < Number(flags.rounds); round++) {
-  pairs.push({ plain: await without(), guessing: await withGuesses() });
+/** Rounds without and with guesses, in turns. */
+interface Pair {
+  readonly plain: Round;
+  readonly guessing: Round;
 }
+
+async function main(): Promise<void> {
+  const script = new Script();
+  const shape = SHAPES[TARGET];
+  if (shape === undefined) throw new Error(`No shape ${TARGET}.`);
+  const sampler = new TokenSampler();
+  const target = await open(TARGET, shape, sampler);
+  const drafting = await open(`${TARGET}-tenth`, tenth(shape), new TokenSampler());
+  const draft = withChance(drafting, script);
+  const counts = { drafted: 0, accepted: 0 };
+  const config = readSpeculativeConfig({
+    method: "draft_model",
+    model: "draft",
+    num_speculative_tokens: GUESSES,
+  });
+  const proposer = await createProposer({ config, target, draft });
+  const options = { maxNumSeqs: STREAMS, maxNumBatchedTokens: 512, enablePrefixCaching: false };
+  const parts = { device: scripted(target, script), clock, sampler, sha256 };
+  const plain = new Engine(parts, options);
+  const speculative = { proposer, maxTokens: GUESSES };
+  const guessing = new Engine(parts, { ...options, speculative });
+  guessing.subscribe((event) => {
+    if (event.type !== "tokens-emitted") return;
+    counts.drafted += event.drafted;
+    counts.accepted += event.accepted;
+  });
+  const [without, withGuesses] = [
+    rounds(plain, target.vocabSize),
+    rounds(guessing, target.vocabSize),
+  ];
+  await without();
+  script.recording = false;
+  await withGuesses(); // learns what guesses cost
+  const pairs: Pair[] = [];
+  for (let round = 0; round < Number(flags.rounds); round++) {
+    pairs.push({ plain: await without(), guessing: await withGuesses() });
+  }
+  print(pairs, counts);
+  console.log(`  ms a step by tokens   ${medians(target.times)}`);
+  console.log(`  ms drafting by length ${medians(drafting.times)}`);
+  await guessing.close(); // the draft too; both engines share the target
+}
+
 const spread = (values: readonly number[], digits: number): string =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
-console.log(`${STREAMS} stream(s), a guess holds with ${CHANCE}; load ${loadavg()[0]?.toFixed(1)}`);
-const rate = (which: "plain" | "guessing"): string =>
-  spread(
-    pairs.map((pair) => pair[which].idsPerSecond),
-    0,
+
+function print(
+  pairs: readonly Pair[],
+  { accepted, drafted }: { readonly accepted: number; readonly drafted: number },
+): void {
+  console.log(
+    `${STREAMS} stream(s), a guess holds with ${CHANCE}; load ${loadavg()[0]?.toFixed(1)}`,
   );
-console.log(`none         ${rate("plain")} ids/s`);
-console.log(
-  `draft_model  ${rate("guessing")} ids/s, held ${((100 * counts.accepted) / counts.drafted).toFixed(0)} % of ${counts.drafted}`,
-);
-const gain = pairs.map((pair) => pair.guessing.idsPerSecond / pair.plain.idsPerSecond);
-const work = pairs.map((pair) => pair.plain.cpuMsPerId / pair.guessing.cpuMsPerId);
-console.log(`gain         ${spread(gain, 2)}x by the clock, ${spread(work, 2)}x in processor time`);
-await plain.close();
+  const rate = (which: keyof Pair): string =>
+    spread(
+      pairs.map((pair) => pair[which].idsPerSecond),
+      0,
+    );
+  console.log(`none         ${rate("plain")} ids/s`);
+  const held = ((100 * accepted) / drafted).toFixed(0);
+  console.log(`draft_model  ${rate("guessing")} ids/s, held ${held} % of ${drafted}`);
+  const gain = pairs.map((pair) => pair.guessing.idsPerSecond / pair.plain.idsPerSecond);
+  const work = pairs.map((pair) => pair.plain.cpuMsPerId / pair.guessing.cpuMsPerId);
+  console.log(
+    `gain         ${spread(gain, 2)}x by the clock, ${spread(work, 2)}x in processor time`,
+  );
+}
+
+if (!(await rerunAsLaunched())) await main();

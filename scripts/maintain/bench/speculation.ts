@@ -13,7 +13,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { RealClock } from "../../../device/clocks/real.ts";
-import type { Batch, Device, SequenceId, StepResult } from "../../../device/device.ts";
+import type { Device } from "../../../device/device.ts";
 import { createDevice } from "../../../device/registry.ts";
 import type { DeviceSettings } from "../../../device/settings.ts";
 import { Engine } from "../../../engine/engine.ts";
@@ -23,6 +23,9 @@ import { createProposer, readSpeculativeConfig } from "../../../engine/speculate
 import { loadModel } from "../../../models/load.ts";
 import type { Model } from "../../../models/model.ts";
 import { sha256 } from "../../../server/sha256.ts";
+import { rerunAsLaunched } from "./as-launched.ts";
+import { median } from "./device-steps.ts";
+import { medians, Watch } from "./watch.ts";
 
 const bundled = (name: string): string =>
   fileURLToPath(new URL(`../../../models/bundled/${name}`, import.meta.url));
@@ -67,61 +70,6 @@ function cardPrompts(): readonly Chat[] {
 const repeating: readonly Chat[] = COPYING.map((content) => ({
   messages: [{ role: "user", content }],
 }));
-
-/** Times each step by its tokens, on the way to the device. */
-class Watch implements Device {
-  readonly name: string;
-  readonly limits: Device["limits"];
-  readonly vocabSize: number;
-  readonly can: Device["can"];
-  /** Milliseconds of steps of short rows, by tokens; of drafting, by the guess's length. */
-  readonly times = new Map<number, number[]>();
-  readonly #inner: Device;
-  readonly #clock: RealClock;
-
-  constructor(inner: Device, clock: RealClock) {
-    this.#inner = inner;
-    this.#clock = clock;
-    this.name = inner.name;
-    this.limits = inner.limits;
-    this.vocabSize = inner.vocabSize;
-    this.can = inner.can;
-  }
-
-  execute(batch: Batch, done: (result: StepResult) => void): void {
-    const start = this.#clock.now();
-    const short = batch.rows.every((row) => row.count === 1 + row.drafted);
-    const tokens = batch.rows.reduce((sum, row) => sum + row.count, 0);
-    this.#inner.execute(batch, (result) => {
-      if (short) this.#note(tokens, start);
-      done(result);
-    });
-  }
-
-  /** Timed under the length of the guess. */
-  draft(...[rows, count, done]: Parameters<NonNullable<Device["draft"]>>): void {
-    if (this.#inner.draft === undefined) throw new Error(`${this.name} cannot draft.`);
-    const start = this.#clock.now();
-    this.#inner.draft(rows, count, (drafts) => {
-      this.#note(count, start);
-      done(drafts);
-    });
-  }
-
-  release(ids: readonly SequenceId[]): void {
-    this.#inner.release(ids);
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
-  }
-
-  #note(size: number, start: number): void {
-    const list = this.times.get(size) ?? [];
-    this.times.set(size, list);
-    list.push((this.#clock.now() - start) / 1e6);
-  }
-}
 
 interface Case {
   readonly name: string;
@@ -242,22 +190,9 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
   return { name: of.name, engine, round, counts, times: watch.times, drafting: drafting?.times };
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
-}
-
 /** Median (least to most). */
 const spread = (values: readonly number[]): string =>
   `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})x`;
-
-/** Of the sizes seen often: `size: median (times)`. */
-function medians(times: ReadonlyMap<number, readonly number[]>): string {
-  return [...times]
-    .filter(([, list]) => list.length > 20)
-    .sort(([a], [b]) => a - b)
-    .map(([size, list]) => `${size}: ${median(list).toFixed(2)} (${list.length})`)
-    .join("  ");
-}
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -296,38 +231,42 @@ async function compare(
   }
 }
 
-for (const folder of [flags.model, flags.draft]) {
-  if (!existsSync(folder)) throw new Error(`No model in ${folder}: pass --model and --draft.`);
+async function main(): Promise<void> {
+  for (const folder of [flags.model, flags.draft]) {
+    if (!existsSync(folder)) throw new Error(`No model in ${folder}: pass --model and --draft.`);
+  }
+  const models = { target: await loadModel(flags.model), draft: await loadModel(flags.draft) };
+  const card = cardPrompts();
+  const none: Case = { name: "none" };
+  const methods = (...names: readonly string[]): readonly Case[] =>
+    names.map((name) => ({ name, method: name }));
+  const streams = flags.streams.split(",");
+  if (streams.includes("1")) {
+    await compare(
+      "one stream, the model card's prompts",
+      { chats: card, streams: 1 },
+      [
+        none,
+        { name: "none, one step in flight", inFlight: 1 },
+        ...methods("draft_model", "ngram", "suffix"),
+      ],
+      models,
+    );
+    await compare(
+      "one stream, texts to repeat",
+      { chats: repeating, streams: 1 },
+      [none, ...methods("ngram", "suffix").map((each) => ({ ...each, guesses: COPY_GUESSES }))],
+      models,
+    );
+  }
+  if (streams.includes("16")) {
+    await compare(
+      "sixteen streams, adaptive",
+      { chats: card, streams: 16 },
+      [none, ...methods("draft_model", "ngram", "suffix")],
+      models,
+    );
+  }
 }
-const models = { target: await loadModel(flags.model), draft: await loadModel(flags.draft) };
-const card = cardPrompts();
-const none: Case = { name: "none" };
-const methods = (...names: readonly string[]): readonly Case[] =>
-  names.map((name) => ({ name, method: name }));
-const streams = flags.streams.split(",");
-if (streams.includes("1")) {
-  await compare(
-    "one stream, the model card's prompts",
-    { chats: card, streams: 1 },
-    [
-      none,
-      { name: "none, one step in flight", inFlight: 1 },
-      ...methods("draft_model", "ngram", "suffix"),
-    ],
-    models,
-  );
-  await compare(
-    "one stream, texts to repeat",
-    { chats: repeating, streams: 1 },
-    [none, ...methods("ngram", "suffix").map((each) => ({ ...each, guesses: COPY_GUESSES }))],
-    models,
-  );
-}
-if (streams.includes("16")) {
-  await compare(
-    "sixteen streams, adaptive",
-    { chats: card, streams: 16 },
-    [none, ...methods("draft_model", "ngram", "suffix")],
-    models,
-  );
-}
+
+if (!(await rerunAsLaunched())) await main();

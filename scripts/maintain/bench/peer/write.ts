@@ -1,23 +1,30 @@
 /** A folder and a GGUF of the same random BF16 numbers. */
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type Pair, type Shape, tensorPairs } from "./shapes.ts";
 
 /** GGML's types of tensors. */
 const GGML = { F32: 0, BF16: 30 } as const;
+type Type = keyof typeof GGML;
+const BYTES = { F32: 4, BF16: 2 } as const;
 /** GGUF's types of values. */
 const GGUF = { uint32: 4, float32: 6, string: 8 } as const;
 const ALIGNED = 32;
 /** Numbers of a tensor, over and over. */
 const CHUNK = 1 << 20;
 
-/** Writes config.json, model.safetensors and model.gguf. */
+/** Writes config.json, model.safetensors and model.gguf, each under its name when it is whole. */
 export function writeModels(folder: string, shape: Shape): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "config.json"), JSON.stringify(shape.config));
   const pairs = tensorPairs(shape);
-  writeSafetensors(join(folder, "model.safetensors"), pairs);
-  writeGguf(join(folder, "model.gguf"), shape, pairs);
+  const whole = (name: string, write: (path: string) => void): void => {
+    const path = join(folder, name);
+    write(`${path}.part`);
+    renameSync(`${path}.part`, path);
+  };
+  whole("model.safetensors", (path) => writeSafetensors(path, pairs));
+  whole("model.gguf", (path) => writeGguf(path, shape, pairs));
 }
 
 const sizeOf = ({ shape }: Pair): number => shape.reduce((product, size) => product * size, 1);
@@ -46,9 +53,9 @@ function writeGguf(path: string, shape: Shape, pairs: readonly Pair[]): void {
   parts.push(...described);
   let end = 0;
   const places = pairs.map((pair) => {
-    const type = pair.shape.length === 1 ? "F32" : "BF16";
+    const type: Type = pair.shape.length === 1 ? "F32" : "BF16";
     const begin = Math.ceil(end / ALIGNED) * ALIGNED;
-    end = begin + sizeOf(pair) * pair.names.length * (type === "F32" ? 4 : 2);
+    end = begin + sizeOf(pair) * pair.names.length * BYTES[type];
     const stack = pair.names.length > 1 ? [pair.names.length, ...pair.shape] : pair.shape;
     const dims = [...stack].reverse();
     parts.push(text(pair.gguf), u32(dims.length), ...dims.map(u64), u32(GGML[type]), u64(begin));
@@ -62,7 +69,7 @@ function writeGguf(path: string, shape: Shape, pairs: readonly Pair[]): void {
   for (const { pair, type, begin } of places) {
     writeSync(file, Buffer.alloc(begin - at));
     for (const _ of pair.names) writeNumbers(file, pair, type);
-    at = begin + sizeOf(pair) * pair.names.length * (type === "F32" ? 4 : 2);
+    at = begin + sizeOf(pair) * pair.names.length * BYTES[type];
   }
   closeSync(file);
 }
@@ -106,34 +113,37 @@ const u64 = (value: number): Buffer => Buffer.from(BigUint64Array.of(BigInt(valu
 const text = (value: string): Buffer => Buffer.concat([u64(value.length), Buffer.from(value)]);
 
 /** Norms are 1, biases 0, matrices noise of a size that logits stay small with. */
-function writeNumbers(file: number, pair: Pair, type: "F32" | "BF16"): void {
+function writeNumbers(file: number, pair: Pair, type: Type): void {
+  const size = sizeOf(pair);
   const vector = pair.shape.length === 1;
-  const value = pair.gguf.endsWith(".bias") ? 0 : 1;
-  let left = sizeOf(pair);
-  const count = Math.min(left, CHUNK);
-  const chunk = vector ? Float32Array.from({ length: count }, () => value) : noise();
-  const bytes = type === "F32" ? new Uint8Array(chunk.buffer) : bf16(chunk);
-  const each = type === "F32" ? 4 : 2;
-  while (left > 0) {
-    const now = Math.min(left, CHUNK);
-    writeSync(file, bytes, 0, now * each);
-    left -= now;
-  }
+  const bytes = vector ? bytesOf(ones(pair, size), type) : noise(type);
+  const end = size * BYTES[type];
+  for (let at = 0; at < end; at += bytes.length)
+    writeSync(file, bytes, 0, Math.min(bytes.length, end - at));
 }
 
-let made: Float32Array | undefined;
+const ones = (pair: Pair, size: number): Float32Array =>
+  new Float32Array(size).fill(pair.gguf.endsWith(".bias") ? 0 : 1);
 
-function noise(): Float32Array {
+const made = new Map<Type, Uint8Array>();
+
+/** Made once: an expert's matrices are thousands. */
+function noise(type: Type): Uint8Array {
+  const known = made.get(type);
+  if (known !== undefined) return known;
   let state = 0x9e3779b9;
-  made ??= Float32Array.from({ length: CHUNK }, () => {
+  const values = Float32Array.from({ length: CHUNK }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
     return ((state >>> 8) / 2 ** 23 - 1) * 0.06;
   });
-  return made;
+  const bytes = bytesOf(values, type);
+  made.set(type, bytes);
+  return bytes;
 }
 
-/** Cut, not rounded. */
-function bf16(values: Float32Array): Uint8Array {
+/** BF16 is cut, not rounded. */
+function bytesOf(values: Float32Array, type: Type): Uint8Array {
+  if (type === "F32") return new Uint8Array(values.buffer);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return new Uint8Array(Uint16Array.from(bits, (word) => word >>> 16).buffer);
 }
