@@ -195,7 +195,7 @@ export class Engine {
 
   /** Sequences that wait or run. */
   get live(): readonly SequenceId[] {
-    return [...this.#roster.sequences.keys()];
+    return this.#roster.sequences.ids();
   }
 
   get paused(): boolean {
@@ -242,7 +242,7 @@ export class Engine {
   /** Ends everything with `abort`, waits for the steps under way and closes the device. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const id of [...this.#roster.sequences.keys()]) this.finish(id, "abort");
+    for (const id of this.#roster.sequences.ids()) this.finish(id, "abort");
     for (const id of this.#roster.keeping) this.#roster.letGo(id);
     await this.idle();
     await this.#speculator?.close();

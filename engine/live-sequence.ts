@@ -69,6 +69,8 @@ export class LiveSequence implements Sequence, Holder {
   blocks: BlockId[] = [];
 
   status: Status = "waiting";
+  /** An entry of the queue of those who wait is its. */
+  queued = false;
   /** Placeholders at the end of `length`. */
   pending = 0;
   /** Rows in steps under way. */

@@ -7,6 +7,7 @@
  */
 import type { Nanos } from "../device/clock.ts";
 import type { BlockId, DeviceLimits, SequenceId } from "../device/device.ts";
+import { IdMap } from "../device/id-map.ts";
 import { Adapters } from "./adapters.ts";
 import type { EngineEvent } from "./events.ts";
 import type { Sha256 } from "./kv/block-hash.ts";
@@ -35,7 +36,7 @@ export class Roster {
   readonly recovery = new Recovery();
   readonly adapters: Adapters;
   readonly queue = new WaitingQueue();
-  readonly sequences = new Map<SequenceId, LiveSequence>();
+  readonly sequences = new IdMap<LiveSequence>();
   /** In order of admission. */
   readonly running: LiveSequence[] = [];
   readonly maxRunning: number;
@@ -257,7 +258,7 @@ export class Roster {
   /** Throws when a count is wrong; for tests and idle moments. */
   check(): void {
     this.kv.check();
-    const live = [...this.sequences.values()];
+    const live = this.sequences.values();
     const waiting = live.filter((sequence) => sequence.status === "waiting");
     if (waiting.length !== this.#waiting) throw new Error("The waiting are miscounted.");
     if (live.length - waiting.length !== this.running.length)

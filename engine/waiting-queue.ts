@@ -7,11 +7,10 @@ import { comesBefore } from "./policy.ts";
 
 export class WaitingQueue {
   readonly #heap: LiveSequence[] = [];
-  readonly #inside = new Set<LiveSequence>();
 
   push(sequence: LiveSequence): void {
-    if (this.#inside.has(sequence)) return;
-    this.#inside.add(sequence);
+    if (sequence.queued) return;
+    sequence.queued = true;
     const heap = this.#heap;
     let index = heap.length;
     while (index > 0) {
@@ -39,7 +38,7 @@ export class WaitingQueue {
     const first = heap[0];
     const last = heap.pop();
     if (first === undefined || last === undefined) return undefined;
-    this.#inside.delete(first);
+    first.queued = false;
     let index = 0;
     while (heap.length > 0) {
       let child = 2 * index + 1;

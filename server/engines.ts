@@ -6,6 +6,7 @@
  * ends its own request here; it reaches neither the engine nor the process.
  */
 import type { SequenceId } from "../device/device.ts";
+import { IdMap } from "../device/id-map.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineEvent } from "../engine/events.ts";
 import type { Joining } from "../engine/joining.ts";
@@ -33,6 +34,8 @@ export interface Handle {
 interface Listening {
   readonly receiver: Receiver;
   readonly handle: Handle;
+  /** Something was received that it has not been called for. */
+  waits: boolean;
   /** It threw, and is told no more. */
   failed: boolean;
 }
@@ -49,8 +52,8 @@ const MOST = 128;
 export class Engines {
   readonly all: readonly Engine[];
   /** Of each engine. */
-  readonly #listening: readonly Map<SequenceId, Listening>[];
-  readonly #dirty = new Set<Listening>();
+  readonly #listening: readonly IdMap<Listening>[];
+  readonly #unflushed: Listening[] = [];
   #flushComes = false;
   readonly #report: (error: Error) => void;
   #next = 0;
@@ -62,7 +65,7 @@ export class Engines {
   ) {
     this.all = engines;
     this.#report = report;
-    this.#listening = engines.map(() => new Map());
+    this.#listening = engines.map(() => new IdMap());
     engines.forEach((engine, index) => {
       engine.subscribe((event) => this.#receive(index, event));
     });
@@ -99,7 +102,12 @@ export class Engines {
   }
 
   listen(handle: Handle, receiver: Receiver): void {
-    this.#listening[handle.engine]?.set(handle.id, { receiver, handle, failed: false });
+    this.#listening[handle.engine]?.set(handle.id, {
+      receiver,
+      handle,
+      waits: false,
+      failed: false,
+    });
   }
 
   finish(handle: Handle, reason: "stop" | "abort"): void {
@@ -139,7 +147,8 @@ export class Engines {
       this.#fail(one, error);
       return;
     }
-    this.#dirty.add(one);
+    if (!one.waits) this.#unflushed.push(one);
+    one.waits = true;
     if (this.#flushComes) return;
     this.#flushComes = true;
     queueMicrotask(() => setImmediate(() => this.#flush()));
@@ -147,16 +156,13 @@ export class Engines {
 
   /** The first of those who wait; between them and the others everybody else has a turn. */
   #flush(): void {
-    const first: Listening[] = [];
-    const count = Math.min(MOST, Math.max(FEWEST, Math.ceil(SHARE * this.#dirty.size)));
-    for (const one of this.#dirty) {
-      if (first.length === count) break;
-      first.push(one);
-    }
-    for (const one of first) this.#dirty.delete(one);
-    this.#flushComes = this.#dirty.size > 0;
+    const share = Math.ceil(SHARE * this.#unflushed.length);
+    const first = this.#unflushed.splice(0, Math.min(MOST, Math.max(FEWEST, share)));
+    this.#flushComes = this.#unflushed.length > 0;
     if (this.#flushComes) setImmediate(() => this.#flush());
     for (const one of first) {
+      one.waits = false;
+      if (one.failed) continue;
       try {
         one.receiver.flush();
       } catch (error) {
@@ -169,7 +175,6 @@ export class Engines {
   #fail(one: Listening, thrown: unknown): void {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     this.#report(error);
-    this.#dirty.delete(one);
     if (one.failed) return;
     one.failed = true;
     const { receiver, handle } = one;

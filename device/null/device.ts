@@ -22,6 +22,7 @@ import {
   samples,
   type TokenId,
 } from "../device.ts";
+import { IdMap } from "../id-map.ts";
 import { NamedShelf } from "../named-shelf.ts";
 import type { DeviceSettings } from "../settings.ts";
 
@@ -60,7 +61,7 @@ export class NullDevice implements Device {
   #busyUntil: Nanos = 0;
   #logits = new Float32Array(0);
   /** Last id sampled of each sequence, for PENDING_TOKEN. */
-  readonly #last = new Map<SequenceId, TokenId>();
+  readonly #last = new IdMap<TokenId>();
 
   constructor(options: NullDeviceOptions) {
     this.#options = options;

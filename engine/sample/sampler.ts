@@ -22,6 +22,7 @@ import type {
   SequenceId,
   TokenId,
 } from "../../device/device.ts";
+import { IdMap } from "../../device/id-map.ts";
 import { LogitRows } from "../../device/logits.ts";
 import { keyOfSeed, keyOfSequence, type RandomKey, uniform } from "../../device/random.ts";
 import { verified } from "../../device/verified.ts";
@@ -67,7 +68,7 @@ export class TokenSampler implements Sampler {
   #seed: number | undefined;
   readonly #raw: boolean;
   readonly #normalized: boolean;
-  readonly #states = new Map<SequenceId, State>();
+  readonly #states = new IdMap<State>();
   readonly #faults = new Map<SequenceId, Error>();
   readonly #candidates = new Candidates();
   readonly #whole = new LogitRows();

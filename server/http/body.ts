@@ -131,6 +131,7 @@ function receive({ raw, headers }: FastifyRequest, by: Receiving, told: Told): v
 /** A body under way. */
 class Arriving implements BodyReader, Awaited {
   looks = 0;
+  place = 0;
   readonly #by: Receiving;
   readonly #told: Told;
   readonly #raw: FastifyRequest["raw"];
@@ -203,6 +204,8 @@ class Arriving implements BodyReader, Awaited {
 interface Awaited {
   /** Looks that found nothing more of it. */
   looks: number;
+  /** Its place among all that are. */
+  place: number;
   late(): void;
 }
 
@@ -215,7 +218,7 @@ const LOOKS = 10;
  */
 class Patience {
   readonly #ms: number;
-  readonly #all = new Set<Awaited>();
+  readonly #all: Awaited[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(ms: number) {
@@ -223,16 +226,21 @@ class Patience {
   }
 
   wait(one: Awaited): void {
-    this.#all.add(one);
+    one.place = this.#all.length;
+    this.#all.push(one);
     this.#timer ??= setInterval(() => this.#look(), Math.ceil(this.#ms / LOOKS)).unref();
   }
 
   done(one: Awaited): void {
-    this.#all.delete(one);
+    if (this.#all[one.place] !== one) return;
+    const last = this.#all.pop();
+    if (last === undefined || last === one) return;
+    this.#all[one.place] = last;
+    last.place = one.place;
   }
 
   #look(): void {
-    if (this.#all.size === 0) {
+    if (this.#all.length === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }

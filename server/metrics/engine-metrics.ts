@@ -5,6 +5,7 @@
  */
 import { type Nanos, SECOND } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
+import { IdMap } from "../../device/id-map.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent, RequestFinished, TokensEmitted } from "../../engine/events.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
@@ -40,7 +41,7 @@ const SLEEP_STATES = { awake: -1, weights_offloaded: 1, discard_all: 2 } as cons
 export class EngineMetrics {
   /** Of requests whose completions are told in parts. */
   readonly #groups = new WeakMap<GenerationRequest, Group>();
-  readonly #tracks = new Map<SequenceId, Track>();
+  readonly #tracks = new IdMap<Track>();
   readonly #series: ReturnType<typeof seriesOf>;
   /** As `/sleep` was told, 0 to 2; −1: awake. */
   sleepLevel = -1;

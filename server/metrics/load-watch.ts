@@ -5,6 +5,7 @@
  */
 import { type Nanos, SECOND } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
+import { IdMap } from "../../device/id-map.ts";
 import type { EngineEvent, RequestFinished } from "../../engine/events.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import {
@@ -66,7 +67,7 @@ interface Served extends SeenRequest {
 
 export class LoadWatch {
   readonly #maxModelLen: number;
-  readonly #open: readonly Map<SequenceId, Open>[];
+  readonly #open: readonly IdMap<Open>[];
   #served: Served[] = [];
   /** Seconds; of the first arrival of the load. */
   #began = 0;
@@ -86,7 +87,7 @@ export class LoadWatch {
     | undefined;
 
   constructor(engines: number, maxModelLen: number) {
-    this.#open = Array.from({ length: engines }, () => new Map<SequenceId, Open>());
+    this.#open = Array.from({ length: engines }, () => new IdMap<Open>());
     this.#maxModelLen = maxModelLen;
   }
 

@@ -6,6 +6,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Clock, Nanos } from "../../device/clock.ts";
 import type { SequenceId } from "../../device/device.ts";
+import { IdMap } from "../../device/id-map.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { EngineEvent } from "../../engine/events.ts";
 import type { Handle } from "../engines.ts";
@@ -73,9 +74,9 @@ export class RequestHistory {
   readonly #mostMarks: number;
   readonly #clock: Clock;
   /** By engine: those that live. */
-  readonly #lives: readonly Map<SequenceId, Life>[];
+  readonly #lives: readonly IdMap<Life>[];
   /** By number. */
-  readonly #open = new Map<number, Open>();
+  readonly #open = new IdMap<Open>();
   readonly #over = new Map<number, KeptRequest>();
   /**
    * The same in the order of their ends: those before `#first` are given up, and of those
@@ -102,7 +103,7 @@ export class RequestHistory {
     this.#clock = of.clock;
     const watched = engines.map((engine) => {
       const log = new StepLog(LOGGED_STEPS, of.timeScale);
-      const lives = new Map<SequenceId, Life>();
+      const lives = new IdMap<Life>();
       engine.subscribe(receiver(log, lives));
       return { log, lives };
     });
@@ -148,7 +149,7 @@ export class RequestHistory {
 
   /** In the order of their arrival. */
   get underWay(): readonly KeptRequest[] {
-    return Array.from(this.#open.values(), (open) => keptOf(open));
+    return this.#open.values().map((open) => keptOf(open));
   }
 
   find(number: number): KeptRequest | undefined {
@@ -183,7 +184,7 @@ export class RequestHistory {
 }
 
 /** Takes an engine's events. Of those that live some have their prompt computed: they alone are looked at in a step. */
-function receiver(log: StepLog, lives: Map<SequenceId, Life>): (event: EngineEvent) => void {
+function receiver(log: StepLog, lives: IdMap<Life>): (event: EngineEvent) => void {
   const computing = new Map<SequenceId, Life>();
   return (event) => {
     switch (event.type) {
