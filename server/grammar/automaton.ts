@@ -31,7 +31,7 @@ const LEAF_BYTES = 16;
 /** A new state costs as much time as so many ways looked at; so many leaves asked for a byte as one, and so many classes told. */
 const STATE_WORK = 10;
 const LEAVES_A_WORK = 8;
-const CLASSES_A_WORK = 128;
+const CLASSES_A_WORK = 256;
 
 const FIRST_ROWS = 16;
 
@@ -49,7 +49,11 @@ export class Automaton {
   #ways = new Ways();
   #epoch = 0;
   readonly #alike: Int32Array;
+  /** Marks what one look has seen. */
   #stamp = 0;
+  /** Of the closure that is being found: ways still to look at, and how many there were. */
+  readonly #open: Way[] = [];
+  #visits = 0;
   start: State;
   /** Ways looked at so far. */
   work = 0;
@@ -277,23 +281,14 @@ export class Automaton {
   /** Finds what can come first along a way: leaves, and whether the text may end. */
   #close(start: Way): void {
     if (start.leaves !== undefined) return;
+    const { kind, first, parts, switchAt, switches } = this.grammar;
     const leaves: Way[] = [];
-    const { kind, first, parts, productive, switchAt, switches } = this.grammar;
-    const stamp = ++this.#stamp;
-    let seen = 1;
+    const open = this.#open;
+    open.length = 0;
+    this.#visits = 0;
+    this.#stamp++;
+    this.#visit(start);
     let ends = false;
-    start.seen = stamp;
-    const open = [start];
-    const visit = (way: Way) => {
-      if (way.seen === stamp) return;
-      this.#spend(1);
-      if (++seen > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
-      way.seen = stamp;
-      open.push(way);
-    };
-    const enter = (part: number, next: Way) => {
-      if (productive[part] === 1) visit(this.#ways.of(part, next, this.grammar));
-    };
     for (let way = open.pop(); way !== undefined; way = open.pop()) {
       const { node, next } = way;
       if (next === undefined) {
@@ -305,21 +300,33 @@ export class Automaton {
       const of = kind[node];
       if (way.set >= 0) {
         leaves.push(way);
-        if (switches[(switchAt[node] as number) + 1] === 1) visit(next);
+        if (switches[(switchAt[node] as number) + 1] === 1) this.#visit(next);
       } else if (of === RULE || of === ALT) {
-        for (let k = at; k < end; k++) enter(parts[k] as number, next);
+        for (let k = at; k < end; k++) this.#enter(parts[k] as number, next);
       } else if (of === SEQ) {
         const after = this.#ways.following(node, way.low, next, this.grammar);
-        if (at + way.low < end) enter(parts[at + way.low] as number, after);
-        else visit(next);
+        if (at + way.low < end) this.#enter(parts[at + way.low] as number, after);
+        else this.#visit(next);
       } else {
-        if (way.low === 0) visit(next);
-        if (way.high > 0) enter(parts[at] as number, this.#ways.once(way, next));
+        if (way.low === 0) this.#visit(next);
+        if (way.high > 0) this.#enter(parts[at] as number, this.#ways.once(way, next));
       }
     }
     start.ends = ends;
     start.leaves = leaves;
     this.#ways.bytes += LEAF_BYTES * leaves.length;
+  }
+
+  #enter(part: number, next: Way): void {
+    if (this.grammar.productive[part] === 1) this.#visit(this.#ways.of(part, next, this.grammar));
+  }
+
+  #visit(way: Way): void {
+    if (way.seen === this.#stamp) return;
+    this.#spend(1);
+    if (++this.#visits > MAX_CLOSURE) throw new GrammarError("it is too ambiguous");
+    way.seen = this.#stamp;
+    this.#open.push(way);
   }
 }
 

@@ -16,7 +16,7 @@ import type { Vocabulary } from "./vocabulary.ts";
 /** Bytes of masks kept for a grammar: some 200 at a vocabulary of 152k. */
 const MAX_MASK_BYTES = 4 * 2 ** 20;
 /** Nodes of a subtree that a walk over states may spare. */
-const WORTH_A_WALK = 8;
+const WORTH_A_WALK = 16;
 
 export class CompiledGrammar {
   readonly vocabulary: Vocabulary;
@@ -131,7 +131,7 @@ export class CompiledGrammar {
 
   /** Every index below is within its array, which is what the casts rest on. */
   #scanTrie(start: number, trie: Trie, mask: Int32Array): void {
-    const { byte, depth, end, first, here, kinds, below } = trie;
+    const { byte, depth, end, first, here, kinds, below, tokens } = trie;
     const { automaton } = this;
     const { classOf } = automaton.grammar;
     const path = this.#path;
@@ -154,24 +154,23 @@ export class CompiledGrammar {
         i = behind;
         continue;
       }
-      let whole = behind === i + 1;
-      if (!whole) {
-        if (behind - i >= WORTH_A_WALK) {
-          const [kind, bytes] = [kinds[i] as number, below[i] as number];
-          after = automaton.capped(after, bytes);
-          whole = kind !== NONE && this.#walks.takes(after, kind, bytes);
-          ({ next, rows } = automaton);
-        }
-        path[level] = after;
-      }
       const from = first[i] as number;
-      allow(
-        mask,
-        trie.tokens,
-        from,
-        whole ? (first[behind] as number) : from + (here[i] as number),
-      );
-      i = whole ? behind : i + 1;
+      let to = from + (here[i] as number);
+      if (behind - i >= WORTH_A_WALK) {
+        const [kind, bytes] = [kinds[i] as number, below[i] as number];
+        after = automaton.capped(after, bytes);
+        if (kind !== NONE && this.#walks.takes(after, kind, bytes)) {
+          to = first[behind] as number;
+          i = behind - 1;
+        }
+        ({ next, rows } = automaton);
+      }
+      path[level] = after;
+      for (let k = from; k < to; k++) {
+        const id = tokens[k] as number;
+        mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
+      }
+      i++;
     }
     this.scanned += looked;
   }
@@ -179,13 +178,6 @@ export class CompiledGrammar {
   #forgetOldest(): void {
     const [oldest] = this.#masks.keys();
     if (oldest !== undefined) this.#masks.delete(oldest);
-  }
-}
-
-function allow(mask: Int32Array, tokens: Int32Array, from: number, to: number): void {
-  for (let k = from; k < to; k++) {
-    const id = tokens[k] as number; // within its bounds
-    mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
   }
 }
 

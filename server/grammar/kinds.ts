@@ -85,10 +85,8 @@ function kindOf(set: CharSet): Kind {
 export function isOfKind(kind: number, text: Uint8Array): boolean {
   const { next } = entryAt(KINDS, kind);
   let state = 0;
-  for (const byte of text) {
-    state = entryAt(next, 256 * state + byte);
-    if (state === REFUSED) return false;
-  }
+  for (let at = 0; at < text.length && state !== REFUSED; at++)
+    state = entryAt(next, 256 * state + entryAt(text, at));
   return state === 0;
 }
 

@@ -18,7 +18,7 @@ export interface Slice {
 }
 
 /** The longest token of each slice, in bytes. */
-const LENGTHS: readonly number[] = [Number.POSITIVE_INFINITY, 32, 16, 8];
+const LENGTHS: readonly number[] = [Number.POSITIVE_INFINITY, 16];
 
 /** `order`: ids by their texts, none of them empty. */
 export function slicesOf(texts: readonly Uint8Array[], order: readonly number[]): readonly Slice[] {
