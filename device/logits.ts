@@ -7,6 +7,7 @@
  */
 import { argmax } from "./argmax.ts";
 import type { TokenId } from "./device.ts";
+import { expMinus } from "./exp-minus.ts";
 import { powerOfTwo } from "./exponential.ts";
 import type { Code, Local } from "./wasm.ts";
 import {
@@ -50,8 +51,10 @@ interface Asking {
 export class LogitRows {
   #answers = new Float32Array(0);
   #rows = new Float32Array(0);
-  /** By the length of a stretch; undefined: nothing was reserved. */
-  #ofStretches: { readonly [length: number]: Asking } | undefined;
+  /** What was last given: views are dear beside a short row's draw. */
+  #given = this.#rows;
+  /** Undefined: nothing was reserved. */
+  #ofStretches: { readonly short: Asking; readonly long: Asking } | undefined;
 
   /** Room for `size` logits; what stood there is lost when it grows. */
   reserve(size: number): Float32Array<ArrayBuffer> {
@@ -70,12 +73,11 @@ export class LogitRows {
         largest: linked("largest", largestModule(4 * length)),
         weigh: linked("weigh", weighModule(4 * length)),
       });
-      this.#ofStretches = {
-        [SHORT_STRETCH]: asking(SHORT_STRETCH),
-        [LONG_STRETCH]: asking(LONG_STRETCH),
-      };
+      this.#ofStretches = { short: asking(SHORT_STRETCH), long: asking(LONG_STRETCH) };
+      this.#given = this.#rows.subarray(0, size);
     }
-    return this.#rows.subarray(0, size);
+    if (this.#given.length !== size) this.#given = this.#rows.subarray(0, size);
+    return this.#given;
   }
 
   /** The likeliest id of a view that `reserve` gave, or of a part of it; as argmax.ts. */
@@ -92,7 +94,7 @@ export class LogitRows {
       }
     }
     const rest = stretches * length;
-    const last = argmax(row.subarray(rest));
+    const last = rest < row.length ? argmax(row.subarray(rest)) : undefined;
     if (last !== undefined && (row[rest + last] as number) > best) return rest + last;
     return at < 0 ? undefined : row.indexOf(best, at);
   }
@@ -108,17 +110,19 @@ export class LogitRows {
     const scale = 1 / temperature;
     const length = stretchOf(row);
     const stretches = this.#ask("weigh", row, top, scale * Math.LOG2E);
-    const last = weightOf(row.subarray(stretches * length), top, scale);
+    const fall = { top, scale };
+    const last = weightOf(row, stretches * length, fall);
     let total = last;
     for (let stretch = 0; stretch < stretches; stretch++) total += this.#answers[stretch] as number;
     let target = u * total;
     for (let stretch = 0; stretch <= stretches; stretch++) {
       const mass = stretch < stretches ? (this.#answers[stretch] as number) : last;
       if (target < mass) {
-        const first = stretch * length;
-        const place = placeIn(row.subarray(first, first + length), target, top, scale);
+        const begin = stretch * length;
+        const end = Math.min(begin + length, row.length);
+        const id = placeIn(row, { begin, end, target }, fall);
         // Undefined: four at a time nothing weighs less than 2^−126.
-        if (place !== undefined) return first + place;
+        if (id !== undefined) return id;
       }
       target -= mass;
     }
@@ -128,7 +132,7 @@ export class LogitRows {
   /** How many whole stretches the row has. */
   #ask(what: "largest" | "weigh", row: Float32Array, top: number, scale: number): number {
     const length = stretchOf(row);
-    const ask = this.#ofStretches?.[length]?.[what];
+    const ask = this.#ofStretches?.[length === SHORT_STRETCH ? "short" : "long"][what];
     if (ask === undefined || row.buffer !== this.#rows.buffer)
       throw new Error("These logits do not lie where reserve() said.");
     const stretches = Math.floor(row.length / length);
@@ -141,31 +145,42 @@ function stretchOf(row: Float32Array): number {
   return row.length < LONG_ROW ? SHORT_STRETCH : LONG_STRETCH;
 }
 
-function weightAt(value: number, top: number, scale: number): number {
-  return value > Number.NEGATIVE_INFINITY ? Math.exp((value - top) * scale) : 0; // NaN is not
+/** How weights fall from the likeliest logit's. */
+interface Fall {
+  readonly top: number;
+  /** One over the temperature. */
+  readonly scale: number;
 }
 
-function weightOf(stretch: Float32Array, top: number, scale: number): number {
+/** Nothing above it weighs anything in a double. */
+const MOST_NATS = 745;
+
+function weightAt(value: number, { top, scale }: Fall): number {
+  const nats = (top - value) * scale;
+  return nats < MOST_NATS ? expMinus(nats) : 0; // NaN is not
+}
+
+/** Of what stands from `begin` on. */
+function weightOf(row: Float32Array, begin: number, fall: Fall): number {
   let sum = 0;
-  for (let at = 0; at < stretch.length; at++) sum += weightAt(stretch[at] as number, top, scale); // at < length
+  for (let id = begin; id < row.length; id++) sum += weightAt(row[id] as number, fall); // id < length
   return sum;
 }
 
-/** Where the sum over a stretch passes `target`; the last that weighs anything where rounding keeps it below. */
+/** Where the sum from `begin` on passes `target`; the last that weighs anything where rounding keeps it below. */
 function placeIn(
-  stretch: Float32Array,
-  target: number,
-  top: number,
-  scale: number,
-): number | undefined {
-  let left = target;
-  let last: number | undefined;
-  for (let at = 0; at < stretch.length; at++) {
-    const weight = weightAt(stretch[at] as number, top, scale); // at < length
+  row: Float32Array,
+  of: { readonly begin: number; readonly end: number; readonly target: number },
+  fall: Fall,
+): TokenId | undefined {
+  let left = of.target;
+  let last: TokenId | undefined;
+  for (let id = of.begin; id < of.end; id++) {
+    const weight = weightAt(row[id] as number, fall); // end is within the row
     if (weight === 0) continue;
-    if (left < weight) return at;
+    if (left < weight) return id;
     left -= weight;
-    last = at;
+    last = id;
   }
   return last;
 }

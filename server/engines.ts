@@ -46,7 +46,7 @@ interface Listening {
  * events. No fewer than FEWEST, since a turn costs too; MOST is a millisecond of writing, for which others wait.
  */
 const SHARE = 1 / 4;
-const FEWEST = 16;
+const FEWEST = 8;
 const MOST = 128;
 
 export class Engines {

@@ -192,7 +192,7 @@ export class NullDevice implements Device {
       const turn = this.#turn(before, current);
       this.#logits.set(this.#row.subarray(turn, turn + width), index * width);
     }
-    return this.#logits.subarray(0, size);
+    return size === this.#logits.length ? this.#logits : this.#logits.subarray(0, size);
   }
 
   #prompt(row: BatchRow) {

@@ -1,6 +1,7 @@
 /** Log-probabilities of one position: the chosen id, its rank, and the likeliest ids. */
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
-import { expMinus, smallestOfLargest } from "./truncate.ts";
+import { expMinus } from "../../device/exp-minus.ts";
+import { smallestOfLargest } from "./truncate.ts";
 
 /** Terms below e^−50 of the largest do not change a double's sum. */
 const NEGLIGIBLE_NATS = 50;

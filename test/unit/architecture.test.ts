@@ -107,7 +107,7 @@ describe("architecture", () => {
   it("the engine sees contracts, never a backend", () => {
     const contracts = [
       ...["device", "clock", "trace", "argmax", "logits", "random"],
-      ...["verified", "id-map"],
+      ...["verified", "id-map", "exp-minus"],
     ];
     const allowed = new Set(contracts.map((name) => `device/${name}.ts`));
     const wrong = imports.filter(

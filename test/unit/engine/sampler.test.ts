@@ -3,12 +3,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { argmax } from "../../../device/argmax.ts";
 import type { BatchRow } from "../../../device/device.ts";
+import { expMinus } from "../../../device/exp-minus.ts";
 import { LogitRows } from "../../../device/logits.ts";
 import { keyOfSeed, keyOfSequence, uniform } from "../../../device/random.ts";
 import { LiveSequence } from "../../../engine/live-sequence.ts";
 import { applyMask } from "../../../engine/sample/logits.ts";
 import { type SamplerOptions, TokenSampler } from "../../../engine/sample/sampler.ts";
-import { Candidates, expMinus, smallestOfLargest } from "../../../engine/sample/truncate.ts";
+import { Candidates, smallestOfLargest } from "../../../engine/sample/truncate.ts";
 import {
   type Constraint,
   DEFAULT_SAMPLING,
