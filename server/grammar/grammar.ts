@@ -101,7 +101,8 @@ export const literal = (text: string): Node => spelled(encoder.encode(text));
 
 /** These bytes. */
 export function spelled(text: Uint8Array): Node {
-  const items = Array.from(text, single);
+  const items: Node[] = [];
+  for (let at = 0; at < text.length; at++) items.push(single(entryAt(text, at)));
   const [only] = items;
   return items.length === 1 && only !== undefined ? only : { kind: "seq", items };
 }
@@ -142,12 +143,16 @@ export function literals(texts: readonly string[]): Node {
   return build(root);
 }
 
-/** The node and all it is made of. */
-export function reachable(root: Node): Node[] {
-  const seen = new Set<Node>([root]);
-  // A Set yields what is added while it is walked.
-  for (const node of seen) for (const child of children(node)) seen.add(child);
-  return [...seen];
+/** The node and all it is made of, numbered; it is 0. */
+export function reachable(root: Node): ReadonlyMap<Node, number> {
+  const numbers = new Map([[root, 0]]);
+  // A Map yields what is added while it is walked.
+  for (const node of numbers.keys()) {
+    for (const child of children(node)) {
+      if (!numbers.has(child)) numbers.set(child, numbers.size);
+    }
+  }
+  return numbers;
 }
 
 function children(node: Node): readonly Node[] {

@@ -79,9 +79,9 @@ function firstSet({ kind, first, parts }: Shape, option: number): number | undef
 
 /** Adds a set that has nothing in common with those before. */
 function isApart(union: ByteSet, set: ByteSet): boolean {
-  for (const [word, bits] of set.entries()) {
-    if ((entryAt(union, word) & bits) !== 0) return false;
-    union[word] = entryAt(union, word) | bits;
+  for (let word = 0; word < set.length; word++) {
+    if ((entryAt(union, word) & entryAt(set, word)) !== 0) return false;
+    union[word] = entryAt(union, word) | entryAt(set, word);
   }
   return true;
 }

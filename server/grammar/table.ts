@@ -37,15 +37,14 @@ export function tableArrays(table: GrammarTable): readonly (Uint8Array | Int32Ar
  * a byte.
  */
 export function layOutGrammar(root: Node): GrammarTable {
-  const nodes = reachable(root);
-  const ids = new Map<Node, number>(nodes.map((node, id) => [node, id]));
+  const ids = reachable(root);
   const idOf = (node: Node): number => ids.get(bodyOf(node)) ?? 0; // all that is reachable is there
   const names = new Map<number, string>();
   const sets = new Sets();
-  const kind = new Uint8Array(nodes.length);
-  const first = new Int32Array(nodes.length + 1);
+  const kind = new Uint8Array(ids.size);
+  const first = new Int32Array(ids.size + 1);
   const parts: number[] = [];
-  for (const [id, node] of nodes.entries()) {
+  for (const [node, id] of ids) {
     kind[id] = KINDS[node.kind];
     if (node.kind === "bytes") parts.push(sets.idOf(node.set));
     else if (node.kind === "repeat") {
@@ -58,9 +57,10 @@ export function layOutGrammar(root: Node): GrammarTable {
   }
   const shape = { kind, first, parts: Int32Array.from(parts) };
   const empty = sets.list.map((set) => set.every((word) => word === 0));
-  const productive = holding(shape, (set) => !entryAt(empty, set));
+  const parents = parentsOf(shape);
+  const productive = holding(shape, parents, (set) => !entryAt(empty, set));
   if (productive[0] === 0) throw new GrammarError("no finite text can satisfy it");
-  const nullable = holding(shape, () => false);
+  const nullable = holding(shape, parents, () => false);
   refuseLeftRecursion(shape, nullable, names);
   const switches = switchesOf(shape, productive, sets.list, (set) => sets.idOf(set));
   return { ...shape, productive, nullable, ...switches, ...sets.layOut() };
@@ -135,9 +135,12 @@ class Sets {
  * The nodes that hold, 1 each, where bytes do as `ofSet` says, a sequence does if all its
  * parts do and the others if one does: from the leaves up, each edge once.
  */
-function holding({ kind, first, parts }: Shape, ofSet: (set: number) => boolean): Uint8Array {
+function holding(
+  { kind, first, parts }: Shape,
+  parents: Parents,
+  ofSet: (set: number) => boolean,
+): Uint8Array {
   const count = kind.length;
-  const parents = parentsOf({ kind, first, parts });
   /** Parts that must hold still. */
   const missing = new Int32Array(count);
   const holds = new Uint8Array(count);
@@ -165,8 +168,14 @@ function holding({ kind, first, parts }: Shape, ofSet: (set: number) => boolean)
   return holds;
 }
 
+/** Of node n: `list[first[n] .. first[n + 1])`. */
+interface Parents {
+  readonly first: Int32Array;
+  readonly list: Int32Array;
+}
+
 /** Whose part a node is, once for each time that it is. */
-function parentsOf(shape: Shape): { readonly first: Int32Array; readonly list: Int32Array } {
+function parentsOf(shape: Shape): Parents {
   const count = shape.kind.length;
   const first = new Int32Array(count + 2);
   for (let node = 0; node < count; node++) {

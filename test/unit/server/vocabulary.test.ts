@@ -27,6 +27,8 @@ it("a node's subtree ends where its depth comes again, and every text has its no
         let end = node + 1;
         while (end < nodes && (data.depth[end] ?? 0) > depth) end++;
         expect(data.end[node]).toBe(end);
+        const beneath = data.depth.slice(node, end);
+        expect(data.below[node]).toBe(Math.max(...beneath) - depth);
         if (depth > 0) path.splice(depth - 1, path.length, data.byte[node] ?? 0);
         found.set(path.slice(0, depth).join(), data.here[node] ?? 0);
       }
