@@ -6,12 +6,12 @@ interface Asked {
   /** Completions. */
   readonly n: number;
   readonly promptLength: number;
-  readonly maxContext: number;
   /** The prompt is all there will be. */
   readonly pools: boolean;
 }
 
 interface Queue {
+  readonly maxContext: number;
   readonly waiting: number;
   /** Prompt tokens of those. */
   readonly waitingTokens: number;
@@ -21,8 +21,8 @@ interface Queue {
 
 /** Throws RangeError, PromptTooLongError or QueueFullError. A request that finds nobody waiting is let in. */
 export function checkAdmission(
-  { n, promptLength, maxContext, pools }: Asked,
-  { waiting, waitingTokens, meanInterval }: Queue,
+  { n, promptLength, pools }: Asked,
+  { waiting, waitingTokens, maxContext, meanInterval }: Queue,
   { maxNumQueuedReqs, maxNumQueuedTokens }: EngineOptions,
 ): void {
   if (promptLength < 1) throw new RangeError("A prompt has at least one token.");

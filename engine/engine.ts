@@ -389,11 +389,11 @@ export class Engine {
     this.#deadlines.set(sequence.id, cancel);
   }
 
-  #admissible(asked: Pick<Parameters<typeof checkAdmission>[0], "promptLength" | "n" | "pools">) {
+  #admissible(asked: Parameters<typeof checkAdmission>[0]): void {
     if (this.#closed) throw new EngineClosedError("The engine is closed.");
     const { waiting, maxContext } = this;
     const waitingTokens = this.#roster.waitingTokens + this.#comingTokens;
-    const now = { waiting, waitingTokens, meanInterval: this.#meanInterval };
-    checkAdmission({ ...asked, maxContext }, now, this.options);
+    const now = { waiting, waitingTokens, maxContext, meanInterval: this.#meanInterval };
+    checkAdmission(asked, now, this.options);
   }
 }

@@ -16,7 +16,7 @@ export function whenOver(
 ): void {
   app.addHook("onRequest", (request, reply, done) => {
     // It comes after a whole answer too, in the turn of its end.
-    reply.raw.once("close", () => over(request, reply));
+    reply.raw.on("close", () => over(request, reply));
     done();
   });
 }
@@ -38,7 +38,7 @@ export function logRequests(
       method: request.method,
       status,
       requestBytes: Number(request.headers["content-length"] ?? 0),
-      responseBytes: request.record.streamedBytes ?? Number(raw.getHeader("content-length") ?? 0),
+      responseBytes: request.record.streamedBytes ?? Number(reply.getHeader("content-length") ?? 0),
       seconds,
     });
     if (silent || UNCOUNTED.has(handler)) return;

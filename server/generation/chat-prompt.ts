@@ -113,6 +113,9 @@ function templateMessage(message: ChatMessage, model: string): Record<string, un
   const { role, content, name, tool_call_id: callId, tool_calls: calls } = message;
   const thought = message.reasoning ?? message.reasoning_content;
   const assistant = role === "assistant";
+  if (typeof content === "string" && !assistant && role !== "tool" && typeof name !== "string") {
+    return { role, content };
+  }
   if (assistant && calls) checkItems(calls);
   return {
     role,

@@ -73,8 +73,9 @@ export function textOf(
   parts: readonly OutputPart[],
   type: "text-delta" | "reasoning-delta",
 ): string | undefined {
-  const texts = parts.flatMap((part) => (part.type === type ? [part.text] : []));
-  return texts.length === 0 ? undefined : texts.join("");
+  let text: string | undefined;
+  for (const part of parts) if (part.type === type) text = (text ?? "") + part.text;
+  return text;
 }
 
 export interface OutputCall {
@@ -83,8 +84,11 @@ export interface OutputCall {
   readonly arguments: string;
 }
 
+const NO_CALLS: readonly OutputCall[] = [];
+
 /** The calls that begin in these parts, whole. */
 export function callsOf(parts: readonly OutputPart[]): readonly OutputCall[] {
+  if (!parts.some(({ type }) => type === "call-start")) return NO_CALLS;
   const calls = new Map<number, OutputCall>();
   for (const part of parts) {
     if (part.type === "call-start") {

@@ -63,7 +63,7 @@ export function checkedSampling(
 ): Soon<CheckedSampling> {
   const completion = body["max_completion_tokens"] ?? null;
   const param = completion === null ? "max_tokens" : "max_completion_tokens";
-  const budget = outputBudget(prompt, wish.maxTokens, { ...serving, param });
+  const budget = outputBudget(prompt, wish.maxTokens, { maxModelLen: serving.maxModelLen, param });
   const { maxNewTokens = budget, newTokensCap = budget } = serving.defaults;
   const asked = wish.maxTokens === undefined ? Math.min(budget, maxNewTokens) : budget;
   const request = { ...wish, maxTokens: Math.min(asked, newTokensCap) };

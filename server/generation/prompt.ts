@@ -66,7 +66,10 @@ function checkIds(ids: readonly number[] | Int32Array, { promptVocabSize }: Prom
 export function outputBudget(
   { ids: { length }, text }: Prompt,
   wanted: number | undefined,
-  { maxModelLen, param = "max_tokens" }: PromptLimits & { readonly param?: string },
+  {
+    maxModelLen,
+    param = "max_tokens",
+  }: Pick<PromptLimits, "maxModelLen"> & { readonly param?: string },
 ): number {
   if (length === 0) throw badRequest("The decoder prompt cannot be empty");
   if (wanted !== undefined && wanted > maxModelLen) {

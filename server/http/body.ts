@@ -272,7 +272,8 @@ async function parseApart(
 
 function checkLists(body: unknown, { lists }: BodyLimits): void {
   if (typeof body !== "object" || body === null) return;
-  for (const [name, most] of Object.entries(lists)) {
+  for (const name in lists) {
+    const most = lists[name] ?? 0;
     const list = (body as Readonly<Record<string, unknown>>)[name]; // an object by the line above
     if (Array.isArray(list) && list.length > most) {
       throw badRequest(

@@ -2,7 +2,7 @@
  * The shapes of bodies: one check of a route's schema, with vLLM's answer where
  * it fails. Lists that are checked as they are read keep their check beside them.
  */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import type { Static, TSchema } from "typebox";
 import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
@@ -173,6 +173,7 @@ function missingBody(): ApiError {
 
 /** The body of JSON in UTF-8, with its mark or without; throws ApiError in Python's words. */
 export function parseBytes(bytes: Uint8Array): unknown {
+  if (bytes instanceof Buffer && isAscii(bytes)) return parseBody(bytes.toString("latin1"));
   if (!isUtf8(bytes)) throw unparsed();
   return parseBody(UTF8.decode(bytes));
 }

@@ -25,15 +25,28 @@ export interface HttpExchange {
   readonly seconds: number;
 }
 
+interface Sizes {
+  readonly request: HistogramSeries;
+  readonly response: HistogramSeries;
+}
+
+/** Requests that count in the same series. */
+interface LikeRequests {
+  readonly handler: string;
+  readonly method: string;
+  readonly hundreds: number;
+  readonly count: CounterSeries;
+  readonly duration: HistogramSeries;
+  readonly sizes: Sizes;
+}
+
 export class HttpMetrics {
   readonly #families: Families;
   readonly #all: HistogramSeries;
   readonly #counters = new Map<string, CounterSeries>();
   readonly #durations = new Map<string, HistogramSeries>();
-  readonly #sizes = new Map<
-    string,
-    { readonly request: HistogramSeries; readonly response: HistogramSeries }
-  >();
+  readonly #sizes = new Map<string, Sizes>();
+  #last: LikeRequests | undefined;
 
   constructor(families: Families) {
     this.#families = families;
@@ -45,13 +58,28 @@ export class HttpMetrics {
 
   observe({ handler, method, status, requestBytes, responseBytes, seconds }: HttpExchange): void {
     if (UNCOUNTED.has(handler)) return;
-    const group = `${Math.floor(status / 100)}xx`;
-    this.#counter(handler, method, group).inc();
+    const { count, duration, sizes } = this.#seriesOf(handler, method, Math.floor(status / 100));
+    count.inc();
     this.#all.observe(seconds);
-    this.#duration(handler, method).observe(seconds);
-    const sizes = this.#size(handler);
+    duration.observe(seconds);
     sizes.request.observe(requestBytes);
     sizes.response.observe(responseBytes);
+  }
+
+  /** Most requests are like the one before. */
+  #seriesOf(handler: string, method: string, hundreds: number): LikeRequests {
+    const last = this.#last;
+    if (last?.handler === handler && last.method === method && last.hundreds === hundreds) {
+      return last;
+    }
+    const made = {
+      ...{ handler, method, hundreds },
+      count: this.#counter(handler, method, `${hundreds}xx`),
+      duration: this.#duration(handler, method),
+      sizes: this.#size(handler),
+    };
+    this.#last = made;
+    return made;
   }
 
   #counter(handler: string, method: string, status: string): CounterSeries {

@@ -21,8 +21,11 @@ export function tokenCounts(promptTokens: number, completionTokens: number) {
 
 /** The whole object, nulls included. */
 export function usage({ promptTokens, generation, settings, reasoningTokens }: UsageSource) {
+  const { outputTokens } = generation;
   return {
-    ...tokenCounts(promptTokens, generation.outputTokens),
+    prompt_tokens: promptTokens,
+    total_tokens: promptTokens + outputTokens,
+    completion_tokens: outputTokens,
     prompt_tokens_details: settings["enable-prompt-tokens-details"]
       ? {
           cached_tokens: generation.cachedTokens,

@@ -77,10 +77,10 @@ export class RequestHistory {
   readonly #lives: readonly IdMap<Life>[];
   /** By number. */
   readonly #open = new IdMap<Open>();
-  readonly #over = new Map<number, KeptRequest>();
+  readonly #over = new IdMap<KeptRequest>();
   /**
    * The same in the order of their ends: those before `#first` are given up, and of those
-   * before `#marked` the marks. A Map that is read from its front steps over what left it.
+   * before `#marked` the marks.
    */
   readonly #ends: KeptRequest[] = [];
   #first = 0;
@@ -144,7 +144,7 @@ export class RequestHistory {
 
   /** In the order of their ends. */
   get over(): Iterable<KeptRequest> {
-    return this.#over.values();
+    return this.#ends.slice(this.#first);
   }
 
   /** In the order of their arrival. */
@@ -225,7 +225,7 @@ function keptOf(
     arrived,
     writes,
     id: record.id ?? "",
-    route: url.split("?", 1)[0] ?? "",
+    route: pathOf(url),
     status: how?.status,
     gone: how?.gone ?? false,
     streamed: record.streamedBytes !== undefined,
@@ -238,6 +238,11 @@ function keptOf(
     timings: generation?.timings,
     lives: generation?.lives ?? [],
   };
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
 }
 
 /** Each once. */

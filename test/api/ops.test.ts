@@ -107,10 +107,12 @@ describe("metrics", () => {
     };
     let prompt = 0;
     let generation = 0;
+    let bytes = 0;
     for (let index = 0; index < 5; index++) {
-      const { usage } = (
-        await server.post("/v1/chat/completions", { ...hello, max_tokens: 7, seed: index })
-      ).json;
+      const asked = { ...hello, max_tokens: 7, seed: index };
+      const { json, text } = await server.post("/v1/chat/completions", asked);
+      const { usage } = json;
+      bytes += Buffer.byteLength(text);
       prompt += usage.prompt_tokens;
       generation += usage.completion_tokens;
     }
@@ -127,6 +129,8 @@ describe("metrics", () => {
     expect(await server.metric("vllm:request_params_max_tokens_sum")).toBe(35);
     expect(await server.metric("vllm:num_requests_running")).toBe(0);
     expect(await server.metric("http_requests_total", '"/v1/chat/completions"')).toBe(5);
+    const size = "http_response_size_bytes_sum";
+    expect(await server.metric(size, '"/v1/chat/completions"')).toBe(bytes);
   });
 
   it("revives removed names when told to", async () => {
