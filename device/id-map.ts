@@ -12,6 +12,8 @@ export class IdMap<T> {
   /** Places; a power of two, more than twice the entries. */
   #keys: number[] = new Array<number>(16).fill(FREE);
   #values: (T | undefined)[] = new Array<T | undefined>(16).fill(undefined);
+  /** Of a hash's bits, those that are no place's. */
+  #shift = 28;
   #size = 0;
 
   get size(): number {
@@ -46,7 +48,7 @@ export class IdMap<T> {
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
       const key = keys[at] ?? FREE;
       if (key === FREE) break;
-      if (((at - key) & mask) < ((at - hole) & mask)) continue;
+      if (((at - this.#home(key)) & mask) < ((at - hole) & mask)) continue;
       keys[hole] = key;
       values[hole] = values[at];
       hole = at;
@@ -65,17 +67,23 @@ export class IdMap<T> {
     return this.ids().map((id) => this.get(id) as T); // each has one
   }
 
-  /** Its place, or the one that is free for it. Ids follow one another: they are their own hash. */
+  /** Ids that follow one another are scattered (Fibonacci's hashing): side by side, each would look past all. */
+  #home(id: SequenceId): number {
+    return Math.imul(id, 0x9e3779b1) >>> this.#shift;
+  }
+
+  /** Its place, or the one that is free for it. */
   #find(id: SequenceId): number {
     const keys = this.#keys;
     const mask = keys.length - 1;
-    let at = id & mask;
+    let at = this.#home(id);
     while (keys[at] !== id && keys[at] !== FREE) at = (at + 1) & mask;
     return at;
   }
 
   #grow(): void {
     const [keys, values] = [this.#keys, this.#values];
+    this.#shift--;
     this.#keys = new Array<number>(2 * keys.length).fill(FREE);
     this.#values = new Array<T | undefined>(2 * keys.length).fill(undefined);
     keys.forEach((id, from) => {
