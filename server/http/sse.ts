@@ -17,13 +17,24 @@ export interface SseEvent {
   /** Absent: the line is left out. */
   readonly event?: string;
   readonly data: string;
+  /** `data` is as `inBytes` gives it; absent: text. */
+  readonly inBytes?: true;
+}
+
+/**
+ * Its UTF-8, a character for each byte: what is beyond Latin-1 would make a whole chunk's string
+ * one of two bytes a character, to be measured and encoded when it is written.
+ */
+export function inBytes(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.length === text.length ? text : bytes.toString("latin1");
 }
 
 export class EventStream {
   onDrain: () => void = () => {};
   #blocked = false;
   #opened = false;
-  /** Of events that go out with the next ones. */
+  /** Of events that go out with the next ones, in bytes. */
   #held = "";
   /** Written to past the response; absent: its own writing is used. */
   #socket: Socket | undefined;
@@ -43,26 +54,24 @@ export class EventStream {
 
   /** All in one write; `more`: with those of the next call, which comes before the event loop turns. */
   send(events: readonly SseEvent[], more = false): void {
-    const text = this.#held + textOf(events);
+    const text = this.#held + bytesOf(events);
     this.#held = more ? text : "";
     if (more || text === "") return;
     const { raw } = this.#reply;
     const first = !this.#opened;
     if (first) this.#open();
     if (raw.destroyed) return;
-    const bytes = Buffer.byteLength(text);
     const { record } = this.#reply.request;
     record.wrote?.();
-    record.streamedBytes = (record.streamedBytes ?? 0) + bytes;
+    record.streamedBytes = (record.streamedBytes ?? 0) + text.length;
     const socket = this.#socket;
     let kept: boolean;
     if (socket === undefined) {
-      kept = raw.write(text);
+      kept = raw.write(Buffer.from(text, "latin1"));
       if (first) this.#socket = socketBehind(raw);
       this.#socket?.on("drain", this.#drained);
     } else {
-      const piece = `${bytes.toString(16)}\r\n${text}\r\n`;
-      kept = socket.write(piece, bytes === text.length ? "latin1" : "utf8");
+      kept = socket.write(`${text.length.toString(16)}\r\n${text}\r\n`, "latin1");
     }
     if (!kept) this.#blocked = true;
   }
@@ -99,12 +108,13 @@ export class EventStream {
   };
 }
 
-function textOf(events: readonly SseEvent[]): string {
-  let text = "";
-  for (const { event, data } of events) {
-    text += event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
+function bytesOf(events: readonly SseEvent[]): string {
+  let bytes = "";
+  for (const one of events) {
+    if (one.event !== undefined) bytes += `event: ${one.event}\n`;
+    bytes += `data: ${one.inBytes ? one.data : inBytes(one.data)}\n\n`;
   }
-  return text;
+  return bytes;
 }
 
 /** Where nothing stands between: it is this response's turn on it, in pieces, and writing is node's own. */

@@ -1,6 +1,6 @@
 /** The events of OpenAI's completions: a chunk each, and the word that ends a stream. */
 import type { ApiError } from "../http/errors.ts";
-import type { SseEvent } from "../http/sse.ts";
+import { inBytes, type SseEvent } from "../http/sse.ts";
 
 export const DONE: SseEvent = { data: "[DONE]" };
 
@@ -27,12 +27,12 @@ export class TextChunk {
   constructor(make: (text: string) => object) {
     const whole = JSON.stringify(make(PLACE));
     const at = whole.lastIndexOf(QUOTED);
-    this.#before = whole.slice(0, at);
-    this.#after = whole.slice(at + QUOTED.length);
+    this.#before = inBytes(whole.slice(0, at));
+    this.#after = inBytes(whole.slice(at + QUOTED.length));
   }
 
   event(text: string): SseEvent {
-    const quoted = PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-    return { data: this.#before + quoted + this.#after };
+    const quoted = PLAIN.test(text) ? `"${text}"` : inBytes(JSON.stringify(text));
+    return { data: this.#before + quoted + this.#after, inBytes: true };
   }
 }

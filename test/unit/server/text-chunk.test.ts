@@ -14,11 +14,13 @@ describe("a chunk that is text alone", () => {
     "the text of this chunk",
   ])("is JSON's own of %j", (text) => {
     const make = (content: string) => ({
-      ...{ id: 'a "the text of this chunk"', model: "the text of this chunk" },
+      ...{ id: 'a "the text of this chunk"', model: "the text of this chunk, ü" },
       choices: [{ index: 3, delta: { content }, logprobs: null }],
     });
     const chunk = new TextChunk(make);
-    expect(chunk.event("another").data).toBe(JSON.stringify(make("another")));
-    expect(chunk.event(text).data).toBe(JSON.stringify(make(text)));
+    const told = (content: string): string =>
+      Buffer.from(chunk.event(content).data, "latin1").toString("utf8");
+    expect(told("another")).toBe(JSON.stringify(make("another")));
+    expect(told(text)).toBe(JSON.stringify(make(text)));
   });
 });
