@@ -8,7 +8,7 @@ import { EXPERT_INPUT, EXPERT_OUTPUT } from "./graph/experts.ts";
 import type { ExpertsStep } from "./graph/steps.ts";
 import type { Router } from "./routing.ts";
 import { type Runner, Tensor } from "./session.ts";
-import type { RowsGiven } from "./two-formats.ts";
+import type { RowsGiven } from "./two-ways.ts";
 
 export class Experts {
   readonly #step: ExpertsStep;

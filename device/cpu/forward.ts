@@ -32,7 +32,7 @@ import {
   type RowsGiven,
   USUAL_CROSSING,
   wholePairs,
-} from "./two-formats.ts";
+} from "./two-ways.ts";
 import type { RankStep } from "./wire.ts";
 
 /** What a rank is made from; plain data, it crosses to the thread. */
@@ -100,7 +100,7 @@ const MOST_TEAMS = 16;
  */
 const PART_ROWS = { blocks: 32, other: 128 } as const;
 
-type Open = (segment: Segment, threads: number) => Runner;
+type Open = (segment: Segment, threads: number, once?: boolean) => Runner;
 
 export class Forward {
   readonly #settings: RankSettings;
@@ -130,31 +130,32 @@ export class Forward {
   ) {
     this.#breathe = breathe;
     const { architecture, rank, ranks, quantization, expertParallel = false } = settings;
-    const { maxAdapterRank } = settings;
+    const { maxAdapterRank, batchInvariant = false, twoCopies = false } = settings;
     this.#settings = settings;
     this.#allReduce = allReduce;
     const adapters = maxAdapterRank !== undefined;
     this.#program = compileProgram(architecture, { rank, ranks, expertParallel, adapters });
     if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
-    const { batchInvariant = false, twoCopies = false } = settings;
     this.#given = batchInvariant && quantization !== "w8a16" ? wholePairs : (rows) => rows;
     const inBlocks = !twoCopies && (quantization === "int4" || quantization === "stored");
     this.#partRows = PART_ROWS[inBlocks ? "blocks" : "other"];
-    const crossing: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
+    const second: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
+    const alone = workAlone(settings) ? { rows: USUAL_CROSSING } : undefined;
     const opener = new Opener(this.#weights, {
       quantization,
       blockBits: settings.blockBits,
-      second: crossing,
+      second,
+      alone,
       batchInvariant,
       store: settings.store,
       bytes: settings.weightBytes,
-      from: { ...settings, twoCopies, adapters },
+      from: { ...settings, twoCopies, adapters, alone: alone !== undefined },
     });
     let opened = 0;
-    const open: Open = (segment, threads) => {
+    const open: Open = (segment, threads, once) => {
       breathe();
-      const runner = opener.open(segment, threads);
+      const runner = opener.open(segment, threads, once);
       onOpened(++opened, countSegments(this.#program));
       return runner;
     };
@@ -185,8 +186,8 @@ export class Forward {
       format: kvFormat,
     });
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
-    if (crossing !== undefined) crossing.rows = this.#measureCrossing();
-    this.loaded = { ...loaded, ...(crossing && { crossing: crossing.rows }) };
+    const measured = [second, alone].filter((each) => each && this.#measure(each))[0] ?? second;
+    this.loaded = { ...loaded, ...(second && measured && { crossing: measured.rows }) };
   }
 
   /** What has no products, so nothing to convert. */
@@ -309,10 +310,10 @@ export class Forward {
     session.run(feeds, fetches);
   }
 
-  #measureCrossing(): number {
+  #measure(crossing: Crossing): boolean {
     const runs = this.#steps.filter((step) => step.kind === "run");
     this.#buffers.reserve(MOST_ROWS_TRIED);
-    return measureCrossing(runs, (segment, rows) => this.#buffers.bind(segment, rows));
+    return measureCrossing(crossing, runs, (segment, rows) => this.#buffers.bind(segment, rows));
   }
 
   #ready(step: Step, open: Open): Ready {
@@ -322,7 +323,7 @@ export class Forward {
       const { choiceBias } = step.router;
       const router = new Router(step.router, choiceBias && this.#weights.read(choiceBias));
       const each = step.experts.length > MOST_TEAMS ? 1 : threads;
-      const runners = step.experts.map((segment) => open(segment, each));
+      const runners = step.experts.map((segment) => open(segment, each, true));
       return { ...step, runner: new Experts(step, router, runners, this.#given) };
     }
     if (step.kind !== "attend") return step;
@@ -369,6 +370,11 @@ export class Forward {
     this.#rotary.set(key, table);
     return table;
   }
+}
+
+/** Products in blocks may be summed otherwise on one thread than on several; other formats promise that they are not. */
+function workAlone({ threads, quantization, batchInvariant = false }: RankSettings): boolean {
+  return threads > 1 && quantization === "int4" && !batchInvariant;
 }
 
 /** Sessions of a program: its segments, its experts and its head. */

@@ -3,7 +3,7 @@ import { LogitRows } from "../logits.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import type { Program, Segment } from "./graph/steps.ts";
 import { type Runner, Tensor } from "./session.ts";
-import type { RowsGiven } from "./two-formats.ts";
+import type { RowsGiven } from "./two-ways.ts";
 
 export interface HeadOptions {
   readonly program: Program;

@@ -12,7 +12,7 @@ import type { ShardReader } from "./graph/shard-reader.ts";
 import type { Segment } from "./graph/steps.ts";
 import { IntegerSegment } from "./kernel/segment.ts";
 import { type Runner, Session } from "./session.ts";
-import { type Crossing, TwoFormats } from "./two-formats.ts";
+import { type Crossing, TwoWays } from "./two-ways.ts";
 
 /** What a rank's weights cost to load; plain data. */
 export interface Loaded {
@@ -31,6 +31,8 @@ export interface OpenerOptions {
   readonly blockBits?: BlockBits | undefined;
   /** Weights are held a second time in int8, for steps of as many rows as this says. */
   readonly second?: Crossing | undefined;
+  /** Small segments are computed on one thread in steps of fewer rows than this says. */
+  readonly alone?: Crossing | undefined;
   /** The same products whatever a step's rows. */
   readonly batchInvariant?: boolean;
   /** Absent: weights are converted in memory. */
@@ -44,12 +46,16 @@ export interface OpenerOptions {
 /** A smaller model's weights are handed over from memory. */
 const SCRATCH_BYTES = 2 ** 26;
 
+/** Weights that a thread multiplies by one row in about the time that others take to join it, some 0.1 ms. */
+const SMALL_SEGMENT = 2 ** 21;
+
 export class Opener {
   readonly #weights: ShardReader;
   readonly #format: Format;
   readonly #blockBits: BlockBits | undefined;
   readonly #small: boolean;
   readonly #second: Crossing | undefined;
+  readonly #alone: Crossing | undefined;
   readonly #invariant: boolean;
   readonly #entry: Opened;
   readonly #rounding = new Rounding();
@@ -60,6 +66,7 @@ export class Opener {
 
   constructor(weights: ShardReader, options: OpenerOptions) {
     const { quantization, blockBits, second, batchInvariant = false, store, bytes, from } = options;
+    this.#alone = options.alone;
     this.#blockBits = blockBits;
     this.#weights = weights;
     this.#second = second;
@@ -73,14 +80,27 @@ export class Opener {
     if (bytes >= SCRATCH_BYTES && this.#entry.kind === "none") this.#scratch = Scratch.open();
   }
 
-  open(segment: Segment, threads: number): Runner {
+  /** `once`: not for one thread and for all, however small it is. */
+  open(segment: Segment, threads: number, once = false): Runner {
     if (this.#small) {
       const session = this.#inMemory(segment, threads, this.#format);
       return new IntegerSegment(segment, this.#weights, session, this.#invariant);
     }
-    const first = this.#open(segment, threads, this.#format);
-    if (this.#second === undefined) return first;
-    return new TwoFormats(first, this.#open(segment, threads, "int8"), this.#second);
+    const alone = threads > 1 && !once && this.#isSmall(segment) ? this.#alone : undefined;
+    const crossing = alone ?? this.#second;
+    const first = this.#open(segment, alone ? 1 : threads, this.#format);
+    if (crossing === undefined) return first;
+    const format = this.#second ? "int8" : this.#format;
+    return new TwoWays(first, this.#open(segment, threads, format), crossing);
+  }
+
+  #isSmall({ ops }: Segment): boolean {
+    const parts = ops.flatMap((op) => (op.op === "products" ? op.parts : []));
+    const weights = parts.reduce((sum, { weight }) => {
+      const { rows, width } = this.#weights.size(weight);
+      return sum + rows * width;
+    }, 0);
+    return weights <= SMALL_SEGMENT;
   }
 
   #open(segment: Segment, threads: number, format: Format): Runner {

@@ -23,6 +23,7 @@ import { compileProgram } from "../../device/cpu/graph/program.ts";
 import { ShardReader } from "../../device/cpu/graph/shard-reader.ts";
 import { Opener } from "../../device/cpu/opener.ts";
 import { Tensor } from "../../device/cpu/session.ts";
+import { TwoWays } from "../../device/cpu/two-ways.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { ownerLives, ownerText } from "../../models/weights/owner.ts";
@@ -277,6 +278,36 @@ function headOf(bytes: number): Float32Array {
   reader.close();
   return made[logits.name]?.data as Float32Array;
 }
+
+it("holds a small segment for one thread and for all, with the same sums", () => {
+  const { architecture, checkpoint } = wide.model;
+  if (checkpoint === undefined) throw new Error("no checkpoint");
+  const from = { architecture, checkpoint, rank: 0, ranks: 1, adapters: false };
+  const reader = new ShardReader(checkpoint, 0, 1);
+  const { head, logits } = compileProgram(architecture, from);
+  const alone = { rows: 2 };
+  const options = { quantization: "int4", bytes: 1, alone } as const;
+  const opener = new Opener(reader, { ...options, from: { ...from, quantization: "int4" } });
+  const runners = [opener.open(head, 2), opener.open(head, 2, true), opener.open(head, 1)];
+  expect(runners.map((runner) => runner instanceof TwoWays)).toEqual([true, false, false]);
+  const states = Float32Array.from({ length: 4 * 192 }, (_, i) => Math.sin(i));
+  const sums = (runner: (typeof runners)[number], rows: number): Float32Array => {
+    const tensor = (data: Float32Array, width: number) =>
+      new Tensor("float32", data.subarray(0, rows * width), [rows, width]);
+    const out = new Float32Array(4 * logits.width);
+    const [{ name, width } = logits] = head.inputs;
+    runner.run({ [name]: tensor(states, width) }, { [logits.name]: tensor(out, logits.width) });
+    return out;
+  };
+  const [both, many, one] = runners;
+  if (!(both instanceof TwoWays) || many === undefined || one === undefined)
+    throw new Error("none");
+  expect(sums(both, 1)).toEqual(sums(one, 1));
+  expect(sums(both, 4)).toEqual(sums(many, 4));
+  expect(sums(both.few, 4)).toEqual(sums(both.many, 4));
+  for (const runner of runners) runner.close();
+  reader.close();
+});
 
 it("serves all the same where the folder cannot be written", async () => {
   const file = join(store, "a-file");

@@ -24,6 +24,8 @@ export interface ConvertedFrom {
   readonly blockBits?: number;
   /** Are they held a second time in int8? */
   readonly twoCopies?: boolean;
+  /** Are small segments held for one thread and for all? */
+  readonly alone?: boolean;
 }
 
 /** Path, size and time of each file of weights. */
@@ -50,11 +52,12 @@ export function keyOf(from: ConvertedFrom): string {
     quantization,
     blockBits,
     twoCopies = false,
+    alone = false,
   } = from;
   const said = JSON.stringify([
     sourcesOf(checkpoint).map(([path]) => path),
     architecture,
-    [rank, ranks, expertParallel, adapters, quantization, twoCopies],
+    [rank, ranks, expertParallel, adapters, quantization, twoCopies, alone],
     quantization === "int4" ? blockBits : undefined,
     codeKey(),
   ]);

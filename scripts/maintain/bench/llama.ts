@@ -6,7 +6,7 @@
  *
  *     tsx scripts/maintain/bench/llama.ts --llama BIN [--model 494m|135m|moe] [--copies auto|1|2]
  *         [--quantization int4] [--rounds 5] [--context 32] [--streams 1,4,8,16]
- *         [--kv-cache-dtype auto] [--folder FOLDER]
+ *         [--kv-cache-dtype auto] [--tensor-parallel-size 1] [--folder FOLDER]
  *
  * BIN is the folder of llama-batched-bench and llama-quantize. A build of the source inside the
  * package node-llama-cpp (llama/gitRelease.bundle, a git bundle):
@@ -60,6 +60,7 @@ async function main(): Promise<void> {
       context: { type: "string", default: "32" },
       streams: { type: "string", default: "1,4,8,16" },
       "kv-cache-dtype": { type: "string", default: "auto" },
+      "tensor-parallel-size": { type: "string", default: "1" },
       folder: { type: "string", default: join(tmpdir(), "trainyard-peer") },
     },
   });
@@ -75,6 +76,7 @@ async function main(): Promise<void> {
     cache: values["kv-cache-dtype"],
     copies: values.copies,
     quantization: values.quantization,
+    ranks: Number(values["tensor-parallel-size"]),
     rounds: Number(values.rounds),
   };
   const threads = availableParallelism();
@@ -82,7 +84,8 @@ async function main(): Promise<void> {
   const device = await open(folder, join(values.folder, "converted"), work);
   for (const line of device.loadLines) console.log(line);
   const bandwidth = await readBandwidth(threads);
-  const { weightBytes, secondCopyBytes } = device.plan;
+  const { plan } = device;
+  const weightBytes = plan.ranks * plan.weightBytes;
   console.log(
     `${values.model}, ${threads} threads, context ${work.context}; memory read ${(bandwidth / 1e9).toFixed(1)} GB/s; load ${loadavg()[0]?.toFixed(1)}`,
   );
@@ -102,20 +105,30 @@ async function main(): Promise<void> {
     for (const [name, speed] of long?.speeds ?? []) speeds.set(name, speed);
   print(ours, theirs, { weightBytes, bandwidth });
   if (work.context > SHORT) printSlowdowns(ours, theirs, work);
-  const mine = process.memoryUsage().rss - before;
-  const weights = weightBytes + secondCopyBytes;
+  printMemory(device, work, { mine: process.memoryUsage().rss - before, gguf, resident });
+  await device.close();
+}
+
+/** `mine` and `resident`: what this process has grown by, and what the peer holds. */
+function printMemory(
+  device: CpuDevice,
+  work: Work,
+  of: { readonly mine: number; readonly gguf: string; readonly resident: number },
+): void {
+  const { mine, gguf, resident } = of;
+  const { ranks, weightBytes, secondCopyBytes } = device.plan;
+  const weights = ranks * (weightBytes + secondCopyBytes);
   const other = mine - weights - cacheBytes(device, work);
   console.log(
     `weights here ${mib(weights)}, KV of the streams ${mib(cacheBytes(device, work))} (${device.kvCache.format}), resident ${mib(mine)}: ` +
       `${mib(Math.max(0, other))} beside them, ${other <= MOST_OTHER_BYTES ? "at most" : "more than"} 250 MB; GGUF ${mib(statSync(gguf).size)}, resident ${mib(resident)}`,
   );
-  await device.close();
 }
 
 /** Of the blocks that the longest step touches. */
 function cacheBytes({ plan }: CpuDevice, { context, streams }: Work): number {
   const blocks = Math.ceil((context + DECODED) / plan.blockSize);
-  return plan.kvBytesPerBlock * blocks * Math.max(...streams);
+  return plan.ranks * plan.kvBytesPerBlock * blocks * Math.max(...streams);
 }
 
 /** How many times as long a step takes at the context as at SHORT. */
@@ -151,6 +164,7 @@ interface Work {
   readonly cache: string;
   readonly copies: string;
   readonly quantization: string;
+  readonly ranks: number;
   readonly rounds: number;
 }
 
@@ -163,7 +177,7 @@ const named = (streams: number, context: number, work: Work): string =>
 async function open(
   folder: string,
   store: string,
-  { context, streams, cache, copies, quantization }: Work,
+  { context, streams, cache, copies, quantization, ranks }: Work,
 ): Promise<CpuDevice> {
   mkdirSync(store, { recursive: true });
   const maxContext = Math.max(PREFILL_TOKENS, context + 2 * DECODED) + 1;
@@ -171,7 +185,7 @@ async function open(
     model: await loadModel(folder),
     clock: new RealClock(),
     sampler: new Greedy(),
-    tensorParallelSize: 1,
+    tensorParallelSize: ranks,
     quantization,
     maxContext,
     maxRows: Math.max(...streams),

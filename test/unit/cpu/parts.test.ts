@@ -7,7 +7,7 @@ import { flowsRead } from "../../../device/cpu/graph/steps.ts";
 import { isGreedy, sampledOf } from "../../../device/cpu/greedy.ts";
 import { NO_ID } from "../../../device/cpu/head.ts";
 import { planMemory, planTable } from "../../../device/cpu/plan.ts";
-import { findCrossing } from "../../../device/cpu/two-formats.ts";
+import { findCrossing } from "../../../device/cpu/two-ways.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";

@@ -1,13 +1,14 @@
 /**
- * A segment in two formats: int4 for steps of few rows, which are bound by reading weights, and
- * int8 for steps of many, which are bound by arithmetic. From how many rows on is measured at
- * the start: it differs between processors and shapes.
+ * A segment held twice, for steps of few rows and for those of many. Int4 and int8: few rows are bound
+ * by reading weights, many by arithmetic. Or, where it is small, on one thread and on all: calling
+ * others takes longer than the products of a few rows. From how many rows on is measured at the
+ * start: it differs between processors and shapes.
  */
 import type { Binding } from "./buffers.ts";
 import type { Segment } from "./graph/steps.ts";
 import type { Runner, Tensors } from "./session.ts";
 
-/** From how many rows on `many` computes, for all segments of a rank. */
+/** From how many rows on `many` computes, for all segments of a rank that share it. */
 export interface Crossing {
   rows: number;
 }
@@ -21,21 +22,21 @@ export const wholePairs: RowsGiven = (rows) => rows + (rows & 1);
 /** Where nothing was measured. */
 export const USUAL_CROSSING = 4;
 
-export class TwoFormats implements Runner {
+export class TwoWays implements Runner {
   readonly few: Runner;
   readonly many: Runner;
-  readonly #crossing: Crossing;
+  readonly crossing: Crossing;
 
   constructor(few: Runner, many: Runner, crossing: Crossing) {
     this.few = few;
     this.many = many;
-    this.#crossing = crossing;
+    this.crossing = crossing;
   }
 
   run(feeds: Tensors, fetches: Tensors): void {
     const [first] = Object.values(feeds);
     const rows = first?.dims[0] ?? 0;
-    (rows < this.#crossing.rows ? this.few : this.many).run(feeds, fetches);
+    (rows < this.crossing.rows ? this.few : this.many).run(feeds, fetches);
   }
 
   close(): void {
@@ -52,13 +53,14 @@ const ROUNDS = 2;
 /** Segments are tried as far as a pass of them takes so long: enough that weights are read from memory. */
 const PASS_MS = 12;
 
-/** The crossing of a rank's segments, in order; `bind` gives tensors of so many rows. */
+/** Measures what `crossing` is for those of a rank's segments that share it, if any; `bind` gives tensors of so many rows. */
 export function measureCrossing(
+  crossing: Crossing,
   runs: readonly { readonly segment: Segment; readonly session: Runner }[],
   bind: (segment: Segment, rows: number) => Binding,
-): number {
+): boolean {
   let tried = runs.flatMap(({ segment, session }) =>
-    session instanceof TwoFormats ? [{ segment, session }] : [],
+    session instanceof TwoWays && session.crossing === crossing ? [{ segment, session }] : [],
   );
   const pass = (rows: number, format: "few" | "many"): number => {
     const begun = performance.now();
@@ -77,7 +79,8 @@ export function measureCrossing(
     session.many.run(feeds, fetches);
     return true;
   });
-  return tried.length === 0 ? USUAL_CROSSING : findCrossing(pass);
+  if (tried.length > 0) crossing.rows = findCrossing(pass);
+  return tried.length > 0;
 }
 
 /** The least number of rows at which `many` is quicker, by halving: three sizes are tried. */
