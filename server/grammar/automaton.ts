@@ -9,6 +9,7 @@
  * nothing until reached. Work is counted, in ways looked at, and so are the bytes
  * that the tables hold; past what a caller allows, a GrammarError is thrown.
  */
+import { withoutCovered } from "./covered.ts";
 import { GrammarError, type Node } from "./grammar.ts";
 import { ALT, RULE, SEQ } from "./shape.ts";
 import { OPTIONS } from "./switches.ts";
@@ -107,13 +108,9 @@ export class Automaton {
       let at = leaf.set * words;
       const takes = (((sets[at + (of >> 5)] as number) >>> (of & 31)) & 1) === 1;
       if (takes) {
+        ways.push(this.behind(leaf, of));
         const option = this.#option(leaf, of);
-        const next = leaf.next as Way; // a leaf has one
-        if (option === 0) ways.push(next);
-        else {
-          at = (switches[option] as number) * words;
-          ways.push(this.#ways.within(switches[option + 1] as number, next, this.grammar));
-        }
+        if (option !== 0) at = (switches[option] as number) * words;
       }
       for (let word = 0; word < words; word++) {
         const bits = sets[at + word] as number;
@@ -127,6 +124,24 @@ export class Automaton {
       if (((alike[other >> 5] as number) >>> (other & 31)) & 1) next[row + other] = after;
     }
     return after;
+  }
+
+  /** What follows a leaf that takes the class. */
+  behind(leaf: Way, of: number): Way {
+    const next = leaf.next as Way; // a leaf has one
+    const option = this.#option(leaf, of);
+    if (option === 0) return next;
+    return this.#ways.within(this.grammar.switches[option + 1] as number, next, this.grammar);
+  }
+
+  leavesOf(index: number): readonly Way[] {
+    return (this.#states[index] as State).leaves; // an index that this has given
+  }
+
+  /** What can come first along a way. */
+  leavesAlong(way: Way): readonly Way[] {
+    this.#close(way);
+    return way.leaves ?? [];
   }
 
   /** Of a switch that takes the class: where the option that does stands; 0: the leaf is none. */
@@ -352,45 +367,4 @@ function sorted(ways: Way[]): Way[] {
     ways[at] = way;
   }
   return ways;
-}
-
-const FEW = 48;
-
-/** May any two differ in counts alone? */
-function haveTwins(leaves: readonly Way[]): boolean {
-  if (!leaves.some(({ counted }) => counted)) return false;
-  if (leaves.length > FEW) return true;
-  for (let i = 1; i < leaves.length; i++) {
-    const { shape } = leaves[i] as Way; // within its bounds
-    for (let j = 0; j < i; j++) if ((leaves[j] as Way).shape === shape) return true;
-  }
-  return false;
-}
-
-/**
- * Without those whose texts all go another of them too: counts that may end sooner and go on
- * longer. `look` hears how many others a leaf is held against.
- */
-function withoutCovered(leaves: Way[], look: (others: number) => void): Way[] {
-  if (leaves.length < 2 || !haveTwins(leaves)) return leaves;
-  const byShape = new Map<number, Way[]>();
-  for (const leaf of leaves) {
-    const alike = byShape.get(leaf.shape);
-    look(alike?.length ?? 0);
-    if (alike === undefined) byShape.set(leaf.shape, [leaf]);
-    else if (!alike.some((other) => covers(other, leaf))) {
-      byShape.set(leaf.shape, [...alike.filter((other) => !covers(leaf, other)), leaf]);
-    }
-  }
-  return [...byShape.values()].flat();
-}
-
-/** All texts of `b` are texts of `a`, as far as their counts tell. */
-function covers(a: Way, b: Way): boolean {
-  let [one, other]: (Way | undefined)[] = [a, b];
-  for (; one !== other; one = one.next, other = other.next) {
-    if (one === undefined || other === undefined || one.node !== other.node) return false;
-    if (one.low > other.low || one.high < other.high) return false;
-  }
-  return true;
 }

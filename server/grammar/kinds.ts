@@ -1,12 +1,13 @@
 /**
  * Kinds of text: some characters, any number of times. Where all that goes on from a node of the
  * trie is of one kind, and a state takes all text of that kind of such a length, which a walk
- * over a few states tells, the node's whole subtree is taken without a look at it.
+ * along one of its ways tells, the node's whole subtree is taken without a look at it.
  */
 import { entryAt } from "../entry-at.ts";
 import { Automaton, REFUSED, type State } from "./automaton.ts";
 import { ANY_CHAR, type CharSet, characters, minus } from "./characters.ts";
 import { many } from "./grammar.ts";
+import type { Way } from "./ways.ts";
 
 const LOWER: CharSet = [[0x61, 0x7a]];
 const ASCII: CharSet = [[0x41, 0x5a], ...LOWER];
@@ -130,13 +131,21 @@ const MASK_WORK = 6_000;
 export const SLICE_WORK = 1_000;
 const FIRST_STATES = 64;
 
+/** What may come in a state of a kind, for one automaton. */
+interface Moves {
+  /** Pairs of a class of bytes and the kind's next state. */
+  readonly moves: Int32Array;
+  /** Bits of the classes. */
+  readonly classes: Int32Array;
+}
+
 /** What states of one automaton take of kinds of text. */
 export class KindWalks {
   readonly #automaton: Automaton;
   /** By state's index and kind. */
   #known = new Uint8Array(FIRST_STATES * KINDS.length);
-  /** By kind and its state: what may come, as pairs of a class of bytes and the kind's next state. */
-  readonly #moves: Int32Array[][] = KINDS.map(() => []);
+  /** By kind and its state. */
+  readonly #moves: Moves[][] = KINDS.map(() => []);
   #stepsLeft = 0;
   #workLeft = 0;
   /** Steps so far. */
@@ -184,27 +193,41 @@ export class KindWalks {
     this.#known = known;
   }
 
-  /** As it stands in `#known`. */
+  /** As it stands in `#known`: of the best of the leaves that take what may come first. */
   #walk(index: number, kind: number, furthest: number, work: number): number {
+    const most = this.#automaton.work + work;
+    let best = EXACT;
+    for (const leaf of this.#automaton.leavesOf(index)) {
+      if (!this.#takesAll(leaf, kind, 0)) continue;
+      best = Math.max(best, this.#along(leaf, kind, furthest, most));
+      if (best === ALL || this.#automaton.work > most) break;
+    }
+    return best;
+  }
+
+  /** The same of one leaf, and behind it always of one that takes all that may come: a lower bound. */
+  #along(start: Way, kind: number, furthest: number, mostWork: number): number {
     const automaton = this.#automaton;
     const { states } = entryAt(KINDS, kind);
     const lastStep = this.steps + WALK_STEPS;
-    const mostWork = automaton.work + work;
-    const seen = new Set([index * states]);
-    let level = [index, 0];
-    for (let bytes = 0; bytes < furthest; bytes++) {
-      const next: number[] = [];
-      for (let at = 0; at < level.length; at += 2) {
-        const moves = this.#movesOf(kind, entryAt(level, at + 1));
+    const seen = new Set<number>();
+    let level: (readonly [leaf: Way, state: number])[] = [[start, 0]];
+    for (let bytes = 1; bytes <= furthest; bytes++) {
+      const next: (readonly [Way, number])[] = [];
+      for (const [leaf, state] of level) {
+        const { moves } = this.#movesOf(kind, state);
         for (let move = 0; move < moves.length; move += 2) {
-          const after = automaton.after(entryAt(level, at), entryAt(moves, move));
-          if (after === REFUSED || ++this.steps > lastStep || automaton.work > mostWork)
-            return EXACT + bytes;
+          const after = automaton.behind(leaf, entryAt(moves, move));
           const then = entryAt(moves, move + 1);
-          const key = after * states + then;
+          const key = after.id * states + then;
           if (seen.has(key)) continue;
           seen.add(key);
-          next.push(after, then);
+          const further = automaton
+            .leavesAlong(after)
+            .find((one) => this.#takesAll(one, kind, then));
+          if (further === undefined || ++this.steps > lastStep || automaton.work > mostWork)
+            return EXACT + bytes;
+          next.push([further, then]);
         }
       }
       if (next.length === 0) return ALL;
@@ -213,20 +236,33 @@ export class KindWalks {
     return furthest < FURTHEST ? furthest : EXACT + furthest;
   }
 
-  #movesOf(kind: number, state: number): Int32Array {
+  /** Does the leaf take all bytes that may come in a state of the kind? */
+  #takesAll({ set }: Way, kind: number, state: number): boolean {
+    const { sets, words } = this.#automaton.grammar;
+    const { classes } = this.#movesOf(kind, state);
+    for (let word = 0; word < words; word++) {
+      if ((entryAt(classes, word) & ~entryAt(sets, set * words + word)) !== 0) return false;
+    }
+    return true;
+  }
+
+  #movesOf(kind: number, state: number): Moves {
     const ofKind = entryAt(this.#moves, kind);
     const known = ofKind[state];
     if (known !== undefined) return known;
     const { next, states } = entryAt(KINDS, kind);
-    const { classOf } = this.#automaton.grammar;
+    const { classOf, words } = this.#automaton.grammar;
     const pairs = new Set<number>();
+    const classes = new Int32Array(words);
     for (let byte = 0; byte < 256; byte++) {
       const after = entryAt(next, 256 * state + byte);
-      if (after !== REFUSED) pairs.add(entryAt(classOf, byte) * states + after);
+      if (after === REFUSED) continue;
+      const of = entryAt(classOf, byte);
+      pairs.add(of * states + after);
+      classes[of >> 5] = entryAt(classes, of >> 5) | (1 << (of & 31));
     }
-    const moves = Int32Array.from(
-      [...pairs].flatMap((pair) => [Math.floor(pair / states), pair % states]),
-    );
+    const list = [...pairs].flatMap((pair) => [Math.floor(pair / states), pair % states]);
+    const moves = { moves: Int32Array.from(list), classes };
     ofKind[state] = moves;
     return moves;
   }

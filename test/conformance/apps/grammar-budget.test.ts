@@ -52,8 +52,8 @@ const ebnf = (text: string): [string, Node] => [text, buildGrammar({ kind: "gram
 
 /** Each letter is remembered for as long as a token lasts, by so many ways: the same count on every machine. */
 const blowUp = (places: number, copies = 20): string => {
-  const ways = Array.from({ length: copies }, (_, i) => `(.|\\n){2}[${LETTERS[i]}Q]`).join("|");
-  return `(.|\\n)*(${LETTERS.slice(0, places)
+  const ways = Array.from({ length: copies }, (_, i) => `[^z]{2}[${LETTERS[i]}Q]`).join("|");
+  return `[^z]*(${LETTERS.slice(0, places)
     .map((letter) => `${letter}(${ways})`)
     .join("|")})Q`;
 };

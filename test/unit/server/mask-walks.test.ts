@@ -88,9 +88,6 @@ const OPEN: readonly GrammarSpec[] = [
     "[a-z]{3}|[a-z]{7,9}|[A-Z][a-z]{0,5}|\\d{1,3}",
     "(?:con|pro|the|st){1,30}",
   ].map(regex),
-  grammar(
-    "start: (WORD | NUMBER | /[^\\w\\s]+/ | WS)+\n%import common.WORD\n%import common.NUMBER\n%import common.WS",
-  ),
   grammar('root ::= item+\nitem ::= "- " text "\\n" ("  " item)*\ntext ::= [^\\n]{1,120}\n'),
   json({ type: "string", pattern: "^[A-Z][\\w .-]{2,60}$", minLength: 10, maxLength: 40 }),
   json({ type: "string", format: "email" }),
@@ -141,6 +138,9 @@ const CLOSE: readonly GrammarSpec[] = [
   grammar('start: "the"i /(con|ing)+[a-zß]*/i (" " /\\p{L}{2,6}/i)*\n'),
   json({ type: "string", pattern: "^(?:\\p{L}+[ ,.]?){1,200}$", maxLength: 180 }),
   json({ type: "string", maxLength: 11 }),
+  grammar(
+    "start: (WORD | NUMBER | /[^\\w\\s]+/ | WS)+\n%import common.WORD\n%import common.NUMBER\n%import common.WS",
+  ),
 ];
 
 /** What a grammar's masks took: bits that are wrong, and the dearest looks. */
