@@ -118,7 +118,7 @@ async function measured(
   engine: Engine,
   of: {
     readonly clock: RealClock;
-    readonly counts: { readonly emitted: number };
+    readonly counts: { readonly emitted: number; ms: number };
     readonly prompts: readonly Parameters<Engine["submit"]>[0]["prompt"][];
     readonly params: SamplingParams;
     readonly load: Load;
@@ -133,7 +133,9 @@ async function measured(
   await engine.idle();
   const ids = counts.emitted - before;
   const { user, system } = process.cpuUsage(used);
-  return { byClock: ids / ((clock.now() - start) / 1e9), byWork: ids / ((user + system) / 1e6) };
+  const ms = (clock.now() - start) / 1e6;
+  counts.ms += ms;
+  return { byClock: (1000 * ids) / ms, byWork: ids / ((user + system) / 1e6) };
 }
 
 async function prepare(of: Case, load: Load, { target, draft }: Models) {
@@ -169,7 +171,7 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
       ...(of.method === undefined ? {} : { speculative: await speculation(of.method) }),
     },
   );
-  const counts = { emitted: 0, drafted: 0, accepted: 0 };
+  const counts = { emitted: 0, drafted: 0, accepted: 0, ms: 0 };
   engine.subscribe((event) => {
     if (event.type !== "tokens-emitted") return;
     counts.emitted += event.tokens.length;
@@ -193,6 +195,13 @@ async function prepare(of: Case, load: Load, { target, draft }: Models) {
 /** Median (least to most). */
 const spread = (values: readonly number[]): string =>
   `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})x`;
+
+/** What of all rounds, the first too, drafting took. */
+function shareOf(times: ReadonlyMap<number, readonly number[]>, ms: number): string {
+  const all = [...times.values()].flat();
+  const drafting = all.reduce((sum, each) => sum + each, 0);
+  return `${all.length} calls, ${((100 * drafting) / ms).toFixed(1)} % of the time`;
+}
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -226,7 +235,8 @@ async function compare(
       `  ${name.padEnd(24)} ${rate.toFixed(0).padStart(6)} ids/s   ${gain("byClock")} by the clock, ${gain("byWork")} in processor time${held}`,
     );
     say(`    ms a step by tokens   ${medians(times)}`);
-    if (drafting) say(`    ms drafting by length ${medians(drafting)}`);
+    if (drafting)
+      say(`    ms drafting by length ${medians(drafting)}   ${shareOf(drafting, counts.ms)}`);
     await engine.close();
   }
 }
