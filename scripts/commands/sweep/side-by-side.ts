@@ -40,7 +40,7 @@ export type Tell = (told: Told) => void | Promise<void>;
 /** Requests times users that take about as long as a thread takes to start. */
 const WORTH_A_THREAD = 20_000;
 
-/** Of memory that a thread takes at most while it is at a usual point. */
+/** So much memory has to be free for each thread beside this one. */
 const THREAD_BYTES = 2 ** 28;
 
 /** Roughly what a point costs: each answer is a step of all users. */
