@@ -122,7 +122,7 @@ const FURTHEST = 32;
 /** In `#known`: 0, not asked; up to FURTHEST, at least so many bytes; from EXACT on, just so many more. */
 const EXACT = 128;
 const ALL = 255;
-/** Steps of one walk and ways of the grammar that it may look at; and of all for one mask, which the last may go over. */
+/** Steps of one walk (moves and leaves looked at) and ways of the grammar that it may look at; and of all for one mask, which the last may go over. */
 const WALK_STEPS = 2_000;
 const WALK_WORK = 150;
 const MASK_STEPS = 20_000;
@@ -137,7 +137,11 @@ interface Moves {
   readonly moves: Int32Array;
   /** Bits of the classes. */
   readonly classes: Int32Array;
+  /** By set of classes, 1: it holds them all; 0; or UNASKED. */
+  readonly takers: Uint8Array;
 }
+
+const UNASKED = 2;
 
 /** What states of one automaton take of kinds of text. */
 export class KindWalks {
@@ -195,21 +199,26 @@ export class KindWalks {
 
   /** As it stands in `#known`: of the best of the leaves that take what may come first. */
   #walk(index: number, kind: number, furthest: number, work: number): number {
-    const most = this.#automaton.work + work;
+    const lastStep = this.steps + WALK_STEPS;
+    const mostWork = this.#automaton.work + work;
     let best = EXACT;
     for (const leaf of this.#automaton.leavesOf(index)) {
+      if (best === ALL || ++this.steps > lastStep || this.#automaton.work > mostWork) break;
       if (!this.#takesAll(leaf, kind, 0)) continue;
-      best = Math.max(best, this.#along(leaf, kind, furthest, most));
-      if (best === ALL || this.#automaton.work > most) break;
+      best = Math.max(best, this.#along(leaf, kind, furthest, { lastStep, mostWork }));
     }
     return best;
   }
 
   /** The same of one leaf, and behind it always of one that takes all that may come: a lower bound. */
-  #along(start: Way, kind: number, furthest: number, mostWork: number): number {
+  #along(
+    start: Way,
+    kind: number,
+    furthest: number,
+    { lastStep, mostWork }: { readonly lastStep: number; readonly mostWork: number },
+  ): number {
     const automaton = this.#automaton;
     const { states } = entryAt(KINDS, kind);
-    const lastStep = this.steps + WALK_STEPS;
     const seen = new Set<number>();
     let level: (readonly [leaf: Way, state: number])[] = [[start, 0]];
     for (let bytes = 1; bytes <= furthest; bytes++) {
@@ -220,12 +229,11 @@ export class KindWalks {
           const after = automaton.behind(leaf, entryAt(moves, move));
           const then = entryAt(moves, move + 1);
           const key = after.id * states + then;
+          this.steps++;
           if (seen.has(key)) continue;
           seen.add(key);
-          const further = automaton
-            .leavesAlong(after)
-            .find((one) => this.#takesAll(one, kind, then));
-          if (further === undefined || ++this.steps > lastStep || automaton.work > mostWork)
+          const further = this.#thatTakesAll(automaton.leavesAlong(after), kind, then);
+          if (further === undefined || this.steps > lastStep || automaton.work > mostWork)
             return EXACT + bytes;
           next.push([further, then]);
         }
@@ -236,14 +244,25 @@ export class KindWalks {
     return furthest < FURTHEST ? furthest : EXACT + furthest;
   }
 
+  #thatTakesAll(leaves: readonly Way[], kind: number, state: number): Way | undefined {
+    for (const leaf of leaves) {
+      this.steps++;
+      if (this.#takesAll(leaf, kind, state)) return leaf;
+    }
+    return undefined;
+  }
+
   /** Does the leaf take all bytes that may come in a state of the kind? */
   #takesAll({ set }: Way, kind: number, state: number): boolean {
-    const { sets, words } = this.#automaton.grammar;
-    const { classes } = this.#movesOf(kind, state);
-    for (let word = 0; word < words; word++) {
-      if ((entryAt(classes, word) & ~entryAt(sets, set * words + word)) !== 0) return false;
+    const { classes, takers } = this.#movesOf(kind, state);
+    if (takers[set] === UNASKED) {
+      const { sets, words } = this.#automaton.grammar;
+      const missed = classes.some(
+        (bits, word) => (bits & ~entryAt(sets, set * words + word)) !== 0,
+      );
+      takers[set] = missed ? 0 : 1;
     }
-    return true;
+    return takers[set] === 1;
   }
 
   #movesOf(kind: number, state: number): Moves {
@@ -251,7 +270,7 @@ export class KindWalks {
     const known = ofKind[state];
     if (known !== undefined) return known;
     const { next, states } = entryAt(KINDS, kind);
-    const { classOf, words } = this.#automaton.grammar;
+    const { classOf, words, sets } = this.#automaton.grammar;
     const pairs = new Set<number>();
     const classes = new Int32Array(words);
     for (let byte = 0; byte < 256; byte++) {
@@ -262,7 +281,8 @@ export class KindWalks {
       classes[of >> 5] = entryAt(classes, of >> 5) | (1 << (of & 31));
     }
     const list = [...pairs].flatMap((pair) => [Math.floor(pair / states), pair % states]);
-    const moves = { moves: Int32Array.from(list), classes };
+    const takers = new Uint8Array(sets.length / words).fill(UNASKED);
+    const moves = { moves: Int32Array.from(list), classes, takers };
     ofKind[state] = moves;
     return moves;
   }
