@@ -5,7 +5,7 @@
  */
 import { GrammarError } from "./grammar.ts";
 
-/** One mask: near twice what the dearest of scripts/maintain/check/masks.ts needs at a vocabulary of 150k. */
+/** One mask: twice what the dearest of scripts/maintain/check/masks.ts needs at a vocabulary of 150k. */
 export const MASK_WORK = 50_000;
 /** Where all masks since the event loop last turned took `TURN_WORK` together, one more may take this. */
 export const CROWDED_MASK_WORK = 20_000;
