@@ -9,6 +9,7 @@ import { type Format, lowerSegment, type Quantization } from "./graph/lower.ts";
 import type { BlockBits } from "./graph/quantise.ts";
 import { Rounding } from "./graph/rounding.ts";
 import type { ShardReader } from "./graph/shard-reader.ts";
+import { isSmallSegment } from "./graph/small-segment.ts";
 import type { Segment } from "./graph/steps.ts";
 import { IntegerSegment } from "./kernel/segment.ts";
 import { type Runner, Session } from "./session.ts";
@@ -45,9 +46,6 @@ export interface OpenerOptions {
 
 /** A smaller model's weights are handed over from memory. */
 const SCRATCH_BYTES = 2 ** 26;
-
-/** Weights that a thread multiplies by one row in about the time that others take to join it, some 0.1 ms. */
-const SMALL_SEGMENT = 2 ** 21;
 
 export class Opener {
   readonly #weights: ShardReader;
@@ -86,21 +84,13 @@ export class Opener {
       const session = this.#inMemory(segment, threads, this.#format);
       return new IntegerSegment(segment, this.#weights, session, this.#invariant);
     }
-    const alone = threads > 1 && !once && this.#isSmall(segment) ? this.#alone : undefined;
+    const twice = threads > 1 && !once && isSmallSegment(segment, this.#weights);
+    const alone = twice ? this.#alone : undefined;
     const crossing = alone ?? this.#second;
     const first = this.#open(segment, alone ? 1 : threads, this.#format);
     if (crossing === undefined) return first;
     const format = this.#second ? "int8" : this.#format;
     return new TwoWays(first, this.#open(segment, threads, format), crossing);
-  }
-
-  #isSmall({ ops }: Segment): boolean {
-    const parts = ops.flatMap((op) => (op.op === "products" ? op.parts : []));
-    const weights = parts.reduce((sum, { weight }) => {
-      const { rows, width } = this.#weights.size(weight);
-      return sum + rows * width;
-    }, 0);
-    return weights <= SMALL_SEGMENT;
   }
 
   #open(segment: Segment, threads: number, format: Format): Runner {
