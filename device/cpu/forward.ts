@@ -138,8 +138,7 @@ export class Forward {
     if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
     this.#given = batchInvariant && quantization !== "w8a16" ? wholePairs : (rows) => rows;
-    const inBlocks = !twoCopies && (quantization === "int4" || quantization === "stored");
-    this.#partRows = PART_ROWS[inBlocks ? "blocks" : "other"];
+    this.#partRows = PART_ROWS[inBlocks(settings) && !twoCopies ? "blocks" : "other"];
     const second: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
     const alone = workAlone(settings) ? { rows: USUAL_CROSSING } : undefined;
     const opener = new Opener(this.#weights, {
@@ -345,10 +344,14 @@ export class Forward {
 
   /** Where a row's results depend on its neighbours anyway: its prompt may come in one step or in several. */
   #promptsOf(step: Extract<Step, { kind: "attend" }>): PromptAttention | undefined {
-    const { quantization, batchInvariant = false, kvFormat, threads } = this.#settings;
-    const inBlocks = quantization === "int4" || quantization === "stored";
+    const { batchInvariant = false, kvFormat, threads } = this.#settings;
     const { cache } = this.#program;
-    if (batchInvariant || !inBlocks || kvFormat !== "f32" || !fitsPrompts(step, cache))
+    if (
+      batchInvariant ||
+      !inBlocks(this.#settings) ||
+      kvFormat !== "f32" ||
+      !fitsPrompts(step, cache)
+    )
       return undefined;
     const { interleaved = false } = step.rope ?? {};
     const how = { scale: step.op.scale, rotates: step.rope !== undefined, interleaved };
@@ -370,6 +373,13 @@ export class Forward {
     this.#rotary.set(key, table);
     return table;
   }
+}
+
+/** Are there products in blocks? Of weights as published FP8 and int8 have none: their rows are invariant of the batch. */
+function inBlocks({ quantization, checkpoint }: RankSettings): boolean {
+  if (quantization !== "stored") return quantization === "int4";
+  const kinds = [...checkpoint.tensors.values()].flatMap(({ packing }) => packing?.kind ?? []);
+  return kinds.some((kind) => kind !== "fp8" && kind !== "int8");
 }
 
 /** Products in blocks may be summed otherwise on one thread than on several; other formats promise that they are not. */

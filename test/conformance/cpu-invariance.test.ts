@@ -2,10 +2,13 @@
  * Batch invariance of the cpu device: a request's logits are the same bits alone
  * or among others, in any chunks, with its prefix computed or found in the cache.
  */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
 import type { BatchRow, Device } from "../../device/device.ts";
+import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
 import { blockRange, execute, RecordingSampler, row } from "../support/device-driver.ts";
 import type { RandomModel } from "../support/random-model.ts";
 import {
@@ -23,6 +26,35 @@ interface Request {
   readonly id: number;
   readonly prompt: readonly number[];
   readonly blocks: readonly number[];
+}
+
+/** The method that W8A8 folders name. */
+const W8A8 = "compressed-tensors";
+
+/** Products' weights as W8A8 folders hold them, codes and a scale a row; the tied head stays F32. */
+function published(model: Model): Model {
+  const { folder, tensors, bytes } = model.checkpoint as Checkpoint; // random models have one
+  const random = seeded(2);
+  const file = "int8.bin";
+  const parts: Uint8Array[] = [];
+  let end = 0;
+  const lay = (name: string, dtype: string, shape: readonly number[], part: Uint8Array) => {
+    parts.push(part);
+    const begin = end;
+    end += part.length;
+    return { name, file, dtype, shape, begin, end };
+  };
+  const packed = [...tensors].map(([name, tensor]): [string, StoredTensor] => {
+    const [rows = 0, width] = tensor.shape;
+    if (width === undefined || name.includes("embed")) return [name, tensor];
+    const even = new Float32Array(rows).fill(2 / Math.sqrt(width) / 127);
+    const scales = lay(`${name}_scale`, "F32", [rows, 1], new Uint8Array(even.buffer));
+    const codes = Uint8Array.from({ length: rows * width }, () => 255 * random() - 127);
+    const packing = { kind: "int8", scales } as const;
+    return [name, { ...lay(name, "I8", tensor.shape, codes), packing }];
+  });
+  writeFileSync(join(folder, file), Buffer.concat(parts));
+  return { ...model, checkpoint: { folder, tensors: new Map(packed), bytes: bytes + end } };
 }
 
 const models: RandomModel[] = [];
@@ -47,7 +79,7 @@ async function open(
   models.push(made);
   const sampler = new RecordingSampler();
   const device = await createCpuDevice({
-    model: made.model,
+    model: quantization === W8A8 ? published(made.model) : made.model,
     clock: new RealClock(),
     sampler,
     tensorParallelSize: ranks,
@@ -170,6 +202,7 @@ describe.each([
   { name: "F32, latents", config: DEEPSEEK_LIKE, quantization: "none", count: 50 },
   { name: "int4", config: INT4, quantization: "int4", own: INVARIANT, count: 40 },
   { name: "w8a16", config: QWEN_LIKE, quantization: "w8a16", own: INVARIANT, count: 40 },
+  { name: "W8A8 as published", config: QWEN_LIKE, quantization: W8A8, count: 50 },
   { name: "F32, two ranks", config: QWEN_LIKE, quantization: "none", ranks: 2, count: 50 },
   {
     name: "KV in int8, window",
