@@ -258,7 +258,7 @@ describe("whole prompts through the runtime's operator", () => {
     prompts.close();
   });
 
-  it("want queries, keys and values side by side, and no window, sinks or partial turning", () => {
+  it("want queries, keys and values side by side and alike, and no window, sinks, temperature or partial turning", () => {
     const flow = { name: "qkv", width };
     const op = {
       op: "attention",
@@ -282,7 +282,15 @@ describe("whole prompts through the runtime's operator", () => {
     expect(fitsPrompts({ ...step, rope: { ...rope, rotaryDim: 32 } }, shape)).toBe(true);
     expect(fitsPrompts({ ...step, rope: { ...rope, rotaryDim: 16 } }, shape)).toBe(false);
     expect(fitsPrompts({ ...step, k: at(256), v: at(192) }, shape)).toBe(false);
-    expect(fitsPrompts({ ...step, op: { ...op, window: 8 } }, shape)).toBe(false);
+    const sinks = { name: "sinks", shape: [6], shard: "replicated" } as const;
+    const temperature = { floor: 8, scale: 0.1 };
+    for (const asked of [
+      { ...op, window: 8 },
+      { ...op, sinks },
+      { ...op, temperature },
+    ])
+      expect(fitsPrompts({ ...step, op: asked }, shape)).toBe(false);
+    expect(fitsPrompts(step, { ...shape, valueDim: 16 })).toBe(false);
   });
 });
 
