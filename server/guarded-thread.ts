@@ -33,6 +33,7 @@ interface Job<Task, Answer> {
   readonly task: Task;
   /** Tasks of one key are alike: one that was slow is slow again. */
   readonly key: string | undefined;
+  readonly timeLimitMs: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -84,15 +85,18 @@ export class GuardedThread<Task, Answer> {
     this.#limits = limits;
   }
 
-  /** `key`: what makes two tasks the same work; absent: none is like another. */
-  run(task: Task, key?: string): Promise<Answer> {
+  /**
+   * `key`: what makes two tasks the same work; absent: none is like another. `timeLimitMs`: of a
+   * task that no client can make longer.
+   */
+  run(task: Task, key?: string, timeLimitMs = this.#limits.timeLimitMs): Promise<Answer> {
     if (this.#closed) return Promise.reject(closing());
     const queue = key !== undefined && this.#slowKeys.has(key) ? this.#slow : this.#quick;
     if (queue.length >= this.#limits.maxWaiting) {
       return Promise.reject(new ThreadBusyError("Too many requests wait for the same thread."));
     }
     return new Promise((resolve, reject) => {
-      const job = { task, key, resolve, reject };
+      const job = { task, key, timeLimitMs, resolve, reject };
       if (key !== undefined && this.#quickKeys.has(key)) queue.unshift(job);
       else queue.push(job);
       this.#next();
@@ -198,18 +202,16 @@ export class GuardedThread<Task, Answer> {
     const share = (computed - this.#computed) / Math.max(1, working.length);
     this.#computed = computed;
     for (const runner of working) {
+      const { timeLimitMs = 0 } = runner.job ?? {};
       runner.usedMs += share;
       const waited = performance.now() - runner.begun;
       const over = (limit: number) =>
         waited >= limit && (runner.usedMs >= limit || waited >= PATIENCE * limit);
       if (!runner.ready) {
         if (over(START_MS)) this.#drop(runner, late(START_MS));
-      } else if (over(this.#limits.timeLimitMs)) {
-        this.#drop(runner, late(this.#limits.timeLimitMs));
-      } else if (
-        !runner.slow &&
-        over(Math.min(this.#limits.quickMs ?? QUICK_MS, this.#limits.timeLimitMs))
-      ) {
+      } else if (over(timeLimitMs)) {
+        this.#drop(runner, late(timeLimitMs));
+      } else if (!runner.slow && over(Math.min(this.#limits.quickMs ?? QUICK_MS, timeLimitMs))) {
         this.#slowDown(runner);
       }
     }

@@ -7,23 +7,24 @@ import { type GrammarTable, layOutGrammar, tableArrays } from "./table.ts";
 import { firstMask, walkBytes, walkTokens } from "./try-out.ts";
 import { layOut, type TokenTexts, Vocabulary, type VocabularyData } from "./vocabulary.ts";
 
-export interface BuildTask {
-  /** Written by specText. */
-  readonly text: string;
-  /** Laid out already, or to be. */
-  readonly vocabulary: { readonly data: VocabularyData } | { readonly words: TokenTexts };
-}
+/** A vocabulary to lay out, or a grammar to build for one. */
+export type BuildTask =
+  | { readonly words: TokenTexts }
+  | {
+      /** Written by specText. */
+      readonly text: string;
+      readonly vocabulary: VocabularyData;
+    };
 
 export type BuildAnswer =
+  | { readonly vocabulary: VocabularyData }
   | {
-      readonly ok: true;
       readonly grammar: GrammarTable;
-      readonly vocabulary: VocabularyData;
       /** Of the start. */
       readonly mask: Int32Array;
     }
   /** `refused`: the client's fault; otherwise a bug of ours. */
-  | { readonly ok: false; readonly refused: boolean; readonly message: string };
+  | { readonly refused: boolean; readonly message: string };
 
 lowerPriority();
 const port = parentPort;
@@ -33,32 +34,34 @@ let vocabulary: Vocabulary | undefined;
 port?.postMessage("ready");
 port?.on("message", (task: BuildTask) => {
   const found = answer(task);
-  port.postMessage(found, found.ok ? moved(found) : []);
+  port.postMessage(found, "grammar" in found ? moved(found) : []);
 });
 
 /** What crosses without a copy. */
-function moved({ grammar, mask }: Extract<BuildAnswer, { ok: true }>): readonly ArrayBuffer[] {
+function moved({
+  grammar,
+  mask,
+}: Extract<BuildAnswer, { grammar: GrammarTable }>): readonly ArrayBuffer[] {
   return [...tableArrays(grammar), mask].map(({ buffer }) => buffer as ArrayBuffer); // none is shared
 }
 
 function answer(task: BuildTask): BuildAnswer {
+  if ("words" in task) return { vocabulary: layOut(task.words) };
   try {
     const spec = JSON.parse(task.text) as GrammarSpec; // written by specText
     const grammar = layOutGrammar(buildGrammar(spec));
     walkBytes(grammar);
-    vocabulary ??= new Vocabulary(
-      "data" in task.vocabulary ? task.vocabulary.data : layOut(task.vocabulary.words),
-    );
+    vocabulary ??= new Vocabulary(task.vocabulary);
     const mask = firstMask(grammar, vocabulary);
     walkTokens(grammar, vocabulary);
-    return { ok: true, grammar, vocabulary: vocabulary.data, mask };
+    return { grammar, mask };
   } catch (error) {
-    if (error instanceof GrammarError) return { ok: false, refused: true, message: error.message };
+    if (error instanceof GrammarError) return { refused: true, message: error.message };
     // The stack is what nesting runs out of.
     if (error instanceof RangeError) {
-      return { ok: false, refused: true, message: "it is nested too deeply" };
+      return { refused: true, message: "it is nested too deeply" };
     }
     const message = error instanceof Error ? error.message : String(error);
-    return { ok: false, refused: false, message };
+    return { refused: false, message };
   }
 }

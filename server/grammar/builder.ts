@@ -11,12 +11,14 @@ import { GrammarError } from "./grammar.ts";
 import { type GrammarSpec, specText } from "./spec.ts";
 import { type TokenTexts, Vocabulary } from "./vocabulary.ts";
 
+/** For a vocabulary, which the server has chosen: half a second for 150,000 tokens. */
+const LAY_OUT_MS = 60_000;
+
 export class GrammarBuilder {
   readonly #thread: GuardedThread<BuildTask, BuildAnswer>;
   readonly #words: () => TokenTexts;
   readonly #budget: ThreadBudget | undefined;
-  #texts: TokenTexts | undefined;
-  #vocabulary: Vocabulary | undefined;
+  #vocabulary: Promise<Vocabulary> | undefined;
 
   /** `words` is called with the first grammar; `budget`: of the thread that will ask for masks. */
   constructor(words: () => TokenTexts, limits: ThreadLimits, budget?: ThreadBudget) {
@@ -33,27 +35,43 @@ export class GrammarBuilder {
   /** Rejects with GrammarError where the client is at fault. */
   async build(spec: GrammarSpec): Promise<CompiledGrammar> {
     const text = specText(spec);
-    this.#texts ??= this.#words();
-    const vocabulary =
-      this.#vocabulary === undefined ? { words: this.#texts } : { data: this.#vocabulary.data };
+    const vocabulary = await this.#laidOut();
     let answer: BuildAnswer;
     try {
-      answer = await this.#thread.run({ text, vocabulary }, text);
+      answer = await this.#thread.run({ text, vocabulary: vocabulary.data }, text);
     } catch (error) {
       throw error instanceof ThreadTaskError
         ? new GrammarError(`${error.message} to compile`)
         : error;
     }
-    if (!answer.ok) {
-      throw answer.refused ? new GrammarError(answer.message) : new Error(answer.message);
-    }
-    this.#vocabulary ??= new Vocabulary(answer.vocabulary);
-    const grammar = new CompiledGrammar(answer.grammar, this.#vocabulary, this.#budget);
+    if (!("grammar" in answer)) throw failure(answer);
+    const grammar = new CompiledGrammar(answer.grammar, vocabulary, this.#budget);
     grammar.seed(answer.mask);
     return grammar;
+  }
+
+  /** With the first grammar, in a time that is not its own: a slow machine takes seconds. */
+  #laidOut(): Promise<Vocabulary> {
+    this.#vocabulary ??= this.#layOut().catch((error: unknown) => {
+      this.#vocabulary = undefined;
+      throw error;
+    });
+    return this.#vocabulary;
+  }
+
+  async #layOut(): Promise<Vocabulary> {
+    const answer = await this.#thread.run({ words: this.#words() }, undefined, LAY_OUT_MS);
+    if (!("vocabulary" in answer)) throw failure(answer);
+    return new Vocabulary(answer.vocabulary);
   }
 
   close(): Promise<void> {
     return this.#thread.close();
   }
+}
+
+function failure(answer: BuildAnswer): Error {
+  const { refused = false, message = "The builder's thread took one task for another." } =
+    "message" in answer ? answer : {};
+  return refused ? new GrammarError(message) : new Error(message);
 }

@@ -73,3 +73,16 @@ it("what takes long waits beside the queue, as many as may, and small work goes 
   await expect.poll(() => told.length).toBe(6);
   for (const error of told) expect(error).toBeInstanceOf(ThreadBusyError);
 });
+
+it("a task that no client can make longer has a limit of its own", async () => {
+  const own = new GuardedThread<TemplateTask, TemplateAnswer>(
+    "../../server/generation/request-template-thread",
+    import.meta.url,
+    { timeLimitMs: 20, maxWaiting: 3 },
+  );
+  thread = own;
+  const long = `${"{% for i in range(2000) %}".repeat(2)}${"{% endfor %}".repeat(2)}done`;
+  const task = { source: { templates: new Map([["default", long]]), tokens: {} }, input };
+  await expect(own.run(task)).rejects.toThrow("longer than 20 ms");
+  expect(await own.run(task, undefined, 60_000)).toEqual({ ok: true, text: "done" });
+});
