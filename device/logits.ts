@@ -121,7 +121,7 @@ export class LogitRows {
         const begin = stretch * length;
         const end = Math.min(begin + length, row.length);
         const id = placeIn(row, { begin, end, target }, fall);
-        // Undefined: four at a time nothing weighs less than 2^−126.
+        // Undefined: all of it lies too far below.
         if (id !== undefined) return id;
       }
       target -= mass;
@@ -152,8 +152,8 @@ interface Fall {
   readonly scale: number;
 }
 
-/** Nothing above it weighs anything in a double. */
-const MOST_NATS = 745;
+/** What lies further below the likeliest cannot be drawn: e^-40 is less than the rounding of a stretch's mass. */
+const MOST_NATS = 40;
 
 function weightAt(value: number, { top, scale }: Fall): number {
   const nats = (top - value) * scale;
@@ -167,7 +167,7 @@ function weightOf(row: Float32Array, begin: number, fall: Fall): number {
   return sum;
 }
 
-/** Where the sum from `begin` on passes `target`; the last that weighs anything where rounding keeps it below. */
+/** Where the sum from `begin` on passes `target`; the last that can be drawn where rounding keeps it below. */
 function placeIn(
   row: Float32Array,
   of: { readonly begin: number; readonly end: number; readonly target: number },

@@ -15,6 +15,7 @@ import {
   DEFAULT_SAMPLING,
   type SamplingParams,
 } from "../../../engine/sequence.ts";
+import { seeded } from "../../support/random-model.ts";
 
 interface Setting {
   readonly prompt?: readonly number[];
@@ -193,6 +194,23 @@ describe("a whole vocabulary", () => {
     endless[7] = Number.POSITIVE_INFINITY;
     expect(rows.draw(endless, 1, 0.5)).toBeUndefined();
     expect(() => rows.likeliest(new Float32Array(600))).toThrow("reserve");
+  });
+
+  it("is never one that weighs less than rounding does, at the end of a stretch", () => {
+    const random = seeded(7);
+    for (let row = 0; row < 20; row++) {
+      const rows = new LogitRows();
+      const logits = rows.reserve(128);
+      for (let id = 0; id < 128; id++) logits[id] = 5 * random();
+      logits[63] = -100; // a bias
+      const mass = (from: number): number =>
+        logits.subarray(from, from + 64).reduce((sum, value) => sum + Math.exp(value), 0);
+      const border = mass(0) / (mass(0) + mass(64));
+      for (let i = -100; i <= 100; i++) {
+        const id = rows.draw(logits, 1, border * (1 + i * 5e-9));
+        expect(id).not.toBe(63);
+      }
+    }
   });
 
   it("is what the sampler draws from where nothing is left out", () => {
