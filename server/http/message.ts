@@ -7,7 +7,8 @@
  *
  * Its body can be read as the parser finds it (`readBody`): most come whole with their
  * headers, and what a stream does for each (a buffer, three turns, an end, a close) costs
- * as much as all else that node does with them.
+ * as much as all else that node does with them. Of a connection that is kept alive and idle
+ * node's parser keeps the last request, and so what that holds, until the next one.
  */
 import { IncomingMessage } from "node:http";
 
@@ -64,7 +65,8 @@ export class PlainMessage extends IncomingMessage {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const reader = this.#reader;
     this.#reader = undefined;
-    reader?.gone();
+    // As the stream's own 'close': after the response's, which then finds nothing answered.
+    if (reader !== undefined) process.nextTick(() => reader.gone());
     super._destroy(error, done);
   }
 }

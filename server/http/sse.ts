@@ -1,6 +1,6 @@
 /**
  * Server-sent events on a hijacked reply. The status is sent with the first
- * event, so that an error before it is still an ordinary answer. A reader that
+ * event (or by `open`), so that an error before it is still an ordinary answer. A reader that
  * does not drain blocks the stream, never the engine: nothing is written until
  * it has caught up, and `onDrain` then writes what was joined meanwhile.
  *
@@ -83,6 +83,13 @@ export class EventStream {
     if (!this.#opened) this.#open();
     this.#reply.raw.end();
     this.#socket?.uncork();
+  }
+
+  /** Sends the headers, where no event has: the first may be long in coming. */
+  open(): void {
+    if (this.#opened) return;
+    this.#open();
+    this.#reply.raw.flushHeaders();
   }
 
   #open(): void {

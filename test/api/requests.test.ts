@@ -1,5 +1,9 @@
 /** GET /requests: what happened to the last requests, and where the time of each went. */
+import { connect } from "node:net";
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseSettings } from "../../server/config.ts";
+import { serve } from "../../server/main.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const request = (prompt: number, tokens: number, more: object = {}) => ({
@@ -60,7 +64,7 @@ describe("requests on the simulated device", () => {
   });
 
   it("tell each write of a stream", async () => {
-    await server.stream("/v1/completions", request(40, 12));
+    await server.stream("/v1/completions", request(40, 64));
     const { json } = await server.get("/requests?limit=1");
     const [{ number, stream }] = json.requests;
     expect(stream).toBe(true);
@@ -68,7 +72,7 @@ describe("requests on the simulated device", () => {
     const writes: number[] = life.writes_ms;
     const ends: number[] = life.completions[0].emitted_ms;
     // A write takes what steps gave since the one before: one event each, where the host keeps up.
-    expect(writes.length).toBeGreaterThan(0);
+    expect(writes.length).toBeGreaterThan(1);
     expect(writes.length).toBeLessThanOrEqual(ends.length + 1);
     expect(writes).toEqual(writes.toSorted((a, b) => a - b));
     expect(writes[0]).toBeGreaterThanOrEqual(ends[0] ?? Number.NaN);
@@ -125,6 +129,23 @@ describe("requests that fail", () => {
     const left = (await told()).find((one: { gone: boolean }) => one.gone);
     expect(left.id).toContain("<script>");
     expect(left.output_tokens).toBeGreaterThan(0);
+    await server.stop(0);
+  });
+
+  it("are nobody's answer where the client left in the middle of its body", async () => {
+    const lines: { reqId?: string; msg: string; status?: number; gone?: boolean }[] = [];
+    const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+    const argv = ["models/tiny/llama", "--device", "null", "--port", "0"];
+    const server = await serve(parseSettings(argv).settings, logger);
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    socket.on("error", () => {}); // it is cut off
+    const head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+    socket.write(`${head}\r\ncontent-length: 100\r\n\r\n{"pro`, () => socket.destroy());
+    const told = () => lines.find(({ msg }) => msg === "request");
+    await expect.poll(told).toMatchObject({ status: 499, gone: true });
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    expect(metrics).toMatch(/^http_requests_total\{.*status="4xx".*\} 1$/m);
+    expect(metrics).not.toMatch(/^http_response_size_bytes_sum\{.*completions.*\} [1-9]/m);
     await server.stop(0);
   });
 

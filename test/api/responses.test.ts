@@ -110,6 +110,24 @@ describe("/v1/responses", () => {
       .toBe("incomplete");
   });
 
+  it("answers at once who watches for events to come", async () => {
+    const { device } = server.world;
+    const execute = device.execute.bind(device);
+    const held: (() => void)[] = [];
+    const hold: typeof execute = (batch, done) => held.push(() => execute(batch, done));
+    Object.assign(device, { execute: hold });
+    const body = { ...ask, background: true, stream: true, request_id: "resp_held" };
+    const whole = post("/v1/responses", body);
+    await expect.poll(() => held.length).toBeGreaterThan(0);
+    const path = `${server.url}/v1/responses/resp_held?stream=true&starting_after=9999`;
+    const coming = await fetch(path, { headers: key });
+    expect(coming.headers.get("content-type")).toContain("text/event-stream");
+    Object.assign(device, { execute });
+    for (const go of held) go();
+    expect(await coming.text()).toBe("");
+    expect(eventsOf((await whole).text).at(-1)?.type).toBe("response.completed");
+  });
+
   it("is cancelled, and frees its blocks", async () => {
     const long = { ...ask, max_output_tokens: undefined, background: true };
     const { id } = (await post("/v1/responses", long)).json;

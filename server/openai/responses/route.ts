@@ -129,6 +129,7 @@ async function watch(stored: StoredResponse, reply: FastifyReply, index: number)
       at = Math.max(at, kept.length);
       if (!stored.closed) {
         events.send(fresh);
+        events.open();
         return;
       }
       events.end(fresh);
