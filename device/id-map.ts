@@ -9,7 +9,7 @@ import type { SequenceId } from "./device.ts";
 const FREE = -1;
 
 export class IdMap<T> {
-  /** Places; a power of two, more than twice the entries. */
+  /** Places; a power of two, at least twice the entries. */
   #keys: number[] = new Array<number>(16).fill(FREE);
   #values: (T | undefined)[] = new Array<T | undefined>(16).fill(undefined);
   /** Of a hash's bits, those that are no place's. */

@@ -3,7 +3,7 @@
  * to get it and to give it back costs more than to fill it. Short lists are cut from slabs.
  */
 
-/** Ids of a slab: 64 kB, kept while any list of it is. */
+/** Ids of a slab, 64 kB: one short list that is kept keeps all of it. */
 const SLAB = 16_384;
 /** Longer lists have memory of their own. */
 const LONGEST = 512;

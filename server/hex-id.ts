@@ -1,3 +1,4 @@
+/** Random ids, as they stand in answers and headers. */
 import { randomFillSync } from "node:crypto";
 import { entryAt } from "./entry-at.ts";
 

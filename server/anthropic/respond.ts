@@ -1,5 +1,4 @@
 /** Answers of /v1/messages, to the byte as vLLM's: blocks, and the events that tell of them. */
-
 import type { ChatAnswer, ChatFormat } from "../exchange/chat-format.ts";
 import type { StreamResponder } from "../exchange/exchange.ts";
 import {

@@ -1,5 +1,4 @@
 /** What all pooling routes do alike: who asked for which model, pooled states of prompts, and the counts. */
-
 import { setImmediate as turn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DEFAULT_SAMPLING, type GenerationRequest } from "../../engine/sequence.ts";

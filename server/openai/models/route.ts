@@ -1,5 +1,4 @@
 /** GET /v1/models: one card for each name the model answers to, and for each adapter. */
-
 import type { FastifyInstance } from "fastify";
 import { hexId } from "../../hex-id.ts";
 import type { Serving } from "../../serving.ts";

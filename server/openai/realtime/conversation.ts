@@ -1,5 +1,4 @@
 /** The items of a realtime conversation: as OpenAI's text mode has them, and as chat messages. */
-
 import type { ChatMessage } from "../../generation/messages.ts";
 import { hexId } from "../../hex-id.ts";
 import { RealtimeBytes, type SocketBytes } from "./bytes.ts";
