@@ -191,6 +191,10 @@ it.each([2, 3, 6, 16, 24])("the crossing of two formats is found at %d rows", (f
   expect(passes.length).toBeLessThanOrEqual(12);
 });
 
+it("two formats cross where one is quicker than a pass of some segments can err", () => {
+  expect(findCrossing((rows, format) => (format === "many" ? 0.95 : rows < 8 ? 1 : 2))).toBe(8);
+});
+
 describe("a step on the wire", () => {
   const rows = [
     row(0, [1, 2, 3, 4, 5], { start: 2, blocks: [7, 9] }),
