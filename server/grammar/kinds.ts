@@ -119,7 +119,11 @@ export function kindsBeneath(byte: ArrayLike<number>, parent: ArrayLike<number>)
 
 /** How far walks go, in bytes: where no state comes that did not before, text of any length is taken. */
 const FURTHEST = 32;
-/** In `#known`: 0, not asked; up to FURTHEST, at least so many bytes; from EXACT on, just so many more. */
+/**
+ * In `#known`: 0, not asked; below CUT, at least so many bytes; from CUT on, so many, as far as WALK_WORK
+ * could tell; from EXACT on, just so many.
+ */
+const CUT = 64;
 const EXACT = 128;
 const ALL = 255;
 /** Steps of one walk (moves and leaves looked at) and ways of the grammar that it may look at; and of all for one mask, which the last may go over. */
@@ -142,6 +146,12 @@ interface Moves {
 }
 
 const UNASKED = 2;
+
+/** Bytes that are sure to be taken. */
+function lengthOf(known: number): number {
+  if (known === ALL) return Number.POSITIVE_INFINITY;
+  return known < CUT ? known : known - (known < EXACT ? CUT : EXACT);
+}
 
 /** What states of one automaton take of kinds of text. */
 export class KindWalks {
@@ -180,7 +190,8 @@ export class KindWalks {
   takes(index: number, kind: number, bytes: number, work = WALK_WORK): boolean {
     const place = index * KINDS.length + kind;
     let known = this.#known[place] ?? 0;
-    if (known < EXACT && known < bytes && this.#stepsLeft > 0 && this.#workLeft > 0) {
+    const open = known < (work > WALK_WORK ? EXACT : CUT);
+    if (open && lengthOf(known) < bytes && this.#stepsLeft > 0 && this.#workLeft > 0) {
       const [steps, ways] = [this.steps, this.#automaton.work];
       known = this.#walk(index, kind, bytes > 8 ? FURTHEST : 8, work);
       this.#stepsLeft -= this.steps - steps;
@@ -188,7 +199,7 @@ export class KindWalks {
       while (place >= this.#known.length) this.#grow();
       this.#known[place] = known;
     }
-    return known === ALL || (known < EXACT ? known : known - EXACT) >= bytes;
+    return lengthOf(known) >= bytes;
   }
 
   #grow(): void {
@@ -201,22 +212,24 @@ export class KindWalks {
   #walk(index: number, kind: number, furthest: number, work: number): number {
     const lastStep = this.steps + WALK_STEPS;
     const mostWork = this.#automaton.work + work;
-    let best = EXACT;
+    const isSpent = () => this.steps > lastStep || this.#automaton.work > mostWork;
+    let longest = 0;
     for (const leaf of this.#automaton.leavesOf(index)) {
-      if (best === ALL || ++this.steps > lastStep || this.#automaton.work > mostWork) break;
+      this.steps++;
+      if (longest === Number.POSITIVE_INFINITY || isSpent()) break;
       if (!this.#takesAll(leaf, kind, 0)) continue;
-      best = Math.max(best, this.#along(leaf, kind, furthest, { lastStep, mostWork }));
+      longest = Math.max(longest, this.#along(leaf, kind, furthest, isSpent));
     }
-    return best;
+    if (longest === Number.POSITIVE_INFINITY) return ALL;
+    if (longest > furthest && furthest < FURTHEST) return longest;
+    return longest + (isSpent() && work <= WALK_WORK ? CUT : EXACT);
   }
 
-  /** The same of one leaf, and behind it always of one that takes all that may come: a lower bound. */
-  #along(
-    start: Way,
-    kind: number,
-    furthest: number,
-    { lastStep, mostWork }: { readonly lastStep: number; readonly mostWork: number },
-  ): number {
+  /**
+   * Bytes that one leaf takes, and behind it always one that takes all that may come: a lower bound.
+   * Past `furthest` where no end was met that far.
+   */
+  #along(start: Way, kind: number, furthest: number, isSpent: () => boolean): number {
     const automaton = this.#automaton;
     const { states } = entryAt(KINDS, kind);
     const seen = new Set<number>();
@@ -233,15 +246,14 @@ export class KindWalks {
           if (seen.has(key)) continue;
           seen.add(key);
           const further = this.#thatTakesAll(automaton.leavesAlong(after), kind, then);
-          if (further === undefined || this.steps > lastStep || automaton.work > mostWork)
-            return EXACT + bytes;
+          if (further === undefined || isSpent()) return bytes;
           next.push([further, then]);
         }
       }
-      if (next.length === 0) return ALL;
+      if (next.length === 0) return Number.POSITIVE_INFINITY;
       level = next;
     }
-    return furthest < FURTHEST ? furthest : EXACT + furthest;
+    return furthest + 1;
   }
 
   #thatTakesAll(leaves: readonly Way[], kind: number, state: number): Way | undefined {

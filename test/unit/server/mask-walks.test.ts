@@ -6,6 +6,8 @@ import { describe, expect, it } from "vitest";
 import { Automaton } from "../../../server/grammar/automaton.ts";
 import { MASK_WORK, SequenceBudget } from "../../../server/grammar/budget.ts";
 import { CompiledGrammar } from "../../../server/grammar/constraint.ts";
+import { KindWalks, PLAIN, SLICE_WORK } from "../../../server/grammar/kinds.ts";
+import { parseRegex } from "../../../server/grammar/regex.ts";
 import { buildGrammar, type GrammarSpec } from "../../../server/grammar/spec.ts";
 import { layOutGrammar } from "../../../server/grammar/table.ts";
 import { Vocabulary } from "../../../server/grammar/vocabulary.ts";
@@ -87,6 +89,7 @@ const OPEN: readonly GrammarSpec[] = [
     "[\\s\\S]{0,200}?<b>[\\s\\S]{0,200}?</b>[\\s\\S]{0,200}",
     "[a-z]{3}|[a-z]{7,9}|[A-Z][a-z]{0,5}|\\d{1,3}",
     "(?:con|pro|the|st){1,30}",
+    "[a-z]".repeat(40),
   ].map(regex),
   grammar('root ::= item+\nitem ::= "- " text "\\n" ("  " item)*\ntext ::= [^\\n]{1,120}\n'),
   json({ type: "string", pattern: "^[A-Z][\\w .-]{2,60}$", minLength: 10, maxLength: 40 }),
@@ -197,5 +200,29 @@ describe("a mask allows just what its grammar takes", () => {
     expect(cost.wrong).toEqual([]);
     expect(cost.nodes).toBeLessThan(NODES);
     expect(cost.ways).toBeLessThan(MASK_WORK / 2);
+  });
+});
+
+describe("a walk along one kind of text", () => {
+  const walksOf = (pattern: string) => {
+    const automaton = new Automaton(parseRegex(pattern));
+    const walks = new KindWalks(automaton);
+    walks.begin();
+    return { start: automaton.indexOf(automaton.start), walks };
+  };
+
+  it("goes further when longer text is asked for", () => {
+    const { start, walks } = walksOf(`${"[a-z]".repeat(12)}\\n`);
+    expect([8, 12, 13].map((bytes) => walks.takes(start, 0, bytes))).toEqual([true, true, false]);
+  });
+
+  it("that its work cut short is not the answer where more is allowed, and is where not", () => {
+    const { start, walks } = walksOf(`${"[^\\n]".repeat(8)}[^\\n]*`);
+    expect(walks.takes(start, PLAIN, 100)).toBe(false);
+    const { steps } = walks;
+    expect(walks.takes(start, PLAIN, 100)).toBe(false);
+    expect(walks.steps).toBe(steps);
+    expect(walks.takes(start, PLAIN, 100, SLICE_WORK)).toBe(true);
+    expect(walks.takes(start, PLAIN, 100)).toBe(true);
   });
 });
