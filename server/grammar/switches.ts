@@ -17,6 +17,12 @@ export interface Switches {
 /** Where the options of a switch begin. */
 export const OPTIONS = 2;
 
+/**
+ * Options and alternatives within them that are looked at for one switch: 256 options are apart at
+ * most, and alternatives that hold nothing may be nested at will.
+ */
+const MOST_LOOKS = 1_024;
+
 /** `sets`: by number; `numberOf` gives a set a number. There is no recursion on the left. */
 export function switchesOf(
   shape: Shape,
@@ -27,10 +33,13 @@ export function switchesOf(
   const switchAt = new Int32Array(shape.kind.length);
   /** Begins as what is no switch: it never takes nothing. */
   const switches: number[] = [0, 0];
-  for (let node = 0; node < shape.kind.length; node++) {
+  const unclear = new Uint8Array(shape.kind.length);
+  // From the last back: most parts come before what they are part of.
+  for (let node = shape.kind.length - 1; node >= 0; node--) {
     if (shape.kind[node] !== ALT) continue;
     const found: Found = { options: [], union: new Uint32Array(8), empty: false };
-    if (!gather(shape, productive, sets, node, found) || found.options.length < 4) continue;
+    if (!gather(shape, { productive, sets, unclear }, node, found)) unclear[node] = 1;
+    if (unclear[node] === 1 || found.options.length < 4) continue;
     switchAt[node] = switches.length;
     switches.push(numberOf(found.union), found.empty ? 1 : 0, ...found.options);
   }
@@ -44,26 +53,39 @@ interface Found {
   empty: boolean;
 }
 
-/** False: the next byte does not tell. */
+interface Known {
+  readonly productive: Uint8Array;
+  readonly sets: readonly ByteSet[];
+  /** By node, 1: an alternative whose options the next byte does not tell apart; so it is in none around it. */
+  readonly unclear: Uint8Array;
+}
+
+/** False: the next byte does not tell, or too much would have to be looked at. */
 function gather(
   shape: Shape,
-  productive: Uint8Array,
-  sets: readonly ByteSet[],
+  { productive, sets, unclear }: Known,
   alternative: number,
   found: Found,
 ): boolean {
   const { kind, first, parts } = shape;
-  for (let k = entryAt(first, alternative); k < entryAt(first, alternative + 1); k++) {
-    const option = entryAt(parts, k);
-    if (productive[option] !== 1) continue;
-    if (kind[option] === ALT) {
-      if (!gather(shape, productive, sets, option, found)) return false;
-    } else if (kind[option] === SEQ && first[option] === first[option + 1]) {
+  const open = [alternative];
+  let looks = 0;
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (++looks > MOST_LOOKS || unclear[node] === 1) return false;
+    if (kind[node] === ALT) {
+      const from = entryAt(first, node);
+      // The first is the next to be looked at.
+      for (let k = entryAt(first, node + 1) - 1; k >= from; k--) {
+        const option = entryAt(parts, k);
+        if (productive[option] === 1) open.push(option);
+      }
+      if (open.length > MOST_LOOKS) return false;
+    } else if (kind[node] === SEQ && first[node] === first[node + 1]) {
       found.empty = true;
     } else {
-      const set = firstSet(shape, option);
+      const set = firstSet(shape, node);
       if (set === undefined || !isApart(found.union, entryAt(sets, set))) return false;
-      found.options.push(set, option);
+      found.options.push(set, node);
     }
   }
   return true;

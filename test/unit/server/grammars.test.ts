@@ -107,6 +107,19 @@ describe("EBNF", () => {
   });
 
   it.each([
+    [30, '""', (before: string) => `${before} | ${before}`, ["a", "d"], ["", "x"]],
+    [5_000, '"x"', (before: string) => `${before} | "y"`, ["ax", "dy"], ["a", "z"]],
+    [5_000, '"x" | "y" | "z" | "w"', (before: string) => `${before} | ""`, ["ax", "d"], ["axx"]],
+  ] as const)(
+    "may nest alternatives %i deep, from %s on",
+    (depth, innermost, around, taken, refused) => {
+      const rules = Array.from({ length: depth }, (_, i) => `r${i + 1} ::= ${around(`r${i}`)}`);
+      const root = `root ::= [a-c] r${depth} | "d" r${depth}`;
+      check(parseEbnf([root, `r0 ::= ${innermost}`, ...rules].join("\n")), ["", taken, refused]);
+    },
+  );
+
+  it.each([
     ["root ::= other", 'rule "other" is not defined'],
     ['root ::= "a"\nroot ::= "b"', 'rule "root" is defined twice'],
     ['start ::= "a"', 'there is no rule "root"'],
