@@ -15,7 +15,7 @@ export const SEQUENCE_WORK = 4_000_000;
 const WORK_PER_ID = 2_000;
 /** What one grammar has found out before it is dropped and found again. */
 export const GRAMMAR_BYTES = 24 * 2 ** 20;
-/** Of all grammars, with their tables. */
+/** Of all grammars, with their tables; of one that had to give its memory back, not until it is used again. */
 export const ALL_BYTES = 96 * 2 ** 20;
 
 /** Calls back once the event loop has turned. */
@@ -69,6 +69,7 @@ export class ThreadBudget {
     for (const [oldest] of this.#held) {
       if (this.#bytes <= this.#allBytes || oldest === grammar) break;
       oldest.forget();
+      // Its table is left to who keeps the grammar: held here, what nobody uses again would stay.
       this.#note(oldest, 0);
     }
   }

@@ -46,6 +46,8 @@ const COUNTED = -2;
 
 /** What one weighs, with its place. */
 const WAY_BYTES = 180;
+/** One entry of the ways that were capped. */
+const CAPPED_BYTES = 56;
 const FIRST_PLACES = 64;
 
 export class Ways {
@@ -116,6 +118,7 @@ export class Ways {
       const most = cut && high >= length ? UNBOUNDED : high;
       capped = this.#way(node, least, most, capped ?? this.end, set);
       memo.set(link, capped);
+      this.bytes += CAPPED_BYTES;
     }
     return capped ?? way;
   }
