@@ -1,27 +1,14 @@
 /** KV-cache events as a router reads them. */
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { decode } from "@msgpack/msgpack";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Dealer, Subscriber } from "zeromq";
 import { startServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
-let replayPort: number;
+let replayEndpoint: string;
 const subscriber = new Subscriber();
 
-/** Two that nobody has. */
-async function freePorts(): Promise<readonly [number, number]> {
-  const [one, other] = [createServer().listen(0), createServer().listen(0)];
-  await Promise.all([once(one, "listening"), once(other, "listening")]);
-  const ports = [one, other].map((each) => (each.address() as AddressInfo).port); // they listen on TCP
-  await Promise.all([one, other].map((each) => once(each.close(), "close")));
-  return ports as [number, number];
-}
-
 beforeAll(async () => {
-  const [port, replay] = await freePorts();
-  replayPort = replay;
   server = await startServer([
     "models/tiny/llama",
     "--device",
@@ -31,12 +18,14 @@ beforeAll(async () => {
     "--kv-events-config",
     JSON.stringify({
       enable_kv_cache_events: true,
-      endpoint: `tcp://*:${port}`,
-      replay_endpoint: `tcp://127.0.0.1:${replay}`,
+      endpoint: "tcp://127.0.0.1:*",
+      replay_endpoint: "tcp://127.0.0.1:*",
       topic: "kv@pod@tiny",
     }),
   ]);
-  subscriber.connect(`tcp://127.0.0.1:${port}`);
+  const [publisher] = server.world.kvEvents?.publishers ?? [];
+  replayEndpoint = publisher?.replayEndpoint ?? "";
+  subscriber.connect(publisher?.endpoint ?? "");
   subscriber.subscribe("kv@pod@");
 });
 afterAll(async () => {
@@ -56,8 +45,8 @@ describe("kv events", () => {
     void heard.then(() => {
       silent = false;
     });
-    for (let index = 0; silent && index < 50; index++) {
-      const prompt = [index + 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    for (let index = 0; silent; index++) {
+      const prompt = [1 + (index % 256), 1 + ((index >> 8) % 256), 3, 4, 5, 6, 7, 8, 9];
       await server.post("/v1/completions", { prompt, max_tokens: 1 });
     }
     const [topic, sequence, payload] = await heard;
@@ -77,7 +66,7 @@ describe("kv events", () => {
     expect(events[0]?.["token_ids"]).toHaveLength(8);
 
     const dealer = new Dealer();
-    dealer.connect(`tcp://127.0.0.1:${replayPort}`);
+    dealer.connect(replayEndpoint);
     await dealer.send(["", Buffer.alloc(8)]);
     const replayed: bigint[] = [];
     for await (const [, number] of dealer) {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RealtimeBytes } from "../../server/openai/realtime/bytes.ts";
 import { RealtimeSession } from "../../server/openai/realtime/session.ts";
+import { holdDevice } from "../support/held-device.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -93,6 +94,7 @@ describe("a realtime session", () => {
     expect(done["response"]).toMatchObject({ usage: { output_tokens: 4 } });
     for (const named of [true, false]) {
       const before = sent.length;
+      const held = holdDevice(server);
       await send({ type: "response.create" });
       const created = sent.slice(before).find(({ type }) => type === "response.created");
       const id = created?.["response"].id;
@@ -100,10 +102,12 @@ describe("a realtime session", () => {
       expect(wrong["error"].code).toBe("response_cancel_not_active");
       const twice = await until("error", { type: "response.create" });
       expect(twice["error"].code).toBe("conversation_already_has_active_response");
-      const ended = await until("response.done", {
+      const ending = until("response.done", {
         type: "response.cancel",
         ...(named && { response_id: id }),
       });
+      held.release();
+      const ended = await ending;
       expect(ended["response"]).toMatchObject({ id, status: "cancelled" });
     }
     const none = await until("error", { type: "response.cancel" });
@@ -159,9 +163,11 @@ describe("a realtime session", () => {
     const { sent, session, send, say } = opened(bytes);
     await say("hello");
     expect(bytes.held).toBeGreaterThan(0);
+    const held = holdDevice(server);
     await send({ type: "response.create" });
     session.close();
     const said = sent.length;
+    held.release();
     await idle();
     expect(bytes.held).toBe(0);
     await say("too late");

@@ -1,5 +1,6 @@
 /** /v1/responses: items, kept responses, background, and what a client that leaves frees. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { holdDevice } from "../support/held-device.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -111,29 +112,26 @@ describe("/v1/responses", () => {
   });
 
   it("answers at once who watches for events to come", async () => {
-    const { device } = server.world;
-    const execute = device.execute.bind(device);
-    const held: (() => void)[] = [];
-    const hold: typeof execute = (batch, done) => held.push(() => execute(batch, done));
-    Object.assign(device, { execute: hold });
+    const held = holdDevice(server);
     const body = { ...ask, background: true, stream: true, request_id: "resp_held" };
     const whole = post("/v1/responses", body);
-    await expect.poll(() => held.length).toBeGreaterThan(0);
+    await expect.poll(() => held.steps).toBeGreaterThan(0);
     const path = `${server.url}/v1/responses/resp_held?stream=true&starting_after=9999`;
     const coming = await fetch(path, { headers: key });
     expect(coming.headers.get("content-type")).toContain("text/event-stream");
-    Object.assign(device, { execute });
-    for (const go of held) go();
+    held.release();
     expect(await coming.text()).toBe("");
     expect(eventsOf((await whole).text).at(-1)?.type).toBe("response.completed");
   });
 
   it("is cancelled, and frees its blocks", async () => {
-    const long = { ...ask, max_output_tokens: undefined, background: true };
-    const { id } = (await post("/v1/responses", long)).json;
+    const held = holdDevice(server);
+    const { id } = (await post("/v1/responses", { ...ask, background: true })).json;
+    await expect.poll(() => held.steps).toBeGreaterThan(0);
     const cancelled = await post(`/v1/responses/${id}/cancel`, {});
     expect(cancelled.json).toMatchObject({ id, status: "cancelled" });
     expect((await get(`/v1/responses/${id}`)).json.status).toBe("cancelled");
+    held.release();
     await expect.poll(() => server.metric("vllm:num_requests_running")).toBe(0);
     expect(await server.metric("vllm:kv_cache_usage_perc")).toBe(0);
     expect((await post(`/v1/responses/${id}/cancel`, {})).json.error).toMatchObject({

@@ -32,8 +32,11 @@ function trainyard(...argv: string[]): Served {
   return { child, output: () => output, exit };
 }
 
-/** Starts on a free port, a step 2 ms long, and waits until it listens: a long stream takes 1 s. */
-async function served(...argv: string[]): Promise<Served & { readonly url: string }> {
+/** Starts on a free port, its steps so many ms long, and waits until it listens. */
+async function served(
+  stepMs: number,
+  ...argv: string[]
+): Promise<Served & { readonly url: string }> {
   const running = trainyard(
     "serve",
     "models/tiny/llama",
@@ -42,7 +45,7 @@ async function served(...argv: string[]): Promise<Served & { readonly url: strin
     "--port",
     "0",
     "--additional-config",
-    '{"null-step-nanos": 2000000}',
+    `{"null-step-nanos": ${stepMs * 1e6}}`,
     ...argv,
   );
   for (;;) {
@@ -56,6 +59,10 @@ async function served(...argv: string[]): Promise<Served & { readonly url: strin
   }
 }
 
+/** So long that no stream ends by itself while it is looked at. */
+const SLOW_MS = 100;
+
+/** 500 steps. */
 const longStream = (url: string) =>
   fetch(`${url}/v1/completions`, {
     method: "POST",
@@ -65,7 +72,7 @@ const longStream = (url: string) =>
 
 describe("trainyard serve", () => {
   it("ends a stream with finish_reason abort on SIGTERM, and itself with 0", async () => {
-    const { url, child, exit } = await served();
+    const { url, child, exit } = await served(SLOW_MS);
     const streams = await Promise.all(Array.from({ length: 8 }, () => longStream(url)));
     child.kill("SIGTERM");
     const texts = await Promise.all(streams.map((stream) => stream.text()));
@@ -77,7 +84,7 @@ describe("trainyard serve", () => {
   });
 
   it("lets requests end within --shutdown-timeout", async () => {
-    const { url, child, exit } = await served("--shutdown-timeout", "30");
+    const { url, child, exit } = await served(2, "--shutdown-timeout", "30");
     const stream = await longStream(url);
     child.kill("SIGTERM");
     expect(await stream.text()).toContain('"finish_reason":"length"');
@@ -86,7 +93,7 @@ describe("trainyard serve", () => {
   });
 
   it("ends at once, cleanly, on a second signal, and drains on SIGHUP", async () => {
-    const { child, url, exit, output } = await served("--shutdown-timeout", "60");
+    const { child, url, exit, output } = await served(SLOW_MS, "--shutdown-timeout", "60");
     const stream = await longStream(url);
     child.kill("SIGHUP");
     const asked = await fetch(`${url}/health`);

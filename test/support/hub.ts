@@ -1,5 +1,6 @@
 /** A hub on loopback that speaks as huggingface.co does, and misbehaves as it is told. */
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -10,6 +11,8 @@ export interface HubFaults {
   cutAfter?: number[];
   /** Large files are served in pieces with a pause between, in milliseconds. */
   pause?: number;
+  /** Once so many bytes of a large file were sent, nothing more comes until its client leaves. */
+  holdAt?: number;
   /** Added to the size that is promised of large files. */
   lie?: number;
   /** Large files come with another byte than was promised. */
@@ -100,6 +103,10 @@ export class LoopbackHub {
     const end = large ? (faults.cutAfter?.shift() ?? body.length) : body.length;
     response.writeHead(begin > 0 ? 206 : 200, { "content-length": body.length });
     for (let at = 0; at < end; at += 1 << 16) {
+      if (large && at >= (faults.holdAt ?? Number.POSITIVE_INFINITY)) {
+        await once(response, "close");
+        return;
+      }
       const piece = body.subarray(at, Math.min(at + (1 << 16), end));
       this.sent += piece.length;
       if (!response.write(piece)) {
