@@ -3,8 +3,8 @@
  * to get it and to give it back costs more than to fill it. Short lists are cut from slabs.
  */
 
-/** Ids of a slab, 64 kB: one short list that is kept keeps all of it. */
-const SLAB = 16_384;
+/** Ids of a slab, 16 kB: one short list that is kept keeps all of it. */
+const SLAB = 4096;
 /** Longer lists have memory of their own. */
 const LONGEST = 512;
 

@@ -26,6 +26,7 @@ import { bodyLimits, readBodies } from "./http/body.ts";
 import { answerOrigins, isPreflight } from "./http/cors.ts";
 import { ApiError, toApiError } from "./http/errors.ts";
 import { reportIgnored } from "./http/ignored.ts";
+import { RequestLog } from "./http/log.ts";
 import { PlainMessage } from "./http/message.ts";
 import { tellRoutes } from "./http/route-facts.ts";
 import { shapeCheck } from "./http/validation.ts";
@@ -92,7 +93,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   // Hooks call back: of each promise a request would wait a turn.
   app.addHook("onRequest", (request, reply, done) => {
     request.record = { began: serving.clock.now() };
-    request.log = reply.log = app.log;
+    request.log = reply.log = new RequestLog(app.log, request.id);
     if (parts.draining?.() && !PROBES.has(request.url)) {
       done(new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 }));
     } else done();
@@ -239,7 +240,7 @@ function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const known = errorOf(error);
     if (known.status >= 500 && known.code === "internal") {
-      request.log.error({ reqId: request.id, err: known.cause ?? known }, "request failed");
+      request.log.error({ err: known.cause ?? known }, "request failed");
     }
     request.record.error = known.message;
     if (known.retryAfterSeconds !== undefined) {

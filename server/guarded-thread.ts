@@ -202,7 +202,7 @@ export class GuardedThread<Task, Answer> {
     const share = (computed - this.#computed) / Math.max(1, working.length);
     this.#computed = computed;
     for (const runner of working) {
-      const { timeLimitMs = 0 } = runner.job ?? {};
+      const { timeLimitMs = this.#limits.timeLimitMs } = runner.job ?? {};
       runner.usedMs += share;
       const waited = performance.now() - runner.begun;
       const over = (limit: number) =>

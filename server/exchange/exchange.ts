@@ -153,8 +153,8 @@ export class Exchange {
     const shown = first.pooling
       ? { pooling: first.pooling }
       : { ...params, stop, logitBias: Object.fromEntries(logitBias) };
-    const { id, log } = this.#request;
-    log.info({ reqId: id, id: this.id, promptTokens, n: first.n, params: shown }, "received");
+    const { log } = this.#request;
+    log.info({ id: this.id, promptTokens, n: first.n, params: shown }, "received");
   }
 
   /** Everything at once: one delta a choice. Undefined: nobody is there to answer. */
@@ -187,8 +187,7 @@ export class Exchange {
           reject(error);
           return;
         }
-        const { id, log } = this.#request;
-        log.error({ reqId: id, err: error }, "stream failed");
+        this.#request.log.error({ err: error }, "stream failed");
         end(responder.failed(toApiError(error)));
       };
       const write = (more: boolean): void => {

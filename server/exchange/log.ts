@@ -42,7 +42,7 @@ export function logRequests(
       seconds,
     });
     if (silent || UNCOUNTED.has(handler)) return;
-    request.log.info(
+    app.log.info(
       {
         reqId: request.id,
         method: request.method,

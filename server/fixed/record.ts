@@ -54,11 +54,10 @@ export function recordAnswers(scope: FastifyInstance, recording: Recording): voi
       const ms = Math.round(performance.now() - began);
       const line = { match, answer, recorded: { firstByteMs: told.firstByteMs, ms } };
       await keep(line, digest, JSON.stringify(answer)).catch((err: unknown) => {
-        request.log.error({ reqId: request.id, err }, "an answer was passed on and not recorded");
+        request.log.error({ err }, "an answer was passed on and not recorded");
       });
     } else {
-      const about = { reqId: request.id, route };
-      request.log.warn(about, "an answer that cannot be read was not recorded");
+      request.log.warn({ route }, "an answer that cannot be read was not recorded");
     }
     // Who has the whole answer finds it written.
     reply.raw.end();

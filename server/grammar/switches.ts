@@ -34,11 +34,12 @@ export function switchesOf(
   /** Begins as what is no switch: it never takes nothing. */
   const switches: number[] = [0, 0];
   const unclear = new Uint8Array(shape.kind.length);
+  const begins = new Int32Array(shape.kind.length);
   // From the last back: most parts come before what they are part of.
   for (let node = shape.kind.length - 1; node >= 0; node--) {
     if (shape.kind[node] !== ALT) continue;
     const found: Found = { options: [], union: new Uint32Array(8), empty: false };
-    if (!gather(shape, { productive, sets, unclear }, node, found)) unclear[node] = 1;
+    if (!gather(shape, { productive, sets, unclear, begins }, node, found)) unclear[node] = 1;
     if (unclear[node] === 1 || found.options.length < 4) continue;
     switchAt[node] = switches.length;
     switches.push(numberOf(found.union), found.empty ? 1 : 0, ...found.options);
@@ -58,12 +59,18 @@ interface Known {
   readonly sets: readonly ByteSet[];
   /** By node, 1: an alternative whose options the next byte does not tell apart; so it is in none around it. */
   readonly unclear: Uint8Array;
+  /** By node, what `firstSet` found: a set's number, counted from FIRST; 0: it was not looked at. */
+  readonly begins: Int32Array;
 }
+
+/** Begins with no bytes. */
+const NO_SET = 1;
+const FIRST = 2;
 
 /** False: the next byte does not tell, or too much would have to be looked at. */
 function gather(
   shape: Shape,
-  { productive, sets, unclear }: Known,
+  { productive, sets, unclear, begins }: Known,
   alternative: number,
   found: Found,
 ): boolean {
@@ -83,7 +90,7 @@ function gather(
     } else if (kind[node] === SEQ && first[node] === first[node + 1]) {
       found.empty = true;
     } else {
-      const set = firstSet(shape, node);
+      const set = firstSet(shape, begins, node);
       if (set === undefined || !isApart(found.union, entryAt(sets, set))) return false;
       found.options.push(set, node);
     }
@@ -91,12 +98,21 @@ function gather(
   return true;
 }
 
-/** Of what begins with bytes. */
-function firstSet({ kind, first, parts }: Shape, option: number): number | undefined {
-  let node = option;
-  while (kind[node] === SEQ && first[node] !== first[node + 1])
-    node = entryAt(parts, entryAt(first, node));
-  return kind[node] === BYTES ? entryAt(parts, entryAt(first, node)) : undefined;
+/** Of what begins with bytes; what one sequence in another begins with is found once. */
+function firstSet(
+  { kind, first, parts }: Shape,
+  begins: Int32Array,
+  option: number,
+): number | undefined {
+  const firstPart = (node: number): number => entryAt(parts, entryAt(first, node));
+  let end = option;
+  while (begins[end] === 0 && kind[end] === SEQ && first[end] !== first[end + 1])
+    end = firstPart(end);
+  const known = entryAt(begins, end);
+  const found = known !== 0 ? known : kind[end] === BYTES ? FIRST + firstPart(end) : NO_SET;
+  begins[end] = found;
+  for (let node = option; node !== end; node = firstPart(node)) begins[node] = found;
+  return found === NO_SET ? undefined : found - FIRST;
 }
 
 /** Adds a set that has nothing in common with those before. */

@@ -1,10 +1,63 @@
 /** pino: JSON lines for machines, one readable line each on a terminal. */
-import { type Logger, pino } from "pino";
+import type { FastifyBaseLogger } from "fastify";
+import { type Level, type LogFn, type Logger, pino } from "pino";
 
 export function createLogger(level: string): Logger {
   const options = { level, base: null };
   if (!process.stdout.isTTY) return pino(options);
   return pino(options, { write: (line: string) => process.stdout.write(readable(line)) });
+}
+
+/** A server's log as one request has it, with its id: most requests say nothing, so a child is made for a line. */
+export class RequestLog implements FastifyBaseLogger {
+  readonly #server: FastifyBaseLogger;
+  readonly #reqId: string;
+
+  constructor(server: FastifyBaseLogger, reqId: string) {
+    this.#server = server;
+    this.#reqId = reqId;
+  }
+
+  get level(): string {
+    return this.#server.level;
+  }
+
+  get trace(): LogFn {
+    return this.#at("trace");
+  }
+
+  get debug(): LogFn {
+    return this.#at("debug");
+  }
+
+  get info(): LogFn {
+    return this.#at("info");
+  }
+
+  get warn(): LogFn {
+    return this.#at("warn");
+  }
+
+  get error(): LogFn {
+    return this.#at("error");
+  }
+
+  get fatal(): LogFn {
+    return this.#at("fatal");
+  }
+
+  get silent(): LogFn {
+    return this.#at("silent");
+  }
+
+  child(...[bindings, options]: Parameters<FastifyBaseLogger["child"]>): FastifyBaseLogger {
+    return this.#server.child({ reqId: this.#reqId, ...bindings }, options);
+  }
+
+  #at(level: Level | "silent"): LogFn {
+    const own = this.child({});
+    return own[level].bind(own);
+  }
 }
 
 /** Not shown on a terminal: pino's own, and what the message has said already. */

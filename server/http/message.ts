@@ -7,10 +7,10 @@
  *
  * Its body can be read as the parser finds it (`readBody`): most come whole with their
  * headers, and what a stream does for each (a buffer, three turns, an end, a close) costs
- * as much as all else that node does with them. Of a connection that is kept alive and idle
- * node's parser keeps the last request, and so what that holds, until the next one.
+ * as much as all else that node does with them.
  */
 import { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 
 const ASKED = Symbol("the parser marked it");
 
@@ -36,6 +36,18 @@ export class PlainMessage extends IncomingMessage {
   }
 
   #reader: BodyReader | undefined;
+  #readToEnd = false;
+
+  static {
+    // Node asks it when the answer is written: of an idle connection its parser keeps no request that has ended.
+    const name = "readableEnded";
+    const streams = Object.getOwnPropertyDescriptor(Readable.prototype, name);
+    Object.defineProperty(PlainMessage.prototype, name, {
+      get(this: PlainMessage): unknown {
+        return this.#readToEnd || streams?.get?.call(this);
+      },
+    });
+  }
 
   /** False: some of the body has come already, or somebody reads it. */
   readBy(reader: BodyReader): boolean {
@@ -58,6 +70,7 @@ export class PlainMessage extends IncomingMessage {
       return true;
     }
     this.#reader = undefined;
+    this.#readToEnd = true;
     reader.end();
     return false;
   }

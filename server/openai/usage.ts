@@ -23,9 +23,7 @@ export function tokenCounts(promptTokens: number, completionTokens: number) {
 export function usage({ promptTokens, generation, settings, reasoningTokens }: UsageSource) {
   const { outputTokens } = generation;
   return {
-    prompt_tokens: promptTokens,
-    total_tokens: promptTokens + outputTokens,
-    completion_tokens: outputTokens,
+    ...tokenCounts(promptTokens, outputTokens),
     prompt_tokens_details: settings["enable-prompt-tokens-details"]
       ? {
           cached_tokens: generation.cachedTokens,

@@ -12,12 +12,12 @@ export async function profileRoutes(app: FastifyInstance, { profiler }: Serving)
   });
   app.post("/start_profile", async (request, reply) => {
     profiler.start();
-    request.log.info({ reqId: request.id }, "Profiler started");
+    request.log.info("Profiler started");
     return reply.code(200).send();
   });
   app.post("/stop_profile", async (request, reply) => {
     const files = await profiler.stop();
-    request.log.info({ reqId: request.id, files }, "Profiler stopped");
+    request.log.info({ files }, "Profiler stopped");
     return reply.code(200).send();
   });
 }

@@ -143,7 +143,7 @@ export class RequestHistory {
   }
 
   /** In the order of their ends. */
-  get over(): Iterable<KeptRequest> {
+  get over(): readonly KeptRequest[] {
     return this.#ends.slice(this.#first);
   }
 

@@ -28,7 +28,7 @@ export function requestsRoutes(
   app.get<{ Querystring: { limit?: string; after?: string } }>("/requests", async ({ query }) => {
     const limit = count("limit", query.limit) ?? LIMIT;
     const after = count("after", query.after);
-    const over = [...history.over];
+    const { over } = history;
     const from = after === undefined ? 0 : 1 + over.findIndex(({ number }) => number === after);
     const told = over.slice(Math.max(from, over.length - limit)).reverse();
     return {

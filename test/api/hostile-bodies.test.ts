@@ -1,9 +1,11 @@
 /** Bodies made to cost much: a 400 that names the limit, and the server serving on. */
-import { type AddressInfo, connect } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import fastify from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bodyLimits, readBodies } from "../../server/http/body.ts";
 import type { ApiError } from "../../server/http/errors.ts";
+import { PlainMessage } from "../../server/http/message.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -127,6 +129,30 @@ it.each(["/".repeat(15_000), `/a${"/".repeat(15_000)}b`, `/health${"/".repeat(15
     expect(answer).toMatch(/^HTTP\/1.1 (404|307|414)/);
   },
 );
+
+it("a connection that is idle keeps nothing of the request that was answered on it", async () => {
+  const app = fastify({ http: { IncomingMessage: PlainMessage } });
+  readBodies(app, bodyLimits(1_000, { maxModelLen: 8, vocabSize: 8 }));
+  app.post("/", async ({ body }) => body);
+  const sockets: (Socket & { parser?: { incoming: unknown } })[] = [];
+  app.server.on("connection", (socket: Socket) => sockets.push(socket));
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo; // of a TCP server
+  const socket = connect(port, "127.0.0.1");
+  const head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 4";
+  for (const pieces of [["null"], ["nu", "ll"]]) {
+    const answer = once(socket, "data");
+    socket.write(`${head}\r\n\r\n${pieces[0]}`);
+    if (pieces[1] !== undefined) {
+      await expect.poll(() => sockets[0]?.parser?.incoming).not.toBeNull();
+      socket.write(pieces[1]);
+    }
+    expect(String(await answer)).toMatch(/^HTTP\/1.1 200/);
+    await expect.poll(() => sockets[0]?.parser?.incoming).toBeNull();
+  }
+  socket.end();
+  await app.close();
+});
 
 it("bodies under way are bounded together, and what was refused is not counted", async () => {
   const app = fastify();

@@ -34,8 +34,7 @@ export function realtimeRoute(app: FastifyInstance, serving: Serving): void {
         open(serving, socket, {
           model: request.query.model,
           bytes: bytes.open(),
-          report: (error) =>
-            request.log.error({ reqId: request.id, err: error }, "a realtime event failed"),
+          report: (error) => request.log.error({ err: error }, "a realtime event failed"),
         });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;

@@ -1,7 +1,8 @@
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { MILLISECOND, SECOND } from "../../../device/clock.ts";
 import type { StepFinished } from "../../../engine/events.ts";
-import { readable } from "../../../server/http/log.ts";
+import { RequestLog, readable } from "../../../server/http/log.ts";
 import { bound, Curve } from "../../../server/metrics/curve.ts";
 import { EngineMetrics } from "../../../server/metrics/engine-metrics.ts";
 import { Families, oneTwoFive } from "../../../server/metrics/families.ts";
@@ -195,6 +196,20 @@ describe("the machine", () => {
       ).toBeCloseTo(price / 16);
     },
   );
+});
+
+it("what is logged of a request has its id", () => {
+  const lines: object[] = [];
+  const server = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const log = new RequestLog(server, "req-7");
+  log.warn({ ms: 5 }, "late");
+  log.child({ part: "a" }).info("of a part");
+  log.debug("below the server's level");
+  expect(lines).toMatchObject([
+    { level: 40, reqId: "req-7", ms: 5, msg: "late" },
+    { level: 30, reqId: "req-7", part: "a", msg: "of a part" },
+  ]);
+  expect([log.level, lines.length]).toEqual(["info", 2]);
 });
 
 describe("the log on a terminal", () => {

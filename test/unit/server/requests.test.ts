@@ -71,7 +71,7 @@ describe("what is kept of requests", () => {
   it("are so many at most, and no prompt", () => {
     const { history, serve } = world(4, 1e6);
     for (let id = 0; id < 10; id++) serve(id, 3);
-    expect([...history.over].map(({ number }) => number)).toEqual([7, 8, 9, 10]);
+    expect(history.over.map(({ number }) => number)).toEqual([7, 8, 9, 10]);
     expect(history.underWay).toEqual([]);
     for (const kept of history.over) expect(kept).not.toHaveProperty("generation");
   });
@@ -80,9 +80,9 @@ describe("what is kept of requests", () => {
     const { history, serve } = world(100, 100);
     // A piece, ten tokens and ten writes each.
     for (let id = 0; id < 10; id++) serve(id, 10);
-    const forgotten = [...history.over].map(({ lives }) => lives[0]?.forgotten);
+    const forgotten = history.over.map(({ lives }) => lives[0]?.forgotten);
     expect(forgotten).toEqual([...Array(6).fill(true), ...Array(4).fill(false)]);
-    const [newest] = [...history.over].slice(-1);
+    const [newest] = history.over.slice(-1);
     expect(newest?.lives[0]?.pieces).toEqual([{ at: 10, duration: 5, tokens: 8 }]);
   });
 });
