@@ -6,6 +6,9 @@ import type { AddressInfo } from "node:net";
 
 export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
+/** Bytes of a file that are sent at once. */
+export const PIECE = 1 << 16;
+
 export interface HubFaults {
   /** Bytes of a large file after which the connection is cut, once for each of them. */
   cutAfter?: number[];
@@ -102,12 +105,12 @@ export class LoopbackHub {
     if (large && faults.spoil && body.length > 0) body[body.length - 1] = (body.at(-1) ?? 0) ^ 1;
     const end = large ? (faults.cutAfter?.shift() ?? body.length) : body.length;
     response.writeHead(begin > 0 ? 206 : 200, { "content-length": body.length });
-    for (let at = 0; at < end; at += 1 << 16) {
+    for (let at = 0; at < end; at += PIECE) {
       if (large && at >= (faults.holdAt ?? Number.POSITIVE_INFINITY)) {
         await once(response, "close");
         return;
       }
-      const piece = body.subarray(at, Math.min(at + (1 << 16), end));
+      const piece = body.subarray(at, Math.min(at + PIECE, end));
       this.sent += piece.length;
       if (!response.write(piece)) {
         await new Promise<void>((resolve) => {
