@@ -15,6 +15,7 @@ import { lowerSegment, type Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import type { BlockBits } from "./graph/quantise.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
+import { workAlone } from "./graph/small-segment.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
 import { Head } from "./head.ts";
 import type { KvFormat } from "./kernel/kv-layout.ts";
@@ -380,11 +381,6 @@ function inBlocks({ quantization, checkpoint }: RankSettings): boolean {
   if (quantization !== "stored") return quantization === "int4";
   const kinds = [...checkpoint.tensors.values()].flatMap(({ packing }) => packing?.kind ?? []);
   return kinds.some((kind) => kind !== "fp8" && kind !== "int8");
-}
-
-/** Products in blocks may be summed otherwise on one thread than on several; other formats promise that they are not. */
-function workAlone({ threads, quantization, batchInvariant = false }: RankSettings): boolean {
-  return threads > 1 && quantization === "int4" && !batchInvariant;
 }
 
 /** Sessions of a program: its segments, its experts and its head. */

@@ -11,9 +11,10 @@ export function loadLines(
     quantization,
     convertedWeights,
   }: Pick<DeviceSettings, "model" | "quantization" | "convertedWeights">,
-  { weightBytes, secondCopyBytes, blockBits, ranks }: MemoryPlan,
+  plan: MemoryPlan,
   loaded: Loaded | undefined,
 ): readonly string[] {
+  const { weightBytes, blockBits, ranks } = plan;
   const stored = mebibytes(model.checkpoint?.bytes ?? 0);
   const format = quantizationOf(quantization, model.checkpoint);
   const each = ranks === 1 ? "" : ` on each of ${ranks} ranks`;
@@ -27,7 +28,7 @@ export function loadLines(
   const computed = format === "stored" && hasFp8(model) ? NAMES.none : name;
   return [
     `weights    ${stored} as stored (${model.format}); ${mebibytes(weightBytes)} in memory${each} as ${computed}, ${how}`,
-    ...copyLines(format, name, secondCopyBytes, loaded?.crossing),
+    ...copyLines(format, name, plan, loaded?.crossing),
     ...roundingLines(model, format, name, loaded?.rounded),
   ];
 }
@@ -62,14 +63,16 @@ export function partsOfAll(
 function copyLines(
   format: keyof typeof NAMES,
   name: string,
-  bytes: number,
+  { secondCopyBytes, aloneBytes }: MemoryPlan,
   crossing: number | undefined,
 ): readonly string[] {
   if (format !== "int4") return [];
+  const small =
+    aloneBytes === 0 ? "" : `; small parts once more for one thread, ${mebibytes(aloneBytes)}`;
   return [
-    bytes === 0
-      ? `copies     1: ${name} whatever a step's rows`
-      : `copies     2: int8 as well, ${mebibytes(bytes)} more, for steps of ${crossing} rows and more (measured); --weight-copies 1 does without`,
+    secondCopyBytes === 0
+      ? `copies     1: ${name} whatever a step's rows${small}`
+      : `copies     2: int8 as well, ${mebibytes(secondCopyBytes)} more, for steps of ${crossing} rows and more (measured); --weight-copies 1 does without`,
   ];
 }
 

@@ -3,6 +3,7 @@
  * takes the bytes it is given, by default 1 GiB over all ranks, but never more
  * than every row at full context could use.
  */
+import { availableParallelism } from "node:os";
 import { type Architecture, architectureWeights } from "../../models/architecture.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
 import type { Weight } from "../../models/ops.ts";
@@ -12,6 +13,8 @@ import type { DeviceSettings } from "../settings.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { type BlockBits, blockOf } from "./graph/quantise.ts";
+import { smallWeights, workAlone } from "./graph/small-segment.ts";
+import type { Program } from "./graph/steps.ts";
 import type { KvFormat } from "./kernel/kv-layout.ts";
 import { poolBytesPerBlock } from "./kv-pool.ts";
 
@@ -26,6 +29,8 @@ const POOL_LIMIT_BYTES = 3.75 * 2 ** 30;
 
 export interface MemoryPlan {
   readonly ranks: number;
+  /** Of each rank. */
+  readonly threads: number;
   readonly blockSize: number;
   readonly blocks: number;
   readonly maxRows: number;
@@ -35,6 +40,8 @@ export interface MemoryPlan {
   readonly weightBytes: number;
   /** On each rank, of int4 weights that are held a second time in int8; 0: they are not. */
   readonly secondCopyBytes: number;
+  /** On each rank, of small int4 segments that are held once more for one thread; 0: none are, or both copies are theirs. */
+  readonly aloneBytes: number;
   /** Of int4's blocks. */
   readonly blockBits: BlockBits;
   readonly kvFormat: KvFormat;
@@ -42,7 +49,7 @@ export interface MemoryPlan {
   readonly kvBytes: number;
 }
 
-export type PlanSettings = Partial<Pick<DeviceSettings, "own">> &
+export type PlanSettings = Partial<Pick<DeviceSettings, "own" | "adapters">> &
   Pick<
     DeviceSettings,
     | "tensorParallelSize"
@@ -58,24 +65,34 @@ export type PlanSettings = Partial<Pick<DeviceSettings, "own">> &
 /** Of the memory that is free at the start a second copy may take so much, by itself. */
 const SHARE_OF_FREE = 0.25;
 
-/** Throws for a block size or a pool that cannot be had. `free` are the bytes of memory that can be had. */
+/** What a machine has: bytes of memory that can be had, and cores. */
+export interface Room {
+  readonly free: number;
+  readonly cores: number;
+}
+
+/** Throws for a block size or a pool that cannot be had. `room` absent: of this machine. */
 export function planMemory(
   model: Model,
   settings: PlanSettings,
-  free = process.availableMemory(),
+  room: Room = { free: process.availableMemory(), cores: availableParallelism() },
 ): MemoryPlan {
+  const { own = {} } = settings;
   const ranks = settings.tensorParallelSize;
   const blockSize = settings.blockSize ?? DEFAULT_BLOCK_SIZE;
   if (blockSize < 1 || blockSize % 4 !== 0) {
     throw new Error(`The cpu device needs a block size that is a multiple of 4, not ${blockSize}.`);
   }
   checkShards(model.architecture, ranks);
-  const { cache } = compileProgram(model.architecture, { rank: 0, ranks });
+  const program = compileProgram(model.architecture, {
+    ...{ rank: 0, ranks, adapters: settings.adapters !== undefined },
+    expertParallel: own["enable-expert-parallel"] === true,
+  });
   const maxRows = settings.maxRows ?? DEFAULT_MAX_ROWS;
   const maxContext =
     settings.maxContext ?? model.architecture.usualContext ?? model.architecture.maxContext;
-  const kvFormat = kvFormatOf(settings.own?.["kv-cache-dtype"]);
-  const kvBytesPerBlock = poolBytesPerBlock({ ...cache, blockSize, format: kvFormat });
+  const kvFormat = kvFormatOf(own["kv-cache-dtype"]);
+  const kvBytesPerBlock = poolBytesPerBlock({ ...program.cache, blockSize, format: kvFormat });
   const useful = maxRows * Math.ceil(maxContext / blockSize);
   const budget = (settings.kvCacheBytes ?? DEFAULT_KV_BYTES) / ranks;
   const limit = Math.floor(POOL_LIMIT_BYTES / kvBytesPerBlock);
@@ -89,8 +106,13 @@ export function planMemory(
     throw new Error(`${budget} bytes a rank hold no KV block of ${kvBytesPerBlock} bytes.`);
   }
   const quantization = quantizationOf(settings.quantization, model.checkpoint);
+  const threads = Math.max(1, Math.floor((room.cores - Number(own["spare-cores"] ?? 0)) / ranks));
+  const second = quantization === "int4" ? secondCopyBytes(model, settings, room.free) : 0;
+  const batchInvariant = own["batch-invariant"] === true;
+  const alone = second === 0 && workAlone({ threads, quantization, batchInvariant });
   return {
     ranks,
+    threads,
     blockSize,
     blocks,
     maxRows,
@@ -98,7 +120,8 @@ export function planMemory(
     maxContext,
     weightBytes: weightBytes(model, ranks, quantization),
     blockBits: blockBits(model),
-    secondCopyBytes: quantization === "int4" ? secondCopyBytes(model, settings, free) : 0,
+    secondCopyBytes: second,
+    aloneBytes: alone ? aloneBytes(program, ranks, blockBits(model)) : 0,
     kvFormat,
     kvBytesPerBlock,
     kvBytes: blocks * kvBytesPerBlock,
@@ -119,23 +142,6 @@ function kvFormatOf(name: unknown = "auto"): KvFormat {
   if (found !== undefined) return found[1];
   const known = Object.keys(KV_FORMATS).join(", ");
   throw new Error(`The cpu device has no --kv-cache-dtype "${name}"; known: ${known}.`);
-}
-
-/** The plan as rows of a table, for whoever prints it. */
-export function planTable(plan: MemoryPlan): readonly (readonly [string, string])[] {
-  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const tokens = plan.blocks * plan.blockSize;
-  return [
-    ["ranks", String(plan.ranks)],
-    ["weights, each rank", mib(plan.weightBytes)],
-    ...(plan.secondCopyBytes > 0
-      ? ([["second copy in int8, each rank", mib(plan.secondCopyBytes)]] as const)
-      : []),
-    ["KV cache, each rank", `${mib(plan.kvBytes)} of ${KV_FORMAT_NAMES[plan.kvFormat]}`],
-    ["KV block", `${plan.blockSize} tokens, ${mib(plan.kvBytesPerBlock)}`],
-    ["KV blocks", `${plan.blocks} (${tokens} tokens)`],
-    [`sequences of ${plan.maxContext} tokens`, (tokens / plan.maxContext).toFixed(2)],
-  ];
 }
 
 /** Speed of products, FLOP/s, over that of the attention kernel: about 5 in F32, more in integers. */
@@ -193,6 +199,22 @@ function secondCopyBytes(
   const bytes = weightBytes(model, ranks, "int8");
   const fits = bytes * ranks <= SHARE_OF_FREE * free;
   return !invariant && (asked === "2" || (asked === "auto" && fits)) ? bytes : 0;
+}
+
+/** What a rank holds of weights, however often. */
+export const heldBytes = (plan: MemoryPlan): number =>
+  plan.weightBytes + plan.secondCopyBytes + plan.aloneBytes;
+
+function aloneBytes(program: Program, ranks: number, bits: BlockBits): number {
+  const shapeOf = (weight: Weight): readonly number[] => shardShape(weight, 0, ranks);
+  const size = (weight: Weight) => {
+    const [rows = 0, width = 1] = shapeOf(weight);
+    return { rows, width };
+  };
+  return smallWeights(program, { size }).reduce(
+    (sum, weight) => sum + bytesOf(shapeOf(weight), weight, bits),
+    0,
+  );
 }
 
 /** Bytes a rank streams a step: the embedding table is read row by row from its file. */

@@ -1,9 +1,8 @@
 /** The rank threads of a model, as the device's settings ask for them. */
-import { availableParallelism } from "node:os";
 import type { Checkpoint } from "../../models/model.ts";
 import type { DeviceSettings } from "../settings.ts";
 import { partsOfAll } from "./load-lines.ts";
-import { type MemoryPlan, quantizationOf } from "./plan.ts";
+import { heldBytes, type MemoryPlan, quantizationOf } from "./plan.ts";
 import { RankGroup } from "./ranks.ts";
 import { WINDOW_ROWS } from "./windows.ts";
 
@@ -19,14 +18,13 @@ export function startRanks(
   const { architecture } = settings.model;
   const { ranks } = plan;
   const timeout = Number(settings.own["step-timeout"] ?? DEFAULT_STEP_TIMEOUT_SECONDS);
-  const cores = availableParallelism() - Number(settings.own["spare-cores"] ?? 0);
   return RankGroup.start(
     {
       architecture,
       checkpoint,
       rank: 0,
       ranks,
-      threads: Math.max(1, Math.floor(cores / ranks)),
+      threads: plan.threads,
       expertParallel: settings.own["enable-expert-parallel"] === true,
       ...(settings.adapters && { maxAdapterRank: settings.adapters.maxRank }),
       quantization: quantizationOf(settings.quantization, checkpoint),
@@ -39,7 +37,7 @@ export function startRanks(
       maxContext: plan.maxContext,
       maxTokens: plan.maxTokens,
       maxRows: plan.maxRows,
-      weightBytes: plan.weightBytes + plan.secondCopyBytes,
+      weightBytes: heldBytes(plan),
       ...(settings.convertedWeights && { store: settings.convertedWeights }),
     },
     {

@@ -29,6 +29,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { RealClock } from "../../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../../device/cpu/device.ts";
+import { heldBytes } from "../../../device/cpu/plan.ts";
 import { loadModel } from "../../../models/load.ts";
 import { peerEnvironment, rerunAsLaunched } from "./as-launched.ts";
 import { decode, Greedy, median, PREFILL_TOKENS, prefill, readBandwidth } from "./device-steps.ts";
@@ -116,8 +117,7 @@ function printMemory(
   of: { readonly mine: number; readonly gguf: string; readonly resident: number },
 ): void {
   const { mine, gguf, resident } = of;
-  const { ranks, weightBytes, secondCopyBytes } = device.plan;
-  const weights = ranks * (weightBytes + secondCopyBytes);
+  const weights = device.plan.ranks * heldBytes(device.plan);
   const other = mine - weights - cacheBytes(device, work);
   console.log(
     `weights here ${mib(weights)}, KV of the streams ${mib(cacheBytes(device, work))} (${device.kvCache.format}), resident ${mib(mine)}: ` +

@@ -6,7 +6,7 @@ import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph
 import { flowsRead } from "../../../device/cpu/graph/steps.ts";
 import { isGreedy, sampledOf } from "../../../device/cpu/greedy.ts";
 import { NO_ID } from "../../../device/cpu/head.ts";
-import { planMemory, planTable } from "../../../device/cpu/plan.ts";
+import { heldBytes, planMemory } from "../../../device/cpu/plan.ts";
 import { findCrossing } from "../../../device/cpu/two-ways.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
@@ -312,8 +312,11 @@ describe("memory plan", () => {
 
   it("holds int4 weights a second time where a quarter of the free memory has room for it", () => {
     const int4 = (own: Readonly<Record<string, unknown>>, free: number) =>
-      planMemory(model, { blockSize: 16, tensorParallelSize: 1, quantization: "int4", own }, free)
-        .secondCopyBytes;
+      planMemory(
+        model,
+        { blockSize: 16, tensorParallelSize: 1, quantization: "int4", own },
+        { free, cores: 2 },
+      ).secondCopyBytes;
     const bytes = int4({ "weight-copies": "2" }, 0);
     expect(bytes).toBeGreaterThan(100_000);
     expect(int4({}, 4 * bytes)).toBe(bytes);
@@ -324,14 +327,36 @@ describe("memory plan", () => {
     const both = { "weight-copies": "2", "batch-invariant": true };
     expect(() => int4(both, 2 ** 40)).toThrow("--weight-copies 2 and --batch-invariant");
     const other = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int8" };
-    expect(planMemory(model, other, 2 ** 40).secondCopyBytes).toBe(0);
+    expect(planMemory(model, other, { free: 2 ** 40, cores: 2 }).secondCopyBytes).toBe(0);
+  });
+
+  it("counts small int4 segments twice where one thread has its own and there is one copy", () => {
+    const plan = (own: Readonly<Record<string, unknown>>, cores = 2, quantization = "int4") =>
+      planMemory(
+        model,
+        { blockSize: 16, tensorParallelSize: 1, quantization, own },
+        { free: 2 ** 40, cores },
+      );
+    const one = plan({ "weight-copies": "1" });
+    // All of so small a model, but its norms and its table.
+    expect(one.aloneBytes).toBeGreaterThan(0.8 * one.weightBytes);
+    expect(one.aloneBytes).toBeLessThanOrEqual(one.weightBytes);
+    expect(heldBytes(one)).toBe(one.weightBytes + one.aloneBytes);
+    const others = [
+      plan({}),
+      plan({ "weight-copies": "1" }, 1),
+      plan({ "weight-copies": "1", "spare-cores": 1 }),
+      plan({ "weight-copies": "1", "batch-invariant": true }),
+      plan({}, 2, "int8"),
+    ];
+    expect(others.map(({ aloneBytes }) => aloneBytes)).toEqual([0, 0, 0, 0, 0]);
   });
 
   it("holds int4 in 8 bits where all weights stay in caches", () => {
     const int4 = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int4", own: {} };
     const [small, large] = [301, 200_000].map((vocab_size) => {
       const its = describeModel({ ...QWEN_LIKE, vocab_size });
-      return planMemory({ ...model, architecture: its }, int4, 0);
+      return planMemory({ ...model, architecture: its }, int4, { free: 0, cores: 1 });
     });
     expect(small?.blockBits).toBe(8);
     expect(large?.blockBits).toBe(4);
@@ -339,19 +364,6 @@ describe("memory plan", () => {
     // 12 bytes a block of 32 beside the codes.
     expect(large?.weightBytes).toBeGreaterThan(bytes(200_000) * (0.5 + 12 / 32));
     expect(large?.weightBytes).toBeLessThan(bytes(200_000) * (1 + 12 / 32));
-  });
-
-  it("prints as a table", () => {
-    const plan = planMemory(model, {
-      ...SIXTEEN,
-      tensorParallelSize: 1,
-      blocks: 64,
-      maxContext: 256,
-    });
-    expect(Object.fromEntries(planTable(plan))).toMatchObject({
-      "KV blocks": "64 (1024 tokens)",
-      "sequences of 256 tokens": "4.00",
-    });
   });
 });
 

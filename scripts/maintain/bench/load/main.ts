@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RealClock } from "../../../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../../../device/cpu/device.ts";
+import { heldBytes } from "../../../../device/cpu/plan.ts";
 import type { Device } from "../../../../device/device.ts";
 import { loadModel } from "../../../../models/load.ts";
 import { FORMATS, writeFolder } from "./folder.ts";
@@ -57,7 +58,7 @@ async function child(folder: string, cache: string, quantization: string): Promi
   const status = readFileSync("/proc/self/status", "utf8");
   const peakBytes = 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
   if (!(device instanceof CpuDevice)) throw new Error("createCpuDevice made another device.");
-  const weightBytes = device.plan.weightBytes + device.plan.secondCopyBytes;
+  const weightBytes = heldBytes(device.plan);
   const cost: Cost = { seconds, peakBytes, weightBytes, line: device.loadLines.join("; ") };
   process.stdout.write(`${JSON.stringify(cost)}\n`);
   await device.close();
