@@ -11,7 +11,7 @@ import { appended } from "../appended.ts";
 import type { Receiver, SequenceEvent } from "../engines.ts";
 import { entryAt } from "../entry-at.ts";
 import type { Life } from "../metrics/life.ts";
-import { StopStrings } from "./stop-strings.ts";
+import { type MeasuredStops, StopStrings } from "./stop-strings.ts";
 
 export interface ChoiceFinish {
   readonly reason: FinishReason;
@@ -44,7 +44,8 @@ const NO_LOGPROBS: PositionLogprobs[] = [];
 const NO_EVENTS: SequenceEvent[] = [];
 
 export interface TextOptions {
-  readonly stop: readonly string[];
+  /** Absent: there are none. */
+  readonly stop?: MeasuredStops;
   readonly includeStop: boolean;
   /** Stop strings count only from this many tokens on. */
   readonly minTokens: number;
@@ -203,11 +204,12 @@ export class Choice implements Receiver {
     if (silent) return;
     this.#decoder ??= this.#options.decoder?.();
     const text = this.#decoder?.push(id) ?? "";
-    if (this.#options.stop.length === 0) {
+    const { stop, includeStop } = this.#options;
+    if (stop === undefined) {
       this.#text += text;
       return;
     }
-    this.#stops ??= new StopStrings(this.#options.stop, this.#options.includeStop);
+    this.#stops ??= new StopStrings(stop, includeStop);
     const found = this.#stops.push(text, this.tokens > this.#options.minTokens);
     this.#text += found.text;
     if (found.stop !== undefined) this.finish = { reason: "stop", stopReason: found.stop };

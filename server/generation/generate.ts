@@ -17,6 +17,7 @@ import type { Life } from "../metrics/life.ts";
 import type { Receipt, Receipts } from "../metrics/receipts.ts";
 import type { TraceOrigin, Traces } from "../tracing/traces.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "./choice.ts";
+import { type MeasuredStops, measured } from "./stop-strings.ts";
 
 /** Last prompt ids that a stream of text goes on from: a SentencePiece word keeps its space then. */
 const GOES_ON_FROM = 8;
@@ -145,8 +146,9 @@ export class Generation {
       }
       const changed = (choice: Choice, more: boolean): void => this.#changed(choice, more);
       const failed = (error: Error): void => this.#fail(error);
+      const stop = task.stop.length === 0 ? undefined : measured(task.stop);
       for (const { request, joining } of this.#groups) {
-        const options = this.#textOptions(request, task);
+        const options = this.#textOptions(request, task, stop);
         for (let i = 0; i < joining.ids.length; i++) {
           choices = appended(choices, new Choice(choices.length, options, changed, failed));
         }
@@ -163,12 +165,16 @@ export class Generation {
   }
 
   /** One for all completions of a prompt: thousands are made in one go. */
-  #textOptions(request: GenerationRequest, task: GenerationTask): TextOptions {
+  #textOptions(
+    request: GenerationRequest,
+    task: GenerationTask,
+    stop: MeasuredStops | undefined,
+  ): TextOptions {
     const { tokenizer } = this.#parts;
     const { skipSpecialTokens: skipSpecial, decoder } = task;
     const after = () => request.prompt.slice(-GOES_ON_FROM);
     return {
-      stop: task.stop,
+      ...(stop !== undefined && { stop }),
       includeStop: task.includeStop,
       minTokens: request.params.minTokens,
       ...(task.interval !== undefined && { interval: task.interval }),

@@ -100,13 +100,20 @@ export function toApiError(error: unknown): ApiError {
   return new ApiError("internal", "Internal server error", { cause: error });
 }
 
-/** As vLLM answers: addresses and paths of files are taken out, a client's own too. */
+/** Longer messages quote what a client sent. */
+const MOST_LOOKED_AT = 20_000;
+
+/**
+ * As vLLM answers: addresses and paths of files are taken out, a client's own too. No pattern
+ * looks at a place again from each that comes before it.
+ */
 function withoutPaths(message: string): string {
+  if (message.length > MOST_LOOKED_AT) return message;
   return message
     .replaceAll(/ at 0x[0-9a-fA-F]+>/g, ">")
-    .replaceAll(/\n?\s*File "[^"]+", line \d+, in \S+(\n\s+.*)?/g, "")
+    .replaceAll(/(?<!\s)\s*File "[^"]+", line \d+, in \S+(\n\s+.*)?/g, "")
     .replaceAll(/\/(?:home|usr|opt|var|tmp|root|lib|mnt|srv)(?:\/[\w.-]+)+/g, "<path>")
-    .replaceAll(/(?:\/[\w-]+)+\/[\w-]+\.\w+/g, "<path>")
+    .replaceAll(/(?:\/[\w-]+){2,}(\.\w+)?/g, (path, ending?: string) => (ending ? "<path>" : path))
     .trim();
 }
 

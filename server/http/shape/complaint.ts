@@ -90,7 +90,8 @@ function summary(input: unknown): string {
 
 function shorten(text: string, most: number): string {
   if (text.length <= most) return text;
-  const characters = [...text];
+  // A character has two places at most.
+  const characters = [...text.slice(0, 2 * (most + 1))];
   return characters.length <= most ? text : `${characters.slice(0, most).join("")}...[truncated]`;
 }
 
@@ -105,9 +106,10 @@ export function pydanticText(complaints: Complaints, title: string): string {
 }
 
 function middleCut(text: string): string {
-  const characters = [...text];
-  if (characters.length <= 50) return text;
-  return `${characters.slice(0, 25).join("")}...${characters.slice(-24).join("")}`;
+  const begin = [...text.slice(0, 2 * 51)];
+  if (begin.length <= 50) return text;
+  const end = [...text.slice(-2 * 25)];
+  return `${begin.slice(0, 25).join("")}...${end.slice(-24).join("")}`;
 }
 
 /** A bound as it is printed: of integers whole, of floats with a point. */

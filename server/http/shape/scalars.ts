@@ -136,9 +136,15 @@ export const integer: Check = (value, state) => {
   });
 };
 
+/** Of a number written as text; Python reads no more digits either. Patterns would go over longer ones for seconds. */
+const MOST_CHARACTERS = 4_300;
+
+const INTEGER = /^\s*([+-]?)(\d+(?:_\d+)*)(?:\.0*)?\s*$/;
+
 function integerText(value: string, state: CheckState): unknown {
   state.lower(LAX);
-  const digits = /^\s*([+-]?)(\d+(?:_\d+)*)(?:\.0*)?\s*$/.exec(value);
+  const short = value.length <= MOST_CHARACTERS;
+  const digits = short ? INTEGER.exec(value) : null;
   if (digits === null) {
     return state.fail({
       type: "int_parsing",
@@ -156,7 +162,8 @@ function integerText(value: string, state: CheckState): unknown {
     : number;
 }
 
-const FLOAT = /^\s*[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+)?\s*$/i;
+/** Nothing in it can be read in two ways, so that what is no number is found to be none in one pass. */
+const FLOAT = /^\s*[+-]?(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+)?\s*$/i;
 const INFINITE = /^\s*([+-]?)(inf|infinity|nan)\s*$/i;
 
 export const float: Check = (value, state) => {
@@ -174,7 +181,8 @@ export const float: Check = (value, state) => {
       input: value,
     });
   }
-  if (FLOAT.test(value)) return Number(value.replaceAll("_", ""));
+  if (value.length <= MOST_CHARACTERS && FLOAT.test(value))
+    return Number(value.replaceAll("_", ""));
   const infinite = INFINITE.exec(value);
   if (infinite !== null) {
     if (infinite[2]?.toLowerCase() === "nan") return Number.NaN;

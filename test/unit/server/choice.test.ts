@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { FinishReason } from "../../../engine/sequence.ts";
 import type { Decoder } from "../../../models/model.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "../../../server/generation/choice.ts";
+import { measured } from "../../../server/generation/stop-strings.ts";
 import { toolWish } from "../../../server/generation/tools/choice.ts";
 
 /** Ids are characters; id 0 says nothing until the next one comes. */
@@ -27,7 +28,7 @@ function choice(options: Partial<TextOptions> = {}) {
   const deltas: ChoiceDelta[] = [];
   const made = new Choice(
     0,
-    { stop: [], includeStop: false, minTokens: 0, decoder, ...options },
+    { includeStop: false, minTokens: 0, decoder, ...options },
     (changed) => {
       const delta = changed.take();
       if (delta !== undefined) deltas.push(delta);
@@ -77,7 +78,7 @@ describe("Choice", () => {
     { interval: 2, calls: ["a", "bc", "de"] },
   ])("says with a delta whether another follows in the flush (%j)", ({ interval, calls }) => {
     const found: string[] = [];
-    const options = { stop: [], includeStop: false, minTokens: 0, decoder };
+    const options = { includeStop: false, minTokens: 0, decoder };
     const made = new Choice(0, interval ? { ...options, interval } : options, (changed, more) => {
       found.push(`${changed.take()?.text}${more ? " more" : ""}`);
     });
@@ -137,7 +138,7 @@ describe("Choice", () => {
   });
 
   it("stops at a stop string and drops what was drawn after it", () => {
-    const { made, deltas, emit, text } = choice({ stop: ["cd"] });
+    const { made, deltas, emit, text } = choice({ stop: measured(["cd"]) });
     emit(ids("abc"));
     made.flush();
     expect(text()).toBe("ab");
@@ -152,7 +153,7 @@ describe("Choice", () => {
   });
 
   it("looks for stop strings only after min_tokens", () => {
-    const { made, emit, finish, text } = choice({ stop: ["b"], minTokens: 2 });
+    const { made, emit, finish, text } = choice({ stop: measured(["b"]), minTokens: 2 });
     emit(ids("abab"));
     finish("length");
     made.flush();
@@ -161,7 +162,7 @@ describe("Choice", () => {
   });
 
   it("gives what the stop strings held at the end, not half a character", () => {
-    const { made, emit, finish, text } = choice({ stop: ["<<<"] });
+    const { made, emit, finish, text } = choice({ stop: measured(["<<<"]) });
     emit([...ids("a<"), 0]);
     finish("length");
     made.flush();
@@ -172,7 +173,7 @@ describe("Choice", () => {
     let ends = 0;
     const made = new Choice(
       0,
-      { stop: ["b"], includeStop: false, minTokens: 0, decoder },
+      { stop: measured(["b"]), includeStop: false, minTokens: 0, decoder },
       (changed) => {
         if (changed.finish !== undefined) ends++;
       },
@@ -194,7 +195,7 @@ describe("Choice", () => {
   });
 
   it("joins what was not taken", () => {
-    const made = new Choice(0, { stop: [], includeStop: false, minTokens: 0, decoder }, () => {});
+    const made = new Choice(0, { includeStop: false, minTokens: 0, decoder }, () => {});
     for (const letter of "abc") {
       made.receive({
         type: "tokens-emitted",
@@ -211,7 +212,7 @@ describe("Choice", () => {
   });
 
   it("serves ids without a tokenizer", () => {
-    const made = new Choice(0, { stop: [], includeStop: false, minTokens: 0 }, () => {});
+    const made = new Choice(0, { includeStop: false, minTokens: 0 }, () => {});
     made.receive({ type: "tokens-emitted", id: 1, at: 0, tokens: [5, 6], drafted: 0, accepted: 0 });
     made.flush();
     expect(made.take()).toMatchObject({ text: "", ids: [5, 6] });

@@ -96,3 +96,27 @@ describe("an error of any status", () => {
     expect([type(404), type(418), type(599)]).toEqual(["NotFoundError", "I'm a Teapot", "Error"]);
   });
 });
+
+describe("messages", () => {
+  const told = (message: string): string => new ApiError("not-found", message).body.error.message;
+
+  it.each([
+    ["no file /etc/models/a.json there", "no file <path> there"],
+    ["/home/me/models", "<path>"],
+    ["a/b.c and /b.c, /b/c/d", "a/b.c and /b.c, /b/c/d"],
+    ['x\n  File "a.py", line 3, in f\n    y\nz', "x\nz"],
+    ["<object at 0x7f0a>", "<object>"],
+  ])("%j shows no path and no address of ours", (message, shown) => {
+    expect(told(message)).toBe(shown);
+  });
+
+  it.each(["/a", " ", '\n File "', " at 0x1"])(
+    "that quote thousands of %j are looked at once",
+    (unit) => {
+      for (const count of [2_000, 2_000_000]) {
+        const name = `${unit.repeat(count)}x`;
+        expect(told(`The model \`${name}\` does not exist.`)).toContain(name.trim());
+      }
+    },
+  );
+});

@@ -34,6 +34,26 @@ const hi = '"messages":[{"role":"user","content":"Hi"}]';
 
 describe("shapes", () => {
   it.each([
+    ["temperature", "1".repeat(500_000), "x", "float_parsing"],
+    ["temperature", "1".repeat(4_000), "x", "float_parsing"],
+    ["temperature", "1_".repeat(8_000_000), "x", "float_parsing"],
+    ["n", "1_".repeat(8_000_000), "x", "int_parsing"],
+    ["n", "", "x".repeat(16_000_000), "int_parsing"],
+  ])("%s of very many digits is found to be none in one pass (%#)", (field, digits, rest, type) => {
+    const [told] = complaints(refusal("chat", `{${hi},"${field}":"${digits}${rest}"}`));
+    expect(told).toMatch(`${type} body.${field} '`);
+  });
+
+  it.each([
+    ["1_0.5_0", 10.5],
+    [" 1. ", 1],
+    [".5e-1", 0.05],
+  ])("%j is a number", (text, value) => {
+    const checked = read("completion", JSON.stringify({ prompt: "a", length_penalty: text }));
+    expect(checked).toMatchObject({ length_penalty: value });
+  });
+
+  it.each([
     [
       `{${hi},"n":"1.5","user":true,"stream_interval":0}`,
       [

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StopStrings } from "../../../server/generation/stop-strings.ts";
+import { measured, StopStrings } from "../../../server/generation/stop-strings.ts";
 
 /** Runs pieces through, to the stop or the end. */
 function run(pieces: readonly string[], stops: readonly string[], include = false) {
-  const finder = new StopStrings(stops, include);
+  const finder = new StopStrings(measured(stops), include);
   let text = "";
   for (const piece of pieces) {
     const found = finder.push(piece);
@@ -24,7 +24,7 @@ describe("StopStrings", () => {
   });
 
   it("holds back the longest one's length but one, in whole characters", () => {
-    const finder = new StopStrings(["###", "#"], false);
+    const finder = new StopStrings(measured(["###", "#"]), false);
     expect(finder.push("text").text).toBe("te");
     expect(finder.push(" a🐈").text).toBe("xt ");
     expect(finder.push("b").text).toBe("a");
@@ -36,13 +36,19 @@ describe("StopStrings", () => {
   });
 
   it("finds none that ends before it may, but one that begins there", () => {
-    const finder = new StopStrings(["ab"], false);
+    const finder = new StopStrings(measured(["ab"]), false);
     expect(finder.push("aba", false)).toEqual({ text: "ab" });
     expect(finder.push("b")).toEqual({ text: "", stop: "ab" });
   });
 
   it("finds a stop string that overlaps its own start", () => {
     expect(run(["aa", "ab"], ["aab"])).toEqual({ text: "a", stop: "aab" });
+  });
+
+  it("steps over what goes out, not over what a long one holds back", () => {
+    const pieces = Array.from({ length: 20_000 }, (_, i) => `${i} 🐈 `);
+    const text = pieces.join("");
+    expect(run(pieces, ["never".repeat(4_000)])).toEqual({ text, stop: undefined });
   });
 
   it("gives the same for any split of the text", () => {
