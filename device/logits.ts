@@ -53,6 +53,8 @@ export class LogitRows {
   #rows = new Float32Array(0);
   /** What was last given: views are dear beside a short row's draw. */
   #given = this.#rows;
+  /** Where that begins, in bytes. */
+  #first = 0;
   /** Undefined: nothing was reserved. */
   #ofStretches: { readonly short: Asking; readonly long: Asking } | undefined;
 
@@ -65,7 +67,8 @@ export class LogitRows {
       const stretches = 16 * Math.ceil((pages * PAGE_BYTES) / 4 / SHORT_STRETCH / 16);
       const memory = createOwnMemory(pages);
       this.#answers = new Float32Array(memory.buffer, 0, stretches);
-      this.#rows = new Float32Array(memory.buffer, 4 * stretches);
+      this.#first = 4 * stretches;
+      this.#rows = new Float32Array(memory.buffer, this.#first);
       // The modules' one function takes these four numbers.
       const linked = (name: string, bytes: Uint8Array<ArrayBuffer>): OfStretches =>
         link(name, bytes, memory) as OfStretches;
@@ -83,7 +86,8 @@ export class LogitRows {
   /** The likeliest id of a view that `reserve` gave, or of a part of it; as argmax.ts. */
   likeliest(row: Float32Array): TokenId | undefined {
     const length = stretchOf(row);
-    const stretches = this.#ask("largest", row, 0, 0);
+    const stretches = Math.floor(row.length / length);
+    this.#asking(row).largest(row.byteOffset, row.byteOffset + 4 * stretches * length, 0, 0);
     let best = Number.NEGATIVE_INFINITY;
     let at = -1;
     for (let stretch = 0; stretch < stretches; stretch++) {
@@ -104,41 +108,59 @@ export class LogitRows {
    * Undefined where no logit is finite, or one is +∞.
    */
   draw(row: Float32Array, temperature: number, u: number): TokenId | undefined {
-    const likeliest = this.likeliest(row);
-    const top = row[likeliest ?? -1] ?? Number.NaN;
+    const ask = this.#asking(row);
+    const answers = this.#answers;
+    const length = stretchOf(row);
+    const stretches = Math.floor(row.length / length);
+    const rest = stretches * length;
+    // To ask a view where it lies is a call of the runtime; one that reserve() gave lies first.
+    const begin = row === this.#given ? this.#first : row.byteOffset;
+    const end = begin + 4 * rest;
+    ask.largest(begin, end, 0, 0);
+    let top = highestOf(row, rest);
+    for (let stretch = 0; stretch < stretches; stretch++) {
+      const value = answers[stretch] as number; // stretch < stretches
+      if (value > top) top = value;
+    }
     if (!Number.isFinite(top)) return undefined;
     const scale = 1 / temperature;
-    const length = stretchOf(row);
-    const stretches = this.#ask("weigh", row, top, scale * Math.LOG2E);
+    ask.weigh(begin, end, top, scale * Math.LOG2E);
     const fall = { top, scale };
-    const last = weightOf(row, stretches * length, fall);
+    const last = weightOf(row, rest, fall);
     let total = last;
-    for (let stretch = 0; stretch < stretches; stretch++) total += this.#answers[stretch] as number;
+    for (let stretch = 0; stretch < stretches; stretch++) total += answers[stretch] as number;
     let target = u * total;
     for (let stretch = 0; stretch <= stretches; stretch++) {
-      const mass = stretch < stretches ? (this.#answers[stretch] as number) : last;
+      const mass = stretch < stretches ? (answers[stretch] as number) : last;
       if (target < mass) {
-        const begin = stretch * length;
-        const end = Math.min(begin + length, row.length);
-        const id = placeIn(row, { begin, end, target }, fall);
+        const from = stretch * length;
+        const of = { begin: from, end: Math.min(from + length, row.length), target };
+        const id = placeIn(row, of, fall);
         // Undefined: all of it lies too far below.
         if (id !== undefined) return id;
       }
       target -= mass;
     }
-    return likeliest; // rounding left a last bit of mass
+    return this.likeliest(row); // rounding left a last bit of mass
   }
 
-  /** How many whole stretches the row has. */
-  #ask(what: "largest" | "weigh", row: Float32Array, top: number, scale: number): number {
-    const length = stretchOf(row);
-    const ask = this.#ofStretches?.[length === SHORT_STRETCH ? "short" : "long"][what];
-    if (ask === undefined || row.buffer !== this.#rows.buffer)
+  /** What is asked of the row's stretches. */
+  #asking(row: Float32Array): Asking {
+    const of = this.#ofStretches;
+    if (of === undefined || (row !== this.#given && row.buffer !== this.#rows.buffer))
       throw new Error("These logits do not lie where reserve() said.");
-    const stretches = Math.floor(row.length / length);
-    ask(row.byteOffset, row.byteOffset + 4 * stretches * length, top, scale);
-    return stretches;
+    return row.length < LONG_ROW ? of.short : of.long;
   }
+}
+
+/** Of what stands from `begin` on. */
+function highestOf(row: Float32Array, begin: number): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let id = begin; id < row.length; id++) {
+    const value = row[id] as number; // id < length
+    if (value > top) top = value;
+  }
+  return top;
 }
 
 function stretchOf(row: Float32Array): number {

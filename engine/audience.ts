@@ -8,7 +8,8 @@ import type { EngineEvent, EngineListener } from "./events.ts";
 export type OnListenerError = (error: unknown, listener: EngineListener) => void;
 
 export class Audience {
-  readonly #listeners = new Set<EngineListener>();
+  /** Replaced when it changes, so that whoever tells goes on with the one it has. */
+  #listeners: readonly EngineListener[] = [];
   readonly #onError: OnListenerError;
   /** Events being told; nested calls append. */
   #outbox: EngineEvent[] = [];
@@ -27,8 +28,10 @@ export class Audience {
 
   /** Returns the way out. */
   join(listener: EngineListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    if (!this.#listeners.includes(listener)) this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((each) => each !== listener);
+    };
   }
 
   /** False when called by a listener: the call under way tells these too. */
@@ -43,7 +46,9 @@ export class Audience {
     for (let i = 0; i < this.#outbox.length; i++) {
       const event = this.#outbox[i];
       if (event === undefined) continue;
-      for (const listener of this.#listeners) this.#tellOne(listener, event);
+      const listeners = this.#listeners;
+      for (let at = 0; at < listeners.length; at++)
+        this.#tellOne(listeners[at] as EngineListener, event);
     }
     this.#outbox = [];
     this.#telling = false;

@@ -3,6 +3,7 @@
  * traffic; after a load, what falsifies it as a benchmark.
  */
 import type { FastifyBaseLogger } from "fastify";
+import { IdMap } from "../device/id-map.ts";
 import type { EngineEvent } from "../engine/events.ts";
 import type { Engines } from "./engines.ts";
 import type { LoadReport } from "./metrics/load-watch.ts";
@@ -20,7 +21,7 @@ class Averages {
   generation = 0;
   queries = 0;
   hits = 0;
-  readonly #waiting = new Map<number, number>();
+  readonly #waiting = new IdMap<number>();
   readonly #timeScale: number;
 
   constructor(timeScale: number) {
@@ -45,11 +46,14 @@ class Averages {
         this.queries += this.#waiting.get(event.id) ?? 0;
         this.hits += event.cachedTokens;
         return;
-      case "tokens-emitted":
-        this.prompt += this.#waiting.get(event.id) ?? 0;
-        this.#waiting.delete(event.id);
+      case "tokens-emitted": {
         this.generation += event.tokens.length;
+        const prompt = this.#waiting.get(event.id);
+        if (prompt === undefined) return;
+        this.prompt += prompt;
+        this.#waiting.delete(event.id);
         return;
+      }
       case "request-finished":
         this.#waiting.delete(event.id);
     }

@@ -61,6 +61,17 @@ interface State {
   readonly history: TokenHistory | undefined;
 }
 
+/** What is sampled, and where its log-probabilities go. */
+interface Place {
+  readonly row: BatchRow;
+  readonly position: number;
+  readonly logprobs: PositionLogprobs[];
+}
+
+const NOTHING: readonly TokenId[] = [];
+/** Of those whose log-probabilities nobody asked for: nothing is pushed to it. */
+const NONE: PositionLogprobs[] = [];
+
 /** As vLLM: a temperature below this is greedy. */
 const GREEDY_TEMPERATURE = 1e-5;
 
@@ -138,28 +149,37 @@ export class TokenSampler implements Sampler {
       this.#faults.delete(row.id); // the fault's own step failed, and comes again
       state.faultedAt = undefined;
     }
-    const logprobs: PositionLogprobs[] = [];
+    const reports = state?.params.logprobs !== undefined;
+    const logprobs = reports ? [] : NONE;
+    const at = { row, position, logprobs };
+    if (row.drafted === 0) {
+      const token = this.#next(state, logits, at);
+      if (token === undefined) this.#missed(state, at);
+      const tokens = token === undefined ? NOTHING : [token];
+      return reports ? { tokens, accepted: 0, logprobs } : { tokens, accepted: 0 };
+    }
     const { tokens, missing } = verified(
       row,
       (index) => {
-        const from = index * width;
-        const view = row.drafted === 0 ? logits : logits.subarray(from, from + width);
-        return state === undefined || state.plain
-          ? argmax(view)
-          : this.#choose(state, view, { row, position: position + index, logprobs });
+        const view = logits.subarray(index * width, (index + 1) * width);
+        return this.#next(state, view, { row, position: position + index, logprobs });
       },
       (token) => state !== undefined && isStop(state, token),
     );
-    if (missing !== undefined) {
-      const at = position + missing;
-      const nothing = `No id can be sampled at position ${at}: no logit is finite.`;
-      this.#faults.set(row.id, state?.constraint?.failure ?? new Error(nothing));
-      if (state !== undefined) state.faultedAt = at;
-    }
+    if (missing !== undefined) this.#missed(state, { row, position: position + missing });
     const accepted = Math.max(0, tokens.length - 1);
-    return state?.params.logprobs === undefined
-      ? { tokens, accepted }
-      : { tokens, accepted, logprobs };
+    return reports ? { tokens, accepted, logprobs } : { tokens, accepted };
+  }
+
+  /** Undefined: no id can be sampled. */
+  #next(state: State | undefined, logits: Float32Array, at: Place): TokenId | undefined {
+    return state === undefined || state.plain ? argmax(logits) : this.#choose(state, logits, at);
+  }
+
+  #missed(state: State | undefined, { row, position }: Pick<Place, "row" | "position">): void {
+    const nothing = `No id can be sampled at position ${position}: no logit is finite.`;
+    this.#faults.set(row.id, state?.constraint?.failure ?? new Error(nothing));
+    if (state !== undefined) state.faultedAt = position;
   }
 
   prompt(
@@ -190,15 +210,7 @@ export class TokenSampler implements Sampler {
     return state !== undefined && isStop(state, token);
   }
 
-  #choose(
-    state: State,
-    logits: Float32Array,
-    at: {
-      readonly row: BatchRow;
-      readonly position: number;
-      readonly logprobs: PositionLogprobs[];
-    },
-  ): TokenId | undefined {
+  #choose(state: State, logits: Float32Array, at: Place): TokenId | undefined {
     const { params, history } = state;
     const { row, position } = at;
     history?.sync(row.context, position);

@@ -49,6 +49,11 @@ export class TokenBytes {
     return this.#bytes.subarray(this.#offsets[id] ?? 0, this.#offsets[id + 1] ?? 0);
   }
 
+  /** What a text gains by the id. */
+  through(id: number, utf8: Utf8Stream): string {
+    return utf8.push(this.#bytes, this.#offsets[id] ?? 0, this.#offsets[id + 1] ?? 0);
+  }
+
   /** Bytes when nothing stands before. */
   first(id: number): Uint8Array {
     const token = this.#tokens[id];
@@ -100,7 +105,7 @@ export class StreamDecoder implements Decoder {
       const text = this.#table.text(id);
       if (text !== undefined) return this.#strip(text);
     }
-    return this.#strip(this.#utf8.push(this.#table.at(id)));
+    return this.#strip(this.#table.through(id, this.#utf8));
   }
 
   end(): string {

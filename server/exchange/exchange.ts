@@ -29,6 +29,8 @@ declare module "../http/record.ts" {
   }
 }
 
+const NO_EVENTS: readonly SseEvent[] = [];
+
 /** Turns what a generation gained into the events of a stream. */
 export interface StreamResponder {
   /** Events that need no delta and go out at once; absent: the first come with the first delta. */
@@ -195,9 +197,10 @@ export class Exchange {
         // A parser's bug ends this request, not the server.
         try {
           const deltas = generation.take();
-          const failed = deltas.find((delta) => delta.finish?.reason === "error");
-          if (failed !== undefined) throw generationError(failed.finish?.error, this.#narrowed);
-          const chunks = deltas.length > 0 ? responder.deltas(deltas) : [];
+          for (const { finish } of deltas) {
+            if (finish?.reason === "error") throw generationError(finish.error, this.#narrowed);
+          }
+          const chunks = deltas.length > 0 ? responder.deltas(deltas) : NO_EVENTS;
           if (generation.done) end([...chunks, ...responder.end()]);
           else events.send(chunks, more);
         } catch (error) {

@@ -11,6 +11,7 @@
 import { ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { FastifyReply } from "fastify";
+import type { RequestRecord } from "./record.ts";
 
 /** One event; which there are, and what ends a stream, the wire format says. */
 export interface SseEvent {
@@ -39,9 +40,13 @@ export class EventStream {
   /** Written to past the response; absent: its own writing is used. */
   #socket: Socket | undefined;
   readonly #reply: FastifyReply;
+  readonly #raw: ServerResponse;
+  readonly #record: RequestRecord;
 
   constructor(reply: FastifyReply) {
     this.#reply = reply;
+    this.#raw = reply.raw;
+    this.#record = reply.request.record;
   }
 
   get opened(): boolean {
@@ -57,11 +62,11 @@ export class EventStream {
     const text = this.#held + bytesOf(events);
     this.#held = more ? text : "";
     if (more || text === "") return;
-    const { raw } = this.#reply;
+    const raw = this.#raw;
     const first = !this.#opened;
     if (first) this.#open();
     if (raw.destroyed) return;
-    const { record } = this.#reply.request;
+    const record = this.#record;
     record.wrote?.();
     record.streamedBytes = (record.streamedBytes ?? 0) + text.length;
     const socket = this.#socket;
@@ -71,7 +76,7 @@ export class EventStream {
       if (first) this.#socket = socketBehind(raw);
       this.#socket?.on("drain", this.#drained);
     } else {
-      kept = socket.write(`${text.length.toString(16)}\r\n${text}\r\n`, "latin1");
+      kept = socket.write(`${lengthLine(text.length)}${text}\r\n`, "latin1");
     }
     if (!kept) this.#blocked = true;
   }
@@ -81,7 +86,7 @@ export class EventStream {
     this.#socket?.cork();
     this.send(events);
     if (!this.#opened) this.#open();
-    this.#reply.raw.end();
+    this.#raw.end();
     this.#socket?.uncork();
   }
 
@@ -89,13 +94,13 @@ export class EventStream {
   open(): void {
     if (this.#opened) return;
     this.#open();
-    this.#reply.raw.flushHeaders();
+    this.#raw.flushHeaders();
   }
 
   #open(): void {
     this.#opened = true;
     this.#reply.hijack();
-    const { raw } = this.#reply;
+    const raw = this.#raw;
     for (const [name, value] of Object.entries(this.#reply.getHeaders())) {
       if (value !== undefined) raw.setHeader(name, value);
     }
@@ -114,6 +119,18 @@ export class EventStream {
     this.onDrain();
   };
 }
+
+/** Of a piece of so many bytes, as it stands before it; those of short pieces are kept. */
+function lengthLine(bytes: number): string {
+  const known = LENGTH_LINES[bytes];
+  if (known !== undefined) return known;
+  const line = `${bytes.toString(16)}\r\n`;
+  if (bytes < MOST_LENGTH_LINES) LENGTH_LINES[bytes] = line;
+  return line;
+}
+
+const MOST_LENGTH_LINES = 1024;
+const LENGTH_LINES = new Array<string | undefined>(MOST_LENGTH_LINES);
 
 function bytesOf(events: readonly SseEvent[]): string {
   let bytes = "";

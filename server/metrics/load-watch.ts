@@ -68,6 +68,8 @@ interface Served extends SeenRequest {
 export class LoadWatch {
   readonly #maxModelLen: number;
   readonly #open: readonly IdMap<Open>[];
+  /** Of those, whose first token has not come: nothing else of a token is asked. */
+  readonly #awaited: readonly IdMap<Open>[];
   #served: Served[] = [];
   /** Seconds; of the first arrival of the load. */
   #began = 0;
@@ -88,6 +90,7 @@ export class LoadWatch {
 
   constructor(engines: number, maxModelLen: number) {
     this.#open = Array.from({ length: engines }, () => new IdMap<Open>());
+    this.#awaited = this.#open.map(() => new IdMap<Open>());
     this.#maxModelLen = maxModelLen;
   }
 
@@ -121,10 +124,20 @@ export class LoadWatch {
 
   receive(engine: number, event: EngineEvent): void {
     const all = this.#open[engine];
-    if (all === undefined || !("id" in event)) return;
+    const awaited = this.#awaited[engine];
+    if (all === undefined || awaited === undefined || !("id" in event)) return;
+    if (event.type === "tokens-emitted") {
+      const open = awaited.get(event.id);
+      if (open === undefined) return;
+      open.first = event.at;
+      awaited.delete(event.id);
+      return;
+    }
     if (event.type === "request-queued") {
       if (this.#idle && event.at - this.#lastEnd > PAUSE) this.#begin(event.at);
-      all.set(event.id, { queued: event.at, preemptions: 0, cachedTokens: 0, sibling: false });
+      const open = { queued: event.at, preemptions: 0, cachedTokens: 0, sibling: false };
+      all.set(event.id, open);
+      awaited.set(event.id, open);
       return;
     }
     const open = all.get(event.id);
@@ -136,11 +149,9 @@ export class LoadWatch {
       case "request-preempted":
         open.preemptions++;
         return;
-      case "tokens-emitted":
-        open.first ??= event.at;
-        return;
       case "request-finished":
         all.delete(event.id);
+        awaited.delete(event.id);
         this.#finish(open, event);
     }
   }

@@ -15,8 +15,6 @@ export function failed(error: ApiError): readonly SseEvent[] {
 /** Stands in a chunk where its text will. */
 const PLACE = "the text of this chunk";
 const QUOTED = JSON.stringify(PLACE);
-/** JSON writes these characters as they are. */
-const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Chunks that differ in one text alone: their JSON is written once. */
 export class TextChunk {
@@ -32,7 +30,22 @@ export class TextChunk {
   }
 
   event(text: string): SseEvent {
-    const quoted = PLAIN.test(text) ? `"${text}"` : inBytes(JSON.stringify(text));
-    return { data: this.#before + quoted + this.#after, inBytes: true };
+    return { data: this.#before + quoted(text) + this.#after, inBytes: true };
   }
+}
+
+/** Texts of tokens come again and again: the JSON of short ones is kept, until there are too many. */
+const KEPT_LENGTH = 16;
+const MOST_KEPT = 8192;
+const kept = new Map<string, string>();
+
+/** The text as JSON, in bytes. */
+function quoted(text: string): string {
+  const known = kept.get(text);
+  if (known !== undefined) return known;
+  const made = inBytes(JSON.stringify(text));
+  if (text.length > KEPT_LENGTH) return made;
+  if (kept.size === MOST_KEPT) kept.clear();
+  kept.set(text, made);
+  return made;
 }

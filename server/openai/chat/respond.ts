@@ -2,6 +2,7 @@
  * Chat answers, to the byte: keys in vLLM's order, nulls where vLLM has them
  * (vllm-compatible shapes; a stream carries only fields that were set).
  */
+import { appended } from "../../appended.ts";
 import { entryAt } from "../../entry-at.ts";
 import type { ChatAnswer, ChatFormat } from "../../exchange/chat-format.ts";
 import type { StreamResponder } from "../../exchange/exchange.ts";
@@ -168,11 +169,11 @@ function chatStream(answer: Answer): StreamResponder {
   let started = false;
   return {
     deltas: (deltas) => {
-      const events = started ? [] : [...chunks.start()];
+      let events = started ? [] : [...chunks.start()];
       started = true;
       for (const delta of deltas) {
         const one = chunks.plain(delta) ?? chunks.write(chat.reader(delta.index).read(delta));
-        if (one !== undefined) events.push(one);
+        if (one !== undefined) events = appended(events, one);
       }
       return events;
     },
@@ -197,6 +198,8 @@ class ChunkWriter {
   readonly #bare: boolean;
   /** By choice. */
   readonly #texts: TextChunk[] = [];
+  /** The same of those whose text nobody reads: to find that out is to look through five objects. */
+  readonly #plain: TextChunk[] = [];
 
   constructor(answer: Answer) {
     const { serving, exchange, body, model } = answer;
@@ -240,8 +243,13 @@ class ChunkWriter {
    */
   plain({ index, text, finish }: ChoiceDelta): SseEvent | undefined {
     const plain = this.#bare && finish === undefined && (text !== "" || !this.#parsed);
-    if (!plain || this.#answer.chat.reader(index).parser !== PLAIN) return undefined;
-    return this.#textChunk(index).event(text);
+    if (!plain) return undefined;
+    const known = this.#plain[index];
+    if (known !== undefined) return known.event(text);
+    if (this.#answer.chat.reader(index).parser !== PLAIN) return undefined;
+    const made = this.#textChunk(index);
+    this.#plain[index] = made;
+    return made.event(text);
   }
 
   /** Undefined: nothing is to be told of it. */
