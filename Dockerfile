@@ -9,7 +9,7 @@ RUN npm run build && npm prune --omit=dev
 # Run: sources are not needed, Python neither.
 FROM node:24-bookworm-slim
 # Whatever is served, it is reachable from outside the container. Weights lie in huge pages.
-ENV NODE_ENV=production TRAINYARD_HOST=0.0.0.0 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+ENV NODE_ENV=production TRAINYARD_HOST=0.0.0.0 GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=67108864
 WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules

@@ -21,9 +21,14 @@ export const NODE_FLAGS: readonly string[] = [
 ];
 
 /**
- * And its environment, which glibc reads at the start only: memory of 2 MiB and more in huge
- * pages, where the kernel gives them to who asks (`/sys/kernel/mm/transparent_hugepage/enabled`
- * at `madvise`, as most have it). Weights are read from memory once a step, and in pages of
- * 4 KiB a processor waits for their addresses as well. Where there is no glibc nothing reads it.
+ * And its environment, which glibc reads at the start only: memory in huge pages, where the kernel
+ * gives them to who asks (`/sys/kernel/mm/transparent_hugepage/enabled` at `madvise`, as most have
+ * it). Weights are read from memory once a step, and in pages of 4 KiB a processor waits for their
+ * addresses as well. glibc asks for heaps and for pieces of 2 MiB and more: most matrices are smaller,
+ * so pieces of up to 32 MiB lie in heaps, and a thread's heap is asked for whole (64 MiB). Where there
+ * is no glibc nothing reads it.
  */
-export const NODE_ENVIRONMENT = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" } as const;
+export const NODE_ENVIRONMENT = {
+  GLIBC_TUNABLES:
+    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=67108864",
+} as const;
