@@ -1,4 +1,4 @@
-#!/usr/bin/env -S GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=67108864 node --concurrent-recompilation-delay=2 --max-semi-space-size=32
+#!/usr/bin/env -S GLIBC_TUNABLES=glibc.malloc.hugetlb=1 node --concurrent-recompilation-delay=2 --max-semi-space-size=32
 /** The bin: `trainyard <command> …`. A command is one line here and one module. */
 import { CommanderError } from "commander";
 import { reason, UsageError } from "./usage.ts";

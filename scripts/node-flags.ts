@@ -26,7 +26,8 @@ export const NODE_FLAGS: readonly string[] = [
  * it). Weights are read from memory once a step, and in pages of 4 KiB a processor waits for their
  * addresses as well. glibc asks for heaps and for pieces of 2 MiB and more: most matrices are smaller,
  * so pieces of up to 32 MiB lie in heaps, and a thread's heap is asked for whole (64 MiB). Where there
- * is no glibc nothing reads it.
+ * is no glibc nothing reads it. The bin's first line has room for `hugetlb` alone: kernels before 5.1
+ * read 127 bytes of it.
  */
 export const NODE_ENVIRONMENT = {
   GLIBC_TUNABLES:
