@@ -52,6 +52,8 @@ interface State {
   readonly greedy: boolean;
   /** Nothing changes its logits and nothing is reported: the likeliest id is the answer. */
   readonly plain: boolean;
+  /** The same of one that draws: of its logits, as they are, at its temperature. */
+  readonly free: boolean;
   readonly constraint: Constraint | undefined;
   /** Ids that the request allows, as a mask; absent: all. */
   readonly allowed: Int32Array | undefined;
@@ -107,18 +109,19 @@ export class TokenSampler implements Sampler {
     const remembers = penalized || params.badWords.length > 0 || constraint !== undefined;
     const greedy = params.temperature < GREEDY_TEMPERATURE;
     const prompt = (): Int32Array => sequence.tokens.subarray(0, promptLength);
+    const untouched =
+      !remembers &&
+      params.logprobs === undefined &&
+      params.allowedTokenIds === undefined &&
+      params.minTokens === 0 &&
+      params.logitBias.size === 0;
     this.#states.set(id, {
       params,
       promptLength,
       key: params.seed === undefined ? keyOfSequence(this.#seed ?? 0, id) : keyOfSeed(params.seed),
       greedy,
-      plain:
-        greedy &&
-        !remembers &&
-        params.logprobs === undefined &&
-        params.allowedTokenIds === undefined &&
-        params.minTokens === 0 &&
-        params.logitBias.size === 0,
+      plain: greedy && untouched,
+      free: !greedy && untouched && !truncates(params, Number.POSITIVE_INFINITY),
       constraint,
       allowed: params.allowedTokenIds && maskOf(params.allowedTokenIds),
       faultedAt: undefined,
@@ -173,7 +176,10 @@ export class TokenSampler implements Sampler {
 
   /** Undefined: no id can be sampled. */
   #next(state: State | undefined, logits: Float32Array, at: Place): TokenId | undefined {
-    return state === undefined || state.plain ? argmax(logits) : this.#choose(state, logits, at);
+    if (state === undefined || state.plain) return argmax(logits);
+    return state.free
+      ? this.#drawWhole(state, logits, at.position)
+      : this.#choose(state, logits, at);
   }
 
   #missed(state: State | undefined, { row, position }: Pick<Place, "row" | "position">): void {
@@ -252,16 +258,20 @@ export class TokenSampler implements Sampler {
     history?.penalize(logits, params);
   }
 
-  #draw({ params, key }: State, logits: Float32Array, position: number): TokenId | undefined {
-    const u = uniform(key, position);
+  #draw(state: State, logits: Float32Array, position: number): TokenId | undefined {
+    const { params, key } = state;
     const listed = params.logprobs !== undefined && !this.#raw;
     if (!listed && !truncates(params, logits.length)) {
-      const row = this.#whole.reserve(logits.length);
-      row.set(logits);
-      return this.#whole.draw(row, params.temperature, u);
+      return this.#drawWhole(state, logits, position);
     }
     if (!this.#candidates.gather(logits, params)) return undefined;
-    return this.#candidates.at(u);
+    return this.#candidates.at(uniform(key, position));
+  }
+
+  #drawWhole({ params, key }: State, logits: Float32Array, position: number): TokenId | undefined {
+    const row = this.#whole.reserve(logits.length);
+    row.set(logits);
+    return this.#whole.draw(row, params.temperature, uniform(key, position));
   }
 
   #constrain(constraint: Constraint, logits: Float32Array): void {

@@ -19,6 +19,10 @@ import type { TraceOrigin, Traces } from "../tracing/traces.ts";
 import { Choice, type ChoiceDelta, type TextOptions } from "./choice.ts";
 import { type MeasuredStops, measured } from "./stop-strings.ts";
 
+/** Nothing is ever pushed to these: what is appended to an empty list makes a list of its own. */
+const NO_CHOICES: Choice[] = [];
+const NO_DELTAS: ChoiceDelta[] = [];
+
 /** Last prompt ids that a stream of text goes on from: a SentencePiece word keeps its space then. */
 const GOES_ON_FROM = 8;
 /** Completions that wait and are ended before the event loop turns. */
@@ -124,7 +128,7 @@ export class Generation {
   /** Of the first MOST_LIVES choices, where they are followed. */
   lives: Life[] = [];
   /** Each once: those that gained something. */
-  #untaken: Choice[] = [];
+  #untaken = NO_CHOICES;
   readonly #submitted: Nanos;
   #finished: Nanos | undefined;
   #left: number;
@@ -251,9 +255,9 @@ export class Generation {
   /** What came since the last time, one delta a choice. */
   take(): readonly ChoiceDelta[] {
     const changed = this.#untaken;
-    this.#untaken = [];
+    this.#untaken = NO_CHOICES;
     if (changed.length > 1) changed.sort((a, b) => a.index - b.index);
-    let deltas: ChoiceDelta[] = [];
+    let deltas = NO_DELTAS;
     for (const choice of changed) {
       choice.listed = false;
       const delta = choice.take();

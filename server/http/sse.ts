@@ -34,6 +34,8 @@ export function inBytes(text: string): string {
 export class EventStream {
   onDrain: () => void = () => {};
   #blocked = false;
+  /** A piece of which the system has not taken all. */
+  #underWay = false;
   #opened = false;
   /** Of events that go out with the next ones, in bytes. */
   #held = "";
@@ -69,17 +71,34 @@ export class EventStream {
     const record = this.#record;
     record.wrote?.();
     record.streamedBytes = (record.streamedBytes ?? 0) + text.length;
-    const socket = this.#socket;
-    let kept: boolean;
-    if (socket === undefined) {
-      kept = raw.write(Buffer.from(text, "latin1"));
-      if (first) this.#socket = socketBehind(raw);
-      this.#socket?.on("drain", this.#drained);
-    } else {
-      kept = socket.write(`${lengthLine(text.length)}${text}\r\n`, "latin1");
+    if (this.#socket !== undefined) {
+      this.#put(this.#socket, `${lengthLine(text.length)}${text}\r\n`);
+      return;
     }
-    if (!kept) this.#blocked = true;
+    if (!raw.write(Buffer.from(text, "latin1"))) this.#blocked = true;
+    if (first) this.#socket = socketBehind(raw);
+    this.#socket?.on("drain", this.#drained);
   }
+
+  /**
+   * To the socket's system where nothing waits before it: the queue that a stream keeps costs a
+   * tenth of a write. What the system does not take at once blocks this stream until it has.
+   */
+  #put(socket: Socket, piece: string): void {
+    if (socket.writableLength > 0 || socket.writableCorked > 0) {
+      if (!socket.write(piece, "latin1")) this.#blocked = true;
+      return;
+    }
+    this.#underWay = true;
+    socket._write(piece, "latin1", this.#written);
+    if (this.#underWay) this.#blocked = true;
+  }
+
+  readonly #written = (error?: Error | null): void => {
+    this.#underWay = false;
+    if (error) this.#socket?.destroy(error);
+    else this.#drained();
+  };
 
   /** The last events, and the end, in one write. */
   end(events: readonly SseEvent[]): void {
