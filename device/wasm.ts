@@ -90,6 +90,8 @@ export const f32 = {
 };
 
 export const v128 = {
+  /** Sixteen bytes. */
+  const: (bytes: ArrayLike<number>): Code => [...simd(12), ...Array.from(bytes)],
   load: load(...simd(0)),
   loadSplat: load(...simd(9)),
   /** Four numbers of 16 bits, each below zeros. */
@@ -123,6 +125,22 @@ export const f32x4 = {
   multiplyAdd: (a: Code, b: Code, sum: Code): Code => [...a, ...b, ...sum, ...simd(0x105)],
   fromInt: unary(...simd(0xfa)),
 };
+
+export const i8x16 = {
+  /** Of a table of sixteen bytes those that `indices` name, 0 where they are above 15. */
+  swizzle: binary(...simd(0x0e)),
+  /** Two i16x8, each value kept within 8 bits. */
+  narrow: binary(...simd(0x65)),
+  shiftRight: (value: Code, bits: number): Code => [...value, ...i32.const(bits), ...simd(0x6d)],
+  /** Bytes of `a` and `b` in turns: of their first halves, of their second. */
+  zipLow: (a: Code, b: Code): Code => zip(a, b, 0),
+  zipHigh: (a: Code, b: Code): Code => zip(a, b, 8),
+};
+
+function zip(a: Code, b: Code, first: number): Code {
+  const lanes = Array.from({ length: 16 }, (_, i) => first + (i >> 1) + 16 * (i & 1));
+  return [...a, ...b, ...simd(0x0d), ...lanes];
+}
 
 export const i16x8 = {
   /** Eight signed bytes, widened. */

@@ -17,6 +17,7 @@ import type { BlockBits } from "./graph/quantise.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import { workAlone } from "./graph/small-segment.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
+import { LEAST_UNPACKED } from "./graph/unpacked.ts";
 import { Head } from "./head.ts";
 import type { KvFormat } from "./kernel/kv-layout.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
@@ -34,6 +35,7 @@ import {
   USUAL_CROSSING,
   wholePairs,
 } from "./two-ways.ts";
+import { Unpacked, type Unpacker } from "./unpacking.ts";
 import type { RankStep } from "./wire.ts";
 
 /** What a rank is made from; plain data, it crosses to the thread. */
@@ -122,6 +124,7 @@ export class Forward {
   readonly loaded: Loaded;
   readonly #given: RowsGiven;
   readonly #partRows: number;
+  readonly #unpacker: Unpacker | undefined;
 
   constructor(
     settings: RankSettings,
@@ -174,6 +177,7 @@ export class Forward {
       throw error;
     }
     const loaded = opener.finish();
+    this.#unpacker = opener.unpacker;
     const { blockSize, blocks, kvFormat, maxContext, maxTokens, maxRows, threads } = settings;
     this.#pool = new KvPool({
       ...this.#program.cache,
@@ -242,6 +246,7 @@ export class Forward {
     }
     for (const prompts of this.#prompts.values()) prompts.close();
     this.#head.close();
+    this.#unpacker?.close();
     this.#weights.close();
   }
 
@@ -266,8 +271,10 @@ export class Forward {
         return;
       }
       case "run": {
+        const unpacked = each.session instanceof Unpacked && tokens >= LEAST_UNPACKED;
+        const most = unpacked ? PART_ROWS.other : this.#partRows;
         // Alike in size: none is so small that another format would compute it.
-        const size = wholePairs(Math.ceil(tokens / Math.ceil(tokens / this.#partRows)));
+        const size = wholePairs(Math.ceil(tokens / Math.ceil(tokens / most)));
         for (let first = 0; first < tokens; first += size)
           this.#runRows(each, first, Math.min(first + size, tokens));
         return;

@@ -1,6 +1,7 @@
 /** What weights cost in memory, how they were loaded, and what rounding did to them: for the start of a server. */
 import type { Model } from "../../models/model.ts";
 import type { DeviceSettings } from "../settings.ts";
+import { LEAST_UNPACKED } from "./graph/unpacked.ts";
 import type { Loaded } from "./opener.ts";
 import type { MemoryPlan } from "./plan.ts";
 import { quantizationOf } from "./plan.ts";
@@ -28,7 +29,7 @@ export function loadLines(
   const computed = format === "stored" && hasFp8(model) ? NAMES.none : name;
   return [
     `weights    ${stored} as stored (${model.format}); ${mebibytes(weightBytes)} in memory${each} as ${computed}, ${how}`,
-    ...copyLines(format, name, plan, loaded?.crossing),
+    ...copyLines(format, name, plan, loaded),
     ...roundingLines(model, format, name, loaded?.rounded),
   ];
 }
@@ -64,15 +65,15 @@ function copyLines(
   format: keyof typeof NAMES,
   name: string,
   { secondCopyBytes, aloneBytes }: MemoryPlan,
-  crossing: number | undefined,
+  loaded: Loaded | undefined,
 ): readonly string[] {
   if (format !== "int4") return [];
   const small =
     aloneBytes === 0 ? "" : `; small parts once more for one thread, ${mebibytes(aloneBytes)}`;
   return [
     secondCopyBytes === 0
-      ? `copies     1: ${name} whatever a step's rows${small}`
-      : `copies     2: int8 as well, ${mebibytes(secondCopyBytes)} more, for steps of ${crossing} rows and more (measured); --weight-copies 1 does without`,
+      ? `copies     1: ${name}${loaded?.unpacks ? `, unpacked to int8 part by part for steps of ${LEAST_UNPACKED} rows and more` : " whatever a step's rows"}${small}`
+      : `copies     2: int8 as well, ${mebibytes(secondCopyBytes)} more, for steps of ${loaded?.crossing} rows and more (measured); --weight-copies 1 does without`,
   ];
 }
 

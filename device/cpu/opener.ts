@@ -4,16 +4,18 @@
  * store (converted/) and mapped from it, this time and at every start that follows.
  */
 import { Scratch } from "./converted/scratch.ts";
-import { type Opened, openEntry, type StoreOptions } from "./converted/store.ts";
+import { type Opened, openEntry, openWeights, type StoreOptions } from "./converted/store.ts";
 import { type Format, lowerSegment, type Quantization } from "./graph/lower.ts";
 import type { BlockBits } from "./graph/quantise.ts";
 import { Rounding } from "./graph/rounding.ts";
 import type { ShardReader } from "./graph/shard-reader.ts";
 import { isSmallSegment } from "./graph/small-segment.ts";
 import type { Segment } from "./graph/steps.ts";
+import { type BlockProduct, isUnpacked } from "./graph/unpacked.ts";
 import { IntegerSegment } from "./kernel/segment.ts";
 import { type Runner, Session } from "./session.ts";
 import { type Crossing, TwoWays } from "./two-ways.ts";
+import { Unpacked, Unpacker } from "./unpacking.ts";
 
 /** What a rank's weights cost to load; plain data. */
 export interface Loaded {
@@ -25,6 +27,8 @@ export interface Loaded {
   readonly rounded?: number;
   /** Of weights held twice: int8 computes steps of so many rows and more. */
   readonly crossing?: number;
+  /** int4 weights are unpacked to int8 for prompts. */
+  readonly unpacks?: true;
 }
 
 export interface OpenerOptions {
@@ -56,6 +60,11 @@ export class Opener {
   readonly #alone: Crossing | undefined;
   readonly #invariant: boolean;
   readonly #entry: Opened;
+  /** Is there one copy of int4 weights? It is kept so that it can be unpacked. */
+  readonly #single: boolean;
+  #unpacker: Unpacker | undefined;
+  /** Of the graph that was opened last. */
+  #products: readonly BlockProduct[] = [];
   readonly #rounding = new Rounding();
   /** For what is not kept; undefined: converted weights are handed over from memory. */
   #scratch: Scratch | undefined;
@@ -75,6 +84,7 @@ export class Opener {
       store === undefined || this.#small
         ? { kind: "none", why: "--no-cache" }
         : openEntry(store, from, bytes);
+    this.#single = quantization === "int4" && second === undefined;
     if (bytes >= SCRATCH_BYTES && this.#entry.kind === "none") this.#scratch = Scratch.open();
   }
 
@@ -88,19 +98,38 @@ export class Opener {
     const alone = twice ? this.#alone : undefined;
     const crossing = alone ?? this.#second;
     const first = this.#open(segment, alone ? 1 : threads, this.#format);
-    if (crossing === undefined) return first;
+    if (crossing === undefined) return once ? first : this.#unpacked(segment, threads, first);
     const format = this.#second ? "int8" : this.#format;
     return new TwoWays(first, this.#open(segment, threads, format), crossing);
+  }
+
+  /** What prompts unpack; to be closed after the last run. */
+  get unpacker(): Unpacker | undefined {
+    return this.#unpacker;
+  }
+
+  /** With the same weights unpacked for prompts, where they lie in a file. */
+  #unpacked(segment: Segment, threads: number, few: Runner): Runner {
+    const entry = this.#entry;
+    const products = this.#products;
+    if (products.length === 0 || entry.kind === "none" || this.#invariant) return few;
+    const graph = lowerSegment(segment, this.#weights, "int8", { fed: true });
+    const many = new Session(graph, { threads, folder: this.#weights.folder });
+    this.#unpacker ??= new Unpacker(openWeights(entry));
+    return new Unpacked(few, many, this.#unpacker, products);
   }
 
   #open(segment: Segment, threads: number, format: Format): Runner {
     const index = this.#opened++;
     const entry = this.#entry;
+    this.#products = [];
     if (entry.kind === "kept") {
       const model = entry.graph(index);
       if (model === undefined) return this.#inMemory(segment, threads, format);
       try {
-        return new Session({ model, externalData: [] }, { threads, folder: entry.folder });
+        const session = new Session({ model, externalData: [] }, { threads, folder: entry.folder });
+        this.#products = entry.products(index);
+        return session;
       } catch {
         // Somebody has made room meanwhile: the checkpoint is there.
         return this.#inMemory(segment, threads, format);
@@ -115,12 +144,13 @@ export class Opener {
   finish(): Loaded {
     this.#scratch?.close();
     const entry = this.#entry;
+    const unpacks = this.#unpacker && ({ unpacks: true } as const);
     if (entry.kind === "kept") {
       const rounded = entry.note === "" ? undefined : Number(entry.note);
-      return { how: "kept-before", ...(rounded !== undefined && { rounded }) };
+      return { how: "kept-before", ...(rounded !== undefined && { rounded }), ...unpacks };
     }
     const rounded = this.#rounding.share;
-    const told = rounded === undefined ? {} : { rounded };
+    const told = { ...(rounded !== undefined && { rounded }), ...unpacks };
     const why = entry.kind === "writing" ? entry.finish(String(rounded ?? "")) : entry.why;
     if (!this.#converted) return { how: "as-stored" };
     return why === undefined ? { how: "kept-now", ...told } : { how: "in-memory", why, ...told };
@@ -129,6 +159,7 @@ export class Opener {
   /** Nothing of what was begun stays. */
   abandon(): void {
     this.#scratch?.close();
+    this.#unpacker?.close();
     if (this.#entry.kind === "writing") this.#entry.abandon();
   }
 
@@ -137,10 +168,13 @@ export class Opener {
     segment: Segment,
     { threads, format }: { readonly threads: number; readonly format: Format },
   ): Runner {
+    const products: BlockProduct[] = [];
+    const unpacks = this.#single && isUnpacked(segment, this.#weights);
     const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
       blockBits: this.#blockBits,
       keep: (data) => entry.keep(data),
       rounding: this.#roundingOf(format),
+      ...(unpacks && { onBlocks: (product) => products.push(product) }),
     });
     if (!mapped) this.#converted = true;
     if (graph.externalData.length > 0) {
@@ -148,7 +182,8 @@ export class Opener {
       entry.add(undefined);
       return this.#inMemory(segment, threads, format);
     }
-    entry.add(mapped ? undefined : graph.model);
+    entry.add(mapped ? undefined : graph.model, products);
+    this.#products = products;
     const folder = mapped ? this.#weights.folder : entry.folder;
     return new Session(graph, { threads, folder });
   }

@@ -21,9 +21,11 @@ import type { CpuDevice } from "../../device/cpu/device.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
 import { compileProgram } from "../../device/cpu/graph/program.ts";
 import { ShardReader } from "../../device/cpu/graph/shard-reader.ts";
-import { Opener } from "../../device/cpu/opener.ts";
-import { Tensor } from "../../device/cpu/session.ts";
+import { LEAST_UNPACKED } from "../../device/cpu/graph/unpacked.ts";
+import { Opener, type OpenerOptions } from "../../device/cpu/opener.ts";
+import { type Runner, Tensor } from "../../device/cpu/session.ts";
 import { TwoWays } from "../../device/cpu/two-ways.ts";
+import { Unpacked } from "../../device/cpu/unpacking.ts";
 import { loadModel } from "../../models/load.ts";
 import type { Model } from "../../models/model.ts";
 import { ownerLives, ownerText } from "../../models/weights/owner.ts";
@@ -310,6 +312,70 @@ it("holds a small segment for one thread and for all, with the same sums", () =>
   expect(sums(both, 4)).toEqual(sums(many, 4));
   expect(sums(both.few, 4)).toEqual(sums(both.many, 4));
   for (const runner of runners) runner.close();
+  reader.close();
+});
+
+it("unpacks int4 weights of the file that keeps them for steps of many rows, alike at every start", () => {
+  const { architecture, checkpoint } = wide.model;
+  if (checkpoint === undefined) throw new Error("no checkpoint");
+  const from = { architecture, checkpoint, rank: 0, ranks: 1, adapters: false };
+  const reader = new ShardReader(checkpoint, 0, 1);
+  const { head, logits } = compileProgram(architecture, from);
+  const [{ name, width } = logits] = head.inputs;
+  const rows = LEAST_UNPACKED;
+  const states = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i * i));
+  const kept = { folder: join(store, "unpacked"), mostBytes: 2 ** 30 };
+  const begin = (options: Partial<OpenerOptions>): Opener => {
+    const all = { quantization: "int4", bytes: 1, store: kept, ...options } as const;
+    return new Opener(reader, { ...all, from: { ...from, quantization: "int4" } });
+  };
+  const run = (runner: Runner, first: number, count: number): Float32Array => {
+    const input = states.subarray(first * width, (first + count) * width);
+    const out = new Float32Array(count * logits.width);
+    runner.run(
+      { [name]: new Tensor("float32", input, [count, width]) },
+      { [logits.name]: new Tensor("float32", out, [count, logits.width]) },
+    );
+    return out;
+  };
+  const starts = ["kept-now", "kept-before"].map((how) => {
+    const opener = begin({});
+    // Two segments share one place: each finds its own weights there.
+    const [one, other] = [opener.open(head, 1), opener.open(head, 1)];
+    expect(opener.finish()).toMatchObject({ how, unpacks: true });
+    if (!(one instanceof Unpacked)) throw new Error("not unpacked");
+    const many = run(one, 0, rows);
+    expect(run(other, 0, rows)).toEqual(many);
+    expect(run(one, 0, rows)).toEqual(many);
+    const few = run(one.few, 0, rows);
+    // Of one row the runtime's 4-bit product sums otherwise than of many.
+    expect(run(one, 0, 2)).toEqual(few.subarray(0, 2 * logits.width));
+    // Both round activations to 8 bits, one by the block and one by the row.
+    const size = Math.sqrt(few.reduce((sum, value) => sum + value ** 2, 0));
+    const apart = Math.sqrt(few.reduce((sum, value, i) => sum + (value - (many[i] ?? 0)) ** 2, 0));
+    expect(apart / size).toBeLessThan(0.02);
+    expect(apart).toBeGreaterThan(0);
+    return { opener, one, many };
+  });
+  const [first, second] = starts;
+  expect(second?.many).toEqual(first?.many);
+  for (const options of [{ batchInvariant: true }, { store: undefined }]) {
+    const opener = begin(options);
+    expect(opener.open(head, 1)).not.toBeInstanceOf(Unpacked);
+    opener.finish();
+  }
+  for (const { opener, one } of starts) {
+    one.close();
+    opener.unpacker?.close();
+  }
+  // Somebody cuts the file under a server that has not read it yet.
+  const opener = begin({});
+  const late = opener.open(head, 1);
+  opener.finish();
+  const [entry = ""] = readdirSync(kept.folder);
+  truncateSync(join(kept.folder, entry, "weights.bin"), 100);
+  expect(() => run(late, 0, rows)).toThrow("cut short");
+  opener.unpacker?.close();
   reader.close();
 });
 

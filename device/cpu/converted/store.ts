@@ -22,6 +22,7 @@ import {
 import { join } from "node:path";
 import { ownerLives, ownerText } from "../../../models/weights/owner.ts";
 import type { FileRange } from "../graph/builder.ts";
+import type { BlockProduct } from "../graph/unpacked.ts";
 import { type ConvertedFrom, keyOf, type Sources, sourcesOf } from "./entry-key.ts";
 import { ALIGNED, SHARE_OF_FREE, writeWhole } from "./files.ts";
 
@@ -45,6 +46,8 @@ interface Index {
   readonly bytes: readonly [graphs: number, weights: number];
   /** Bytes `[begin, end)` of graphs.bin, in the order of the segments; null: it needs no conversion. */
   readonly graphs: readonly (readonly [begin: number, end: number] | null)[];
+  /** Of each graph the int4 products whose weights lie in weights.bin, where they can be unpacked. */
+  readonly products: readonly (readonly BlockProduct[])[];
   /** Whatever the writer wants to say again. */
   readonly note: string;
 }
@@ -56,9 +59,15 @@ export interface Kept {
   readonly note: string;
   /** Of the segment that is opened as the `index`-th; undefined: it is to be lowered. */
   graph(index: number): Uint8Array | undefined;
+  /** Of that graph; none: it has no weights to unpack. */
+  products(index: number): readonly BlockProduct[];
 }
 
 export type Opened = Kept | Writer | { readonly kind: "none"; readonly why: string };
+
+/** A descriptor of an entry's weights; it outlives the entry. */
+export const openWeights = ({ folder }: Kept | Writer): number =>
+  openSync(join(folder, WEIGHTS), "r");
 
 /** The entry of a model, or one to write, of about `bytes`. */
 export function openEntry(options: StoreOptions, from: ConvertedFrom, bytes: number): Opened {
@@ -97,6 +106,7 @@ function readEntry(path: string, sources: Sources): Kept | undefined {
       const range = index.graphs[segment];
       return range ? Uint8Array.from(graphs.subarray(...range)) : undefined;
     },
+    products: (segment) => index.products[segment] ?? [],
   };
 }
 
@@ -138,6 +148,7 @@ export class Writer {
   readonly #weights: number;
   readonly #graphs: number;
   readonly #index: ([number, number] | null)[] = [];
+  readonly #products: (readonly BlockProduct[])[] = [];
   #kept = 0;
   #graphBytes = 0;
   #failed: string | undefined;
@@ -166,7 +177,8 @@ export class Writer {
   }
 
   /** The graph of the next segment; undefined: it needs nothing of this entry. */
-  add(graph: Uint8Array | undefined): void {
+  add(graph: Uint8Array | undefined, products: readonly BlockProduct[] = []): void {
+    this.#products.push(products);
     if (graph === undefined || !this.#write(this.#graphs, graph, this.#graphBytes)) {
       this.#index.push(null);
       return;
@@ -198,6 +210,7 @@ export class Writer {
       sources: this.#sources,
       bytes: [this.#graphBytes, this.#kept],
       graphs: this.#index,
+      products: this.#products,
       note,
     };
     writeFileSync(join(this.folder, INDEX), JSON.stringify(index));

@@ -54,6 +54,7 @@ export class GraphBuilder {
   readonly #external: ExternalData[] = [];
   readonly #constants = new Map<string, string>();
   readonly #keep: Keep;
+  readonly #kept = new Map<string, FileRange>();
   #fresh = 0;
 
   constructor(name: string, keep: Keep = () => undefined) {
@@ -138,7 +139,10 @@ export class GraphBuilder {
       return name;
     }
     const kept = this.#keep(bytesOf(data));
-    if (kept !== undefined) return this.mapped(name, type, shape, kept);
+    if (kept !== undefined) {
+      this.#kept.set(name, kept);
+      return this.mapped(name, type, shape, kept);
+    }
     this.#external.push({ path: name, data: bytesOf(data) });
     this.#addExternal(name, type, shape, name, 0, data.byteLength);
     return name;
@@ -152,6 +156,11 @@ export class GraphBuilder {
   mapped(name: string, type: ElementType, shape: readonly number[], range: FileRange): string {
     this.#addExternal(name, type, shape, range.file, range.begin, range.end - range.begin);
     return name;
+  }
+
+  /** Where a weight was put; undefined: it stayed in memory. */
+  kept(name: string): FileRange | undefined {
+    return this.#kept.get(name);
   }
 
   build(): BuiltGraph {

@@ -20,9 +20,16 @@ export interface IntegerProduct {
   readonly name: string;
   readonly rows: number;
   readonly width: number;
-  readonly weight: Int8Weight;
+  /** `fed`: an input of the graph, as its scales. */
+  readonly weight: Int8Weight | "fed";
   readonly bias?: string | undefined;
 }
+
+/** Of a product's weight: its values `[in, out]` and their scales `[out]`. */
+export const int8Names = (name: string): { readonly values: string; readonly scales: string } => ({
+  values: `${name}.int8`,
+  scales: `${name}.int8.scales`,
+});
 
 export class IntegerProducts {
   readonly #graph: GraphBuilder;
@@ -36,11 +43,16 @@ export class IntegerProducts {
   product({ in: from, out, name, rows, width, weight, bias }: IntegerProduct): void {
     const graph = this.#graph;
     const input = this.#rowBytes(from);
+    const names = int8Names(name);
     const product = graph.node("ms.MatMulIntegerToFloat", [
       input.bytes,
-      graph.weight(`${name}.int8`, "int8", [width, rows], weight.values),
+      weight === "fed"
+        ? graph.input({ name: names.values, type: "int8", shape: [width, rows] })
+        : graph.weight(names.values, "int8", [width, rows], weight.values),
       graph.scalar(STEP),
-      graph.weight(`${name}.int8.scales`, "float", [rows], weight.scales),
+      weight === "fed"
+        ? graph.input({ name: names.scales, type: "float", shape: [rows] })
+        : graph.weight(names.scales, "float", [rows], weight.scales),
       graph.constant("uint8", [], Uint8Array.of(ZERO_POINT)),
     ]);
     if (bias === undefined) graph.node("Mul", [product, input.scales], {}, out);

@@ -12,11 +12,12 @@ import type {
   Value,
   Weight,
 } from "../../../models/ops.ts";
-import type { BuiltGraph, Keep } from "./builder.ts";
+import type { BuiltGraph, FileRange, Keep } from "./builder.ts";
 import { GraphBuilder } from "./builder.ts";
 import { IntegerProducts } from "./integer-product.ts";
 import {
   type BlockBits,
+  type BlockWeight,
   blockOf,
   type Int8Weight,
   quantiseBlocks,
@@ -26,6 +27,7 @@ import type { Rounding } from "./rounding.ts";
 import type { ShardReader } from "./shard-reader.ts";
 import type { PerHead, Products, Segment, SegmentOp } from "./steps.ts";
 import type { StoredBlocks } from "./stored-blocks.ts";
+import { type BlockProduct, OUTPUTS_TOGETHER } from "./unpacked.ts";
 
 /** Format of the products' weights. `stored`: integers in groups as they were published, else F32. int8 has a scale for each output and computes in integers, invariant of the batch. */
 export type Format = "none" | "stored" | "int4" | "int8";
@@ -42,6 +44,10 @@ export interface Conversion {
   readonly blockBits?: BlockBits | undefined;
   readonly keep?: Keep;
   readonly rounding?: Rounding | undefined;
+  /** Told of each int4 product where its weights were put. */
+  readonly onBlocks?: (product: BlockProduct) => void;
+  /** int8 weights and their scales are inputs of the graph, named as `fedNames` says. */
+  readonly fed?: boolean;
 }
 
 export interface Lowered extends BuiltGraph {
@@ -69,6 +75,7 @@ class Lowering {
   readonly keeps: boolean;
   readonly #rounding: Rounding | undefined;
   readonly #blockBits: BlockBits;
+  readonly #conversion: Conversion;
   /** All matrices of the segment lie in their file as the graph wants them. */
   readonly #mapped: boolean;
   /** Norms that were computed with the sum they read. */
@@ -79,8 +86,10 @@ class Lowering {
     segment: Segment,
     weights: ShardReader,
     quantization: Format,
-    { keep, rounding, blockBits = 4 }: Conversion,
+    conversion: Conversion,
   ) {
+    const { keep, rounding, blockBits = 4 } = conversion;
+    this.#conversion = conversion;
     this.#segment = segment;
     this.#weights = weights;
     this.#quantization = quantization;
@@ -213,7 +222,8 @@ class Lowering {
       return;
     }
     const { rows, width } = this.#weights.size(part.weight);
-    const most = Math.floor(PART_BYTES / (4 * width));
+    const many = Math.floor(PART_BYTES / (4 * width));
+    const most = many - (many % OUTPUTS_TOGETHER) || many;
     if (rows <= most) {
       this.#whole(op);
       return;
@@ -262,10 +272,13 @@ class Lowering {
         graph.weight(name, "uint8", [rows, width / block, (block * bits) / 8], codes),
         graph.weight(`${name}.scales`, "float", [scales.length], scales),
       ];
+      this.#tell({ name, rows, width, block }, rounded);
       const bias = this.#bias(op);
       if (bias !== undefined) inputs.push("", "", bias);
       const attributes = { K: width, N: rows, bits, block_size: block, accuracy_level: 4 };
       graph.node("ms.MatMulNBits", inputs, attributes, op.out);
+    } else if (format === "int8" && this.#conversion.fed) {
+      this.#int8(op, { rows, width }, "fed");
     } else if (format === "int8") {
       const exact = this.#weights.stack(op.parts);
       const rounded = quantiseInt8(exact, width);
@@ -300,10 +313,21 @@ class Lowering {
   #int8(
     op: Products,
     size: { readonly rows: number; readonly width: number },
-    weight: Int8Weight,
+    weight: Int8Weight | "fed",
   ): void {
     const bias = this.#bias(op);
     this.#integers.product({ in: op.in, out: op.out, name: nameOf(op), ...size, weight, bias });
+  }
+
+  #tell(product: Omit<BlockProduct, "codes" | "scales">, { bits, codes, scales }: BlockWeight) {
+    const { keep, onBlocks } = this.#conversion;
+    if (onBlocks === undefined || bits !== 4) return;
+    // Small weights stay in the graph: they are put there a second time.
+    const put = (name: string, data: Uint8Array | Float32Array): FileRange | undefined =>
+      this.#graph.kept(name) ??
+      keep?.(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const [at, scalesAt] = [put(product.name, codes), put(`${product.name}.scales`, scales)];
+    if (at && scalesAt) onBlocks({ ...product, codes: at.begin, scales: scalesAt.begin });
   }
 
   #gemm(op: Products, width: number, out?: string): string {

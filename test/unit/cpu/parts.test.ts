@@ -6,10 +6,12 @@ import { blockOf, quantiseBlocks, quantiseInt8 } from "../../../device/cpu/graph
 import { flowsRead } from "../../../device/cpu/graph/steps.ts";
 import { isGreedy, sampledOf } from "../../../device/cpu/greedy.ts";
 import { NO_ID } from "../../../device/cpu/head.ts";
+import { linkUnpack } from "../../../device/cpu/kernel/unpack.ts";
 import { heldBytes, planMemory } from "../../../device/cpu/plan.ts";
 import { findCrossing } from "../../../device/cpu/two-ways.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
 import { decodeStep, encodeStep } from "../../../device/cpu/wire.ts";
+import { createOwnMemory } from "../../../device/wasm.ts";
 import { TokenSampler } from "../../../engine/sample/sampler.ts";
 import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import type { Model } from "../../../models/model.ts";
@@ -180,6 +182,39 @@ describe("quantisation", () => {
     expect(scales[8]).toBe(0);
   });
 });
+
+it.each([32, 64, 128])(
+  "blocks of %d unpack to the nearest 8 bits of their outputs' scales",
+  (block) => {
+    const [outs, width] = [48, 2 * block];
+    const random = seeded(block);
+    const weight = Float32Array.from({ length: outs * width }, () => random() - 0.5);
+    weight.fill(0, 0, width); // an output of zeros
+    const { codes, scales } = quantiseBlocks(weight, block, 4);
+    const columns = Float32Array.from({ length: outs }, (_, out) => {
+      const [a = 0, b = 0] = scales.subarray(2 * out, 2 * out + 2);
+      return (Math.max(Math.abs(a), Math.abs(b)) * 8) / 127;
+    });
+    const memory = createOwnMemory(2);
+    const at = { scales: 8192, columns: 16_384, out: 32_768, staging: 65_536 };
+    new Uint8Array(memory.buffer).set(codes);
+    new Float32Array(memory.buffer, at.scales).set(scales);
+    new Float32Array(memory.buffer, at.columns).set(columns);
+    linkUnpack(block, memory)(0, at.scales, at.columns, at.out, at.staging, outs, width);
+    const unpacked = new Int8Array(memory.buffer, at.out, outs * width);
+    const seen = new Set<number>();
+    for (let out = 0; out < outs; out++)
+      for (let input = 0; input < width; input++) {
+        const code = ((codes[(out * width + input) >> 1] ?? 0) >> (4 * (input & 1))) & 15;
+        const scale = scales[2 * out + Math.floor(input / block)] ?? 0;
+        const exact = out === 0 ? 0 : ((code - 8) * scale) / (columns[out] ?? 0);
+        const found = unpacked[input * outs + out] ?? 0;
+        expect(Math.abs(found - exact)).toBeLessThan(0.5001);
+        seen.add(found);
+      }
+    expect(seen.size).toBeGreaterThan(50);
+  },
+);
 
 it.each([2, 3, 6, 16, 24])("the crossing of two formats is found at %d rows", (from) => {
   const passes: number[] = [];
