@@ -142,6 +142,13 @@ function zip(a: Code, b: Code, first: number): Code {
   return [...a, ...b, ...simd(0x0d), ...lanes];
 }
 
+/** One number of all four lanes. */
+export const acrossLanes = (local: Local, combine: (a: Code, b: Code) => Code): Code =>
+  combine(
+    combine(f32x4.lane(get(local), 0), f32x4.lane(get(local), 1)),
+    combine(f32x4.lane(get(local), 2), f32x4.lane(get(local), 3)),
+  );
+
 export const i16x8 = {
   /** Eight signed bytes, widened. */
   loadBytes: load(...simd(1)),

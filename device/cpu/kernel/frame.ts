@@ -6,18 +6,7 @@
  */
 
 import type { Code, Local } from "../../wasm.ts";
-import {
-  F32,
-  FunctionBuilder,
-  f32x4,
-  get,
-  I32,
-  i32,
-  loop,
-  sequence,
-  set,
-  V128,
-} from "../../wasm.ts";
+import { F32, FunctionBuilder, get, I32, i32, loop, sequence, set, V128 } from "../../wasm.ts";
 import type { KernelLayout, KernelShape } from "./kv-layout.ts";
 import { CHUNK, kernelLayout } from "./kv-layout.ts";
 
@@ -146,12 +135,6 @@ export class Frame {
     return i32.add(base, i32.shl(get(this.head), i32.const(2)));
   }
 }
-
-export const acrossLanes = (local: Local, combine: (a: Code, b: Code) => Code): Code =>
-  combine(
-    combine(f32x4.lane(get(local), 0), f32x4.lane(get(local), 1)),
-    combine(f32x4.lane(get(local), 2), f32x4.lane(get(local), 3)),
-  );
 
 /** i32.div_u by a constant. */
 const divide = (value: Code, by: number): Code => [...value, ...i32.const(by), 0x6e];

@@ -10,6 +10,7 @@
  */
 import type { Code, Local } from "../../wasm.ts";
 import {
+  acrossLanes,
   FunctionBuilder,
   f32,
   f32x4,
@@ -179,15 +180,11 @@ class Kernel {
       ),
       set(this.#weights, i32.add(get(this.#weights), i32.const(64))),
     );
-    const total = (sum: Local): Code => {
-      const lane = (index: number): Code => f32x4.lane(get(sum), index);
-      return f32.add(f32.add(lane(0), lane(1)), f32.add(lane(2), lane(3)));
-    };
     const store = rows.flatMap((row) =>
       four.map((rank) =>
         f32.store(
           this.#of(this.#h, H_BYTES, row, get(this.#panel)),
-          total(this.#sum(row, rank)),
+          acrossLanes(this.#sum(row, rank), f32.add),
           4 * rank,
         ),
       ),

@@ -5,8 +5,20 @@
  */
 import { ROUNDING } from "../../exponential.ts";
 import type { Code } from "../../wasm.ts";
-import { f32, f32x4, get, i16x8, i32, i32x4, loop, sequence, set, v128 } from "../../wasm.ts";
-import { acrossLanes, type Frame } from "./frame.ts";
+import {
+  acrossLanes,
+  f32,
+  f32x4,
+  get,
+  i16x8,
+  i32,
+  i32x4,
+  loop,
+  sequence,
+  set,
+  v128,
+} from "../../wasm.ts";
+import type { Frame } from "./frame.ts";
 
 /** Scales of what is 0 throughout: a division by them stays finite. */
 export const LEAST = 1e-20;

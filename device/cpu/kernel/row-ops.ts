@@ -12,6 +12,7 @@ import type { Activation } from "../../../models/ops.ts";
 import { exponential } from "../../exponential.ts";
 import type { Code, FunctionBuilder, Local } from "../../wasm.ts";
 import {
+  acrossLanes,
   F32,
   f32,
   f32x4,
@@ -83,8 +84,7 @@ export class RowOps {
   norm(input: Area, weight: Area, eps: number, out: Area): Code {
     const size = weight.width;
     const [sum = 0] = this.#sums;
-    const lane = (index: number): Code => f32x4.lane(get(sum), index);
-    const squares = f32.add(f32.add(lane(0), lane(1)), f32.add(lane(2), lane(3)));
+    const squares = acrossLanes(sum, f32.add);
     const mean = f32.div(squares, f32.const(size));
     const square = f32x4.mul(get(this.#x), get(this.#x));
     const head = (index: number): Code => {
@@ -131,7 +131,6 @@ export class RowOps {
   integers(input: Area, out: Integers): Code {
     const [peak = 0] = this.#sums;
     const x = (offset: number): Code => v128.load(get(this.#index), input.at + offset);
-    const lane = (index: number): Code => f32x4.lane(get(peak), index);
     const largest = f32.const(largestInput(input.width));
     const whole = (offset: number): Code =>
       f32x4.toInt(f32x4.nearest(f32x4.mul(x(offset), f32x4.splat(get(this.#factor)))));
@@ -141,7 +140,7 @@ export class RowOps {
     return sequence(
       set(peak, f32x4.const(0)),
       this.#loop(input, set(peak, f32x4.max(get(peak), f32x4.abs(x(0))))),
-      set(this.#factor, f32.max(f32.max(lane(0), lane(1)), f32.max(lane(2), lane(3)))),
+      set(this.#factor, acrossLanes(peak, f32.max)),
       f32.store(i32.const(0), f32.div(get(this.#factor), largest), out.scaleAt),
       // The least keeps a row of zeros from dividing by zero.
       set(this.#factor, f32.div(largest, f32.max(get(this.#factor), f32.const(1e-30)))),

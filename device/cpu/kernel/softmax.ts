@@ -1,8 +1,8 @@
 /** Scores of a chunk to weights, each head by its own largest score. */
 import { powerOfTwo } from "../../exponential.ts";
 import type { Code, Local } from "../../wasm.ts";
-import { f32, f32x4, get, loop, sequence, set, v128 } from "../../wasm.ts";
-import { acrossLanes, type Frame } from "./frame.ts";
+import { acrossLanes, f32, f32x4, get, loop, sequence, set, v128 } from "../../wasm.ts";
+import type { Frame } from "./frame.ts";
 import { LEAST } from "./rounding.ts";
 
 /** Above the weights of what is hidden. */
