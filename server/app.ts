@@ -28,6 +28,7 @@ import { ApiError, toApiError } from "./http/errors.ts";
 import { reportIgnored } from "./http/ignored.ts";
 import { RequestLog } from "./http/log.ts";
 import { PlainMessage } from "./http/message.ts";
+import { answerNoHttp, MAX_HEADER_BYTES, refuseSockets } from "./http/refusals.ts";
 import { tellRoutes } from "./http/route-facts.ts";
 import { shapeCheck } from "./http/validation.ts";
 import { derenderRoutes } from "./inference/derender.ts";
@@ -60,6 +61,8 @@ import type { Settings } from "./settings/table.ts";
 
 /** A request that has not arrived whole by then ends, however it trickles in. */
 const REQUEST_MS = 300_000;
+/** Characters of an id in a path: a client's own may be long. */
+const LONGEST_PARAM = 4_096;
 
 export interface AppParts {
   readonly serving: Serving;
@@ -94,7 +97,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook("onRequest", (request, reply, done) => {
     request.record = { began: serving.clock.now() };
     request.log = reply.log = new RequestLog(app.log, request.id);
-    if (parts.draining?.() && !PROBES.has(request.url)) {
+    if (parts.draining?.() && !PROBES.has(request.routeOptions.url ?? "")) {
       done(new ApiError("overloaded", "The server is shutting down.", { retryAfterSeconds: 5 }));
     } else done();
   });
@@ -107,6 +110,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     socket.on("close", metrics.frontend.socketOpened());
   });
   requireKeys(app, settings["api-key"]);
+  refuseSockets(app);
   reportIgnored(app, WITHOUT_EFFECT, settings.strict);
   nameAnswers(app, serving);
   const load = trackLoad(app, settings["enable-server-load-tracking"]);
@@ -129,8 +133,12 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
   // One type for both transports: routes do not care.
   const app = fastify({
     ...(https === undefined
-      ? { http: { IncomingMessage: PlainMessage } }
-      : { https: { ...https, IncomingMessage: PlainMessage } }),
+      ? { http: { IncomingMessage: PlainMessage, maxHeaderSize: MAX_HEADER_BYTES } }
+      : {
+          https: { ...https, IncomingMessage: PlainMessage, maxHeaderSize: MAX_HEADER_BYTES },
+        }),
+    clientErrorHandler: answerNoHttp,
+    routerOptions: { maxParamLength: LONGEST_PARAM },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: settings["max-request-body-bytes"],
     requestTimeout: REQUEST_MS,
@@ -287,6 +295,8 @@ function errorOf(error: unknown): ApiError {
   if (error instanceof ApiError || !(error instanceof Error)) return toApiError(error);
   const { code, statusCode } = error as FastifyError;
   switch (code) {
+    case "FST_ERR_BAD_URL":
+      return new ApiError("no-route", "Not Found");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new ApiError(
         "invalid",

@@ -68,8 +68,9 @@ export function createChatTemplate(source: TemplateSource, now: Now = Date.now):
     render(input) {
       const withTools = input.tools !== undefined && source.templates.has("tool_use");
       const compiled = compile(withTools ? "tool_use" : "default");
-      const text = attempt(() => run(compiled, input), "");
-      return input.continueFinalMessage ? cutAfterFinal(text, input.messages) : text;
+      if (!input.continueFinalMessage) return attempt(() => run(compiled, input), "");
+      const messages = marked(input.messages);
+      return cutAtMark(attempt(() => run(compiled, { ...input, messages }), ""));
     },
   };
 }
@@ -147,31 +148,34 @@ function range(first: number, second?: number, step = 1): number[] {
   return Array.from({ length: count }, (_, i) => start + i * step);
 }
 
-/**
- * Ends the prompt within the last message, so that the model goes on with it.
- * The message is looked for in the text, as transformers does: whatever the
- * template prints after it is cut off.
- */
-function cutAfterFinal(text: string, messages: readonly unknown[]): string {
+/** Stands at the end of a message that the model goes on with; the blank tells whether the template trims. */
+const MARK = "THE MODEL GOES ON FROM HERE ";
+
+/** The messages, the last one's text marked at its end, as transformers does. */
+function marked(messages: readonly unknown[]): readonly unknown[] {
   const last = messages.at(-1);
-  const content = isObject(last) ? finalText(last["content"]) : undefined;
+  const content = isObject(last) ? markedText(last["content"]) : undefined;
   if (content === undefined)
     throw new ChatTemplateError("continue_final_message: the final message has no text");
-  const begin = text.lastIndexOf(content.trim());
-  if (begin < 0)
+  return [...messages.slice(0, -1), { ...(last as object), content }]; // an object by the lines above
+}
+
+function markedText(content: unknown): unknown {
+  if (typeof content === "string") return content + MARK;
+  if (!Array.isArray(content)) return undefined;
+  const index = content.findLastIndex((each) => isObject(each) && typeof each["text"] === "string");
+  if (index < 0) return undefined;
+  return content.map((part, at) => (at === index ? { ...part, text: part.text + MARK } : part));
+}
+
+/** Ends the prompt within the last message: whatever the template prints after it is cut off. */
+function cutAtMark(text: string): string {
+  const at = text.lastIndexOf(MARK.trim());
+  if (at < 0)
     throw new ChatTemplateError(
       "continue_final_message is set but the final message does not appear in the chat after applying the chat template",
     );
-  const kept = content.trimStart();
-  const end = text.startsWith(kept, begin) ? begin + kept.length : begin + content.trim().length;
-  return text.slice(0, end);
-}
-
-function finalText(content: unknown): string | undefined {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return undefined;
-  const part = content.findLast((each) => isObject(each) && typeof each["text"] === "string");
-  return isObject(part) ? String(part["text"]) : undefined;
+  return text.startsWith(MARK, at) ? text.slice(0, at) : text.slice(0, at).trimEnd();
 }
 
 function attempt<T>(work: () => T, prefix: string): T {

@@ -21,7 +21,10 @@ export const MAX_CHARACTERS = 4_000_000;
 /** White space is the one thing that published patterns backtrack over again and again. */
 export const MAX_WHITE_SPACE = 100_000;
 
-/** Throws TextRefusedError. Linear, and for most texts a look at their length. */
+/** Whole pairs are characters of their own, and no surrogates. */
+const HALF = /\p{Surrogate}/u;
+
+/** Throws TextRefusedError. Linear. */
 export function checkText(text: string): void {
   if (text.length > MAX_CHARACTERS) {
     throw new TextRefusedError(
@@ -32,6 +35,9 @@ export function checkText(text: string): void {
     throw new TextRefusedError(
       `The text has a run of more than ${MAX_WHITE_SPACE} characters of white space, which is not tokenized.`,
     );
+  }
+  if (HALF.test(text)) {
+    throw new TextRefusedError("The text has half of a surrogate pair, which is no character.");
   }
 }
 

@@ -233,7 +233,8 @@ function logitBias(
   const bias = new Map<TokenId, number>();
   const invalid: string[] = [];
   for (const [key, value] of Object.entries(given)) {
-    if (/^\s*[+-]?\d+\s*$/.test(key)) bias.set(Number(key), Math.min(100, Math.max(-100, value)));
+    if (/^\s*[+-]?\d+(?:_\d+)*\s*$/.test(key))
+      bias.set(Number(key.replaceAll("_", "")), Math.min(100, Math.max(-100, value)));
     else invalid.push(`'${key}'`);
   }
   if (invalid.length > 0) {
@@ -344,6 +345,10 @@ async function encodedWords(
       `bad_words have ${characters} characters together; at most ${LIMITS.badWordCharacters} are tokenized.`,
       "bad_words",
     );
+  }
+  if (words.some((word) => word.trimStart() === "")) {
+    const given = listed(words.map((word) => `'${word}'`));
+    throw badRequest("bad_words entries must tokenize to at least one token.", "bad_words", given);
   }
   const found: TokenId[][] = [];
   for (const word of words) {

@@ -6,8 +6,8 @@
 interface ErrorRow {
   readonly status: number;
   readonly type: string;
-  /** `error`: vLLM's `{"error": {message, type, param, code}}`. `detail`, `text`: as vLLM's framework and middleware answer. */
-  readonly body: "error" | "detail" | "text" | "none";
+  /** `error`: vLLM's `{"error": {message, type, param, code}}`. `detail`, `text`, `plain`: as vLLM's framework and middleware answer. */
+  readonly body: "error" | "detail" | "text" | "plain" | "none";
   readonly when: string;
 }
 
@@ -22,7 +22,7 @@ export const ERRORS = {
     status: 400,
     type: "Bad Request",
     body: "detail",
-    when: "The body is no text, or nested deeper than Python reads.",
+    when: "The body is no text, or nested deeper, or a number of more digits, than Python reads.",
   },
   "bad-request": {
     status: 400,
@@ -42,11 +42,29 @@ export const ERRORS = {
     body: "error",
     when: "The same in /v1/responses, where vLLM says it so.",
   },
+  "no-http": {
+    status: 400,
+    type: "",
+    body: "plain",
+    when: "What came is no HTTP; the connection is closed.",
+  },
+  "other-origin": {
+    status: 400,
+    type: "",
+    body: "plain",
+    when: "A browser asks before a request of another origin's page, which `--allowed-origins`, `--allowed-methods` or `--allowed-headers` leave out.",
+  },
   unauthorized: {
     status: 401,
     type: "Unauthorized",
     body: "text",
     when: "`--api-key` is set and the request carries none that is known.",
+  },
+  "no-socket": {
+    status: 403,
+    type: "",
+    body: "none",
+    when: "A WebSocket is asked for where there is none.",
   },
   "not-found": {
     status: 404,
@@ -73,11 +91,23 @@ export const ERRORS = {
     body: "error",
     when: "No more of the body came for a while.",
   },
+  "late-request": {
+    status: 408,
+    type: "",
+    body: "plain",
+    when: "A request had not arrived whole after five minutes, or its headers after one; the connection is closed.",
+  },
   "too-large": {
     status: 413,
     type: "RequestEntityTooLargeError",
     body: "error",
     when: "The body is larger than `--max-request-body-bytes`.",
+  },
+  "large-headers": {
+    status: 431,
+    type: "",
+    body: "plain",
+    when: "The headers are larger than 64 KiB; the connection is closed.",
   },
   internal: {
     status: 500,
@@ -129,7 +159,7 @@ export type RealtimeCode = keyof typeof REALTIME_ERRORS;
 /** What becomes of the classes of errors that are thrown below the routes. */
 export const BECOME = {
   JsonError: "invalid",
-  TooDeep: "unparsed",
+  PythonLimit: "unparsed",
   PromptTooLongError: "bad-request",
   TextRefusedError: "bad-request",
   ChatTemplateError: "bad-request",
@@ -158,6 +188,7 @@ const BODIES: Readonly<Record<ErrorRow["body"], string>> = {
   error: '`{"error": {message, type, param, code}}`',
   detail: '`{"detail": …}`',
   text: '`{"error": "Unauthorized"}`',
+  plain: "the message",
   none: "none",
 };
 

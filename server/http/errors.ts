@@ -53,12 +53,14 @@ export class ApiError extends Error {
   }
 
   /** What is sent; a route may have a form of its own for `body`. */
-  answer(form?: (error: ApiError) => object): object | undefined {
+  answer(form?: (error: ApiError) => object): object | string | undefined {
     switch (ERRORS[this.code].body) {
       case "detail":
         return { detail: this.message };
       case "text":
         return { error: this.message };
+      case "plain":
+        return this.message;
       case "none":
         return undefined;
       case "error":

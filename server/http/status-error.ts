@@ -40,7 +40,7 @@ export class StatusError extends ApiError {
     return { error: { ...error, type: this.#type, code: this.#status } };
   }
 
-  override answer(form?: (error: ApiError) => object): object | undefined {
+  override answer(form?: (error: ApiError) => object): object | string | undefined {
     if (this.#status === 401 && form === undefined) return { error: "Unauthorized" };
     return super.answer(form);
   }

@@ -7,7 +7,7 @@ import type { Static, TSchema } from "typebox";
 import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
 import { bodyErrors, type Complaint, Complaints, pydanticText } from "./shape/complaint.ts";
-import { JsonError, readJson, TooDeep } from "./shape/json.ts";
+import { JsonError, PythonLimit, readJson } from "./shape/json.ts";
 import { isObject, PyValueError } from "./shape/python.ts";
 import { type Check, CheckState, FAIL, type ShapeSchema } from "./shape/schema.ts";
 
@@ -110,7 +110,7 @@ export function bodyText(body: unknown): string | undefined {
 /** The body's text is kept until its check has ended, to quote numbers as they were written. */
 function explained(check: Check, body: unknown): Checked {
   const text = bodyText(body);
-  const exact = text === undefined ? body : readJson(text, true);
+  const exact = text === undefined ? body : readAsPython(text, true);
   const state = new CheckState(new Complaints());
   const value = check(exact, state);
   const { complaints } = state;
@@ -190,19 +190,17 @@ export function parseBody(text: string): unknown {
   try {
     body = JSON.parse(text);
   } catch {
-    body = readAsPython(text);
+    body = readAsPython(text, false);
   }
   if (typeof body === "object" && body !== null) texts.set(body, text);
   return body;
 }
 
-function readAsPython(text: string): unknown {
+function readAsPython(text: string, exact: boolean): unknown {
   try {
-    return readJson(text, false);
+    return readJson(text, exact);
   } catch (error) {
-    if (error instanceof TooDeep) {
-      throw unparsed();
-    }
+    if (error instanceof PythonLimit) throw unparsed();
     if (!(error instanceof JsonError)) throw error;
     const complaints = new Complaints();
     complaints.path.push(error.position);

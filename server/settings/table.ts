@@ -92,7 +92,7 @@ export const TABLE = {
   }),
   "ssl-ciphers": http.text(undefined, "Ciphers of TLS 1.2, as OpenSSL names them."),
   "root-path": http.text("", "Path that a proxy in front has taken off."),
-  "allowed-origins": http.list(["*"], "CORS: origins."),
+  "allowed-origins": http.list([], "CORS: origins whose pages may ask and read; * for any."),
   "allowed-methods": http.list(["*"], "CORS: methods."),
   "allowed-headers": http.list(["*"], "CORS: headers."),
   "allow-credentials": http.toggle(false, "CORS: credentials."),

@@ -44,36 +44,95 @@ describe("headers", () => {
     });
   });
 
-  it("let a browser ask before a request of its page, whatever the path", async () => {
+  const ask = async (to: TestServer, more: Readonly<Record<string, string>>, path = "/version") => {
+    const asked = { origin: "http://a", "access-control-request-method": "POST", ...more };
+    const answer = await fetch(to.url + path, { method: "OPTIONS", headers: asked });
+    const given = [...answer.headers].filter(([name]) =>
+      /^(access-control|content-ty|vary)/.test(name),
+    );
+    return { status: answer.status, text: await answer.text(), headers: Object.fromEntries(given) };
+  };
+  const methods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY";
+  const told = {
+    "access-control-max-age": "600",
+    "content-type": "text/plain; charset=utf-8",
+    vary: "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
+  };
+
+  it("let no page of another origin ask or read, as a rule", async () => {
     for (const path of ["/v1/completions", "/nope"]) {
-      const { status, headers } = await fetch(`${server.url}${path}`, {
-        method: "OPTIONS",
+      expect(await ask(server, { "access-control-request-headers": "x-own" }, path)).toEqual({
+        status: 400,
+        text: "Disallowed CORS origin",
         headers: {
-          origin: "http://a",
-          "access-control-request-method": "POST",
-          "access-control-request-headers": "content-type,x-own",
+          ...told,
+          "access-control-allow-methods": methods,
+          "access-control-allow-headers": "x-own",
         },
       });
-      const given = [...headers].filter(([name]) => !ASIDE.has(name));
-      expect([status, Object.fromEntries(given)]).toEqual([
-        200,
-        {
-          "access-control-allow-origin": "*",
-          "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD",
-          "access-control-allow-headers": "content-type,x-own",
-          "access-control-max-age": "600",
-          "content-length": "0",
-          vary: "Access-Control-Request-Headers",
-        },
-      ]);
     }
+    const both = { "access-control-request-method": "FOO" };
+    expect((await ask(server, both)).text).toBe("Disallowed CORS origin, method");
+    const { headers } = await fetch(`${server.url}/version`, { headers: { origin: "http://a" } });
+    expect([headers.get("access-control-allow-origin"), headers.get("vary")]).toEqual([
+      null,
+      "Origin",
+    ]);
   });
 
-  it("tell a page of another origin that it may read", async () => {
-    const { headers } = await fetch(`${server.url}/version`, { headers: { origin: "http://a" } });
+  const openTo = (...flags: string[]) =>
+    startServer(["models/tiny/llama", "--device", "null", ...flags]);
+
+  it("let any ask and read where that is wished", async () => {
+    const open = await openTo("--allowed-origins", "*");
+    const wanted = { "access-control-request-headers": "content-type,x-own" };
+    expect(await ask(open, wanted, "/nope")).toEqual({
+      status: 200,
+      text: "OK",
+      headers: {
+        ...told,
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": methods,
+        "access-control-allow-headers": "content-type,x-own",
+      },
+    });
+    const { headers } = await fetch(`${open.url}/version`, { headers: { origin: "http://a" } });
     expect([headers.get("access-control-allow-origin"), headers.get("vary")]).toEqual([
       "*",
       "Origin",
     ]);
+    await open.stop(0);
+  });
+
+  it("name who may, and what", async () => {
+    const some = await openTo(
+      ...["--allowed-origins", "http://a", "http://b", "--allow-credentials"],
+      ...["--allowed-methods", "POST", "--allowed-headers", "X-Own"],
+    );
+    const allowed = {
+      "access-control-allow-origin": "http://a",
+      "access-control-allow-credentials": "true",
+    };
+    const { headers, ...good } = await ask(some, {
+      "access-control-request-headers": "x-own, accept",
+    });
+    expect(good).toEqual({ status: 200, text: "OK" });
+    expect(headers).toEqual({
+      ...told,
+      ...allowed,
+      "access-control-allow-methods": "POST",
+      "access-control-allow-headers":
+        "Accept, Accept-Language, Content-Language, Content-Type, X-Own",
+    });
+    const other = { origin: "http://c", "access-control-request-headers": "x-other" };
+    const private_ = { "access-control-request-private-network": "true" };
+    expect((await ask(some, { ...other, ...private_ })).text).toBe(
+      "Disallowed CORS origin, headers, private-network",
+    );
+    const read = await fetch(`${some.url}/version`, { headers: { origin: "http://a" } });
+    expect(Object.fromEntries(read.headers)).toMatchObject(allowed);
+    const none = await fetch(`${some.url}/version`, { headers: { origin: "http://c" } });
+    expect(none.headers.get("access-control-allow-origin")).toBeNull();
+    await some.stop(0);
   });
 });

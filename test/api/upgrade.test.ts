@@ -1,4 +1,4 @@
-/** Clients that ask to speak HTTP/2, or anything else, are answered in HTTP/1.1. */
+/** What comes on a connection: wishes to speak HTTP/2 or anything else, and what is no HTTP at all. */
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
@@ -60,5 +60,53 @@ describe("a wish to upgrade", () => {
     });
     expect(JSON.parse(first).type).toBe("session.created");
     socket.close();
+  });
+
+  it("to a WebSocket is refused where there is none, without opening it", async () => {
+    for (const path of ["/health", "/v1/models", "/requests"]) {
+      const answer = await raw(
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 403 [\s\S]*\r\n\r\n$/);
+    }
+  });
+});
+
+describe("a connection", () => {
+  const get = (path: string, header: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`;
+
+  it.each([
+    ["GET /version HTTP/1.1\r\nno colon\r\n\r\n", 400, "Invalid HTTP request received."],
+    ["\u0016\u0003\u0001\0", 400, "Invalid HTTP request received."],
+    [
+      "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n",
+      400,
+      "Invalid HTTP request received.",
+    ],
+    [get("/version", `x: ${"a".repeat(70_000)}`), 431, "The headers are larger than 65536 bytes."],
+  ])(
+    "that brings what is no request of ours is told so and closed (%#)",
+    async (text, status, says) => {
+      const answer = await raw(text);
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(answer.slice(answer.indexOf("\r\n\r\n") + 4)).toBe(says);
+      expect((await server.get("/health")).status).toBe(200);
+    },
+  );
+
+  it("may bring long headers and paths that cannot be read", async () => {
+    expect(await raw(get("/version", `x: ${"a".repeat(30_000)}\r\nConnection: close`))).toMatch(
+      /^HTTP\/1\.1 200 /,
+    );
+    for (const path of ["/v1/%zz", "/v1/models%", "/v1/%ff"]) {
+      const answer = await raw(get(path, "Connection: close"));
+      expect(answer).toMatch(/^HTTP\/1\.1 404 [\s\S]*\{"detail":"Not Found"\}$/);
+    }
+  });
+
+  it("may ask for a response by a long id of its own", async () => {
+    const { json } = await server.get(`/v1/responses/resp_${"a".repeat(500)}`);
+    expect(json.error.message).toContain("not found");
   });
 });

@@ -99,7 +99,7 @@ describe("trainyard serve", () => {
     // A signal is heard when its process comes to it, which may be after a request that came later.
     await expect.poll(async () => (await fetch(`${url}/health`)).status).toBe(503);
     // Not ready, but not to be started again.
-    const [live, ready] = [await fetch(`${url}/livez`), await fetch(`${url}/readyz`)];
+    const [live, ready] = [await fetch(`${url}/livez?verbose`), await fetch(`${url}/readyz`)];
     expect([live.status, await live.text()]).toEqual([200, "draining"]);
     expect([ready.status, await ready.text()]).toEqual([503, "draining"]);
     child.kill("SIGTERM");

@@ -21,10 +21,12 @@ export class JsonError extends Error {
   }
 }
 
-/** Nested deeper than Python reads. */
-export class TooDeep extends Error {}
+/** Nested deeper, or an integer of more digits, than Python reads. */
+export class PythonLimit extends Error {}
 
-const MAX_DEPTH = 900;
+const MAX_DEPTH = 1_000;
+/** Of an integer. */
+export const MOST_DIGITS = 4_300;
 
 const CONSTANTS: readonly (readonly [string, unknown])[] = [
   ["null", null],
@@ -46,7 +48,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   t: "\t",
 };
 
-/** The value; numbers are `PyNumber` where `exact`. Throws JsonError or TooDeep. */
+/** The value; numbers are `PyNumber` where `exact`. Throws JsonError or PythonLimit. */
 export function readJson(text: string, exact: boolean): unknown {
   const reader = new Reader(text, exact);
   return reader.document();
@@ -79,7 +81,7 @@ class Reader {
   }
 
   #value(depth: number): unknown {
-    if (depth > MAX_DEPTH) throw new TooDeep();
+    if (depth > MAX_DEPTH) throw new PythonLimit();
     const next = this.#text[this.#at];
     if (next === '"') return this.#string();
     if (next === "{") return this.#object(depth);
@@ -94,9 +96,13 @@ class Reader {
     number.lastIndex = this.#at;
     const found = number.exec(this.#text);
     if (found === null) throw this.#error("Expecting value");
-    this.#at += found[0].length;
-    if (!this.#exact) return Number(found[0]);
-    return new PyNumber(found[0], found[1] !== undefined || found[2] !== undefined);
+    const [written, fraction, power] = found;
+    const whole = fraction === undefined && power === undefined;
+    if (whole && written.length > MOST_DIGITS + Number(written.startsWith("-"))) {
+      throw new PythonLimit();
+    }
+    this.#at += written.length;
+    return this.#exact ? new PyNumber(written, !whole) : Number(written);
   }
 
   #string(): string {

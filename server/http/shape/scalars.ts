@@ -1,6 +1,7 @@
 /** Texts, words, booleans and numbers, as laxly as pydantic reads them. */
 import { entryAt } from "../../entry-at.ts";
 import { bound } from "./complaint.ts";
+import { MOST_DIGITS } from "./json.ts";
 import { PyNumber } from "./python.ts";
 import { type Check, type CheckState, FAIL, LAX, type ShapeSchema, STRICT } from "./schema.ts";
 
@@ -112,6 +113,8 @@ export const integer: Check = (value, state) => {
   if (value instanceof PyNumber && !value.float) {
     return Number.isSafeInteger(number) ? number : value;
   }
+  // Of more digits than a double has room for: those are known.
+  if (Math.abs(number) === Number.POSITIVE_INFINITY && state.anyWidth) return number;
   if (!Number.isFinite(number)) {
     return state.fail({
       type: "finite_number",
@@ -123,11 +126,7 @@ export const integer: Check = (value, state) => {
     if (value instanceof PyNumber) state.lower(LAX);
     if (Math.abs(number) < 2 ** 63 || state.anyWidth) return number;
     // A float so wide; an integer has passed above, where its digits are known.
-    return state.fail({
-      type: "int_parsing_size",
-      message: "Unable to parse input string as an integer, exceeded maximum size",
-      input: value,
-    });
+    return tooWide(value, state);
   }
   return state.fail({
     type: "int_from_float",
@@ -136,15 +135,23 @@ export const integer: Check = (value, state) => {
   });
 };
 
-/** Of a number written as text; Python reads no more digits either. Patterns would go over longer ones for seconds. */
-const MOST_CHARACTERS = 4_300;
+function tooWide(value: unknown, state: CheckState): typeof FAIL {
+  return state.fail({
+    type: "int_parsing_size",
+    message: "Unable to parse input string as an integer, exceeded maximum size",
+    input: value,
+  });
+}
+
+/** Of any number written as text: longer ones are not looked at. */
+const MOST_CHARACTERS = 100_000;
 
 const INTEGER = /^\s*([+-]?)(\d+(?:_\d+)*)(?:\.0*)?\s*$/;
 
 function integerText(value: string, state: CheckState): unknown {
   state.lower(LAX);
-  const short = value.length <= MOST_CHARACTERS;
-  const digits = short ? INTEGER.exec(value) : null;
+  const digits = value.length <= MOST_CHARACTERS ? INTEGER.exec(value) : null;
+  if (digits !== null && entryAt(digits, 2).length > MOST_DIGITS) return tooWide(value, state);
   if (digits === null) {
     return state.fail({
       type: "int_parsing",

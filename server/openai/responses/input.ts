@@ -34,8 +34,20 @@ export function inputMessages(
     );
   }
   const fresh: Message[] = [];
-  for (const item of body.input) addItem(fresh, item, earlier);
+  const looked = once(earlier);
+  for (const item of body.input) addItem(fresh, item, looked);
   return [...messages, ...fresh];
+}
+
+/** Looks for each id once: as many references as the context has tokens may name the same. */
+function once(earlier: EarlierItems): EarlierItems {
+  const found = new Map<string, Fields | undefined>();
+  return {
+    item: (id) => {
+      if (!found.has(id)) found.set(id, earlier.item(id));
+      return found.get(id);
+    },
+  };
 }
 
 /** The last item is an answer that is not finished: the model goes on with it. */

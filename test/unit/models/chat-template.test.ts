@@ -205,6 +205,18 @@ describe("continuing the final message", () => {
     expect(render({ messages, continueFinalMessage: true })).toBe("[user]Count.;[assistant]1, 2,");
   });
 
+  it("is not taken in by the same text elsewhere, nor by none", () => {
+    const ends = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<|end|>{% endfor %}";
+    const end = { continueFinalMessage: true };
+    for (const content of ["end", "|", "", "n"]) {
+      expect(template(ends).render({ messages: [assistant(content)], ...end })).toBe(
+        `<assistant>${content}`,
+      );
+    }
+    const parts = [{ type: "text", text: "a" }, { type: "text", text: "end" }, { type: "x" }];
+    expect(template(PLAIN).render({ messages: [assistant(parts)], ...end })).toMatch(/end$/);
+  });
+
   it("keeps the message's own end where the template keeps it, and takes its last text part", () => {
     const { render } = template(
       "{% for m in messages %}[{{ m.role }}]{{ m.content }};{% endfor %}",

@@ -33,6 +33,12 @@ it.each([
     "logprob_token_ids",
   ],
   [{ bad_words: ["a"] }, { words: false }, "bad_words needs a tokenizer", "bad_words"],
+  [
+    { bad_words: ["a", " \n"] },
+    {},
+    "bad_words entries must tokenize to at least one token. (parameter=bad_words",
+    "bad_words",
+  ],
   [{ bad_words: ["x".repeat(100_001)] }, {}, "at most 100000 are tokenized", "bad_words"],
   [
     { bad_words: Array.from({ length: 129 }, (_, at) => `w${at}`) },
@@ -62,6 +68,7 @@ it.each([
 it("names logprobs of ids instead of the likeliest, and bans a word with and without a space", async () => {
   const named = await read({ logprob_token_ids: [3, 4] }, { logprobs: 5 });
   expect(named).toMatchObject({ logprobs: 0, logprobTokenIds: [3, 4] });
+  expect((await read({ logit_bias: { " 1_0 ": 3 } })).logitBias).toEqual(new Map([[10, 3]]));
   const { badWords } = await read({ bad_words: [" b"] });
   // As long a spelling with a space in front would be banned too; this tokenizer's is longer.
   expect(badWords).toEqual([["b".charCodeAt(0) % 100]]);

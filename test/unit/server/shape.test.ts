@@ -45,6 +45,26 @@ describe("shapes", () => {
   });
 
   it.each([
+    ["chat", `{${hi},"max_tokens":${"1".repeat(400)}}`, { max_tokens: Number.POSITIVE_INFINITY }],
+    ["completion", `{"prompt":[${"1".repeat(4_300)}]}`, { prompt: [Number.POSITIVE_INFINITY] }],
+  ] as const)("an integer past all doubles is one (%#)", (kind, text, wanted) => {
+    expect(read(kind, text)).toMatchObject(wanted);
+  });
+
+  it("what Python does not read is no body, where it has to be read again", () => {
+    for (const number of ["1".repeat(4_301), `-${"1".repeat(4_301)}`]) {
+      expect(() => read("chat", `{${hi},"n":${number}}`)).toThrow(/error parsing the body/);
+    }
+    expect(complaints(refusal("chat", `{${hi},"n":"${"1".repeat(4_301)}"}`))[0]).toMatch(
+      /^int_parsing_size body.n/,
+    );
+    const deep = `${"[".repeat(990)}${"]".repeat(990)}`;
+    expect(complaints(refusal("chat", `{${hi},"n":"x","metadata":${deep}}`))).toContain(
+      "int_parsing body.n 'x'",
+    );
+  });
+
+  it.each([
     ["1_0.5_0", 10.5],
     [" 1. ", 1],
     [".5e-1", 0.05],
