@@ -75,7 +75,15 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
   const patience = new Patience(limits.idleMs);
   app.addHook("onClose", () => thread.close());
   app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (request: FastifyRequest, _payload, done) => {
+    if (takesBody(request)) done(new ApiError("invalid", NOT_JSON));
+    else passOver(request, done);
+  });
   app.addContentTypeParser("application/json", (request: FastifyRequest, _payload, done) => {
+    if (!takesBody(request)) {
+      passOver(request, done);
+      return;
+    }
     const parse = (bytes: Buffer): unknown =>
       bytes.length > LARGE ? parseApart(thread, bytes) : parseBytes(bytes);
     const checked = (body: unknown): unknown => {
@@ -95,6 +103,20 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
     };
     receive(request, { limits, held, patience }, { received, refused: done });
   });
+}
+
+const NOT_JSON =
+  "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed";
+
+function takesBody(request: FastifyRequest): boolean {
+  const route = request.record?.route;
+  return route === undefined ? !request.is404 : route.takesBody;
+}
+
+/** Where none is looked at any may come, as in vLLM: `curl -d ''` calls it a form. */
+function passOver({ raw }: FastifyRequest, done: (error: null, body?: unknown) => void): void {
+  raw.resume();
+  done(null);
 }
 
 const asError = (error: unknown): Error =>

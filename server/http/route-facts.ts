@@ -4,9 +4,17 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** It has no schema of its body, and looks at it all the same. */
+    readonly readsBody?: true;
+  }
+}
+
 export interface RouteFacts {
   /** The pattern. */
   readonly url: string;
+  readonly takesBody: boolean;
   /** Of its body, where it has one. */
   readonly schema: object | undefined;
 }
@@ -16,6 +24,7 @@ export function tellRoutes(app: FastifyInstance): void {
     const schema: unknown = route.schema?.body;
     const facts: RouteFacts = {
       url: route.url,
+      takesBody: schema !== undefined || route.config?.readsBody === true,
       schema: typeof schema === "object" && schema !== null ? schema : undefined,
     };
     route.onRequest = [

@@ -59,14 +59,18 @@ export function generateRoutes(app: FastifyInstance, serving: Serving): void {
     { schema: { body: generateRequest } },
     (request, reply) => answer({ serving, running }, request, reply),
   );
-  app.post("/inference/v1/abort_requests", async ({ body }, reply) => {
-    const ids = (body as { readonly request_ids?: unknown } | null)?.request_ids; // any JSON value
-    if (ids === undefined || ids === null) {
-      throw new ApiError("invalid", "Missing 'request_ids' in request body");
-    }
-    for (const id of Array.isArray(ids) ? ids : [ids]) running.get(String(id))?.abort();
-    return reply.code(200).send();
-  });
+  app.post(
+    "/inference/v1/abort_requests",
+    { config: { readsBody: true } },
+    async ({ body }, reply) => {
+      const ids = (body as { readonly request_ids?: unknown } | null)?.request_ids; // any JSON value
+      if (ids === undefined || ids === null) {
+        throw new ApiError("invalid", "Missing 'request_ids' in request body");
+      }
+      for (const id of Array.isArray(ids) ? ids : [ids]) running.get(String(id))?.abort();
+      return reply.code(200).send();
+    },
+  );
 }
 
 interface Answer {

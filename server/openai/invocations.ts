@@ -12,23 +12,27 @@ import { type CompletionRequest, completionRequest } from "./completions/schema.
 export function invocationsRoute(app: FastifyInstance, serving: Serving): void {
   const chat = shapeCheck(chatRequest);
   const completion = shapeCheck(completionRequest);
-  app.post("/invocations", { errorHandler: jsonDetail }, async (request, reply) => {
-    const asChat = chat(request.body);
-    if ("value" in asChat) {
-      const body = asChat.value as ChatRequest; // proved by the check
-      return answerChat(serving, chatFormat, { request, reply, body });
-    }
-    // What does not go together is told; of another shape it may be the other kind.
-    if (asChat.error.code !== "invalid") throw asChat.error;
-    const asText = completion(request.body);
-    if ("value" in asText) {
-      request.body = asText.value;
-      const checked = request as FastifyRequest<{ Body: CompletionRequest }>;
-      return answerCompletion(serving, checked, reply);
-    }
-    if (asText.error.code !== "invalid") throw asText.error;
-    throw badRequest(
-      "Cannot find suitable handler for request. Expected one of: ['ChatCompletionRequest', 'CompletionRequest']",
-    );
-  });
+  app.post(
+    "/invocations",
+    { config: { readsBody: true }, errorHandler: jsonDetail },
+    async (request, reply) => {
+      const asChat = chat(request.body);
+      if ("value" in asChat) {
+        const body = asChat.value as ChatRequest; // proved by the check
+        return answerChat(serving, chatFormat, { request, reply, body });
+      }
+      // What does not go together is told; of another shape it may be the other kind.
+      if (asChat.error.code !== "invalid") throw asChat.error;
+      const asText = completion(request.body);
+      if ("value" in asText) {
+        request.body = asText.value;
+        const checked = request as FastifyRequest<{ Body: CompletionRequest }>;
+        return answerCompletion(serving, checked, reply);
+      }
+      if (asText.error.code !== "invalid") throw asText.error;
+      throw badRequest(
+        "Cannot find suitable handler for request. Expected one of: ['ChatCompletionRequest', 'CompletionRequest']",
+      );
+    },
+  );
 }

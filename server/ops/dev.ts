@@ -132,20 +132,27 @@ function infoRoutes(app: FastifyInstance, { settings }: Serving): void {
       },
     };
   });
-  app.post("/collective_rpc", { errorHandler: jsonDetail }, async ({ body }) => {
-    if (body === undefined) {
-      throw new ApiError("invalid", "JSON decode error: Expecting value: line 1 column 1 (char 0)");
-    }
-    if (!isObject(body)) throw new ApiError("invalid", "Request body must be a JSON object");
-    const { method } = body;
-    if (method === undefined || method === null) {
-      throw new ApiError("invalid", "Missing 'method' in request body");
-    }
-    throw badRequest(
-      `The workers of this server take no calls: '${String(method)}' is none of theirs.`,
-      "method",
-    );
-  });
+  app.post(
+    "/collective_rpc",
+    { config: { readsBody: true }, errorHandler: jsonDetail },
+    async ({ body }) => {
+      if (body === undefined) {
+        throw new ApiError(
+          "invalid",
+          "JSON decode error: Expecting value: line 1 column 1 (char 0)",
+        );
+      }
+      if (!isObject(body)) throw new ApiError("invalid", "Request body must be a JSON object");
+      const { method } = body;
+      if (method === undefined || method === null) {
+        throw new ApiError("invalid", "Missing 'method' in request body");
+      }
+      throw badRequest(
+        `The workers of this server take no calls: '${String(method)}' is none of theirs.`,
+        "method",
+      );
+    },
+  );
 }
 
 function assignments(config: object): string {

@@ -109,4 +109,26 @@ describe("a connection", () => {
     const { json } = await server.get(`/v1/responses/resp_${"a".repeat(500)}`);
     expect(json.error.message).toContain("not found");
   });
+
+  it("may bring any body where none is looked at", async () => {
+    const bodies = [
+      ["application/x-www-form-urlencoded", ""],
+      ["text/plain", "a=b"],
+      ["application/json", "{bad"],
+    ] as const;
+    for (const [type, text] of bodies) {
+      const send = async (path: string) =>
+        (
+          await fetch(server.url + path, {
+            method: "POST",
+            headers: { "content-type": type },
+            body: text,
+          })
+        ).status;
+      const paths = ["/ping", "/v1/responses/none/cancel", "/nope", "/version"];
+      expect(await Promise.all(paths.map(send))).toEqual([200, 404, 404, 405]);
+      const read = ["/v1/completions", "/invocations", "/tokenize"];
+      expect(await Promise.all(read.map(send))).toEqual([400, 400, 400]);
+    }
+  });
 });

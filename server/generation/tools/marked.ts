@@ -50,8 +50,9 @@ export const KIMI: Marks = {
   // `functions.name:0` is the call's id as well.
   read: (head) => {
     const id = head.trim();
-    const name = /([^.]+):\d+$/.exec(id)?.[1];
-    return name === undefined ? plain(head) : { name, id };
+    const colon = id.lastIndexOf(":");
+    const name = id.slice(id.lastIndexOf(".", colon) + 1, Math.max(0, colon));
+    return name !== "" && /^\d+$/.test(id.slice(colon + 1)) ? { name, id } : plain(head);
   },
 };
 
