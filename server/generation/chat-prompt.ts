@@ -4,6 +4,7 @@ import type { ChatTemplate } from "../../models/model.ts";
 import { type Soon, soon } from "../../models/soon.ts";
 import { badRequest, notImplemented } from "../http/errors.ts";
 import { checkItems } from "../http/validation.ts";
+import { CallArguments } from "./call-arguments.ts";
 import { isLarge } from "./large.ts";
 import type { ChatMessage } from "./messages.ts";
 import type { OutputPlan } from "./planner.ts";
@@ -59,7 +60,8 @@ export function chatPrompt(
   if (serving.tokenizer !== undefined) {
     checkCharacters(characters(body.messages, model), serving.tokenizer, serving);
   }
-  const messages = body.messages.map((message) => templateMessage(message, model));
+  const args = new CallArguments();
+  const messages = body.messages.map((message) => templateMessage(message, model, args));
   const input = {
     messages,
     ...(plan.tools !== undefined && { tools: plan.tools }),
@@ -109,7 +111,11 @@ function characters(messages: readonly ChatMessage[], model: string): number {
 }
 
 /** A message with the fields that vLLM shows a template. */
-function templateMessage(message: ChatMessage, model: string): Record<string, unknown> {
+function templateMessage(
+  message: ChatMessage,
+  model: string,
+  args: CallArguments,
+): Record<string, unknown> {
   const { role, content, name, tool_call_id: callId, tool_calls: calls } = message;
   const thought = message.reasoning ?? message.reasoning_content;
   const assistant = role === "assistant";
@@ -123,7 +129,11 @@ function templateMessage(message: ChatMessage, model: string): Record<string, un
       typeof content === "string"
         ? content
         : (content ?? []).flatMap((part) => textPart(part, model)),
-    ...(assistant && calls && calls.length > 0 && { tool_calls: calls.map(templateCall) }),
+    ...(assistant &&
+      calls &&
+      calls.length > 0 && {
+        tool_calls: calls.map((call) => templateCall(call, args)),
+      }),
     ...(assistant &&
       typeof thought === "string" && {
         reasoning: thought,
@@ -180,7 +190,10 @@ export function contentText(content: ChatMessage["content"]): string {
 }
 
 /** Arguments as the object that templates expect. */
-function templateCall(call: Readonly<Record<string, unknown>> | null): Record<string, unknown> {
+function templateCall(
+  call: Readonly<Record<string, unknown>> | null,
+  args: CallArguments,
+): Record<string, unknown> {
   const { function: described, type = "function" } = call ?? {};
   if (type !== "function" || typeof described !== "object" || described === null) {
     throw badRequest(
@@ -189,19 +202,5 @@ function templateCall(call: Readonly<Record<string, unknown>> | null): Record<st
     );
   }
   const { arguments: given, ...rest } = described as Record<string, unknown>; // an object by the line above
-  return { ...call, function: { ...rest, arguments: parsedArguments(given) } };
-}
-
-/** As vLLM: what is no object is an empty one, so that a conversation with a bad call can go on. */
-function parsedArguments(given: unknown): object {
-  const value = typeof given === "string" ? parsedText(given) : given;
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-}
-
-function parsedText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return { ...call, function: { ...rest, arguments: args.read(given) } };
 }

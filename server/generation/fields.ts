@@ -26,6 +26,9 @@ const number = Type.Number();
 const boolean = Type.Boolean();
 const object = Type.Record(Type.String(), Type.Unknown());
 
+/** It stands in every chunk of a stream. */
+export const requestId = Type.String({ maxLength: 1_024 });
+
 const streamOptions = Type.Object({
   include_usage: nullable(boolean),
   continuous_usage_stats: nullable(boolean),
@@ -143,7 +146,7 @@ export const fields = {
   structured_outputs: nullable(structuredOutputs),
   add_special_tokens: optional(boolean),
   priority: optional(int64),
-  request_id: optional(text),
+  request_id: optional(requestId),
   session_id: nullable(text),
   cache_salt: nullable(Type.String({ minLength: 1, maxLength: 1024 })),
   return_tokens_as_token_ids: nullable(boolean),

@@ -205,7 +205,9 @@ function specOf(
       return {
         kind: "tag",
         tag:
-          typeof value === "string" ? parsed(value, () => invalidTag("structured_outputs")) : value,
+          typeof value === "string"
+            ? parsed(value, field, () => invalidTag("structured_outputs"))
+            : value,
         compact,
       };
   }
@@ -213,12 +215,21 @@ function specOf(
 
 function schemaOf(value: unknown, field: string): Schema {
   const broken = () => badRequest("Invalid JSON grammar specification.");
-  const schema = typeof value === "string" ? parsed(value, broken) : value;
+  const schema = typeof value === "string" ? parsed(value, field, broken) : value;
   if (typeof schema === "boolean" || isObject(schema)) return schema;
   throw badRequest(`\`${field}\` must be a JSON schema.`);
 }
 
-function parsed(value: string, broken: () => Error): unknown {
+/** Characters of a schema or a tag that is written as text; what is made of them may have half as many. */
+const MOST_TEXT = 2 ** 20;
+
+function parsed(value: string, field: string, broken: () => Error): unknown {
+  if (value.length > MOST_TEXT) {
+    throw badRequest(
+      `A schema written as text has ${value.length} characters; at most ${MOST_TEXT} are read.`,
+      field,
+    );
+  }
   try {
     return JSON.parse(value);
   } catch {

@@ -39,6 +39,10 @@ export class JsonMeter {
     return this.#values;
   }
 
+  get keys(): number {
+    return this.#keys;
+  }
+
   /** The limit that is passed, in words; undefined: none so far. */
   read(chunk: Uint8Array): string | undefined {
     let at = 0;

@@ -10,7 +10,7 @@ import type { Constraint, GenerationRequest } from "../../engine/sequence.ts";
 import { entryAt } from "../entry-at.ts";
 import { Exchange, type StreamResponder } from "../exchange/exchange.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
-import { nullable, fields as shared } from "../generation/fields.ts";
+import { nullable, requestId, fields as shared } from "../generation/fields.ts";
 import { ForcedIds } from "../generation/forced-ids.ts";
 import type { Running } from "../generation/generate.ts";
 import type { OutputFields } from "../generation/planner.ts";
@@ -27,7 +27,7 @@ import { type SamplingParamsBody, samplingParamsBody } from "./params.ts";
 
 export const generateRequest = withBodyChecks(
   Type.Object({
-    request_id: Type.Optional(Type.String()),
+    request_id: Type.Optional(requestId),
     token_ids: Type.Array(Type.Integer(), { minItems: 1 }),
     sampling_params: samplingParamsBody,
     model: nullable(Type.String()),

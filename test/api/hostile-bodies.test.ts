@@ -18,6 +18,8 @@ const CHAT = "/v1/chat/completions";
 const TEXT = "/v1/completions";
 const say = '{"role":"user","content":"x"}';
 const tool = '{"type":"function","function":{"name":"f"}}';
+const called = (args: string) =>
+  `{"messages":[${say},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":${JSON.stringify(args)}}}]},${say}]}`;
 const list = (unit: string, count: number) => `[${`${unit},`.repeat(count - 1)}${unit}]`;
 const keys = (count: number) => Array.from({ length: count }, (_, i) => `"k${i}":0`).join(",");
 
@@ -43,6 +45,21 @@ it.each([
   ["ids", TEXT, `{"prompt":${list("1", 10_000_000)}}`, "values"],
   ["ids to detokenize", "/detokenize", `{"tokens":${list("1", 10_000_000)}}`, "values"],
   ["lists of lists", TEXT, `{"prompt":${list("[]", 3_000_000)}}`, "values"],
+  ["keys in arguments", CHAT, called(`{${keys(300_000)}}`), "50000 keys together"],
+  ["values in arguments", CHAT, called(`{"a":${list("1", 5_000_000)}}`), "1000000 values"],
+  ["nesting in arguments", CHAT, called("[".repeat(3_000_000)), "1000 levels"],
+  [
+    "nesting in a schema as text",
+    TEXT,
+    `{"prompt":"a","structured_outputs":{"json":"${"[".repeat(3_000_000)}"}}`,
+    "at most 1048576 are read",
+  ],
+  [
+    "a long id of its own",
+    TEXT,
+    `{"prompt":"a","request_id":"${"x".repeat(1_025)}"}`,
+    "at most 1024 characters",
+  ],
   ["messages to tokenize", "/tokenize", `{"messages":${list(say, 600)}}`, "at most 512 fit"],
 ])("%s", async (_, path, body, says) => {
   const { status, json } = await server.post(path, body);

@@ -1,6 +1,6 @@
 /** POST /v1/responses: what comes in. Items are read in input.ts, tools in tools.ts. */
 import { type Static, Type } from "typebox";
-import { fields, nullable } from "../../generation/fields.ts";
+import { fields, nullable, requestId } from "../../generation/fields.ts";
 import { badRequest } from "../../http/errors.ts";
 import { withBodyChecks } from "../../http/validation.ts";
 import { checkCacheSalt } from "../body-checks.ts";
@@ -109,7 +109,7 @@ export const responsesRequest = withBodyChecks(
     frequency_penalty: nullable(penalty),
     repetition_penalty: fields.repetition_penalty,
     prompt_cache_key: nullable(text),
-    request_id: Type.Optional(text),
+    request_id: Type.Optional(requestId),
     session_id: nullable(text),
     priority: Type.Optional(Type.Integer()),
     cache_salt: nullable(Type.String({ minLength: 1, maxLength: 1024 })),
