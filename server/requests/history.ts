@@ -153,7 +153,8 @@ export class RequestHistory {
   }
 
   find(number: number): KeptRequest | undefined {
-    return this.#over.get(number) ?? this.underWay.find((kept) => kept.number === number);
+    const open = this.#open.get(number);
+    return open === undefined ? this.#over.get(number) : keptOf(open);
   }
 
   #bound(): void {

@@ -9,7 +9,9 @@ import { CompiledGrammar } from "../../../server/grammar/constraint.ts";
 import { KindWalks, SLICE_WORK } from "../../../server/grammar/kind-walks.ts";
 import { PLAIN } from "../../../server/grammar/kinds.ts";
 import { parseRegex } from "../../../server/grammar/regex.ts";
+import { ALT, BYTES, SEQ } from "../../../server/grammar/shape.ts";
 import { buildGrammar, type GrammarSpec } from "../../../server/grammar/spec.ts";
+import { switchesOf } from "../../../server/grammar/switches.ts";
 import { layOutGrammar } from "../../../server/grammar/table.ts";
 import { Vocabulary } from "../../../server/grammar/vocabulary.ts";
 
@@ -226,4 +228,34 @@ describe("a walk along one kind of text", () => {
     expect(walks.takes(start, PLAIN, 100, SLICE_WORK)).toBe(true);
     expect(walks.takes(start, PLAIN, 100)).toBe(true);
   });
+});
+
+it("what sequences in one another begin with is found once, however many alternatives ask", () => {
+  const [depth, alternatives] = [400, 400];
+  // Each sequence has the next for its one part; the last has the first of four sets.
+  const kind = [...Array(depth).fill(SEQ), ...Array(4).fill(BYTES)];
+  const partsOf: number[][] = [...Array(depth).keys()].map((node) => [node + 1]);
+  partsOf.push([0], [1], [2], [3]);
+  for (let i = 0; i < alternatives; i++) {
+    kind.push(ALT);
+    partsOf.push([0, depth + 1, depth + 2, depth + 3]);
+  }
+  let reads = 0;
+  const counted = new Proxy(Int32Array.from(partsOf.flat()), {
+    get: (target, name) => {
+      reads++;
+      return Reflect.get(target, name) as unknown;
+    },
+  });
+  const first = new Int32Array(kind.length + 1);
+  for (const [node, { length }] of partsOf.entries()) first[node + 1] = (first[node] ?? 0) + length;
+  const shape = { kind: Uint8Array.from(kind), first, parts: counted };
+  const sets = [1, 2, 4, 8].map((bits) => Uint32Array.of(bits, 0, 0, 0, 0, 0, 0, 0));
+  const productive = new Uint8Array(kind.length).fill(1);
+  const { switchAt, switches } = switchesOf(shape, productive, sets, () => 9);
+  const from = switchAt[kind.length - 1] ?? 0;
+  const found = [...switches.subarray(from, from + 10)];
+  expect(found).toEqual([9, 0, 0, 0, 1, depth + 1, 2, depth + 2, 3, depth + 3]);
+  expect(switchAt.filter((at) => at > 0)).toHaveLength(alternatives);
+  expect(reads).toBeLessThan(3 * depth + 10 * alternatives);
 });
