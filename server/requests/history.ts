@@ -213,6 +213,17 @@ function marksOf({ lives, writes }: KeptRequest): number {
   return sum;
 }
 
+/** Characters of a text that a client wrote or that quotes one. */
+const MOST_CHARACTERS = 1_024;
+/** V8 copies shorter ones. */
+const COPIED = 12;
+
+/** Its beginning, in memory of its own: a piece of a text holds all of that. */
+function kept(text: string): string {
+  if (text.length <= COPIED) return text;
+  return Buffer.from(text.slice(0, MOST_CHARACTERS), "utf16le").toString("utf16le");
+}
+
 /** What is kept of it; the generation itself holds the prompt. */
 function keptOf(
   { request: { record, url }, number, arrived, writes }: Open,
@@ -225,8 +236,8 @@ function keptOf(
     number,
     arrived,
     writes,
-    id: record.id ?? "",
-    route: pathOf(url),
+    id: kept(record.id ?? ""),
+    route: kept(pathOf(url)),
     status: how?.status,
     gone: how?.gone ?? false,
     streamed: record.streamedBytes !== undefined,
@@ -235,7 +246,7 @@ function keptOf(
     outputTokens: generation?.outputTokens ?? 0,
     choices: choices.length,
     finish: reasonsOf(choices),
-    error: record.error,
+    error: record.error === undefined ? undefined : kept(record.error),
     timings: generation?.timings,
     lives: generation?.lives ?? [],
   };

@@ -76,6 +76,18 @@ describe("what is kept of requests", () => {
     for (const kept of history.over) expect(kept).not.toHaveProperty("generation");
   });
 
+  it("hold the beginnings of what clients wrote, and no more of it", () => {
+    const { history } = world(4, 1e6);
+    const long = "x".repeat(100_000);
+    const record = { id: long, error: `no ${long}` };
+    const request = { record, url: `/v1/completions?${long}` } as unknown as FastifyRequest; // what is read of it
+    history.begin(request, 0);
+    history.end(request, { status: 400, gone: false });
+    const [kept] = history.over;
+    expect(kept).toMatchObject({ route: "/v1/completions", error: `no ${long.slice(0, 1_021)}` });
+    expect(kept?.id).toHaveLength(1_024);
+  });
+
   it("holds so many marks at most: the oldest lose theirs, not their line", () => {
     const { history, serve } = world(100, 100);
     // A piece, ten tokens and ten writes each.
