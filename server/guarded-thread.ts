@@ -7,6 +7,7 @@
  * its limit, or ends its thread, is refused and the thread replaced. What it has
  * given out before is not touched.
  */
+import { createHash } from "node:crypto";
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../device/thread.ts";
 
@@ -86,11 +87,12 @@ export class GuardedThread<Task, Answer> {
   }
 
   /**
-   * `key`: what makes two tasks the same work; absent: none is like another. `timeLimitMs`: of a
+   * `alike`: what makes two tasks the same work; absent: none is like another. `timeLimitMs`: of a
    * task that no client can make longer.
    */
-  run(task: Task, key?: string, timeLimitMs = this.#limits.timeLimitMs): Promise<Answer> {
+  run(task: Task, alike?: string, timeLimitMs = this.#limits.timeLimitMs): Promise<Answer> {
     if (this.#closed) return Promise.reject(closing());
+    const key = alike === undefined ? undefined : shortened(alike);
     const queue = key !== undefined && this.#slowKeys.has(key) ? this.#slow : this.#quick;
     if (queue.length >= this.#limits.maxWaiting) {
       return Promise.reject(new ThreadBusyError("Too many requests wait for the same thread."));
@@ -244,6 +246,11 @@ export class GuardedThread<Task, Answer> {
     this.#quick.splice(0, this.#quick.length, ...others);
     this.#slow.push(...alike);
   }
+}
+
+/** Keys outlive their tasks, and are as long as clients make them. */
+function shortened(key: string): string {
+  return key.length <= 64 ? key : createHash("sha256").update(key).digest("base64");
 }
 
 function remember(keys: Set<string>, key: string): void {
