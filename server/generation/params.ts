@@ -223,6 +223,10 @@ function checkLogprobs(
   }
 }
 
+/** An id as Python reads one. */
+const ID = /^\s*[+-]?\d+(?:_\d+)*\s*$/;
+/** Of an integer Python reads no more; a pattern that repeats a group runs out of stack. */
+const LONGEST_KEY = 4_300;
 const NO_BIAS: ReadonlyMap<TokenId, number> = new Map();
 
 function logitBias(
@@ -233,7 +237,7 @@ function logitBias(
   const bias = new Map<TokenId, number>();
   const invalid: string[] = [];
   for (const [key, value] of Object.entries(given)) {
-    if (/^\s*[+-]?\d+(?:_\d+)*\s*$/.test(key))
+    if (key.length <= LONGEST_KEY && ID.test(key))
       bias.set(Number(key.replaceAll("_", "")), Math.min(100, Math.max(-100, value)));
     else invalid.push(`'${key}'`);
   }

@@ -65,6 +65,11 @@ it.each([
   expect([error.status, error.param ?? null]).toEqual([400, param]);
 });
 
+it("reads no key of logit_bias that is longer than any number", async () => {
+  const error = await read({ logit_bias: { [`${"1_".repeat(4_000_000)}1`]: 1 } }).catch((it) => it);
+  expect([error.status, error.param]).toEqual([400, "logit_bias"]);
+});
+
 it("names logprobs of ids instead of the likeliest, and bans a word with and without a space", async () => {
   const named = await read({ logprob_token_ids: [3, 4] }, { logprobs: 5 });
   expect(named).toMatchObject({ logprobs: 0, logprobTokenIds: [3, 4] });
