@@ -57,10 +57,10 @@ function repetitions(requests: readonly WorkRequest[]): Notice[] {
 /** Do any two begin with the same ids, or may they? Only then are all ids read. */
 function beginAlike(requests: readonly WorkRequest[]): boolean {
   const seen = new Set<string>();
-  for (const { prompt } of requests) {
+  for (const { prompt, promptTokens } of requests) {
     if (prompt.type !== "ids") return true;
-    const { ids } = prompt;
-    const beginning = `${digest(ids.subarray(0, BEGINNING))} of ${ids.length}`;
+    const ids = prompt.beginning?.(BEGINNING) ?? prompt.ids.subarray(0, BEGINNING);
+    const beginning = `${digest(ids)} of ${promptTokens}`;
     if (seen.has(beginning)) return true;
     seen.add(beginning);
   }

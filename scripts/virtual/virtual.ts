@@ -291,8 +291,7 @@ function idsOf({ prompt }: WorkRequest): Int32Array {
 function unreadOf(request: WorkRequest, { spec, device }: VirtualEngine): UnreadPrompt | undefined {
   if (spec.speculative !== undefined || device.can.grammar) return undefined;
   if (!spec.prefixCaching) {
-    const length = request.names === undefined ? idsOf(request).length : request.promptTokens;
-    return { length, names: [] };
+    return { length: request.promptTokens, names: [] };
   }
   const names = spec.prefill === undefined ? request.names?.(device.limits.blockSize) : undefined;
   return names && { length: request.promptTokens, names };

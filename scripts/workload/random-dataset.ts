@@ -47,6 +47,7 @@ export function drawIds(
   return out;
 }
 
+/** Prompts are drawn when their ids are first read: virtual time asks for lengths alone. */
 export function randomRequests(
   count: number,
   lengths: RandomLengths,
@@ -61,12 +62,26 @@ export function randomRequests(
   );
   const prefix = drawIds(new Int32Array(lengths.prefixLen), words.ids, { random });
   return Array.from({ length: count }, () => {
-    const ids = new Int32Array(prefix.length + random.integer(inputLow, inputHigh));
-    ids.set(prefix);
-    drawIds(ids, words.ids, { random, start: prefix.length });
+    const own = random.integer(inputLow, inputHigh);
+    const from = random.copy();
+    random.skip(own);
+    const length = prefix.length + own;
+    const beginning = (count: number): Int32Array => {
+      const ids = new Int32Array(Math.min(count, length));
+      ids.set(prefix.subarray(0, ids.length));
+      return drawIds(ids, words.ids, { random: from.copy(), start: prefix.length });
+    };
+    let drawn: Int32Array | undefined;
     return {
-      prompt: { type: "ids", ids },
-      promptTokens: ids.length,
+      prompt: {
+        type: "ids",
+        beginning,
+        get ids() {
+          drawn ??= beginning(length);
+          return drawn;
+        },
+      },
+      promptTokens: length,
       outputTokens: random.integer(outputLow, outputHigh),
     };
   });

@@ -26,6 +26,28 @@ export class Random {
     this.#d = next() | 1;
   }
 
+  /** Another that draws what this one would from here on. */
+  copy(): Random {
+    const same = new Random(0);
+    [same.#a, same.#b, same.#c, same.#d] = [this.#a, this.#b, this.#c, this.#d];
+    return same;
+  }
+
+  /** As if so many had been drawn. */
+  skip(count: number): void {
+    let [a, b, c, d] = [this.#a, this.#b, this.#c, this.#d];
+    for (let left = count; left > 0; left--) {
+      const shifted = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= shifted;
+      d = (d << 11) | (d >>> 21);
+    }
+    [this.#a, this.#b, this.#c, this.#d] = [a, b, c, d];
+  }
+
   /** 32 random bits as an unsigned integer. */
   bits(): number {
     const product = Math.imul(this.#b, 5);

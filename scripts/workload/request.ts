@@ -1,7 +1,14 @@
 /** What a load generator sends: prompts with their lengths and, when timed, their arrival. */
 
+export interface IdsPrompt {
+  readonly type: "ids";
+  readonly ids: Int32Array;
+  /** The first ids, so many at most, where they can be had without all. */
+  readonly beginning?: (count: number) => Int32Array;
+}
+
 export type Prompt =
-  | { readonly type: "ids"; readonly ids: Int32Array }
+  | IdsPrompt
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "messages"; readonly messages: readonly unknown[] };
 

@@ -7,7 +7,7 @@ import { arrivalTimes, rampRate } from "../../../scripts/workload/arrivals.ts";
 import { elementsOf, linesOf } from "../../../scripts/workload/lines.ts";
 import { prefixRepetitionRequests } from "../../../scripts/workload/prefix-repetition.ts";
 import { Random } from "../../../scripts/workload/random.ts";
-import { lengthRange, randomRequests } from "../../../scripts/workload/random-dataset.ts";
+import { drawIds, lengthRange, randomRequests } from "../../../scripts/workload/random-dataset.ts";
 import { idRange, plainIds, type Words } from "../../../scripts/workload/request.ts";
 import {
   customRequests,
@@ -147,6 +147,35 @@ describe("random prompts", () => {
     expect(new Set(prompts.map((ids) => ids.slice(8).join())).size).toBe(200);
     expect(prompts.flat().every((id) => id >= 10 && id < 1000)).toBe(true);
     expect(requests.every((request) => request.outputTokens === 10)).toBe(true);
+  });
+
+  it("are the same ids whenever they are read", () => {
+    const lengths = {
+      inputLen: 40,
+      outputLen: 10,
+      inputRatio: 0.5,
+      outputRatio: 0.5,
+      meaning: "inferencex",
+      prefixLen: 3,
+    } as const;
+    const random = new Random(7);
+    const prefix = drawIds(new Int32Array(3), words.ids, { random });
+    const drawnInOrder = Array.from({ length: 20 }, () => {
+      const ids = new Int32Array(3 + random.integer(20, 40));
+      ids.set(prefix);
+      drawIds(ids, words.ids, { random, start: 3 });
+      return { ids: [...ids], outputTokens: random.integer(5, 10) };
+    });
+    const requests = randomRequests(20, lengths, words, new Random(7));
+    const read = requests.reverse().map(({ prompt, promptTokens, outputTokens }) => {
+      if (prompt.type !== "ids") throw new Error("Random prompts are ids.");
+      const few = [2, 12, 99].map((count) => [...(prompt.beginning?.(count) ?? [])]);
+      const ids = [...prompt.ids];
+      expect(few).toEqual([ids.slice(0, 2), ids.slice(0, 12), ids]);
+      expect(promptTokens).toBe(ids.length);
+      return { ids, outputTokens };
+    });
+    expect(read.reverse()).toEqual(drawnInOrder);
   });
 
   it("leave out special ids", () => {
