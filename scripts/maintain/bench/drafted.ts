@@ -6,7 +6,7 @@
  * Rounds without and with guesses alternate over one target device.
  *
  *     npx tsx scripts/maintain/bench/drafted.ts [--chance 0.8] [--streams 1] [--guesses 4]
- *         [--rounds 5] [--tokens 192] [--folder DIR]
+ *         [--rounds 5] [--tokens 192] [--folder DIR] [--always]
  *
  * What was recorded stays the target's answer, which a wrapper round its device says: int4 products
  * of one row and of several differ in their last bits, and the likeliest of random logits with them.
@@ -40,6 +40,8 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "5" },
     tokens: { type: "string", default: "192" },
     folder: { type: "string", default: join(tmpdir(), "trainyard-peer") },
+    /** As many guesses in every step: what there is to be had. */
+    always: { type: "boolean", default: false },
   },
 });
 
@@ -167,6 +169,8 @@ async function open(name: string, shape: Shape, sampler: TokenSampler): Promise<
     own: {},
     convertedWeights: { folder: join(flags.folder, "converted"), mostBytes: 2 ** 36 },
   });
+  for (const line of device.loadLines ?? [])
+    if (line.startsWith("copies")) console.log(`  ${name.padEnd(12)} ${line}`);
   return new Watch(device, clock);
 }
 
@@ -223,7 +227,7 @@ async function main(): Promise<void> {
   const options = { maxNumSeqs: STREAMS, maxNumBatchedTokens: 512, enablePrefixCaching: false };
   const parts = { device: scripted(target, script), clock, sampler, sha256 };
   const plain = new Engine(parts, options);
-  const speculative = { proposer, maxTokens: GUESSES };
+  const speculative = { proposer, maxTokens: GUESSES, adaptive: !flags.always };
   const guessing = new Engine(parts, { ...options, speculative });
   guessing.subscribe((event) => {
     if (event.type !== "tokens-emitted") return;

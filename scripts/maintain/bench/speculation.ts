@@ -4,9 +4,11 @@
  * model card, answers end by themselves; "texts to repeat" ask for a text word for word.
  *
  *     npx tsx scripts/maintain/bench/speculation.ts [--model DIR] [--draft DIR] [--rounds N] [--tokens N] [--streams 1,16]
+ *         [--methods draft_model,ngram,suffix]
  *
- * Gains are medians (least to most) over the rounds, each against the same round without
- * guesses: by the clock, and in processor time of all threads, which other work moves less.
+ * Gains are medians (least to most) over the rounds, each against the rounds without guesses
+ * before it and after it: by the clock, and in processor time of all threads, which other work
+ * moves less. "None, once more" is a second engine without guesses: how far off the ruler is.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -37,6 +39,7 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "5" },
     tokens: { type: "string", default: "128" },
     streams: { type: "string", default: "1,16" },
+    methods: { type: "string", default: "draft_model,ngram,suffix" },
   },
 });
 
@@ -205,7 +208,17 @@ function shareOf(times: ReadonlyMap<number, readonly number[]>, ms: number): str
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
-/** Rounds of all cases by turns, so that a busy moment hits each alike; the first round is not counted. */
+/** Of one that stands between two others. */
+interface Beside {
+  readonly own: Rates;
+  readonly before: Rates;
+  readonly after: Rates;
+}
+
+const gainOf = ({ own, before, after }: Beside, of: keyof Rates): number =>
+  (2 * own[of]) / (before[of] + after[of]);
+
+/** Rounds of all cases by turns, one of the first case between any two; the first of each is not counted. */
 async function compare(
   title: string,
   load: Load,
@@ -215,18 +228,24 @@ async function compare(
   say(title);
   const runs = [];
   for (const each of cases) runs.push(await prepare(each, load, models));
-  const rates: Rates[][] = runs.map(() => []);
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const [index, run] of runs.entries()) {
-      const rate = await run.round();
-      if (round > 0) rates[index]?.push(rate);
+  const [none, ...others] = runs;
+  if (none === undefined) return;
+  for (const run of runs) await run.round();
+  const measured: Beside[][] = runs.map(() => []);
+  let before = await none.round();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, run] of others.entries()) {
+      const own = await run.round();
+      const after = await none.round();
+      measured[index + 1]?.push({ own, before, after });
+      measured[0]?.push({ own: after, before: after, after });
+      before = after;
     }
   }
   for (const [index, { name, counts, times, drafting, engine }] of runs.entries()) {
-    const mine = rates[index] ?? [];
-    const gain = (of: keyof Rates): string =>
-      spread(mine.map((each, round) => each[of] / (rates[0]?.[round]?.[of] ?? Number.NaN)));
-    const rate = median(mine.map(({ byClock }) => byClock));
+    const mine = measured[index] ?? [];
+    const gain = (of: keyof Rates): string => spread(mine.map((each) => gainOf(each, of)));
+    const rate = median(mine.map(({ own }) => own.byClock));
     const held =
       counts.drafted === 0
         ? ""
@@ -248,8 +267,11 @@ async function main(): Promise<void> {
   const models = { target: await loadModel(flags.model), draft: await loadModel(flags.draft) };
   const card = cardPrompts();
   const none: Case = { name: "none" };
+  const again: Case = { name: "none, once more" };
   const methods = (...names: readonly string[]): readonly Case[] =>
-    names.map((name) => ({ name, method: name }));
+    names
+      .filter((name) => flags.methods.split(",").includes(name))
+      .map((name) => ({ name, method: name }));
   const streams = flags.streams.split(",");
   if (streams.includes("1")) {
     await compare(
@@ -257,6 +279,7 @@ async function main(): Promise<void> {
       { chats: card, streams: 1 },
       [
         none,
+        again,
         { name: "none, one step in flight", inFlight: 1 },
         ...methods("draft_model", "ngram", "suffix"),
       ],
@@ -273,7 +296,7 @@ async function main(): Promise<void> {
     await compare(
       "sixteen streams, adaptive",
       { chats: card, streams: 16 },
-      [none, ...methods("draft_model", "ngram", "suffix")],
+      [none, again, ...methods("draft_model", "ngram", "suffix")],
       models,
     );
   }
