@@ -22,5 +22,5 @@ EXPOSE 8000
 # Port, scheme and socket are those that the server was started with.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["node", "dist/scripts/cli.js", "health"]
-ENTRYPOINT ["node", "--concurrent-recompilation-delay=2", "--max-semi-space-size=32", "dist/scripts/cli.js"]
+ENTRYPOINT ["node", "--concurrent-recompilation-delay=2", "--max-semi-space-size=32", "--use-largepages=silent", "dist/scripts/cli.js"]
 CMD ["serve"]
