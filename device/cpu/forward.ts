@@ -288,9 +288,13 @@ export class Forward {
         const { layer, options, prompts } = each;
         const out = buffers.view(each.out, tokens);
         this.#pool.write(layer, columns(each.k), columns(each.v), options.rotary);
-        if (prompts?.takes(step.rows)) {
-          prompts.attend(step.rows, buffers.view(each.q.flow, tokens), out, options.rotary);
-        } else this.#pool.attend(layer, columns(each.q), out, options);
+        const divided = prompts?.divide(step.rows);
+        if (prompts && divided && divided.prompts.length > 0) {
+          const qkv = buffers.view(each.q.flow, tokens);
+          prompts.attend(divided.prompts, qkv, out, options.rotary);
+        }
+        const others = divided?.others ?? step.rows;
+        if (others.length > 0) this.#pool.attend(layer, columns(each.q), out, options, others);
         return;
       }
       case "experts": {

@@ -121,7 +121,9 @@ export class KvPool {
   readonly #bytes: Uint8Array;
   readonly #writer: HeadWriter;
   #rows: readonly StepRow[] = [];
-  #tokens = 0;
+  /** Rows whose tokens the kernel finds one after the other, and the addresses of all rows' block tables. */
+  #laid: readonly StepRow[] = [];
+  #tables = new Map<StepRow, number>();
 
   constructor(shape: PoolShape) {
     this.#shape = shape;
@@ -165,23 +167,35 @@ export class KvPool {
   /** The rows that `write` and `attend` are about, until the next call. */
   begin(rows: readonly StepRow[]): void {
     const { maxRows, maxTokens } = this.#shape;
-    const { positions, tables, blocks } = this.#areas;
-    this.#rows = rows;
-    this.#tokens = rows.reduce((sum, { count }) => sum + count, 0);
-    if (rows.length > maxRows || this.#tokens > maxTokens) {
+    const tokens = countTokens(rows);
+    if (rows.length > maxRows || tokens > maxTokens) {
       throw new Error(
-        `A step of ${rows.length} rows, ${this.#tokens} tokens: the limits are ${maxRows} and ${maxTokens}.`,
+        `A step of ${rows.length} rows, ${tokens} tokens: the limits are ${maxRows} and ${maxTokens}.`,
       );
     }
-    let table = blocks;
+    this.#rows = rows;
+    this.#tables = new Map();
+    let table = this.#areas.blocks;
     for (const row of rows) {
       this.#ints.set(row.blocks, table / 4);
-      for (let i = 0; i < row.count; i++) {
-        this.#ints[positions / 4 + row.offset + i] = row.start + i;
-        this.#ints[tables / 4 + row.offset + i] = table;
-      }
+      this.#tables.set(row, table);
       table += row.blocks.length * 4;
     }
+    this.#lay(rows);
+  }
+
+  /** Says where the tokens stand that the kernel is to compute. */
+  #lay(rows: readonly StepRow[]): void {
+    const { positions, tables } = this.#areas;
+    let token = 0;
+    for (const row of rows) {
+      const table = this.#tables.get(row) ?? 0;
+      for (let i = 0; i < row.count; i++, token++) {
+        this.#ints[positions / 4 + token] = row.start + i;
+        this.#ints[tables / 4 + token] = table;
+      }
+    }
+    this.#laid = rows;
   }
 
   /** `k` is [tokens, kvHeads · headDim], `v` [tokens, kvHeads · valueDim]; `rotary` rotates the keys. */
@@ -232,8 +246,15 @@ export class KvPool {
     return { at, run: 1, stride: fold, scaleAt: head / 4 + within };
   }
 
-  /** `q` is [tokens, heads · headDim], `out` [tokens, heads · valueDim]. */
-  attend(layer: number, q: Columns, out: Float32Array, options: AttentionOptions): void {
+  /** `q` is [tokens, heads · headDim], `out` [tokens, heads · valueDim]; only `rows` of the step's are computed. */
+  attend(
+    layer: number,
+    q: Columns,
+    out: Float32Array,
+    options: AttentionOptions,
+    rows: readonly StepRow[] = this.#rows,
+  ): void {
+    if (rows !== this.#laid) this.#lay(rows);
     const { heads, headDim } = this.#shape;
     const { window, scale, chunked = false } = options;
     const sinks = this.#areas.sinks / 4;
@@ -242,14 +263,14 @@ export class KvPool {
       this.#floats[sinks + head] = sink * Math.LOG2E;
     }
     let pairs = 0;
-    for (const { start, count } of this.#rows) {
+    for (const { start, count } of rows) {
       for (let end = start + 1; end <= start + count; end++) {
         pairs += window === undefined ? end : Math.min(end, window);
       }
     }
     this.#readQueries(q, options);
     this.#team.run({
-      tokens: this.#tokens,
+      tokens: countTokens(rows),
       keys: this.#keysOf(layer),
       values: this.#valuesOf(layer),
       window: window ?? 0,
@@ -274,7 +295,7 @@ export class KvPool {
     const { queryDim } = this.#layout;
     const query = headCopy(q.data, this.#floats, headDim);
     query.to = this.#areas.queries / 4;
-    for (const row of this.#rows) {
+    for (const row of this.#laid) {
       for (let i = 0; i < row.count; i++) {
         query.from = q.at + (row.offset + i) * q.stride;
         const first = query.to;
@@ -294,16 +315,21 @@ export class KvPool {
   }
 
   #readOutputs(out: Float32Array): void {
-    const { valueDim } = this.#shape;
+    const { heads, valueDim } = this.#shape;
     const { paddedDim } = this.#layout;
-    const begin = this.#areas.outputs / 4;
-    if (paddedDim === valueDim) {
-      out.set(this.#floats.subarray(begin, begin + out.length));
-      return;
-    }
-    for (let head = 0; head < out.length / valueDim; head++) {
-      const from = begin + head * paddedDim;
-      out.set(this.#floats.subarray(from, from + valueDim), head * valueDim);
+    let from = this.#areas.outputs / 4;
+    for (const { offset, count } of this.#laid) {
+      const to = offset * heads * valueDim;
+      const values = count * heads;
+      if (paddedDim === valueDim) {
+        out.set(this.#floats.subarray(from, from + values * valueDim), to);
+      } else {
+        for (let value = 0; value < values; value++) {
+          const begin = from + value * paddedDim;
+          out.set(this.#floats.subarray(begin, begin + valueDim), to + value * valueDim);
+        }
+      }
+      from += values * paddedDim;
     }
   }
 
@@ -316,6 +342,9 @@ export class KvPool {
     return this.#keysOf(layer) + this.#shape.blocks * this.#layout.keyBlockBytes;
   }
 }
+
+const countTokens = (rows: readonly StepRow[]): number =>
+  rows.reduce((sum, { count }) => sum + count, 0);
 
 const headCopy = (source: Float32Array, target: Float32Array, headDim: number): HeadCopy => ({
   source,

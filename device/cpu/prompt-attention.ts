@@ -38,10 +38,18 @@ export function fitsPrompts({ op, q, k, v, rope }: AttendStep, shape: CacheShape
   );
 }
 
+export interface Divided {
+  readonly rows: readonly StepRow[];
+  readonly prompts: readonly StepRow[];
+  readonly others: readonly StepRow[];
+}
+
 export class PromptAttention {
   readonly #shape: CacheShape;
   readonly #session: Runner;
   readonly #most: number;
+  /** Of the step at hand: layers ask alike. */
+  #divided: Divided | undefined;
 
   constructor(
     shape: CacheShape,
@@ -73,11 +81,15 @@ export class PromptAttention {
     this.#session = new Session(graph.build(), { threads, folder: "" });
   }
 
-  /** Whether the step is whole prompts alone, none too short or too long. */
-  takes(rows: readonly StepRow[]): boolean {
-    return rows.every(
-      ({ start, count }) => start === 0 && count >= LEAST_TOKENS && count <= this.#most,
-    );
+  /** Of a step's rows the whole prompts, none too short or too long, and the others. */
+  divide(rows: readonly StepRow[]): Divided {
+    const takes = ({ start, count }: StepRow): boolean =>
+      start === 0 && count >= LEAST_TOKENS && count <= this.#most;
+    if (this.#divided?.rows !== rows) {
+      const [prompts, others] = [rows.filter(takes), rows.filter((row) => !takes(row))];
+      this.#divided = { rows, prompts, others };
+    }
+    return this.#divided;
   }
 
   /** `qkv` is [tokens, (heads + 2 · kvHeads) · headDim], `out` [tokens, heads · headDim]. */

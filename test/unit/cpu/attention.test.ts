@@ -247,16 +247,61 @@ describe("whole prompts through the runtime's operator", () => {
     expect(worst).toBeLessThan(5e-6);
   });
 
-  it("take steps of prompts from their first token on, neither short nor long", () => {
+  it("take whole prompts from a step, neither short nor long, and leave the others in order", () => {
     const prompts = new PromptAttention(shape, { scale: 1, rotates: false }, 1);
-    const row = rows[0] as StepRow;
-    expect(prompts.takes(rows)).toBe(true);
-    expect(prompts.takes([...rows, { ...row, start: 1 }])).toBe(false);
-    expect(prompts.takes([{ ...row, count: 31 }])).toBe(false);
+    const [one, other] = rows as readonly [StepRow, StepRow];
+    const late = { ...one, start: 1 };
+    const short = { ...one, count: 31 };
     // 6 heads of 2,000 by 2,000 scores are more than 64 MiB.
-    expect(prompts.takes([{ ...row, count: 2000 }])).toBe(false);
+    const long = { ...one, count: 2000 };
+    expect(prompts.divide(rows)).toMatchObject({ prompts: rows, others: [] });
+    const mixed = prompts.divide([late, one, short, other, long]);
+    expect(mixed).toMatchObject({ prompts: [one, other], others: [late, short, long] });
     prompts.close();
   });
+
+  it.each([1, 2])(
+    "leave rows among them to the kernel, which gives the same bits: %d threads",
+    async (threads) => {
+      const random = seeded(6);
+      const step: readonly StepRow[] = [
+        { start: 5, count: 2, offset: 0, blocks: Int32Array.of(7) },
+        { start: 0, count: 70, offset: 2, blocks: Int32Array.of(3, 1, 2) },
+        { start: 40, count: 1, offset: 72, blocks: Int32Array.of(6, 0) },
+        { start: 0, count: 33, offset: 73, blocks: Int32Array.of(5, 4) },
+      ];
+      const tokens = 106;
+      // Values of no whole registers: outputs are not one piece.
+      const odd = { ...shape, valueDim: 24 };
+      const numbers = (width: number): Columns => ({
+        data: Float32Array.from({ length: tokens * width }, () => 4 * (random() - 0.5)),
+        at: 0,
+        stride: width,
+      });
+      const limits = { blockSize: 32, blocks: 8, maxContext: 128, maxTokens: 128, maxRows: 4 };
+      for (const its of [shape, odd]) {
+        const cache = new KvPool({ ...its, ...limits, threads, format: "f32" });
+        const [q, k, v] = [192, 64, 2 * its.valueDim].map(numbers) as [Columns, Columns, Columns];
+        const width = 6 * its.valueDim;
+        cache.begin(step);
+        cache.write(0, k, v);
+        const all = new Float32Array(tokens * width);
+        cache.attend(0, q, all, { scale: 0.2 });
+        const some = new Float32Array(tokens * width).fill(9);
+        cache.attend(0, q, some, { scale: 0.2 }, [step[0], step[2]] as readonly StepRow[]);
+        const expected = all
+          .slice()
+          .fill(9, 2 * width, 72 * width)
+          .fill(9, 73 * width);
+        expect(sameBits(some, expected)).toBe(true);
+        // And all of them again, as another layer may ask.
+        const again = new Float32Array(all.length);
+        cache.attend(0, q, again, { scale: 0.2 });
+        expect(sameBits(again, all)).toBe(true);
+        await cache.close();
+      }
+    },
+  );
 
   it("want queries, keys and values side by side and alike, and no window, sinks, temperature or partial turning", () => {
     const flow = { name: "qkv", width };
