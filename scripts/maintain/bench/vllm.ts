@@ -5,7 +5,7 @@
  * and theirs over ours. Usage:
  *
  *     tsx scripts/maintain/bench/vllm.ts --venv FOLDER [--format BF16|"W8A8 int8"] [--model FOLDER]
- *         [--quantization int4] [--rounds 5] [--streams 1,8,16] [--tokens 64]
+ *         [--quantization int4] [--rounds 5] [--streams 1,8,16,prompt] [--tokens 64]
  *
  * Without --model: 494M random parameters, written once. Without --quantization: BF16 is int4
  * here, W8A8 as it was published. Both sample at temperature 1, as vLLM's benchmark does.
@@ -22,6 +22,8 @@ import { writeFolder } from "./load/folder.ts";
 
 const PROMPT_TOKENS = 32;
 const MAX_CONTEXT = 1024;
+/** Among the numbers of streams: one prompt of PREFILL_TOKENS. */
+const PROMPT = "prompt";
 /** Ids of prompts are below this, as in vLLM's benchmark. */
 const MOST_ID = 10_000;
 
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
       model: { type: "string" },
       quantization: { type: "string" },
       rounds: { type: "string", default: "5" },
-      streams: { type: "string", default: "1,8,16" },
+      streams: { type: "string", default: `1,8,16,${PROMPT}` },
       tokens: { type: "string", default: "64" },
     },
   });
@@ -52,15 +54,7 @@ async function main(): Promise<void> {
   if (!existsSync(join(model, "config.json"))) writeFolder(model, values.format);
   const quantization = values.quantization ?? (values.format === "BF16" ? "int4" : undefined);
   const rounds = Number(values.rounds);
-  const works: readonly Work[] = [
-    ...values.streams.split(",").map((streams) => ({
-      name: `${streams} streams`,
-      streams: Number(streams),
-      prompt: PROMPT_TOKENS,
-      output: Number(values.tokens),
-    })),
-    { name: `prompt of ${PREFILL_TOKENS}`, streams: 1, prompt: PREFILL_TOKENS, output: 1 },
-  ];
+  const works = values.streams.split(",").map((work) => workOf(work, Number(values.tokens)));
   const llm = new LLM({
     model,
     device: "cpu",
@@ -83,6 +77,12 @@ async function main(): Promise<void> {
     print(work, [...before, ...after], theirs);
   }
   await llm.close();
+}
+
+function workOf(work: string, output: number): Work {
+  if (work === PROMPT)
+    return { name: `prompt of ${PREFILL_TOKENS}`, streams: 1, prompt: PREFILL_TOKENS, output: 1 };
+  return { name: `${work} streams`, streams: Number(work), prompt: PROMPT_TOKENS, output };
 }
 
 /** After one round that is not counted. */
