@@ -17,12 +17,12 @@ import type { BlockBits } from "./graph/quantise.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import { workAlone } from "./graph/small-segment.ts";
 import type { Columns, ExpertsStep, Program, Segment, Step } from "./graph/steps.ts";
-import { LEAST_UNPACKED } from "./graph/unpacked.ts";
 import { Head } from "./head.ts";
 import type { KvFormat } from "./kernel/kv-layout.ts";
 import type { AttentionOptions, Columns as PoolColumns } from "./kv-pool.ts";
 import { KvPool } from "./kv-pool.ts";
 import { type Loaded, Opener } from "./opener.ts";
+import { partRows } from "./part-rows.ts";
 import { fitsPrompts, PromptAttention } from "./prompt-attention.ts";
 import { RotaryTable } from "./rotary.ts";
 import { Router } from "./routing.ts";
@@ -35,7 +35,7 @@ import {
   USUAL_CROSSING,
   wholePairs,
 } from "./two-ways.ts";
-import { Unpacked, type Unpacker } from "./unpacking.ts";
+import type { Unpacker } from "./unpacking.ts";
 import type { RankStep } from "./wire.ts";
 
 /** What a rank is made from; plain data, it crosses to the thread. */
@@ -96,13 +96,6 @@ type Ready =
 /** A layer of more experts has a thread for each, not a team: a session's threads are its own. */
 const MOST_TEAMS = 16;
 
-/**
- * A step of more rows goes through segments in parts: what lies between their products stays in
- * cache. The runtime's 4-bit product of 48 rows and more is six times slower on some processors
- * (Xeon with AMX: 23 GFLOP/s a thread against 138 at 32 rows), and no quicker on others.
- */
-const PART_ROWS = { blocks: 32, other: 128 } as const;
-
 type Open = (segment: Segment, threads: number, once?: boolean) => Runner;
 
 export class Forward {
@@ -123,7 +116,8 @@ export class Forward {
   /** What loading came to. */
   readonly loaded: Loaded;
   readonly #given: RowsGiven;
-  readonly #partRows: number;
+  /** Are there products in blocks, and none of the same weights in int8? */
+  readonly #blocksAlone: boolean;
   readonly #unpacker: Unpacker | undefined;
 
   constructor(
@@ -142,7 +136,7 @@ export class Forward {
     if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
     this.#given = batchInvariant && quantization !== "w8a16" ? wholePairs : (rows) => rows;
-    this.#partRows = PART_ROWS[inBlocks(settings) && !twoCopies ? "blocks" : "other"];
+    this.#blocksAlone = inBlocks(settings) && !twoCopies;
     const second: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
     const alone = workAlone(settings) ? { rows: USUAL_CROSSING } : undefined;
     const opener = new Opener(this.#weights, {
@@ -271,10 +265,7 @@ export class Forward {
         return;
       }
       case "run": {
-        const unpacked = each.session instanceof Unpacked && tokens >= LEAST_UNPACKED;
-        const most = unpacked ? PART_ROWS.other : this.#partRows;
-        // Alike in size: none is so small that another format would compute it.
-        const size = wholePairs(Math.ceil(tokens / Math.ceil(tokens / most)));
+        const size = partRows(tokens, each.session, this.#blocksAlone);
         for (let first = 0; first < tokens; first += size)
           this.#runRows(each, first, Math.min(first + size, tokens));
         return;

@@ -20,7 +20,7 @@ export interface BlockProduct {
   readonly scales: number;
 }
 
-/** Of fewer rows the 4-bit product is as quick. Parts of a longer step are as long (forward.ts). */
+/** Of fewer rows the 4-bit product is as quick. Parts of a longer step are as long (part-rows.ts). */
 export const LEAST_UNPACKED = 60;
 
 /** Unpacked weights of the largest segment are held beside the packed ones of all. */
