@@ -22,6 +22,8 @@ const TRY_FIRST_AFTER = 8;
 const TRY_AT_MOST_EVERY = 2048;
 /** Guesses of the first rounds, of one row: it is caught up with, then two lengths fix a line and a rate. */
 const LEARNING = [1, 1, ...new Array<number>(4).fill(Number.POSITIVE_INFINITY)];
+/** What so many rounds have shown is believed; what fewer did, when half of what is lent is spent. */
+const ENOUGH_ROUNDS = 16;
 /** Guessing has to promise so much more than not guessing: its cost is the less certain one. */
 const WORTH_IT = 1.05;
 /** To begin again more still, and so many tries in a row: a draft model has to catch up with all. */
@@ -64,6 +66,8 @@ export class AdaptiveLength {
   #rest = PLAIN_STEPS;
   #guessing = true;
   #learned = 0;
+  /** With guesses, until now. */
+  #rounds = 0;
   /** The step before: after a plain one a plain step has its usual pace, after guesses the host's work is not hidden yet. */
   #before: "plain" | "guesses" | "prompts" = "prompts";
   /** The last guesses were a try's. */
@@ -97,7 +101,10 @@ export class AdaptiveLength {
 
   observe(step: Observed): void {
     const { ids, short, drafting } = step;
-    if (drafting !== undefined) this.#observeDraft(drafting);
+    if (drafting !== undefined) {
+      this.#rounds++;
+      this.#observeDraft(drafting);
+    }
     this.#widest = Math.max(this.#widest, step.drafted);
     if (short) this.#model.observeStep(step.tokens, step.duration);
     this.#settle(step);
@@ -144,7 +151,7 @@ export class AdaptiveLength {
     limits: readonly number[],
     caughtUp: (row: number) => boolean,
   ): readonly number[] | undefined {
-    const { solvent, gaining } = this.#ledger;
+    const { solvent, gaining, proven } = this.#ledger;
     // In debt only those go on that pay for it: the others are caught up with as can be paid.
     let budget = this.#ledger.budget;
     const affordable = limits.map((limit, row) => {
@@ -153,8 +160,12 @@ export class AdaptiveLength {
       budget -= this.#catchUp ?? budget;
       return limit;
     });
-    const best = solvent || gaining ? this.#model.best(ids, affordable, WORTH_IT) : undefined;
+    // What rounds have brought counts more than what a model of their costs says.
+    const worth = proven ? 0 : WORTH_IT;
+    const best = solvent || gaining ? this.#model.best(ids, affordable, worth) : undefined;
     if (best === undefined) {
+      const findsOut = this.#rounds < ENOUGH_ROUNDS && this.#ledger.ample;
+      if (findsOut && caughtUp(ids.length - 1)) return this.#one(limits, this.#most);
       this.#guessing = false;
       this.#tryEvery = TRY_FIRST_AFTER;
       this.#rest = this.#tryEvery;
@@ -228,7 +239,7 @@ export class AdaptiveLength {
   #beginAnew(): void {
     if (this.#learned < LEARNING.length) return;
     this.#resume();
-    this.#ledger.forgetGains();
+    this.#ledger.forgetLosses();
     this.#rest = 0;
   }
 

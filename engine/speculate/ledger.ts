@@ -76,6 +76,11 @@ export class Ledger {
     return this.budget > 0;
   }
 
+  /** Half of the most that is saved is there: some of it may be spent on finding out. */
+  get ample(): boolean {
+    return this.budget > (MOST_STEPS_SAVED / 2) * this.#step;
+  }
+
   /** What a try of one row may cost now. */
   get budgetOfTries(): Nanos {
     return this.#forTries;
@@ -88,6 +93,14 @@ export class Ledger {
   get gaining(): boolean {
     const sum = this.#gains.reduce((all, gain) => all + gain, 0);
     return this.#gains.length < LEAST_ROUNDS || sum > 0;
+  }
+
+  /** The latest rounds gained on average more than twice what chance moves their mean by. */
+  get proven(): boolean {
+    if (this.#gains.length < ROUNDS) return false;
+    const mean = this.#gains.reduce((all, gain) => all + gain, 0) / ROUNDS;
+    const squares = this.#gains.reduce((all, gain) => all + (gain - mean) ** 2, 0);
+    return mean > 2 * Math.sqrt(squares / (ROUNDS - 1) / ROUNDS);
   }
 
   /** A plain step of short rows, after another. */
@@ -117,9 +130,9 @@ export class Ledger {
     if (this.#gains.length > ROUNDS) this.#gains.shift();
   }
 
-  /** Others than those whose rounds were judged. */
-  forgetGains(): void {
-    this.#gains.length = 0;
+  /** Others than those whose rounds were judged: they may gain where these lost. */
+  forgetLosses(): void {
+    if (!this.gaining) this.#gains.length = 0;
   }
 
   #earn(interval: Nanos): void {

@@ -184,7 +184,9 @@ describe("the ledger", () => {
     ledger.round({ ...round, tried: true });
     expect(ledger.budget).toBeGreaterThan(before + 40);
     for (let step = 0; step < 5000; step++) ledger.plain(2, 100);
-    expect(ledger.budgetOfTries).toBe(400);
+    expect([ledger.budget, ledger.ample, ledger.budgetOfTries]).toEqual([1600, true, 400]);
+    ledger.round({ ...round, ids: 2, drafting: 900, interval: 1000 });
+    expect([ledger.budget, ledger.ample]).toEqual([expect.closeTo(1600 - 900, 6), false]);
   });
 
   it("says that rounds gain while they are too few to know, and by their mean then", () => {
@@ -202,8 +204,11 @@ describe("the ledger", () => {
     expect(ledger.gaining).toBe(true);
     for (let count = 0; count < 16; count++) ledger.round(loss);
     expect(ledger.gaining).toBe(false);
-    ledger.forgetGains();
-    expect(ledger.gaining).toBe(true);
+    ledger.forgetLosses(); // of others
+    expect([ledger.gaining, ledger.proven]).toEqual([true, false]);
+    for (let count = 0; count < 16; count++) ledger.round(round);
+    ledger.forgetLosses();
+    expect([ledger.gaining, ledger.proven]).toEqual([true, true]);
   });
 });
 
