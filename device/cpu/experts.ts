@@ -10,10 +10,15 @@ import type { Router } from "./routing.ts";
 import { type Runner, Tensor } from "./session.ts";
 import type { RowsGiven } from "./two-ways.ts";
 
+/** What is known of a layer's experts by who computes some of them. */
+export type ExpertsOf = Pick<ExpertsStep, "first"> & {
+  readonly op: Pick<ExpertsStep["op"], "experts" | "hidden" | "scalesInput">;
+};
+
 export class Experts {
-  readonly #step: ExpertsStep;
+  readonly #step: ExpertsOf;
   readonly #router: Router;
-  readonly #runners: readonly Runner[];
+  readonly #runners: readonly (Runner | undefined)[];
   readonly #given: RowsGiven;
   /** Tokens of each expert and their weights, refilled every step. */
   readonly #tokens: number[][];
@@ -21,7 +26,13 @@ export class Experts {
   #rows = new Float32Array(0);
   #results = new Float32Array(0);
 
-  constructor(step: ExpertsStep, router: Router, runners: readonly Runner[], given: RowsGiven) {
+  /** `runners` are of the experts from `step.first` on; undefined: somebody else computes it. */
+  constructor(
+    step: ExpertsOf,
+    router: Router,
+    runners: readonly (Runner | undefined)[],
+    given: RowsGiven,
+  ) {
     this.#given = given;
     this.#step = step;
     this.#router = router;
@@ -30,14 +41,33 @@ export class Experts {
     this.#weights = runners.map(() => []);
   }
 
-  /** `input` and `out` are [tokens, hidden], `scores` [tokens, experts]; `breathe` as Forward's. */
-  run(input: Float32Array, scores: Float32Array, out: Float32Array, breathe: () => void): void {
+  /** Which tokens visit which expert: `scores` are [tokens, experts]. Gives the tokens of each. */
+  choose(scores: Float32Array): readonly (readonly number[])[] {
+    const { op, first } = this.#step;
+    for (const list of [...this.#tokens, ...this.#weights]) list.length = 0;
+    for (let token = 0; token * op.experts < scores.length; token++) {
+      const begin = token * op.experts;
+      const { experts, weights } = this.#router.choose(scores.subarray(begin, begin + op.experts));
+      experts.forEach((expert, place) => {
+        this.#tokens[expert - first]?.push(token);
+        this.#weights[expert - first]?.push(weights[place] as number);
+      });
+    }
+    return this.#tokens;
+  }
+
+  /** `input` and `out` are [tokens, hidden], of those that were chosen for; `breathe` as Forward's; `mine`: by index. */
+  compute(
+    input: Float32Array,
+    out: Float32Array,
+    breathe: () => void,
+    mine: (index: number) => boolean = () => true,
+  ): void {
     const { hidden, scalesInput = false } = this.#step.op;
-    this.#assign(scores);
     out.fill(0);
     this.#runners.forEach((runner, index) => {
       const tokens = this.#tokens[index] ?? [];
-      if (tokens.length === 0) return;
+      if (tokens.length === 0 || runner === undefined || !mine(index)) return;
       breathe();
       const rows = this.#given(tokens.length);
       const size = rows * hidden;
@@ -63,20 +93,7 @@ export class Experts {
   }
 
   close(): void {
-    for (const runner of this.#runners) runner.close();
-  }
-
-  #assign(scores: Float32Array): void {
-    const { op, first } = this.#step;
-    for (const list of [...this.#tokens, ...this.#weights]) list.length = 0;
-    for (let token = 0; token * op.experts < scores.length; token++) {
-      const begin = token * op.experts;
-      const { experts, weights } = this.#router.choose(scores.subarray(begin, begin + op.experts));
-      experts.forEach((expert, place) => {
-        this.#tokens[expert - first]?.push(token);
-        this.#weights[expert - first]?.push(weights[place] as number);
-      });
-    }
+    for (const runner of this.#runners) runner?.close();
   }
 
   #scale(at: number, weight: number): void {

@@ -10,9 +10,10 @@ import { RankAdapters } from "./adapters.ts";
 import type { AllReduce } from "./all-reduce.ts";
 import { Buffers, planSlots } from "./buffers.ts";
 import type { StoreOptions } from "./converted/store.ts";
-import { Experts } from "./experts.ts";
+import { ExpertLayers, type LayerExperts } from "./expert-layers.ts";
+import { hasThreadEach } from "./graph/experts.ts";
 import { lowerSegment, type Quantization } from "./graph/lower.ts";
-import { compileProgram } from "./graph/program.ts";
+import { compileProgram, countSegments } from "./graph/program.ts";
 import type { BlockBits } from "./graph/quantise.ts";
 import { ShardReader } from "./graph/shard-reader.ts";
 import { workAlone } from "./graph/small-segment.ts";
@@ -25,7 +26,6 @@ import { type Loaded, Opener } from "./opener.ts";
 import { partRows } from "./part-rows.ts";
 import { fitsPrompts, PromptAttention } from "./prompt-attention.ts";
 import { RotaryTable } from "./rotary.ts";
-import { Router } from "./routing.ts";
 import { type Runner, Session } from "./session.ts";
 import {
   type Crossing,
@@ -91,12 +91,9 @@ type Ready =
   | Exclude<Step, { kind: "run" } | { kind: "attend" } | { kind: "experts" }>
   | Run
   | Attend
-  | (ExpertsStep & { readonly runner: Experts });
+  | (ExpertsStep & { readonly runner: LayerExperts });
 
-/** A layer of more experts has a thread for each, not a team: a session's threads are its own. */
-const MOST_TEAMS = 16;
-
-type Open = (segment: Segment, threads: number, once?: boolean) => Runner;
+type Open = (segment: Segment) => Runner;
 
 export class Forward {
   readonly #settings: RankSettings;
@@ -105,6 +102,7 @@ export class Forward {
   readonly #breathe: Breathe;
   readonly #weights: ShardReader;
   readonly #steps: readonly Ready[];
+  readonly #experts: ExpertLayers;
   readonly #head: Head;
   readonly #pool: KvPool;
   readonly #buffers: Buffers;
@@ -127,7 +125,7 @@ export class Forward {
     onOpened: OnOpened = () => {},
   ) {
     this.#breathe = breathe;
-    const { architecture, rank, ranks, quantization, expertParallel = false } = settings;
+    const { architecture, rank, ranks, quantization, threads, expertParallel = false } = settings;
     const { maxAdapterRank, batchInvariant = false, twoCopies = false } = settings;
     this.#settings = settings;
     this.#allReduce = allReduce;
@@ -135,9 +133,11 @@ export class Forward {
     this.#program = compileProgram(architecture, { rank, ranks, expertParallel, adapters });
     if (adapters) this.#adapters = new RankAdapters(architecture, maxAdapterRank, { rank, ranks });
     this.#weights = new ShardReader(settings.checkpoint, rank, ranks);
-    this.#given = batchInvariant && quantization !== "w8a16" ? wholePairs : (rows) => rows;
+    const pairs = batchInvariant && quantization !== "w8a16";
+    this.#given = pairs ? wholePairs : (rows) => rows;
     this.#blocksAlone = inBlocks(settings) && !twoCopies;
     const second: Crossing | undefined = twoCopies ? { rows: USUAL_CROSSING } : undefined;
+    const both = twoCopies && threads > 1 && hasThreadEach(this.#program);
     const alone = workAlone(settings) ? { rows: USUAL_CROSSING } : undefined;
     const opener = new Opener(this.#weights, {
       quantization,
@@ -147,20 +147,25 @@ export class Forward {
       batchInvariant,
       store: settings.store,
       bytes: settings.weightBytes,
-      from: { ...settings, twoCopies, adapters, alone: alone !== undefined },
+      from: { ...settings, twoCopies, adapters, alone: alone !== undefined, expertsOnce: both },
     });
-    let opened = 0;
-    const open: Open = (segment, threads, once) => {
+    let count = 0;
+    const opened = (): void => onOpened(++count, countSegments(this.#program));
+    const open: Open = (segment) => {
       breathe();
-      const runner = opener.open(segment, threads, once);
-      onOpened(++opened, countSegments(this.#program));
+      const runner = opener.open(segment, threads);
+      opened();
       return runner;
     };
+    this.#experts = new ExpertLayers({
+      ...{ program: this.#program, opener, threads, pairs, both, breathe, opened },
+      sessions: quantization !== "w8a16",
+    });
     try {
       this.#steps = this.#program.body.map((step) => this.#ready(step, open));
       this.#head = new Head({
         program: this.#program,
-        runner: open(this.#program.head, settings.threads),
+        runner: open(this.#program.head),
         open: (segment) => this.#asStored(segment),
         allReduce,
         ...{ rank, ranks, vocabSize: architecture.vocabSize },
@@ -172,17 +177,7 @@ export class Forward {
     }
     const loaded = opener.finish();
     this.#unpacker = opener.unpacker;
-    const { blockSize, blocks, kvFormat, maxContext, maxTokens, maxRows, threads } = settings;
-    this.#pool = new KvPool({
-      ...this.#program.cache,
-      blockSize,
-      blocks,
-      maxContext,
-      maxTokens,
-      maxRows,
-      threads,
-      format: kvFormat,
-    });
+    this.#pool = poolOf(settings, this.#program);
     this.#buffers = new Buffers(planSlots(this.#program.body, this.#program.hidden));
     const measured = [second, alone].filter((each) => each && this.#measure(each))[0] ?? second;
     this.loaded = { ...loaded, ...(second && measured && { crossing: measured.rows }) };
@@ -214,8 +209,10 @@ export class Forward {
     }
     this.#pool.begin(rows);
     this.#buffers.reserve(this.#given(tokens));
-    for (const each of this.#steps) {
+    for (const [index, each] of this.#steps.entries()) {
       this.#breathe();
+      const next = this.#steps[index + 1];
+      if (next?.kind === "experts") next.runner.call();
       this.#runStep(each, step);
     }
   }
@@ -238,6 +235,7 @@ export class Forward {
       if (step.kind === "run") step.session.close();
       if (step.kind === "experts") step.runner.close();
     }
+    this.#experts.close();
     for (const prompts of this.#prompts.values()) prompts.close();
     this.#head.close();
     this.#unpacker?.close();
@@ -292,7 +290,7 @@ export class Forward {
         const { runner, in: input, scores, out } = each;
         const views = [input, scores, out].map((flow) => buffers.view(flow, tokens));
         const [from, by, to] = views as [Float32Array, Float32Array, Float32Array]; // three flows
-        runner.run(from, by, to, this.#breathe);
+        runner.run(from, by, to);
         return;
       }
       case "adapt": {
@@ -319,14 +317,11 @@ export class Forward {
   }
 
   #ready(step: Step, open: Open): Ready {
-    const { threads } = this.#settings;
-    if (step.kind === "run") return { ...step, session: open(step.segment, threads) };
+    if (step.kind === "run") return { ...step, session: open(step.segment) };
     if (step.kind === "experts") {
       const { choiceBias } = step.router;
-      const router = new Router(step.router, choiceBias && this.#weights.read(choiceBias));
-      const each = step.experts.length > MOST_TEAMS ? 1 : threads;
-      const runners = step.experts.map((segment) => open(segment, each, true));
-      return { ...step, runner: new Experts(step, router, runners, this.#given) };
+      const bias = choiceBias && this.#weights.read(choiceBias);
+      return { ...step, runner: this.#experts.open(step, bias) };
     }
     if (step.kind !== "attend") return step;
     const prompts = this.#promptsOf(step);
@@ -378,17 +373,15 @@ export class Forward {
   }
 }
 
+function poolOf(settings: RankSettings, { cache }: Program): KvPool {
+  const { blockSize, blocks, maxContext, maxTokens, maxRows, threads, kvFormat } = settings;
+  const sizes = { blockSize, blocks, maxContext, maxTokens, maxRows };
+  return new KvPool({ ...cache, ...sizes, threads, format: kvFormat });
+}
+
 /** Are there products in blocks? Of weights as published FP8 and int8 have none: their rows are invariant of the batch. */
 function inBlocks({ quantization, checkpoint }: RankSettings): boolean {
   if (quantization !== "stored") return quantization === "int4";
   const kinds = [...checkpoint.tensors.values()].flatMap(({ packing }) => packing?.kind ?? []);
   return kinds.some((kind) => kind !== "fp8" && kind !== "int8");
-}
-
-/** Sessions of a program: its segments, its experts and its head. */
-function countSegments({ body }: Program): number {
-  return body.reduce((sum, step) => {
-    if (step.kind === "experts") return sum + step.experts.length;
-    return step.kind === "run" ? sum + 1 : sum;
-  }, 1);
 }

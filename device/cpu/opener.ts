@@ -5,6 +5,7 @@
  */
 import { Scratch } from "./converted/scratch.ts";
 import { type Opened, openEntry, openWeights, type StoreOptions } from "./converted/store.ts";
+import type { BuiltGraph } from "./graph/builder.ts";
 import { type Format, lowerSegment, type Quantization } from "./graph/lower.ts";
 import type { BlockBits } from "./graph/quantise.ts";
 import { Rounding } from "./graph/rounding.ts";
@@ -13,9 +14,20 @@ import { isSmallSegment } from "./graph/small-segment.ts";
 import type { Segment } from "./graph/steps.ts";
 import { type BlockProduct, isUnpacked } from "./graph/unpacked.ts";
 import { IntegerSegment } from "./kernel/segment.ts";
-import { type Runner, Session } from "./session.ts";
+import { type Runner, Session, type SessionOptions } from "./session.ts";
 import { type Crossing, TwoWays } from "./two-ways.ts";
 import { Unpacked, Unpacker } from "./unpacking.ts";
+
+/** Makes a session here, or on another thread. */
+export type Make<Made> = (graph: BuiltGraph, options: SessionOptions) => Made;
+
+const onThisThread: Make<Runner> = (graph, options) => new Session(graph, options);
+
+/** What a segment was opened as: one session, or two that share the steps by their rows. */
+export interface Ways<Made> {
+  readonly few: Made;
+  readonly many?: { readonly made: Made; readonly crossing: Crossing };
+}
 
 /** What a rank's weights cost to load; plain data. */
 export interface Loaded {
@@ -46,6 +58,20 @@ export interface OpenerOptions {
   readonly bytes: number;
   /** What converted weights are known by. */
   readonly from: Parameters<typeof openEntry>[1];
+}
+
+export interface OpenHow {
+  readonly threads: number;
+  /** Not for one thread and for all, however small it is. */
+  readonly once: boolean;
+  /** In the first format alone. */
+  readonly single?: boolean;
+}
+
+/** Of one session. */
+interface How {
+  readonly threads: number;
+  readonly format: Format;
 }
 
 /** A smaller model's weights are handed over from memory. */
@@ -91,21 +117,32 @@ export class Opener {
   /** `once`: not for one thread and for all, however small it is. */
   open(segment: Segment, threads: number, once = false): Runner {
     if (this.#small) {
-      const session = this.#inMemory(segment, threads, this.#format);
+      const session = this.#inMemory(segment, { threads, format: this.#format }, onThisThread);
       return new IntegerSegment(segment, this.#weights, session, this.#invariant);
     }
-    const twice = threads > 1 && !once && isSmallSegment(segment, this.#weights);
-    const alone = twice ? this.#alone : undefined;
-    const crossing = alone ?? this.#second;
-    const first = this.#open(segment, alone ? 1 : threads, this.#format);
-    if (crossing === undefined) return once ? first : this.#unpacked(segment, threads, first);
-    const format = this.#second ? "int8" : this.#format;
-    return new TwoWays(first, this.#open(segment, threads, format), crossing);
+    const { few, many } = this.openAs(segment, { threads, once }, onThisThread);
+    if (many !== undefined) return new TwoWays(few, many.made, many.crossing);
+    return once ? few : this.#unpacked(segment, threads, few);
   }
 
   /** What prompts unpack; to be closed after the last run. */
   get unpacker(): Unpacker | undefined {
     return this.#unpacker;
+  }
+
+  /** As `open`, but for what makes small models' own functions. */
+  openAs<Made>(
+    segment: Segment,
+    { threads, once, single = false }: OpenHow,
+    make: Make<Made>,
+  ): Ways<Made> {
+    const twice = threads > 1 && !once && isSmallSegment(segment, this.#weights);
+    const alone = twice ? this.#alone : undefined;
+    const crossing = single ? undefined : (alone ?? this.#second);
+    const few = this.#open(segment, { threads: alone ? 1 : threads, format: this.#format }, make);
+    if (crossing === undefined) return { few };
+    const format = this.#second ? "int8" : this.#format;
+    return { few, many: { made: this.#open(segment, { threads, format }, make), crossing } };
   }
 
   /** With the same weights unpacked for prompts, where they lie in a file. */
@@ -119,25 +156,26 @@ export class Opener {
     return new Unpacked(few, many, this.#unpacker, products);
   }
 
-  #open(segment: Segment, threads: number, format: Format): Runner {
+  #open<Made>(segment: Segment, how: How, make: Make<Made>): Made {
     const index = this.#opened++;
     const entry = this.#entry;
+    const { threads } = how;
     this.#products = [];
     if (entry.kind === "kept") {
       const model = entry.graph(index);
-      if (model === undefined) return this.#inMemory(segment, threads, format);
+      if (model === undefined) return this.#inMemory(segment, how, make);
       try {
-        const session = new Session({ model, externalData: [] }, { threads, folder: entry.folder });
+        const made = make({ model, externalData: [] }, { threads, folder: entry.folder });
         this.#products = entry.products(index);
-        return session;
+        return made;
       } catch {
         // Somebody has made room meanwhile: the checkpoint is there.
-        return this.#inMemory(segment, threads, format);
+        return this.#inMemory(segment, how, make);
       }
     }
     return entry.kind === "writing"
-      ? this.#kept(entry, segment, { threads, format })
-      : this.#inMemory(segment, threads, format);
+      ? this.#kept(entry, segment, how, make)
+      : this.#inMemory(segment, how, make);
   }
 
   /** When all are open. */
@@ -163,11 +201,13 @@ export class Opener {
     if (this.#entry.kind === "writing") this.#entry.abandon();
   }
 
-  #kept(
+  #kept<Made>(
     entry: Extract<Opened, { readonly kind: "writing" }>,
     segment: Segment,
-    { threads, format }: { readonly threads: number; readonly format: Format },
-  ): Runner {
+    how: How,
+    make: Make<Made>,
+  ): Made {
+    const { threads, format } = how;
     const products: BlockProduct[] = [];
     const unpacks = this.#single && isUnpacked(segment, this.#weights);
     const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
@@ -180,15 +220,16 @@ export class Opener {
     if (graph.externalData.length > 0) {
       // The disk is full: what cannot lie in the file is held, and a graph has one kind.
       entry.add(undefined);
-      return this.#inMemory(segment, threads, format);
+      return this.#inMemory(segment, how, make);
     }
     entry.add(mapped ? undefined : graph.model, products);
     this.#products = products;
     const folder = mapped ? this.#weights.folder : entry.folder;
-    return new Session(graph, { threads, folder });
+    return make(graph, { threads, folder });
   }
 
-  #inMemory(segment: Segment, threads: number, format: Format): Runner {
+  #inMemory<Made>(segment: Segment, how: How, make: Make<Made>): Made {
+    const { threads, format } = how;
     const scratch = this.#scratch;
     const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
       blockBits: this.#blockBits,
@@ -200,12 +241,12 @@ export class Opener {
       // No room there either: a graph has one kind of weights, so these are converted again.
       scratch.close();
       this.#scratch = undefined;
-      return this.#inMemory(segment, threads, format);
+      return this.#inMemory(segment, how, make);
     }
     const folder = mapped ? this.#weights.folder : (scratch?.folder ?? this.#weights.folder);
-    const session = new Session(graph, { threads, folder });
+    const made = make(graph, { threads, folder });
     scratch?.clear();
-    return session;
+    return made;
   }
 
   /** What the first copy moved the weights by is told; the second is nearer to them. */

@@ -6,10 +6,11 @@
 import { availableParallelism } from "node:os";
 import { type Architecture, architectureWeights } from "../../models/architecture.ts";
 import type { Checkpoint, Model, StoredTensor } from "../../models/model.ts";
-import type { Weight } from "../../models/ops.ts";
+import { type Weight, weightsOf } from "../../models/ops.ts";
 import { sizeAsIntegers } from "../../models/weights/ggml/blocks.ts";
 import { checkShards, shardShape } from "../../models/weights/shard.ts";
 import type { DeviceSettings } from "../settings.ts";
+import { threadEach } from "./graph/experts.ts";
 import type { Quantization } from "./graph/lower.ts";
 import { compileProgram } from "./graph/program.ts";
 import { type BlockBits, blockOf } from "./graph/quantise.ts";
@@ -107,7 +108,8 @@ export function planMemory(
   }
   const quantization = quantizationOf(settings.quantization, model.checkpoint);
   const threads = Math.max(1, Math.floor((room.cores - Number(own["spare-cores"] ?? 0)) / ranks));
-  const second = quantization === "int4" ? secondCopyBytes(model, settings, room.free) : 0;
+  const shared = threads > 1 ? sharedExperts(program) : new Set<string>();
+  const second = quantization === "int4" ? secondCopyBytes(model, settings, room.free, shared) : 0;
   const batchInvariant = own["batch-invariant"] === true;
   const alone = second === 0 && workAlone({ threads, quantization, batchInvariant });
   return {
@@ -118,7 +120,9 @@ export function planMemory(
     maxRows,
     maxTokens: settings.maxTokens ?? DEFAULT_MAX_TOKENS,
     maxContext,
-    weightBytes: weightBytes(model, ranks, quantization),
+    weightBytes: weightBytes(model, ranks, () =>
+      quantization === "int4" ? blockBits(model) : quantization,
+    ),
     blockBits: blockBits(model),
     secondCopyBytes: second,
     aloneBytes: alone ? aloneBytes(program, ranks, blockBits(model)) : 0,
@@ -183,7 +187,7 @@ export function quantizationOf(name: string | undefined, checkpoint?: Checkpoint
 const CACHED_BYTES = 2 ** 23;
 
 function blockBits(model: Model): BlockBits {
-  return weightBytes(model, 1, "int8") <= CACHED_BYTES ? 8 : 4;
+  return weightBytes(model, 1, () => "int8") <= CACHED_BYTES ? 8 : 4;
 }
 
 /** What `--weight-copies` comes to; batch invariance wants one kind of product, so one copy. */
@@ -191,14 +195,25 @@ function secondCopyBytes(
   model: Model,
   { own = {}, tensorParallelSize: ranks }: PlanSettings,
   free: number,
+  shared: ReadonlySet<string>,
 ): number {
   const asked = own["weight-copies"] ?? "auto";
   const invariant = own["batch-invariant"] === true;
   if (asked === "2" && invariant)
     throw new Error("--weight-copies 2 and --batch-invariant exclude each other.");
-  const bytes = weightBytes(model, ranks, "int8");
+  const bytes = weightBytes(model, ranks, ({ name }) =>
+    shared.has(name) ? blockBits(model) : "int8",
+  );
   const fits = bytes * ranks <= SHARE_OF_FREE * free;
   return !invariant && (asked === "2" || (asked === "auto" && fits)) ? bytes : 0;
+}
+
+/** Weights of experts that two threads divide: the second holds them as the first does. */
+function sharedExperts({ body }: Program): ReadonlySet<string> {
+  const ops = body.flatMap((step) =>
+    step.kind === "experts" && threadEach(step) ? [step.op] : [],
+  );
+  return new Set(ops.flatMap(weightsOf).map(({ name }) => name));
 }
 
 /** What a rank holds of weights, however often. */
@@ -218,15 +233,19 @@ function aloneBytes(program: Program, ranks: number, bits: BlockBits): number {
 }
 
 /** Bytes a rank streams a step: the embedding table is read row by row from its file. */
-function weightBytes(model: Model, ranks: number, quantization: Quantization): number {
+function weightBytes(
+  model: Model,
+  ranks: number,
+  formatOf: (weight: Weight) => BlockBits | Exclude<Quantization, "int4">,
+): number {
   const { architecture } = model;
-  const format = quantization === "int4" ? blockBits(model) : quantization;
   const tied = architecture.tiedHead;
   const table = architecture.prologue.find((op) => op.op === "embed")?.table.name;
   return architectureWeights(architecture)
     .filter((weight) => tied || weight.name !== table)
     .reduce((sum, weight) => {
       const shape = shardShape(weight, 0, ranks);
+      const format = formatOf(weight);
       const stored = model.checkpoint?.tensors.get(weight.name.replace("{e}", "0"));
       return (
         sum + (format === "stored" ? storedBytes(shape, stored) : bytesOf(shape, weight, format))

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { architectureWeights } from "../../models/architecture.ts";
 import type { Model, StoredTensor } from "../../models/model.ts";
+import type { Weight } from "../../models/ops.ts";
 import { describeComputed } from "../../models/registry.ts";
 
 export const QWEN_LIKE = {
@@ -47,6 +48,21 @@ export const DEEPSEEK_LIKE = {
   tie_word_embeddings: false,
 } as const;
 
+/** Experts enough that each is one thread's. */
+export const MOE_LIKE = {
+  ...QWEN_LIKE,
+  architectures: ["Qwen3MoeForCausalLM"],
+  model_type: "qwen3_moe",
+  hidden_size: 128,
+  num_attention_heads: 4,
+  head_dim: 32,
+  intermediate_size: 64,
+  moe_intermediate_size: 64,
+  num_experts: 20,
+  num_experts_per_tok: 4,
+  norm_topk_prob: true,
+} as const;
+
 /** Numbers in [0, 1) that repeat with the seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed;
@@ -63,6 +79,16 @@ export interface RandomModel {
   remove(): void;
 }
 
+/** As a checkpoint stores it: a stack by name pattern is a tensor an expert. */
+function tensorsOf(weight: Weight): readonly Pick<Weight, "name" | "shape">[] {
+  const { name, shape } = weight.within ?? weight;
+  if (!name.includes("{e}")) return [{ name, shape }];
+  return Array.from({ length: shape[0] ?? 0 }, (_, expert) => ({
+    name: name.replace("{e}", String(expert)),
+    shape: shape.slice(1),
+  }));
+}
+
 /** Weights uniform around 0 (norms around 1), so that logits spread over a few units. */
 export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1): RandomModel {
   const random = seeded(seed);
@@ -71,8 +97,7 @@ export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1)
   const tensors = new Map<string, StoredTensor>();
   const parts: Uint8Array[] = [];
   let end = 0;
-  for (const weight of architectureWeights(architecture)) {
-    const { name, shape } = weight.within ?? weight;
+  for (const { name, shape } of architectureWeights(architecture).flatMap(tensorsOf)) {
     if (tensors.has(name)) continue;
     const count = shape.reduce((product, size) => product * size, 1);
     const scale = shape.length === 1 ? 0.2 : 2 / Math.sqrt(shape[1] ?? 1);

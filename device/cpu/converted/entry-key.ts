@@ -26,6 +26,8 @@ export interface ConvertedFrom {
   readonly twoCopies?: boolean;
   /** Are small segments held for one thread and for all? */
   readonly alone?: boolean;
+  /** Have experts no second copy, though the rest has? */
+  readonly expertsOnce?: boolean;
 }
 
 /** Path, size and time of each file of weights. */
@@ -53,11 +55,12 @@ export function keyOf(from: ConvertedFrom): string {
     blockBits,
     twoCopies = false,
     alone = false,
+    expertsOnce = false,
   } = from;
   const said = JSON.stringify([
     sourcesOf(checkpoint).map(([path]) => path),
     architecture,
-    [rank, ranks, expertParallel, adapters, quantization, twoCopies, alone],
+    [rank, ranks, expertParallel, adapters, quantization, twoCopies, alone, expertsOnce],
     quantization === "int4" ? blockBits : undefined,
     codeKey(),
   ]);

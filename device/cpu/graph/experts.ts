@@ -5,10 +5,20 @@
  */
 import type { ExpertsOp, ShardKind, Weight, Within } from "../../../models/ops.ts";
 import { ShardError, shardShape } from "../../../models/weights/shard.ts";
-import type { Segment, Share } from "./steps.ts";
+import type { Program, Segment, Share } from "./steps.ts";
 
 export const EXPERT_INPUT = "x";
 export const EXPERT_OUTPUT = "y";
+
+/** A layer of more experts has a thread for each, not a team: a session's threads are its own. */
+const MOST_TEAMS = 16;
+
+/** Whether a rank's experts of a layer are one thread's each. */
+export const threadEach = ({ experts }: Pick<RankExperts, "experts">): boolean =>
+  experts.length > MOST_TEAMS;
+
+export const hasThreadEach = ({ body }: Pick<Program, "body">): boolean =>
+  body.some((step) => step.kind === "experts" && threadEach(step));
 
 export interface RankExperts {
   /** Index of the first. */

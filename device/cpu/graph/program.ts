@@ -73,6 +73,14 @@ export function compileProgram(architecture: Architecture, share: Share): Progra
   };
 }
 
+/** Sessions of a program: its segments, its experts and its head. */
+export function countSegments({ body }: Program): number {
+  return body.reduce((sum, step) => {
+    if (step.kind === "experts") return sum + step.experts.length;
+    return step.kind === "run" ? sum + 1 : sum;
+  }, 1);
+}
+
 function onlySegment([first, ...more]: readonly Step[]): Segment {
   if (first?.kind === "run" && more.length === 0) return first.segment;
   throw new Error("cpu: the epilogue must be one segment.");

@@ -30,7 +30,10 @@ import { parseArgs } from "node:util";
 import { RealClock } from "../../../device/clocks/real.ts";
 import { CpuDevice, createCpuDevice } from "../../../device/cpu/device.ts";
 import { heldBytes } from "../../../device/cpu/plan.ts";
+import type { Architecture } from "../../../models/architecture.ts";
 import { loadModel } from "../../../models/load.ts";
+import type { Model } from "../../../models/model.ts";
+import { weightsOf } from "../../../models/ops.ts";
 import { peerEnvironment, rerunAsLaunched } from "./as-launched.ts";
 import { decode, Greedy, median, PREFILL_TOKENS, prefill, readBandwidth } from "./device-steps.ts";
 import { SHAPES } from "./peer/shapes.ts";
@@ -82,11 +85,13 @@ async function main(): Promise<void> {
   };
   const threads = availableParallelism();
   const before = process.memoryUsage().rss;
-  const device = await open(folder, join(values.folder, "converted"), work);
+  const model = await loadModel(folder);
+  const device = await open(model, join(values.folder, "converted"), work);
   for (const line of device.loadLines) console.log(line);
   const bandwidth = await readBandwidth(threads);
   const { plan } = device;
-  const weightBytes = plan.ranks * plan.weightBytes;
+  const bytesRead = (rows: number): number =>
+    plan.ranks * plan.weightBytes * shareRead(model.architecture, rows);
   console.log(
     `${values.model}, ${threads} threads, context ${work.context}; memory read ${(bandwidth / 1e9).toFixed(1)} GB/s; load ${loadavg()[0]?.toFixed(1)}`,
   );
@@ -104,10 +109,24 @@ async function main(): Promise<void> {
   }
   for (const speeds of theirs)
     for (const [name, speed] of long?.speeds ?? []) speeds.set(name, speed);
-  print(ours, theirs, { weightBytes, bandwidth });
+  print(ours, theirs, { bytesRead, bandwidth });
   if (work.context > SHORT) printSlowdowns(ours, theirs, work);
   printMemory(device, work, { mine: process.memoryUsage().rss - before, gguf, resident });
   await device.close();
+}
+
+/** Of the weights, what a step of so many rows reads: of a layer's experts those that are likely chosen. */
+function shareRead({ layers, epilogue }: Architecture, rows: number): number {
+  let [read, all] = [0, 0];
+  for (const op of [...layers.flatMap((layer) => layer.ops), ...epilogue]) {
+    const chosen = op.op === "experts" ? 1 - (1 - op.topK / op.experts) ** rows : 1;
+    for (const { shape } of weightsOf(op)) {
+      const elements = shape.reduce((product, size) => product * size, 1);
+      all += elements;
+      read += elements * chosen;
+    }
+  }
+  return read / all;
 }
 
 /** `mine` and `resident`: what this process has grown by, and what the peer holds. */
@@ -175,14 +194,14 @@ const named = (streams: number, context: number, work: Work): string =>
   `${streams} streams${context === work.context ? "" : ` at ${context}`}`;
 
 async function open(
-  folder: string,
+  model: Model,
   store: string,
   { context, streams, cache, copies, quantization, ranks }: Work,
 ): Promise<CpuDevice> {
   mkdirSync(store, { recursive: true });
   const maxContext = Math.max(PREFILL_TOKENS, context + 2 * DECODED) + 1;
   const device = await createCpuDevice({
-    model: await loadModel(folder),
+    model,
     clock: new RealClock(),
     sampler: new Greedy(),
     tensorParallelSize: ranks,
@@ -301,7 +320,7 @@ function peakOf(pid: number | undefined): number {
 function print(
   ours: readonly Speeds[],
   theirs: readonly Speeds[],
-  limit: { readonly weightBytes: number; readonly bandwidth: number },
+  limit: { readonly bytesRead: (rows: number) => number; readonly bandwidth: number },
 ): void {
   console.log(
     "work           ours (range)          llama.cpp (range)     ratio (range)        of the read limit",
@@ -311,7 +330,7 @@ function print(
     const its = theirs.map((round) => round.get(work) ?? 0);
     const ratios = mine.map((speed, round) => speed / (its[round] ?? 0));
     const streams = Number.parseInt(work, 10);
-    const share = ((median(mine) / streams) * limit.weightBytes) / limit.bandwidth;
+    const share = ((median(mine) / streams) * limit.bytesRead(streams)) / limit.bandwidth;
     const shown = Number.isNaN(share) ? "" : `${(100 * share).toFixed(0)} %`;
     const cells = [spread(mine, 0), spread(its, 0), spread(ratios, 2)];
     console.log(work.padEnd(14), cells.map((cell) => cell.padEnd(21)).join(" "), shown);

@@ -17,7 +17,7 @@ import { DEFAULT_SAMPLING } from "../../../engine/sequence.ts";
 import type { Model } from "../../../models/model.ts";
 import { describe as describeModel } from "../../../models/registry.ts";
 import { blockRange, row } from "../../support/device-driver.ts";
-import { QWEN_LIKE, seeded } from "../../support/random-model.ts";
+import { MOE_LIKE, QWEN_LIKE, seeded } from "../../support/random-model.ts";
 
 const architecture = describeModel(QWEN_LIKE);
 const model: Model = {
@@ -399,6 +399,22 @@ describe("memory plan", () => {
     // 12 bytes a block of 32 beside the codes.
     expect(large?.weightBytes).toBeGreaterThan(bytes(200_000) * (0.5 + 12 / 32));
     expect(large?.weightBytes).toBeLessThan(bytes(200_000) * (1 + 12 / 32));
+  });
+
+  it("counts experts that two threads divide a second time in int4, the rest in int8", () => {
+    const its = describeModel({ ...MOE_LIKE, vocab_size: 72_000 });
+    const asked = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int4" };
+    const second = (cores: number): number =>
+      planMemory(
+        { ...model, architecture: its },
+        { ...asked, own: { "weight-copies": "2" } },
+        { free: 0, cores },
+      ).secondCopyBytes;
+    const { num_hidden_layers, num_experts, hidden_size, moe_intermediate_size } = MOE_LIKE;
+    const weights = num_hidden_layers * num_experts * 3 * hidden_size * moe_intermediate_size;
+    // Half a byte less each, but for what their blocks and rows hold besides.
+    expect(second(1) - second(2)).toBeGreaterThan(0.35 * weights);
+    expect(second(1) - second(2)).toBeLessThan(0.5 * weights);
   });
 });
 

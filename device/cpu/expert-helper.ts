@@ -1,0 +1,105 @@
+/** Entry of the thread that computes half of a rank's experts; see expert-team.ts. */
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import {
+  CROSSING,
+  DONE,
+  EPOCH,
+  FAILED,
+  type HelperMessage,
+  LAYER,
+  MESSAGE,
+  type TeamMemory,
+  TOKENS,
+  teamViews,
+} from "./expert-team.ts";
+import { Experts } from "./experts.ts";
+import { Router } from "./routing.ts";
+import { type Runner, Session } from "./session.ts";
+import { type Crossing, TwoWays, wholePairs } from "./two-ways.ts";
+
+/** Loads of a helper that was called, about 200 µs: what comes before a layer's experts takes less. */
+const SPINS = 40_000;
+
+class ExpertHelper {
+  readonly #views: ReturnType<typeof teamViews>;
+  readonly #memory: TeamMemory;
+  readonly #sessions: Runner[] = [];
+  readonly #layers: { readonly experts: Experts; readonly scores: number }[] = [];
+  readonly #crossing: Crossing = { rows: 0 };
+
+  constructor(memory: TeamMemory) {
+    this.#memory = memory;
+    this.#views = teamViews(memory);
+  }
+
+  serve(): never {
+    const { control, text } = this.#views;
+    for (let seen = 0; ; ) {
+      while (Atomics.load(control, EPOCH) === seen) {
+        Atomics.wait(control, EPOCH, seen);
+        for (let spins = 0; spins < SPINS && Atomics.load(control, EPOCH) === seen; spins++);
+      }
+      seen++;
+      control[FAILED] = 0;
+      const t0 = performance.now();
+      control[10] =
+        1e3 *
+        (performance.timeOrigin + t0 - (new Float64Array(control.buffer, 48, 1)[0] as number));
+      try {
+        this.#work();
+      } catch (error) {
+        const told = new TextEncoder().encode(String(error)).subarray(0, text.length);
+        text.set(told);
+        control[FAILED] = told.length;
+      }
+      control[9] = 1e3 * (performance.now() - t0);
+      Atomics.store(control, DONE, seen);
+      Atomics.notify(control, DONE);
+    }
+  }
+
+  #work(): void {
+    const { control, input, scores, dealt, out } = this.#views;
+    const layer = control[LAYER] as number;
+    if (layer === MESSAGE) {
+      this.#take(receiveMessageOnPort(parentPort as NonNullable<typeof parentPort>)?.message);
+      return;
+    }
+    const tokens = control[TOKENS] as number;
+    this.#crossing.rows = control[CROSSING] as number;
+    const its = this.#layers[layer];
+    if (its === undefined) throw new Error(`cpu: the helper has no layer ${layer}.`);
+    const { hidden } = this.#memory;
+    its.experts.choose(scores.subarray(0, tokens * its.scores));
+    its.experts.compute(
+      input.subarray(0, tokens * hidden),
+      out.subarray(0, tokens * hidden),
+      () => {},
+      (index) => dealt[index] === 1,
+    );
+  }
+
+  #take(message: HelperMessage): void {
+    if (message.kind === "open") {
+      this.#sessions.push(new Session(message.graph, message.options));
+      return;
+    }
+    const { step, router, choiceBias, sessions, pairs } = message;
+    const session = (index: number): Runner => {
+      const found = this.#sessions[index];
+      if (found === undefined) throw new Error(`cpu: the helper has no session ${index}.`);
+      return found;
+    };
+    const runners = sessions.map((its) => {
+      if (its === undefined) return undefined;
+      const few = session(its.few);
+      return its.many === undefined ? few : new TwoWays(few, session(its.many), this.#crossing);
+    });
+    const given = pairs ? wholePairs : (rows: number): number => rows;
+    const experts = new Experts(step, new Router(router, choiceBias), runners, given);
+    this.#layers.push({ experts, scores: step.op.experts });
+  }
+}
+
+// The rank's thread, which ends this one with itself, gives these.
+new ExpertHelper(workerData as TeamMemory).serve();
