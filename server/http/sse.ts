@@ -10,6 +10,7 @@
  */
 import { ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { FastifyReply } from "fastify";
 import type { RequestRecord } from "./record.ts";
 
@@ -83,9 +84,12 @@ export class EventStream {
   /**
    * To the socket's system where nothing waits before it: the queue that a stream keeps costs a
    * tenth of a write. What the system does not take at once blocks this stream until it has.
+   * Never past the queue of TLS: whatever else is written while a piece is under way (an error, the
+   * answer to what is no HTTP) comes second there, and Node ends the process at a second one.
    */
   #put(socket: Socket, piece: string): void {
-    if (socket.writableLength > 0 || socket.writableCorked > 0) {
+    const queued = socket.writableLength > 0 || socket.writableCorked > 0;
+    if (queued || socket instanceof TLSSocket) {
       if (!socket.write(piece, "latin1")) this.#blocked = true;
       return;
     }

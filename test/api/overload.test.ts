@@ -1,6 +1,11 @@
 /** Full queues, slow readers, several engines. */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectSecurely } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -29,28 +34,31 @@ describe("a full queue", () => {
   });
 });
 
+const LONG = JSON.stringify({
+  prompt: "a",
+  max_tokens: 450,
+  ignore_eos: true,
+  stream: true,
+  n: 16,
+  logprobs: 20,
+  stream_options: { include_usage: true },
+});
+const ASK_LONG = `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${LONG.length}\r\n\r\n${LONG}`;
+
 describe("a slow reader", () => {
-  it("gets joined deltas and all of the text, while others go on", async () => {
-    server = await startServer(NULL);
-    const { port, hostname } = new URL(server.url);
-    const body = JSON.stringify({
-      prompt: "a",
-      max_tokens: 450,
-      ignore_eos: true,
-      stream: true,
-      n: 16,
-      logprobs: 20,
-      stream_options: { include_usage: true },
-    });
-    const socket = connect(Number(port), hostname);
-    socket.write(
-      `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-    );
+  /** A long stream is asked for and not read; the engine ends all the same. */
+  async function unread({ url, world }: TestServer): Promise<Socket> {
+    const { protocol, port, hostname: host } = new URL(url);
+    const to = { port: Number(port), host };
+    const socket =
+      protocol === "https:" ? connectSecurely({ ...to, rejectUnauthorized: false }) : connect(to);
+    socket.write(ASK_LONG);
     await once(socket, "readable");
-    // Nothing is read now; the engine ends all the same.
-    await server.world.serving.engines.idle();
-    const other = await server.post("/v1/completions", { prompt: "b", max_tokens: 3 });
-    expect(other.status).toBe(200);
+    await world.serving.engines.idle();
+    return socket;
+  }
+
+  async function expectAll(socket: Socket): Promise<void> {
     let text = "";
     for await (const data of socket) text += String(data);
     // Chunked transfer: sizes stand between the pieces.
@@ -59,7 +67,40 @@ describe("a slow reader", () => {
     expect(text).toMatch(/"completion_tokens":7200\b/);
     expect(events.length).toBeLessThan(450 * 16);
     expect(text.match(/"finish_reason":"length"/g)).toHaveLength(16);
+  }
+
+  it("gets joined deltas and all of the text, while others go on", async () => {
+    server = await startServer(NULL);
+    const socket = await unread(server);
+    const other = await server.post("/v1/completions", { prompt: "b", max_tokens: 3 });
+    expect(other.status).toBe(200);
+    await expectAll(socket);
   });
+
+  const openssl = spawnSync("openssl", ["version"]).status === 0;
+  it.skipIf(!openssl)(
+    "gets it over TLS too, and ends nobody's stream by what is no HTTP (needs openssl)",
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "trainyard-tls-"));
+      const files = [join(folder, "key.pem"), join(folder, "cert.pem")] as const;
+      const made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout";
+      const flags = [...made.split(" "), files[0], "-out", files[1]];
+      expect(spawnSync("openssl", flags).status).toBe(0);
+      try {
+        const [key, cert] = files;
+        server = await startServer([...NULL, "--ssl-keyfile", key, "--ssl-certfile", cert]);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+      const slow = await unread(server);
+      const wrong = await unread(server);
+      wrong.write("no HTTP\r\n\r\n");
+      let answer = "";
+      for await (const data of wrong) answer += String(data);
+      expect(answer).toMatch(/Invalid HTTP request received\.$/);
+      await expectAll(slow);
+    },
+  );
 });
 
 describe("data parallel engines", () => {
