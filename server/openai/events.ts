@@ -34,8 +34,11 @@ export class TextChunk {
   }
 }
 
-/** Texts of tokens come again and again: the JSON of short ones is kept, until there are too many. */
-const KEPT_LENGTH = 16;
+/**
+ * Texts of tokens come again and again: the JSON of short ones is kept, until there are too many.
+ * V8 copies what it cuts so short; a longer piece would keep all of the text that it was cut from.
+ */
+const KEPT_LENGTH = 12;
 const MOST_KEPT = 8192;
 const kept = new Map<string, string>();
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { TextChunk } from "../../../server/openai/events.ts";
 
@@ -23,4 +25,21 @@ describe("a chunk that is text alone", () => {
     expect(told("another")).toBe(JSON.stringify(make("another")));
     expect(told(text)).toBe(JSON.stringify(make(text)));
   });
+
+  it.each([12, 13, 16])(
+    "keeps nothing of what its text of %d characters was cut from",
+    (length) => {
+      setFlagsFromString("--expose-gc");
+      const collect = runInNewContext("gc") as () => void; // V8's own, by the flag
+      const chunk = new TextChunk((text) => ({ text }));
+      collect();
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < 400; i++) {
+        const whole = Buffer.from(`${"y".repeat(50_000)}${String(i).padStart(16, "-")}`).toString();
+        chunk.event(whole.slice(-length));
+      }
+      collect();
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(5e6);
+    },
+  );
 });
