@@ -67,7 +67,8 @@ export function generateRoutes(app: FastifyInstance, serving: Serving): void {
       if (ids === undefined || ids === null) {
         throw new ApiError("invalid", "Missing 'request_ids' in request body");
       }
-      for (const id of Array.isArray(ids) ? ids : [ids]) running.get(String(id))?.abort();
+      // What is no text is nobody's id.
+      for (const id of Array.isArray(ids) ? ids : [ids]) running.get(id)?.abort();
       return reply.code(200).send();
     },
   );

@@ -148,7 +148,7 @@ function infoRoutes(app: FastifyInstance, { settings }: Serving): void {
         throw new ApiError("invalid", "Missing 'method' in request body");
       }
       throw badRequest(
-        `The workers of this server take no calls: '${String(method)}' is none of theirs.`,
+        `The workers of this server take no calls: '${typeof method === "string" ? method : JSON.stringify(method)}' is none of theirs.`,
         "method",
       );
     },

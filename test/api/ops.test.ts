@@ -300,6 +300,12 @@ describe("a server in development mode", () => {
     expect(status).toBe(400);
     expect(json.error.message).toContain("'save_state'");
     expect(json.error.param).toBe("method");
+    // An object that makes no text of itself.
+    const odd = await dev.post("/collective_rpc", { method: { toString: 1 } });
+    expect([odd.status, odd.json.error.message]).toEqual([
+      400,
+      expect.stringContaining(`'{"toString":1}'`),
+    ]);
   });
 });
 

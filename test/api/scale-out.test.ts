@@ -244,6 +244,8 @@ describe("/inference/v1/generate", () => {
       request_ids: ["generate-tokens-mine"],
     });
     expect([told.status, (await answer).json.choices[0].finish_reason]).toEqual([200, "abort"]);
+    const others = { request_ids: [{ toString: 1 }, 7, null] };
+    expect((await server.post("/inference/v1/abort_requests", others)).status).toBe(200);
     expect((await server.post("/inference/v1/abort_requests", {})).status).toBe(400);
   });
 
