@@ -1,7 +1,6 @@
 /** Entry of the thread that computes half of a rank's experts; see expert-team.ts. */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import {
-  CROSSING,
   DONE,
   EPOCH,
   FAILED,
@@ -15,7 +14,7 @@ import {
 import { Experts } from "./experts.ts";
 import { Router } from "./routing.ts";
 import { type Runner, Session } from "./session.ts";
-import { type Crossing, TwoWays, wholePairs } from "./two-ways.ts";
+import { wholePairs } from "./two-ways.ts";
 
 /** Loads of a helper that was called, about 200 µs: what comes before a layer's experts takes less. */
 const SPINS = 40_000;
@@ -25,7 +24,6 @@ class ExpertHelper {
   readonly #memory: TeamMemory;
   readonly #sessions: Runner[] = [];
   readonly #layers: { readonly experts: Experts; readonly scores: number }[] = [];
-  readonly #crossing: Crossing = { rows: 0 };
 
   constructor(memory: TeamMemory) {
     this.#memory = memory;
@@ -39,12 +37,8 @@ class ExpertHelper {
         Atomics.wait(control, EPOCH, seen);
         for (let spins = 0; spins < SPINS && Atomics.load(control, EPOCH) === seen; spins++);
       }
-      seen++;
+      seen = Atomics.load(control, EPOCH);
       control[FAILED] = 0;
-      const t0 = performance.now();
-      control[10] =
-        1e3 *
-        (performance.timeOrigin + t0 - (new Float64Array(control.buffer, 48, 1)[0] as number));
       try {
         this.#work();
       } catch (error) {
@@ -52,7 +46,6 @@ class ExpertHelper {
         text.set(told);
         control[FAILED] = told.length;
       }
-      control[9] = 1e3 * (performance.now() - t0);
       Atomics.store(control, DONE, seen);
       Atomics.notify(control, DONE);
     }
@@ -66,7 +59,6 @@ class ExpertHelper {
       return;
     }
     const tokens = control[TOKENS] as number;
-    this.#crossing.rows = control[CROSSING] as number;
     const its = this.#layers[layer];
     if (its === undefined) throw new Error(`cpu: the helper has no layer ${layer}.`);
     const { hidden } = this.#memory;
@@ -85,15 +77,11 @@ class ExpertHelper {
       return;
     }
     const { step, router, choiceBias, sessions, pairs } = message;
-    const session = (index: number): Runner => {
+    const runners = sessions.map((index) => {
+      if (index === undefined) return undefined;
       const found = this.#sessions[index];
       if (found === undefined) throw new Error(`cpu: the helper has no session ${index}.`);
       return found;
-    };
-    const runners = sessions.map((its) => {
-      if (its === undefined) return undefined;
-      const few = session(its.few);
-      return its.many === undefined ? few : new TwoWays(few, session(its.many), this.#crossing);
     });
     const given = pairs ? wholePairs : (rows: number): number => rows;
     const experts = new Experts(step, new Router(router, choiceBias), runners, given);

@@ -1,12 +1,12 @@
 /** Who computes the experts of each layer: the rank's thread alone, or with a helper (expert-team.ts). */
-import { type ExpertSessions, ExpertTeam } from "./expert-team.ts";
+import { ExpertTeam } from "./expert-team.ts";
 import { Experts } from "./experts.ts";
 import { threadEach } from "./graph/experts.ts";
 import type { ExpertsStep, Program, Segment } from "./graph/steps.ts";
 import type { Opener } from "./opener.ts";
 import { Router } from "./routing.ts";
 import { type Runner, Session } from "./session.ts";
-import { type Crossing, wholePairs } from "./two-ways.ts";
+import { wholePairs } from "./two-ways.ts";
 
 export interface LayerExperts {
   /** The layer is to run soon. */
@@ -35,8 +35,8 @@ export interface ExpertLayersOptions {
 /** An expert: the rank's, the helper's, or both. */
 interface OpenedExpert {
   readonly mine?: Runner;
-  readonly its?: ExpertSessions;
-  readonly crossing?: Crossing;
+  /** Index of the helper's session. */
+  readonly its?: number;
 }
 
 export class ExpertLayers {
@@ -82,7 +82,6 @@ export class ExpertLayers {
       if (both) return this.#open(() => this.#both(segment, team));
       return this.#open(() => (index < half ? this.#mine(segment) : this.#its(segment, team)));
     });
-    const crossing = opened.find(({ crossing: its }) => its)?.crossing;
     const layer = team.add({
       step: { op: step.op, first: step.first },
       router: step.router,
@@ -96,7 +95,7 @@ export class ExpertLayers {
       choiceBias,
     );
     const owners = Uint8Array.from(opened, ({ its }) => (its === undefined ? 0 : 1));
-    const shared = { layer, experts, crossing, ...(!both && { owners }) };
+    const shared = { layer, experts, ...(!both && { owners }) };
     return {
       call: () => team.call(),
       run: (input, scores, out) => team.run(shared, [input, scores, out]),
@@ -109,20 +108,18 @@ export class ExpertLayers {
   }
 
   #its(segment: Segment, team: ExpertTeam): OpenedExpert {
-    const how = { threads: 1, once: true };
-    const { few, many } = this.#options.opener.openAs(segment, how, (graph, options) =>
+    const how = { threads: 1, once: true, single: true };
+    const { few } = this.#options.opener.openAs(segment, how, (graph, options) =>
       team.open(graph, options),
     );
-    return many === undefined
-      ? { its: { few } }
-      : { its: { few, many: many.made }, crossing: many.crossing };
+    return { its: few };
   }
 
   #both(segment: Segment, team: ExpertTeam): OpenedExpert {
     const how = { threads: 1, once: true, single: true };
     const { few } = this.#options.opener.openAs(segment, how, (graph, options) => ({
       mine: new Session(graph, options),
-      its: { few: team.open(graph, options) },
+      its: team.open(graph, options),
     }));
     return few;
   }

@@ -14,7 +14,6 @@ import { startThread } from "../thread.ts";
 import type { Experts, ExpertsOf } from "./experts.ts";
 import type { BuiltGraph } from "./graph/builder.ts";
 import type { SessionOptions } from "./session.ts";
-import type { Crossing } from "./two-ways.ts";
 
 /** Words of the control area. */
 export const EPOCH = 0;
@@ -22,10 +21,8 @@ export const DONE = 1;
 /** Index of the layer; `MESSAGE`: the job is a message. */
 export const LAYER = 2;
 export const TOKENS = 3;
-/** From how many rows on the second copy computes. */
-export const CROSSING = 4;
 /** Bytes of the error's text; 0: none. */
-export const FAILED = 5;
+export const FAILED = 4;
 const CONTROL_BYTES = 64;
 export const MESSAGE = -1;
 
@@ -40,17 +37,15 @@ const SPINS = 20_000;
 /** Longest sleep before the rank looks again. */
 const SLEEP_MS = 50;
 
+/** A helper that is silent for so many sleeps, two minutes, has died: who waits hears no event of its thread. */
+const MOST_SLEEPS = 2_400;
+
 /** What the rank and its helper share; plain data. */
 export interface TeamMemory {
   readonly shared: SharedArrayBuffer;
   readonly hidden: number;
   /** The most of a layer. */
   readonly experts: number;
-}
-
-export interface ExpertSessions {
-  readonly few: number;
-  readonly many?: number;
 }
 
 export type HelperMessage =
@@ -61,7 +56,7 @@ export type HelperMessage =
       readonly router: RouterOp;
       readonly choiceBias?: Float32Array;
       /** Sessions of each expert by the order in which they were opened; undefined: the rank's alone. */
-      readonly sessions: readonly (ExpertSessions | undefined)[];
+      readonly sessions: readonly (number | undefined)[];
       /** Products are given whole pairs of rows. */
       readonly pairs: boolean;
     };
@@ -97,7 +92,6 @@ export interface SharedLayer {
   readonly experts: Experts;
   /** Who has which, 1 the helper; absent: both have all. */
   readonly owners?: Uint8Array;
-  readonly crossing: Crossing | undefined;
 }
 
 /** Reading an expert's weights takes as long as its products of about two more rows. */
@@ -121,11 +115,17 @@ export class ExpertTeam {
   readonly #hidden: number;
   readonly #views: TeamViews;
   readonly #helper: Worker;
+  readonly #mostSleeps: number;
   #sessions = 0;
   #layers = 0;
 
-  constructor({ hidden, experts }: Omit<TeamMemory, "shared">, breathe: () => void) {
+  constructor(
+    { hidden, experts }: Omit<TeamMemory, "shared">,
+    breathe: () => void,
+    mostSleeps = MOST_SLEEPS,
+  ) {
     this.#breathe = breathe;
+    this.#mostSleeps = mostSleeps;
     this.#hidden = hidden;
     const bytes = CONTROL_BYTES + TEXT_BYTES + 4 * JOB_TOKENS * (2 * hidden + experts) + experts;
     const memory: TeamMemory = { shared: new SharedArrayBuffer(bytes), hidden, experts };
@@ -153,7 +153,7 @@ export class ExpertTeam {
 
   /** As Experts, of all of a layer's: `experts` are the rank's. */
   run(
-    { layer, experts, owners, crossing }: SharedLayer,
+    { layer, experts, owners }: SharedLayer,
     [input, scores, out]: readonly [Float32Array, Float32Array, Float32Array],
   ): void {
     const views = this.#views;
@@ -169,7 +169,6 @@ export class ExpertTeam {
       views.input.set(rows(input));
       views.scores.set(rows(scores));
       views.control[TOKENS] = end - first;
-      views.control[CROSSING] = crossing?.rows ?? 0;
       this.#begin(layer);
       // Whoever ended the rank's thread here would end a helper that is inside the runtime.
       experts.compute(
@@ -202,14 +201,16 @@ export class ExpertTeam {
     Atomics.notify(control, EPOCH);
   }
 
-  /** Until the helper has done its job; throws what it threw. */
+  /** Until the helper has done its job; throws what it threw, or that it is silent. */
   #wait(): void {
     const { control, text } = this.#views;
     const epoch = Atomics.load(control, EPOCH);
-    for (let spins = 0; ; spins++) {
+    for (let spins = 0, sleeps = 0; ; spins++) {
       const done = Atomics.load(control, DONE);
       if (done === epoch) break;
-      if (spins >= SPINS) Atomics.wait(control, DONE, done, SLEEP_MS);
+      if (spins >= SPINS && Atomics.wait(control, DONE, done, SLEEP_MS) === "timed-out") sleeps++;
+      if (sleeps > this.#mostSleeps)
+        throw new Error("cpu: the thread that helps with experts does not answer.");
     }
     const failed = control[FAILED] as number;
     if (failed > 0) throw new Error(new TextDecoder().decode(text.slice(0, failed)));

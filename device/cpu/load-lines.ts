@@ -64,16 +64,17 @@ export function partsOfAll(
 function copyLines(
   format: keyof typeof NAMES,
   name: string,
-  { secondCopyBytes, aloneBytes }: MemoryPlan,
+  { secondCopyBytes, expertsAgain, aloneBytes }: MemoryPlan,
   loaded: Loaded | undefined,
 ): readonly string[] {
   if (format !== "int4") return [];
   const small =
     aloneBytes === 0 ? "" : `; small parts once more for one thread, ${mebibytes(aloneBytes)}`;
+  const experts = expertsAgain ? `, experts in ${name} again for a second thread` : "";
   return [
     secondCopyBytes === 0
       ? `copies     1: ${name}${loaded?.unpacks ? `, unpacked to int8 part by part for steps of ${LEAST_UNPACKED} rows and more` : " whatever a step's rows"}${small}`
-      : `copies     2: int8 as well, ${mebibytes(secondCopyBytes)} more, for steps of ${loaded?.crossing} rows and more (measured); --weight-copies 1 does without`,
+      : `copies     2: int8 as well for steps of ${loaded?.crossing} rows and more (measured)${experts}, ${mebibytes(secondCopyBytes)} more; --weight-copies 1 does without`,
   ];
 }
 

@@ -150,9 +150,13 @@ export class Opener {
     const entry = this.#entry;
     const products = this.#products;
     if (products.length === 0 || entry.kind === "none" || this.#invariant) return few;
+    try {
+      this.#unpacker ??= new Unpacker(openWeights(entry));
+    } catch {
+      return few; // somebody has made room meanwhile: what is mapped stays
+    }
     const graph = lowerSegment(segment, this.#weights, "int8", { fed: true });
     const many = new Session(graph, { threads, folder: this.#weights.folder });
-    this.#unpacker ??= new Unpacker(openWeights(entry));
     return new Unpacked(few, many, this.#unpacker, products);
   }
 
@@ -209,15 +213,20 @@ export class Opener {
   ): Made {
     const { threads, format } = how;
     const products: BlockProduct[] = [];
+    let fits = true;
     const unpacks = this.#single && isUnpacked(segment, this.#weights);
     const { mapped, ...graph } = lowerSegment(segment, this.#weights, format, {
       blockBits: this.#blockBits,
-      keep: (data) => entry.keep(data),
+      keep: (data) => {
+        const range = entry.keep(data);
+        fits &&= range !== undefined;
+        return range;
+      },
       rounding: this.#roundingOf(format),
       ...(unpacks && { onBlocks: (product) => products.push(product) }),
     });
     if (!mapped) this.#converted = true;
-    if (graph.externalData.length > 0) {
+    if (!fits) {
       // The disk is full: what cannot lie in the file is held, and a graph has one kind.
       entry.add(undefined);
       return this.#inMemory(segment, how, make);

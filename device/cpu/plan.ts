@@ -41,6 +41,8 @@ export interface MemoryPlan {
   readonly weightBytes: number;
   /** On each rank, of int4 weights that are held a second time in int8; 0: they are not. */
   readonly secondCopyBytes: number;
+  /** In that second copy experts are in int4 again, for a second thread. */
+  readonly expertsAgain: boolean;
   /** On each rank, of small int4 segments that are held once more for one thread; 0: none are, or both copies are theirs. */
   readonly aloneBytes: number;
   /** Of int4's blocks. */
@@ -125,6 +127,7 @@ export function planMemory(
     ),
     blockBits: blockBits(model),
     secondCopyBytes: second,
+    expertsAgain: second > 0 && shared.size > 0,
     aloneBytes: alone ? aloneBytes(program, ranks, blockBits(model)) : 0,
     kvFormat,
     kvBytesPerBlock,

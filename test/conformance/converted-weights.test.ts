@@ -379,6 +379,39 @@ it("unpacks int4 weights of the file that keeps them for steps of many rows, ali
   reader.close();
 });
 
+it("does without unpacking where somebody has made room before the file was opened", () => {
+  // Of middling products, each of which lies in its graph: the session needs no file.
+  const shape = { hidden_size: 256, num_attention_heads: 4, num_key_value_heads: 2 };
+  const { model, remove } = randomModel({ ...QWEN_LIKE, ...shape });
+  const { architecture, checkpoint } = model;
+  if (checkpoint === undefined) throw new Error("no checkpoint");
+  const from = { architecture, checkpoint, rank: 0, ranks: 1, adapters: false };
+  const reader = new ShardReader(checkpoint, 0, 1);
+  const { body } = compileProgram(architecture, from);
+  const [, middle] = body.flatMap((step) => (step.kind === "run" ? [step.segment] : []));
+  if (middle === undefined) throw new Error("no segment");
+  const folder = join(store, "evicted");
+  const options = {
+    quantization: "int4",
+    bytes: 1,
+    store: { folder, mostBytes: 2 ** 30 },
+  } as const;
+  const begin = () => new Opener(reader, { ...options, from: { ...from, quantization: "int4" } });
+  const first = begin();
+  const whole = first.open(middle, 1);
+  expect(whole).toBeInstanceOf(Unpacked);
+  first.finish();
+  first.unpacker?.close();
+  const second = begin();
+  for (const entry of readdirSync(folder)) rmSync(join(folder, entry), { recursive: true });
+  const alone = second.open(middle, 1);
+  expect(alone).not.toBeInstanceOf(Unpacked);
+  expect(second.finish()).toEqual({ how: "kept-before", rounded: expect.any(Number) });
+  for (const runner of [whole, alone]) runner.close();
+  reader.close();
+  remove();
+});
+
 it("serves all the same where the folder cannot be written", async () => {
   const file = join(store, "a-file");
   writeFileSync(file, "");

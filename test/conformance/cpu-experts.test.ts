@@ -2,8 +2,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
-import { dealByRows } from "../../device/cpu/expert-team.ts";
+import { DONE, dealByRows, EPOCH, ExpertTeam, teamViews } from "../../device/cpu/expert-team.ts";
 import type { Device } from "../../device/device.ts";
+import { startThread } from "../../device/thread.ts";
 import { execute, RecordingSampler, row } from "../support/device-driver.ts";
 import { MOE_LIKE, randomModel } from "../support/random-model.ts";
 
@@ -60,6 +61,29 @@ describe("experts on two threads", () => {
     // A step of one row computes in int4 whatever the copies.
     expect(distance(one.slice(2), two.slice(2))).toBeLessThan(0.02);
   });
+});
+
+it("a helper that has died is named, not waited for", async () => {
+  const team = new ExpertTeam({ hidden: 4, experts: 2 }, () => {}, 1);
+  await team.close();
+  const graph = { model: new Uint8Array(0), externalData: [] };
+  expect(() => team.open(graph, { threads: 1, folder: "" })).toThrow("does not answer");
+});
+
+it("a helper counts its jobs as the rank does when numbers begin anew", async () => {
+  const memory = { shared: new SharedArrayBuffer(4_096), hidden: 1, experts: 1 };
+  const { control } = teamViews(memory);
+  control[EPOCH] = 2 ** 31 - 1;
+  const helper = startThread("../../device/cpu/expert-helper", import.meta.url, memory);
+  // Each job is answered: it asks for a layer that is not there.
+  Atomics.wait(control, DONE, 0, 60_000);
+  for (const next of [2 ** 31 - 1, -(2 ** 31), 1 - 2 ** 31]) {
+    expect(Atomics.load(control, DONE)).toBe(next);
+    Atomics.add(control, EPOCH, 1);
+    Atomics.notify(control, EPOCH);
+    Atomics.wait(control, DONE, next, 60_000);
+  }
+  await helper.terminate();
 });
 
 it("experts are dealt to who has less, those of most rows first", () => {

@@ -7,6 +7,7 @@ import { flowsRead } from "../../../device/cpu/graph/steps.ts";
 import { isGreedy, sampledOf } from "../../../device/cpu/greedy.ts";
 import { NO_ID } from "../../../device/cpu/head.ts";
 import { linkUnpack } from "../../../device/cpu/kernel/unpack.ts";
+import { loadLines } from "../../../device/cpu/load-lines.ts";
 import { heldBytes, planMemory } from "../../../device/cpu/plan.ts";
 import { findCrossing } from "../../../device/cpu/two-ways.ts";
 import { planWindows } from "../../../device/cpu/windows.ts";
@@ -404,17 +405,24 @@ describe("memory plan", () => {
   it("counts experts that two threads divide a second time in int4, the rest in int8", () => {
     const its = describeModel({ ...MOE_LIKE, vocab_size: 72_000 });
     const asked = { ...SIXTEEN, tensorParallelSize: 1, quantization: "int4" };
-    const second = (cores: number): number =>
-      planMemory(
-        { ...model, architecture: its },
-        { ...asked, own: { "weight-copies": "2" } },
-        { free: 0, cores },
-      ).secondCopyBytes;
+    const large = { ...model, architecture: its };
+    const plan = (cores: number) =>
+      planMemory(large, { ...asked, own: { "weight-copies": "2" } }, { free: 0, cores });
+    const second = (cores: number): number => plan(cores).secondCopyBytes;
     const { num_hidden_layers, num_experts, hidden_size, moe_intermediate_size } = MOE_LIKE;
     const weights = num_hidden_layers * num_experts * 3 * hidden_size * moe_intermediate_size;
     // Half a byte less each, but for what their blocks and rows hold besides.
     expect(second(1) - second(2)).toBeGreaterThan(0.35 * weights);
     expect(second(1) - second(2)).toBeLessThan(0.5 * weights);
+    // The start says so.
+    const copies = (cores: number) =>
+      loadLines({ ...asked, model: large }, plan(cores), { how: "kept-now", crossing: 8 })[1];
+    expect(copies(1)).toMatch(
+      /^copies {5}2: int8 as well for steps of 8 rows and more \(measured\), [\d.]+ MiB more; --weight-copies 1/,
+    );
+    expect(copies(2)).toMatch(
+      /\(measured\), experts in int4 again for a second thread, [\d.]+ MiB/,
+    );
   });
 });
 
