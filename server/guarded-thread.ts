@@ -137,7 +137,14 @@ export class GuardedThread<Task, Answer> {
     const runner = idle ?? this.#start();
     Object.assign(runner, { job, slow, usedMs: 0, begun: performance.now() });
     runner.worker.ref();
-    runner.worker.postMessage(job.task);
+    try {
+      runner.worker.postMessage(job.task);
+    } catch (error) {
+      // It nests deeper than is copied, and the thread has nothing to do.
+      runner.job = undefined;
+      runner.worker.unref();
+      job.reject(error as Error); // of the copy, which throws nothing else
+    }
   }
 
   #start(): Runner<Task, Answer> {

@@ -6,8 +6,8 @@ import { badRequest } from "../http/errors.ts";
 import { type JsonLimits, JsonMeter } from "../http/json-meter.ts";
 
 const MOST: JsonLimits = { depth: 1_000, values: 1_000_000, keys: 50_000 };
-/** Characters of all of them that are parsed uncounted. */
-const SMALL = 20_000;
+/** Characters of all of them that are parsed uncounted: in so few nothing nests too deeply. */
+const SMALL = 2 * MOST.depth;
 
 export class CallArguments {
   #left = MOST;

@@ -49,6 +49,12 @@ it.each([
   ["values in arguments", CHAT, called(`{"a":${list("1", 5_000_000)}}`), "1000000 values"],
   ["nesting in arguments", CHAT, called("[".repeat(3_000_000)), "1000 levels"],
   [
+    "nesting in short arguments",
+    CHAT,
+    called(`{"a":${"[".repeat(9_000)}${"]".repeat(9_000)}}`),
+    "1000 levels",
+  ],
+  [
     "nesting in a schema as text",
     TEXT,
     `{"prompt":"a","structured_outputs":{"json":"${"[".repeat(3_000_000)}"}}`,

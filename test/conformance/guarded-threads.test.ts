@@ -86,3 +86,13 @@ it("a task that no client can make longer has a limit of its own", async () => {
   await expect(own.run(task)).rejects.toThrow("longer than 20 ms");
   expect(await own.run(task, undefined, 60_000)).toEqual({ ok: true, text: "done" });
 });
+
+it("what nests too deeply to be handed over is refused, and takes no thread from others", async () => {
+  const own = new RequestTemplates({});
+  templates = own;
+  const deep: unknown = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`);
+  for (let i = 0; i < 4; i++) {
+    await expect(own.render(SMALL, { messages: [deep] })).rejects.toThrow("was not rendered");
+  }
+  expect(await own.render(SMALL, input)).toBe("hello, small");
+});
