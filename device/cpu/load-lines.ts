@@ -71,9 +71,12 @@ function copyLines(
   const small =
     aloneBytes === 0 ? "" : `; small parts once more for one thread, ${mebibytes(aloneBytes)}`;
   const experts = expertsAgain ? `, experts in ${name} again for a second thread` : "";
+  const single = loaded?.unpacks
+    ? `, unpacked to int8 part by part for steps of ${LEAST_UNPACKED} rows and more, in ${mebibytes(loaded.unpacks)} besides`
+    : " whatever a step's rows";
   return [
     secondCopyBytes === 0
-      ? `copies     1: ${name}${loaded?.unpacks ? `, unpacked to int8 part by part for steps of ${LEAST_UNPACKED} rows and more` : " whatever a step's rows"}${small}`
+      ? `copies     1: ${name}${single}${small}`
       : `copies     2: int8 as well for steps of ${loaded?.crossing} rows and more (measured)${experts}, ${mebibytes(secondCopyBytes)} more; --weight-copies 1 does without`,
   ];
 }

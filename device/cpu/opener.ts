@@ -39,8 +39,8 @@ export interface Loaded {
   readonly rounded?: number;
   /** Of weights held twice: int8 computes steps of so many rows and more. */
   readonly crossing?: number;
-  /** int4 weights are unpacked to int8 for prompts. */
-  readonly unpacks?: true;
+  /** int4 weights are unpacked to int8 for prompts: bytes of the place for that. */
+  readonly unpacks?: number;
 }
 
 export interface OpenerOptions {
@@ -186,7 +186,7 @@ export class Opener {
   finish(): Loaded {
     this.#scratch?.close();
     const entry = this.#entry;
-    const unpacks = this.#unpacker && ({ unpacks: true } as const);
+    const unpacks = this.#unpacker && { unpacks: this.#unpacker.bytes };
     if (entry.kind === "kept") {
       const rounded = entry.note === "" ? undefined : Number(entry.note);
       return { how: "kept-before", ...(rounded !== undefined && { rounded }), ...unpacks };

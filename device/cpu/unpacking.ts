@@ -51,6 +51,11 @@ export class Unpacker {
     this.#bytes = Math.max(this.#bytes, layAreas(products).end);
   }
 
+  /** Of the place. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Values and scales of the products as feeds, until another segment's are asked for. */
   feeds(products: readonly BlockProduct[]): Tensors {
     if (this.#held === products) return this.#feeds;

@@ -378,6 +378,10 @@ describe("memory plan", () => {
     expect(one.aloneBytes).toBeGreaterThan(0.8 * one.weightBytes);
     expect(one.aloneBytes).toBeLessThanOrEqual(one.weightBytes);
     expect(heldBytes(one)).toBe(one.weightBytes + one.aloneBytes);
+    const loaded = { how: "kept-now", unpacks: 2 ** 20 } as const;
+    expect(loadLines({ model, quantization: "int4" }, one, loaded)[1]).toMatch(
+      /, unpacked to int8 part by part for steps of 60 rows and more, in 1\.0 MiB besides; small parts /,
+    );
     const others = [
       plan({}),
       plan({ "weight-copies": "1" }, 1),
