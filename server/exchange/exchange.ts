@@ -8,6 +8,7 @@ import type { GenerationRequest } from "../../engine/sequence.ts";
 import { BeamSearch } from "../generation/beam-search.ts";
 import type { FixedReply } from "../generation/chat.ts";
 import type { ChoiceDelta } from "../generation/choice.ts";
+import { LONGEST_ID } from "../generation/fields.ts";
 import {
   Generation,
   type GenerationTask,
@@ -244,7 +245,14 @@ function requestIdOf(
   }: { readonly prefix: string; readonly requestId?: string | null | undefined },
 ): string {
   const given = request.headers["x-request-id"];
-  return `${prefix}-${typeof given === "string" ? given : (requestId ?? hexId())}`;
+  if (typeof given !== "string") return `${prefix}-${requestId ?? hexId()}`;
+  if (given.length > LONGEST_ID) {
+    throw badRequest(
+      `The header x-request-id has ${given.length} characters; at most ${LONGEST_ID} are taken.`,
+      "x-request-id",
+    );
+  }
+  return `${prefix}-${given}`;
 }
 
 /** W3C's headers as they came: the propagator judges them. */

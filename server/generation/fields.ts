@@ -26,8 +26,9 @@ const number = Type.Number();
 const boolean = Type.Boolean();
 const object = Type.Record(Type.String(), Type.Unknown());
 
-/** It stands in every chunk of a stream. */
-export const requestId = Type.String({ maxLength: 1_024 });
+/** Characters: it stands in every chunk of a stream. */
+export const LONGEST_ID = 1_024;
+export const requestId = Type.String({ maxLength: LONGEST_ID });
 
 const streamOptions = Type.Object({
   include_usage: nullable(boolean),

@@ -75,6 +75,14 @@ it.each([
   expect((await server.get("/health")).status).toBe(200);
 });
 
+it("a long id in a header", async () => {
+  const id = (length: number) => ({ "x-request-id": "x".repeat(length) });
+  const body = { prompt: "a", max_tokens: 1 };
+  const { status, json } = await server.post(TEXT, body, id(1_025));
+  expect([status, json.error.param]).toEqual([400, "x-request-id"]);
+  expect((await server.post(TEXT, body, id(1_024))).json.id).toBe(`cmpl-${"x".repeat(1_024)}`);
+});
+
 it("large bodies that pass are read like small ones", async () => {
   const user = "x".repeat(9_000_000);
   const body = { prompt: "Hello", max_tokens: 1, user };
