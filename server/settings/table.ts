@@ -285,7 +285,7 @@ export const TABLE = {
   "weight-copies": device.choice(
     ["auto", "1", "2"],
     "auto",
-    "cpu: copies of int4 weights; 2: int8 as well, for steps of many rows; auto: 2 where the second takes a quarter of the free memory at most.",
+    "cpu: copies of int4 weights; 2: int8 as well, for steps of many rows (experts in int4 again, for a second thread); auto: 2 where the second takes a quarter of the free memory at most.",
   ),
   "batch-invariant": device.toggle(
     false,
