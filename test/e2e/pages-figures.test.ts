@@ -73,18 +73,18 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
       const rates = [...seconds]
         .sort(([a], [b]) => Number(a) - Number(b))
         .map(([concurrency, busy]) => (tokens.get(concurrency) ?? 0) / busy);
-      // Idle: nothing moves any more. A curve comes each second, and a map of the blocks with it.
-      await expect
-        .poll(async () => {
-          const curve = await csvOf(page, "Output tokens/s against concurrency");
-          const points = curve.filter(([line]) => line === "since the start");
-          return points.map(([, , rate]) => Number(rate));
-        })
-        .toEqual(rates.map((rate) => expect.closeTo(rate, 6)));
       const count = async (kind: string): Promise<number> =>
         Number((await page.locator(`[data-kind=${kind}]`).innerText()).replaceAll(",", ""));
+      // Idle: nothing moves any more. A curve comes each second, and a map of the blocks with it.
       await expect.poll(() => count("held")).toBe(0);
       await expect.poll(() => count("cached")).toBeGreaterThan(3);
+      const curve = async (): Promise<readonly number[]> =>
+        (await csvOf(page, "Output tokens/s against concurrency"))
+          .filter(([line]) => line === "since the start")
+          .map(([, , rate]) => Number(rate));
+      await expect
+        .poll(curve, { interval: 200 })
+        .toEqual(rates.map((rate) => expect.closeTo(rate, 6)));
       const [held, sharedBlocks, cached, blank] = [
         await count("held"),
         await count("shared"),
@@ -123,7 +123,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
         const panel = page.locator(".panel", { has: page.getByRole("heading", { name: title }) });
         const save = async (kind: string): Promise<Buffer> => {
           const coming = page.waitForEvent("download");
-          await panel.last().getByRole("button", { name: kind }).click();
+          await panel.last().getByRole("button", { name: kind }).press("Enter");
           return readFileSync(await (await coming).path());
         };
         const svg = (await save("SVG")).toString();
