@@ -1,4 +1,5 @@
 /** Entry of the thread that computes half of a rank's experts; see expert-team.ts. */
+import "./expert-end.ts"; // first: it tells how loading the others ended
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import {
   DONE,

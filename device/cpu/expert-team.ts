@@ -23,6 +23,8 @@ export const LAYER = 2;
 export const TOKENS = 3;
 /** Bytes of the error's text; 0: none. */
 export const FAILED = 4;
+/** 1: the helper's thread has ended, which it says itself. */
+export const ENDED = 5;
 const CONTROL_BYTES = 64;
 export const MESSAGE = -1;
 
@@ -37,7 +39,7 @@ const SPINS = 20_000;
 /** Longest sleep before the rank looks again. */
 const SLEEP_MS = 50;
 
-/** A helper that is silent for so many sleeps, two minutes, has died: who waits hears no event of its thread. */
+/** A helper that is silent for so many sleeps, two minutes, hangs, or was ended from outside: who waits hears no event of its thread. */
 const MOST_SLEEPS = 2_400;
 
 /** What the rank and its helper share; plain data. */
@@ -72,11 +74,14 @@ export interface TeamViews {
   readonly out: Float32Array;
 }
 
+export const teamControl = ({ shared }: Pick<TeamMemory, "shared">): Int32Array =>
+  new Int32Array(shared, 0, CONTROL_BYTES / 4);
+
 export function teamViews({ shared, hidden, experts }: TeamMemory): TeamViews {
   const floats = (at: number, width: number): Float32Array =>
     new Float32Array(shared, CONTROL_BYTES + TEXT_BYTES + 4 * JOB_TOKENS * at, JOB_TOKENS * width);
   return {
-    control: new Int32Array(shared, 0, CONTROL_BYTES / 4),
+    control: teamControl({ shared }),
     text: new Uint8Array(shared, CONTROL_BYTES, TEXT_BYTES),
     input: floats(0, hidden),
     out: floats(hidden, hidden),
@@ -208,6 +213,8 @@ export class ExpertTeam {
     for (let spins = 0, sleeps = 0; ; spins++) {
       const done = Atomics.load(control, DONE);
       if (done === epoch) break;
+      if (Atomics.load(control, ENDED) !== 0)
+        throw new Error("cpu: the thread that helps with experts has ended.");
       if (spins >= SPINS && Atomics.wait(control, DONE, done, SLEEP_MS) === "timed-out") sleeps++;
       if (sleeps > this.#mostSleeps)
         throw new Error("cpu: the thread that helps with experts does not answer.");

@@ -1,5 +1,5 @@
 /** A layer's experts on two threads: the same numbers as on one. */
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { RealClock } from "../../device/clocks/real.ts";
 import { createCpuDevice } from "../../device/cpu/device.ts";
 import { DONE, dealByRows, EPOCH, ExpertTeam, teamViews } from "../../device/cpu/expert-team.ts";
@@ -68,6 +68,19 @@ it("a helper that has died is named, not waited for", async () => {
   await team.close();
   const graph = { model: new Uint8Array(0), externalData: [] };
   expect(() => team.open(graph, { threads: 1, folder: "" })).toThrow("does not answer");
+});
+
+it("a helper that dies at its start says so itself", async () => {
+  // The rank's patience is the usual two minutes, the test's far less.
+  const start: typeof startThread = (entry, base, memory) =>
+    startThread(entry, base, { ...(memory as object), hidden: 2 ** 30 }).on("error", () => {});
+  vi.resetModules();
+  vi.doMock("../../device/thread.ts", () => ({ startThread: start }));
+  const { ExpertTeam: Team } = await import("../../device/cpu/expert-team.ts");
+  vi.doUnmock("../../device/thread.ts");
+  const team = new Team({ hidden: 4, experts: 2 }, () => {});
+  const graph = { model: new Uint8Array(0), externalData: [] };
+  expect(() => team.open(graph, { threads: 1, folder: "" })).toThrow("has ended");
 });
 
 it("a helper counts its jobs as the rank does when numbers begin anew", async () => {
