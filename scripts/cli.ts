@@ -1,5 +1,6 @@
 #!/usr/bin/env -S GLIBC_TUNABLES=glibc.malloc.hugetlb=1 node --concurrent-recompilation-delay=2 --max-semi-space-size=32
 /** The bin: `trainyard <command> …`. A command is one line here and one module. */
+import { constants } from "node:os";
 import { CommanderError } from "commander";
 import { reason, UsageError } from "./usage.ts";
 
@@ -129,5 +130,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });
+
+// The first process of a container has no signals' defaults: what no command hears ends it here.
+if (process.pid === 1) {
+  for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (process.listenerCount(name) === 1) process.exit(128 + constants.signals[name]);
+    });
+  }
+}
 
 process.exitCode = await main(process.argv.slice(2));

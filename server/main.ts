@@ -169,28 +169,41 @@ function httpsOf(settings: Settings): { readonly https?: HttpsOptions } {
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-/** The next of the signals that end a server. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const end = (signal: NodeJS.Signals): void => {
-      for (const name of SIGNALS) process.off(name, end);
-      resolve(signal);
-    };
-    for (const name of SIGNALS) process.on(name, end);
-  });
+interface EndingSignals {
+  readonly first: Promise<NodeJS.Signals>;
+  readonly second: Promise<NodeJS.Signals>;
+  /** No signal is heard any more. */
+  off(): void;
+}
+
+/** Both signals are heard from the start: they may come in one turn of the loop. */
+function endingSignals(): EndingSignals {
+  const tell: ((signal: NodeJS.Signals) => void)[] = [];
+  const next = () => new Promise<NodeJS.Signals>((resolve) => tell.push(resolve));
+  const [first, second] = [next(), next()];
+  const off = (): void => {
+    for (const name of SIGNALS) process.off(name, hear);
+  };
+  const hear = (signal: NodeJS.Signals): void => {
+    tell.shift()?.(signal);
+    if (tell.length === 0) off();
+  };
+  for (const name of SIGNALS) process.on(name, hear);
+  return { first, second, off };
 }
 
 /** A signal drains; a second one aborts what is left and ends at once, with 130. */
 async function untilSignal({ stop, world }: RunningServer, logger: Logger): Promise<number> {
   const seconds = world.serving.settings["shutdown-timeout"];
   const { engines } = world.serving;
-  const signal = await nextSignal();
+  const { first, second, off } = endingSignals();
+  const signal = await first;
   const { running, waiting } = engines;
   logger.info({ signal, running, waiting, seconds }, "Shutting down");
-  const second = nextSignal();
   const stopped = stop(seconds, second);
   const code = await Promise.race([stopped.then(() => 0), second.then(() => 130)]);
   await stopped;
+  off();
   logger.info({ code }, "Stopped");
   return code;
 }

@@ -3,6 +3,7 @@
 import { EncoderBusyError } from "../../models/tokenizer/encoder-process.ts";
 import { TextRefusedError } from "../../models/tokenizer/text-limits.ts";
 import { ERRORS, type ErrorCode } from "./error-table.ts";
+import { shorten } from "./shape/shorten.ts";
 
 export interface ErrorBody {
   readonly error: {
@@ -24,7 +25,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** A request that cannot be served, with the answer it gets. */
+/** A request that cannot be served, with the answer it gets; a message is told up to 20,000 characters, a parameter up to 1,024. */
 export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly param: string | null;
@@ -32,12 +33,12 @@ export class ApiError extends Error {
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const named = code === "bad-request" && details.bare !== true;
-    super(named ? withParameter(message, details) : message, {
+    super(shorten(named ? withParameter(message, details) : message, LONGEST_MESSAGE), {
       cause: details.cause,
     });
     this.name = "ApiError";
     this.code = code;
-    this.param = details.param ?? null;
+    this.param = details.param === undefined ? null : shorten(details.param, LONGEST_PARAM);
     this.retryAfterSeconds = details.retryAfterSeconds;
   }
 
@@ -68,6 +69,10 @@ export class ApiError extends Error {
     }
   }
 }
+
+/** Characters: what is longer quotes what a client sent, who would have it back, in the log and in the history. */
+export const LONGEST_MESSAGE = 20_000;
+const LONGEST_PARAM = 1_024;
 
 /** Shorthand of the commonest one. */
 export function badRequest(message: string, param?: string, value?: unknown): ApiError {
@@ -102,15 +107,11 @@ export function toApiError(error: unknown): ApiError {
   return new ApiError("internal", "Internal server error", { cause: error });
 }
 
-/** Longer messages quote what a client sent. */
-const MOST_LOOKED_AT = 20_000;
-
 /**
  * As vLLM answers: addresses and paths of files are taken out, a client's own too. No pattern
  * looks at a place again from each that comes before it.
  */
 function withoutPaths(message: string): string {
-  if (message.length > MOST_LOOKED_AT) return message;
   return message
     .replaceAll(/ at 0x[0-9a-fA-F]+>/g, ">")
     .replaceAll(/(?<!\s)\s*File "[^"]+", line \d+, in \S+(\n\s+.*)?/g, "")

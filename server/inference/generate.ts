@@ -52,8 +52,11 @@ export const generateRequest = withBodyChecks(
 
 type GenerateRequest = Static<typeof generateRequest>;
 
+/** Clients choose ids, so several may run under one: all are aborted, as in vLLM. */
+type RunningById = Map<string, Set<Running>>;
+
 export function generateRoutes(app: FastifyInstance, serving: Serving): void {
-  const running = new Map<string, Running>();
+  const running: RunningById = new Map();
   app.post<{ Body: GenerateRequest }>(
     "/inference/v1/generate",
     { schema: { body: generateRequest } },
@@ -68,7 +71,9 @@ export function generateRoutes(app: FastifyInstance, serving: Serving): void {
         throw new ApiError("invalid", "Missing 'request_ids' in request body");
       }
       // What is no text is nobody's id.
-      for (const id of Array.isArray(ids) ? ids : [ids]) running.get(id)?.abort();
+      for (const id of Array.isArray(ids) ? ids : [ids]) {
+        for (const generation of running.get(id) ?? []) generation.abort();
+      }
       return reply.code(200).send();
     },
   );
@@ -84,7 +89,7 @@ interface Answer {
 }
 
 async function answer(
-  { serving, running }: { readonly serving: Serving; readonly running: Map<string, Running> },
+  { serving, running }: { readonly serving: Serving; readonly running: RunningById },
   request: FastifyRequest<{ Body: GenerateRequest }>,
   reply: FastifyReply,
 ): Promise<unknown> {
@@ -114,8 +119,11 @@ async function answer(
   const { rank } = exchange;
   const generation = exchange.start({ ...task, requests, ...(rank !== undefined && { rank }) });
   if (generation === undefined) return reply.hijack();
-  running.set(id, generation);
-  reply.raw.on("close", () => running.delete(id));
+  const alike = running.get(id) ?? new Set();
+  running.set(id, alike.add(generation));
+  reply.raw.on("close", () => {
+    if (alike.delete(generation) && alike.size === 0) running.delete(id);
+  });
   const made = { serving, body, id, model, created: exchange.created, generation };
   if (body.stream) {
     await exchange.stream(generation, streamed(made));

@@ -1,6 +1,7 @@
 /** What is to be embedded: texts, ids or a chat, checked and turned into prompts. */
 import { type Static, Type } from "typebox";
 import { chatPrompt } from "../generation/chat-prompt.ts";
+import { requestId } from "../generation/fields.ts";
 import type { ChatMessage } from "../generation/messages.ts";
 import {
   checkCharacters,
@@ -26,7 +27,7 @@ export const poolingFields = {
   user: nullable(Type.String()),
   truncate_prompt_tokens: nullable(Type.Integer({ minimum: -1 })),
   truncation_side: nullable(Type.Enum(["left", "right"])),
-  request_id: Type.Optional(Type.String()),
+  request_id: Type.Optional(requestId),
   priority: Type.Optional(Type.Integer()),
   cache_salt: nullable(Type.String()),
   use_activation: nullable(Type.Boolean()),

@@ -75,6 +75,30 @@ it.each([
   expect((await server.get("/health")).status).toBe(200);
 });
 
+it.each([
+  ["an unknown model", { model: "Z" }, 404, "The model `Z"],
+  ["a count", { logprobs: "Z" }, 400, "`logprobs` must be an integer."],
+  ["a key", { logit_bias: { Z: 1 } }, 400, "logit_bias contains key(s)"],
+] as const)("%s of 3 MB is told in part", async (_, wrong, code, says) => {
+  const body = JSON.stringify({ prompt: "a", ...wrong }).replace("Z", "Z".repeat(3_000_000));
+  const { status, text } = await server.post(TEXT, body);
+  expect(status).toBe(code);
+  expect(text).toContain(says);
+  expect(text.length).toBeLessThan(25_000);
+});
+
+it("a field's name of 3 MB is told in part", async () => {
+  const body = `{"messages":[${say}],"media_io_kwargs":{"${"Z".repeat(3_000_000)}":1}}`;
+  const { status, text } = await server.post(CHAT, body);
+  expect([status, text.length < 25_000]).toEqual([400, true]);
+});
+
+it("a long id of texts to score", async () => {
+  const body = { query: "a", items: ["b"], label_token_ids: [1, 2], request_id: "x".repeat(1_025) };
+  const { status, json } = await server.post("/generative_scoring", body);
+  expect([status, json.error.param]).toEqual([400, "body.request_id"]);
+});
+
 it("a long id in a header", async () => {
   const id = (length: number) => ({ "x-request-id": "x".repeat(length) });
   const body = { prompt: "a", max_tokens: 1 };

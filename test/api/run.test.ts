@@ -73,6 +73,17 @@ describe("run", () => {
     expect(existsSync(uds)).toBe(true);
     process.emit("SIGHUP");
     expect(await code).toBe(0);
+    expect(process.listenerCount("SIGHUP")).toBe(before);
+  });
+
+  it("hears a second signal that comes with the first", async () => {
+    const before = process.listenerCount("SIGHUP");
+    const code = run([...MODEL, "--port", "0", "--shutdown-timeout", "5"]);
+    await started(before);
+    process.emit("SIGHUP");
+    process.emit("SIGTERM");
+    expect(await code).toBe(130);
+    expect(process.listenerCount("SIGHUP")).toBe(before);
   });
 });
 

@@ -249,6 +249,22 @@ describe("/inference/v1/generate", () => {
     expect((await server.post("/inference/v1/abort_requests", {})).status).toBe(400);
   });
 
+  it("ends all that run under one id, also when one of them has left", async () => {
+    const ask = (max_tokens: number) =>
+      server.post(GENERATE, {
+        ...{ request_id: "shared", token_ids: [5, 6, 7] },
+        sampling_params: { max_tokens, ignore_eos: true },
+      });
+    const [first, second] = [ask(900), ask(900)];
+    await expect.poll(() => server.world.serving.engines.running).toBe(2);
+    expect((await ask(1)).json.choices[0].finish_reason).toBe("length");
+    const request_ids = "generate-tokens-shared";
+    await server.post("/inference/v1/abort_requests", { request_ids });
+    for (const answer of await Promise.all([first, second])) {
+      expect(answer.json.choices[0].finish_reason).toBe("abort");
+    }
+  });
+
   it.each([
     [{ token_ids: [] }, "body.token_ids"],
     [{ token_ids: [5], sampling_params: null }, "body.sampling_params"],

@@ -118,6 +118,12 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
       await page.getByText("connected", { exact: true }).waitFor();
       await ask("One day", 12);
       await page.getByText(/^now, /).waitFor();
+      await page.evaluate(`
+        globalThis.made = [];
+        globalThis.gone = new Set();
+        const { createObjectURL: make, revokeObjectURL: revoke } = URL;
+        URL.createObjectURL = (blob) => made[made.push(make(blob)) - 1];
+        URL.revokeObjectURL = (address) => revoke(gone.add(address) && address);`);
       for (const [link, title, shapes] of DRAWINGS) {
         await page.evaluate(`location.hash = ${JSON.stringify(`#/${link}`)}`);
         const panel = page.locator(".panel", { has: page.getByRole("heading", { name: title }) });
@@ -132,6 +138,8 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
         expect(svg.match(/<(?:rect|path|circle)/g)?.length).toBeGreaterThanOrEqual(shapes);
         expect(new Set(svg.match(/fill="[^"]+"/g)).size).toBeGreaterThan(1);
         expect((await save("PNG")).subarray(1, 4).toString()).toBe("PNG");
+        // Some browsers read a file a while after the click.
+        expect(await page.evaluate("gone.has(made.at(-1))")).toBe(false);
       }
     });
   });

@@ -1,7 +1,7 @@
 /** The command as users run it: a process, its exit codes, its signals. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,8 +19,10 @@ interface Served {
   readonly exit: Promise<number | null>;
 }
 
-function trainyard(...argv: string[]): Served {
-  const child = spawn(process.execPath, [CLI, ...argv]);
+const trainyard = (...argv: string[]): Served => started(process.execPath, [CLI, ...argv]);
+
+function started(command: string, argv: readonly string[]): Served {
+  const child = spawn(command, argv);
   children.push(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -58,6 +60,9 @@ async function served(
     if (ended !== undefined) throw new Error(`Ended with ${ended}: ${running.output()}`);
   }
 }
+
+/** In a process space of its own. */
+const ALONE = ["--map-root-user", "--fork", "--pid", "--kill-child"];
 
 /** So long that no stream ends by itself while it is looked at. */
 const SLOW_MS = 100;
@@ -107,6 +112,25 @@ describe("trainyard serve", () => {
     expect(await stream.text()).toContain('"finish_reason":"abort"');
     expect(output()).toContain("Stopped");
   });
+
+  // unshare(1) makes process spaces on Linux, for root or where users may have spaces of their own.
+  it.skipIf(spawnSync("unshare", [...ALONE, "true"]).status !== 0)(
+    "ends at a signal while it starts as the first process of a container, and drains later",
+    async () => {
+      const contained = (...argv: string[]) =>
+        started("unshare", [...ALONE, process.execPath, CLI, "serve", ...argv, "--port", "0"]);
+      const inside = ({ child: { pid } }: Served): number =>
+        Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"));
+      const starting = contained("Qwen/Qwen3-0.6B", "--device", "trainium", "--simulate-startup");
+      await expect.poll(starting.output, { timeout: 20_000 }).toContain("compileSeconds");
+      process.kill(inside(starting), "SIGTERM");
+      expect(await starting.exit).toBe(143);
+      const ready = contained("models/tiny/llama", "--device", "null");
+      await expect.poll(ready.output, { timeout: 20_000 }).toContain("Ready");
+      process.kill(inside(ready), "SIGTERM");
+      expect(await ready.exit).toBe(0);
+    },
+  );
 
   it("takes the place of a server that left its Unix socket behind", async () => {
     const socket = join(mkdtempSync(join(tmpdir(), "socket-")), "s");

@@ -1,5 +1,6 @@
 /** What is wrong with a body's shape, found and printed as pydantic and vLLM do. */
 import { isObject, PyNumber, pyFloat, pyRepr, pyStr, pyType } from "./python.ts";
+import { shorten } from "./shorten.ts";
 
 export interface Complaint {
   readonly type: string;
@@ -86,13 +87,6 @@ function summary(input: unknown): string {
   if (Array.isArray(input)) return `<list of ${input.length} items>`;
   if (isObject(input)) return `<dict of ${Object.keys(input).length} items>`;
   return shorten(pyStr(input), 200);
-}
-
-function shorten(text: string, most: number): string {
-  if (text.length <= most) return text;
-  // A character has two places at most.
-  const characters = [...text.slice(0, 2 * (most + 1))];
-  return characters.length <= most ? text : `${characters.slice(0, most).join("")}...[truncated]`;
 }
 
 /** The complaints as pydantic's own exception reads. */

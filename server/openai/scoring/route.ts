@@ -8,7 +8,7 @@ import { type Static, Type } from "typebox";
 import type { GenerationRequest } from "../../../engine/sequence.ts";
 import { entryAt } from "../../entry-at.ts";
 import { Exchange } from "../../exchange/exchange.ts";
-import { nullable } from "../../generation/fields.ts";
+import { nullable, requestId } from "../../generation/fields.ts";
 import { samplingParams } from "../../generation/params.ts";
 import { samplingContext } from "../../generation/prepare.ts";
 import { badRequest } from "../../http/errors.ts";
@@ -30,7 +30,7 @@ export const scoringRequest = withBodyChecks(
     add_special_tokens: Type.Optional(Type.Boolean()),
     cache_salt: nullable(Type.String()),
     priority: Type.Optional(Type.Integer()),
-    request_id: Type.Optional(Type.String()),
+    request_id: Type.Optional(requestId),
   }),
   [checkCacheSalt],
 );

@@ -1,11 +1,14 @@
 /** What a page made, as files: SVG as it is drawn, PNG at twice its size, CSV. */
 
+const READ_WITHIN_MS = 60_000;
+
 export function saveAs(name: string, blob: Blob): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = fileName(name);
   link.click();
-  URL.revokeObjectURL(link.href);
+  // Browsers read the file after the click; Safari saves nothing of an address that is gone by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), READ_WITHIN_MS);
 }
 
 const fileName = (name: string): string => name.replaceAll(/[^\w.+-]+/g, "-").toLowerCase();

@@ -111,12 +111,18 @@ describe("messages", () => {
   });
 
   it.each(["/a", " ", '\n File "', " at 0x1"])(
-    "that quote thousands of %j are looked at once",
+    "that quote thousands of %j are looked at once, and told in part",
     (unit) => {
-      for (const count of [2_000, 2_000_000]) {
-        const name = `${unit.repeat(count)}x`;
-        expect(told(`The model \`${name}\` does not exist.`)).toContain(name.trim());
-      }
+      const quoted = (count: number) => `${unit.repeat(count)}x`;
+      const about = (count: number) => told(`The model \`${quoted(count)}\` does not exist.`);
+      expect(about(2_000)).toContain(quoted(2_000).trim());
+      const cut = about(2_000_000);
+      expect([cut.length < 20_100, cut.slice(-14)]).toEqual([true, "...[truncated]"]);
     },
   );
+
+  it("name a parameter in part", () => {
+    const { param } = new ApiError("bad-request", "x", { param: "p".repeat(2_000) });
+    expect(param).toBe(`${"p".repeat(1_024)}...[truncated]`);
+  });
 });
