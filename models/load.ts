@@ -3,13 +3,11 @@
  * cache, or an id of the catalogue, which is a config without weights. Weights are indexed and checked
  * here; devices read them.
  */
-import { ConfigReader, ModelConfigError } from "./config.ts";
+import { ConfigReader } from "./config.ts";
 import { declaredFormat } from "./format.ts";
-import type { Checkpoint, GenerationDefaults, Model, Tokenizer } from "./model.ts";
+import type { Checkpoint, GenerationDefaults, Model } from "./model.ts";
 import { describe, describeComputed, familyOf } from "./registry.ts";
-import { createChatTemplate, findChatTemplate, specialTokens } from "./tokenizer/chat-template.ts";
-import { ggufTokenizer } from "./tokenizer/gguf.ts";
-import { folderOf, loadTokenizer, readTokenizer } from "./tokenizer/tokenizer.ts";
+import type { OwnWords, Words } from "./tokenizer/words.ts";
 import {
   checkpointFormat,
   checkWeights,
@@ -17,14 +15,7 @@ import {
   indexCheckpoint,
   underModel,
 } from "./weights/checkpoint.ts";
-import {
-  locateModel,
-  type ModelFiles,
-  readJson,
-  readJsonIfThere,
-  resolveFolder,
-} from "./weights/folder.ts";
-import { readGgufModel } from "./weights/gguf/model.ts";
+import { locateModel, type ModelFiles, readJson, readJsonIfThere } from "./weights/folder.ts";
 import { unpackNames } from "./weights/packing.ts";
 import { readSentenceConfig } from "./weights/pooling.ts";
 import { unreadWeights } from "./weights/unread.ts";
@@ -44,20 +35,15 @@ export interface LoadOptions {
  */
 export async function loadModel(source: string, options: LoadOptions = {}): Promise<Model> {
   const files = locateModel(source);
-  const parts = files.gguf ? ggufParts(files.config, options) : folderParts(files, options);
+  const parts = files.gguf ? await ggufParts(files.config, options) : folderParts(files, options);
   const { config, checkpoint, reader } = parts;
   const described = (checkpoint ? describeComputed : describe)(config, files.config);
   const architecture = { ...described, maxContext: longest(described.maxContext, parts) };
   // An encoder\'s description prices it; its weights are checked where they are read.
   if (checkpoint && architecture.family !== "encoder") checkWeights(checkpoint, architecture);
-  const words = wordsOf(parts, options);
-  const { tokenizer, tokenizerConfig } = words;
-  const template =
-    words.folder === undefined &&
-    tokenizerConfig === undefined &&
-    options.chatTemplate === undefined
-      ? undefined
-      : findChatTemplate(words.folder, tokenizerConfig ?? {}, options.chatTemplate);
+  const words = await wordsOf(parts, options);
+  const { tokenizer, tokenizerConfig, chatTemplate } = words;
+  const lent = options.tokenizer !== undefined;
   return {
     source,
     config,
@@ -65,15 +51,18 @@ export async function loadModel(source: string, options: LoadOptions = {}): Prom
     format: (checkpoint && checkpointFormat(checkpoint)) ?? declaredFormat(reader),
     ...(checkpoint && { checkpoint }),
     ...(parts.unread !== undefined && { unread: parts.unread }),
-    generation: readGeneration(reader, parts.generation, {
-      tokenizer,
-      tokenizerConfig: tokenizerConfig ?? {},
-      lent: options.tokenizer !== undefined,
-    }),
+    generation: readGeneration(reader, parts.generation, { words, lent }),
     ...(tokenizer && { tokenizer }),
-    ...(template && { chatTemplate: createChatTemplate(template) }),
+    ...(chatTemplate && { chatTemplate }),
     ...(tokenizer && tokenizerConfig && { tokenizerConfig }),
   };
+}
+
+/** Of a model without any, the code that reads them is not loaded: half of what a simulation would load. */
+async function wordsOf({ folder, words }: Parts, options: LoadOptions): Promise<Words> {
+  const asked = options.tokenizer !== undefined || options.chatTemplate !== undefined;
+  if (folder === undefined && words === undefined && !asked) return {};
+  return (await import("./tokenizer/words.ts")).readWords({ folder, words }, options);
 }
 
 /** What a folder, a config or a GGUF file holds of a model. */
@@ -87,14 +76,7 @@ interface Parts {
   /** Where the model's own tokenizer files are. */
   readonly folder?: string;
   /** The tokenizer that came with the weights. */
-  readonly words?: Words;
-}
-
-interface Words {
-  readonly tokenizer?: Tokenizer;
-  /** Absent: there is neither a folder nor a file that could say. */
-  readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
-  readonly folder?: string;
+  readonly words?: OwnWords;
 }
 
 function folderParts(files: ModelFiles, options: LoadOptions): Parts {
@@ -125,40 +107,22 @@ function longest(maxContext: number, { folder }: Parts): number {
   return Math.min(maxContext, maxTokens);
 }
 
-function ggufParts(path: string, options: LoadOptions): Parts {
+async function ggufParts(path: string, options: LoadOptions): Promise<Parts> {
+  const { readGgufModel } = await import("./weights/gguf/model.ts");
   const gguf = readGgufModel(path);
   const config = { ...gguf.config, ...options.config };
   const reader = new ConfigReader(config, path);
   const unread = pricedOnly(reader);
-  const described = options.tokenizer === undefined ? ggufTokenizer(gguf.words) : undefined;
-  const tokenizer = described && readTokenizer(described.file, path, { config: described.config });
+  const words =
+    options.tokenizer === undefined
+      ? (await import("./tokenizer/words.ts")).wordsOfGguf(gguf.words, path)
+      : undefined;
   return {
     config,
     reader,
     ...(unread === undefined ? { checkpoint: gguf.checkpoint } : { unread }),
     generation: new ConfigReader(gguf.generation, path),
-    ...(tokenizer && { words: { tokenizer, tokenizerConfig: described.config } }),
-  };
-}
-
-/** The tokenizer that was asked for, else the model's own. */
-function wordsOf({ folder: own, words }: Parts, options: LoadOptions): Words {
-  if (options.tokenizer === undefined && words !== undefined) return words;
-  const given = options.tokenizer === undefined ? undefined : resolveFolder(options.tokenizer);
-  const folder = given === undefined ? own : folderOf(given);
-  if (folder === undefined) return {};
-  const tokenizerConfig = readTokenizerConfig(folder);
-  const tokenizer = loadTokenizer(given ?? folder, tokenizerConfig);
-  if (given !== undefined && !tokenizer)
-    throw new ModelConfigError(`${given}: expected a folder with a tokenizer.json, or such a file`);
-  return { folder, tokenizerConfig, ...(tokenizer && { tokenizer }) };
-}
-
-/** tokenizer_config.json; special_tokens_map.json fills what it leaves out. */
-function readTokenizerConfig(folder: string): Record<string, unknown> {
-  return {
-    ...readJsonIfThere(folder, "special_tokens_map.json"),
-    ...readJsonIfThere(folder, "tokenizer_config.json"),
+    ...(words && { words }),
   };
 }
 
@@ -185,21 +149,12 @@ const USUAL_ENDS = ["<|eot_id|>", "<|im_end|>", "<|return|>", "<|endoftext|>", "
 function readGeneration(
   config: ConfigReader,
   own: ConfigReader,
-  {
-    tokenizer,
-    tokenizerConfig,
-    lent,
-  }: {
-    readonly tokenizer: Tokenizer | undefined;
-    readonly tokenizerConfig: Readonly<Record<string, unknown>>;
-    readonly lent: boolean;
-  },
+  { words, lent }: { readonly words: Words; readonly lent: boolean },
 ): GenerationDefaults {
+  const { tokenizer, end } = words;
   const ends = own.has("eos_token_id") ? own : config;
-  const word = specialTokens(tokenizerConfig)["eos_token"];
-  const tokenizerEnd = word === undefined ? undefined : tokenizer?.id(word);
   // The tokenizer's own first: it ends a text without being named as a stop.
-  const eosTokenIds = new Set(tokenizerEnd === undefined ? [] : [tokenizerEnd]);
+  const eosTokenIds = new Set(end === undefined ? [] : [end]);
   if (!lent) for (const id of ends.integers("eos_token_id", [])) eosTokenIds.add(id);
   // A tokenizer.json alone does not say which of its words ends an answer.
   const usual = USUAL_ENDS.map((name) => tokenizer?.id(name)).find((id) => id !== undefined);
