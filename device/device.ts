@@ -135,6 +135,8 @@ export type StepResult =
   | {
       readonly ok: true;
       readonly sampled: ReadonlyMap<SequenceId, Sampled>;
+      /** (optional) What each row gained that should be sampled and is not in `sampled`: of rows that nobody reads. */
+      readonly alike?: Sampled;
       /** Of rows that want `hidden`, `[hidden]`, or `states`, `[count, hidden]`. */
       readonly hidden?: ReadonlyMap<SequenceId, Float32Array>;
       readonly cost?: StepCost;

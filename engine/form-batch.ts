@@ -53,12 +53,19 @@ export function grantRepeats(roster: Roster, plan: StepPlan, alone: boolean): Re
   if (plan.hasLong || plan.preempted || rows.length !== running.length) return ONCE;
   let repeat = MOST_REPEATS;
   let through = alone && running.length >= maxRunning;
+  let tokens = 0;
+  let held = 0;
   for (const { sequence } of rows) {
     if (!sequence.endsByLength || sequence.promptLogprobs !== undefined) return ONCE;
     repeat = Math.min(repeat, sequence.limit - sequence.length);
     if (repeat === 1) return ONCE;
     if (sequence.deadline !== undefined) through = false;
+    tokens += sequence.length;
+    held += sequence.blocks.length;
   }
+  // Where the tokens alone are too many for all blocks there are, rows need not be asked one by one.
+  const places = (held + kv.free) * kv.blockSize - tokens;
+  while (repeat > 1 && rows.length * (repeat - 1) > places) repeat >>= 1;
   while (repeat > 1 && missingBlocks(roster, rows, repeat) > kv.free) repeat >>= 1;
   if (repeat === 1) return ONCE;
   for (const { sequence } of rows) kv.grow(sequence, sequence.length + repeat - 1);

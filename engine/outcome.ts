@@ -48,7 +48,7 @@ export function applySuccess(
   outcome: { readonly result: Success; readonly faults: FaultSource },
 ): void {
   const { result, faults } = outcome;
-  const { ends } = result;
+  const { ends, alike } = result;
   const { planned, rows, keepPlaces } = flight;
   for (let index = 0; index < planned.length; index++) {
     const its = planned[index];
@@ -60,7 +60,7 @@ export function applySuccess(
     if (keepPlaces && row.endsInId) sequence.dropPending();
     const current = sequence.epoch === epoch;
     const fault = faults.takeFault(sequence.id);
-    const sampled = result.sampled.get(sequence.id);
+    const sampled = result.sampled.get(sequence.id) ?? alike;
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
     else if (fault !== undefined) roster.end(sequence, { reason: "error", error: fault });
     else if (sequence.pooled)

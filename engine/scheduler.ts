@@ -162,8 +162,8 @@ export class Scheduler {
   ): void {
     const { recovery } = this.#roster;
     for (const sequence of running) {
-      if (!plan.takes(kind === "long")) return;
       if (kindOf(sequence) !== kind || !isReady(sequence)) continue;
+      if (!plan.takes(kind === "long")) return;
       // A sequence further up may just have been preempted.
       if (sequence.status !== "running" || !recovery.allows(sequence)) continue;
       this.#planRow(plan, sequence);

@@ -26,7 +26,7 @@ import type { StepCost } from "../trace.ts";
 import { machineOf } from "./machine.ts";
 import { adapterBytes, layMemory, type MemoryPlan, planMemory } from "./memory.ts";
 import type { Plan } from "./plan.ts";
-import { CostModel, continues } from "./price/cost-model.ts";
+import { CostModel, continues, shortRowsOf } from "./price/cost-model.ts";
 import { RepeatedStep } from "./price/repeated.ts";
 import { planFor } from "./settings.ts";
 import { syntheticToken } from "./values.ts";
@@ -39,6 +39,8 @@ const LAUNCHED_AHEAD: Nanos = 5_000_000;
 
 /** Most positions that `Sampler.prompt` takes at once. */
 const PROMPT_POSITIONS = 64;
+
+type Success = Extract<StepResult, { ok: true }>;
 
 /** The simulated device; `plan`, `memory` and `cost` are for banners, studies and profiles. */
 export class TrainiumDevice implements Device {
@@ -118,7 +120,7 @@ export class TrainiumDevice implements Device {
     if (inner === undefined) {
       finish({
         ok: true,
-        sampled: this.#draw(batch, repeated),
+        ...this.#draw(batch, repeated),
         cost,
         repeated,
         ...(ends === undefined ? {} : { ends }),
@@ -191,7 +193,8 @@ export class TrainiumDevice implements Device {
     batch: Batch,
     began: Nanos,
   ): { readonly cost: StepCost; readonly repeated: number; readonly ends?: readonly Nanos[] } {
-    const first = this.cost.price(batch, this.#previous);
+    const rows = shortRowsOf(batch);
+    const first = this.cost.price(batch, this.#previous, rows);
     const most = this.#inner === undefined ? (batch.repeat ?? 1) : 1;
     if (most === 1) return { cost: first, repeated: 1 };
     const due = batch.through ? undefined : this.#clock.next?.();
@@ -199,7 +202,7 @@ export class TrainiumDevice implements Device {
     const parts: Record<string, Nanos> = { ...first.parts };
     let duration = first.duration;
     let repeated = 1;
-    const again = new RepeatedStep(this.cost, batch, parts);
+    const again = new RepeatedStep(this.cost, rows, parts);
     const end = (): Nanos => began + Math.round(duration * this.#timeScale);
     const ends = [end()];
     while (repeated < most && began + duration * this.#timeScale < next) {
@@ -212,11 +215,10 @@ export class TrainiumDevice implements Device {
     return repeated === 1 ? { cost, repeated } : { cost, repeated, ends };
   }
 
-  #draw(batch: Batch, repeated: number): ReadonlyMap<SequenceId, Sampled> {
+  #draw({ rows }: Batch, repeated: number): Pick<Success, "sampled" | "alike"> {
     const sampled = new Map<SequenceId, Sampled>();
-    /** One for all rows whose ids nobody reads. */
-    let unread: Sampled | undefined;
-    for (const row of batch.rows) {
+    let alike: Sampled | undefined;
+    for (const row of rows) {
       const end = row.start + row.count;
       const prompt = row.want === "all" ? this.#promptOf(row) : undefined;
       if (!samples(row) || (row.want === "all" && end < row.context.length)) {
@@ -224,14 +226,13 @@ export class TrainiumDevice implements Device {
         continue;
       }
       if (row.unread && row.drafted === 0 && prompt === undefined) {
-        unread ??= { tokens: new Array<TokenId>(repeated).fill(0), accepted: 0 };
-        sampled.set(row.id, unread);
+        alike ??= { tokens: new Array<TokenId>(repeated).fill(0), accepted: 0 };
         continue;
       }
       const drawn = this.#verify(row, end - row.drafted, repeated);
       sampled.set(row.id, prompt === undefined ? drawn : { ...drawn, prompt });
     }
-    return sampled;
+    return alike === undefined ? { sampled } : { sampled, alike };
   }
 
   /** Accepts the drafts that are what the synthetic values say, and adds the next. */

@@ -52,14 +52,25 @@ const MOST_COUNTED = 2 ** 16;
 
 /** Gaps of simulated time are few values, many million times: counted, not sorted. */
 function tallied(values: ArrayLike<number>, given?: ArrayLike<number>): Tally {
-  const counts = new Map<number, number>();
+  /** Each different value's place in `counts`. A Map is asked once a value: of numbers with fractions it is slow. */
+  const places = new Map<number, number>();
+  const counts: number[] = [];
   for (let index = 0; index < values.length; index++) {
     const value = values[index] ?? 0;
-    counts.set(value, (counts.get(value) ?? 0) + (given === undefined ? 1 : (given[index] ?? 0)));
-    if (counts.size > MOST_COUNTED) return sortedTally(values, given);
+    const count = given === undefined ? 1 : (given[index] ?? 0);
+    const place = places.get(value);
+    if (place !== undefined) counts[place] = (counts[place] ?? 0) + count;
+    else {
+      places.set(value, counts.length);
+      counts.push(count);
+      if (counts.length > MOST_COUNTED) return sortedTally(values, given);
+    }
   }
-  const different = ascending([...counts.keys()]);
-  return { values: different, counts: different.map((value) => counts.get(value) ?? 0) };
+  const different = ascending([...places.keys()]);
+  return {
+    values: different,
+    counts: different.map((value) => counts[places.get(value) ?? 0] ?? 0),
+  };
 }
 
 /** Of too many different values. */

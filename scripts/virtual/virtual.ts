@@ -315,7 +315,7 @@ function failed(request: WorkRequest, error: string): RequestRecord {
 function addParts(parts: Record<string, number>, { cost, duration }: StepFinished): void {
   if (cost === undefined || cost.duration === 0) return;
   const scale = duration / cost.duration / SECOND;
-  for (const [part, nanos] of Object.entries(cost.parts)) {
-    parts[part] = (parts[part] ?? 0) + nanos * scale;
+  for (const part in cost.parts) {
+    parts[part] = (parts[part] ?? 0) + (cost.parts[part] ?? 0) * scale;
   }
 }

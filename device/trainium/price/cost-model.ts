@@ -81,13 +81,14 @@ export class CostModel {
 
   /**
    * The price of a batch. `previous` is the batch before it: a step that
-   * continues the same rows is launched ahead of the host, any other waits.
+   * continues the same rows is launched ahead of the host, any other waits. `short`: its rows that are not long.
    */
-  price(batch: Batch, previous?: Batch): StepCost {
+  price(batch: Batch, previous?: Batch, short = shortRowsOf(batch)): StepCost {
     const sum = nothing();
-    for (const row of batch.rows) if (isLong(row)) this.#addLong(sum, row);
+    if (short.count < batch.rows.length)
+      for (const row of batch.rows) if (isLong(row)) this.#addLong(sum, row);
     const ahead = this.plan.asyncScheduling && continues(batch, previous);
-    return this.#priced(sum, shortRowsOf(batch), ahead);
+    return this.#priced(sum, short, ahead);
   }
 
   /** The price of the same rows `steps` steps on, of which each continues the one before. */
@@ -199,7 +200,9 @@ export function samplingNanos({ constants }: Plan, compiled: number, live: numbe
 /** Does a batch hold the same rows as the one before, each one step on? */
 export function continues({ rows }: Batch, previous: Batch | undefined): boolean {
   if (previous === undefined || previous.rows.length !== rows.length) return false;
-  if (rows.every((row, index) => previous.rows[index]?.id === row.id)) return true;
+  let same = 0;
+  while (same < rows.length && rows[same]?.id === previous.rows[same]?.id) same++;
+  if (same === rows.length) return true;
   // Rows keep their places on the device whatever order they are handed over in.
   const before = new Set(previous.rows.map(({ id }) => id));
   return rows.every(({ id }) => before.has(id));

@@ -3,10 +3,9 @@
  * repetition's duration stays; what the cache's padding takes of it becomes its contexts' own.
  */
 import type { Nanos } from "../../clock.ts";
-import type { Batch } from "../../device.ts";
 import type { StepCost } from "../../trace.ts";
 import { bucketOf } from "../plan.ts";
-import { type CostModel, type ShortRows, shortRowsOf } from "./cost-model.ts";
+import type { CostModel, ShortRows } from "./cost-model.ts";
 
 export class RepeatedStep {
   readonly #model: CostModel;
@@ -24,10 +23,10 @@ export class RepeatedStep {
   /** Repetitions whose parts are added. */
   #settled = 0;
 
-  /** `parts`: where `settle` adds those of the repetitions. */
-  constructor(model: CostModel, batch: Batch, parts: Record<string, Nanos>) {
+  /** `rows`: those of the batch, none long; `parts`: where `settle` adds those of the repetitions. */
+  constructor(model: CostModel, rows: ShortRows, parts: Record<string, Nanos>) {
     this.#model = model;
-    this.#rows = shortRowsOf(batch);
+    this.#rows = rows;
     this.#parts = parts;
   }
 

@@ -37,15 +37,19 @@ export interface Told {
 /** What a point came to is told to this, and waited for: it may be written down. */
 export type Tell = (told: Told) => void | Promise<void>;
 
-/** Requests times users that take about as long as a thread takes to start. */
-const WORTH_A_THREAD = 20_000;
+/**
+ * What a thread has to take over before it pays, in `costOf`'s unit: it takes 0.3 s to start, and its
+ * code is compiled anew, for which the first thread waits where cores are two. Nine points up to 256
+ * users of 1024 tokens an answer (0.3) on two threads and on one: 1.76 s and 1.60; of 8192 (2.1): 3.5 and 4.0.
+ */
+const WORTH_A_THREAD = 1e9;
 
 /** So much memory has to be free for each thread beside this one. */
 const THREAD_BYTES = 2 ** 28;
 
-/** Roughly what a point costs: each answer is a step of all users. */
+/** Roughly what a point costs: each answer is a step of all users, and the longer it gets the oftener blocks run out. */
 const costOf = ({ workload, concurrency }: VirtualTask): number =>
-  concurrency ** 2 * (workload.requestsPerUser + workload.warmupsPerUser);
+  concurrency ** 2 * (workload.requestsPerUser + workload.warmupsPerUser) * workload.outputLen;
 
 /** As many as pay, in memory that can be had. */
 export function threadsFor(

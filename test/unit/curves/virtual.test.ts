@@ -322,7 +322,14 @@ describe("sweep", () => {
     expect(alone.filter((outcome) => typeof outcome === "string").length).toBe(2);
     expect(await measure(2)).toEqual(alone);
     expect(threadsFor(tasks)).toBe(1);
-    const dear = tasks.map((task) => ({ ...task, concurrency: 256 }));
+    const of = (outputLen: number) =>
+      tasks.map((task) => ({
+        ...task,
+        workload: { ...task.workload, outputLen },
+        concurrency: 256,
+      }));
+    expect(threadsFor(of(128))).toBe(1);
+    const dear = of(8192);
     const most = Math.min(availableParallelism(), dear.length);
     expect(threadsFor(dear)).toBe(most);
     expect(threadsFor(dear, 2 ** 20)).toBe(1);
