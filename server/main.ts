@@ -11,7 +11,7 @@ import { trustText } from "../device/trust.ts";
 import { buildApp } from "./app.ts";
 import { parseSettings } from "./config.ts";
 import { createLogger } from "./http/log.ts";
-import { listenOptions, startError } from "./listen.ts";
+import { boundConnections, connectionsLeft, listenOptions, startError } from "./listen.ts";
 import { Progress } from "./progress.ts";
 import { SettingsError } from "./settings/error.ts";
 import type { Settings } from "./settings/table.ts";
@@ -76,6 +76,7 @@ export async function serve(settings: Settings, logger: Logger): Promise<Running
       ...(await listenOptions(settings)),
       listenTextResolver: (address) => `${what} ${address}`,
     });
+    boundConnections(app.server, connectionsLeft(), logger);
     const { simulation, trust } = world.serving;
     if (simulation !== undefined) logger.info(`Simulated: ${simulation}`);
     if (trust !== undefined) logger.info(`80 % bands: ${trustText(trust)}`);

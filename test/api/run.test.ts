@@ -1,11 +1,18 @@
 /** `trainyard serve` in this process: exit codes, signals, and where it listens. */
+
+import { once } from "node:events";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseSettings } from "../../server/config.ts";
-import { listenOptions, startError } from "../../server/listen.ts";
+import {
+  boundConnections,
+  connectionsLeft,
+  listenOptions,
+  startError,
+} from "../../server/listen.ts";
 import { run } from "../../server/main.ts";
 
 const temporary = (): string => mkdtempSync(join(tmpdir(), "run-"));
@@ -106,6 +113,43 @@ describe("where to listen", () => {
     writeFileSync(file, "kept");
     await optionsOf("--uds", file);
     expect(existsSync(file)).toBe(true);
+  });
+
+  it("closes connections that it has no files for, and says so", async () => {
+    const limits = (files: string) => () =>
+      `Max cpu time  1  1  s\nMax open files  ${files}  9  files`;
+    expect(connectionsLeft(limits("1024"), () => 20)).toBe(940);
+    expect(connectionsLeft(limits("50"), () => 20)).toBe(8);
+    expect(connectionsLeft(limits("unlimited"), () => 20)).toBeUndefined();
+    const none = () => {
+      throw new Error("no such file");
+    };
+    expect(connectionsLeft(none)).toBeUndefined();
+    const server = createServer();
+    let now = 0;
+    const said: object[] = [];
+    const warn = (fields: object, message: string) =>
+      said.push([fields, message.includes("ulimit -n")]);
+    boundConnections(server, 2, { warn }, () => now);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo; // it listens on TCP
+    const kept = [connect(port), connect(port)];
+    await Promise.all(kept.map((socket) => once(socket, "connect")));
+    const refused = async () => {
+      const socket = connect(port).resume();
+      await once(socket, "close");
+    };
+    await refused();
+    await refused();
+    now = 10_000;
+    await refused();
+    expect(said).toEqual([
+      [{ most: 2, refused: 1 }, true],
+      [{ most: 2, refused: 3 }, true],
+    ]);
+    for (const socket of kept) socket.destroy();
+    server.close();
   });
 
   it("is told in one line when it cannot be had", () => {
