@@ -106,7 +106,7 @@ function pointOf(model: string, change: Partial<Plan>, shape: StepShape): Point 
 
 /** Of the default stack with its kernels: both ends of ranks, rows and context, of every model on every machine. */
 function* corners(): Generator<Point> {
-  for (const model of MODELS)
+  for (const model of distinct(MODELS))
     for (const machine of MACHINES)
       for (const ranks of ends(RANKS)) {
         const instance = findInstance(machine);
@@ -124,6 +124,17 @@ function* corners(): Generator<Point> {
             });
         }
       }
+}
+
+/** One of those that are the same to a price: of one architecture, in the same formats. */
+function distinct(models: readonly string[]): Iterable<string> {
+  const byArchitecture = new Map<string, string>();
+  for (const model of models) {
+    const { architecture, formats } = baseOf(model);
+    const key = JSON.stringify([architecture, formats]);
+    if (!byArchitecture.has(key)) byArchitecture.set(key, model);
+  }
+  return byArchitecture.values();
 }
 
 const ends = (list: readonly number[]): readonly number[] =>
