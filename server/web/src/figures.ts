@@ -14,3 +14,14 @@ export function digits(value: number): string {
 export function duration(ms: number): string {
   return ms >= 10_000 ? `${digits(ms / 1000)} s` : `${digits(ms)} ms`;
 }
+
+const SHORT_MS = 10_000;
+
+/** Times of day of two moments, Unix ms, to the digit that tells them apart; of none (0) nothing. */
+export function clockTimes(began: number, ended: number): readonly [string, string] {
+  const digits = ended - began < SHORT_MS ? { fractionalSecondDigits: 3 as const } : {};
+  const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", ...digits } as const;
+  const clock = (unixMs: number): string =>
+    unixMs === 0 ? "" : new Date(unixMs).toLocaleTimeString("en-GB", parts);
+  return [clock(began), clock(ended)];
+}

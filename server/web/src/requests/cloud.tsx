@@ -3,7 +3,7 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { logTicks } from "../../../../scripts/report/plot.ts";
 import { Exports, standalone } from "../exports.tsx";
-import { duration } from "../figures.ts";
+import { clockTimes, duration } from "../figures.ts";
 import { useWidth } from "../use-width.ts";
 import { MEASURES, type Measure, outcomeOf } from "./choose.ts";
 import type { Told } from "./list.ts";
@@ -37,6 +37,7 @@ export function Cloud(parts: {
   const place = useRef<SVGSVGElement>(null);
   const width = Math.max(240, useWidth(place, 900));
   const { dots, ticks, y, began, ended } = layOut(requests, measure, width);
+  const [first, last] = clockTimes(began, ended);
   useClicked(place, dots, open);
   const title = `${MEASURES[measure]} of each request`;
   const at = dots.find(({ its }) => its.number === opened);
@@ -55,8 +56,8 @@ export function Cloud(parts: {
         />
       </header>
       <svg ref={place} height={HEIGHT} role="img">
-        <title>{`${dots.length} requests from ${clock(began)} to ${clock(ended)}; the table below says the same`}</title>
-        <Axes width={width} {...{ ticks, y, began, ended }} />
+        <title>{`${dots.length} requests from ${first} to ${last}; the table below says the same`}</title>
+        <Axes width={width} {...{ ticks, y, first, last }} />
         {OUTCOMES.map(([name, colour]) => (
           <path
             key={name}
@@ -92,10 +93,10 @@ function Axes(parts: {
   readonly width: number;
   readonly ticks: readonly number[];
   readonly y: (ms: number) => number;
-  readonly began: number;
-  readonly ended: number;
+  readonly first: string;
+  readonly last: string;
 }) {
-  const { width, ticks, y, began, ended } = parts;
+  const { width, ticks, y, first, last } = parts;
   return (
     <>
       {ticks.map((tick) => (
@@ -107,10 +108,10 @@ function Axes(parts: {
         </g>
       ))}
       <text x={LEFT} y={HEIGHT - 3}>
-        {clock(began)}
+        {first}
       </text>
       <text x={width} y={HEIGHT - 3} text-anchor="end">
-        {clock(ended)}
+        {last}
       </text>
     </>
   );
@@ -171,6 +172,3 @@ function nearest(dots: readonly Dot[], x: number, y: number): Dot | undefined {
   }
   return best;
 }
-
-const clock = (unixMs: number): string =>
-  unixMs === 0 ? "" : new Date(unixMs).toLocaleTimeString("en-GB");
