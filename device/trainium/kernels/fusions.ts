@@ -12,7 +12,7 @@ export interface Fusion {
   /** Which half of a layer it joins: fusions of one half may exclude each other. */
   readonly side: "attention" | "mlp";
   readonly covers: readonly Role[];
-  /** Regions of the whole, in place of those of the covered ops; `plain` is their sum. */
+  /** Regions of the whole, in place of those of the covered ops; `plain` is their sum. Undefined: it has no such kernel, whatever that is. */
   regions(site: Site, plain: number): number | undefined;
 }
 

@@ -15,7 +15,10 @@ export function fuse(calls: readonly KernelCall[], site: Site): readonly KernelC
   const known = new Map<Work, number>();
   for (const side of ["attention", "mlp"] as const) {
     const named = FUSIONS.filter(
-      (fusion) => fusion.side === side && site.plan.kernels.has(fusion.name),
+      (fusion) =>
+        fusion.side === side &&
+        site.plan.kernels.has(fusion.name) &&
+        fusion.regions(site, 0) !== undefined,
     );
     let quickest = named.length === 0 ? 0 : timeOf(best, site, known);
     const before = best;
