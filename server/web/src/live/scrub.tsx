@@ -42,7 +42,7 @@ export function Scrub(parts: {
       </div>
       <p class="note number">
         {empty
-          ? "Nothing has happened yet: send a request."
+          ? "Nothing has happened since this page was opened: send a request."
           : `${where}, of the last ${duration((newest - oldest) * 1000)}`}
       </p>
     </section>

@@ -26,7 +26,7 @@ export function Requests() {
             {digits(underWay.value.length)} under way
           </span>
         </div>
-        <h1>The last {digits(over.value.length)} requests</h1>
+        <h1>{titleOf(over.value.length)}</h1>
         <p class="lead">
           {most.value === undefined
             ? "…"
@@ -90,4 +90,9 @@ function endOf(its: Told): string {
   if (its.status === null) return "under way";
   if (its.gone) return "client left";
   return its.status === 200 ? its.finish.join(", ") : String(its.status);
+}
+
+function titleOf(count: number): string {
+  if (count === 0) return "No request has ended yet";
+  return count === 1 ? "The last request" : `The last ${digits(count)} requests`;
 }
