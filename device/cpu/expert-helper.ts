@@ -5,9 +5,11 @@ import {
   DONE,
   EPOCH,
   FAILED,
+  HELPER,
   type HelperMessage,
   LAYER,
   MESSAGE,
+  partOf,
   type TeamMemory,
   TOKENS,
   teamViews,
@@ -24,7 +26,11 @@ class ExpertHelper {
   readonly #views: ReturnType<typeof teamViews>;
   readonly #memory: TeamMemory;
   readonly #sessions: Runner[] = [];
-  readonly #layers: { readonly experts: Experts; readonly scores: number }[] = [];
+  readonly #layers: {
+    readonly experts: Experts;
+    readonly scores: number;
+    readonly both: boolean;
+  }[] = [];
 
   constructor(memory: TeamMemory) {
     this.#memory = memory;
@@ -53,7 +59,7 @@ class ExpertHelper {
   }
 
   #work(): void {
-    const { control, input, scores, dealt, out } = this.#views;
+    const { control, input, scores, out } = this.#views;
     const layer = control[LAYER] as number;
     if (layer === MESSAGE) {
       this.#take(receiveMessageOnPort(parentPort as NonNullable<typeof parentPort>)?.message);
@@ -63,12 +69,12 @@ class ExpertHelper {
     const its = this.#layers[layer];
     if (its === undefined) throw new Error(`cpu: the helper has no layer ${layer}.`);
     const { hidden } = this.#memory;
-    its.experts.choose(scores.subarray(0, tokens * its.scores));
+    const visits = its.experts.choose(scores.subarray(0, tokens * its.scores));
     its.experts.compute(
       input.subarray(0, tokens * hidden),
       out.subarray(0, tokens * hidden),
       () => {},
-      (index) => dealt[index] === 1,
+      partOf(HELPER, its.both, visits),
     );
   }
 
@@ -77,7 +83,7 @@ class ExpertHelper {
       this.#sessions.push(new Session(message.graph, message.options));
       return;
     }
-    const { step, router, choiceBias, sessions, pairs } = message;
+    const { step, router, choiceBias, sessions, pairs, both } = message;
     const runners = sessions.map((index) => {
       if (index === undefined) return undefined;
       const found = this.#sessions[index];
@@ -86,7 +92,7 @@ class ExpertHelper {
     });
     const given = pairs ? wholePairs : (rows: number): number => rows;
     const experts = new Experts(step, new Router(router, choiceBias), runners, given);
-    this.#layers.push({ experts, scores: step.op.experts });
+    this.#layers.push({ experts, scores: step.op.experts, both });
   }
 }
 

@@ -88,14 +88,14 @@ export class ExpertLayers {
       ...(choiceBias && { choiceBias }),
       sessions: opened.map(({ its }) => its),
       pairs,
+      both,
     });
     const experts = this.#experts(
       step,
       opened.map(({ mine }) => mine),
       choiceBias,
     );
-    const owners = Uint8Array.from(opened, ({ its }) => (its === undefined ? 0 : 1));
-    const shared = { layer, experts, ...(!both && { owners }) };
+    const shared = { layer, experts, both };
     return {
       call: () => team.call(),
       run: (input, scores, out) => team.run(shared, [input, scores, out]),

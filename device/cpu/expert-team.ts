@@ -1,12 +1,12 @@
 /**
  * A rank's experts divided over two threads. An expert is a session of one thread, so the second
  * core would be idle while a layer's experts are computed one after the other: a helper has sessions
- * of its own. The rank writes the layer's input and scores and who computes which expert, both
- * compute theirs, and the rank adds the helper's sums to its own. Either the helper has the second
- * half of each layer's experts, and a token's results are added in the same order whoever its
- * neighbours are; or both have all, and a step's experts are dealt by their rows.
+ * of its own. The rank writes the layer's input and scores, both see by these who computes which
+ * expert and compute theirs, and the rank adds the helper's sums to its own. Either the helper has
+ * the second half of each layer's experts, and a token's results are added in the same order whoever
+ * its neighbours are; or both have all, and a step's experts are dealt by their rows.
  *
- *     call │ the rank writes the job ── EPOCH + 1 ── computes its half │ waits for DONE = EPOCH ── adds
+ *     call │ the rank writes the job ── EPOCH + 1 ── chooses, computes its half │ waits for DONE = EPOCH ── adds
  */
 import type { Worker } from "node:worker_threads";
 import type { RouterOp } from "../../models/ops.ts";
@@ -61,6 +61,8 @@ export type HelperMessage =
       readonly sessions: readonly (number | undefined)[];
       /** Products are given whole pairs of rows. */
       readonly pairs: boolean;
+      /** The rank has all experts as well. */
+      readonly both: boolean;
     };
 
 /** The memory as both see it; rows are one after the other. */
@@ -69,8 +71,6 @@ export interface TeamViews {
   readonly text: Uint8Array;
   readonly input: Float32Array;
   readonly scores: Float32Array;
-  /** Of each expert: 1 where the helper computes it. */
-  readonly dealt: Uint8Array;
   readonly out: Float32Array;
 }
 
@@ -86,7 +86,6 @@ export function teamViews({ shared, hidden, experts }: TeamMemory): TeamViews {
     input: floats(0, hidden),
     out: floats(hidden, hidden),
     scores: floats(2 * hidden, experts),
-    dealt: new Uint8Array(shared, shared.byteLength - experts, experts),
   };
 }
 
@@ -95,23 +94,41 @@ export interface SharedLayer {
   readonly layer: number;
   /** Of which the rank computes some. */
   readonly experts: Experts;
-  /** Who has which, 1 the helper; absent: both have all. */
-  readonly owners?: Uint8Array;
+  /** The rank and the helper have all of them. */
+  readonly both: boolean;
 }
 
 /** Reading an expert's weights takes as long as its products of about two more rows. */
 const ROWS_TO_READ = 2;
 
-/** Deals out the experts that somebody visits, those of most rows first, to who has less. */
-export function dealByRows(visits: readonly (readonly number[])[], dealt: Uint8Array): void {
+/** Who computes an expert that both have. */
+export type Who = 0 | 1;
+export const RANK: Who = 0;
+export const HELPER: Who = 1;
+
+/** Deals out the experts that somebody visits, those of most rows first, to who has less; of each expert a `Who`. */
+export function dealByRows(visits: readonly (readonly number[])[]): Uint8Array {
+  const dealt = new Uint8Array(visits.length);
   const rowsOf = (index: number): number => visits[index]?.length ?? 0;
   const asked = [...visits.keys()].filter((index) => rowsOf(index) > 0);
   const load = [0, 0] as [number, number];
   for (const index of asked.sort((a, b) => rowsOf(b) - rowsOf(a))) {
-    const who = load[1] < load[0] ? 1 : 0;
+    const who = load[HELPER] < load[RANK] ? HELPER : RANK;
     dealt[index] = who;
     load[who] += ROWS_TO_READ + rowsOf(index);
   }
+  return dealt;
+}
+
+/** Which experts of a layer, by index, `who` computes once they are chosen; `both`: have both all? */
+export function partOf(
+  who: Who,
+  both: boolean,
+  visits: readonly (readonly number[])[],
+): (index: number) => boolean {
+  if (!both) return () => true; // each has runners of its own alone
+  const dealt = dealByRows(visits);
+  return (index) => dealt[index] === who;
 }
 
 /** The rank's side. */
@@ -132,7 +149,7 @@ export class ExpertTeam {
     this.#breathe = breathe;
     this.#mostSleeps = mostSleeps;
     this.#hidden = hidden;
-    const bytes = CONTROL_BYTES + TEXT_BYTES + 4 * JOB_TOKENS * (2 * hidden + experts) + experts;
+    const bytes = CONTROL_BYTES + TEXT_BYTES + 4 * JOB_TOKENS * (2 * hidden + experts);
     const memory: TeamMemory = { shared: new SharedArrayBuffer(bytes), hidden, experts };
     this.#views = teamViews(memory);
     this.#helper = startThread("./expert-helper", import.meta.url, memory);
@@ -158,7 +175,7 @@ export class ExpertTeam {
 
   /** As Experts, of all of a layer's: `experts` are the rank's. */
   run(
-    { layer, experts, owners }: SharedLayer,
+    { layer, experts, both }: SharedLayer,
     [input, scores, out]: readonly [Float32Array, Float32Array, Float32Array],
   ): void {
     const views = this.#views;
@@ -168,20 +185,13 @@ export class ExpertTeam {
       const rows = (values: Float32Array): Float32Array =>
         values.subarray((first * values.length) / tokens, (end * values.length) / tokens);
       const sums = rows(out);
-      const visits = experts.choose(rows(scores));
-      if (owners) views.dealt.set(owners);
-      else dealByRows(visits, views.dealt);
       views.input.set(rows(input));
       views.scores.set(rows(scores));
       views.control[TOKENS] = end - first;
       this.#begin(layer);
+      const visits = experts.choose(rows(scores));
       // Whoever ended the rank's thread here would end a helper that is inside the runtime.
-      experts.compute(
-        rows(input),
-        sums,
-        () => {},
-        (index) => views.dealt[index] === 0,
-      );
+      experts.compute(rows(input), sums, () => {}, partOf(RANK, both, visits));
       this.#wait();
       for (let i = 0; i < sums.length; i++)
         sums[i] = (sums[i] as number) + (views.out[i] as number);
