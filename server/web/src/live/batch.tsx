@@ -1,7 +1,7 @@
 /** What the last step computed, and where its time went. */
 import { digits, duration } from "../figures.ts";
 import { Table } from "../table.tsx";
-import type { Step } from "./feed.ts";
+import type { Step } from "./track.ts";
 
 /** Its tokens: those of prompts, those of answers, guesses among them, and padding. */
 export function Batch({ step }: { readonly step: Step }) {

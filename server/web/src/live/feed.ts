@@ -1,51 +1,12 @@
 /** The server's live feed (GET /live), kept for ten minutes: what the page draws, pauses and scrubs. */
 import { signal } from "@preact/signals";
-
-/** A step as the feed tells it; others between two may have been left out (`skipped`). */
-export interface Step {
-  readonly at_seconds: number;
-  readonly engine: number;
-  readonly duration_ms: number;
-  readonly rows: number;
-  readonly tokens: number;
-  /** Rows that compute a piece of a prompt, and its tokens. */
-  readonly prompt_rows: number;
-  readonly prompt_tokens: number;
-  readonly running: number;
-  readonly waiting: number;
-  readonly kv_usage: number;
-  readonly preemptions: number;
-  readonly skipped: number;
-  /** Since the step told before: tokens given out, guesses and those of them that held. */
-  readonly output_tokens: number;
-  readonly drafted: number;
-  readonly accepted: number;
-  /** Of a priced device, in wall time. */
-  readonly padded_tokens?: number;
-  readonly padded_rows?: number;
-  readonly parts_ms?: Readonly<Record<string, number>>;
-  /** How much later than priced it ended. */
-  readonly lateness_ms?: number;
-}
+import { EngineTrack, type KvMap, type Step } from "./track.ts";
 
 export interface CurvePoint {
   readonly concurrency: number;
   readonly mean_running: number;
   readonly output_tokens_per_second: number;
   readonly output_tokens_per_second_per_user: number;
-}
-
-/** What the KV blocks are; a digit of `cells` is 0 blank, 1 cached, 2 held, 3 shared. */
-export interface KvMap {
-  readonly at_seconds: number;
-  readonly engine: number;
-  readonly blocks: number;
-  readonly blocks_a_cell: number;
-  readonly held: number;
-  readonly shared: number;
-  readonly cached: number;
-  readonly blank: number;
-  readonly cells: string;
 }
 
 interface Hello {
@@ -66,69 +27,6 @@ type Message =
       readonly engines: readonly (readonly CurvePoint[])[];
     }
   | ({ readonly type: "kv" } & KvMap);
-
-/** What half a second brought. */
-export interface Bin {
-  /** Its beginning. */
-  readonly at_seconds: number;
-  tokens: number;
-  /** Seconds of steps, and requests running in them times seconds. */
-  busy: number;
-  running: number;
-  drafted: number;
-  accepted: number;
-}
-
-export const KEPT_SECONDS = 600;
-export const BIN_SECONDS = 0.5;
-
-/** What is kept of an engine, oldest first. */
-export class EngineTrack {
-  readonly steps: Step[] = [];
-  readonly maps: KvMap[] = [];
-  readonly bins: Bin[] = [];
-
-  step(step: Step): void {
-    this.steps.push(step);
-    const at = BIN_SECONDS * Math.floor(step.at_seconds / BIN_SECONDS);
-    let bin = this.bins.at(-1);
-    if (bin === undefined || bin.at_seconds < at) {
-      bin = { at_seconds: at, tokens: 0, busy: 0, running: 0, drafted: 0, accepted: 0 };
-      this.bins.push(bin);
-    }
-    const seconds = (step.duration_ms / 1000) * (1 + step.skipped);
-    bin.tokens += step.output_tokens;
-    bin.busy += seconds;
-    bin.running += seconds * Math.max(1, step.running, step.rows);
-    bin.drafted += step.drafted;
-    bin.accepted += step.accepted;
-    drop(this.steps, step.at_seconds);
-    drop(this.bins, step.at_seconds);
-  }
-
-  map(map: KvMap): void {
-    this.maps.push(map);
-    drop(this.maps, map.at_seconds);
-  }
-}
-
-/** Lets go of what is too old, a while's worth at once. */
-function drop(list: { readonly at_seconds: number }[], now: number): void {
-  const oldest = now - KEPT_SECONDS;
-  if ((list[0]?.at_seconds ?? oldest) >= oldest - 30) return;
-  list.splice(0, before(list, oldest));
-}
-
-/** How many of a list came until then. */
-export function before(list: readonly { readonly at_seconds: number }[], when: number): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((list[middle]?.at_seconds ?? 0) <= when) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 export const tracks: EngineTrack[] = [];
 export const hello = signal<Hello | undefined>(undefined);

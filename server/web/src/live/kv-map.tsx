@@ -3,7 +3,7 @@ import { useMemo, useRef } from "preact/hooks";
 import { Exports, standalone } from "../exports.tsx";
 import { digits } from "../figures.ts";
 import { useWidth } from "../use-width.ts";
-import type { KvMap } from "./feed.ts";
+import type { KvMap } from "./track.ts";
 
 /** There is much of it, and nobody needs it now. */
 const CACHED = "color-mix(in srgb, var(--green) 46%, var(--panel))";

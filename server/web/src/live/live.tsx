@@ -3,26 +3,13 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { digits, duration } from "../figures.ts";
 import { query, remember } from "../route.ts";
 import { Batch, Parts } from "./batch.tsx";
-import {
-  BIN_SECONDS,
-  type Bin,
-  beat,
-  before,
-  curve,
-  EngineTrack,
-  hello,
-  KEPT_SECONDS,
-  now,
-  type Step,
-  state,
-  tracks,
-  watchLive,
-} from "./feed.ts";
+import { beat, curve, hello, now, state, tracks, watchLive } from "./feed.ts";
 import { KvBlocks } from "./kv-map.tsx";
 import "./live.css";
 import { Scrub } from "./scrub.tsx";
 import { Strip, type StripLine } from "./strip.tsx";
 import { Throughput, throughputFigure } from "./throughput.tsx";
+import { BIN_SECONDS, type Bin, before, EngineTrack, KEPT_SECONDS, type Step } from "./track.ts";
 
 /** Seconds that are seen at once, and at least. */
 const WINDOW = 60;
@@ -41,7 +28,7 @@ export function Live() {
   const to = paused ?? newest;
   const from = to - Math.min(WINDOW, Math.max(LEAST_WINDOW, to - oldest));
   const steps = track.steps.slice(before(track.steps, from), before(track.steps, to));
-  const bins = track.bins.slice(before(track.bins, from), before(track.bins, to));
+  const bins = track.binsOf(from, to);
   const map = track.maps[Math.max(0, before(track.maps, to) - 1)];
   const last = track.steps[before(track.steps, to) - 1];
   return (

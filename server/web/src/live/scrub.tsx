@@ -2,7 +2,7 @@
 import { useRef } from "preact/hooks";
 import { digits, duration } from "../figures.ts";
 import { useWidth } from "../use-width.ts";
-import { BIN_SECONDS, type Bin } from "./feed.ts";
+import { BIN_SECONDS, type Bin } from "./track.ts";
 
 const HEIGHT = 34;
 

@@ -1,7 +1,8 @@
 /** Tokens/s against concurrency, drawn as it happens: the curve since the start, and the last minute as a trail. */
 import type { Figure } from "../../../../scripts/report/plot.ts";
 import { Chart } from "../charts/chart.tsx";
-import { BIN_SECONDS, type Bin, type CurvePoint } from "./feed.ts";
+import type { CurvePoint } from "./feed.ts";
+import { BIN_SECONDS, type Bin } from "./track.ts";
 
 export function throughputFigure(
   points: readonly CurvePoint[],
