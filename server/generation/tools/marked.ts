@@ -51,7 +51,8 @@ export const KIMI: Marks = {
   read: (head) => {
     const id = head.trim();
     const colon = id.lastIndexOf(":");
-    const name = id.slice(id.lastIndexOf(".", colon) + 1, Math.max(0, colon));
+    // A tool's own name may have dots.
+    const name = id.slice(0, Math.max(0, colon)).replace(/^functions\./, "");
     return name !== "" && /^\d+$/.test(id.slice(colon + 1)) ? { name, id } : plain(head);
   },
 };

@@ -206,6 +206,10 @@ export class PythonReader {
 
 function numberText(word: string): string | undefined {
   const plain = word.replaceAll("_", "").replace(/^\+/, "");
+  if (/^-?0(?:x[\da-f]+|o[0-7]+|b[01]+)$/i.test(plain)) {
+    const value = Number(plain.replace("-", ""));
+    return JSON.stringify(plain.startsWith("-") ? -value : value);
+  }
   if (!/^-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/.test(plain)) return undefined;
   const value = Number(plain);
   if (!Number.isFinite(value)) return undefined;

@@ -1,6 +1,6 @@
 /** `[get_weather(city="Paris", days=3), other()]`: a list of calls in Python. Llama 3.2, ToolACE. */
 
-import { isBlank, type ToolOutput, type ToolParser } from "../tool-output.ts";
+import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { PythonReader } from "./python-literal.ts";
 
 const NAME_START = /^[A-Za-z_]$/;
@@ -152,5 +152,36 @@ export class PythonicParser implements ToolParser {
     this.#announced = false;
     this.#state = "text";
     this.#output.text(raw);
+  }
+}
+
+const START = "<|python_start|>";
+const END = "<|python_end|>";
+
+/** The same list of calls between Llama 4's marks, which stand in the text where special tokens are shown. */
+export class MarkedPythonicParser implements ToolParser {
+  readonly #calls: PythonicParser;
+  readonly #scan = new MarkerScan(START, END);
+  #state: "start" | "marked" | "plain" = "start";
+
+  constructor(output: ToolOutput) {
+    this.#calls = new PythonicParser(output);
+  }
+
+  char(char: string): void {
+    const { text, found } = this.#scan.push(char);
+    this.#read(text);
+    if (found === START && this.#state === "start") this.#state = "marked";
+    else if (found !== undefined && !(found === END && this.#state === "marked")) this.#read(found);
+  }
+
+  end(): void {
+    this.#read(this.#scan.rest());
+    this.#calls.end();
+  }
+
+  #read(text: string): void {
+    if (text !== "" && this.#state === "start") this.#state = "plain";
+    for (const char of text) this.#calls.char(char);
   }
 }

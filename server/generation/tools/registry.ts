@@ -10,7 +10,7 @@ import { KeyedParser } from "./keyed.ts";
 import { Llama3JsonParser } from "./llama3-json.ts";
 import { DEEPSEEK_V3, DEEPSEEK_V31, KIMI, MarkedParser, type Marks } from "./marked.ts";
 import { MistralParser } from "./mistral.ts";
-import { PythonicParser } from "./pythonic.ts";
+import { MarkedPythonicParser, PythonicParser } from "./pythonic.ts";
 import { MINIMAX, QWEN, TaggedParser, type Tags } from "./tagged.ts";
 
 interface ToolFormat {
@@ -59,7 +59,7 @@ const FORMATS: Readonly<Record<string, ToolFormat>> = {
   kimi_k2: marked(KIMI, [KIMI.open]),
   llama3_json: llama,
   llama4_json: llama,
-  llama4_pythonic: pythonic,
+  llama4_pythonic: { create: (output) => new MarkedPythonicParser(output) },
   minimax: listed(MINIMAX_M1),
   minimax_m2: tagged(MINIMAX, true),
   mistral: { create: (output) => new MistralParser(output), special: true, newId: mistralId },

@@ -114,8 +114,7 @@ export class TaggedParser implements ToolParser {
       if (this.#begun) this.#finish();
       else this.#output.text(this.#since);
     } else {
-      // Cut off inside a value: what came of it counts.
-      this.#held += this.#valueEnd.rest();
+      // Cut off inside a value: what came of it counts, half a closing tag does not.
       this.#parameter();
       this.#finish();
     }

@@ -21,6 +21,8 @@ const GOLDENS = JSON.parse(
 const OTHERWISE: Readonly<Record<string, Golden["calls"]>> = {
   "types by reference": [["typed", { where: { lat: 1.5 }, count: 7, maybe: null, word: "12" }]],
   "the last closing tag forgotten": [["get_weather", { days: 4 }]],
+  "cut inside a closing tag": [["get_weather", { city: "Paris", days: 3 }]],
+  "cut inside a closing tag of one line": [["get_weather", { city: "Paris", days: 3 }]],
 };
 
 const tool = (name: string, properties: object, more: object = {}) => ({
