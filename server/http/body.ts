@@ -98,8 +98,14 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
         done(asError(error));
         return;
       }
-      if (body instanceof Promise) body.then((read) => done(null, read), done);
-      else done(null, body);
+      if (!(body instanceof Promise)) {
+        done(null, body);
+        return;
+      }
+      // Who left meanwhile is asked nothing any more: the response's 'close' came, and comes once.
+      body.then((read) => {
+        if (!request.raw.socket.destroyed) done(null, read);
+      }, done);
     };
     receive(request, { limits, held, patience }, { received, refused: done });
   });

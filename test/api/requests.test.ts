@@ -150,6 +150,23 @@ describe("requests that fail", () => {
     await server.stop(0);
   });
 
+  it("are not made where the client left while a thread parsed its body", async () => {
+    const server = await startServer(["models/tiny/llama", "--device", "null"]);
+    const body = JSON.stringify({ ...request(4, 200), metadata: { a: "a".repeat(2 ** 20) } });
+    const { port, hostname } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    socket.on("error", () => {}); // it is cut off
+    const head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+    const whole = `${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    await new Promise<void>((resolve) => socket.write(whole, () => resolve()));
+    socket.destroy();
+    // Bodies are parsed one after the other.
+    expect((await server.post("/v1/completions", body)).status).toBe(200);
+    const told = async () => (await server.get("/requests")).json.under_way;
+    await expect.poll(told).toEqual([]);
+    await server.stop(0);
+  });
+
   it("are behind the key, and gone with --request-history-entries 0", async () => {
     const tiny = ["models/tiny/llama", "--device", "null"];
     const guarded = await startServer([...tiny, "--api-key", "secret"]);
