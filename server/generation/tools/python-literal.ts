@@ -207,8 +207,8 @@ export class PythonReader {
 function numberText(word: string): string | undefined {
   const plain = word.replaceAll("_", "").replace(/^\+/, "");
   if (/^-?0(?:x[\da-f]+|o[0-7]+|b[01]+)$/i.test(plain)) {
-    const value = Number(plain.replace("-", ""));
-    return JSON.stringify(plain.startsWith("-") ? -value : value);
+    const value = BigInt(plain.replace("-", "")); // Python's have no limit
+    return String(plain.startsWith("-") ? -value : value);
   }
   if (!/^-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/.test(plain)) return undefined;
   const value = Number(plain);
