@@ -60,7 +60,7 @@ export function applySuccess(
     if (keepPlaces && row.endsInId) sequence.dropPending();
     const current = sequence.epoch === epoch;
     const fault = faults.takeFault(sequence.id);
-    const sampled = result.sampled.get(sequence.id) ?? alike;
+    const sampled = result.sampled.get(sequence.id) ?? (row.unread ? alike : undefined);
     if (sequence.ending !== undefined) roster.end(sequence, { reason: sequence.ending });
     else if (fault !== undefined) roster.end(sequence, { reason: "error", error: fault });
     else if (sequence.pooled)
