@@ -26,7 +26,8 @@ import {
   reasoningFormat,
   thinks,
 } from "./reasoning/registry.ts";
-import { ThinkSplitter } from "./reasoning/think.ts";
+import { splitterOf } from "./reasoning/splitter.ts";
+import type { ReasoningSplitter } from "./reasoning/think.ts";
 import { byName, finishReason, harmonyTools, toolReader, toolsSpec } from "./tool-plan.ts";
 import { type ToolWish, toolWish } from "./tools/choice.ts";
 import { createOutputParser, type ParserParts } from "./tools/output-parser.ts";
@@ -278,9 +279,8 @@ class Planner implements OutputPlanner {
     return format.kind === "harmony" ? "harmony" : this.#thinkSplitter(format);
   }
 
-  #thinkSplitter({ marks, calls = [] }: ReasoningFormat): ThinkSplitter {
-    const { opens = [] } = toolFormat(this.#options.toolParser ?? "") ?? {};
-    return new ThinkSplitter(marks, [...new Set([...calls, ...opens])]);
+  #thinkSplitter(format: ReasoningFormat): ReasoningSplitter {
+    return splitterOf(format, toolFormat(this.#options.toolParser ?? "")?.opens);
   }
 
   #counter(format: ReasoningFormat): ThoughtCounter | undefined {

@@ -79,13 +79,18 @@ export class MarkerScan {
   push(char: string): { readonly text: string; readonly found: string | undefined } {
     this.#held += char;
     let text = "";
-    while (!this.#markers.some((marker) => marker.startsWith(this.#held))) {
+    while (this.#held !== "" && !this.#markers.some((marker) => marker.startsWith(this.#held))) {
       text += this.#held.charAt(0);
       this.#held = this.#held.slice(1);
     }
     const found = this.#markers.find((marker) => marker === this.#held);
     if (found !== undefined) this.#held = "";
     return { text, found };
+  }
+
+  /** Nothing is held back, and no marker can begin in this text. */
+  passes(text: string): boolean {
+    return this.#held === "" && !this.#markers.some((marker) => text.includes(marker.charAt(0)));
   }
 
   /** What is held back, given up. */

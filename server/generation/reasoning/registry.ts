@@ -6,10 +6,15 @@ export interface ThoughtMarks {
   readonly close: readonly string[];
   /** The text begins inside the thought: its opening mark may be in the prompt. */
   readonly begun: boolean;
+  /** An opening mark in the answer begins a thought again. */
+  readonly reopens?: boolean;
+  /** Blanks at the end of a thought are none of it. */
+  readonly trims?: boolean;
 }
 
 export interface ReasoningFormat {
-  readonly kind: "think" | "harmony";
+  /** `tagged`: as vLLM's parser engine reads marks; `think`: as its older parsers do. */
+  readonly kind: "think" | "tagged" | "harmony";
   readonly marks: ThoughtMarks;
   /** Text after which the answer begins: a grammar holds from there on. */
   readonly endMarker: string;
@@ -36,14 +41,27 @@ function tags(name: string, extra: Extra = {}): ReasoningFormat {
   };
 }
 
+/** The same, by vLLM's parser engine: whoever reads the calls, one that begins ends the thought. */
+function engine(
+  name: string,
+  call: string,
+  more: Pick<ThoughtMarks, "reopens" | "trims">,
+  extra: Extra = {},
+): ReasoningFormat {
+  const { marks, endMarker } = tags(name);
+  return { kind: "tagged", marks: { ...marks, ...more }, endMarker, calls: [call], ...extra };
+}
+
 const EITHER = ["enable_thinking", "thinking"] as const;
+
+const GLM = engine("think", "<tool_call>", { reopens: true, trims: true }, { switches: EITHER });
 
 const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
   deepseek_r1: tags("think"),
   deepseek_v3: tags("think", { switches: EITHER, usuallyOff: true }),
   deepseek_v31: tags("think", { switches: EITHER, usuallyOff: true }),
-  glm45: tags("think", { switches: EITHER }),
-  glm47: tags("think", { switches: EITHER }),
+  glm45: GLM,
+  glm47: GLM,
   granite: {
     kind: "think",
     marks: {
@@ -53,13 +71,14 @@ const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
     },
     endMarker: "Here is my response:",
   },
-  kimi_k2: tags("think", { switches: EITHER }),
-  mimo: tags("think", { switches: ["enable_thinking"] }),
-  minimax_m2: tags("think"),
+  kimi_k2: engine("think", "<|tool_calls_section_begin|>", { trims: true }, { switches: EITHER }),
+  mimo: engine("think", "<tool_call>", {}, { switches: ["enable_thinking"] }),
+  minimax_m2: engine("think", "<minimax:tool_call>", { trims: true }),
   mistral: {
-    kind: "think",
-    marks: { open: ["[THINK]"], close: ["[/THINK]"], begun: false },
+    kind: "tagged",
+    marks: { open: ["[THINK]"], close: ["[/THINK]"], begun: false, reopens: true, trims: true },
     endMarker: "[/THINK]",
+    calls: ["[TOOL_CALLS]"],
     special: true,
   },
   openai_gptoss: {
@@ -68,8 +87,8 @@ const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
     endMarker: "<|channel|>final<|message|>",
     special: true,
   },
-  qwen3: tags("think", { switches: ["enable_thinking"], calls: ["<tool_call>"] }),
-  seed_oss: tags("seed:think"),
+  qwen3: engine("think", "<tool_call>", {}, { switches: ["enable_thinking"] }),
+  seed_oss: engine("seed:think", "<seed:tool_call>", {}, { switches: ["enable_thinking"] }),
 };
 
 export const REASONING_PARSERS: readonly string[] = Object.keys(FORMATS).sort();
