@@ -99,7 +99,7 @@ function checkRepetition(value: unknown): void {
 const scalar = Type.Union([text, integer, number, Type.Array(Type.Union([text, integer, number]))]);
 
 function thinkingBudget(value: unknown): unknown {
-  const given = value instanceof PyNumber ? value.value : value;
+  const given = value instanceof PyNumber && !value.float ? value.value : value;
   if (given === null || (typeof given === "number" && Number.isInteger(given) && given >= -1)) {
     return value;
   }

@@ -110,7 +110,7 @@ export function bodyText(body: unknown): string | undefined {
 /** The body's text is kept until its check has ended, to quote numbers as they were written. */
 function explained(check: Check, body: unknown): Checked {
   const text = bodyText(body);
-  const exact = text === undefined ? body : readAsPython(text, true);
+  const exact = text === undefined ? body : withAdded(readAsPython(text, true), body);
   const state = new CheckState(new Complaints());
   const value = check(exact, state);
   const { complaints } = state;
@@ -120,6 +120,11 @@ function explained(check: Check, body: unknown): Checked {
     return { value: withExact(keepLazy(again, check(body, again)), value) };
   }
   return { error: shapeError(complaints) };
+}
+
+/** What checks of a body added to it: errors count its fields. */
+function withAdded(exact: unknown, body: unknown): unknown {
+  return isObject(exact) && isObject(body) ? { ...body, ...exact } : exact;
 }
 
 /** The value, with the integers that are exact in what was read of the digits. */

@@ -50,6 +50,21 @@ describe("/v1/responses", () => {
     }
   });
 
+  it.each([
+    [{ input: "x", previous_response_id: "" }, 404, "invalid_request_error", "response_id"],
+    [{ input: "x", priority: 1e20 }, 400, "Bad Request", "body.priority"],
+    [{ input: "x", tools: 5 }, 400, "BadRequestError", null],
+    [{ input: "x", tools: true }, 400, "BadRequestError", null],
+  ])("refuses %j as vLLM does", async (body, status, type, param) => {
+    const { json } = await post("/v1/responses", body);
+    expect(json.error).toMatchObject({ type, param, code: status });
+  });
+
+  it("counts the choice that it added among the fields of a body without input", async () => {
+    const { json } = await post("/v1/responses", { temperature: 0 });
+    expect(json.error.message).toContain("'input': '<dict of 2 items>'");
+  });
+
   it("numbers its events and ends with the whole response", async () => {
     const { text, headers } = await post("/v1/responses", { ...ask, stream: true });
     expect(headers.get("content-type")).toContain("text/event-stream");

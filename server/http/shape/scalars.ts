@@ -76,7 +76,7 @@ export const boolean: Check = (value, state) => {
   if (number === 0 || number === 1) return number === 1;
   const word = typeof value === "string" ? value.toLowerCase() : undefined;
   if (word !== undefined && (TRUE.has(word) || FALSE.has(word))) return TRUE.has(word);
-  const near = word !== undefined || Number.isInteger(number);
+  const near = word !== undefined || (Number.isInteger(number) && Math.abs(number ?? 0) < 2 ** 63);
   return near
     ? state.fail({
         type: "bool_parsing",

@@ -62,7 +62,8 @@ async function create(
   checkBackground(body, stores);
   const id = body.request_id ?? newItemId("resp");
   const exchange = new Exchange(serving, { request, reply }, { id, model: body.model }, "_");
-  const previous = body.previous_response_id ? found(store, body.previous_response_id) : undefined;
+  const earlier = body.previous_response_id ?? undefined;
+  const previous = earlier === undefined ? undefined : found(store, earlier);
   const before = previous
     ? [...previous.messages, ...outputMessages(previous.response.output)]
     : [];

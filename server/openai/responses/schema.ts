@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { fields, nullable, requestId } from "../../generation/fields.ts";
 import { badRequest } from "../../http/errors.ts";
+import { pyType } from "../../http/shape/python.ts";
 import { withBodyChecks } from "../../http/validation.ts";
 import { checkCacheSalt } from "../body-checks.ts";
 import { type Fields, isFields, noSuchChoice } from "./fields.ts";
@@ -111,7 +112,7 @@ export const responsesRequest = withBodyChecks(
     prompt_cache_key: nullable(text),
     request_id: Type.Optional(requestId),
     session_id: nullable(text),
-    priority: Type.Optional(Type.Integer()),
+    priority: fields.priority,
     cache_salt: nullable(Type.String({ minLength: 1, maxLength: 1024 })),
     enable_response_messages: Type.Optional(boolean),
     previous_input_messages: nullable(Type.Array(object)),
@@ -139,6 +140,9 @@ function checkPrompt({ prompt }: Readonly<Record<string, unknown>>): void {
 /** As vLLM, before the fields are looked at: a choice among no tools is none, and a named one has a name. */
 function checkChoice(body: Readonly<Record<string, unknown>>): void {
   const { tools, tool_choice: choice = "auto" } = body;
+  if (typeof tools === "number" || typeof tools === "boolean") {
+    throw badRequest(`object of type '${pyType(tools)}' has no len()`);
+  }
   const none =
     tools === undefined || tools === null || (Array.isArray(tools) && tools.length === 0);
   const named = isFields(choice) && (choice["type"] === "function" || choice["type"] === "custom");

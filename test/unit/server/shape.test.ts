@@ -98,6 +98,8 @@ describe("shapes", () => {
     [`{${hi},"n":"${"x".repeat(300)}"}`, [`int_parsing body.n '${"x".repeat(200)}...[truncated]'`]],
     [`{${hi},"n":"${"🙂".repeat(150)}"}`, [`int_parsing body.n '${"🙂".repeat(150)}'`]],
     [`{${hi},"echo":1.5}`, ["bool_type body.echo '1.5'"]],
+    [`{${hi},"echo":1e300}`, ["bool_type body.echo '1e+300'"]],
+    [`{${hi},"echo":100000000000000000000}`, ["bool_type body.echo '100000000000000000000'"]],
     [`{${hi},"echo":null}`, ["bool_type body.echo 'None'"]],
     [`{${hi},"n":1e400}`, ["finite_number body.n 'inf'"]],
     [
