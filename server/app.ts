@@ -206,13 +206,16 @@ function operatorRoutes(
   liveRoute(routes, serving, metrics);
   hygieneRoute(routes, serving, metrics);
   requestsRoutes(routes, serving);
-  routes.get("/metrics", async (request, reply) => {
-    if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
-      const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-      return reply.type(type).send(await metrics.openMetrics());
-    }
-    const text = await metrics.text();
-    return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
+  routes.route({
+    ...{ method: ["GET", "HEAD"], url: "/metrics" },
+    handler: async (request, reply) => {
+      if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
+        const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        return reply.type(type).send(await metrics.openMetrics());
+      }
+      const text = await metrics.text();
+      return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
+    },
   });
 }
 

@@ -72,11 +72,17 @@ export function openApiRoutes(app: FastifyInstance): void {
     }
   });
   let document: string | undefined;
-  app.get("/openapi.json", async (_request, reply) => {
-    document ??= JSON.stringify(openApi(described));
-    return reply.type("application/json").send(document);
+  app.route({
+    ...{ method: ["GET", "HEAD"], url: "/openapi.json" },
+    handler: async (_request, reply) => {
+      document ??= JSON.stringify(openApi(described));
+      return reply.type("application/json").send(document);
+    },
   });
-  app.get("/docs", async (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE));
+  app.route({
+    ...{ method: ["GET", "HEAD"], url: "/docs" },
+    handler: async (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE),
+  });
 }
 
 /** Pages and their files are no interface. */

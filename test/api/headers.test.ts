@@ -34,6 +34,21 @@ describe("headers", () => {
     expect(Object.fromEntries(given)).toEqual({ vary: "Origin", ...wanted });
   });
 
+  it.each(["/metrics", "/docs", "/openapi.json"])(
+    "of HEAD %s are GET's, without its body",
+    async (path) => {
+      const answers = await Promise.all(
+        ["HEAD", "GET"].map((method) => fetch(server.url + path, { method })),
+      );
+      const [head, get] = answers.map(({ status, headers }) => [
+        status,
+        headers.get("content-type"),
+      ]);
+      expect(head).toEqual([200, get?.[1]]);
+      expect(await answers[0]?.text()).toBe("");
+    },
+  );
+
   it("of a stream keep proxies from holding it back, beside vLLM's", async () => {
     const { headers } = await server.post("/v1/completions", { ...completion, stream: true });
     expect(Object.fromEntries([...headers].filter(([name]) => !ASIDE.has(name)))).toEqual({
