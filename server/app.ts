@@ -20,7 +20,7 @@ import type { FixedAnswers } from "./fixed/answers.ts";
 import { answerFixed } from "./fixed/hook.ts";
 import { recordAnswers } from "./fixed/record.ts";
 import { WITHOUT_EFFECT } from "./generation/fields.ts";
-import { hexId } from "./hex-id.ts";
+import { uuidDigits } from "./hex-id.ts";
 import { requireKeys } from "./http/auth.ts";
 import { bodyLimits, readBodies } from "./http/body.ts";
 import { answerOrigins, isPreflight } from "./http/cors.ts";
@@ -234,7 +234,7 @@ function nameAnswers(app: FastifyInstance, { settings, simulation }: Serving): v
     reply.header("vary", "Origin");
     if (named) {
       const given = request.headers["x-request-id"];
-      reply.header("x-request-id", typeof given === "string" ? given : hexId());
+      reply.header("x-request-id", typeof given === "string" ? given : uuidDigits());
     }
     if (simulation !== undefined) reply.header("x-trainyard-simulation", simulation);
     done();

@@ -7,7 +7,7 @@ import {
   type OutputFinish,
   type OutputPart,
 } from "../generation/parts.ts";
-import { hexId } from "../hex-id.ts";
+import { uuidDigits } from "../hex-id.ts";
 import type { ApiError } from "../http/errors.ts";
 import type { SseEvent } from "../http/sse.ts";
 import { readMessages } from "./read.ts";
@@ -193,7 +193,7 @@ function event(data: Readonly<Record<string, unknown>> & { readonly type: string
 }
 
 /** A thought goes back to the server as it came; nothing is signed. */
-const signature = hexId;
+const signature = uuidDigits;
 
 /** Undefined: the arguments are cut off. */
 function parsedInput(text: string): unknown {

@@ -42,7 +42,7 @@ export class PoolingExchange {
     { prefix, body }: { readonly prefix: string; readonly body: Asked },
   ) {
     this.model = pooledName(serving, body.model);
-    const requestId = body.request_id ?? hexId().slice(0, 16);
+    const requestId = body.request_id ?? hexId();
     this.#exchange = new Exchange(serving, http, { prefix, requestId, model: body.model }, "-");
     this.#pooler = pooler;
     this.#body = body;

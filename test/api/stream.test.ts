@@ -23,7 +23,7 @@ const ask = { messages, max_tokens: 3, ignore_eos: true, seed: 1, temperature: 0
 function fixed(events: readonly string[]): readonly string[] {
   return events.map((event) =>
     event
-      .replace(/"id":"(chatcmpl|cmpl)-[0-9a-f]{32}"/, '"id":"$1-ID"')
+      .replace(/"id":"(chatcmpl|cmpl)-[0-9a-f]{16}"/, '"id":"$1-ID"')
       .replace(/"created":\d+/, '"created":1'),
   );
 }

@@ -96,7 +96,7 @@ describe("tools", () => {
     const call = answer.choices[0]?.message.tool_calls?.[0];
     if (call?.type !== "function") throw new Error("There is no call.");
     expect(answer.choices[0]?.finish_reason).toBe("tool_calls");
-    expect(call.id).toMatch(/^chatcmpl-tool-[0-9a-f]{32}$/);
+    expect(call.id).toMatch(/^chatcmpl-tool-[0-9a-f]{16}$/);
     expect(call.function.name).toBe("get_weather");
     expect(JSON.parse(call.function.arguments)).toMatchObject({
       city: expect.any(String),

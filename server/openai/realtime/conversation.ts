@@ -1,6 +1,6 @@
 /** The items of a realtime conversation: as OpenAI's text mode has them, and as chat messages. */
 import type { ChatMessage } from "../../generation/messages.ts";
-import { hexId } from "../../hex-id.ts";
+import { uuidDigits } from "../../hex-id.ts";
 import { RealtimeBytes, type SocketBytes } from "./bytes.ts";
 import { RealtimeError } from "./errors.ts";
 
@@ -36,7 +36,7 @@ export interface CallOutputItem extends Base {
 
 export type Item = MessageItem | CallItem | CallOutputItem;
 
-export const newId = (kind: string): string => `${kind}_${hexId().slice(0, 24)}`;
+export const newId = (kind: string): string => `${kind}_${uuidDigits().slice(0, 24)}`;
 
 /** Items of a conversation at most; a client that goes on must delete some. */
 const MAX_ITEMS = 4_096;

@@ -3,9 +3,9 @@
  * bytes. An answer that does not stream keeps the items alone.
  */
 
-import { randomBytes } from "node:crypto";
 import { entryAt } from "../../entry-at.ts";
 import type { OutputDelta, OutputPart } from "../../generation/parts.ts";
+import { hexId } from "../../hex-id.ts";
 import type { TokenNames } from "../logprobs.ts";
 import { customInput } from "./custom-input.ts";
 import type { ResponseTools } from "./tools.ts";
@@ -33,7 +33,7 @@ interface Open {
   logprobs: object[];
 }
 
-export const newItemId = (kind: string): string => `${kind}_${randomBytes(8).toString("hex")}`;
+export const newItemId = (kind: string): string => `${kind}_${hexId()}`;
 
 export class ItemWriter {
   readonly items: object[] = [];

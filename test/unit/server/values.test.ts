@@ -7,7 +7,7 @@ import { soon } from "../../../models/soon.ts";
 import { parseSettings } from "../../../server/config.ts";
 import { jsonArgument, parameterTypes } from "../../../server/generation/tools/arguments.ts";
 import { PythonReader } from "../../../server/generation/tools/python-literal.ts";
-import { hexId } from "../../../server/hex-id.ts";
+import { hexId, uuidDigits } from "../../../server/hex-id.ts";
 import { samplingDefaults } from "../../../server/world/generation-defaults.ts";
 import { speculativeConfig } from "../../../server/world/speculation.ts";
 
@@ -167,10 +167,13 @@ describe("sampling defaults", () => {
   });
 });
 
-it("ids are a random UUID's digits, none of them twice", () => {
-  const ids = Array.from({ length: 600 }, hexId); // more than are drawn at once
+it.each([
+  ["64 random bits", hexId, /^[0-9a-f]{16}$/],
+  ["a random UUID", uuidDigits, /^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/],
+])("ids are the digits of %s, none of them twice", (_bits, make, digits) => {
+  const ids = Array.from({ length: 600 }, make); // more than are drawn at once
   expect(new Set(ids).size).toBe(600);
-  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
+  for (const id of ids) expect(id).toMatch(digits);
 });
 
 describe("what is there soon", () => {
