@@ -9,6 +9,7 @@ import fastify, {
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   LogController,
 } from "fastify";
 import { adapterRoutes } from "./adapters/route.ts";
@@ -34,6 +35,7 @@ import { shapeCheck } from "./http/validation.ts";
 import { derenderRoutes } from "./inference/derender.ts";
 import { generateRoutes } from "./inference/generate.ts";
 import { renderRoutes } from "./inference/render.ts";
+import { switchedOffRoutes } from "./inference/switched-off.ts";
 import { injectFaults } from "./injection/inject.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { chatBatchRoute } from "./openai/chat/batch.ts";
@@ -166,7 +168,7 @@ function clientRoutes(routes: FastifyInstance, { serving, pooler }: AppParts): v
   if (serving.settings["enable-scale-out"]) {
     renderRoutes(routes, serving);
     derenderRoutes(routes, serving);
-  }
+  } else switchedOffRoutes(routes);
   realtimeRoute(routes, serving);
 }
 
@@ -206,17 +208,18 @@ function operatorRoutes(
   liveRoute(routes, serving, metrics);
   hygieneRoute(routes, serving, metrics);
   requestsRoutes(routes, serving);
-  routes.route({
-    ...{ method: ["GET", "HEAD"], url: "/metrics" },
-    handler: async (request, reply) => {
-      if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
-        const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        return reply.type(type).send(await metrics.openMetrics());
-      }
-      const text = await metrics.text();
-      return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
-    },
-  });
+  const scraped = async (request: FastifyRequest, reply: FastifyReply) => {
+    if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
+      const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+      return reply.type(type).send(await metrics.openMetrics());
+    }
+    const text = await metrics.text();
+    return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
+  };
+  // Mounted in vLLM's framework: what stands under the path is the same.
+  for (const url of ["/metrics", "/metrics/*"]) {
+    routes.route({ method: ["HEAD", "GET"], url, handler: scraped });
+  }
 }
 
 /** OPTIONS that no browser asks before a request are a method like others, as in vLLM's framework. */
@@ -265,7 +268,7 @@ function answerErrors(app: FastifyInstance): void {
     const matches = new RegExp(`^${url.replace(/:[^/]+/g, "[^/]+")}$`);
     for (const one of [method].flat()) patterns.push({ method: one, matches });
   });
-  const methods = ["GET", "POST"] as const;
+  const methods = ["HEAD", "GET", "POST"] as const;
   app.setNotFoundHandler(async (request, reply) => {
     const [url = "", query] = request.url.split("?");
     const methodsOf = (path: string) =>

@@ -73,9 +73,7 @@ export class AdapterRegistry {
   load(asked: AdapterAsked): Promise<ServedAdapter> {
     return this.#inTurn(asked.name, async () => {
       const { name, path } = asked;
-      if (name === "" || path === "") {
-        throw new ApiError("invalid-input", "Both 'lora_name' and 'lora_path' must be provided.");
-      }
+      checkLoad({ name, path });
       if (this.#names.includes(name)) {
         throw new ApiError(
           "invalid-input",
@@ -96,14 +94,8 @@ export class AdapterRegistry {
   /** Requests under way end with it. Throws ApiError in vLLM's words. */
   unload(name: string): Promise<void> {
     return this.#inTurn(name, async () => {
-      if (name === "") {
-        const message = "'lora_name' needs to be provided to unload a LoRA adapter.";
-        throw new ApiError("invalid-input", message);
-      }
       const served = this.#served.get(name);
-      if (served === undefined) {
-        throw new ApiError("not-found", `The lora adapter '${name}' cannot be found.`);
-      }
+      if (served === undefined || name === "") throw notLoaded(name);
       this.#served.delete(name);
       this.#drop(served.adapter);
     });
@@ -145,6 +137,18 @@ export class AdapterRegistry {
       if (this.#turns.get(name) === turn) this.#turns.delete(name);
     }
   }
+}
+
+/** Throws where vLLM looks no further. */
+export function checkLoad({ name, path }: Pick<AdapterAsked, "name" | "path">): void {
+  if (name !== "" && path !== "") return;
+  throw new ApiError("invalid-input", "Both 'lora_name' and 'lora_path' must be provided.");
+}
+
+export function notLoaded(name: string): ApiError {
+  return name === ""
+    ? new ApiError("invalid-input", "'lora_name' needs to be provided to unload a LoRA adapter.")
+    : new ApiError("not-found", `The lora adapter '${name}' cannot be found.`);
 }
 
 /** In a line. */

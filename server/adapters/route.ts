@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { type Static, Type } from "typebox";
 import { badRequest } from "../http/errors.ts";
-import { type AdapterRegistry, described } from "./registry.ts";
+import { type AdapterRegistry, checkLoad, described, notLoaded } from "./registry.ts";
 
 const loadRequest = Type.Object({
   lora_name: Type.String(),
@@ -23,6 +23,7 @@ export function adapterRoutes(app: FastifyInstance, adapters: AdapterRegistry | 
     { schema: { body: loadRequest } },
     async ({ body, log }, reply) => {
       const { lora_name: name, lora_path: path, load_inplace: inPlace = false } = body;
+      checkLoad({ name, path });
       log.info(described(await enabled(adapters).load({ name, path, inPlace })));
       return reply.send(`Success: LoRA adapter '${name}' added successfully.`);
     },
@@ -31,8 +32,10 @@ export function adapterRoutes(app: FastifyInstance, adapters: AdapterRegistry | 
     "/v1/unload_lora_adapter",
     { schema: { body: unloadRequest } },
     async ({ body }, reply) => {
-      await enabled(adapters).unload(body.lora_name);
-      return reply.send(`Success: LoRA adapter '${body.lora_name}' removed successfully.`);
+      const { lora_name: name } = body;
+      if (adapters === undefined) throw notLoaded(name);
+      await adapters.unload(name);
+      return reply.send(`Success: LoRA adapter '${name}' removed successfully.`);
     },
   );
 }

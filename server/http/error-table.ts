@@ -66,6 +66,12 @@ export const ERRORS = {
     body: "none",
     when: "A WebSocket is asked for where there is none.",
   },
+  "switched-off": {
+    status: 403,
+    type: "PermissionDeniedError",
+    body: "error",
+    when: "The path is served with `--enable-scale-out` alone.",
+  },
   "not-found": {
     status: 404,
     type: "NotFoundError",

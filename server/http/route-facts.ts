@@ -8,6 +8,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** It has no schema of its body, and looks at it all the same. */
     readonly readsBody?: true;
+    /** It is no part of /openapi.json. */
+    readonly hidden?: true;
   }
 }
 

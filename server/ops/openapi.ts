@@ -65,9 +65,9 @@ const ERROR = {
 /** Call before the routes are added: it listens to them. */
 export function openApiRoutes(app: FastifyInstance): void {
   const described: Described[] = [];
-  app.addHook("onRoute", ({ method, url, schema }) => {
+  app.addHook("onRoute", ({ method, url, schema, config }) => {
     for (const one of Array.isArray(method) ? method : [method]) {
-      if (one === "HEAD" || one === "OPTIONS" || isHidden(url)) continue;
+      if (one === "HEAD" || one === "OPTIONS" || config?.hidden || isHidden(url)) continue;
       described.push({ method: one, url, body: schema?.body as object | undefined }); // ours are JSON schemas
     }
   });
@@ -87,7 +87,7 @@ export function openApiRoutes(app: FastifyInstance): void {
 
 /** Pages and their files are no interface. */
 const isHidden = (url: string): boolean =>
-  ["/", "/docs", "/openapi.json", "*"].includes(url) || url.startsWith("/assets/");
+  ["/", "/docs", "/openapi.json", "/metrics/*", "*"].includes(url) || url.startsWith("/assets/");
 
 export function openApi(routes: readonly Described[]): object {
   const paths: Record<string, Record<string, object>> = {};

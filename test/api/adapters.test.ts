@@ -222,6 +222,24 @@ const OTHER = {
 };
 
 describe("without --enable-lora", () => {
+  it("names are looked at before it is said that there are no adapters", async () => {
+    const plain = await startServer([
+      ...["models/tiny/llama", "--device", "null", "--allow-runtime-lora-updating"],
+    ]);
+    try {
+      const both = "Both 'lora_name' and 'lora_path' must be provided.";
+      const load = { lora_name: "", lora_path: "x" };
+      expect(await plain.post("/v1/load_lora_adapter", load)).toMatchObject(
+        error(both, "InvalidUserInput", 400),
+      );
+      expect(await plain.post("/v1/unload_lora_adapter", { lora_name: "a" })).toMatchObject(
+        error("The lora adapter 'a' cannot be found.", "NotFoundError", 404),
+      );
+    } finally {
+      await plain.stop(0);
+    }
+  });
+
   it("there are no routes, and modules are refused", async () => {
     const plain = await startServer();
     try {

@@ -54,6 +54,30 @@ describe("bad requests", () => {
     });
   });
 
+  it("answers HEAD where vLLM's framework does, and what stands under /metrics", async () => {
+    const ask = async (method: string, path: string) => {
+      const { status, headers } = await fetch(`${server.url}${path}`, { method });
+      return { status, allow: headers.get("allow") };
+    };
+    for (const path of ["/docs", "/openapi.json", "/metrics", "/metrics/", "/metrics/x"]) {
+      expect([path, await ask("HEAD", path)]).toEqual([path, { status: 200, allow: null }]);
+      expect([path, await ask("GET", path)]).toEqual([path, { status: 200, allow: null }]);
+    }
+    expect(await ask("POST", "/docs")).toEqual({ status: 405, allow: "HEAD, GET" });
+    expect(await ask("HEAD", "/health")).toEqual({ status: 405, allow: "GET" });
+  });
+
+  it("says of each path of --enable-scale-out that it is off, and describes none", async () => {
+    for (const path of [`${CHAT}/render`, "/v1/completions/derender", "/inference/v1/generate"]) {
+      const { status, json } = await server.post(path, "{");
+      expect({ status, ...json.error, message: undefined }).toEqual({
+        ...{ status: 403, type: "PermissionDeniedError", param: null, code: 403 },
+      });
+      expect((await server.get(path)).status).toBe(405);
+    }
+    expect((await server.get("/openapi.json")).text).not.toContain("render");
+  });
+
   it("takes JSON only", async () => {
     const { status, json } = await server.post(TEXT, "prompt=a", { "content-type": "text/plain" });
     expect(status).toBe(400);

@@ -282,7 +282,7 @@ it("is not there unless asked for, and tells where KV events are", async () => {
     ...["models/tiny/llama", "--device", "null", "--kv-events-config", events],
     ...["--data-parallel-size", "2"],
   ]);
-  expect((await plain.post(GENERATE, {})).status).toBe(404);
+  expect((await plain.post(GENERATE, {})).status).toBe(403);
   const sources = (await plain.get("/kv_event_sources")).json;
   expect(Object.values(sources)).toMatchObject([
     { publisher: "zmq", endpoint: "inproc://here", replay_endpoint: null, topic: "" },
