@@ -60,6 +60,18 @@ describe("/v1/responses", () => {
     expect(json.error).toMatchObject({ type, param, code: status });
   });
 
+  it.each([
+    { role: "user", content: [{ type: "text", text: "x" }] },
+    { role: "user", content: [{ type: "input_text" }] },
+    { role: "user", content: [{ type: "output_text", text: "x" }] },
+    { role: "user", content: [{ type: "refusal", refusal: "no" }] },
+    { role: "assistant", content: [{ type: "output_text", text: "x" }] },
+    { role: "assistant", type: "message", content: [{ text: "x" }] },
+  ])("refuses the parts of %j as vLLM does", async (item) => {
+    const { json } = await post("/v1/responses", { input: [item] });
+    expect(json.error).toMatchObject({ type: "Bad Request", param: "body.input", code: 400 });
+  });
+
   it("counts the choice that it added among the fields of a body without input", async () => {
     const { json } = await post("/v1/responses", { temperature: 0 });
     expect(json.error.message).toContain("'input': '<dict of 2 items>'");

@@ -151,26 +151,36 @@ function addMessage(messages: Message[], open: Message | undefined, item: Fields
   const { role, content } = item;
   if (!ROLES.has(role) || (typeof content !== "string" && !Array.isArray(content)))
     throw noItem(item);
-  if (Array.isArray(content) && !content.every(isContentPart)) throw noItem(item);
+  const said = role === "assistant" && item["type"] === "message";
+  if (Array.isArray(content) && !content.every((part) => isContentPart(part, said))) {
+    // vLLM takes one with an id for an answer as it stands, and then misses its text.
+    if (said && typeof item["id"] === "string") {
+      throw badRequest("A part of the content of an answer is neither output_text nor refusal.");
+    }
+    throw noItem(item);
+  }
   if (role !== "assistant") {
     messages.push({ role: String(role), content: content as Content });
     return;
   }
   const [first]: unknown[] = Array.isArray(content) ? content : [];
-  const said =
+  const text =
     typeof content === "string"
       ? content
       : isFields(first)
         ? String(first["text"] ?? first["refusal"] ?? "")
         : "";
-  if (open && (open.content === undefined || open.content === null)) open.content = said;
-  else messages.push({ role: "assistant", content: said });
+  if (open && (open.content === undefined || open.content === null)) open.content = text;
+  else messages.push({ role: "assistant", content: text });
 }
 
-const PARTS = /^(?:text|refusal|(?:input|output)_\w+)$/;
-
-const isContentPart = (part: unknown): boolean =>
-  isFields(part) && PARTS.test(String(part["type"] ?? "text"));
+/** `said`: of an answer that is handed back. */
+function isContentPart(part: unknown, said: boolean): boolean {
+  if (!isFields(part)) return false;
+  const { type, text } = part;
+  if (type === "input_text" || (said && type === "output_text")) return typeof text === "string";
+  return type === "input_image" || type === "input_file" || (said && type === "refusal");
+}
 
 /** Of OpenAI's items, those whose tools run nowhere here. */
 const KNOWN_ITEMS: ReadonlySet<string> = new Set([
