@@ -81,7 +81,8 @@ describe("tools of /v1/responses", () => {
 describe("items of /v1/responses", () => {
   const ask = (...input: readonly unknown[]) =>
     answer("/v1/responses", { input, max_output_tokens: 1 });
-  const said = { role: "assistant", content: [{ type: "output_text", text: "yes" }] };
+  const bare = { role: "assistant", content: [{ type: "output_text", text: "yes" }] };
+  const said = { ...bare, type: "message" };
   const call = { type: "function_call", call_id: "1", name: "f", arguments: "{}" };
 
   it.each([
@@ -95,6 +96,7 @@ describe("items of /v1/responses", () => {
     [[{ id: "x" }]],
     [[{ role: "king", content: "x" }]],
     [[{ role: "user", content: 3 }]],
+    [[bare]],
     [[{ type: "reasoning" }]],
     [[{ type: "reasoning", encrypted_content: "x", summary: [] }]],
   ])("%j are refused", async (input) => {
@@ -107,7 +109,7 @@ describe("items of /v1/responses", () => {
     [[said, call, { ...call, call_id: "2", namespace: "n" }]],
     [[call, { type: "function_call_output", call_id: "1", output: [] }]],
     [[{ type: "custom_tool_call", call_id: "1", name: "c", input: "x" }]],
-    [[{ role: "assistant", content: [{ type: "refusal", refusal: "no" }] }, said]],
+    [[{ ...said, content: [{ type: "refusal", refusal: "no" }] }, said]],
     [
       [
         { role: "assistant", content: "" },
