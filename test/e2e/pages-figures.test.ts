@@ -132,10 +132,15 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
           await panel.last().getByRole("button", { name: kind }).press("Enter");
           return readFileSync(await (await coming).path());
         };
-        const svg = (await save("SVG")).toString();
+        let svg = "";
+        const drawn = async (): Promise<number> => {
+          svg = (await save("SVG")).toString();
+          return svg.match(/<(?:rect|path|circle)/g)?.length ?? 0;
+        };
+        // What is priced first is drawn a while after the panel is there.
+        await expect.poll(drawn, { timeout: 20_000 }).toBeGreaterThanOrEqual(shapes);
         expect(svg, `${title}`).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
         expect(svg).not.toMatch(/var\(|<script|href=/);
-        expect(svg.match(/<(?:rect|path|circle)/g)?.length).toBeGreaterThanOrEqual(shapes);
         expect(new Set(svg.match(/fill="[^"]+"/g)).size).toBeGreaterThan(1);
         expect((await save("PNG")).subarray(1, 4).toString()).toBe("PNG");
         // Some browsers read a file a while after the click.
