@@ -69,6 +69,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   );
   const { url } = values;
   const trace = await traceOf(values);
+  if (trace.requests.length === 0) {
+    throw new Error(`${values.trace ?? "--sessions"} gives no request to replay.`);
+  }
   const oracle = prefixOracle(trace);
   const seconds = spanOf(trace);
   print(

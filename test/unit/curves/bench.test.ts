@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseBench } from "../../../scripts/commands/bench/flags.ts";
 import { run as runReplay } from "../../../scripts/commands/replay/main.ts";
@@ -363,6 +366,13 @@ describe("flags of bench replay", () => {
   ])("%s %s never reaches the clock", async (flag, value) => {
     const replay = runReplay(["--sessions", "1", flag, value === "" ? " " : value]);
     await expect(replay).rejects.toThrow(flag);
+  });
+
+  it("a trace without requests is named", async () => {
+    const trace = join(mkdtempSync(join(tmpdir(), "trace-")), "none.jsonl");
+    writeFileSync(trace, "");
+    const replay = runReplay(["--trace", trace, "--format", "mooncake"]);
+    await expect(replay).rejects.toThrow(`${trace} gives no request to replay.`);
   });
 });
 
