@@ -71,10 +71,14 @@ export class TaggedSplitter implements ReasoningSplitter {
       split.content += text;
       return;
     }
-    const all = this.#blanks + text;
-    const shown = this.#marks.trims ? all.trimEnd() : all;
-    this.#blanks = all.slice(shown.length);
-    split.reasoning += shown;
+    const shown = this.#marks.trims ? text.trimEnd() : text;
+    const blanks = text.slice(shown.length);
+    // Only the new text is looked at: a model may write nothing but blanks for long.
+    if (shown === "") this.#blanks += blanks;
+    else {
+      split.reasoning += this.#blanks + shown;
+      this.#blanks = blanks;
+    }
   }
 }
 

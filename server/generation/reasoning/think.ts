@@ -3,7 +3,7 @@
  * opening one may be in the prompt, text counts as reasoning until the closing one,
  * even if that never comes (as in vLLM); a tool call that begins ends it, too.
  */
-import { MarkerScan } from "../tool-output.ts";
+import { isBlank, MarkerScan } from "../tool-output.ts";
 import type { ThoughtMarks } from "./registry.ts";
 
 export interface Split {
@@ -28,7 +28,9 @@ export class ThinkSplitter implements ReasoningSplitter {
   readonly #calls: readonly string[];
   /** `head`: may still open; `before`: no thought yet; `inside`: a thought. */
   #state: "head" | "before" | "inside";
+  /** What may become the opening mark, and the blanks before it. */
   #head = "";
+  #blanks = "";
   readonly #open: MarkerScan;
   readonly #close: MarkerScan;
 
@@ -66,18 +68,25 @@ export class ThinkSplitter implements ReasoningSplitter {
 
   /** The opening mark counts only where nothing came before it. */
   #begin(char: string, split: Writable): void {
+    if (this.#head === "" && isBlank(char)) {
+      this.#blanks += char;
+      return;
+    }
     this.#head += char;
-    const begun = this.#head.trimStart();
-    if (this.#marks.open.includes(begun)) {
+    if (this.#marks.open.includes(this.#head)) {
       this.#state = "inside";
       this.#head = "";
-    } else if (!this.#marks.open.some((mark) => mark.startsWith(begun))) this.#headless(split);
+      this.#blanks = "";
+    } else if (!this.#marks.open.some((mark) => mark.startsWith(this.#head))) {
+      this.#headless(split);
+    }
   }
 
   /** What looked like the opening mark and is not. */
   #headless(split: Writable): void {
-    const head = this.#head;
+    const head = this.#blanks + this.#head;
     this.#head = "";
+    this.#blanks = "";
     this.#state = "inside";
     for (const char of head) this.#char(char, split);
   }

@@ -1,6 +1,6 @@
 /** Our reasoning parsers read what vLLM 0.32's own read, for any split of the text. */
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { reasoningFormat } from "../../../server/generation/reasoning/registry.ts";
 import { splitterOf } from "../../../server/generation/reasoning/splitter.ts";
 
@@ -58,5 +58,53 @@ describe("a call", () => {
       reasoning: "hm",
       content: `${call} there`,
     });
+  });
+});
+
+describe("blanks", () => {
+  it("before the mark that opens a thought are none of it, before another text they are", () => {
+    const split = (pieces: readonly string[]) => read("deepseek_r1", pieces).reasoning;
+    expect(split([" \n<think>a"])).toBe("a");
+    expect(split([..." \n<think>a"])).toBe("a");
+    expect(split([" \n<thin"])).toBe(" \n<thin");
+    expect(split([" \n", "a <think>"])).toBe(" \na <think>");
+  });
+
+  const MANY = 2_000;
+
+  /** Characters that are looked at for blanks, of all texts. */
+  function lookedAt(run: () => void): number {
+    let looked = 0;
+    const spies = (["trimStart", "trimEnd", "slice"] as const).map((method) => {
+      const plain = String.prototype[method] as (...args: unknown[]) => string;
+      return vi.spyOn(String.prototype, method).mockImplementation(function (
+        this: string,
+        ...args: unknown[]
+      ) {
+        looked += this.length;
+        return plain.apply(this, args);
+      });
+    });
+    try {
+      run();
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+    return looked;
+  }
+
+  it.each(["glm45", "deepseek_r1"])("of %s are read as often as there are of them", (name) => {
+    const blanks = " \n".repeat(MANY / 2);
+    for (const pieces of [
+      [`${blanks}<b${blanks}`, "c"],
+      [...blanks, "c"],
+    ]) {
+      let found = { reasoning: "", content: "" };
+      const looked = lookedAt(() => {
+        found = read(name, pieces);
+      });
+      expect(found).toEqual({ reasoning: pieces.join(""), content: "" });
+      expect(looked).toBeLessThan(10 * MANY);
+    }
   });
 });
