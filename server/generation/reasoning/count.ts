@@ -24,11 +24,12 @@ export class ThoughtCounter {
 
   push(ids: readonly number[]): void {
     for (const id of ids) {
-      if (this.#splitter.over) return;
+      if (this.#splitter.over && !this.#marks.reopens) return;
       const text = this.#decoder.push(id);
+      const before = this.#splitter.thinking;
       this.#splitter.push(text);
-      const mark = this.#splitter.over || this.#marks.open.includes(text);
-      if (!mark && !this.#endIds.includes(id)) this.count++;
+      const thought = before && this.#splitter.thinking && !this.#marks.open.includes(text);
+      if (thought && !this.#endIds.includes(id)) this.count++;
     }
   }
 }

@@ -29,6 +29,10 @@ export class TaggedSplitter implements ReasoningSplitter {
     return this.#state !== "thought" && this.#ended;
   }
 
+  get thinking(): boolean {
+    return this.#state === "thought";
+  }
+
   push(text: string): Split {
     const split = { reasoning: "", content: "" };
     if (this.#scan.passes(text)) this.#put(text, split);

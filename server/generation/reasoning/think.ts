@@ -17,6 +17,8 @@ export interface ReasoningSplitter {
   end(): Split;
   /** The answer has begun. */
   readonly over: boolean;
+  /** What comes next may be of a thought. */
+  readonly thinking: boolean;
 }
 
 const THINK: ThoughtMarks = { open: ["<think>"], close: ["</think>"], begun: true };
@@ -40,6 +42,10 @@ export class ThinkSplitter implements ReasoningSplitter {
     this.#state = marks.begun ? "head" : "before";
     this.#open = new MarkerScan(...marks.open);
     this.#close = new MarkerScan(...marks.close, ...calls);
+  }
+
+  get thinking(): boolean {
+    return !this.over && this.#state !== "before";
   }
 
   push(text: string): Split {
