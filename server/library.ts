@@ -22,6 +22,14 @@ import {
 } from "./generation/prepare.ts";
 import { idsPrompt, type Prompt, textPrompt } from "./generation/prompt.ts";
 import { badRequest } from "./http/errors.ts";
+import {
+  conversationList,
+  type LibraryFields,
+  type OneOrMore,
+  type PromptInput,
+  promptList,
+  samplingFields,
+} from "./library-inputs.ts";
 import type { Serving } from "./serving.ts";
 import type { Settings } from "./settings/table.ts";
 import { buildWorld, type World } from "./world/world.ts";
@@ -58,9 +66,6 @@ export class SamplingParams {
   }
 }
 
-/** Text, or token ids. */
-export type PromptInput = string | readonly number[];
-
 export interface CompletionOutput {
   readonly index: number;
   readonly text: string;
@@ -82,8 +87,6 @@ export interface RequestOutput {
   readonly numCachedTokens: number;
   readonly outputs: readonly CompletionOutput[];
 }
-
-type OneOrMore<T> = T | readonly T[];
 
 export class LLM {
   readonly #options: LLMOptions;
@@ -110,13 +113,12 @@ export class LLM {
     const list = promptList(prompts);
     const chosen = samplingOf(sampling, list.length);
     const tasks = list.map(async (given, index) => {
-      const { options } = chosen[index] ?? new SamplingParams();
+      const fields = chosen[index] as LibraryFields; // one for each
       const prompt =
         typeof given === "string"
           ? await textPrompt(given, serving.tokenizer, serving, tokenize)
           : idsPrompt(given, serving, {});
-      const fields = snakeFields(options);
-      const wish = { maxTokens: 16, ...wishOf(options) };
+      const wish = { maxTokens: 16, ...wishOf(fields) };
       const checked = await checkedSampling(serving, fields, { prompt, wish });
       const request = await engineRequest(fields, prompt, {
         sampling: checked,
@@ -140,13 +142,13 @@ export class LLM {
     sampling: SamplingParams | readonly SamplingParams[] = new SamplingParams(),
   ): Promise<readonly RequestOutput[]> {
     const world = await this.#start();
-    const list = isConversation(conversations) ? [conversations] : conversations;
+    const list = conversationList(conversations);
     const chosen = samplingOf(sampling, list.length);
     const tasks = list.map(async (messages, index) => {
-      const { options } = chosen[index] ?? new SamplingParams();
-      const fields = { ...snakeFields(options), messages } as ChatFields; // sampling fields and messages
+      const { logprobs, ...sampled } = chosen[index] as LibraryFields; // one for each
+      const fields: ChatFields = { ...sampled, messages };
       // The text as it comes: nothing is parsed.
-      const ask = { fields, wish: wishOf(options), plan: {} };
+      const ask = { fields, wish: wishOf({ ...sampled, logprobs }), plan: {} };
       return prepareChat(world.serving, ask, { priority: () => 0, rank: undefined });
     });
     return run(world.serving, await Promise.all(tasks));
@@ -180,25 +182,28 @@ async function run(
   );
 }
 
-/** Parameters of each of `count` prompts. */
+/** What is asked for each of `count` prompts. */
 function samplingOf(
   sampling: SamplingParams | readonly SamplingParams[],
   count: number,
-): readonly SamplingParams[] {
-  if (sampling instanceof SamplingParams) return Array.from({ length: count }, () => sampling);
-  if (sampling.length === count) return sampling;
+): readonly LibraryFields[] {
+  const all: unknown = sampling instanceof SamplingParams ? Array(count).fill(sampling) : sampling;
+  if (!Array.isArray(all) || !all.every((one) => one instanceof SamplingParams)) {
+    throw badRequest("sampling_params must be SamplingParams.", "sampling_params");
+  }
+  if (all.length === count) return all.map(({ options }) => samplingFields(options));
   throw badRequest(
     "The lengths of prompts and sampling_params must be the same.",
     "sampling_params",
-    sampling.length,
+    all.length,
   );
 }
 
-function wishOf({ maxTokens, logprobs, promptLogprobs }: SamplingOptions): SamplingWish {
+function wishOf({ max_tokens, logprobs, prompt_logprobs }: LibraryFields): SamplingWish {
   return {
-    ...(maxTokens !== undefined && { maxTokens }),
-    ...(logprobs !== undefined && { logprobs }),
-    ...(promptLogprobs !== undefined && { promptLogprobs }),
+    ...(max_tokens != null && { maxTokens: max_tokens }),
+    ...(logprobs != null && { logprobs }),
+    ...(prompt_logprobs != null && { promptLogprobs: prompt_logprobs }),
   };
 }
 
@@ -224,20 +229,6 @@ function requestOutput(
   };
 }
 
-function promptList(
-  prompts: OneOrMore<string> | readonly number[] | readonly PromptInput[],
-): readonly PromptInput[] {
-  if (typeof prompts === "string") return [prompts];
-  if (typeof prompts[0] === "number") return [prompts as readonly number[]]; // ids have numbers first
-  return prompts as readonly PromptInput[]; // neither one text nor one list of ids
-}
-
-function isConversation(
-  given: readonly ChatMessage[] | readonly (readonly ChatMessage[])[],
-): given is readonly ChatMessage[] {
-  return !Array.isArray(given[0]);
-}
-
 async function startedWorld(options: LLMOptions): Promise<World> {
   const world = await buildWorld(parseSettings(argumentsOf(options), process.env).settings);
   await world.simulatedStart?.run();
@@ -253,13 +244,4 @@ function argumentsOf(options: LLMOptions): string[] {
     const text = typeof value === "object" ? JSON.stringify(value) : String(value);
     return [`--${flag}=${text}`];
   });
-}
-
-function snakeFields(options: SamplingOptions): SamplingFields {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [
-      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      value,
-    ]),
-  ) as SamplingFields; // the names of SamplingOptions are made from those of SamplingFields
 }

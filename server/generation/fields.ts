@@ -182,35 +182,38 @@ const sharedObject = Type.Object({ ...fields, ...guidedFields });
 export type SharedFields = Static<typeof sharedObject>;
 
 /** Those of them that decide how ids are drawn. */
+export const SAMPLING_FIELDS = [
+  "n",
+  "temperature",
+  "top_p",
+  "top_k",
+  "min_p",
+  "frequency_penalty",
+  "presence_penalty",
+  "repetition_penalty",
+  "logit_bias",
+  "allowed_token_ids",
+  "bad_words",
+  "seed",
+  "stop",
+  "stop_token_ids",
+  "include_stop_str_in_output",
+  "ignore_eos",
+  "min_tokens",
+  "skip_special_tokens",
+  "spaces_between_special_tokens",
+  "prompt_logprobs",
+  "logprob_token_ids",
+  "truncate_prompt_tokens",
+  "truncation_side",
+] as const;
+
+type SamplingName = (typeof SAMPLING_FIELDS)[number];
+
 export type SamplingFields = Pick<SharedFields, SamplingName>;
 
 /** The others. */
 export type RequestFields = Omit<SharedFields, SamplingName>;
-
-type SamplingName =
-  | "n"
-  | "temperature"
-  | "top_p"
-  | "top_k"
-  | "min_p"
-  | "frequency_penalty"
-  | "presence_penalty"
-  | "repetition_penalty"
-  | "logit_bias"
-  | "allowed_token_ids"
-  | "bad_words"
-  | "seed"
-  | "stop"
-  | "stop_token_ids"
-  | "include_stop_str_in_output"
-  | "ignore_eos"
-  | "min_tokens"
-  | "skip_special_tokens"
-  | "spaces_between_special_tokens"
-  | "prompt_logprobs"
-  | "logprob_token_ids"
-  | "truncate_prompt_tokens"
-  | "truncation_side";
 
 /** Fields that have no effect in vLLM either: never reported as ignored. */
 export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([

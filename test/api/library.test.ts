@@ -56,4 +56,44 @@ describe("LLM", () => {
     await expect(scored).rejects.toThrow("`logprobs` is not supported here");
     await synthetic.close();
   });
+
+  it("refuses what has other types than it is declared with, others undisturbed", async () => {
+    const beside = llm.generate([5, 6], new SamplingParams({ maxTokens: 4, ignoreEos: true }));
+    const options: readonly (readonly [object, string])[] = [
+      [{ maxTokens: "a" }, "body.max_tokens"],
+      [{ maxTokens: 2.5 }, "body.max_tokens"],
+      [{ logprobs: "x" }, "`logprobs` must be an integer."],
+      [{ n: 1.5 }, "body.n"],
+      [{ stop: [5] }, "body.stop.0"],
+      [{ seed: "x" }, "body.seed"],
+      [{ seed: 2n ** 64n }, "body.seed"],
+      [{ allowedTokenIds: ["a"] }, "body.allowed_token_ids.0"],
+      [{ topKay: 1 }, "Unexpected keyword argument 'topKay'"],
+    ];
+    for (const [wrong, words] of options) {
+      const asked = llm.generate("a", new SamplingParams(wrong));
+      await expect(asked, JSON.stringify(words)).rejects.toThrow(words);
+    }
+    for (const prompts of [null, 5, [1.5], [["a"]], ["a", 5], { prompt: "a" }] as never[]) {
+      await expect(llm.generate(prompts)).rejects.toThrow("A prompt must be a text or a list");
+    }
+    await expect(llm.generate("a", { maxTokens: 2 } as never)).rejects.toThrow(
+      "sampling_params must be SamplingParams.",
+    );
+    await expect(llm.chat("Hi" as never)).rejects.toThrow("body.messages");
+    await expect(llm.chat([{ role: "user", content: 5 }] as never)).rejects.toThrow(
+      "body.messages.0",
+    );
+    expect((await beside)[0]?.outputs[0]?.tokenIds).toHaveLength(4);
+  });
+
+  it("reads a seed of 64 bits, and null as nothing said", async () => {
+    const ask = async (options: object) => {
+      const params = new SamplingParams({ maxTokens: 8, ignoreEos: true, ...options });
+      return (await llm.generate([5, 6], params))[0]?.outputs[0]?.tokenIds;
+    };
+    const seed = 2n ** 62n + 1n;
+    expect(await ask({ seed, temperature: null })).toEqual(await ask({ seed }));
+    expect(await ask({ seed: 2n ** 62n })).not.toEqual(await ask({ seed }));
+  });
 });

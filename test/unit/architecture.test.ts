@@ -134,6 +134,7 @@ describe("architecture", () => {
       "openai anthropic fixed",
       "inference ops pooling",
       "app.ts world",
+      "library-inputs.ts",
       "library.ts main.ts",
       "testing",
     ].map((line) => line.split(" "));
