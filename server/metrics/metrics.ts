@@ -1,5 +1,4 @@
 /** All series of this server: engines, HTTP, the process, the curve, and what is wrong with a load. */
-import { collectDefaultMetrics } from "prom-client";
 import type { Nanos } from "../../device/clock.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
@@ -14,6 +13,7 @@ import { HttpMetrics } from "./http-metrics.ts";
 import { CODES, type LoadReport, LoadWatch } from "./load-watch.ts";
 import { type MachineFacts, MachineMetrics } from "./machine-metrics.ts";
 import { NeuronMetrics } from "./neuron-metrics.ts";
+import { addProcessSeries } from "./process-metrics.ts";
 
 export interface MetricsOptions extends Omit<EngineMetricsOptions, "index"> {
   /** Of the first engine; the label `engine` counts up from it. */
@@ -40,7 +40,7 @@ export class Metrics {
   readonly #curves: readonly Curve[];
 
   constructor(engines: readonly Engine[], options: MetricsOptions) {
-    collectDefaultMetrics({ register: this.families.registry });
+    addProcessSeries(this.families.registry);
     this.http = new HttpMetrics(this.families);
     this.frontend = new FrontendMetrics(this.families, options);
     this.load = new LoadWatch(engines.length, options.maxModelLen);
