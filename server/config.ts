@@ -4,6 +4,7 @@
  */
 import { type Output, readCommandLine } from "./settings/command-line.ts";
 import { readConfigFile } from "./settings/config-file.ts";
+import { environmentText } from "./settings/environment.ts";
 import { SettingsError } from "./settings/error.ts";
 import { ROWS, unsupported } from "./settings/flags.ts";
 import { helpOn } from "./settings/help.ts";
@@ -38,7 +39,8 @@ export function parseSettings(
   const values: Record<string, unknown> = {};
   const given = new Set<string>();
   for (const [flag, row] of ROWS) {
-    const text = texts.get(flag) ?? (row.env ? env[row.env] : undefined);
+    const said = texts.get(flag);
+    const text = said ?? environmentText(row, env);
     if (text === undefined) {
       values[flag] = row.default;
       continue;
@@ -47,8 +49,9 @@ export function parseSettings(
     try {
       values[flag] = row.parse(text);
     } catch (error) {
-      const got = row.secret === true ? "" : `, got ${text}`;
-      throw new SettingsError(`--${flag} ${(error as Error).message}${got}.`); // rows throw Errors only
+      const got = row.secret === true ? "" : `, got ${text === "" ? '""' : text}`;
+      const name = said === undefined ? row.env : `--${flag}`;
+      throw new SettingsError(`${name} ${(error as Error).message}${got}.`); // rows throw Errors only
     }
   }
   const key = env["VLLM_API_KEY"];

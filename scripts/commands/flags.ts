@@ -5,6 +5,7 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
+import { environmentText } from "../../server/settings/environment.ts";
 import type { Row } from "../../server/settings/row.ts";
 import { withoutUser } from "../load/server.ts";
 import { UsageError } from "../usage.ts";
@@ -56,7 +57,8 @@ export function parseFlags<T extends FlagTable>(
   const values: Record<string, unknown> = {};
   const given = new Set<keyof T & string>();
   for (const [flag, row] of Object.entries(spec.flags)) {
-    const text = asText(typed.get(flag)) ?? (row.env ? process.env[row.env] : undefined);
+    const said = asText(typed.get(flag));
+    const text = said ?? environmentText(row, process.env);
     if (text === undefined || text === "") {
       values[flag] = row.default;
       continue;
@@ -66,7 +68,8 @@ export function parseFlags<T extends FlagTable>(
       values[flag] = row.parse(text);
     } catch (error) {
       const got = row.secret === true ? "" : `, not "${text}"`;
-      throw new UsageError(`--${flag} ${(error as Error).message}${got}.`); // rows throw Errors only
+      const name = said === undefined ? row.env : `--${flag}`;
+      throw new UsageError(`${name} ${(error as Error).message}${got}.`); // rows throw Errors only
     }
   }
   return {

@@ -108,6 +108,21 @@ describe("settings", () => {
     });
   });
 
+  it("names the variable whose value is wrong, and takes an empty one for none", () => {
+    const given = (env: Record<string, string>) => parseSettings([], env).settings;
+    expect(() => given({ TRAINYARD_PORT: "abc" })).toThrow("TRAINYARD_PORT must be a whole number");
+    expect(() => settings("--port", "")).toThrow('--port must be a whole number, got "".');
+    expect(given({ TRAINYARD_PORT: "", TRAINYARD_DEVICE: "" })).toMatchObject({ port: 8000 });
+  });
+
+  it("reads switches of the environment as numbers, as vLLM does", () => {
+    const on = (text: string) =>
+      parseSettings([], { VLLM_SERVER_DEV_MODE: text }).settings["server-dev-mode"];
+    expect(["2", "-1", " 1 ", "true"].map(on)).toEqual([true, true, true, true]);
+    expect(["0", "00", "", "false"].map(on)).toEqual([false, false, false, false]);
+    expect(() => on("yes please")).toThrow("VLLM_SERVER_DEV_MODE must be");
+  });
+
   it("adds VLLM_API_KEY", () => {
     const { settings: given } = parseSettings(["--api-key", "a"], { VLLM_API_KEY: "b" });
     expect(given["api-key"]).toEqual(["a", "b"]);
