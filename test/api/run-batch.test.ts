@@ -1,8 +1,12 @@
 /** OpenAI's batch files: every line answered, in order, as the route would answer it. */
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { openOutput, readInput } from "../../scripts/commands/batch-files.ts";
 import { readBatch, run } from "../../scripts/commands/run-batch.ts";
 
 const messages = [{ role: "user", content: "hello" }];
@@ -55,6 +59,53 @@ describe("run-batch", () => {
     expect(answers[1].error).toContain("stream");
     expect(answers[2].error).toContain("/v1/embeddings");
     expect(text).toContain("3 of them failed");
+  });
+
+  it("embeds, scores and ranks where the model pools", async () => {
+    const line = (url: string, body: object) => ({ custom_id: url, method: "POST", url, body });
+    const { answers } = await batch(
+      [
+        line("/v1/embeddings", { input: ["hello", "there"] }),
+        line("/v1/score", { text_1: "hello", text_2: "there" }),
+        line("/v2/rerank", { query: "hello", documents: ["there", "hello"] }),
+        line("/v1/chat/completions", { messages }),
+      ],
+      ["--runner", "pooling", "--device", "cpu"],
+    );
+    expect(answers[0].response.body.data).toHaveLength(2);
+    expect(answers[1].response.body.data).toHaveLength(1);
+    expect(answers[2].response.body.results).toHaveLength(2);
+    expect(answers[3].error).toBe("Model does not support endpoint: /v1/chat/completions");
+  });
+
+  it("gets its lines from a URL and puts the answers at one, again where that fails", async () => {
+    const puts: string[] = [];
+    const server = createServer(async (request, response) => {
+      if (request.method === "GET") {
+        response.statusCode = request.url === "/in" ? 200 : 404;
+        response.end(`\ufeff${JSON.stringify(chat(7))}\r\n`);
+        return;
+      }
+      puts.push((await request.toArray()).join(""));
+      response.statusCode = puts.length === 1 ? 503 : 201;
+      response.end("busy");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const quiet = vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+    expect(readBatch(await readInput(`${url}/in`))).toEqual([chat(7)]);
+    await expect(readInput(`${url}/none`)).rejects.toThrow("the server answers 404");
+    const folder = mkdtempSync(join(tmpdir(), "batch-"));
+    const { file, finish, close } = await openOutput(`${url}/out`, folder, 0);
+    await file.write("{}\n");
+    await finish();
+    await close();
+    expect(puts).toEqual(["{}\n", "{}\n"]);
+    expect(quiet.mock.calls.join("")).toContain("(attempt 1 of 5): 503 busy");
+    expect(readdirSync(folder)).toEqual([]);
+    quiet.mockRestore();
+    server.close();
+    await expect(readInput(`${url}/in`)).rejects.toThrow(`--input-file ${url}/in: `);
   });
 
   it.each([
