@@ -80,7 +80,7 @@ class Arriving implements BodyReader, Awaited {
     const over = this.#meter.read(chunk);
     if (this.#length > limits.bytes) this.refuse(tooLarge(limits.bytes));
     else if (held.bytes > limits.underWay) this.refuse(tooMany());
-    else if (over !== undefined) this.refuse(badRequest(`The request's body ${over}.`));
+    else if (over !== undefined) this.refuse(overLimit(over));
   }
 
   end(): void {
@@ -159,6 +159,10 @@ export class Patience {
       if (one.looks++ === LOOKS) one.late();
     }
   }
+}
+
+export function overLimit(over: string): ApiError {
+  return badRequest(`The request's body ${over}.`);
 }
 
 function tooLarge(bytes: number): ApiError {

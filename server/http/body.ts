@@ -6,9 +6,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { soon } from "../../models/soon.ts";
 import { GuardedThread, ThreadBusyError } from "../guarded-thread.ts";
-import { type ArrivingLimits, Patience, receive } from "./arriving.ts";
+import { type ArrivingLimits, overLimit, Patience, receive } from "./arriving.ts";
 import type { ParseAnswer } from "./body-thread.ts";
+import { decoded, encodingOf } from "./encoding.ts";
 import { ApiError, badRequest } from "./errors.ts";
+import { JsonMeter } from "./json-meter.ts";
 import { parseBytes } from "./validation.ts";
 
 export interface BodyLimits extends ArrivingLimits {
@@ -74,6 +76,7 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
   const held = { bytes: 0 };
   const patience = new Patience(limits.idleMs);
   app.addHook("onClose", () => thread.close());
+  refuseUntyped(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (request: FastifyRequest, _payload, done) => {
     if (takesBody(request)) done(new ApiError("invalid", NOT_JSON));
@@ -93,6 +96,7 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
     const received = (bytes: Buffer): void => {
       let body: unknown;
       try {
+        checkWide(bytes, limits);
         body = soon(parse(bytes), checked);
       } catch (error) {
         done(asError(error));
@@ -113,6 +117,16 @@ export function readBodies(app: FastifyInstance, limits: BodyLimits): void {
 
 const NOT_JSON =
   "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed";
+
+/** What has no body and tells no type is of no type that is read. */
+function refuseUntyped(app: FastifyInstance): void {
+  app.addHook("preValidation", (request, _reply, done) => {
+    const untyped = request.body === undefined && request.headers["content-type"] === undefined;
+    if (untyped && request.method !== "GET" && takesBody(request))
+      done(new ApiError("invalid", NOT_JSON));
+    else done();
+  });
+}
 
 function takesBody(request: FastifyRequest): boolean {
   const route = request.record?.route;
@@ -145,6 +159,14 @@ async function parseApart(
   if (answer.ok) return answer.body;
   const { code, message, param } = answer;
   throw new ApiError(code, message, param === null ? {} : { param });
+}
+
+/** What arrived was counted as UTF-8. */
+function checkWide(bytes: Buffer, limits: BodyLimits): void {
+  const encoding = encodingOf(bytes);
+  if (encoding === "utf-8") return;
+  const over = new JsonMeter(limits).read(Buffer.from(decoded(bytes, encoding) ?? ""));
+  if (over !== undefined) throw overLimit(over);
 }
 
 function checkLists(body: unknown, { lists }: BodyLimits): void {

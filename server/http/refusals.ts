@@ -35,14 +35,15 @@ export function answerNoHttp({ code = "" }: { readonly code?: string }, socket: 
   socket.destroySoon();
 }
 
-/** A WebSocket that is asked for where a route is, but no socket, is not opened first to be closed. */
+/** A WebSocket that is asked for where a route is, but no socket, is not opened first to be closed; where a socket is, nothing else is. */
 export function refuseSockets(app: FastifyInstance): void {
   const served = new Set<string>();
   app.addHook("onRoute", ({ url, websocket }) => {
     if (websocket) served.add(url);
   });
   app.addHook("onRequest", (request, _reply, done) => {
-    if (!request.ws || served.has(request.routeOptions.url ?? "")) done();
-    else done(new ApiError("no-socket", ""));
+    const socket = served.has(request.routeOptions.url ?? "");
+    if (request.ws === socket) done();
+    else done(socket ? new ApiError("no-route", "Not Found") : new ApiError("no-socket", ""));
   });
 }

@@ -2,8 +2,9 @@
  * The shapes of bodies: one check of a route's schema, with vLLM's answer where
  * it fails. Lists that are checked as they are read keep their check beside them.
  */
-import { isAscii, isUtf8 } from "node:buffer";
+import { isAscii } from "node:buffer";
 import type { Static, TSchema } from "typebox";
+import { decoded, encodingOf } from "./encoding.ts";
 import { ApiError } from "./errors.ts";
 import { compile } from "./shape/check.ts";
 import { bodyErrors, type Complaint, Complaints, pydanticText } from "./shape/complaint.ts";
@@ -176,15 +177,16 @@ function missingBody(): ApiError {
   return shapeError(complaints);
 }
 
-/** The body of JSON in UTF-8, with its mark or without; throws ApiError in Python's words. */
+/** The body of JSON, its encoding found as Python finds it; throws ApiError in Python's words. */
 export function parseBytes(bytes: Uint8Array): unknown {
-  if (bytes instanceof Buffer && isAscii(bytes)) return parseBody(bytes.toString("latin1"));
-  if (!isUtf8(bytes)) throw unparsed();
-  return parseBody(UTF8.decode(bytes));
+  const encoding = encodingOf(bytes);
+  if (encoding === "utf-8" && bytes instanceof Buffer && isAscii(bytes)) {
+    return parseBody(bytes.toString("latin1"));
+  }
+  const text = decoded(bytes, encoding);
+  if (text === undefined) throw unparsed();
+  return parseBody(text);
 }
-
-/** It leaves the mark out. */
-const UTF8 = new TextDecoder();
 
 const unparsed = (): ApiError => new ApiError("unparsed", "There was an error parsing the body");
 

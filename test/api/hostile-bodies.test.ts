@@ -116,7 +116,7 @@ it("large bodies that pass are read like small ones", async () => {
   expect(broken.json.error.message).toContain("json_invalid");
 });
 
-const raw = async (...parts: (string | number[])[]) => {
+const raw = async (...parts: (string | number[] | Uint8Array)[]) => {
   const bytes = parts.map((part) => Buffer.from(part as string)); // numbers are bytes
   const response = await fetch(server.url + TEXT, {
     method: "POST",
@@ -152,6 +152,27 @@ describe.each([
     const twice = await raw(mark, mark, begin, '"}');
     expect(JSON.stringify(twice.json)).toContain("json_invalid");
   });
+});
+
+function wide(text: string, encoding: string): Buffer {
+  const of16 = encoding.startsWith("utf-16");
+  const points = Uint32Array.from([...text].map((one) => one.codePointAt(0) ?? 0));
+  const bytes = of16 ? Buffer.from(text, "utf16le") : Buffer.from(points.buffer);
+  if (!encoding.endsWith("be")) return bytes;
+  return of16 ? bytes.swap16() : bytes.swap32();
+}
+
+it.each(["utf-16le", "utf-16be", "utf-32le", "utf-32be"])("%s is read", async (encoding) => {
+  for (const filler of ["", "x".repeat(300_000)]) {
+    const whole = wide(`{"max_tokens":1,"user":"${filler}","prompt":"é🙂"}`, encoding);
+    expect((await raw(whole)).status).toBe(200);
+    expect((await raw(wide("\ufeff", encoding), whole)).status).toBe(200);
+    const cut = await raw(whole, [0]);
+    expect(cut.json).toEqual({ detail: "There was an error parsing the body" });
+    // In bytes the text has a quote more.
+    const deep = await raw(wide(`{"user":"${filler}∁","prompt":${"[".repeat(1_001)}`, encoding));
+    expect(JSON.stringify(deep.json)).toContain("1000 levels");
+  }
 });
 
 it("repeated ids cost what one does", async () => {
