@@ -9,7 +9,6 @@ import fastify, {
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
-  type FastifyRequest,
   LogController,
 } from "fastify";
 import { adapterRoutes } from "./adapters/route.ts";
@@ -24,7 +23,7 @@ import { WITHOUT_EFFECT } from "./generation/fields.ts";
 import { uuidDigits } from "./hex-id.ts";
 import { requireKeys } from "./http/auth.ts";
 import { bodyLimits, readBodies } from "./http/body.ts";
-import { answerOrigins, isPreflight } from "./http/cors.ts";
+import { answerOrigins } from "./http/cors.ts";
 import { ApiError, toApiError } from "./http/errors.ts";
 import { reportIgnored } from "./http/ignored.ts";
 import { RequestLog } from "./http/log.ts";
@@ -52,6 +51,7 @@ import { hygieneRoute } from "./ops/hygiene.ts";
 import { liveRoute } from "./ops/live.ts";
 import { openApiRoutes } from "./ops/openapi.ts";
 import { profileRoutes } from "./ops/profile.ts";
+import { prometheusRoutes } from "./ops/prometheus.ts";
 import { tokenizeRoutes } from "./ops/tokenize.ts";
 import { uiRoutes } from "./ops/ui.ts";
 import { MOST_INPUTS } from "./pooling/inputs.ts";
@@ -105,16 +105,15 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   });
   tellRoutes(app);
   logRequests(app, serving, metrics);
-  plainOptions(app);
   answerOrigins(app, settings);
   await app.register(websocket, { options: { maxPayload: 1 << 20 } });
   app.websocketServer.on("connection", (socket) => {
     socket.on("close", metrics.frontend.socketOpened());
   });
   requireKeys(app, settings["api-key"]);
-  refuseSockets(app);
   reportIgnored(app, WITHOUT_EFFECT, settings.strict);
   nameAnswers(app, serving);
+  refuseSockets(app);
   const load = trackLoad(app, settings["enable-server-load-tracking"]);
   await app.register(async (routes) => {
     operatorRoutes(routes, parts, load);
@@ -132,13 +131,13 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 
 /** Fastify as it listens: HTTP or HTTPS, limits and time-outs. */
 function transport({ serving: { settings }, logger, https }: AppParts): FastifyInstance {
+  const node = {
+    ...{ IncomingMessage: PlainMessage, maxHeaderSize: MAX_HEADER_BYTES },
+    requireHostHeader: false,
+  };
   // One type for both transports: routes do not care.
   const app = fastify({
-    ...(https === undefined
-      ? { http: { IncomingMessage: PlainMessage, maxHeaderSize: MAX_HEADER_BYTES } }
-      : {
-          https: { ...https, IncomingMessage: PlainMessage, maxHeaderSize: MAX_HEADER_BYTES },
-        }),
+    ...(https === undefined ? { http: node } : { https: { ...https, ...node } }),
     clientErrorHandler: answerNoHttp,
     routerOptions: { maxParamLength: LONGEST_PARAM },
     logController: new LogController({ disableRequestLogging: true }),
@@ -147,12 +146,17 @@ function transport({ serving: { settings }, logger, https }: AppParts): FastifyI
     keepAliveTimeout: settings["timeout-keep-alive"] * 1000,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    rewriteUrl: ({ url = "/" }) => withoutRoot(url, settings["root-path"]),
+    rewriteUrl: ({ url = "/" }) => withoutRoot(withSlashes(url), settings["root-path"]),
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       const known = errorOf(error);
-      void reply.code(known.status).send(known.answer());
+      reply.header("content-type", "application/json").header("vary", "Origin");
+      void reply.code(known.status).send(Buffer.from(JSON.stringify(known.answer())));
     },
   }) as unknown as FastifyInstance;
+  // Whatever a client expects of its answer, it gets the answer; node would say 417.
+  app.server.on("checkExpectation", (request, answer) =>
+    app.server.emit("request", request, answer),
+  );
   // Given to fastify it would have a child for each request, and hear of each answer's end.
   if (logger !== undefined) app.log = logger;
   return app;
@@ -208,26 +212,7 @@ function operatorRoutes(
   liveRoute(routes, serving, metrics);
   hygieneRoute(routes, serving, metrics);
   requestsRoutes(routes, serving);
-  const scraped = async (request: FastifyRequest, reply: FastifyReply) => {
-    if (/application\/openmetrics-text/.test(request.headers.accept ?? "")) {
-      const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-      return reply.type(type).send(await metrics.openMetrics());
-    }
-    const text = await metrics.text();
-    return reply.type("text/plain; version=1.0.0; charset=utf-8").send(text);
-  };
-  // Mounted in vLLM's framework: what stands under the path is the same.
-  for (const url of ["/metrics", "/metrics/*"]) {
-    routes.route({ method: ["HEAD", "GET"], url, handler: scraped });
-  }
-}
-
-/** OPTIONS that no browser asks before a request are a method like others, as in vLLM's framework. */
-function plainOptions(app: FastifyInstance): void {
-  app.addHook("onRequest", (request, reply, done) => {
-    if (request.method !== "OPTIONS" || isPreflight(request)) done();
-    else reply.callNotFound();
-  });
+  prometheusRoutes(routes, metrics);
 }
 
 /** Headers of every answer: as vLLM's framework has them, the request's id, and what is simulated. */
@@ -260,28 +245,30 @@ function answerErrors(app: FastifyInstance): void {
     if (known.retryAfterSeconds !== undefined) {
       reply.header("retry-after", Math.max(1, Math.ceil(known.retryAfterSeconds)));
     }
+    // Of a body that is no JSON fastify believes that more may come.
+    if (request.raw.complete) reply.removeHeader("connection");
     return reply.code(known.status).send(known.answer(request.routeOptions.config.errorBody));
   });
-  const patterns: { readonly method: string; readonly matches: RegExp }[] = [];
-  app.addHook("onRoute", ({ method, url }) => {
-    if (url.includes("*")) return;
+  const patterns: { readonly methods: readonly string[]; readonly matches: RegExp }[] = [];
+  app.addHook("onRoute", ({ method, url, websocket }) => {
+    if (url.includes("*") || websocket) return;
     const matches = new RegExp(`^${url.replace(/:[^/]+/g, "[^/]+")}$`);
-    for (const one of [method].flat()) patterns.push({ method: one, matches });
+    patterns.push({ methods: [method].flat(), matches });
   });
-  const methods = ["HEAD", "GET", "POST"] as const;
   app.setNotFoundHandler(async (request, reply) => {
     const [url = "", query] = request.url.split("?");
-    const methodsOf = (path: string) =>
-      methods.filter((method) =>
-        patterns.some((one) => one.method === method && one.matches.test(path)),
-      );
+    // Those of the first route of the path, as there.
+    const methodsOf = (path: string): readonly string[] =>
+      patterns.find(({ matches }) => matches.test(path))?.methods ?? [];
     const allowed = methodsOf(url);
     if (allowed.length === 0) {
       const bare = withoutSlashes(url);
       if (bare === url || methodsOf(bare).length === 0) {
         throw new ApiError("no-route", "Not Found");
       }
-      const target = `${request.protocol}://${request.host}${bare}`;
+      const { localAddress, localPort } = request.raw.socket;
+      const host = request.host || `${localAddress}:${localPort}`;
+      const target = `${request.protocol}://${host}${bare}`;
       return reply.redirect(query === undefined ? target : `${target}?${query}`, 307);
     }
     reply.header("allow", allowed.join(", "));
@@ -331,6 +318,13 @@ function trackLoad(app: FastifyInstance, tracked: boolean): () => number {
     if (counted(method, url)) load--;
   });
   return () => load;
+}
+
+/** Slashes of a path may be written as `%2F`; those of its query are values. */
+export function withSlashes(url: string): string {
+  if (!url.includes("%2")) return url;
+  const [path = "", ...query] = url.split("?");
+  return [path.replaceAll(/%2f/gi, "/"), ...query].join("?");
 }
 
 /** Both /v1/models and <root>/v1/models are served, whether the proxy takes its path off or not. */

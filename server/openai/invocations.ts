@@ -1,7 +1,7 @@
 /** POST /invocations (SageMaker): a chat or a completion, by the shape of the body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { answerChat } from "../exchange/chat-format.ts";
-import { badRequest } from "../http/errors.ts";
+import { ApiError, badRequest } from "../http/errors.ts";
 import { jsonDetail, shapeCheck } from "../http/validation.ts";
 import type { Serving } from "../serving.ts";
 import { chatFormat } from "./chat/respond.ts";
@@ -16,6 +16,12 @@ export function invocationsRoute(app: FastifyInstance, serving: Serving): void {
     "/invocations",
     { config: { readsBody: true }, errorHandler: jsonDetail },
     async (request, reply) => {
+      if (request.body === undefined) {
+        throw new ApiError(
+          "invalid",
+          "JSON decode error: Expecting value: line 1 column 1 (char 0)",
+        );
+      }
       const asChat = chat(request.body);
       if ("value" in asChat) {
         const body = asChat.value as ChatRequest; // proved by the check

@@ -1,6 +1,6 @@
 /**
- * GET /openapi.json, made from the schemas that validate, and GET /docs, a page
- * that shows it without any network. Off with `--disable-fastapi-docs`.
+ * GET /openapi.json, made from the schemas that validate, and GET /docs (and
+ * /redoc), a page that shows it without any network. Off with `--disable-fastapi-docs`.
  */
 import type { FastifyInstance } from "fastify";
 import { VERSION } from "../version.ts";
@@ -73,21 +73,23 @@ export function openApiRoutes(app: FastifyInstance): void {
   });
   let document: string | undefined;
   app.route({
-    ...{ method: ["GET", "HEAD"], url: "/openapi.json" },
+    ...{ method: ["HEAD", "GET"], url: "/openapi.json" },
     handler: async (_request, reply) => {
       document ??= JSON.stringify(openApi(described));
       return reply.type("application/json").send(document);
     },
   });
-  app.route({
-    ...{ method: ["GET", "HEAD"], url: "/docs" },
-    handler: async (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE),
-  });
+  for (const url of ["/docs", "/redoc"]) {
+    app.route({
+      ...{ method: ["HEAD", "GET"], url },
+      handler: async (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE),
+    });
+  }
 }
 
 /** Pages and their files are no interface. */
 const isHidden = (url: string): boolean =>
-  ["/", "/docs", "/openapi.json", "/metrics/*", "*"].includes(url) || url.startsWith("/assets/");
+  ["/", "/docs", "/redoc", "/openapi.json", "*"].includes(url) || url.startsWith("/assets/");
 
 export function openApi(routes: readonly Described[]): object {
   const paths: Record<string, Record<string, object>> = {};

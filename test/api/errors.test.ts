@@ -59,10 +59,17 @@ describe("bad requests", () => {
       const { status, headers } = await fetch(`${server.url}${path}`, { method });
       return { status, allow: headers.get("allow") };
     };
-    for (const path of ["/docs", "/openapi.json", "/metrics", "/metrics/", "/metrics/x"]) {
+    const mounted = ["/metrics", "/metrics/", "/metrics/x"];
+    for (const path of ["/docs", "/redoc", "/openapi.json", ...mounted]) {
       expect([path, await ask("HEAD", path)]).toEqual([path, { status: 200, allow: null }]);
       expect([path, await ask("GET", path)]).toEqual([path, { status: 200, allow: null }]);
     }
+    for (const path of mounted) {
+      for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+        expect([path, await ask(method, path)]).toEqual([path, { status: 200, allow: null }]);
+      }
+    }
+    expect(await ask("PUT", "/ping")).toEqual({ status: 405, allow: "GET" });
     expect(await ask("POST", "/docs")).toEqual({ status: 405, allow: "HEAD, GET" });
     expect(await ask("HEAD", "/health")).toEqual({ status: 405, allow: "GET" });
   });
@@ -84,6 +91,13 @@ describe("bad requests", () => {
     expect(json.error.message).toContain(
       "Unsupported Media Type: Only 'application/json' is allowed",
     );
+  });
+
+  it("takes no body without a type", async () => {
+    for (const path of [CHAT, TEXT, "/tokenize", "/invocations"]) {
+      const answer = await fetch(server.url + path, { method: "POST" });
+      expect(await answer.text()).toContain("Unsupported Media Type");
+    }
   });
 
   it("reads scalars as laxly as pydantic", async () => {
@@ -116,6 +130,11 @@ describe("bad requests", () => {
     expect(chat.json.object).toBe("chat.completion");
     const text = await server.post("/invocations", { prompt: "a", max_tokens: 1 });
     expect(text.json.object).toBe("text_completion");
+    const empty = await server.post("/invocations", "");
+    expect(empty.json.error).toEqual({
+      message: "JSON decode error: Expecting value: line 1 column 1 (char 0)",
+      ...{ type: "Bad Request", param: null, code: 400 },
+    });
     const neither = await server.post("/invocations", { prompt: 7 });
     expect(neither).toMatchObject({ status: 400 });
     expect(neither.json.error.message).toContain("Cannot find suitable handler for request.");

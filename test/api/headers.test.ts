@@ -19,6 +19,13 @@ describe("headers", () => {
     ["GET", "/version", undefined, JSON_TYPE],
     ["GET", "/v1/models", undefined, JSON_TYPE],
     ["GET", "/metrics", undefined, { "content-type": "text/plain; version=1.0.0; charset=utf-8" }],
+    ["GET", "/metrics/", undefined, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }],
+    [
+      "POST",
+      "/metrics",
+      completion,
+      { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    ],
     ["GET", "/nope", undefined, JSON_TYPE],
     ["PUT", "/v1/models", undefined, { ...JSON_TYPE, allow: "GET" }],
     ["POST", "/v1/completions", completion, JSON_TYPE],
@@ -34,7 +41,7 @@ describe("headers", () => {
     expect(Object.fromEntries(given)).toEqual({ vary: "Origin", ...wanted });
   });
 
-  it.each(["/metrics", "/docs", "/openapi.json"])(
+  it.each(["/metrics/", "/docs", "/openapi.json"])(
     "of HEAD %s are GET's, without its body",
     async (path) => {
       const answers = await Promise.all(

@@ -105,6 +105,36 @@ describe("a connection", () => {
     }
   });
 
+  it.each([
+    ["GET /version HTTP/1.1\r\nHost: x\r\nExpect: foo", 200],
+    ["GET /version HTTP/1.1", 200],
+    ["GET /v1%2Fmodels?a=%2F HTTP/1.1\r\nHost: x", 200],
+    ["GET /v1%2Fnope HTTP/1.1\r\nHost: x", 404],
+    ["GET /v1/%zz HTTP/1.1\r\nHost: x", 404],
+    ["OPTIONS /version HTTP/1.1\r\nHost: x", 405],
+    ["OPTIONS * HTTP/1.1\r\nHost: x", 404],
+    ["GET /v1/realtime HTTP/1.1\r\nHost: x", 404],
+    ["POST /v1/realtime HTTP/1.1\r\nHost: x", 404],
+    ["GET /v1/realtime/ HTTP/1.1\r\nHost: x", 404],
+  ])("that asks %j gets %i and an answer's headers", async (asked, status) => {
+    const answer = await raw(`${asked}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain("\r\nvary: Origin\r\n");
+    expect(answer).toContain("\r\ncontent-type: application/json\r\n");
+  });
+
+  it("that names no host is sent on to the server's own address", async () => {
+    const answer = await raw("GET /version/ HTTP/1.1\r\nConnection: close\r\n\r\n");
+    expect(answer).toContain(`\r\nlocation: ${server.url}/version\r\n`);
+  });
+
+  it("is kept where a body was no JSON", async () => {
+    const post = (text: string, connection: string) =>
+      `POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\nConnection: ${connection}\r\n\r\n${text}`;
+    const answer = await raw(post("{", "keep-alive") + post('{"prompt":"a"}', "close"));
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
+  });
+
   it("may ask for a response by a long id of its own", async () => {
     const { json } = await server.get(`/v1/responses/resp_${"a".repeat(500)}`);
     expect(json.error.message).toContain("not found");
