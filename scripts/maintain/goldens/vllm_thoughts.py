@@ -14,14 +14,23 @@ from vllm.reasoning import ReasoningParserManager
 ROOT = Path(__file__).resolve().parents[3]
 GOLDENS = ROOT / "test/unit/apps/thought-goldens.json"
 THINK = ("<think>", "</think>")
+DSML = "｜DSML｜"
+PLAMO = ("<|plamo:begin_%s:plamo|>", "<|plamo:end_%s:plamo|>")
 FORMATS = {
+    "deepseek_v4": (*THINK, f"<{DSML}tool_calls>", f"</{DSML}tool_calls>"),
+    "deepseek_v41": (*THINK, f"<{DSML} calls>", f"</{DSML} calls>"),
     "glm45": (*THINK, "<tool_call>", "</tool_call>"),
     "kimi_k2": (*THINK, "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
+    "ling3": (*THINK, "<tool_call>", "</tool_call>"),
     "mimo": (*THINK, "<tool_call>", "</tool_call>"),
     "minimax_m2": (*THINK, "<minimax:tool_call>", "</minimax:tool_call>"),
     "mistral": ("[THINK]", "[/THINK]", "[TOOL_CALLS]", ""),
+    "nemotron_v3": (*THINK, "<tool_call>", "</tool_call>"),
+    "plamo3": (*(mark % "think" for mark in PLAMO), *(mark % "tool_requests" for mark in PLAMO)),
     "qwen3": (*THINK, "<tool_call>", "</tool_call>"),
     "seed_oss": ("<seed:think>", "</seed:think>", "<seed:tool_call>", "</seed:tool_call>"),
+    "step3": (*THINK, "", ""),
+    "step3p5": (*THINK, "<tool_call>", "</tool_call>"),
 }
 WORDS = ["hm", " so", "\n", "\n\n", " ", "a < b", "<th", "</", "[T", "<thinking>", "é", "{}", "."]
 DRAWN = 40
@@ -31,7 +40,8 @@ def texts(name):
     opened, closed, call, called = FORMATS[name]
     random.seed(name)
     yield from (f"{opened}hm{closed}\n\nHi", f"hm {opened}so\n{closed} Hi{closed} there", f"hm{opened}")
-    yield f"hm {call}f {{}}{called}"
+    if call:
+        yield f"hm {call}f {{}}{called}"
     for _ in range(DRAWN):
         marks = [opened, closed, closed, opened[:-1], closed[:3]]
         if called and random.random() < 0.3:

@@ -54,12 +54,18 @@ function engine(
 
 const EITHER = ["enable_thinking", "thinking"] as const;
 
+const DSML = "｜DSML｜";
+const deepseekV4 = (call: string): ReasoningFormat =>
+  engine("think", call, { reopens: true, trims: true }, { switches: EITHER });
+
 const GLM = engine("think", "<tool_call>", { reopens: true, trims: true }, { switches: EITHER });
 
 const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
   deepseek_r1: tags("think"),
   deepseek_v3: tags("think", { switches: EITHER, usuallyOff: true }),
   deepseek_v31: tags("think", { switches: EITHER, usuallyOff: true }),
+  deepseek_v4: deepseekV4(`<${DSML}tool_calls>`),
+  deepseek_v41: deepseekV4(`<${DSML} calls>`),
   glm45: GLM,
   glm47: GLM,
   granite: {
@@ -71,7 +77,9 @@ const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
     },
     endMarker: "Here is my response:",
   },
+  holo2: tags("think", { switches: EITHER }),
   kimi_k2: engine("think", "<|tool_calls_section_begin|>", { trims: true }, { switches: EITHER }),
+  ling3: GLM,
   mimo: engine("think", "<tool_call>", {}, { switches: ["enable_thinking"] }),
   minimax_m2: engine("think", "<minimax:tool_call>", { trims: true }),
   mistral: {
@@ -81,14 +89,30 @@ const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
     calls: ["[TOOL_CALLS]"],
     special: true,
   },
+  nemotron_v3: engine("think", "<tool_call>", { trims: true }, { switches: ["enable_thinking"] }),
   openai_gptoss: {
     kind: "harmony",
     marks: { open: [], close: [], begun: true },
     endMarker: "<|channel|>final<|message|>",
     special: true,
   },
+  plamo3: {
+    kind: "tagged",
+    marks: {
+      open: ["<|plamo:begin_think:plamo|>"],
+      close: ["<|plamo:end_think:plamo|>"],
+      begun: true,
+      reopens: true,
+    },
+    endMarker: "<|plamo:end_think:plamo|>",
+    switches: ["enable_thinking"],
+    calls: ["<|plamo:begin_tool_requests:plamo|>"],
+    special: true,
+  },
   qwen3: engine("think", "<tool_call>", {}, { switches: ["enable_thinking"] }),
   seed_oss: engine("seed:think", "<seed:tool_call>", {}, { switches: ["enable_thinking"] }),
+  step3: { ...tags("think"), marks: { open: [], close: ["</think>"], begun: true } },
+  step3p5: engine("think", "<tool_call>", { trims: true }),
 };
 
 export const REASONING_PARSERS: readonly string[] = Object.keys(FORMATS).sort();

@@ -86,8 +86,8 @@ export class TaggedSplitter implements ReasoningSplitter {
   }
 }
 
-/** `<a>` ends with `</a>`, `<|a_begin|>` with `<|a_end|>`; of other marks a call goes on to the end. */
+/** `<a>` ends with `</a>`, a mark that begins with the one that ends; of others a call goes on to the end. */
 function closingOf(open = ""): readonly string[] {
-  if (/^<\w/.test(open)) return [`</${open.slice(1)}`];
-  return open.includes("_begin|>") ? [open.replace("_begin|>", "_end|>")] : [];
+  if (/^<[^|]/.test(open)) return [`</${open.slice(1)}`];
+  return open.includes("begin") ? [open.replace("begin", "end")] : [];
 }
