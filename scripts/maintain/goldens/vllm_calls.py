@@ -16,7 +16,8 @@ GOLDENS = ROOT / "test/unit/apps/call-goldens.json"
 MARKS = """<｜tool▁calls▁begin｜> <｜tool▁calls▁end｜> <｜tool▁call▁begin｜> <｜tool▁call▁end｜> <｜tool▁sep｜>
 <|tool_calls_section_begin|> <|tool_calls_section_end|> <|tool_call_begin|> <|tool_call_end|>
 <|tool_call_argument_begin|> <tool_call> </tool_call> <|tool_call|> <think> </think> <minimax:tool_call>
-</minimax:tool_call> <|python_tag|> [TOOL_CALLS] <arg_key> </arg_key> <arg_value> </arg_value>""".split()
+</minimax:tool_call> <|python_tag|> [TOOL_CALLS] <arg_key> </arg_key> <arg_value> </arg_value> <tool_calls>
+</tool_calls> <longcat_tool_call> </longcat_tool_call> <seed:think> </seed:think> <seed:tool_call> </seed:tool_call>""".split()
 
 
 def tool(name, properties, **more):

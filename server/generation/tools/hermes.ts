@@ -1,20 +1,21 @@
-/** `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3. */
+/** `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen 2.5 and 3; LongCat's tag has another name. */
 
 import { isBlank, MarkerScan, type ToolOutput, type ToolParser } from "../tool-output.ts";
 import { JsonCall } from "./json-call.ts";
 
-const OPEN = "<tool_call>";
-const CLOSE = "</tool_call>";
-
 export class HermesParser implements ToolParser {
   readonly #output: ToolOutput;
+  readonly #tag: string;
   #state: "text" | "call" | "after" = "text";
-  readonly #open = new MarkerScan(OPEN);
-  #close = new MarkerScan(CLOSE);
+  readonly #open: MarkerScan;
+  #close: MarkerScan;
   #call: JsonCall;
 
-  constructor(output: ToolOutput) {
+  constructor(output: ToolOutput, tag = "tool_call") {
     this.#output = output;
+    this.#tag = tag;
+    this.#open = new MarkerScan(`<${tag}>`);
+    this.#close = this.#closing();
     this.#call = new JsonCall(output);
   }
 
@@ -32,9 +33,9 @@ export class HermesParser implements ToolParser {
       const at = this.#call.push(char);
       if (at === "done") {
         this.#state = "after";
-        this.#close = new MarkerScan(CLOSE);
+        this.#close = this.#closing();
       } else if (at === "failed")
-        this.#giveUp(this.#call.raw === "" ? char : `${OPEN}${this.#call.raw}`);
+        this.#giveUp(this.#call.raw === "" ? char : this.#opened + this.#call.raw);
       return;
     }
     const { text, found } = this.#close.push(char);
@@ -46,16 +47,24 @@ export class HermesParser implements ToolParser {
   end(): void {
     if (this.#state === "text") this.#output.text(this.#open.rest());
     else if (this.#state === "call" && this.#call.raw !== "") {
-      this.#giveUp(`${OPEN}${this.#call.raw}`);
+      this.#giveUp(this.#opened + this.#call.raw);
       this.end();
-    } else if (this.#state === "call" && this.#output.count === 0) this.#output.text(OPEN);
+    } else if (this.#state === "call" && this.#output.count === 0) this.#output.text(this.#opened);
+  }
+
+  get #opened(): string {
+    return `<${this.#tag}>`;
+  }
+
+  #closing(): MarkerScan {
+    return new MarkerScan(`</${this.#tag}>`);
   }
 
   #giveUp(raw: string): void {
     this.#state = "text";
     // The text may hold the beginning of the next call: it is read again, but for the tag.
-    const again = raw.startsWith(OPEN) ? raw.slice(OPEN.length) : raw;
-    if (again !== raw) this.#output.text(OPEN);
+    const again = raw.startsWith(this.#opened) ? raw.slice(this.#opened.length) : raw;
+    if (again !== raw) this.#output.text(this.#opened);
     for (const char of again) this.char(char);
   }
 }

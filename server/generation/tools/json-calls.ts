@@ -26,6 +26,14 @@ export const MINIMAX_M1: JsonCallMarks = {
   list: false,
 };
 
+export const JAMBA: JsonCallMarks = {
+  open: ["<tool_calls>"],
+  close: "]</tool_calls>",
+  list: true,
+};
+
+export const PHI4: JsonCallMarks = { open: ["functools["], close: "]", list: false };
+
 export class JsonCallsParser implements ToolParser {
   readonly #output: ToolOutput;
   readonly #marks: JsonCallMarks;

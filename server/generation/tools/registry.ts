@@ -5,13 +5,20 @@ import { ToolOutput, type ToolParser } from "../tool-output.ts";
 import { type ParameterTypes, parameterTypes } from "./arguments.ts";
 import { HarmonyTools } from "./harmony.ts";
 import { HermesParser } from "./hermes.ts";
-import { GRANITE, type JsonCallMarks, JsonCallsParser, MINIMAX_M1 } from "./json-calls.ts";
+import {
+  GRANITE,
+  JAMBA,
+  type JsonCallMarks,
+  JsonCallsParser,
+  MINIMAX_M1,
+  PHI4,
+} from "./json-calls.ts";
 import { KeyedParser } from "./keyed.ts";
 import { Llama3JsonParser } from "./llama3-json.ts";
 import { DEEPSEEK_V3, DEEPSEEK_V31, KIMI, MarkedParser, type Marks } from "./marked.ts";
 import { MistralParser } from "./mistral.ts";
 import { MarkedPythonicParser, PythonicParser } from "./pythonic.ts";
-import { MINIMAX, QWEN, TaggedParser, type Tags } from "./tagged.ts";
+import { MIMO, MINIMAX, QWEN, SEED, TaggedParser, type Tags } from "./tagged.ts";
 
 interface ToolFormat {
   readonly create: (output: ToolOutput, types: ParameterTypes) => ToolParser;
@@ -33,6 +40,7 @@ const tagged = (tags: Tags, special: boolean): ToolFormat => ({
   opens: [tags.open],
   special,
 });
+const qwen = tagged(QWEN, false);
 const marked = (marks: Marks, opens: readonly string[]): ToolFormat => ({
   create: (output) => new MarkedParser(output, marks),
   opens,
@@ -55,11 +63,17 @@ const FORMATS: Readonly<Record<string, ToolFormat>> = {
   glm47: glm,
   glm4_moe: glm,
   granite: listed(GRANITE),
+  granite4: { ...hermes, special: true },
   hermes,
+  hunyuan_a13b: listed(JAMBA),
+  jamba: listed(JAMBA),
   kimi_k2: marked(KIMI, [KIMI.open]),
+  ling3: glm,
   llama3_json: llama,
   llama4_json: llama,
   llama4_pythonic: { create: (output) => new MarkedPythonicParser(output) },
+  longcat: { create: (output) => new HermesParser(output, "longcat_tool_call"), special: true },
+  mimo: tagged(MIMO, false),
   minimax: listed(MINIMAX_M1),
   minimax_m2: tagged(MINIMAX, true),
   mistral: { create: (output) => new MistralParser(output), special: true, newId: mistralId },
@@ -68,10 +82,13 @@ const FORMATS: Readonly<Record<string, ToolFormat>> = {
     special: true,
     reasoning: "openai_gptoss",
   },
+  phi4_mini_json: listed(PHI4),
   pythonic,
-  qwen3_coder: tagged(QWEN, false),
+  qwen3_coder: qwen,
   qwen3_json: hermes,
-  qwen3_xml: tagged(QWEN, false),
+  qwen3_xml: qwen,
+  seed_oss: tagged(SEED, true),
+  step3p5: qwen,
 };
 
 export const TOOL_PARSERS: readonly string[] = Object.keys(FORMATS).sort();

@@ -41,6 +41,11 @@ export const QWEN: Tags = {
   lines: true,
 };
 
+/** Line breaks are the values' own. */
+export const MIMO: Tags = { ...QWEN, lines: false };
+
+export const SEED: Tags = { ...QWEN, open: "<seed:tool_call>", close: "</seed:tool_call>" };
+
 export const MINIMAX: Tags = {
   open: "<minimax:tool_call>",
   close: "</minimax:tool_call>",
