@@ -20,6 +20,7 @@ export class JsonCall {
   #streaming = false;
   #begun = false;
   #arguments: string | undefined;
+  #blanks = "";
 
   constructor(output: ToolOutput) {
     this.#output = output;
@@ -52,7 +53,7 @@ export class JsonCall {
         this.#begin("in-value", char);
         this.#streaming =
           this.#begun && ARGUMENT_KEYS.has(this.#key) && (char === "{" || char === "[");
-        if (this.#streaming) this.#output.arguments(char);
+        if (this.#streaming) this.#stream(char);
         return "more";
       case "comma":
         this.#state = "key";
@@ -72,7 +73,7 @@ export class JsonCall {
     const at = this.#scan.push(char);
     if (at !== "over") {
       this.#value += char;
-      if (this.#streaming) this.#output.arguments(char);
+      if (this.#streaming) this.#stream(char);
     }
     if (at === "more") return "more";
     if (this.#state === "in-key") {
@@ -88,6 +89,15 @@ export class JsonCall {
     if (isBlank(char)) return "more";
     this.#state = "key";
     return char === "}" ? this.#close() : char === "," ? "more" : "failed";
+  }
+
+  /** Blanks go out with what follows them, as vLLM's, which reads a stripped text anew. */
+  #stream(char: string): void {
+    if (isBlank(char)) this.#blanks += char;
+    else {
+      this.#output.arguments(this.#blanks + char);
+      this.#blanks = "";
+    }
   }
 
   /** A value is complete. */

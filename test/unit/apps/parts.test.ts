@@ -116,3 +116,13 @@ describe("a call that is cut off in the piece that named it", () => {
       expect(closed(parts)).toEqual(parts);
   });
 });
+
+it("blanks of arguments go out with what follows them, as vLLM's", () => {
+  const pieces = (size: number) =>
+    read('<tool_call>\n{"name": "f", "arguments": {"a":  1, "b c": ""} }\n</tool_call>', size)
+      .filter((part) => part.type === "call-delta")
+      .map(({ text }) => text);
+  expect(pieces(1).join("")).toBe('{"a":  1, "b c": ""}');
+  expect(pieces(1).filter((text) => text !== text.trimEnd())).toEqual([]);
+  expect(pieces(1)).toContain("  1");
+});
