@@ -223,8 +223,9 @@ function checkLogprobs(
   }
 }
 
-/** An id as Python reads one. */
-const ID = /^\s*[+-]?\d+(?:_\d+)*\s*$/;
+/** An id as Python reads one: digits of any script. */
+const ID = /^\s*[+-]?\p{Nd}+(?:_\p{Nd}+)*\s*$/u;
+const OTHER_DIGIT = /(?!\d)\p{Nd}/gu;
 /** Of an integer Python reads no more; a pattern that repeats a group runs out of stack. */
 const LONGEST_KEY = 4_300;
 const NO_BIAS: ReadonlyMap<TokenId, number> = new Map();
@@ -238,7 +239,7 @@ function logitBias(
   const invalid: string[] = [];
   for (const [key, value] of Object.entries(given)) {
     if (key.length <= LONGEST_KEY && ID.test(key))
-      bias.set(Number(key.replaceAll("_", "")), Math.min(100, Math.max(-100, value)));
+      bias.set(readId(key), Math.min(100, Math.max(-100, value)));
     else invalid.push(`'${key}'`);
   }
   if (invalid.length > 0) {
@@ -251,6 +252,18 @@ function logitBias(
   }
   inVocabulary("logit_bias", [...bias.keys()], vocabSize);
   return bias;
+}
+
+function readId(key: string): number {
+  return Number(key.replaceAll("_", "").replaceAll(OTHER_DIGIT, plainDigit));
+}
+
+/** Scripts have their digits in order, and some blocks of ten stand side by side. */
+function plainDigit(digit: string): string {
+  const point = digit.codePointAt(0) ?? 0;
+  let zero = point;
+  while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
+  return String((point - zero) % 10);
 }
 
 /** A Python list, cut where it is long. */

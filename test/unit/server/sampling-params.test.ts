@@ -65,6 +65,15 @@ it.each([
   expect([error.status, error.param ?? null]).toEqual([400, param]);
 });
 
+it.each([
+  ["٣٠", 30],
+  ["３_0", 30],
+  ["𝟛", 3],
+  ["𝟬", 0],
+])("reads the key %s of logit_bias as Python does", async (key, id) => {
+  expect((await read({ logit_bias: { [key]: 1 } })).logitBias).toEqual(new Map([[id, 1]]));
+});
+
 it("reads no key of logit_bias that is longer than any number", async () => {
   const error = await read({ logit_bias: { [`${"1_".repeat(4_000_000)}1`]: 1 } }).catch((it) => it);
   expect([error.status, error.param]).toEqual([400, "logit_bias"]);
