@@ -9,6 +9,7 @@ import type { Nanos } from "../../device/clock.ts";
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { GenerationRequest } from "../../engine/sequence.ts";
 import { entryAt } from "../entry-at.ts";
+import { badRequest } from "../http/errors.ts";
 import type { ChoiceDelta, ChoiceFinish } from "./choice.ts";
 import {
   type BeamOptions,
@@ -161,7 +162,12 @@ export class BeamSearch implements Running {
     const score = ({ ids, sum, finish }: Beam) => {
       const ending = finish?.reason === "stop" && this.#beams.includeStop ? 1 : 0;
       const length = request.prompt.length + ids.length - ending;
-      return sum / Math.max(1, length) ** this.#beams.lengthPenalty;
+      const share = Math.max(1, length) ** this.#beams.lengthPenalty;
+      // As Python has it; where nothing is left of it, it divides by zero.
+      if (share === 0 || share === Number.POSITIVE_INFINITY) {
+        throw badRequest("(34, 'Numerical result out of range')");
+      }
+      return sum / share;
     };
     return [...ended, ...beams].sort((a, b) => score(b) - score(a)).slice(0, width);
   }

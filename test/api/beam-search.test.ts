@@ -40,6 +40,17 @@ describe("beam search", () => {
     }
   });
 
+  it("refuses a penalty whose power is no number", async () => {
+    for (const penalty of [1e300, 1e5, -1e300]) {
+      const { status, json } = await server.post("/v1/completions", {
+        ...{ ...search, n: 2, length_penalty: penalty },
+      });
+      expect([status, json.error.type, json.error.param]).toEqual([400, "BadRequestError", null]);
+      expect(json.error.message).toBe("(34, 'Numerical result out of range')");
+    }
+    expect(await choices({ n: 2, length_penalty: 100 })).toHaveLength(2);
+  });
+
   it("is never worse than going greedily, and with one beam the same", async () => {
     const greedy = { use_beam_search: false, temperature: 0 };
     const [alone] = await choices(greedy);
