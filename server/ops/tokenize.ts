@@ -1,7 +1,7 @@
 /** POST /tokenize and /detokenize, GET /tokenizer_info. */
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { type Static, Type } from "typebox";
+import { type Static, type TObject, Type } from "typebox";
 import type { Tokenizer } from "../../models/model.ts";
 import { chatPrompt } from "../generation/chat-prompt.ts";
 import { nullable, optional } from "../generation/fields.ts";
@@ -58,7 +58,16 @@ const detokenizeRequest = Type.Object({
 
 export function tokenizeRoutes(app: FastifyInstance, serving: Serving): void {
   const { tokenizer } = serving;
-  const asChat = fits(tokenizeChat);
+  const isChat = fits(tokenizeChat);
+  const isText = fits(tokenizeText);
+  // Of two shapes that fit, pydantic takes the one of which more is set: an empty list counts as one field.
+  const asChat = (body: object): boolean => {
+    if (!isChat(body)) return false;
+    const { messages } = body as TokenizeChat; // by the check
+    if (messages.length > 0 || !isText(body)) return true;
+    const set = (schema: TObject) => Object.keys(schema.properties).filter((name) => name in body);
+    return set(tokenizeChat).length > set(tokenizeText).length;
+  };
   app.post<{ Body: TokenizeText | TokenizeChat }>(
     "/tokenize",
     { schema: { body: tokenizeRequest } },

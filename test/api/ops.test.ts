@@ -82,6 +82,17 @@ describe("tokenizing", () => {
     expect(prompted.count).toBeGreaterThan(plain.count);
     expect(prompted.token_strs).toBeNull();
   });
+
+  it("reads the shape of which more is set", async () => {
+    const both = async (more: object) =>
+      (await server.post("/tokenize", { messages: [], prompt: "a", ...more })).status;
+    expect(await both({})).toBe(200);
+    expect(await both({ add_special_tokens: false })).toBe(200);
+    expect(await both({ tools: [] })).toBe(400);
+    expect((await server.post("/tokenize", { ...hello, prompt: "a" })).json.count).toBeGreaterThan(
+      3,
+    );
+  });
 });
 
 describe("metrics", () => {
