@@ -13,8 +13,12 @@ export function countTokensRoute(app: FastifyInstance, serving: Serving): void {
     { schema: { body: countTokensRequest }, config: { errorBody } },
     async ({ body }) => {
       servedName(serving, body.model);
-      // A schema is no part of the prompt.
-      const { response_format: _, ...fields } = promptFields(serving, body);
+      // A schema is no part of the prompt, nor is a bound of its thought.
+      const {
+        response_format: _,
+        thinking_token_budget: __,
+        ...fields
+      } = promptFields(serving, body);
       const { prompt } = await chatPromptOf(serving, fields);
       const tokens = prompt.ids.length;
       // What could not be answered is not counted either, as in vLLM.

@@ -33,6 +33,11 @@ describe("/v1/messages", () => {
     expect(fetched.status).toBe(401);
   });
 
+  it("counts a prompt whatever its thought may cost", async () => {
+    const thinking = { type: "enabled", budget_tokens: 1024 };
+    expect(await count({ thinking })).toBe(await count({}));
+  });
+
   it("tells a stream as blocks that start, grow and stop", async () => {
     const { text } = await post("/v1/messages", { ...ask, stream: true });
     const events = text
