@@ -28,6 +28,7 @@ import { ApiError, toApiError } from "./http/errors.ts";
 import { reportIgnored } from "./http/ignored.ts";
 import { RequestLog } from "./http/log.ts";
 import { PlainMessage } from "./http/message.ts";
+import { pythonJson } from "./http/python-json.ts";
 import { answerNoHttp, MAX_HEADER_BYTES, refuseSockets } from "./http/refusals.ts";
 import { tellRoutes } from "./http/route-facts.ts";
 import { shapeCheck } from "./http/validation.ts";
@@ -85,6 +86,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { serving, metrics } = parts;
   const { settings } = serving;
   const app = transport(parts);
+  app.setReplySerializer((answer) => pythonJson(answer));
   app.setValidatorCompiler(({ schema }) => shapeCheck(schema as object)); // route schemas are objects
   readBodies(
     app,

@@ -3,6 +3,7 @@
 import type { PositionLogprobs, TokenId } from "../../device/device.ts";
 import type { Tokenizer } from "../../models/model.ts";
 import { entryAt } from "../entry-at.ts";
+import { placed } from "../http/python-json.ts";
 
 /** vLLM's floor: JSON has no −∞. */
 const FLOOR = -9999;
@@ -128,7 +129,7 @@ export function appendLogprobs(
   return at;
 }
 
-/** `prompt_logprobs`: the first is null, then a dictionary by id. */
+/** `prompt_logprobs`: the first is null, then a dictionary by id, the prompt's own first; written by `pythonJson`. */
 export function promptLogprobs(
   prompt: Int32Array,
   logprobs: readonly PositionLogprobs[],
@@ -137,7 +138,7 @@ export function promptLogprobs(
   const positions = logprobs.map((position, index) => {
     const entries: Record<string, { logprob: number; rank: number; decoded_token: string }> = {};
     const add = (id: TokenId, logprob: number, rank: number): void => {
-      entries[String(id)] ??= {
+      entries[placed(String(id))] ??= {
         logprob: floored(logprob),
         rank,
         decoded_token: names.text(id),

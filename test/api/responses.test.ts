@@ -41,6 +41,16 @@ function eventsOf(text: string): readonly Event[] {
 }
 
 describe("/v1/responses", () => {
+  it("writes floats as vLLM does, wherever a response is told", async () => {
+    const floats = '"temperature":1.0,"tool_choice":"none","tools":[],"top_p":1.0,';
+    const whole = await post("/v1/responses", { ...ask, temperature: 1, top_p: 1 });
+    expect(whole.text).toContain(floats);
+    expect(whole.text).toContain('"presence_penalty":0.0,"frequency_penalty":0.0,');
+    expect((await get(`/v1/responses/${whole.json.id}`)).text).toBe(whole.text);
+    const stream = await post("/v1/responses", { ...ask, temperature: 1, top_p: 1, stream: true });
+    expect(stream.text.split(floats)).toHaveLength(4);
+  });
+
   it("needs a key on every route of it", async () => {
     for (const path of ["/v1/responses/x", "/v1/responses/x?stream=true"]) {
       expect((await server.get(path)).status).toBe(401);

@@ -6,6 +6,7 @@ import type { ChoiceDelta } from "../../generation/choice.ts";
 import type { OutputDelta } from "../../generation/parts.ts";
 import type { WholeOutput } from "../../generation/whole.ts";
 import type { ApiError } from "../../http/errors.ts";
+import { pythonJson } from "../../http/python-json.ts";
 import type { SseEvent } from "../../http/sse.ts";
 import type { Serving } from "../../serving.ts";
 import { TokenNames } from "../logprobs.ts";
@@ -54,7 +55,7 @@ export function responseStream(answer: ResponseAnswer): StreamResponder {
   let next = 0;
   const event = (one: ItemEvent): SseEvent => ({
     event: one.type,
-    data: JSON.stringify({ ...one, sequence_number: next++ }),
+    data: pythonJson({ ...one, sequence_number: next++ }),
   });
   const ofResponse = (type: string, response: ResponseObject): SseEvent =>
     event({ response, sequence_number: 0, type });

@@ -1,6 +1,7 @@
 /** The response object, to the byte: fields in vLLM's order. */
 import type { ChatGeneration, PreparedChat } from "../../generation/chat.ts";
 import type { Running } from "../../generation/generate.ts";
+import { float } from "../../http/python-json.ts";
 import type { Serving } from "../../serving.ts";
 import { requestMetrics } from "../usage.ts";
 import { type Fields, isFields } from "./fields.ts";
@@ -59,10 +60,10 @@ export function describe(
     object: "response",
     output,
     parallel_tool_calls: body.parallel_tool_calls ?? true,
-    temperature: params.temperature,
+    temperature: float(params.temperature),
     tool_choice: tools.echoedChoice,
     tools: tools.echoed,
-    top_p: params.topP,
+    top_p: float(params.topP),
     background: body.background ?? false,
     max_output_tokens: params.maxTokens,
     max_tool_calls: body.max_tool_calls ?? null,
@@ -77,8 +78,8 @@ export function describe(
     usage: usage ?? null,
     user: body.user ?? null,
     ...(metrics && { metrics }),
-    presence_penalty: params.presencePenalty,
-    frequency_penalty: params.frequencyPenalty,
+    presence_penalty: float(params.presencePenalty),
+    frequency_penalty: float(params.frequencyPenalty),
     kv_transfer_params: null,
     ec_transfer_params: null,
     input_messages: inputMessages ?? null,
