@@ -8,6 +8,16 @@ import { startServer, type TestServer } from "../support/server.ts";
 const DARK: Look = ["dark", 1280, 800];
 const PHONE: Look = ["light", 360, 780];
 
+/** Texts of the timeline that its right edge cuts; its letters are 6.6 wide. */
+function cutTexts(svg: string): readonly string[] {
+  const width = Number(/ width="(\d+)"/.exec(svg)?.[1]);
+  const texts = [...svg.matchAll(/<text x="([\d.]+)"[^>]*>([^<]*)</g)];
+  expect(texts.length).toBeGreaterThan(3);
+  return texts.flatMap(([, x, text = ""]) =>
+    Number(x) + 6.6 * text.length > width + 1 ? [text] : [],
+  );
+}
+
 describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? ""}`, () => {
   let browser: Browser;
   let server: TestServer;
@@ -142,6 +152,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`figures on the pages ${NO_BROWSER ?? 
         expect(svg, `${title}`).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
         expect(svg).not.toMatch(/var\(|<script|href=/);
         expect(new Set(svg.match(/fill="[^"]+"/g)).size).toBeGreaterThan(1);
+        if (title === "Device timeline") expect(cutTexts(svg)).toEqual([]);
         expect((await save("PNG")).subarray(1, 4).toString()).toBe("PNG");
         // Some browsers read a file a while after the click.
         expect(await page.evaluate("gone.has(made.at(-1))")).toBe(false);

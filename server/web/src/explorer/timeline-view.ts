@@ -9,6 +9,8 @@ import { timeText } from "./time-text.ts";
 const ROW = 19;
 const HEAD = 24;
 const NAMES = 104;
+/** Width of a character of the drawing. */
+const LETTER = 6.7;
 const LEAST_NS = 50;
 
 export interface TimelineEvents {
@@ -202,7 +204,7 @@ export class TimelineView {
     }
     if (mark.count === 1 && size > 34) {
       context.fillStyle = "#0b0e12";
-      const room = Math.floor((size - 8) / 6.7);
+      const room = Math.floor((size - 8) / LETTER);
       context.fillText(clip(this.#columns.names[name] ?? "", room), left + 4, at.y + ROW / 2 + 0.5);
     }
     context.globalAlpha = 1;
@@ -230,7 +232,8 @@ export class TimelineView {
       context.fillStyle = colours.line;
       context.fillRect(x, HEAD - 5, 1, this.height);
       context.fillStyle = colours.faint;
-      context.fillText(timeText(at), x + 4, HEAD / 2);
+      const text = timeText(at);
+      if (x + 4 + LETTER * text.length <= width) context.fillText(text, x + 4, HEAD / 2);
     }
   }
 
