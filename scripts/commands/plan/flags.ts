@@ -7,7 +7,7 @@ import { parseFlags } from "../flags.ts";
 import { count, counts, list, names, positive } from "../kinds.ts";
 import { DEFAULT_MODEL, OWN_FLAGS, ownFrom } from "../system-flags.ts";
 import type { Prices } from "./cost.ts";
-import { PLAN_DEFAULTS, type PlanOptions, pricesOf } from "./options.ts";
+import { isUsers, MOST_USERS, PLAN_DEFAULTS, type PlanOptions, pricesOf } from "./options.ts";
 
 /** Files beside what is printed. */
 export interface PlanCommand extends PlanOptions {
@@ -29,7 +29,12 @@ export const PLAN_FLAGS = {
   spread: load.number(WORKLOAD.spread, "lengths in [L(1−r), L(1+r)]", {
     check: (r) => (r >= 0 && r < 1 ? undefined : "must be at least 0 and below 1"),
   }),
-  users: count(load, GOAL.users, "active at once, without pauses"),
+  users: load.of<number>("N", GOAL.users, "active at once, without pauses", Number, {
+    check: (value) =>
+      isUsers(value)
+        ? undefined
+        : `takes whole numbers from 1 to ${MOST_USERS.toLocaleString("en")}`,
+  }),
   ttft: positive(promise, SLO.ttft, "seconds to the first token"),
   "tokens-per-user": positive(promise, SLO.tokensPerUser, "tokens a second for each user"),
   percentile: promise.number(SLO.percentile, "of requests that must keep both", {

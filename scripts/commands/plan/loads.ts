@@ -19,12 +19,12 @@ export function loadsOf(
 ): Load[] {
   const each = Math.floor(instance.chips / chips);
   const loads: Load[] = [];
-  let least = Number.POSITIVE_INFINITY;
-  for (let instances = 1; each > 0 && least > 1; instances++) {
+  if (each === 0) return loads;
+  for (let instances = 1; ; ) {
     const replicas = Math.min(instances * each, users);
     const usersPerReplica = Math.ceil(users / replicas);
-    if (usersPerReplica < least) loads.push({ instances, replicas, usersPerReplica });
-    least = usersPerReplica;
+    loads.push({ instances, replicas, usersPerReplica });
+    if (usersPerReplica === 1) return loads;
+    instances = Math.ceil(Math.ceil(users / (usersPerReplica - 1)) / each);
   }
-  return loads;
 }

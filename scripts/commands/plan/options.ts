@@ -25,6 +25,12 @@ export interface PlanOptions {
 /** Added to the seed: the first of the ranking must keep its promise for these too. */
 export const OTHER_SEEDS = [1000, 2000, 3000, 4000, 5000];
 
+/** So many are a thousand systems' work; the search holds a load for each share of them that differs. */
+export const MOST_USERS = 1_000_000;
+
+export const isUsers = (value: number): boolean =>
+  Number.isInteger(value) && value >= 1 && value <= MOST_USERS;
+
 /** What is planned where nothing else is said. */
 export const PLAN_DEFAULTS: Omit<PlanOptions, "model" | "prices"> = {
   goal: {

@@ -173,6 +173,9 @@ describe("plan", () => {
     expect(flags("--price-per-hour", "trn1.2xlarge=2").prices.get("trn1.2xlarge")).toBe(2);
     expect(() => flags("--price-per-hour", "nowhere=2")).toThrow("NAME=DOLLARS");
     expect(() => flags("--users", "none")).toThrow("--users");
+    expect(() => flags("--users", "1000001")).toThrow(
+      "--users takes whole numbers from 1 to 1,000,000",
+    );
     expect(() => flags("--instance", "nowhere")).toThrow("trn2.48xlarge");
   });
 
@@ -218,6 +221,10 @@ describe("plan", () => {
       [2, 2],
       [3, 1],
     ]);
+    // Without a step for each instance that changes nothing.
+    const many = loadsOf({ chips: 4, instance: { ...INSTANCE, chips: 16 } }, 10 ** 10);
+    expect(many.length).toBeLessThan(10 ** 6);
+    expect(many.at(-1)).toMatchObject({ usersPerReplica: 1, instances: 10 ** 10 / 4 });
     expect(loadsOf({ chips: 17, instance: { ...INSTANCE, chips: 16 } }, 10)).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 /** What a plan of this page is asked for, as the link says it: lists as the command line takes them. */
 import { list } from "../../../../scripts/commands/kinds.ts";
 import {
+  isUsers,
   PLAN_DEFAULTS,
   type PlanOptions,
   pricesOf,
@@ -68,7 +69,7 @@ export function planOptions(ask: PlanAsk): PlanOptions {
   return {
     model: ask.model,
     goal: {
-      users: count("Users", ask.people),
+      users: number("Users", ask.people, isUsers),
       workload: {
         inputLen: count("Prompt", ask.input),
         outputLen: count("Answer", ask.output),
