@@ -109,6 +109,7 @@ const FORMATS: Readonly<Record<string, ReasoningFormat>> = {
     calls: ["<|plamo:begin_tool_requests:plamo|>"],
     special: true,
   },
+  poolside_v1: tags("think", { switches: EITHER, usuallyOff: true }),
   qwen3: engine("think", "<tool_call>", {}, { switches: ["enable_thinking"] }),
   seed_oss: engine("seed:think", "<seed:tool_call>", {}, { switches: ["enable_thinking"] }),
   step3: { ...tags("think"), marks: { open: [], close: ["</think>"], begun: true } },
