@@ -34,6 +34,7 @@ export class ThinkSplitter implements ReasoningSplitter {
   #head = "";
   #blanks = "";
   readonly #open: MarkerScan;
+  /** What ends a thought; and of those that begin at once, marks that open it again, which say nothing. */
   readonly #close: MarkerScan;
 
   constructor(marks: ThoughtMarks = THINK, calls: readonly string[] = []) {
@@ -41,7 +42,7 @@ export class ThinkSplitter implements ReasoningSplitter {
     this.#calls = calls;
     this.#state = marks.begun ? "head" : "before";
     this.#open = new MarkerScan(...marks.open);
-    this.#close = new MarkerScan(...marks.close, ...calls);
+    this.#close = new MarkerScan(...(marks.begun ? marks.open : []), ...marks.close, ...calls);
   }
 
   get thinking(): boolean {
@@ -100,7 +101,7 @@ export class ThinkSplitter implements ReasoningSplitter {
   #thought(char: string, split: Writable): void {
     const { text, found } = this.#close.push(char);
     split.reasoning += text;
-    if (found === undefined) return;
+    if (found === undefined || this.#marks.open.includes(found)) return;
     this.over = true;
     if (this.#calls.includes(found)) split.content += found;
   }

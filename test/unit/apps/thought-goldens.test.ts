@@ -67,7 +67,18 @@ describe("blanks", () => {
     expect(split([" \n<think>a"])).toBe("a");
     expect(split([..." \n<think>a"])).toBe("a");
     expect(split([" \n<thin"])).toBe(" \n<thin");
-    expect(split([" \n", "a <think>"])).toBe(" \na <think>");
+    expect(split([" \n", "a <think>"])).toBe(" \na ");
+  });
+
+  it("and a mark that opens a thought again: deepseek_r1 drops it, as vLLM's streams do", () => {
+    for (const pieces of [["a<think>b</think>c<think>"], [..."a<think>b</think>c<think>"]]) {
+      expect(read("deepseek_r1", pieces)).toEqual({ reasoning: "ab", content: "c<think>" });
+    }
+    expect(read("step3", ["<think>a</think>"]).reasoning).toBe("<think>a");
+    expect(read("granite", ["Here is my thought process:a Here's my thought process:b"])).toEqual({
+      reasoning: "a Here's my thought process:b",
+      content: "",
+    });
   });
 
   const MANY = 2_000;
